@@ -1,0 +1,296 @@
+"""Every setting of a run, as frozen dataclasses that check themselves.
+
+A configuration is built from flags, from a form or from `config.json`; wherever it comes from,
+it cannot exist with a value that makes no sense. `to_dict` and `from_dict` round-trip through JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from transclipped.errors import InputError
+
+MAX_CODEWORDS = 256  # codes are one byte per codebook
+CODE_LENGTHS = (16, 32, 64)  # bits, those that the literature reports
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which pictures are retrieved, and which of them train, query and answer.
+
+    Attributes:
+        dataset: a registered data set, or "folder".
+        data: folder with the pictures, where the data set is not bundled.
+        labels: CSV with labels for a folder of pictures.
+        split: file that names the training, query and database ids, instead of a drawn split.
+        protocol: "I" or "II" for CIFAR-10; other data sets have one, "default".
+        validation: pictures cut from the training set to observe progress, 0 for none.
+        train_limit, query_limit, database_limit: at most this many pictures, None for all.
+        seed: of the drawn split.
+    """
+
+    dataset: str = "cifar10"
+    data: str | None = None
+    labels: str | None = None
+    split: str | None = None
+    protocol: str | None = None
+    validation: int = 0
+    train_limit: int | None = None
+    query_limit: int | None = None
+    database_limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least("data.validation", self.validation, 0)
+        for name in ("train_limit", "query_limit", "database_limit"):
+            if getattr(self, name) is not None:
+                _at_least(f"data.{name}", getattr(self, name), 1)
+        _at_least("data.seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """The network that turns a picture into an embedding.
+
+    Attributes:
+        name: a bundled model or any timm model.
+        weights: file with its weights (safetensors, or a torch file of plain tensors), None for the model's own.
+        image_size: pixels a side, None for the model's own choice.
+        train: "frozen", "last-N" (the last N blocks) or "all".
+    """
+
+    name: str = "efficientnet-lite0"
+    weights: str | None = None
+    image_size: int | None = None
+    train: str = "frozen"
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None:
+            _at_least("backbone.image_size", self.image_size, 32)
+        blocks = self.train.removeprefix("last-")
+        last = self.train.startswith("last-") and blocks.isdecimal() and int(blocks) > 0
+        if self.train not in ("frozen", "all") and not last:
+            raise InputError(f"backbone.train is {self.train!r}; choose frozen, all, or last-N such as last-2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizerConfig:
+    """The product quantizer: M = bits / log₂ K codebooks of K codewords of d = dim / M numbers.
+
+    Attributes:
+        bits: length of a code.
+        dim: D, width of the embedding.
+        codewords: K, a power of two from 2 to 256.
+        alpha: α, sharpness of the soft assignment.
+    """
+
+    bits: int = 32
+    dim: int = 64
+    codewords: int = 256
+    alpha: float = 10.0
+
+    def __post_init__(self) -> None:
+        k = self.codewords
+        if not 2 <= k <= MAX_CODEWORDS or k & (k - 1):
+            raise InputError(
+                f"quantizer.codewords is {k}; choose a power of two from 2 to {MAX_CODEWORDS}, since a code is one byte"
+            )
+        _at_least("quantizer.bits", self.bits, 1)
+        _at_least("quantizer.dim", self.dim, 1)
+        if self.bits % self._bits_per_codebook:
+            raise InputError(
+                f"quantizer.bits is {self.bits}; {k} codewords need a multiple of {self._bits_per_codebook}"
+            )
+        if self.dim % self.codebooks:
+            raise InputError(
+                f"quantizer.dim is {self.dim}, which {self.codebooks} codebooks do not divide; "
+                f"choose a multiple of {self.codebooks}"
+            )
+        if not (math.isfinite(self.alpha) and self.alpha > 0):
+            raise InputError(f"quantizer.alpha is {self.alpha}; choose a positive number")
+
+    @property
+    def _bits_per_codebook(self) -> int:
+        return self.codewords.bit_length() - 1
+
+    @property
+    def codebooks(self) -> int:
+        """M, the number of codebooks and of bytes per code."""
+        return self.bits // self._bits_per_codebook
+
+    @property
+    def subspace(self) -> int:
+        """d, the width of a sub-vector."""
+        return self.dim // self.codebooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClippingConfig:
+    """Which negatives are taken for false, what happens to them, and from when.
+
+    Attributes:
+        rule: a registered rule; `transclipped.clipping` holds them.
+        threshold: δ, a cosine similarity in [-1, 1].
+        fraction: q, share of an anchor's negatives in [0, 1).
+        sigma: c, how many standard deviations above the anchor's mean.
+        class_prior: ρ in [0, 1), the share of false negatives that `debiased` assumes.
+        treatment: "remove" takes a clipped pair out; "clamp" holds its similarity.
+        start, full: fractional epochs where clipping begins and reaches full strength.
+        on: embeddings that similarities are taken from: "quantized", "continuous" or "backbone".
+    """
+
+    rule: str = "rank"
+    threshold: float = 0.6
+    fraction: float = 0.05
+    sigma: float = 2.0
+    class_prior: float = 0.1
+    treatment: str = "remove"
+    start: float = 0.0
+    full: float = 0.0
+    on: str = "quantized"
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.threshold <= 1:  # refuses NaN too
+            raise InputError(f"clipping.threshold is {self.threshold}; choose a cosine similarity from -1 to 1")
+        for name in ("fraction", "class_prior"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"clipping.{name} is {getattr(self, name)}; choose at least 0 and less than 1")
+        if not 0 <= self.sigma < math.inf:
+            raise InputError(f"clipping.sigma is {self.sigma}; choose 0 or more standard deviations")
+        if not 0 <= self.start <= self.full < math.inf:
+            raise InputError(f"clipping needs 0 <= start <= full, got start {self.start} and full {self.full}")
+        _one_of("clipping.treatment", self.treatment, ("remove", "clamp"))
+        _one_of("clipping.on", self.on, ("quantized", "continuous", "backbone"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Temperature of the contrastive loss and weights of the regularisers.
+
+    Attributes:
+        temperature: τ > 0, on the cosine scale.
+        entropy: λ >= 0, weight of the mean entropy of the soft codes (nats).
+        diversity: γ >= 0, weight of the mean cosine between codewords of a codebook.
+    """
+
+    temperature: float = 0.3
+    entropy: float = 0.0
+    diversity: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise InputError(f"loss.temperature is {self.temperature}; choose a positive number")
+        for name in ("entropy", "diversity"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"loss.{name} is {getattr(self, name)}; choose 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """How long and how fast.
+
+    Attributes:
+        epochs: passes over the training pictures.
+        batch: B, pictures a step; each gives two views.
+        optimizer: "adamw" or "sgd".
+        lr: peak learning rate of projection and quantizer.
+        backbone_lr: peak learning rate of trained backbone blocks.
+        weight_decay: decoupled, on matrices of the projection and backbone.
+        warmup: fractional epochs of linear warm-up; cosine decay to zero follows.
+        views: V, cached views a picture: plain, flipped, the rest augmented.
+    """
+
+    epochs: int = 6
+    batch: int = 256
+    optimizer: str = "adamw"
+    lr: float = 3e-3
+    backbone_lr: float = 3e-4
+    weight_decay: float = 1e-4
+    warmup: float = 0.5
+    views: int = 4
+
+    def __post_init__(self) -> None:
+        _at_least("schedule.epochs", self.epochs, 1)
+        _at_least("schedule.batch", self.batch, 2)
+        _at_least("schedule.views", self.views, 2)
+        _one_of("schedule.optimizer", self.optimizer, ("adamw", "sgd"))
+        for name in ("lr", "backbone_lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"schedule.{name} is {getattr(self, name)}; choose a positive number")
+        for name in ("weight_decay", "warmup"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"schedule.{name} is {getattr(self, name)}; choose 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that a run needs to be repeated.
+
+    Attributes:
+        seed: of initial weights, batches and views.
+        select: "last" keeps the last epoch; "validation" the one with the best mAP on the validation split.
+        validate_every: epochs between two looks at the validation split.
+        k: K of mAP@K, None for the data set's own.
+    """
+
+    data: DataConfig = field(default_factory=DataConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+    clipping: ClippingConfig = field(default_factory=ClippingConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    seed: int = 0
+    select: str = "last"
+    validate_every: int = 1
+    k: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("seed", self.seed, 0)
+        _one_of("select", self.select, ("last", "validation"))
+        _at_least("validate_every", self.validate_every, 1)
+        if self.k is not None:
+            _at_least("k", self.k, 1)
+        if self.select == "validation" and not self.data.validation:
+            raise InputError("select is 'validation' but data.validation is 0; set aside some pictures, such as 2000")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Nested plain dictionary of a configuration, ready for JSON."""
+    return asdict(config)
+
+
+def from_dict(cls: type, values: Any) -> Any:
+    """Configuration of type `cls` from a nested dictionary.
+
+    Raises:
+        InputError: a key is unknown, a value has the wrong type, or breaks its rule.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{cls.__name__} must be a table of settings, got {type(values).__name__}")
+    known = {f.name for f in fields(cls)}
+    if unknown := sorted(set(values) - known):
+        raise InputError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    hints = get_type_hints(cls)
+    return cls(**{name: _converted(cls, name, hints[name], value) for name, value in values.items()})
+
+
+def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        return from_dict(kind, value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise InputError(f"{cls.__name__}.{name} is {value!r}; expected {getattr(kind, '__name__', kind)}")
+    return value
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise InputError(f"{name} is {value}; choose {least} or more")
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
