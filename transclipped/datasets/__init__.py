@@ -1,0 +1,1 @@
+"""What is retrieved: picture sets, protocols, views."""

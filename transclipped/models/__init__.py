@@ -1,0 +1,1 @@
+"""Networks: backbone, product quantizer, and the two joined."""

@@ -1,0 +1,62 @@
+"""Product quantizer: each sub-vector becomes the name of its nearest codeword.
+
+Training sees the soft assignment p_m = softmax(α ⟨x_m, C_m⟩) and x̂_m = p_m C_m, through which
+gradients reach the codebooks; the database stores argmax_k ⟨x_m, c_mk⟩, one byte per codebook.
+Codewords are used at unit length, so that inner product and distance order them alike.
+
+Sources: Jégou et al. 2011 (product quantization); Jang et al. 2021, SPQ, arXiv 2109.02244 and
+Wang et al. 2022, MeCoQ, arXiv 2109.05205 (soft assignment, unit codewords).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transclipped.config import QuantizerConfig
+
+
+class Soft(NamedTuple):
+    """Soft codes of a batch.
+
+    assignment: `[B, M, K]`, rows sum to 1; quantized: `[B, M, d]`, not normalised.
+    """
+
+    assignment: Tensor
+    quantized: Tensor
+
+
+class ProductQuantizer(nn.Module):
+    """M learned codebooks of K unit codewords of width d."""
+
+    def __init__(self, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.alpha = config.alpha
+        shape = (config.codebooks, config.codewords, config.subspace)
+        self.codebooks = nn.Parameter(F.normalize(torch.randn(shape, generator=generator), dim=-1))
+
+    def codewords(self) -> Tensor:
+        """Unit codewords `[M, K, d]`, float32."""
+        return F.normalize(self.codebooks.float(), dim=-1)
+
+    def forward(self, x: Tensor) -> Soft:
+        """Soft codes of unit sub-vectors `[B, M, d]`, in float32 even under autocast."""
+        with torch.autocast(x.device.type, enabled=False):
+            codewords = self.codewords()  # [M, K, d]
+            scores = torch.einsum("bmd,mkd->bmk", x.float(), codewords)
+            assignment = F.softmax(self.alpha * scores, dim=-1)  # [B, M, K]
+            return Soft(assignment, torch.einsum("bmk,mkd->bmd", assignment, codewords))
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """Hard codes `[B, M]` uint8 of unit sub-vectors `[B, M, d]`."""
+        return torch.einsum("bmd,mkd->bmk", x.float(), self.codewords()).argmax(-1).to(torch.uint8)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codewords `[B, M, d]` that codes `[B, M]` name."""
+        subspace = torch.arange(codes.shape[1], device=codes.device)
+        return self.codewords()[subspace, codes.long()]

@@ -1,0 +1,1 @@
+"""Indices, search and metrics."""
