@@ -1,0 +1,213 @@
+"""What every set of pictures offers: ids, labels, encoded bytes, pixels, and who queries what.
+
+A data set is a subclass of `ImageSet` that tells how to get at the bytes of a picture and, if it has a
+protocol of its own, its roles; `registry.py` gives it a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image
+from torchvision.io import ImageReadMode, decode_jpeg
+
+from transclipped.datasets.pictures import open_picture, square, to_png
+from transclipped.datasets.sampling import drawn
+from transclipped.errors import InputError
+
+DECODERS = min(8, os.cpu_count() or 1)  # threads; Pillow and libjpeg let go of the interpreter while they decode
+UNLABELLED = -1  # class of a picture without one, in a set whose other pictures have one
+
+
+class Roles(NamedTuple):
+    """Rows `[n]` int64, sorted: what a protocol trains on, asks with, and searches."""
+
+    train: np.ndarray
+    query: np.ndarray
+    database: np.ndarray
+
+
+class ImageSet(ABC):
+    """Pictures with ids and, maybe, labels.
+
+    Attributes:
+        name: such as "cifar10".
+        ids: `[n]` int64 rows, or relative POSIX paths as str.
+        labels: `[n]` int64 class, `UNLABELLED` for none; or `[n, L]` uint8; or None.
+        class_names: `()` without labels.
+        fingerprint: 16 hex digits of the content.
+        native_size: pixels a side if all pictures are squares of one size, else None.
+        default_k: K of mAP@K.
+        default_size: pixels a side that the bundled backbones are fed.
+        skipped: (id, reason) of files that could not be used.
+    """
+
+    protocols: tuple[str, ...] = ("default",)
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        ids: np.ndarray,
+        labels: np.ndarray | None,
+        class_names: Sequence[str],
+        fingerprint: str,
+        default_k: int,
+        default_size: int = 160,
+        native_size: int | None = None,
+        skipped: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        if labels is not None and len(labels) != len(ids):
+            raise ValueError(f"{len(ids)} ids but {len(labels)} labels")
+        self.name, self.ids, self.labels, self.class_names = name, ids, labels, tuple(class_names)
+        self.fingerprint, self.default_k, self.default_size = fingerprint, default_k, default_size
+        self.native_size, self.skipped = native_size, list(skipped)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def label_kind(self) -> str:
+        """`single`, `multi` or `none`."""
+        if self.labels is None:
+            return "none"
+        return "single" if self.labels.ndim == 1 else "multi"
+
+    @cached_property
+    def labelled(self) -> np.ndarray:
+        """`[n]` bool: may be a query. All of them where there are no labels at all."""
+        if self.labels is None:
+            return np.ones(len(self), bool)
+        return self.labels != UNLABELLED if self.labels.ndim == 1 else self.labels.any(axis=1)
+
+    @abstractmethod
+    def encoded(self, row: int) -> bytes:
+        """PNG, JPEG, WebP or GIF bytes, for a browser."""
+
+    def picture(self, row: int) -> Image.Image:
+        """RGB, upright."""
+        return open_picture(self.encoded(row), name=f"{self.name} picture {self.ids[row]}")
+
+    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+        """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`.
+
+        Raises:
+            InputError: a picture cannot be read.
+        """
+        with ThreadPoolExecutor(DECODERS) as pool:
+            squares = pool.map(lambda row: np.asarray(self._square(int(row), size)), rows)
+            return _stacked(list(squares), size)
+
+    def roles(self, protocol: str, *, seed: int) -> Roles:
+        """A tenth of the labelled pictures asks, the rest is searched and trains."""
+        candidates = np.flatnonzero(self.labelled)
+        query = drawn(candidates, max(1, round(len(candidates) / 10)), seed=seed, purpose="query")
+        database = np.setdiff1d(np.arange(len(self)), query)
+        return Roles(database, query, database)
+
+    def _square(self, row: int, size: int) -> Image.Image:
+        return square(self.picture(row), size)
+
+
+class EncodedSet(ImageSet):
+    """Pictures as encoded files in memory, such as a column of a parquet file.
+
+    Args:
+        files: `[n]` binary, one encoded picture a row.
+    """
+
+    def __init__(self, *, files: pa.Array | pa.ChunkedArray, **rest: object) -> None:
+        super().__init__(**rest)
+        self._files = files
+
+    def encoded(self, row: int) -> bytes:
+        return self._files[int(row)].as_py()
+
+    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+        if self.native_size is None:
+            return super().pixels(rows, size)
+        if "all_pixels" in self.__dict__:  # decoded already
+            return self.all_pixels[torch.as_tensor(rows)]
+        return self._decoded(rows)
+
+    @cached_property
+    def all_pixels(self) -> torch.Tensor:
+        """All pictures `[n, 3, s, s]` uint8, decoded once and kept: 184 MB for CIFAR-10. Only with a native size."""
+        return self._decoded(np.arange(len(self)))
+
+    def _decoded(self, rows: np.ndarray) -> torch.Tensor:
+        files = [torch.frombuffer(bytearray(self.encoded(row)), dtype=torch.uint8) for row in rows]
+        try:
+            pixels = torch.stack(decode_jpeg(files, mode=ImageReadMode.RGB)) if files else torch.zeros(0, 3, 0, 0)
+        except RuntimeError:  # not JPEG, or damaged: the slower way finds out and names the picture
+            return super().pixels(rows, self.native_size)
+        return pixels if files else _stacked([], self.native_size)
+
+
+class ArraySet(ImageSet):
+    """Pictures as pixels in memory.
+
+    Args:
+        pixels: `[n, 3, s, s]` uint8.
+    """
+
+    def __init__(self, *, pixels: np.ndarray, **rest: object) -> None:
+        super().__init__(native_size=pixels.shape[-1], **rest)
+        self._pixels = pixels
+
+    def encoded(self, row: int) -> bytes:
+        return to_png(self.picture(row))
+
+    def picture(self, row: int) -> Image.Image:
+        return Image.fromarray(np.ascontiguousarray(self._pixels[int(row)].transpose(1, 2, 0)))
+
+    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+        return torch.from_numpy(self._pixels[np.asarray(rows, np.int64)])
+
+
+def fingerprint(*parts: bytes | memoryview) -> str:
+    """16 hex digits of SHA-256."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.ChunkedArray, np.ndarray, bytes]:
+    """Pictures (binary), labels `[rows]` int64 and the raw bytes of a bundled file.
+
+    Its columns are `img` = {bytes, path} and `label`.
+
+    Raises:
+        InputError: the file is missing, truncated, or holds something else.
+    """
+    import pyarrow.parquet as pq
+
+    remedy = "restore it from the project's repository"
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+        table = pq.read_table(pa.BufferReader(raw), columns=["img", "label"])
+        files, labels = table["img"].combine_chunks().field("bytes"), table["label"].to_numpy().astype(np.int64)
+    except OSError as error:  # pyarrow's own errors are OSError or ValueError
+        raise InputError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the bundled file of pictures ({error}); {remedy}") from error
+    if len(labels) != rows or labels.min() < 0 or labels.max() >= classes or files.null_count:
+        raise InputError(f"{path} must hold {rows:,} pictures of {classes} classes, but has {len(labels):,}; {remedy}")
+    return files, labels, raw
+
+
+def _stacked(pictures: list[np.ndarray], size: int) -> torch.Tensor:
+    if not pictures:
+        return torch.zeros(0, 3, size, size, dtype=torch.uint8)
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,166 @@
+"""CIFAR-10: 60,000 pictures of 32 × 32 pixels, 10 classes.
+
+Bundled as JPEG re-encodings (quality 75) in an order of their own, or read from the official
+`cifar-10-batches-py` folder, exact and in the official order. Ids are rows: 0–49,999 the training files,
+50,000–59,999 the test file. One id names different pictures in the two versions, whose fingerprints differ.
+
+Protocols: queries are the 10,000 test pictures, the database is the 50,000 others; (I) trains on the whole
+database, (II) on 500 pictures a class of it.
+
+References:
+    Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from transclipped.config import DataConfig
+from transclipped.datasets.base import ArraySet, EncodedSet, ImageSet, Roles, fingerprint, read_parquet
+from transclipped.datasets.sampling import stratified
+from transclipped.errors import InputError
+from transclipped.files import ASSETS
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+N_TRAIN, N_TEST, SIZE = 50_000, 10_000, 32
+PER_CLASS = 500  # training pictures a class in protocol (II)
+FOLDER = "cifar-10-batches-py"
+BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+MD5 = "c58f30108f718f92721af3b95e74349a"  # of that archive
+MAX_BATCH_BYTES = 64 << 20  # the official files have 31 MB
+
+
+class _Protocols(ImageSet):
+    protocols = ("I", "II")
+
+    def roles(self, protocol: str, *, seed: int) -> Roles:
+        database = np.arange(N_TRAIN)
+        query = np.arange(N_TRAIN, N_TRAIN + N_TEST)
+        if protocol == "I":
+            return Roles(database, query, database)
+        train = stratified(database, self.labels[database], PER_CLASS, seed=seed, purpose="train")
+        return Roles(train, query, database)
+
+
+class BundledCifar10(_Protocols, EncodedSet):
+    """JPEG re-encodings of all pictures."""
+
+
+class OfficialCifar10(_Protocols, ArraySet):
+    """The pictures as they were published."""
+
+
+def load(config: DataConfig) -> ImageSet:
+    """The bundled pictures, or the official ones where `config.data` names their folder.
+
+    Raises:
+        InputError: files are missing or damaged.
+    """
+    return _bundled() if config.data is None else _official(Path(config.data).expanduser())
+
+
+def download(folder: Path) -> Path:
+    """Fetch the official pictures (170 MB) into `folder`; returns the folder to give as data.
+
+    Raises:
+        InputError: the server cannot be reached, or sends something else.
+    """
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    try:
+        download_and_extract_archive(URL, str(folder), md5=MD5)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"cannot download CIFAR-10 from {URL} ({error}); check the network, "
+            f"or leave the data folder out to use the bundled pictures"
+        ) from error
+    return Path(folder) / FOLDER
+
+
+def _bundled() -> BundledCifar10:
+    folder = ASSETS / "cifar10"
+    train = read_parquet(folder / "train.parquet", rows=N_TRAIN, classes=len(CLASSES))
+    test = read_parquet(folder / "test.parquet", rows=N_TEST, classes=len(CLASSES))
+    return BundledCifar10(
+        files=pa.chunked_array([train[0], test[0]]),
+        native_size=SIZE,
+        labels=np.concatenate([train[1], test[1]]),
+        **_facts(fingerprint(train[2], test[2])),
+    )
+
+
+def _official(folder: Path) -> OfficialCifar10:
+    if (folder / FOLDER).is_dir():
+        folder = folder / FOLDER
+    if missing := [name for name in BATCHES if not (folder / name).is_file()]:
+        raise InputError(
+            f"{folder} lacks {', '.join(missing)}; unpack {URL} there, "
+            f"or leave the data folder out to use the bundled pictures"
+        )
+    batches = [_read_batch(folder / name) for name in BATCHES]
+    pixels, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    if len(labels) != N_TRAIN + N_TEST:
+        raise InputError(f"{folder} must hold {N_TRAIN + N_TEST:,} pictures, got {len(labels):,}; unpack {URL} again")
+    return OfficialCifar10(pixels=pixels, labels=labels, **_facts(fingerprint(labels.data, pixels.data)))
+
+
+def _facts(digest: str) -> dict[str, Any]:
+    return {
+        "name": "cifar10",
+        "ids": np.arange(N_TRAIN + N_TEST),
+        "class_names": CLASSES,
+        "fingerprint": digest,
+        "default_k": 1000,
+        "default_size": 96,
+    }
+
+
+def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels `[n, 3, 32, 32]` uint8 and labels `[n]` int64 of an official file."""
+    try:
+        if path.stat().st_size > MAX_BATCH_BYTES:
+            raise ValueError(f"larger than {MAX_BATCH_BYTES >> 20} MiB")
+        with path.open("rb") as file:
+            batch = _ArraysOnly(file, encoding="bytes").load()
+        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
+        if pixels.dtype != np.uint8 or labels.dtype.kind != "i" or pixels.shape != (len(labels), 3 * SIZE * SIZE):
+            raise ValueError(f"pixels are {pixels.dtype} {[*pixels.shape]}")
+        if labels.min() < 0 or labels.max() >= len(CLASSES):
+            raise ValueError("labels are not 0 to 9")
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise InputError(f"{path} is not an official CIFAR-10 file ({error}); unpack {URL} again") from error
+    return pixels.reshape(-1, 3, SIZE, SIZE), labels.astype(np.int64)
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads dictionaries, lists, bytes and numpy arrays; refuses to call anything else.
+
+    The official files are pickles, and a pickle may run any code it names.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = {
+            "_reconstruct": _reconstruct,
+            "ndarray": np.ndarray,
+            "dtype": np.dtype,
+            "encode": _latin1,
+        }
+        where = {"_codecs"} if name == "encode" else {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
+        if name not in allowed or module not in where:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return allowed[name]
+
+
+def _reconstruct(kind: type, shape: tuple, code: bytes) -> np.ndarray:
+    # An empty array, which pickle then fills by its __setstate__.
+    return np.ndarray.__new__(np.ndarray, (0,), "b")
+
+
+def _latin1(text: str, encoding: object) -> bytes:
+    return text.encode("latin1")  # how Python 2 wrote bytes; no other codec is reachable
