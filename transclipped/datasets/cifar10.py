@@ -38,6 +38,7 @@ MAX_BATCH_BYTES = 64 << 20  # the official files have 31 MB
 
 class _Protocols(ImageSet):
     protocols = ("I", "II")
+    labelled_protocols = ("II",)
 
     def roles(self, protocol: str, *, seed: int) -> Roles:
         database = np.arange(N_TRAIN)

@@ -18,7 +18,7 @@ from transclipped.errors import InputError
 MAX_PIXELS = 89_478_485  # of one picture, 256 MiB as RGB; where Pillow begins to suspect a decompression bomb
 BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
-# Pillow only warns up to twice the limit, where memory may already be gone; `_checked` refuses at the limit.
+# Pillow warns here and refuses at twice as much; `_refuse_bomb` refuses here, so the warning only repeats it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
@@ -38,45 +38,31 @@ def open_picture(
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            _refuse_bomb(image, name)
-            if at_least is not None and image.format == "JPEG":
-                image.draft("RGB" if image.mode == "YCbCr" else image.mode, (at_least, at_least))
+            _refuse_bomb(image)
+            if at_least is not None:
+                image.draft(None, (at_least, at_least))
             image.load()
             return _rgb(_upright(image))
-    except InputError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{name}: {_too_large()}") from error
-    except MemoryError as error:
-        raise InputError(f"{name} does not fit into memory; make the picture smaller") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
-        raise InputError(f"{name} cannot be read as a picture: {reason(error, source)}") from error
+        raise InputError(f"{name} cannot be used as a picture: {_reason(error, source)}") from error
 
 
-def check_picture(path: Path) -> None:
-    """Find out, mostly without decoding, whether a file is a whole picture.
+def fault(path: Path) -> str | None:
+    """Why a file is not a whole picture, None if it is one; found out mostly without decoding.
 
     Headers are read for all; PNG checksums, the length of WebP and the end marker of JPEG tell a truncated
     file. What is in doubt, and every rarer format, is decoded.
-
-    Raises:
-        InputError: as `open_picture`.
     """
     try:
         with Image.open(path) as image:
-            _refuse_bomb(image, path.name)
+            _refuse_bomb(image)
             if image.format == "PNG":
                 image.verify()
-                return
-            whole = image.format in ("JPEG", "WEBP") and _ends_well(path, image.format)
-    except InputError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path.name}: {_too_large()}") from error
+            elif image.format not in ("JPEG", "WEBP") or not _ends_well(path, image.format):
+                image.load()
     except Exception as error:
-        raise InputError(f"{path.name} cannot be read as a picture: {reason(error, path)}") from error
-    if not whole:
-        open_picture(path, name=path.name)
+        return _reason(error, path)
+    return None
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
@@ -98,23 +84,24 @@ def to_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def reason(error: Exception, source: object = None) -> str:
-    """Why a picture could not be read, in words."""
-    if isinstance(source, (str, os.PathLike)) and isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    if isinstance(error, Image.UnidentifiedImageError):
-        empty = not source if isinstance(source, bytes) else source is not None and not os.path.getsize(source)
-        return "it is empty" if empty else "no known picture format"
-    return f"it is damaged ({error})" if str(error) else f"it is damaged ({type(error).__name__})"
+class _TooLarge(Exception):
+    """More than `MAX_PIXELS`."""
 
 
-def _refuse_bomb(image: Image.Image, name: str) -> None:
+def _refuse_bomb(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise InputError(f"{name}: {image.width} × {image.height}, {_too_large()}")
+        raise _TooLarge
 
 
-def _too_large() -> str:
-    return f"more than {MAX_PIXELS:,} pixels; make the picture smaller"
+def _reason(error: Exception, source: bytes | str | os.PathLike) -> str:
+    if isinstance(error, (_TooLarge, Image.DecompressionBombError, MemoryError)):
+        return f"more than {MAX_PIXELS:,} pixels, or than fit into memory; make the picture smaller"
+    if isinstance(error, Image.UnidentifiedImageError):
+        empty = not (len(source) if isinstance(source, bytes) else os.path.getsize(source))
+        return "it is empty" if empty else "no known picture format, or damaged at its beginning"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"it is damaged ({str(error) or type(error).__name__})"
 
 
 def _ends_well(path: Path, kind: str) -> bool:

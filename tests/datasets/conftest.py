@@ -1,0 +1,31 @@
+"""Sets of pictures that the tests of data sets share."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from transclipped.config import DataConfig
+from transclipped.datasets import caltech101, cifar10
+
+
+@pytest.fixture(scope="session")
+def cifar():
+    return cifar10.load(DataConfig())
+
+
+@pytest.fixture(scope="session")
+def caltech():
+    return caltech101.load(DataConfig(dataset="caltech101"))
+
+
+@pytest.fixture
+def paint():
+    """Writes a small picture of noise; the same name gives the same pixels."""
+
+    def write(path, size=(24, 16)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(sum(path.name.encode()))
+        Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(path)
+        return path
+
+    return write

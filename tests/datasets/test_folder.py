@@ -1,0 +1,210 @@
+"""A folder of one's own pictures: whatever lies in it, loading goes on and tells what it left out."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from transclipped.config import DataConfig
+from transclipped.datasets import folder
+from transclipped.datasets.base import UNLABELLED
+from transclipped.errors import InputError
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need POSIX")
+
+
+def load(root, **options):
+    return folder.load(DataConfig(dataset="folder", data=str(root), **options))
+
+
+@pytest.fixture
+def pictures(tmp_path, paint):
+    """cat/ has 6 pictures, dog/deep/ has 5."""
+    root = tmp_path / "pictures"
+    for i in range(6):
+        paint(root / "cat" / f"{i}.png")
+    for i in range(5):
+        paint(root / "dog" / "deep" / f"{i}.jpg")
+    return root
+
+
+def test_ids_are_posix_paths_and_labels_first_level_folders(pictures):
+    images = load(pictures)
+    assert images.ids.tolist() == [f"cat/{i}.png" for i in range(6)] + [f"dog/deep/{i}.jpg" for i in range(5)]
+    assert images.class_names == ("cat", "dog") and images.labels.tolist() == [0] * 6 + [1] * 5
+    assert images.skipped == [] and images.label_kind == "single"
+
+
+def test_a_tenth_asks_and_k_fits_the_database(pictures):
+    images = load(pictures)
+    roles = images.roles("default", seed=0)
+    assert len(roles.query) == 1 and len(roles.database) == 10 == images.default_k
+    assert np.array_equal(roles.train, roles.database)
+
+
+def test_picture_outside_of_class_folders_is_unlabelled_and_asks_nothing(pictures, paint):
+    paint(pictures / "loose.png")
+    images = load(pictures)
+    row = images.ids.tolist().index("loose.png")
+    assert images.labels[row] == UNLABELLED
+    assert all(row not in images.roles("default", seed=seed).query for seed in range(30))
+
+
+@pytest.mark.parametrize("below", ["", "all/"])
+def test_without_two_sub_folders_there_are_no_labels(tmp_path, paint, below):
+    for i in range(3):
+        paint(tmp_path / f"{below}{i}.png")
+    images = load(tmp_path)
+    assert images.labels is None and images.class_names == () and images.label_kind == "none"
+
+
+def test_unusable_files_are_skipped_with_a_reason(pictures, paint):
+    noise = paint(pictures / "cat" / "whole.jpg", size=(80, 80)).read_bytes()
+    (pictures / "cat" / "cut.jpg").write_bytes(noise[: len(noise) // 2])
+    (pictures / "cat" / "empty.png").touch()
+    (pictures / "cat" / "notes.txt").write_text("no picture")
+    (pictures / "dog" / "wrong.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
+    (pictures / ".DS_Store").write_text("hidden")
+    skipped = dict(load(pictures).skipped)
+    assert set(skipped) == {"cat/cut.jpg", "cat/empty.png", "cat/notes.txt", "dog/wrong.png"}
+    assert skipped["cat/empty.png"] == "it is empty" and "damaged" in skipped["cat/cut.jpg"]
+    assert "no known picture format" in skipped["cat/notes.txt"]
+
+
+@posix
+def test_links_and_pipes_do_not_lead_out_or_hang(pictures, tmp_path, paint):
+    secret = paint(tmp_path / "secret" / "s.png")
+    (pictures / "out.png").symlink_to(secret)
+    (pictures / "loop").symlink_to(pictures)
+    (pictures / "outside").symlink_to(secret.parent)
+    (pictures / "broken.png").symlink_to(tmp_path / "nothing")
+    (pictures / "self.png").symlink_to("self.png")
+    (pictures / "cat" / "again.png").symlink_to("0.png")  # inside is fine
+    os.mkfifo(pictures / "pipe.png")
+    images = load(pictures)
+    skipped = dict(images.skipped)
+    assert len(images) == 12 and "cat/again.png" in images.ids
+    assert set(skipped) == {"out.png", "loop", "outside", "broken.png", "self.png", "pipe.png"}
+    assert "leaves the folder" in skipped["out.png"] and "not followed" in skipped["loop"]
+
+
+@posix
+def test_name_that_is_not_utf8_is_skipped_in_readable_form(pictures, paint):
+    try:
+        os.rename(paint(pictures / "x.png"), os.fsencode(pictures) + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("this file system only takes UTF-8")
+    assert load(pictures).skipped == [(r"caf\xe9.png", "its name is not valid UTF-8")]
+
+
+def test_odd_pictures_become_squares(pictures):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    odd = {
+        "cmyk.jpg": Image.new("CMYK", (20, 10)),
+        "sixteen.png": Image.fromarray(np.full((5, 5), 40_000, np.uint16)),
+        "clear.png": Image.new("RGBA", (9, 7), (0, 0, 0, 0)),
+        "dot.png": Image.new("RGB", (1, 1)),
+        "strip.png": Image.new("RGB", (5000, 1)),
+        "scan.tif": Image.new("L", (9, 9)),
+    }
+    for name, image in odd.items():
+        image.save(pictures / name)
+    Image.new("RGB", (20, 10)).save(pictures / "turned.jpg", exif=exif)
+    images = load(pictures)
+    pixels = images.pixels(np.arange(len(images)), 48)
+    assert len(images) == 18 and pixels.shape == (18, 3, 48, 48) and pixels.dtype == torch.uint8
+    assert (pixels[images.ids.tolist().index("clear.png")] == 255).all()
+    for name in ("cmyk.jpg", "scan.tif"):  # browsers cannot be trusted with these
+        assert images.encoded(images.ids.tolist().index(name)).startswith(b"\x89PNG")
+    assert images.picture(images.ids.tolist().index("turned.jpg")).size == (10, 20)
+
+
+def test_vanished_picture_is_named(pictures):
+    images = load(pictures)
+    (pictures / "cat" / "0.png").unlink()
+    for use in (lambda: images.pixels(np.array([0]), 8), lambda: images.encoded(0), lambda: images.picture(0)):
+        with pytest.raises(InputError, match=r"cat.0\.png"):
+            use()
+
+
+def test_fingerprint_follows_names_sizes_and_times(pictures, paint):
+    first = load(pictures).fingerprint
+    assert load(pictures).fingerprint == first and len(first) == 16
+    os.utime(pictures / "cat" / "0.png", ns=(1, 1))
+    second = load(pictures).fingerprint
+    paint(pictures / "cat" / "new.png")
+    assert len({first, second, load(pictures).fingerprint}) == 3
+
+
+@pytest.mark.parametrize("data", [None, "/no/such/folder"])
+def test_missing_folder_is_said(data):
+    with pytest.raises(InputError, match="folder"):
+        folder.load(DataConfig(dataset="folder", data=data))
+
+
+def test_folder_without_pictures_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(InputError, match=r"0 usable pictures.*a\.txt"):
+        load(tmp_path)
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_text(text, encoding=encoding)
+    return str(path)
+
+
+def test_single_labels_from_csv(pictures):
+    text = "id,label\ncat/0.png,tiger\n\ndog/deep/1.jpg, wolf \ncat/9.png,lion\ncat/1.png,\n"
+    images = load(pictures, labels=write(pictures / "labels.csv", text, "utf-8-sig"))
+    assert images.class_names == ("lion", "tiger", "wolf")
+    labels = dict(zip(images.ids.tolist(), images.labels.tolist(), strict=True))
+    assert labels["cat/0.png"] == 1 and labels["dog/deep/1.jpg"] == 2 and labels["cat/1.png"] == UNLABELLED
+    assert images.skipped == [("cat/9.png", "has a label, but is not among the pictures")]  # and not labels.csv
+    assert images.labelled.sum() == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["id,label\ncat/0.png,sea;sky\ncat/1.png,sky\n", "id,sea,sky\ncat/0.png,1,1\ncat/1.png,0,1\ncat/2.png,0,0\n"],
+)
+def test_several_labels_from_csv(pictures, tmp_path, text):
+    images = load(pictures, labels=write(tmp_path / "labels.csv", text))
+    assert images.label_kind == "multi" and images.class_names == ("sea", "sky") and images.labels.dtype == np.uint8
+    assert images.labels[:3].tolist() == [[1, 1], [0, 1], [0, 0]] and images.labelled.sum() == 2
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("", "is empty"),
+        ("name,class\na,b\n", "must begin with"),
+        ("id,label\ncat/0.png\n", "line 2 has 1 cells"),
+        ("id,label\ncat/0.png,a\ncat/0.png,b\n", "line 3: cat/0.png is there twice"),
+        ("id,sea,sky\ncat/0.png,1,yes\n", "'yes' is neither 0 nor 1"),
+        ("id,label\nelsewhere.png,a\n", "labels none of the pictures"),
+        ("id,label\ncat/0.png,\n", "names no label"),
+        ('id,label\n"cat/0.png,a\n', "not a CSV"),
+    ],
+)
+def test_wrong_labels_are_explained(pictures, tmp_path, text, told):
+    with pytest.raises(InputError, match=told):
+        load(pictures, labels=write(tmp_path / "labels.csv", text))
+
+
+def test_missing_or_binary_labels_are_explained(pictures, tmp_path):
+    with pytest.raises(InputError, match=r"no\.csv"):
+        load(pictures, labels=str(tmp_path / "no.csv"))
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(InputError, match="UTF-8"):
+        load(pictures, labels=str(tmp_path / "b.csv"))
+
+
+def test_labels_match_ids_in_either_unicode_form(tmp_path, paint):
+    paint(tmp_path / "a" / "cafe\u0301.png")
+    paint(tmp_path / "a" / "b.png")
+    images = load(tmp_path, labels=write(tmp_path / "l.csv", "id,label\na/caf\u00e9.png,x\na/b.png,y\n"))
+    assert sorted(images.labels.tolist()) == [0, 1]

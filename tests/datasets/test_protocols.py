@@ -1,0 +1,219 @@
+"""Splits: sizes, disjointness, stability, limits, and a person's own split."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transclipped.config import DataConfig
+from transclipped.datasets import registry
+from transclipped.datasets.base import UNLABELLED, EncodedSet
+from transclipped.datasets.protocols import Split, describe, draw, read_split
+from transclipped.datasets.sampling import drawn, shuffled, stratified, uniform
+from transclipped.errors import InputError
+
+
+def numbered(n=100, labels=None, names=()):
+    """A set that only has ids and labels, split as a folder is."""
+    return EncodedSet(
+        files=None, name="numbered", ids=np.arange(n), labels=labels, class_names=names, fingerprint="0", default_k=10
+    )
+
+
+def rows_of(split):
+    return {role: getattr(split, role) for role in ("train", "query", "database", "validation")}
+
+
+def same(one, other):
+    return all(np.array_equal(rows, getattr(other, role)) for role, rows in rows_of(one).items())
+
+
+def test_cifar_protocol_one(cifar):
+    split = draw(cifar, DataConfig())
+    assert split.protocol == "I" and np.array_equal(split.train, np.arange(50_000))
+    assert np.array_equal(split.query, np.arange(50_000, 60_000)) and np.array_equal(split.database, split.train)
+
+
+def test_cifar_protocol_two_trains_on_500_a_class(cifar):
+    split = draw(cifar, DataConfig(protocol="II"))
+    assert np.bincount(cifar.labels[split.train]).tolist() == [500] * 10
+    assert len(split.database) == 50_000 and len(split.query) == 10_000
+    assert split.train[:5].tolist() == [15, 18, 23, 29, 35]  # computed here once; the same on every machine
+    assert describe(cifar, split)["uses_labels"]
+    assert not np.array_equal(split.train, draw(cifar, DataConfig(protocol="II", seed=1)).train)
+
+
+def test_unknown_protocol_names_the_known(cifar):
+    with pytest.raises(InputError, match=r"no protocol 'III'; choose I or II"):
+        draw(cifar, DataConfig(protocol="III"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(20, 300),
+    seed=st.integers(0, 2**40),
+    validation=st.integers(0, 10),
+    limits=st.tuples(*[st.none() | st.integers(2, 400)] * 2),
+    query_limit=st.none() | st.integers(1, 50),
+)
+def test_any_split_is_disjoint_seeded_and_within_its_limits(n, seed, validation, limits, query_limit):
+    images = numbered(n)
+    database_limit, train_limit = limits
+    validation = min(validation, (database_limit or n) - 2)
+    config = DataConfig(
+        seed=seed, validation=validation, database_limit=database_limit, train_limit=train_limit,
+        query_limit=query_limit,
+    )  # fmt: skip
+    split = draw(images, config)
+    assert same(split, draw(images, config))
+    assert not np.isin(split.query, split.database).any() and not np.isin(split.query, split.train).any()
+    assert not np.isin(split.validation, split.train).any() and len(split.validation) == validation
+    assert np.isin(split.train, split.database).all() and np.isin(split.validation, split.database).all()
+    n_query = round(n / 10)
+    n_database = min(n - n_query, database_limit or n)
+    assert len(split.query) == min(n_query, query_limit or n) and len(split.database) == n_database
+    assert len(split.train) == min(n_database - validation, train_limit or n)
+    for rows in rows_of(split).values():
+        assert rows.dtype == np.int64 and (np.diff(rows) > 0).all()
+
+
+def test_database_limit_leaves_training_rows_of_protocol_two(cifar):
+    split = draw(cifar, DataConfig(protocol="II", database_limit=1000))
+    assert len(split.train) == 5000 and len(split.database) == 1000
+
+
+def test_too_much_validation_is_refused():
+    with pytest.raises(InputError, match=r"validation is 89.*90 training"):
+        draw(numbered(), DataConfig(validation=89))
+
+
+def test_too_little_to_train_is_refused():
+    with pytest.raises(InputError, match="1 training"):
+        draw(numbered(), DataConfig(train_limit=1))
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_unlabelled_pictures_never_ask(kind):
+    has = np.arange(100) % 3 > 0
+    labels = np.where(has, 0, UNLABELLED) if kind == "single" else has[:, None].astype(np.uint8)
+    images = numbered(100, labels, ("thing",))
+    for seed in range(10):
+        split = draw(images, DataConfig(seed=seed))
+        assert has[split.query].all() and len(split.query) == 7 and len(split.database) == 93
+    report = describe(images, split)
+    assert report["unlabelled"] == 34 and report["classes"]["query"] == {"thing": 7}
+
+
+@given(st.integers(0, 2**40), st.integers(0, 200), st.integers(0, 200))
+@settings(max_examples=50, deadline=None)
+def test_larger_draws_contain_smaller_ones(seed, few, many):
+    few, many = sorted((few, many))
+    rows = np.arange(0, 300, 2)
+    small, large = (drawn(rows, n, seed=seed, purpose="x") for n in (few, many))
+    assert np.isin(small, large).all() and len(small) == min(few, 150)
+
+
+def test_draws_are_the_same_on_every_machine():
+    """Golden values, computed once; they rest on PCG64's raw stream only."""
+    assert shuffled(np.arange(10), seed=0, purpose="query").tolist() == [1, 9, 0, 3, 4, 6, 8, 5, 7, 2]
+    assert uniform((2,), seed=0, purpose="query").tolist() == pytest.approx(
+        [0.2580184648239514, 0.05069991989557854], abs=1e-15
+    )
+
+
+def test_draws_with_another_purpose_or_seed_differ():
+    base = shuffled(np.arange(50), seed=0, purpose="query").tolist()
+    assert base != shuffled(np.arange(50), seed=0, purpose="train").tolist()
+    assert base != shuffled(np.arange(50), seed=1, purpose="query").tolist()
+
+
+def test_stratified_takes_what_there_is():
+    labels = np.array([0] * 10 + [1] * 3)
+    assert np.bincount(labels[stratified(np.arange(13), labels, 5, seed=0, purpose="x")]).tolist() == [5, 3]
+
+
+def test_split_survives_json(cifar, caltech):
+    for images, config in ((cifar, DataConfig(protocol="II", validation=50, seed=4)), (caltech, DataConfig(seed=2))):
+        split = draw(images, config)
+        text = json.dumps(split.to_json(images))
+        again = Split.from_json(json.loads(text), images)
+        assert same(split, again) and (again.protocol, again.seed) == (split.protocol, config.seed)
+    assert len(json.dumps(draw(cifar, DataConfig()).to_json(cifar))) < 200  # runs of ids, not 110,000 numbers
+
+
+def test_own_csv_split(tmp_path):
+    path = tmp_path / "split.csv"
+    path.write_text("id,role\n1,query\n2,database\n2,train\n3,database\n4,train\n5,train\n")
+    split = draw(numbered(), DataConfig(split=str(path)))
+    assert split.protocol == "own"
+    assert [getattr(split, role).tolist() for role in ("query", "database", "train")] == [[1], [2, 3], [2, 4, 5]]
+
+
+def test_own_split_without_training_rows_trains_on_the_database(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps({"query": [1], "database": ["2-5", 9]}))
+    assert read_split(path, numbered()).train.tolist() == [2, 3, 4, 5, 9]
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("id,role\n1,query\n777,database\nxyz,train\n", "2 ids that numbered does not have, such as xyz, 777"),
+        ("id,role\n1,query\n1,database\n2,database\n", "1 ids in both query and database, such as 1"),
+        ("id,role\n1,query\n1,train\n2,database\n", "both query and train"),
+        ("id,role\n1,test\n", "line 2: role is 'test'"),
+        ("id,role\n1,query\n", "needs pictures in both roles"),
+        ("file,role\n1,query\n", "must begin with the line 'id,role'"),
+        ("", "is empty"),
+    ],
+)
+def test_wrong_csv_split_is_explained(tmp_path, text, told):
+    path = tmp_path / "split.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=told):
+        draw(numbered(), DataConfig(split=str(path)))
+
+
+@pytest.mark.parametrize(
+    "value", [[], {"query": 3}, {"querry": [1]}, {"query": ["5-1"], "database": [2]}, {"query": [[1]], "database": [2]},
+              {"query": [1], "database": ["0-99999999999"]}, {"query": [1], "database": [2], "seed": "x"}],
+)  # fmt: skip
+def test_wrong_json_split_is_explained(tmp_path, value):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(InputError, match=r"split\.json"):
+        draw(numbered(), DataConfig(split=str(path)))
+
+
+def test_split_file_drops_unlabelled_queries(tmp_path):
+    path = tmp_path / "split.csv"
+    path.write_text("id,role\n0,query\n1,query\n2,database\n3,database\n")
+    labels = np.array([UNLABELLED, 0, 0, 0])
+    assert draw(numbered(4, labels, ("a",)), DataConfig(split=str(path))).query.tolist() == [1]
+
+
+def test_description_is_json(caltech):
+    report = describe(caltech, draw(caltech, DataConfig(dataset="caltech101", database_limit=50)))
+    assert json.loads(json.dumps(report)) == report
+    assert report["k"] == 50 and report["query"] == 1010 and report["classes"]["query"]["yin_yang"] == 10
+
+
+def test_registry_knows_its_sets():
+    assert {"cifar10", "caltech101", "collage", "folder"} <= set(registry.names())
+    assert all(registry.summary(name) for name in registry.names())
+    assert registry.load(DataConfig(dataset="caltech101")).name == "caltech101"
+    with pytest.raises(InputError, match="did you mean 'cifar10'"):
+        registry.load(DataConfig(dataset="cifar"))
+    with pytest.raises(InputError, match="own labels"):
+        registry.load(DataConfig(labels="x.csv"))
+
+
+def test_listing_names_does_not_import_torch():
+    import subprocess
+    import sys
+
+    code = "import sys; from transclipped.datasets import registry; registry.names(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

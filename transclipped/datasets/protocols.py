@@ -1,0 +1,226 @@
+"""Splits: which pictures train, ask and are searched.
+
+A data set's protocol assigns the roles; limits and the validation split then only take rows away:
+
+    database_limit → validation, cut from the training rows → train_limit, query_limit
+
+Queries are never searched nor trained on, validation rows are never trained on but stay in the database,
+and pictures without a label ask nothing. The same seed gives the same split on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transclipped.config import DataConfig
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.folder import read_csv
+from transclipped.datasets.sampling import drawn
+from transclipped.errors import InputError
+from transclipped.files import read_json
+
+ROLES = ("train", "query", "database", "validation")
+OWN = "own"  # protocol of a split from a person's file
+MAX_NAMED = 5  # ids in a message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Rows `[n]` int64, sorted.
+
+    Attributes:
+        train: the contrastive loss sees these, without their labels.
+        query: asks; in neither of the others.
+        database: is searched.
+        validation: cut from the training rows.
+        protocol: of the data set, or "own".
+        seed: of the draw.
+    """
+
+    train: np.ndarray
+    query: np.ndarray
+    database: np.ndarray
+    validation: np.ndarray
+    protocol: str
+    seed: int
+
+    def to_json(self, images: ImageSet) -> dict[str, Any]:
+        """By ids, ready for a file; consecutive numbers become "first-last"."""
+        ids = {role: _written(images.ids[getattr(self, role)]) for role in ROLES}
+        return {"protocol": self.protocol, "seed": self.seed, **ids}
+
+    @staticmethod
+    def from_json(value: Any, images: ImageSet, *, source: str = "the split") -> Split:
+        """Inverse of `to_json`; also takes plain lists of ids, and only some of the roles.
+
+        Raises:
+            InputError: it has another form, names unknown ids, or mixes queries with other roles.
+        """
+        if not isinstance(value, dict) or not all(isinstance(value.get(role, []), list) for role in ROLES):
+            raise InputError(f"{source} must be a JSON object of lists named {', '.join(ROLES)}")
+        if unknown := sorted(set(value) - {*ROLES, "protocol", "seed"}):
+            raise InputError(f"{source} has no role {unknown[0]!r}; known are {', '.join(ROLES)}")
+        protocol, seed = value.get("protocol", OWN), value.get("seed", 0)
+        if not isinstance(protocol, str) or type(seed) is not int:
+            raise InputError(f"{source} has protocol {protocol!r} and seed {seed!r}; need a name and an integer")
+        ids = {role: _expanded(value.get(role, []), images) for role in ROLES}
+        return _from_ids(ids, images, source=source, protocol=protocol, seed=seed)
+
+
+def draw(images: ImageSet, config: DataConfig) -> Split:
+    """The split that a configuration asks for.
+
+    Raises:
+        InputError: the protocol is unknown, the split file is wrong, or too little is left to train or search.
+    """
+    split = read_split(Path(config.split).expanduser(), images) if config.split else _from_protocol(images, config)
+    split = replace(split, query=split.query[images.labelled[split.query]], seed=config.seed)
+    split = _limit_database(split, config)
+    split = _cut_validation(split, config)
+    for role, limit in (("train", config.train_limit), ("query", config.query_limit)):
+        if limit is not None:
+            split = replace(
+                split, **{role: drawn(getattr(split, role), limit, seed=config.seed, purpose=f"limit {role}")}
+            )
+    if len(split.train) < 2 or not len(split.query) or not len(split.database):
+        raise InputError(
+            f"the split has {len(split.train)} training, {len(split.query)} query and {len(split.database)} database "
+            f"pictures; need 2, 1 and 1 at least: raise the limits, or add (labelled) pictures"
+        )
+    return split
+
+
+def read_split(path: Path, images: ImageSet) -> Split:
+    """A person's own split: a CSV with the columns id and role, one line a role; or JSON as in a run.
+
+    Raises:
+        InputError: it cannot be read, or breaks a rule of `Split`.
+    """
+    if path.suffix.lower() == ".json":
+        return Split.from_json(read_json(path), images, source=str(path))
+    header, lines = read_csv(path)
+    if header != ["id", "role"]:
+        raise InputError(f"{path} must begin with the line 'id,role', got {','.join(header)}")
+    ids: dict[str, list[Any]] = {role: [] for role in ROLES}
+    for number, (name, role) in lines:
+        if role not in ids:
+            raise InputError(f"{path} line {number}: role is {role!r}; choose one of {', '.join(ROLES)}")
+        ids[role].append(_number(name) if images.ids.dtype.kind == "i" else name)
+    return _from_ids(ids, images, source=str(path), protocol=OWN, seed=0)
+
+
+def describe(images: ImageSet, split: Split) -> dict[str, Any]:
+    """What a data set and a split consist of, ready for JSON.
+
+    Returns:
+        Counts of each role and class; `skipped` lists (id, reason).
+    """
+    return {
+        "dataset": images.name,
+        "fingerprint": images.fingerprint,
+        "pictures": len(images),
+        "label_kind": images.label_kind,
+        "unlabelled": int((~images.labelled).sum()),
+        "protocol": split.protocol,
+        "protocols": list(images.protocols),
+        "seed": split.seed,
+        "uses_labels": split.protocol in images.labelled_protocols,
+        "k": min(images.default_k, len(split.database)),
+        **{role: len(getattr(split, role)) for role in ROLES},
+        "classes": {role: _class_counts(images, getattr(split, role)) for role in ROLES},
+        "skipped": [{"id": name, "reason": reason} for name, reason in images.skipped],
+    }
+
+
+def _class_counts(images: ImageSet, rows: np.ndarray) -> dict[str, int]:
+    if images.labels is None:
+        return {}
+    labels = images.labels[rows]
+    if images.label_kind == "multi":
+        counts = labels.sum(axis=0, dtype=np.int64)
+    else:
+        counts = np.bincount(labels[labels >= 0], minlength=len(images.class_names))
+    return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
+
+
+def _from_protocol(images: ImageSet, config: DataConfig) -> Split:
+    protocol = config.protocol or images.protocols[0]
+    if protocol not in images.protocols:
+        raise InputError(f"{images.name} has no protocol {protocol!r}; choose {' or '.join(images.protocols)}")
+    train, query, database = images.roles(protocol, seed=config.seed)
+    none = np.empty(0, np.int64)
+    return Split(train=train, query=query, database=database, validation=none, protocol=protocol, seed=config.seed)
+
+
+def _limit_database(split: Split, config: DataConfig) -> Split:
+    if config.database_limit is None:
+        return split
+    database = drawn(split.database, config.database_limit, seed=config.seed, purpose="limit database")
+    if np.array_equal(split.train, split.database):  # trains on the whole database, so on all of this one
+        split = replace(split, train=database)
+    return replace(split, database=database)
+
+
+def _cut_validation(split: Split, config: DataConfig) -> Split:
+    if not config.validation:
+        return split
+    if len(split.validation):
+        raise InputError("the split file has a validation role, so data.validation must be 0")
+    if config.validation > len(split.train) - 2:
+        raise InputError(
+            f"data.validation is {config.validation}, but there are {len(split.train)} training pictures; "
+            f"leave at least 2 of them to train"
+        )
+    validation = drawn(split.train, config.validation, seed=config.seed, purpose="validation")
+    return replace(split, validation=validation, train=np.setdiff1d(split.train, validation))
+
+
+def _from_ids(ids: dict[str, list[Any]], images: ImageSet, *, source: str, protocol: str, seed: int) -> Split:
+    row_of = {name: row for row, name in enumerate(images.ids.tolist())}
+    unknown = [name for role in ROLES for name in ids[role] if name not in row_of]
+    if unknown:
+        named = ", ".join(map(str, unknown[:MAX_NAMED]))
+        raise InputError(
+            f"{source} names {len(unknown)} ids that {images.name} does not have, such as {named}; "
+            f"ids look like {images.ids[0]}"
+        )
+    rows = {role: np.unique(np.array([row_of[name] for name in ids[role]], np.int64)) for role in ROLES}
+    if not len(rows["query"]) or not len(rows["database"]):
+        raise InputError(f"{source} needs pictures in both roles, query and database")
+    if not len(rows["train"]):
+        rows["train"] = np.setdiff1d(rows["database"], rows["validation"])
+    for first, second in (("query", "database"), ("query", "train"), ("query", "validation"), ("validation", "train")):
+        if len(both := np.intersect1d(rows[first], rows[second])):
+            named = ", ".join(str(images.ids[row]) for row in both[:MAX_NAMED])
+            raise InputError(f"{source} has {len(both)} ids in both {first} and {second}, such as {named}; choose one")
+    return Split(**rows, protocol=protocol, seed=seed)
+
+
+def _written(ids: np.ndarray) -> list[Any]:
+    if ids.dtype.kind != "i":
+        return ids.tolist()
+    runs = np.split(ids, np.flatnonzero(np.diff(ids) != 1) + 1)
+    return [f"{run[0]}-{run[-1]}" if len(run) > 1 else int(run[0]) for run in runs if len(run)]
+
+
+def _expanded(ids: Iterable[Any], images: ImageSet) -> list[Any]:
+    """Ids as in `images.ids`, runs of numbers written out; what makes no sense stays, to be named in a message."""
+    if images.ids.dtype.kind != "i":
+        return [name if isinstance(name, str) else repr(name) for name in ids]
+    expanded: list[Any] = []
+    for item in ids:
+        first, dash, last = str(item).partition("-")
+        if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last) < len(images):
+            expanded += range(int(first), int(last) + 1)
+        else:
+            expanded.append(_number(str(item)))
+    return expanded
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
