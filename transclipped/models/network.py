@@ -80,6 +80,14 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Codes:
         return self.head(self.backbone(images))
 
+    def train(self, mode: bool = True) -> Network:
+        """Training mode for what learns; frozen blocks keep their running statistics."""
+        super().train(mode)
+        for module in self.backbone.modules():
+            if not any(p.requires_grad for p in module.parameters()):
+                module.eval()
+        return self
+
 
 def head_from_state(state: dict[str, Tensor], config: QuantizerConfig, *, source: str) -> Head:
     """Head with saved weights.

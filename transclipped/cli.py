@@ -1,0 +1,324 @@
+"""The same work without a browser: `python -m transclipped <command> --help`.
+
+Results go to standard output (with --json, JSON alone); progress and messages to standard error.
+Exit status: 0 done, 2 bad input (one readable line), 130 interrupted with the state saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from transclipped.config import DataConfig, RunConfig
+from transclipped.errors import InputError
+from transclipped.files import cache_dir, clear_cache, folder_size
+from transclipped.flags import add_flags, configured, given, settings
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.handler(arguments) or 0
+    except InputError as error:
+        print(f"transclipped: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"transclipped: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets):
+        add(commands)
+    return parser
+
+
+def _command(commands, name: str, handler, summary: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+# train
+
+
+def _add_train(commands) -> None:
+    parser = _command(commands, "train", _train, "Train a run, index its database and measure retrieval.")
+    parser.add_argument("--run", type=Path, help="run directory (default: a new one below --runs)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of runs (default runs)")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing run")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    add_flags(parser)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    changes = given(arguments)
+    run = arguments.run or arguments.runs / _new_name(arguments.runs, changes)
+    config = _resumed(run, changes) if arguments.resume else configured(RunConfig(), changes)
+    from transclipped.machine import best_device, on_stop_signals
+    from transclipped.training.loop import Stopped, run_training
+
+    asked: list[int] = []
+    on_stop_signals(asked.append)
+    work = run_training(
+        config,
+        run,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        device=arguments.device or best_device(),
+        stop_asked=lambda: asked[0] if asked else None,
+    )
+    try:
+        for _ in _with_bars(work):
+            pass
+    except Stopped:
+        print(f"stopped; `train --run {run} --resume` goes on", file=sys.stderr)
+        return INTERRUPTED
+    return _report_run(run, arguments.json)
+
+
+def _new_name(runs: Path, changes: dict[str, Any]) -> str:
+    config = configured(RunConfig(), changes)
+    stem = f"{config.data.dataset}-{config.quantizer.bits}-{config.clipping.rule}".replace("+", "-")
+    return next(name for i in range(1, 10_000) if not (runs / (name := f"{stem}-{i}")).exists())
+
+
+def _resumed(run: Path, changes: dict[str, Any]) -> RunConfig:
+    """The run's own settings; what is spelled out again must agree with them."""
+    from transclipped.training.run import RunDir
+
+    config = RunDir(run).config
+    saved = settings(config)
+    for path, value in changes.items():
+        if saved[path] != value:
+            raise InputError(
+                f"{run} was started with {path} = {saved[path]}, not {value}; "
+                "leave the setting out to go on, or start another run"
+            )
+    return config
+
+
+# evaluate
+
+
+def _add_evaluate(commands) -> None:
+    parser = _command(commands, "evaluate", _evaluate, "Measure the retrieval of a trained run.")
+    parser.add_argument("--run", type=Path, required=True, help="run directory")
+    parser.add_argument("--k", type=int, help="K of mAP@K (default: the run's)")
+    parser.add_argument("--stored", action="store_true", help="measure the stored codes and queries, encode nothing")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from transclipped.machine import best_device
+    from transclipped.training import evaluation
+    from transclipped.training.run import RunDir
+    from transclipped.training.session import prepare
+
+    run = RunDir(arguments.run)
+    changes = {} if arguments.k is None else {"k": arguments.k}
+    config = configured(run.config, changes)
+    if arguments.stored:
+        _report(evaluation.measure_stored(run, k=config.k), arguments.json)
+        return 0
+    session = prepare(config, device=arguments.device or best_device())
+    for _ in _with_bars(evaluation.measure(session, run)):
+        pass
+    return _report_run(arguments.run, arguments.json)
+
+
+def _report_run(run: Path, as_json: bool) -> int:
+    from transclipped.training.run import RunDir
+
+    metrics = {"run": str(run), **(RunDir(run).metrics() or {})}
+    _report(metrics, as_json)
+    return 0
+
+
+def _report(metrics: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(metrics, ensure_ascii=False))
+        return
+    if run := metrics.get("run"):
+        print(f"run {run}")
+    print(f"{metrics['n_queries']} queries, {metrics['n_database']} in the database, K = {metrics['k']}")
+    for mode, found in metrics["modes"].items():
+        if found.get("map") is None:
+            print(f"{mode:<11} no labels, so no mAP")
+        else:
+            print(f"{mode:<11} mAP {found['map']:.4f}   tie-aware {found['map_tie_aware']:.4f}")
+
+
+# search
+
+
+def _add_search(commands) -> None:
+    parser = _command(commands, "search", _search, "Find the pictures of a database most similar to one.")
+    parser.add_argument("picture", type=Path, help="image file")
+    parser.add_argument("--run", type=Path, required=True, help="run directory")
+    parser.add_argument("--collection", type=Path, help="folder made by `encode` (default: the run's own database)")
+    parser.add_argument("--top", type=int, default=10, help="hits to show (default 10)")
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from transclipped.datasets.pictures import open_picture
+    from transclipped.engine import Engine
+    from transclipped.training.run import RunDir
+
+    if arguments.top < 1:
+        raise InputError(f"--top is {arguments.top}; choose 1 or more")
+    picture = open_picture(arguments.picture)
+    hits = Engine(RunDir(arguments.run), collection=arguments.collection).search_picture(picture, top=arguments.top)
+    if arguments.json:
+        print(json.dumps({"query": str(arguments.picture), "hits": [hit.to_dict() for hit in hits]}, ensure_ascii=False))
+        return 0
+    print(f"{'rank':>4}  {'score':>7}  {'id':<24} label")
+    for hit in hits:
+        print(f"{hit.rank:>4}  {hit.score:7.4f}  {hit.id!s:<24} {', '.join(hit.labels)}")
+    return 0
+
+
+# encode
+
+
+def _add_encode(commands) -> None:
+    parser = _command(commands, "encode", _encode, "Turn a folder of pictures into a searchable collection of codes.")
+    parser.add_argument("folder", type=Path, help="folder of pictures, searched recursively")
+    parser.add_argument("--run", type=Path, required=True, help="run directory whose model encodes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the collection")
+    parser.add_argument("--labels", help="CSV with labels")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+
+
+def _encode(arguments: argparse.Namespace) -> int:
+    from transclipped.engine import encode_folder
+    from transclipped.files import read_json
+    from transclipped.machine import best_device
+    from transclipped.training.run import RunDir
+
+    config = DataConfig(dataset="folder", data=str(arguments.folder), labels=arguments.labels)
+    work = encode_folder(
+        RunDir(arguments.run), config, arguments.out, device=arguments.device or best_device()
+    )
+    for _ in _with_bars(work):
+        pass
+    summary = read_json(arguments.out / "collection.json")
+    if arguments.json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return 0
+    print(f"{summary['n']} pictures, {summary['bytes_per_item']} bytes each, in {arguments.out}")
+    for name, reason in summary["skipped"]:
+        print(f"skipped {name}: {reason}")
+    return 0
+
+
+# datasets
+
+
+def _add_datasets(commands) -> None:
+    parser = _command(commands, "datasets", _datasets, "List, check and download data sets; show or clear the cache.")
+    parser.add_argument(
+        "action", nargs="?", default="list", choices=("list", "check", "download", "cache"), help="default: list"
+    )
+    parser.add_argument("name", nargs="?", help="data set")
+    parser.add_argument("folder", nargs="?", help="its folder, where the pictures are not bundled")
+    parser.add_argument("--protocol", help="I or II for CIFAR-10")
+    parser.add_argument("--clear", action="store_true", help="with cache: delete what can be computed again")
+
+
+def _datasets(arguments: argparse.Namespace) -> int:
+    actions = {"list": _list_datasets, "check": _check_dataset, "download": _download_dataset, "cache": _show_cache}
+    result = actions[arguments.action](arguments)
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        for name, value in result.items():
+            print(f"{name:<16} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+    return 0
+
+
+def _list_datasets(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.registry import names
+
+    return dict(names())
+
+
+def _check_dataset(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.protocols import draw
+    from transclipped.datasets.registry import describe, load
+
+    config = DataConfig(dataset=_named(arguments), data=arguments.folder, protocol=arguments.protocol)
+    images = load(config)
+    return describe(images, draw(images, config))
+
+
+def _download_dataset(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.registry import download
+
+    if not arguments.folder:
+        raise InputError("`datasets download` needs a folder to download into, such as data/")
+    download(_named(arguments), arguments.folder)
+    return {"dataset": arguments.name, "folder": arguments.folder}
+
+
+def _show_cache(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.clear:
+        return {"cache": str(cache_dir()), "freed_bytes": clear_cache()}
+    return {"cache": str(cache_dir()), "bytes": folder_size(cache_dir())}
+
+
+def _named(arguments: argparse.Namespace) -> str:
+    if not arguments.name:
+        raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets` lists them")
+    return arguments.name
+
+
+# progress
+
+
+def _with_bars(work: Iterable[Any]) -> Iterator[Any]:
+    """Pass on progress and events, drawing a bar for each stage on standard error."""
+    from tqdm import tqdm
+
+    bar, stage = None, None
+    try:
+        for item in work:
+            what, done, total, note = _bar_of(item)
+            if what != stage:
+                if bar is not None:
+                    bar.close()
+                bar, stage = tqdm(total=total, desc=what, file=sys.stderr, mininterval=0.5, leave=True), what
+            bar.total = total
+            bar.set_postfix(note, refresh=False)
+            bar.update(max(0, done - bar.n))
+            yield item
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
+    """Stage, done, total and figures of a progress or an event."""
+    if hasattr(item, "what"):
+        return item.what, item.done, item.total, {}
+    shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
+    figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}
+    return "training", item.step, item.total, figures

@@ -1,0 +1,139 @@
+"""How the command line spells a configuration, and a configuration the command that repeats it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from transclipped.config import RunConfig, from_dict, to_dict
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag: its name, where its value lives ("section.field" or "field"), its type and help."""
+
+    name: str
+    path: str
+    kind: type
+    help: str
+    choices: tuple[str, ...] | None = None
+
+    @property
+    def dest(self) -> str:
+        """Attribute of the parsed arguments."""
+        return "set_" + self.path.replace(".", "_")
+
+
+FLAGS = (
+    Flag("--dataset", "data.dataset", str, "data set; `datasets` lists them"),
+    Flag("--data", "data.data", str, "folder with the pictures, where they are not bundled"),
+    Flag("--labels", "data.labels", str, "CSV with labels for a folder of pictures"),
+    Flag("--split", "data.split", str, "file that names training, query and database ids"),
+    Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10"),
+    Flag("--validation", "data.validation", int, "pictures cut from the training set to observe progress"),
+    Flag("--train-limit", "data.train_limit", int, "train on at most this many pictures"),
+    Flag("--query-limit", "data.query_limit", int, "measure at most this many queries"),
+    Flag("--database-limit", "data.database_limit", int, "search among at most this many pictures"),
+    Flag("--split-seed", "data.seed", int, "seed of the drawn split"),
+    Flag("--backbone", "backbone.name", str, "bundled model, or any of timm's"),
+    Flag("--weights", "backbone.weights", str, "file with the backbone's weights"),
+    Flag("--image-size", "backbone.image_size", int, "pixels a side"),
+    Flag("--backbone-train", "backbone.train", str, "frozen, last-N or all"),
+    Flag("--bits", "quantizer.bits", int, "length of a code"),
+    Flag("--dim", "quantizer.dim", int, "width D of the embedding"),
+    Flag("--codewords", "quantizer.codewords", int, "codewords K of a codebook"),
+    Flag("--alpha", "quantizer.alpha", float, "sharpness of the soft assignment"),
+    Flag("--clip", "clipping.rule", str, "none, rank, threshold, rank+threshold, adaptive or debiased"),
+    Flag("--clip-threshold", "clipping.threshold", float, "cosine similarity above which pairs are clipped"),
+    Flag("--clip-fraction", "clipping.fraction", float, "share of an anchor's negatives that is clipped"),
+    Flag("--clip-sigma", "clipping.sigma", float, "standard deviations above the anchor's mean"),
+    Flag("--class-prior", "clipping.class_prior", float, "share of false negatives that `debiased` assumes"),
+    Flag("--clip-treatment", "clipping.treatment", str, "of a clipped pair", ("remove", "clamp")),
+    Flag("--clip-start", "clipping.start", float, "epoch where clipping begins"),
+    Flag("--clip-full", "clipping.full", float, "epoch of full strength"),
+    Flag("--clip-on", "clipping.on", str, "embeddings that are compared", ("quantized", "continuous", "backbone")),
+    Flag("--temperature", "loss.temperature", float, "of the contrastive loss"),
+    Flag("--entropy", "loss.entropy", float, "weight of the soft codes' entropy"),
+    Flag("--diversity", "loss.diversity", float, "weight of the similarity between codewords"),
+    Flag("--epochs", "schedule.epochs", int, "passes over the training pictures"),
+    Flag("--batch", "schedule.batch", int, "pictures a step"),
+    Flag("--optimizer", "schedule.optimizer", str, "of head and backbone", ("adamw", "sgd")),
+    Flag("--lr", "schedule.lr", float, "peak learning rate of the head"),
+    Flag("--backbone-lr", "schedule.backbone_lr", float, "peak learning rate of trained backbone blocks"),
+    Flag("--weight-decay", "schedule.weight_decay", float, "of matrices"),
+    Flag("--warmup", "schedule.warmup", float, "epochs of linear warm-up"),
+    Flag("--views", "schedule.views", int, "cached views of a picture"),
+    Flag("--seed", "seed", int, "of weights, batches and views"),
+    Flag("--select", "select", str, "epoch that is kept", ("last", "validation")),
+    Flag("--validate-every", "validate_every", int, "epochs between two looks at the validation split"),
+    Flag("--k", "k", int, "K of mAP@K"),
+)
+
+
+def add_flags(parser: argparse.ArgumentParser, *, sections: tuple[str, ...] | None = None) -> None:
+    """Give a parser the flags of a configuration, or of some sections of it; absent ones stay unset."""
+    defaults = _flat(to_dict(RunConfig()))
+    for flag in FLAGS:
+        if sections is None or flag.path.partition(".")[0] in sections:
+            default = defaults[flag.path]
+            note = "" if default is None else f" (default {default})"
+            parser.add_argument(
+                flag.name,
+                dest=flag.dest,
+                type=flag.kind,
+                choices=flag.choices,
+                default=None,
+                metavar=None if flag.choices else flag.kind.__name__.upper(),
+                help=flag.help + note,
+            )
+
+
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that a person spelled out, by path."""
+    values = {flag.path: getattr(arguments, flag.dest, None) for flag in FLAGS}
+    return {path: value for path, value in values.items() if value is not None}
+
+
+def configured(base: RunConfig, changes: dict[str, Any]) -> RunConfig:
+    """`base` with the settings of `changes`, by path.
+
+    Raises:
+        InputError: a setting breaks its rule.
+    """
+    values = to_dict(base)
+    for path, value in changes.items():
+        section, _, name = path.rpartition(".")
+        (values[section] if section else values)[name] = value
+    return from_dict(RunConfig, values)
+
+
+def settings(config: RunConfig) -> dict[str, Any]:
+    """All settings of a configuration by path."""
+    return _flat(to_dict(config))
+
+
+def arguments(config: RunConfig) -> list[str]:
+    """Flags that spell what differs from the defaults."""
+    mine, defaults = settings(config), settings(RunConfig())
+    spelled = []
+    for flag in FLAGS:
+        if mine[flag.path] != defaults[flag.path]:
+            spelled += [flag.name, str(mine[flag.path])]
+    return spelled
+
+
+def command(config: RunConfig, run: str) -> str:
+    """The command that repeats a run, quoted for a shell."""
+    return shlex.join(["python", "-m", "transclipped", "train", *arguments(config), "--run", run])
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": v for inner, v in value.items()}
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,170 @@
+"""Feature cache: a frozen backbone looks at each view of each picture once.
+
+View 0 is the plain picture, 1 its mirror image, the rest are augmented; all follow from (row, view, seed)
+alone, so a cache can be filled in any order, by several runs, and go on after a crash. Each view is a file
+of float16 `[N, F]` that starts as a hole, beside a file that marks the rows which are done:
+
+    features/<data set>-<backbone>-<size>-<key>/view-0.f16, view-0.done.npy, …
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.views import render, view_parameters
+from transclipped.errors import InputError
+from transclipped.files import cache_dir, replacing
+from transclipped.models.backbone import Backbone
+from transclipped.models.precision import inference
+
+BATCH = 128  # pictures a forward pass
+SAVE_EVERY = 5.0  # seconds between two marks of what is done
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long computation is: `done` of `total` pictures after `seconds`."""
+
+    what: str
+    done: int
+    total: int
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None until there is a speed to go by."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else None
+
+
+class FeatureCache:
+    """Embeddings of one picture set by one backbone, shared by all runs.
+
+    Args:
+        images: the pictures.
+        backbone: frozen.
+        seed: of the augmented views.
+        root: folder of all caches, None for `cache_dir()`.
+    """
+
+    def __init__(self, images: ImageSet, backbone: Backbone, *, seed: int = 0, root: Path | None = None) -> None:
+        self.images, self.backbone, self.seed = images, backbone, seed
+        key = hashlib.sha256(f"{images.fingerprint} {backbone.fingerprint} {backbone.image_size} {seed}".encode())
+        name = f"{images.name}-{backbone.name}-{backbone.image_size}-{key.hexdigest()[:12]}".replace("/", "_")
+        self.folder = (root or cache_dir()) / "features" / name
+
+    def view(self, view: int) -> np.ndarray:
+        """Memory map `[N, F]` float16 of a view; rows not yet encoded are zero."""
+        shape = (len(self.images), self.backbone.width)
+        path = self._features(view)
+        if not path.exists():
+            return np.broadcast_to(np.float16(0), shape)
+        return np.memmap(path, np.float16, "r", shape=shape)
+
+    def missing(self, view: int, rows: np.ndarray) -> np.ndarray:
+        """Those of `rows` that are still to be encoded, sorted."""
+        rows = np.unique(rows)
+        return rows[~self._done(view)[rows]]
+
+    def fill(self, view: int, rows: np.ndarray, *, device: str = "cpu") -> Iterator[Progress]:
+        """Encode what is missing of `rows`, telling how far it is.
+
+        Raises:
+            InputError: the disk is full, or a picture cannot be read.
+        """
+        todo = self.missing(view, rows)
+        if not len(todo):
+            return
+        started = saved = time.monotonic()
+        done = 0
+        fresh: list[np.ndarray] = []
+        try:
+            for batch, features in encode(
+                self.backbone, self.images, todo, view=view, seed=self.seed, device=device
+            ):
+                self._write(view, batch, features)
+                fresh.append(batch)
+                done += len(batch)
+                if time.monotonic() - saved > SAVE_EVERY:
+                    self._mark(view, fresh)
+                    saved = time.monotonic()
+                yield Progress(f"encoding view {view}", done, len(todo), time.monotonic() - started)
+        finally:
+            self._mark(view, fresh)
+
+    def _features(self, view: int) -> Path:
+        return self.folder / f"view-{view}.f16"
+
+    def _done(self, view: int) -> np.ndarray:
+        try:
+            done = np.load(self.folder / f"view-{view}.done.npy", allow_pickle=False)
+        except (OSError, ValueError):
+            done = np.zeros(0, bool)
+        return done if len(done) == len(self.images) else np.zeros(len(self.images), bool)
+
+    def _write(self, view: int, rows: np.ndarray, features: np.ndarray) -> None:
+        # Plain writes, since a full disk under a memory map kills the process.
+        path = self._features(view)
+        width = features.shape[1] * features.itemsize
+        if not path.exists():
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                file.truncate(len(self.images) * width)
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        try:
+            with path.open("r+b") as file:
+                for run, block in zip(np.split(rows, breaks), np.split(features, breaks), strict=True):
+                    file.seek(int(run[0]) * width)
+                    file.write(block.tobytes())
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error
+
+    def _mark(self, view: int, batches: list[np.ndarray]) -> None:
+        if batches:
+            done = self._done(view)
+            done[np.concatenate(batches)] = True
+            with replacing(self.folder / f"view-{view}.done.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, done)
+            batches.clear()
+
+
+def encode(
+    backbone: Backbone,
+    images: ImageSet,
+    rows: np.ndarray,
+    *,
+    view: int = 0,
+    seed: int = 0,
+    batch: int = BATCH,
+    device: str = "cpu",
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of rows `[b]` with their embeddings `[b, F]` float16, in order.
+
+    Memory is bounded by the batch: while the network works on one, a thread decodes the next.
+    """
+    parameters = view_parameters(len(images), view=view, seed=seed) if view else None
+    backbone = backbone.to(device).eval()
+    chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+    with ThreadPoolExecutor(1) as decoder:
+        upcoming = decoder.submit(images.pixels, chunks[0], backbone.image_size) if chunks else None
+        for i, chunk in enumerate(chunks):
+            pixels = upcoming.result()
+            if i + 1 < len(chunks):
+                upcoming = decoder.submit(images.pixels, chunks[i + 1], backbone.image_size)
+            drawn = None if parameters is None else parameters[chunk]
+            yield chunk, _embed(backbone, pixels.to(device), drawn).cpu().numpy()
+
+
+def _embed(backbone: Backbone, pixels: torch.Tensor, parameters: np.ndarray | None) -> torch.Tensor:
+    with inference(pixels.device):
+        pictures = render(
+            pixels, parameters, size=backbone.image_size, mean=backbone.mean, std=backbone.std
+        )  # [b, 3, S, S]
+        return backbone(pictures).half()

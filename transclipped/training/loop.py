@@ -1,0 +1,228 @@
+"""A training from configuration to finished run directory: prepare, train, measure.
+
+The generator yields progress and events for whoever looks on; what must last is in the run directory
+already when it does. Asked to stop, it saves the state first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from transclipped.config import RunConfig
+from transclipped.errors import InputError
+from transclipped.files import write_json
+from transclipped.models.backbone import set_trainable
+from transclipped.models.network import Head, Network, embed_in_batches
+from transclipped.models.weights import load_tensors, save_tensors
+from transclipped.training import evaluation
+from transclipped.training.features import Progress, encode
+from transclipped.training.run import STOP_FILE, RunDir, RunLog, create, trim_events, write_config
+from transclipped.training.session import Session, prepare
+from transclipped.training.sources import CachedViews, FreshViews
+from transclipped.training.trainer import Event, Trainer
+
+STEPS_LOGGED = 10  # one step event in this many reaches events.jsonl
+SAVE_EVERY = 30.0  # seconds between two saved states within an epoch
+STATE_FILE = "last.safetensors"
+
+
+class Stopped(Exception):
+    """The training was asked to stop and has saved its state.
+
+    `signal` is the number of the signal that asked, 0 for a stop file.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__("stopped")
+        self.signal = signal
+
+
+def run_training(
+    config: RunConfig,
+    path: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "cpu",
+    stop_asked: Callable[[], int | None] = lambda: None,
+) -> Iterator[Progress | Event]:
+    """Train into the run directory `path`.
+
+    Args:
+        resume: go on with the run that is there, whose own settings count.
+        overwrite: replace it.
+        stop_asked: called after every step for the number of the signal that came, None if none did.
+
+    Raises:
+        InputError: bad settings, data or disk; the run's status tells it too.
+        Stopped: on request.
+    """
+    run = create(path, config, resume=resume, overwrite=overwrite)
+    log = RunLog(run)
+    position = {"epoch": 0.0, "step": 0}
+    try:
+        with closing(_train(run, log, device)) as work:  # closing it saves the state
+            for item in work:
+                if isinstance(item, Event):
+                    position = {"epoch": item.epoch, "step": item.step}
+                yield item
+                _stop_if_asked(run, stop_asked)
+        log.end("finished", **position)
+    except (Stopped, GeneratorExit, KeyboardInterrupt):
+        log.end("stopped", **position)
+        raise
+    except InputError as error:
+        log.end("failed", error=str(error), **position)
+        raise
+    except BaseException as error:
+        log.end("failed", error=f"{type(error).__name__}: {error}", **position)
+        raise
+
+
+def _train(run: RunDir, log: RunLog, device: str) -> Iterator[Progress | Event]:
+    session = prepare(run.config, device=device)
+    write_config(run.path, run.config, **_found(session))
+    write_json(run.path / "split.json", session.split.to_json(session.images))
+    model = _model(session)
+    if session.frozen:
+        yield from _logged(log, _fill_training_views(session))
+    trainer = _trainer(session, model)
+    state = run.path / STATE_FILE
+    if state.exists():
+        trainer.restore(load_tensors(state))
+    trim_events(run, trainer.step)
+    started = time.monotonic()
+    yield from _train_and_save(trainer, run, log)
+    seconds = {"training": round(time.monotonic() - started, 2)}
+    yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
+
+
+def _found(session: Session) -> dict[str, Any]:
+    """What the configuration led to, for config.json."""
+    images, backbone = session.images, session.backbone
+    return {
+        "data_fingerprint": images.fingerprint,
+        "backbone_fingerprint": backbone.fingerprint,
+        "width": backbone.width,
+        "image_size": backbone.image_size,
+        "native_size": images.native_size,
+        "class_names": list(images.class_names),
+    }
+
+
+def _train_and_save(trainer: Trainer, run: RunDir, log: RunLog) -> Iterator[Event]:
+    started = saved = time.monotonic()
+    first = trainer.step
+    try:
+        for event in trainer.events():
+            if event.kind == "epoch":
+                _keep_epoch(trainer, run, event)
+            if event.kind == "epoch" or time.monotonic() - saved > SAVE_EVERY:
+                save_tensors(run.path / STATE_FILE, trainer.state())
+                saved = time.monotonic()
+            if event.kind == "epoch" or event.step % STEPS_LOGGED == 0 or event.step == first + 1:
+                log.event(event.kind, epoch=event.epoch, step=event.step, **event.values)
+                left = (time.monotonic() - started) / (event.step - first) * (event.total - event.step)
+                log.stage("training", done=event.step, total=event.total, seconds_left=round(left, 1))
+            yield event
+    except GeneratorExit:
+        save_tensors(run.path / STATE_FILE, trainer.state())
+        raise
+
+
+def _keep_epoch(trainer: Trainer, run: RunDir, event: Event) -> None:
+    """Store the epoch's head; the model kept is the last one, or the best by validation where asked for."""
+    head = trainer.model if isinstance(trainer.model, Head) else trainer.model.head
+    half = {name: tensor.half() for name, tensor in head.state_dict().items()}
+    save_tensors(run.path / "epochs" / f"{round(event.epoch)}.safetensors", half)
+    if trainer.config.select == "validation":
+        earlier = [e["validation_map"] for e in run.events("epoch") if "validation_map" in e]
+        if event.values.get("validation_map", -1.0) <= max(earlier, default=-2.0):
+            return
+    save_tensors(run.path / "model.safetensors", _tensors(trainer.model))
+
+
+def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Those of the head, and of the backbone if it was trained."""
+    if isinstance(model, Head):
+        return model.state_dict()
+    return model.head.state_dict() | {f"backbone.{name}": t for name, t in model.backbone.state_dict().items()}
+
+
+def _model(session: Session) -> Head | Network:
+    generator = torch.Generator().manual_seed(session.config.seed)
+    head = Head(session.backbone.width, session.config.quantizer, generator=generator).to(session.device)
+    if session.frozen:
+        return head
+    set_trainable(session.backbone, session.config.backbone.train)
+    return Network(session.backbone, head)
+
+
+def _trainer(session: Session, model: Head | Network) -> Trainer:
+    config, split, labels = session.config, session.split, session.images.labels
+    if session.frozen:
+        views = [session.cache.view(v) for v in range(config.schedule.views)]
+        source = CachedViews(views, split.train, seed=config.seed)
+    else:
+        source = FreshViews(session.images, split.train, session.backbone, seed=config.seed, device=session.device)
+    watched = labels is not None and len(split.validation) > 0
+
+    def observe() -> dict[str, float]:
+        return {"validation_map": _validation_map(session, model)}
+
+    return Trainer(model, source, config, labels=labels, observe=observe if watched else None)
+
+
+def _fill_training_views(session: Session) -> Iterator[Progress]:
+    for view in range(session.config.schedule.views):
+        yield from session.cache.fill(view, session.split.train, device=session.device)
+    yield from session.cache.fill(0, session.split.validation, device=session.device)
+
+
+def _validation_map(session: Session, model: Head | Network) -> float:
+    """mAP of the validation split against the training pictures, by asymmetric search."""
+    split, labels = session.split, session.images.labels
+    if session.frozen:
+        head, plain = model, session.cache.view(0)
+        queries, database = plain[split.validation], plain[split.train]
+    else:
+        head = model.head
+        queries, database = (
+            np.concatenate([f for _, f in encode(model.backbone, session.images, rows, device=session.device)])
+            for rows in (split.validation, split.train)
+        )
+    return evaluation.quick_map(
+        head,
+        embed_in_batches(head, queries)[0],
+        embed_in_batches(head, database)[1],
+        query_labels=labels[split.validation],
+        database_labels=labels[split.train],
+        k=session.depth(len(split.train)),
+    )
+
+
+def _logged(log: RunLog, steps: Iterator[Progress]) -> Iterator[Progress]:
+    for progress in steps:
+        left = progress.seconds_left
+        log.stage(
+            progress.what,
+            done=progress.done,
+            total=progress.total,
+            seconds_left=None if left is None else round(left, 1),
+        )
+        yield progress
+
+
+def _stop_if_asked(run: RunDir, stop_asked: Callable[[], int | None]) -> None:
+    signal = stop_asked()
+    if signal is not None:
+        raise Stopped(signal)
+    if (run.path / STOP_FILE).exists():
+        raise Stopped(0)

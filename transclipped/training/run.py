@@ -1,0 +1,297 @@
+"""The run directory: everything that a training leaves, and all that pages and commands read of it.
+
+    config.json  events.jsonl  model.safetensors  epochs/<n>.safetensors  last.safetensors
+    split.json   retrieval.npz metrics.json       status.json
+
+Files are replaced atomically, so a reader never meets half of one; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transclipped import __version__
+from transclipped.config import RunConfig, from_dict, to_dict
+from transclipped.errors import InputError
+from transclipped.files import read_json, replacing, write_json
+from transclipped.flags import command
+from transclipped.machine import process_alive
+
+FORMAT = 1
+HEARTBEAT = 2.0  # seconds between two signs of life
+SILENCE = 15.0  # seconds without one, and no process: interrupted
+STOP_FILE = "stop"  # its presence asks a training to save and end
+_SETTINGS = {field.name for field in fields(RunConfig)}  # keys of config.json that are not findings
+PACKAGES = ("torch", "timm", "faiss-cpu", "numpy")
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Content of retrieval.npz: what search and measurement need.
+
+    codebooks `[M, K, d]` f32 · codes `[N, M]` u8 · database_ids `[N]` · queries `[Q, D]` f16 · query_ids `[Q]` ·
+    database_labels, query_labels `[N]`, `[Q]` or `[N, L]`, `[Q, L]`, None without labels.
+    """
+
+    codebooks: np.ndarray
+    codes: np.ndarray
+    database_ids: np.ndarray
+    queries: np.ndarray
+    query_ids: np.ndarray
+    database_labels: np.ndarray | None = None
+    query_labels: np.ndarray | None = None
+
+    def save(self, path: Path) -> None:
+        """Write compressed, atomically."""
+        arrays = {name: value for name, value in vars(self).items() if value is not None}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Retrieval:
+        """Read and check.
+
+        Raises:
+            InputError: it is missing, damaged, or its shapes disagree.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                loaded = cls(**{name: file[name] for name in file.files})
+        except FileNotFoundError as error:
+            raise InputError(f"{path} is missing; run `evaluate` on this run to make it") from error
+        except Exception as error:  # numpy and zipfile raise many kinds for one damaged file
+            raise InputError(f"{path} is damaged ({error}); run `evaluate` on this run to make it again") from error
+        return loaded._checked(path)
+
+    def _checked(self, path: Path) -> Retrieval:
+        m, k, d = self.codebooks.shape if self.codebooks.ndim == 3 else (0, 0, 0)
+        fits = (
+            self.codes.dtype == np.uint8
+            and self.codes.shape == (len(self.database_ids), m)
+            and self.queries.shape == (len(self.query_ids), m * d)
+            and (not self.codes.size or self.codes.max() < k)
+        )
+        if not fits:
+            raise InputError(f"{path} holds arrays that do not fit together; run `evaluate` on this run again")
+        return self
+
+
+class RunDir:
+    """A run on disk. Reading never writes; a missing part is None or an empty list, a damaged one an InputError."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunDir({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "config.json").is_file()
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """config.json: the settings, with command, versions and fingerprints."""
+        if not self.exists:
+            raise InputError(f"{self.path} is not a run: it has no config.json; `train --run {self.path}` makes one")
+        record = read_json(self.path / "config.json")
+        if not isinstance(record, dict) or record.get("v") != FORMAT:
+            raise InputError(f"{self.path / 'config.json'} is not of this version (v = {FORMAT})")
+        return record
+
+    @cached_property
+    def config(self) -> RunConfig:
+        return from_dict(RunConfig, {k: v for k, v in self.record.items() if k in _SETTINGS})
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the trained model or what was measured of it does; 16 hex digits."""
+        stamp = [str(self.path.resolve())]
+        for name in ("config.json", "model.safetensors", "retrieval.npz", "metrics.json"):
+            path = self.path / name
+            stamp.append(f"{path.stat().st_mtime_ns} {path.stat().st_size}" if path.exists() else "-")
+        return hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
+
+    def metrics(self) -> dict[str, Any] | None:
+        path = self.path / "metrics.json"
+        return read_json(path) if path.exists() else None
+
+    def retrieval(self) -> Retrieval:
+        return Retrieval.load(self.path / "retrieval.npz")
+
+    def status(self) -> dict[str, Any]:
+        """status.json, with a silent and dead run told as "interrupted"."""
+        path = self.path / "status.json"
+        if not path.exists():
+            return {"state": "finished" if (self.path / "metrics.json").exists() else "interrupted"}
+        status = read_json(path)
+        silent = time.time() - status.get("heartbeat", 0) > SILENCE
+        if status.get("state") == "running" and silent and not process_alive(status.get("pid", -1)):
+            status["state"] = "interrupted"
+        return status
+
+    @property
+    def running(self) -> bool:
+        status = self.status() if self.path.exists() else {}
+        return status.get("state") == "running" and process_alive(status.get("pid", -1))
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Events so far, of the given kinds or all; a torn last line is passed over."""
+        return [e for e in self._lines() if not kinds or e.get("kind") in kinds]
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        path = self.path / "events.jsonl"
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(event, dict):
+                    yield event
+
+    def epochs(self) -> list[int]:
+        """Epochs whose head was kept, ascending."""
+        return sorted(int(p.stem) for p in (self.path / "epochs").glob("*.safetensors") if p.stem.isdecimal())
+
+    def head(self, *, epoch: int | None = None):
+        """Trained head, the kept one or that of an epoch.
+
+        Raises:
+            InputError: there is none, or it does not fit the configuration.
+        """
+        from transclipped.models.network import head_from_state
+        from transclipped.models.weights import load_tensors
+
+        path = self.path / ("model.safetensors" if epoch is None else f"epochs/{epoch}.safetensors")
+        return head_from_state(load_tensors(path), self.config.quantizer, source=str(path))
+
+    def ask_to_stop(self) -> None:
+        """The training saves its state and ends at the next step."""
+        (self.path / STOP_FILE).touch()
+
+
+def find_runs(*folders: Path) -> list[RunDir]:
+    """Runs directly inside the given folders, newest first within each."""
+    found = []
+    for folder in folders:
+        runs = [RunDir(p.parent) for p in Path(folder).glob("*/config.json")]
+        found += sorted(runs, key=lambda run: (run.path / "config.json").stat().st_mtime, reverse=True)
+    return found
+
+
+def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
+    """An empty run directory, or the one to go on with.
+
+    Raises:
+        InputError: it exists and neither `resume` nor `overwrite` was asked for, or it is running.
+    """
+    run = RunDir(path)
+    if run.running:
+        raise InputError(f"{path} is being trained by process {run.status()['pid']}; stop that first or choose another")
+    if run.exists and not (resume or overwrite):
+        raise InputError(f"{path} holds a run already; choose another name, --resume to go on, --overwrite to replace it")
+    if not run.exists and run.path.exists() and any(p.name != "log.txt" for p in run.path.iterdir()):
+        raise InputError(f"{path} holds other files and is not a run; choose another name")
+    if run.exists and overwrite:
+        shutil.rmtree(path)
+    (run.path / "epochs").mkdir(parents=True, exist_ok=True)
+    (run.path / STOP_FILE).unlink(missing_ok=True)
+    if not run.exists:
+        write_config(run.path, config)
+    return RunDir(path)
+
+
+def write_config(path: Path, config: RunConfig, **found: Any) -> None:
+    """config.json with what was found while preparing, such as `data_fingerprint`."""
+    record = {"v": FORMAT, **to_dict(config), "command": command(config, str(path)), "versions": _versions(), **found}
+    write_json(path / "config.json", record)
+
+
+class RunLog:
+    """Writes the events and the status of a running training, with a heartbeat of its own."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self._status: dict[str, Any] = {"v": FORMAT, "state": "running", "pid": os.getpid(), "stage": "preparing"}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._events = (run.path / "events.jsonl").open("a", encoding="utf-8")
+        self._write()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def event(self, kind: str, *, epoch: float, step: int, **values: Any) -> None:
+        """Append one line."""
+        record = {"v": FORMAT, "t": round(time.time(), 3), "kind": kind, "epoch": round(epoch, 5), "step": step}
+        try:
+            self._events.write(json.dumps(record | {k: _short(v) for k, v in values.items()}) + "\n")
+            self._events.flush()
+        except OSError as error:
+            raise InputError(f"cannot write {self._events.name}: {error.strerror}; free some space, then resume") from error
+
+    def stage(self, stage: str, **progress: Any) -> None:
+        """What is being done; written with the next heartbeat."""
+        with self._lock:
+            self._status = {k: self._status[k] for k in ("v", "state", "pid")} | {"stage": stage, **progress}
+
+    def end(self, state: str, *, error: str | None = None, epoch: float = 0.0, step: int = 0) -> None:
+        """Last words: finished, stopped or failed."""
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        with self._lock:
+            self._status = {"v": FORMAT, "state": state, "pid": os.getpid()} | ({"error": error} if error else {})
+        self._write()
+        self.event("state", epoch=epoch, step=step, state=state)
+        self._events.close()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT):
+            with suppress(InputError):  # a missed beat harms nobody; a full disk shows at the next event
+                self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            write_json(self.run.path / "status.json", {**self._status, "heartbeat": round(time.time(), 3)})
+
+
+def trim_events(run: RunDir, step: int) -> None:
+    """Drop what was logged after `step`, which a resumed training will do again."""
+    kept = [event for event in run.events() if event.get("step", 0) <= step]
+    with replacing(run.path / "events.jsonl") as temporary:
+        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
+
+
+def _versions() -> dict[str, str]:
+    found = {"transclipped": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,0 +1,244 @@
+"""The training loop as a generator of events; it knows neither files nor screens.
+
+    trainer = Trainer(model, source, config)
+    for event in trainer.events():
+        ...                      # a step, or the end of an epoch
+    state = trainer.state()      # at any time; Trainer.restore goes on from there, to the same result
+
+A model maps the views of a batch to `Codes`: a head on cached features, or a whole network on pictures.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from transclipped.config import RunConfig, ScheduleConfig
+from transclipped.errors import InputError
+from transclipped.losses import LossParts, training_loss
+from transclipped.models.network import Codes, Head
+from transclipped.models.precision import fastest_dtype
+from transclipped.training.sources import Source, check_batch
+
+OBSERVATIONS = ("clip_precision", "validation_map")  # these alone need labels
+MOMENTUM = 0.9  # of SGD
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened: kind "step" or "epoch", after `epoch` fractional epochs and `step` of `total` steps.
+
+    values: loss, contrastive, entropy, diversity (nats, nats, nats, cosine), clip_fraction, perplexity
+    (codewords), lr, images_per_s; with labels clip_precision, and at epochs validation_map.
+    """
+
+    kind: str
+    epoch: float
+    step: int
+    total: int
+    values: dict[str, float] = field(default_factory=dict)
+
+
+class Trainer:
+    """Trains a head, or a network, on a source of views.
+
+    Args:
+        model: maps views to `Codes`.
+        source: of batches.
+        config: of the run; `schedule`, `loss` and `clipping` count here.
+        labels: of all rows, `[N]` int or `[N, L]` 0/1, only to observe how many clipped pairs were false negatives.
+        observe: called at the end of every `validate_every`-th epoch; its figures join the epoch's event.
+
+    Raises:
+        InputError: the batch is larger than the data.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        source: Source,
+        config: RunConfig,
+        *,
+        labels: np.ndarray | None = None,
+        observe: Callable[[], dict[str, float]] | None = None,
+    ) -> None:
+        check_batch(source, config.schedule.batch)
+        self.model, self.source, self.config = model, source, config
+        self.labels = None if labels is None else torch.as_tensor(labels)
+        self.observe = observe
+        self.step = 0
+        self.steps_per_epoch = len(source.rows) // config.schedule.batch
+        self.total_steps = self.steps_per_epoch * config.schedule.epochs
+        self.optimizer = _optimizer(model, config.schedule)
+        device = next(model.parameters()).device
+        self._autocast = torch.autocast(
+            device.type, dtype=torch.bfloat16, enabled=not _is_head(model) and fastest_dtype(device) == torch.bfloat16
+        )
+
+    @property
+    def epoch(self) -> float:
+        """Fractional epochs done."""
+        return self.step / self.steps_per_epoch
+
+    def events(self) -> Iterator[Event]:
+        """Train to the end of the schedule, an event a step and one an epoch."""
+        while self.step < self.total_steps:
+            epoch, skip = divmod(self.step, self.steps_per_epoch)
+            yield from self._epoch(epoch, skip)
+
+    def _epoch(self, epoch: int, skip: int) -> Iterator[Event]:
+        self.model.train()
+        totals: dict[str, float] = {}
+        count, started = 0, time.perf_counter()
+        for batch in self.source.batches(epoch, batch=self.config.schedule.batch, skip=skip):
+            values = self._train_step(batch.rows, batch.views)
+            count += 1
+            values["images_per_s"] = count * len(batch.rows) / (time.perf_counter() - started)
+            for name, value in values.items():
+                totals[name] = totals.get(name, 0.0) + value
+            yield Event("step", self.epoch, self.step, self.total_steps, values)
+        means = {name: total / count for name, total in totals.items()}
+        means["images_per_s"] = values["images_per_s"]
+        last = epoch + 1 == self.config.schedule.epochs
+        if self.observe and (last or (epoch + 1) % self.config.validate_every == 0):
+            self.model.eval()
+            means |= self.observe()
+        yield Event("epoch", self.epoch, self.step, self.total_steps, means)
+
+    def _train_step(self, rows: np.ndarray, views: Tensor) -> dict[str, float]:
+        lr = scheduled_lr(self.epoch, self.config.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr * group["scale"]
+        device = next(self.model.parameters()).device
+        with self._autocast:
+            codes = self.model(views.to(device, non_blocking=True))
+        parts = loss_of(codes, _head(self.model), self.config, epoch=self.epoch)
+        if not torch.isfinite(parts.total):
+            raise InputError(
+                f"the loss became {parts.total.item()} at step {self.step}; choose a smaller learning rate "
+                f"than {self.config.schedule.lr} or a higher temperature than {self.config.loss.temperature}"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()
+        self.optimizer.step()
+        self.step += 1
+        return {**self._observed(parts, codes, rows), "lr": lr}
+
+    def _observed(self, parts: LossParts, codes: Codes, rows: np.ndarray) -> dict[str, float]:
+        mask = parts.clipped.mask
+        clipped = int(mask.sum())
+        values = {
+            "loss": parts.total.item(),
+            "contrastive": parts.contrastive.item(),
+            "entropy": parts.entropy.item(),
+            "diversity": parts.diversity.item(),
+            "clip_fraction": clipped / max(1, len(mask) * (len(mask) - 2)),
+            "perplexity": perplexity(codes.assignment.detach()),
+        }
+        if self.labels is not None and clipped:
+            values["clip_precision"] = int((mask & same_class(self.labels[np.tile(rows, 2)])).sum()) / clipped
+        return values
+
+    def state(self) -> dict[str, Tensor]:
+        """All that is needed to go on, as a flat dictionary of tensors."""
+        state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            for name, value in slots.items():
+                if value is not None:
+                    state[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        state["step"] = torch.tensor(self.step)
+        return state
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            InputError: it is of a model of another shape.
+        """
+        try:
+            model = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+            self.model.load_state_dict(model)
+        except RuntimeError as error:
+            raise InputError(f"the saved state does not fit this configuration: {error}") from error
+        optimizer = self.optimizer.state_dict()
+        for key, value in state.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                optimizer["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(optimizer)
+        self.step = int(state["step"])
+
+
+def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float) -> LossParts:
+    """The training loss of two views' codes, clipping where the configuration looks."""
+    detect = {"quantized": codes.quantized, "continuous": codes.continuous, "backbone": codes.features}
+    return training_loss(
+        codes.quantized.flatten(1),
+        codes.assignment,
+        head.quantizer.codewords(),
+        detect=detect[config.clipping.on].detach().flatten(1),
+        clipping=config.clipping,
+        loss=config.loss,
+        epoch=epoch,
+    )
+
+
+def scheduled_lr(epoch: float, schedule: ScheduleConfig) -> float:
+    """Learning rate after `epoch` fractional epochs: linear warm-up, then half a cosine down to 0."""
+    if epoch < schedule.warmup:
+        return schedule.lr * (epoch + 1e-2) / (schedule.warmup + 1e-2)
+    done = (epoch - schedule.warmup) / max(1e-9, schedule.epochs - schedule.warmup)
+    return schedule.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def perplexity(assignment: Tensor) -> float:
+    """Codewords in use, exp of the entropy of the hard assignments in `[B, M, K]`, averaged over codebooks.
+
+    At most min(B, K); 1 when a codebook has collapsed to one codeword.
+    """
+    _, m, k = assignment.shape
+    hard = assignment.argmax(-1) + k * torch.arange(m, device=assignment.device)  # [B, M]
+    usage = torch.bincount(hard.flatten(), minlength=m * k).view(m, k) / len(assignment)
+    return torch.special.entr(usage).sum(-1).exp().mean().item()
+
+
+def same_class(labels: Tensor) -> Tensor:
+    """`[n, n]` bool: equal labels `[n]`, or a label in common in `[n, L]`."""
+    if labels.ndim == 1:
+        return labels[:, None] == labels
+    shared = labels.float() @ labels.float().T
+    return shared > 0
+
+
+def _optimizer(model: nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
+    head = [p for p in _head(model).parameters() if p.requires_grad]
+    own = {id(p) for p in head}
+    backbone = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+    groups = [
+        # Codebooks are used at unit length and biases are few: only matrices decay.
+        {"params": [p for p in head if p.ndim == 2], "weight_decay": schedule.weight_decay, "scale": 1.0},
+        {"params": [p for p in head if p.ndim != 2], "weight_decay": 0.0, "scale": 1.0},
+    ]
+    if backbone:
+        scale = schedule.backbone_lr / schedule.lr
+        groups += [
+            {"params": [p for p in backbone if p.ndim > 1], "weight_decay": schedule.weight_decay, "scale": scale},
+            {"params": [p for p in backbone if p.ndim < 2], "weight_decay": 0.0, "scale": scale},
+        ]
+    if schedule.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=schedule.lr, momentum=MOMENTUM)
+    return torch.optim.AdamW(groups, lr=schedule.lr)
+
+
+def _is_head(model: nn.Module) -> bool:
+    return isinstance(model, Head)
+
+
+def _head(model: nn.Module) -> Head:
+    return model if _is_head(model) else model.head
