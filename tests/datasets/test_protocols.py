@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transclipped.config import DataConfig
 from transclipped.datasets import registry
 from transclipped.datasets.base import UNLABELLED, EncodedSet
-from transclipped.datasets.protocols import Split, describe, draw, read_split
+from transclipped.datasets.protocols import Split, draw, read_split
 from transclipped.datasets.sampling import drawn, shuffled, stratified, uniform
 from transclipped.errors import InputError
 
@@ -41,7 +41,7 @@ def test_cifar_protocol_two_trains_on_500_a_class(cifar):
     assert np.bincount(cifar.labels[split.train]).tolist() == [500] * 10
     assert len(split.database) == 50_000 and len(split.query) == 10_000
     assert split.train[:5].tolist() == [15, 18, 23, 29, 35]  # computed here once; the same on every machine
-    assert describe(cifar, split)["uses_labels"]
+    assert registry.describe(cifar, split)["uses_labels"]
     assert not np.array_equal(split.train, draw(cifar, DataConfig(protocol="II", seed=1)).train)
 
 
@@ -102,7 +102,7 @@ def test_unlabelled_pictures_never_ask(kind):
     for seed in range(10):
         split = draw(images, DataConfig(seed=seed))
         assert has[split.query].all() and len(split.query) == 7 and len(split.database) == 93
-    report = describe(images, split)
+    report = registry.describe(images, split)
     assert report["unlabelled"] == 34 and report["classes"]["query"] == {"thing": 7}
 
 
@@ -195,19 +195,26 @@ def test_split_file_drops_unlabelled_queries(tmp_path):
 
 
 def test_description_is_json(caltech):
-    report = describe(caltech, draw(caltech, DataConfig(dataset="caltech101", database_limit=50)))
+    report = registry.describe(caltech, draw(caltech, DataConfig(dataset="caltech101", database_limit=50)))
     assert json.loads(json.dumps(report)) == report
     assert report["k"] == 50 and report["query"] == 1010 and report["classes"]["query"]["yin_yang"] == 10
 
 
 def test_registry_knows_its_sets():
     assert {"cifar10", "caltech101", "collage", "folder"} <= set(registry.names())
-    assert all(registry.summary(name) for name in registry.names())
+    assert all(registry.names().values())
     assert registry.load(DataConfig(dataset="caltech101")).name == "caltech101"
     with pytest.raises(InputError, match="did you mean 'cifar10'"):
         registry.load(DataConfig(dataset="cifar"))
     with pytest.raises(InputError, match="own labels"):
         registry.load(DataConfig(labels="x.csv"))
+
+
+def test_download_of_a_bundled_set_is_explained(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"caltech101 cannot be downloaded.*bundled"):
+        registry.download("caltech101", tmp_path)
+    monkeypatch.setattr("transclipped.datasets.cifar10.download", lambda folder: folder / "fetched")
+    assert registry.download("cifar10", str(tmp_path)) == tmp_path / "fetched"
 
 
 def test_listing_names_does_not_import_torch():

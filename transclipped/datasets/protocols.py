@@ -114,40 +114,6 @@ def read_split(path: Path, images: ImageSet) -> Split:
     return _from_ids(ids, images, source=str(path), protocol=OWN, seed=0)
 
 
-def describe(images: ImageSet, split: Split) -> dict[str, Any]:
-    """What a data set and a split consist of, ready for JSON.
-
-    Returns:
-        Counts of each role and class; `skipped` lists (id, reason).
-    """
-    return {
-        "dataset": images.name,
-        "fingerprint": images.fingerprint,
-        "pictures": len(images),
-        "label_kind": images.label_kind,
-        "unlabelled": int((~images.labelled).sum()),
-        "protocol": split.protocol,
-        "protocols": list(images.protocols),
-        "seed": split.seed,
-        "uses_labels": split.protocol in images.labelled_protocols,
-        "k": min(images.default_k, len(split.database)),
-        **{role: len(getattr(split, role)) for role in ROLES},
-        "classes": {role: _class_counts(images, getattr(split, role)) for role in ROLES},
-        "skipped": [{"id": name, "reason": reason} for name, reason in images.skipped],
-    }
-
-
-def _class_counts(images: ImageSet, rows: np.ndarray) -> dict[str, int]:
-    if images.labels is None:
-        return {}
-    labels = images.labels[rows]
-    if images.label_kind == "multi":
-        counts = labels.sum(axis=0, dtype=np.int64)
-    else:
-        counts = np.bincount(labels[labels >= 0], minlength=len(images.class_names))
-    return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
-
-
 def _from_protocol(images: ImageSet, config: DataConfig) -> Split:
     protocol = config.protocol or images.protocols[0]
     if protocol not in images.protocols:

@@ -1,4 +1,4 @@
-"""Data sets by name.
+"""Data sets by name, and what they consist of.
 
 A new one is a module with `load(config) -> ImageSet` and a line in `_SETS`. Modules are imported when
 needed, so that listing the names does not take the seconds that torch takes.
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import difflib
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
 
 if TYPE_CHECKING:
     from transclipped.datasets.base import ImageSet
+    from transclipped.datasets.protocols import Split
 
 # name: (module, what it is, in a few words)
 _SETS = {
@@ -25,14 +29,9 @@ _SETS = {
 }
 
 
-def names() -> tuple[str, ...]:
-    """All data sets."""
-    return tuple(_SETS)
-
-
-def summary(name: str) -> str:
-    """What a data set is, in a few words."""
-    return _entry(name)[1]
+def names() -> dict[str, str]:
+    """All data sets: name and what it is, in a few words."""
+    return {name: what for name, (_, what) in _SETS.items()}
 
 
 def load(config: DataConfig) -> ImageSet:
@@ -47,9 +46,57 @@ def load(config: DataConfig) -> ImageSet:
     return import_module(module).load(config)
 
 
+def download(name: str, folder: str | Path) -> Path:
+    """Fetch a data set into `folder`; returns the folder to give as data.
+
+    Raises:
+        InputError: it cannot be fetched, or its server does not answer.
+    """
+    module = import_module(_entry(name)[0])
+    if not hasattr(module, "download"):
+        raise InputError(f"{name} cannot be downloaded from here: it is {names()[name]}")
+    return module.download(Path(folder).expanduser())
+
+
+def describe(images: ImageSet, split: Split) -> dict[str, Any]:
+    """What a data set and a split consist of, ready for JSON.
+
+    Returns:
+        Counts of each role and class; `skipped` lists (id, reason).
+    """
+    from transclipped.datasets.protocols import ROLES
+
+    return {
+        "dataset": images.name,
+        "fingerprint": images.fingerprint,
+        "pictures": len(images),
+        "label_kind": images.label_kind,
+        "unlabelled": int((~images.labelled).sum()),
+        "protocol": split.protocol,
+        "protocols": list(images.protocols),
+        "seed": split.seed,
+        "uses_labels": split.protocol in images.labelled_protocols,
+        "k": min(images.default_k, len(split.database)),
+        **{role: len(getattr(split, role)) for role in ROLES},
+        "classes": {role: _class_counts(images, getattr(split, role)) for role in ROLES},
+        "skipped": [{"id": name, "reason": reason} for name, reason in images.skipped],
+    }
+
+
 def _entry(name: str) -> tuple[str, str]:
     if name not in _SETS:
         near = difflib.get_close_matches(name, _SETS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise InputError(f"there is no data set {name!r}{hint} Known are {', '.join(_SETS)}")
     return _SETS[name]
+
+
+def _class_counts(images: ImageSet, rows: np.ndarray) -> dict[str, int]:
+    if images.labels is None:
+        return {}
+    labels = images.labels[rows]
+    if images.label_kind == "multi":
+        counts = labels.sum(axis=0, dtype=np.int64)
+    else:
+        counts = np.bincount(labels[labels >= 0], minlength=len(images.class_names))
+    return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
