@@ -1,0 +1,180 @@
+"""Backbone: pictures in, embeddings out; bundled, from timm, or from a file of weights.
+
+Resolution, normalisation and feature width are the model's own, as timm's data configuration tells them.
+Convolutions run in channels-last order, which is what processors like.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from timm.models import group_parameters
+from torch import Tensor, nn
+
+from transclipped.config import BackboneConfig
+from transclipped.errors import InputError
+from transclipped.files import ASSETS
+from transclipped.models.weights import load_tensors
+
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
+MODELS = ASSETS / "models"
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A model whose weights come with the project."""
+
+    architecture: str
+    file: str
+    summary: str
+
+
+BUNDLED = {
+    "efficientnet-lite0": Bundled("tf_efficientnet_lite0", "efficientnet-lite0.safetensors", "CNN, ImageNet weights"),
+}
+DEFAULT_SIZE = 96  # of bundled models, where the data set has no better idea
+
+
+class Backbone(nn.Module):
+    """A network whose output is one embedding a picture.
+
+    Args:
+        network: maps `[B, 3, H, W]` to `[B, width]`, or to a feature map that is averaged.
+        name: of the model.
+        image_size: pixels a side it is fed.
+        mean, std: normalisation of each channel, on the scale [0, 1].
+    """
+
+    def __init__(
+        self, network: nn.Module, *, name: str, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last).eval()
+        self.name, self.image_size, self.mean, self.std = name, image_size, tuple(mean), tuple(std)
+        self.width = getattr(network, "head_hidden_size", None) or network.num_features
+        self.fingerprint = _fingerprint(name, self.network)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings `[B, width]` float32 of normalised pictures `[B, 3, H, W]`."""
+        return self.network(images.contiguous(memory_format=torch.channels_last)).float()
+
+
+def load_backbone(config: BackboneConfig, *, default_size: int | None = None) -> Backbone:
+    """The backbone that a configuration names, frozen.
+
+    Args:
+        default_size: pixels a side for a bundled model, where the configuration gives none.
+
+    Raises:
+        InputError: the name is unknown, the weights cannot be had or do not fit.
+    """
+    if config.name in BUNDLED:
+        network = _bundled(config)
+        size, mean, std = config.image_size or default_size or DEFAULT_SIZE, LITE_MEAN, LITE_STD
+    else:
+        network = _from_timm(config)
+        known = timm.data.resolve_model_data_config(network)
+        size, mean, std = config.image_size or known["input_size"][-1], known["mean"], known["std"]
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return Backbone(network, name=config.name, image_size=size, mean=mean, std=std)
+
+
+def set_trainable(backbone: Backbone, mode: str) -> list[nn.Parameter]:
+    """Let all of a backbone learn, its last N blocks with what follows them ("last-N"), or nothing ("frozen").
+
+    Blocks are timm's parameter groups, counted from the output.
+
+    Raises:
+        InputError: the model has fewer blocks.
+    """
+    parameters = dict(backbone.network.named_parameters())
+    chosen = set(parameters) if mode == "all" else set()
+    if mode.startswith("last-"):
+        blocks = _blocks(backbone.network)
+        n = int(mode.removeprefix("last-"))
+        if n > len(blocks):
+            raise InputError(f"{backbone.name} has {len(blocks)} blocks, so last-{n} cannot be; choose last-{len(blocks)} or all")
+        chosen = {name for block in blocks[-n:] for name in block}
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(name in chosen)
+    return [parameters[name] for name in parameters if name in chosen]
+
+
+def _blocks(network: nn.Module) -> list[list[str]]:
+    """Parameter names block by block, from input to output; what follows the last block counts to it."""
+    groups = group_parameters(network, network.group_matcher(coarse=False))
+    names = [names for _, names in sorted(groups.items())]
+    if len(names) > 1:
+        names[-2:] = [names[-2] + names[-1]]
+    return names
+
+
+def _bundled(config: BackboneConfig) -> nn.Module:
+    model = BUNDLED[config.name]
+    network = _created(model.architecture)
+    path = Path(config.weights).expanduser() if config.weights else MODELS / model.file
+    return _with_weights(network, path)
+
+
+def _from_timm(config: BackboneConfig) -> nn.Module:
+    base = config.name.partition(".")[0]
+    if base not in timm.list_models():
+        near = difflib.get_close_matches(base, [*BUNDLED, *timm.list_models()], 3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"bundled are {', '.join(BUNDLED)}."
+        raise InputError(f"there is no backbone {config.name!r}; {hint} timm.list_models() names all")
+    if config.weights:
+        return _with_weights(_created(config.name, size=config.image_size), Path(config.weights).expanduser())
+    try:
+        return _created(config.name, size=config.image_size, pretrained=True)
+    except Exception as error:  # hub clients raise their own kinds, which may not be installed to be named
+        raise InputError(
+            f"the weights of {config.name} cannot be fetched ({_first_line(error)}); connect to the network, "
+            f"give a file with --weights, or choose a bundled backbone: {', '.join(BUNDLED)}"
+        ) from error
+
+
+def _created(name: str, *, size: int | None = None, pretrained: bool = False) -> nn.Module:
+    """timm model without classifier, accepting the given size where its kind can."""
+    options = {"num_classes": 0, "pretrained": pretrained}
+    if size is not None:
+        try:
+            return timm.create_model(name, img_size=size, **options)
+        except TypeError:  # convolutional networks take any size and have no such option
+            pass
+    return timm.create_model(name, **options)
+
+
+def _with_weights(network: nn.Module, path: Path) -> nn.Module:
+    """`network` with the weights of a file; a classifier in the file is left out.
+
+    Raises:
+        InputError: the file lacks tensors, or has them in other shapes.
+    """
+    state, own = load_tensors(path), network.state_dict()
+    if missing := [name for name in own if name not in state]:
+        raise InputError(f"{path} lacks {len(missing)} of {len(own)} tensors, such as {missing[0]}; it is of another model")
+    for name, tensor in own.items():
+        if state[name].shape != tensor.shape:
+            raise InputError(
+                f"{path} holds {name} of shape {[*state[name].shape]}, the model needs {[*tensor.shape]}; "
+                "it is of another model"
+            )
+    network.load_state_dict({name: state[name].to(own[name].dtype) for name in own})
+    return network
+
+
+def _fingerprint(name: str, network: nn.Module) -> str:
+    digest = hashlib.sha256(name.encode())
+    for key, tensor in sorted(network.state_dict().items()):
+        digest.update(key.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
