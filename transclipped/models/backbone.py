@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import timm
@@ -19,23 +18,18 @@ from torch import Tensor, nn
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
+from transclipped.models.hybrid import STEM, hybrid_vit, joined
 from transclipped.models.weights import load_tensors
 
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
 MODELS = ASSETS / "models"
 
 
-@dataclass(frozen=True)
-class Bundled:
-    """A model whose weights come with the project."""
-
-    architecture: str
-    file: str
-    summary: str
-
-
-BUNDLED = {
-    "efficientnet-lite0": Bundled("tf_efficientnet_lite0", "efficientnet-lite0.safetensors", "CNN, ImageNet weights"),
+CNN = "efficientnet-lite0"
+HYBRID = "hybrid-vit"
+BUNDLED = {  # name: what it is
+    CNN: "EfficientNet-Lite0, a CNN with ImageNet weights",
+    HYBRID: "transformer over EfficientNet-Lite0's feature map, distilled and contrastively trained without labels",
 }
 DEFAULT_SIZE = 96  # of bundled models, where the data set has no better idea
 
@@ -116,10 +110,10 @@ def _blocks(network: nn.Module) -> list[list[str]]:
 
 
 def _bundled(config: BackboneConfig) -> nn.Module:
-    model = BUNDLED[config.name]
-    network = _created(model.architecture)
-    path = Path(config.weights).expanduser() if config.weights else MODELS / model.file
-    return _with_weights(network, path)
+    path = Path(config.weights).expanduser() if config.weights else MODELS / f"{config.name}.safetensors"
+    if config.name == CNN:
+        return _filled(_created(STEM), load_tensors(path), path)
+    return _filled(hybrid_vit(), joined(load_tensors(MODELS / f"{CNN}.safetensors"), load_tensors(path)), path)
 
 
 def _from_timm(config: BackboneConfig) -> nn.Module:
@@ -129,7 +123,8 @@ def _from_timm(config: BackboneConfig) -> nn.Module:
         hint = f"did you mean {', '.join(near)}?" if near else f"bundled are {', '.join(BUNDLED)}."
         raise InputError(f"there is no backbone {config.name!r}; {hint} timm.list_models() names all")
     if config.weights:
-        return _with_weights(_created(config.name, size=config.image_size), Path(config.weights).expanduser())
+        path = Path(config.weights).expanduser()
+        return _filled(_created(config.name, size=config.image_size), load_tensors(path), path)
     try:
         return _created(config.name, size=config.image_size, pretrained=True)
     except Exception as error:  # hub clients raise their own kinds, which may not be installed to be named
@@ -150,13 +145,13 @@ def _created(name: str, *, size: int | None = None, pretrained: bool = False) ->
     return timm.create_model(name, **options)
 
 
-def _with_weights(network: nn.Module, path: Path) -> nn.Module:
+def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Module:
     """`network` with the weights of a file; a classifier in the file is left out.
 
     Raises:
         InputError: the file lacks tensors, or has them in other shapes.
     """
-    state, own = load_tensors(path), network.state_dict()
+    own = network.state_dict()
     if missing := [name for name in own if name not in state]:
         raise InputError(f"{path} lacks {len(missing)} of {len(own)} tensors, such as {missing[0]}; it is of another model")
     for name, tensor in own.items():

@@ -55,14 +55,8 @@ class CachedViews:
         for start in range(skip * batch, len(order) - batch + 1, batch):
             part = slice(start, start + batch)
             rows = order[part]
-            yield Batch(rows, self._gather(np.tile(rows, 2), np.concatenate([first[part], second[part]])))
-
-    def _gather(self, rows: np.ndarray, which: np.ndarray) -> Tensor:
-        out = np.empty((len(rows), self.views[0].shape[1]), np.float16)
-        for v, view in enumerate(self.views):
-            mine = which == v
-            out[mine] = view[rows[mine]]
-        return torch.from_numpy(out)
+            which = np.concatenate([first[part], second[part]])
+            yield Batch(rows, torch.from_numpy(gathered(self.views, np.tile(rows, 2), which)))
 
 
 class FreshViews:
@@ -90,6 +84,15 @@ class FreshViews:
             pixels = self.images.pixels(rows, look.image_size).to(self.device).repeat(2, 1, 1, 1)
             drawn = random_parameters(len(pixels), generator=rng)
             yield Batch(rows, render(pixels, drawn, size=look.image_size, mean=look.mean, std=look.std))
+
+
+def gathered(views: list[np.ndarray], rows: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Row rows[i] of view which[i], `[B, F]` float16."""
+    out = np.empty((len(rows), views[0].shape[1]), np.float16)
+    for v, view in enumerate(views):
+        mine = which == v
+        out[mine] = view[rows[mine]]
+    return out
 
 
 def check_batch(source: Source, batch: int) -> None:

@@ -147,13 +147,7 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """All that is needed to go on, as a flat dictionary of tensors."""
-        state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            for name, value in slots.items():
-                if value is not None:
-                    state[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
-        state["step"] = torch.tensor(self.step)
-        return state
+        return packed(self.model, self.optimizer, self.step)
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a saved state.
@@ -161,18 +155,36 @@ class Trainer:
         Raises:
             InputError: it is of a model of another shape.
         """
-        try:
-            model = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-            self.model.load_state_dict(model)
-        except RuntimeError as error:
-            raise InputError(f"the saved state does not fit this configuration: {error}") from error
-        optimizer = self.optimizer.state_dict()
-        for key, value in state.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                optimizer["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(optimizer)
-        self.step = int(state["step"])
+        self.step = unpack(state, self.model, self.optimizer)
+
+
+def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Tensor]:
+    """Model, optimizer and step as a flat dictionary of tensors."""
+    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, slots in optimizer.state_dict()["state"].items():
+        for name, value in slots.items():
+            if value is not None:
+                state[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+    return state | {"step": torch.tensor(step)}
+
+
+def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Inverse of `packed`, in place; returns the step.
+
+    Raises:
+        InputError: the state is of a model of another shape.
+    """
+    try:
+        model.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
+    except RuntimeError as error:
+        raise InputError(f"the saved state does not fit this configuration: {error}") from error
+    slots = optimizer.state_dict()
+    for key, value in state.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            slots["state"].setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(slots)
+    return int(state["step"])
 
 
 def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float) -> LossParts:

@@ -1,0 +1,93 @@
+"""Hybrid ViT: a transformer over a convolutional feature map instead of raw patches.
+
+Stem: EfficientNet-Lite0 up to stride 16 (112 channels, ImageNet weights). Each place of its feature map is a
+token, 6 × 6 of them at 96 pixels; timm's transformer blocks and average pooling follow. Position embeddings
+are interpolated for other sizes.
+
+Source: Dosovitskiy et al. 2021, arXiv 2010.11929, §3.1 ("hybrid architecture").
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import timm
+from timm.layers import HybridEmbed
+from timm.models import VisionTransformer
+from torch import Tensor, nn
+
+from transclipped.errors import InputError
+
+STEM = "tf_efficientnet_lite0"
+STEM_STAGE = 3  # of timm's feature maps: stride 16
+STRIDE, CHANNELS = 16, 112
+SIZE = 96  # pixels a side that position embeddings are stored for
+WIDTH, DEPTH, HEADS = 256, 4, 8
+STEM_PREFIX = "patch_embed.backbone."
+
+
+def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) -> VisionTransformer:
+    """timm's VisionTransformer over the stem, `[B, 3, H, W]` to `[B, width]`, with random weights."""
+    return VisionTransformer(
+        img_size=SIZE,
+        patch_size=1,  # of the feature map
+        embed_layer=partial(HybridEmbed, backbone=stem()),
+        embed_dim=width,
+        depth=depth,
+        num_heads=heads,
+        class_token=False,
+        global_pool="avg",
+        num_classes=0,
+        dynamic_img_size=True,
+    )
+
+
+def stem() -> nn.Module:
+    """EfficientNet-Lite0 up to stride 16: `[B, 3, H, W]` to one map `[B, 112, H/16, W/16]`, with random weights."""
+    return timm.create_model(STEM, features_only=True, out_indices=(STEM_STAGE,))
+
+
+def joined(stem_state: dict[str, Tensor], hybrid_state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """State of the whole hybrid: the CNN's own stem, unless the hybrid's file brings a stem that it trained."""
+    names = stem().state_dict().keys()
+    if missing := [name for name in names if name not in stem_state]:
+        raise InputError(f"the stem's file lacks {missing[0]}; it is not EfficientNet-Lite0")
+    return {STEM_PREFIX + name: stem_state[name] for name in names} | hybrid_state
+
+
+def without_stem(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a hybrid with an untouched stem needs to store."""
+    return {name: tensor for name, tensor in state.items() if not name.startswith(STEM_PREFIX)}
+
+
+class OnMaps(nn.Module):
+    """The hybrid after its stem, on stored feature maps: `[B, 112 · h · w]` to `[B, width]`.
+
+    Args:
+        vit: shares its weights with this; its stem stays out.
+    """
+
+    def __init__(self, vit: VisionTransformer) -> None:
+        super().__init__()
+        self.vit = vit
+        self.num_features = vit.num_features
+
+    def forward(self, maps: Tensor) -> Tensor:
+        side = round((maps.shape[1] / CHANNELS) ** 0.5)
+        maps = maps.view(-1, CHANNELS, side, side)
+        tokens = self.vit.patch_embed.proj(maps).permute(0, 2, 3, 1)  # [B, h, w, width]
+        x = self.vit.norm_pre(self.vit._pos_embed(tokens))  # [B, h · w, width]
+        x = self.vit.norm(self.vit.blocks(x))
+        return self.vit.forward_head(x, pre_logits=True).float()
+
+
+class StemMaps(nn.Module):
+    """The stem as a network of flat feature maps: `[B, 3, S, S]` to `[B, 112 · (S/16)²]`, for the feature cache."""
+
+    def __init__(self, stem: nn.Module, size: int) -> None:
+        super().__init__()
+        self.stem = stem
+        self.num_features = CHANNELS * (size // STRIDE) ** 2
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.stem(images)[-1].flatten(1)

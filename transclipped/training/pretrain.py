@@ -1,0 +1,255 @@
+"""The recipe of the bundled hybrid ViT, as a command: distil, then train contrastively with clipping.
+
+Stage (a), distillation: the transformer learns to say of augmented views what ImageNet-trained teachers say of
+the plain picture (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
+the clipped contrastive loss, past the teachers. The stem stays frozen, so its feature maps of V views of each
+picture are computed once and cached, and both stages run on those.
+
+No label of any picture takes part, and no query or test picture: the corpora are CIFAR-10's 50,000 training
+pictures and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
+ImageNet's labels, as everybody's in this field.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from timm.models import VisionTransformer
+from torch import nn
+
+from transclipped.config import (
+    BackboneConfig,
+    ClippingConfig,
+    DataConfig,
+    LossConfig,
+    QuantizerConfig,
+    RunConfig,
+    ScheduleConfig,
+)
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.protocols import draw
+from transclipped.datasets.registry import load as load_images
+from transclipped.errors import InputError
+from transclipped.files import write_json
+from transclipped.models.backbone import CNN, LITE_MEAN, LITE_STD, MODELS, Backbone, load_backbone
+from transclipped.models.hybrid import STEM_PREFIX, OnMaps, StemMaps, hybrid_vit, joined, without_stem
+from transclipped.models.network import Head, Network
+from transclipped.models.weights import load_tensors, save_tensors
+from transclipped.training.distill import Corpus, Distiller, distillation_targets
+from transclipped.training.features import FeatureCache, Progress
+from transclipped.training.sources import CachedViews
+from transclipped.training.trainer import Event, Trainer
+
+SAVE_EVERY = 60.0  # seconds between two checkpoints
+TEACHER_SCALE = 1.5  # a teacher without a size of its own sees pictures this much larger than the student
+REPORT = "pretrain.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Budget and settings of both stages.
+
+    Attributes:
+        teachers: each NAME, NAME@SIZE or NAME@SIZE=FILE, a bundled or timm model; FILE holds its weights.
+        flips: average each teacher's embedding with that of the mirror image.
+        views: V, cached views a picture.
+        distill_epochs, contrast_epochs: of the stages, 0 skips one.
+        batch: pictures a step.
+        distill_lr, blocks_lr, head_lr: peak learning rates.
+        clipping, temperature: of stage (b).
+        bits: of the quantizer that trains along in stage (b).
+        limit: pictures of each corpus, None for all; for trials.
+        start: file with hybrid weights to begin from, instead of random ones.
+    """
+
+    teachers: tuple[str, ...] = (CNN,)
+    flips: bool = True
+    views: int = 6
+    distill_epochs: int = 6
+    contrast_epochs: int = 3
+    batch: int = 256
+    distill_lr: float = 1e-3
+    blocks_lr: float = 3e-4
+    head_lr: float = 3e-3
+    clipping: ClippingConfig = field(default_factory=lambda: ClippingConfig(rule="adaptive"))
+    temperature: float = 0.2
+    bits: int = 32
+    limit: int | None = None
+    start: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """A corpus before it is embedded: which pictures, at which size, how often an epoch."""
+
+    images: ImageSet
+    rows: np.ndarray
+    size: int
+    repeat: int
+
+
+def pretrain(
+    config: PretrainConfig, folder: Path, *, minutes: float | None = None, device: str = "cpu"
+) -> Iterator[Progress | Event]:
+    """Run what is left of the recipe; checkpoints and results are in `folder`.
+
+    Args:
+        minutes: wall-clock budget; when it is spent the state is saved and the same call goes on later.
+
+    Raises:
+        InputError: a teacher or the disk fails, or `folder` holds another recipe.
+    """
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    corpora = _corpora(config)
+    torch.manual_seed(config.seed)
+    vit = _vit(config)
+    record = {"config": asdict(config), "seconds": {}}
+    _check_same_recipe(folder, record)
+    for stage, build in (("distill", _distiller), ("contrast", _contrast)):
+        if getattr(config, f"{stage}_epochs") == 0:
+            continue
+        finished = folder / f"{stage}ed.safetensors"
+        if not finished.exists():
+            yield from _stage(stage, build, config, vit, corpora, folder, deadline, device)
+        vit.load_state_dict(joined(_stem_state(), load_tensors(finished)))
+
+
+def _stage(stage, build, config, vit, corpora, folder, deadline, device) -> Iterator[Progress | Event]:
+    """Prepare one stage, go on from its checkpoint, and write its result when it is done."""
+    learner = yield from build(config, vit, corpora, device)
+    checkpoint = folder / f"{stage}.safetensors"
+    if checkpoint.exists():
+        learner.restore(load_tensors(checkpoint))
+    saved = time.monotonic()
+    try:
+        for event in learner.events():
+            yield event
+            if time.monotonic() - saved > SAVE_EVERY:
+                save_tensors(checkpoint, learner.state())
+                saved = time.monotonic()
+            if deadline is not None and time.monotonic() > deadline:
+                raise InputError(f"the budget is spent at step {learner.step}; the same command goes on from there")
+    finally:
+        save_tensors(checkpoint, learner.state())
+    save_tensors(folder / f"{stage}ed.safetensors", exported(vit))
+
+
+def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:
+    """Half-precision weights to bundle: all but the stem, which is the CNN's own."""
+    return {name: tensor.detach().cpu().half() for name, tensor in without_stem(vit.state_dict()).items()}
+
+
+def _distiller(config, vit, corpora, device) -> Iterator[Progress]:
+    prepared = []
+    targets = yield from _targets(config, corpora, device)
+    for pictures, target in zip(corpora, targets, strict=True):
+        views = yield from _maps(config, vit, pictures, device)
+        prepared.append(Corpus(views, pictures.rows, target, pictures.repeat))
+    return Distiller(
+        OnMaps(vit).to(device),
+        prepared,
+        epochs=config.distill_epochs,
+        batch=config.batch,
+        lr=config.distill_lr,
+        seed=config.seed,
+    )
+
+
+def _contrast(config, vit, corpora, device) -> Iterator[Progress]:
+    pictures = corpora[0]
+    views = yield from _maps(config, vit, pictures, device)
+    quantizer = QuantizerConfig(bits=config.bits)
+    run = RunConfig(
+        backbone=BackboneConfig(train="all"),
+        quantizer=quantizer,
+        clipping=config.clipping,
+        loss=LossConfig(temperature=config.temperature),
+        schedule=ScheduleConfig(
+            epochs=config.contrast_epochs, batch=config.batch, lr=config.head_lr, backbone_lr=config.blocks_lr
+        ),
+    )
+    head = Head(vit.num_features, quantizer, generator=torch.Generator().manual_seed(config.seed))
+    model = Network(OnMaps(vit), head).to(device)
+    return Trainer(model, CachedViews(views, pictures.rows, seed=config.seed), run)
+
+
+def _corpora(config: PretrainConfig) -> list[_Pictures]:
+    cifar10, caltech101 = DataConfig(dataset="cifar10"), DataConfig(dataset="caltech101")
+    plans = ((cifar10, 96, 1), (caltech101, 128, 2))
+    corpora = []
+    for data, size, repeat in plans:
+        images = load_images(data)
+        rows = draw(images, data).train[: config.limit]
+        corpora.append(_Pictures(images, rows, size, repeat))
+    return corpora
+
+
+def _targets(config: PretrainConfig, corpora: list[_Pictures], device: str) -> Iterator[Progress]:
+    """Targets of each corpus, in one common space."""
+    embeddings = []
+    for spec in config.teachers:
+        parts = []
+        for pictures in corpora:
+            teacher = _teacher(spec, pictures.size)
+            cache = FeatureCache(pictures.images, teacher)
+            for view in range(1 + config.flips):
+                yield from cache.fill(view, pictures.rows, device=device)
+            views = [cache.view(view)[pictures.rows].astype(np.float32) for view in range(1 + config.flips)]
+            parts.append(sum(views) / len(views))
+        embeddings.append(np.concatenate(parts))
+    targets = distillation_targets(embeddings, width=hybrid_vit().num_features)
+    return targets.split([len(pictures.rows) for pictures in corpora])
+
+
+def _teacher(spec: str, student_size: int) -> Backbone:
+    name, _, rest = spec.partition("@")
+    size, _, weights = rest.partition("=")
+    if size and not size.isdecimal():
+        raise InputError(f"teacher {spec!r} must be NAME, NAME@SIZE or NAME@SIZE=FILE")
+    scaled = round(TEACHER_SCALE * student_size / 16) * 16
+    return load_backbone(BackboneConfig(name=name, image_size=int(size or scaled), weights=weights or None))
+
+
+def _maps(config: PretrainConfig, vit: VisionTransformer, pictures: _Pictures, device: str) -> Iterator[Progress]:
+    """The frozen stem's feature maps of V views, cached."""
+    stem = StemMaps(vit.patch_embed.backbone, pictures.size)
+    backbone = Backbone(stem, name="stem", image_size=pictures.size, mean=LITE_MEAN, std=LITE_STD)
+    cache = FeatureCache(pictures.images, backbone, seed=config.seed)
+    for view in range(config.views):
+        yield from cache.fill(view, pictures.rows, device=device)
+    return [cache.view(view) for view in range(config.views)]
+
+
+def _vit(config: PretrainConfig) -> VisionTransformer:
+    """The hybrid with the CNN's stem frozen, and random or given weights after it."""
+    vit = hybrid_vit()
+    rest = load_tensors(config.start) if config.start else without_stem(vit.state_dict())
+    vit.load_state_dict(joined(_stem_state(), rest))
+    for name, parameter in vit.named_parameters():
+        parameter.requires_grad_(not name.startswith(STEM_PREFIX))
+    return vit
+
+
+def _stem_state() -> dict[str, torch.Tensor]:
+    return load_tensors(MODELS / f"{CNN}.safetensors")
+
+
+def _check_same_recipe(folder: Path, record: dict[str, Any]) -> None:
+    import json
+
+    path = folder / REPORT
+    plain = json.loads(json.dumps(record["config"]))
+    if path.exists():
+        from transclipped.files import read_json
+
+        if read_json(path)["config"] != plain:
+            raise InputError(f"{folder} holds a pretraining with other settings; choose another folder")
+        return
+    write_json(path, {"config": plain})
