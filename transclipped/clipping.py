@@ -167,7 +167,7 @@ def _most_similar(similarity: Tensor, candidates: Tensor, count: int | Tensor) -
     if most == 0:
         return torch.zeros_like(candidates)
     masked = similarity.masked_fill(~candidates, -torch.inf)
-    order = masked.sort(1, descending=True, stable=True).indices[:, :most]
+    order = masked.sort(dim=1, descending=True, stable=True).indices[:, :most]
     place = torch.arange(most, device=similarity.device)
     counts = count if isinstance(count, Tensor) else torch.full((len(masked),), count, device=similarity.device)
     return torch.zeros_like(candidates).scatter_(1, order, place < counts[:, None]) & candidates
