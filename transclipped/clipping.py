@@ -163,11 +163,14 @@ def _most_similar(similarity: Tensor, candidates: Tensor, count: int | Tensor) -
     Args:
         count: one number for all rows, or `[n]`.
     """
-    most = int(count.max()) if isinstance(count, Tensor) else count
+    rows = len(similarity)
+    counts = count if isinstance(count, Tensor) else torch.full((rows,), count, device=similarity.device)
+    most = int(counts.max())
     if most == 0:
         return torch.zeros_like(candidates)
     masked = similarity.masked_fill(~candidates, -torch.inf)
-    order = masked.sort(dim=1, descending=True, stable=True).indices[:, :most]
-    place = torch.arange(most, device=similarity.device)
-    counts = count if isinstance(count, Tensor) else torch.full((len(masked),), count, device=similarity.device)
-    return torch.zeros_like(candidates).scatter_(1, order, place < counts[:, None]) & candidates
+    best = masked.topk(most, dim=1).values  # a third of the time of a full sort
+    border = best.gather(1, (counts - 1).clamp(min=0)[:, None])  # [n, 1], the smallest that is taken
+    above, tied = masked > border, masked == border
+    tied &= tied.cumsum(1) <= counts[:, None] - above.sum(1, keepdim=True)
+    return (above | tied) & candidates & (counts > 0)[:, None]

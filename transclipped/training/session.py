@@ -51,7 +51,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
     images = load_images(config.data)
     split = draw(images, config.data)
     backbone = load_backbone(config.backbone, default_size=images.default_size).to(device)
-    return Session(config, images, split, backbone, FeatureCache(images, backbone, seed=config.seed), device)
+    return Session(config, images, split, backbone, FeatureCache(images, backbone, seed=config.data.seed), device)
 
 
 def trained_model(run: RunDir, *, default_size: int | None = None, backbone: Backbone | None = None) -> tuple[Backbone, Head]:

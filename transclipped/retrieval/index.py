@@ -1,0 +1,162 @@
+"""Search: a continuous query against stored codes (asymmetric), codes against codes, or floats against floats.
+
+The similarity of query q and item with code (k_1 … k_M) is Σ_m ⟨q_m, c_{m, k_m}⟩ / M in [−1, 1]: M look-ups in a
+table. faiss scans the codes; codebooks and codes are ours and are written into its `IndexPQ`, since faiss
+assigns by L2, which equals our argmax of the inner product only up to rounding.
+
+Order is score descending, then database row ascending. Codes tie often, and faiss leaves ties in any order, so
+results are sorted again, and a search goes deeper until the tied group at its border is complete.
+
+Source: Jégou et al. 2011, "Product quantization for nearest neighbor search" (asymmetric distance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from transclipped.errors import InputError
+
+SLACK = 64  # items searched beyond k, so that most tied groups at the border are complete at once
+CENTROIDS = 256  # per codebook inside faiss: one byte
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Best items of each query, best first: scores `[Q, k]` float32, rows `[Q, k]` int64."""
+
+    scores: np.ndarray
+    rows: np.ndarray
+
+
+class _Index:
+    """What searching codes and searching floats have in common; `_faiss` scores by inner product."""
+
+    _faiss: faiss.Index
+    n: int
+
+    def search(self, queries: np.ndarray, k: int) -> Hits:
+        """The min(k, N) most similar items of queries `[Q, D]` float32."""
+        k = min(k, self.n)
+        scores = np.empty((len(queries), k), np.float32)
+        rows = np.empty((len(queries), k), np.int64)
+        for part, hits in self.complete(queries, k):
+            scores[part], rows[part] = hits.scores[:, :k], hits.rows[:, :k]
+        return Hits(scores, rows)
+
+    def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
+        """Like `search`, but with every item that ties with the k-th: (queries `[q]`, their hits `[q, k' >= k]`).
+
+        Queries come in groups that needed the same depth k'.
+        """
+        k = min(k, self.n)
+        waiting, depth = np.arange(len(queries)), min(self.n, k + SLACK)
+        while len(waiting):
+            scores, rows = self._faiss.search(self._prepared(queries[waiting]), depth)
+            scores, rows = ordered(scores, rows)
+            done = (scores[:, -1] < scores[:, k - 1]) | (depth == self.n)
+            if done.any():
+                yield waiting[done], Hits(scores[done], rows[done])
+            waiting, depth = waiting[~done], min(self.n, 2 * depth)
+
+    def _prepared(self, queries: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+class CodeIndex(_Index):
+    """Searches codes by table look-up.
+
+    Args:
+        codebooks: `[M, K, d]` float32, K <= 256.
+        codes: `[N, M]` uint8.
+
+    Raises:
+        InputError: shapes disagree, or a code names no codeword.
+    """
+
+    def __init__(self, codebooks: np.ndarray, codes: np.ndarray) -> None:
+        if codebooks.ndim != 3 or codes.ndim != 2 or codes.shape[1] != len(codebooks) or codes.dtype != np.uint8:
+            raise InputError(
+                f"need codebooks [M, K, d] and codes [N, M] of bytes, got {[*codebooks.shape]} and {[*codes.shape]}"
+            )
+        m, k, d = codebooks.shape
+        if k > CENTROIDS or (codes.size and codes.max() >= k):
+            raise InputError(f"codes name codeword {codes.max(initial=0)}, but there are {k} (at most {CENTROIDS})")
+        self.codebooks = np.ascontiguousarray(codebooks, np.float32)
+        self.codes, self.n = np.ascontiguousarray(codes), len(codes)
+        self._faiss = faiss.IndexPQ(m * d, m, 8, faiss.METRIC_INNER_PRODUCT)
+        # Fewer codewords are filled up with the first, which loses every tie against itself.
+        padded = np.concatenate([self.codebooks, np.repeat(self.codebooks[:, :1], CENTROIDS - k, 1)], 1)
+        faiss.copy_array_to_vector(padded.ravel(), self._faiss.pq.centroids)
+        faiss.copy_array_to_vector(self.codes.ravel(), self._faiss.codes)
+        self._faiss.ntotal, self._faiss.is_trained = self.n, True
+
+    @property
+    def faiss_index(self) -> faiss.IndexPQ:
+        """For faiss itself; its scores are M times ours."""
+        return self._faiss
+
+    def decoded(self) -> np.ndarray:
+        """Codewords of all items, `[N, D]` float32, scaled so that an inner product with a query is a score."""
+        return decode(self.codebooks, self.codes) / len(self.codebooks)
+
+    def explain(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """What each codebook gives to the score of query `[D]` and `rows` `[k]`: `[k, M]`, summing to the scores."""
+        m, _, d = self.codebooks.shape
+        tables = np.einsum("md,mkd->mk", query.reshape(m, d).astype(np.float32), self.codebooks) / m
+        return np.take_along_axis(tables.T, self.codes[rows].astype(np.int64), axis=0)
+
+    def _prepared(self, queries: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(queries, np.float32) / np.float32(len(self.codebooks))
+
+
+class FloatIndex(_Index):
+    """Exact search of continuous embeddings, to compare with.
+
+    Args:
+        embeddings: `[N, D]` of M unit sub-vectors.
+        codebooks: M, by which scores are divided.
+    """
+
+    def __init__(self, embeddings: np.ndarray, *, codebooks: int) -> None:
+        self.embeddings, self.n, self._m = np.ascontiguousarray(embeddings, np.float32), len(embeddings), codebooks
+        self._faiss = faiss.IndexFlatIP(embeddings.shape[1])
+        self._faiss.add(self.embeddings)
+
+    def decoded(self) -> np.ndarray:
+        """All items, `[N, D]` float32, scaled so that an inner product with a query is a score."""
+        return self.embeddings / np.float32(self._m)
+
+    def _prepared(self, queries: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(queries, np.float32) / np.float32(self._m)
+
+
+def encode(codebooks: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
+    """Codes `[N, M]` uint8, argmax_k ⟨x_m, c_mk⟩, of embeddings `[N, D]`."""
+    m, _, d = codebooks.shape
+    return np.einsum("nmd,mkd->nmk", embeddings.reshape(-1, m, d), codebooks).argmax(-1).astype(np.uint8)
+
+
+def decode(codebooks: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Codewords `[N, D]` that codes `[N, M]` name; as queries they make a search symmetric."""
+    return codebooks[np.arange(codes.shape[1]), codes].reshape(len(codes), -1)
+
+
+def ordered(scores: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort each query's hits by score descending, then row ascending.
+
+    Score and row are packed into one integer, which sorts several times faster than two keys.
+
+    Args:
+        scores: `[Q, k]` float32, finite. rows: `[Q, k]` of at most 2³² items.
+    """
+    bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)  # adding 0 turns −0 into 0
+    rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)  # order of floats as integers
+    keys = (-rising << 32) + rows
+    keys.sort(axis=1)
+    rising = -(keys >> 32)
+    bits = np.where(rising < 0, -rising | -0x80000000, rising).astype(np.int32)
+    return bits.view(np.float32), keys & 0xFFFFFFFF

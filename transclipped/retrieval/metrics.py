@@ -1,0 +1,245 @@
+"""How good a ranking is: mAP@K, plain and tie-aware, precision and recall at k, precision over recall.
+
+AP@K of a query is the *sum* of the precisions at its relevant ranks within K, divided by the number of relevant
+items found within K; 0 if none is found, and the query still counts. (Others divide by all relevant items, or by
+min(K, relevant); their numbers do not compare.) mAP@K is the mean over queries. Items are relevant that share a
+label with the query; an item without label is relevant to nobody.
+
+The plain value takes ties in order of database row. The tie-aware one is what random orders of equal scores
+give: the expected sum of precisions divided by the expected number of relevant items within K. For a group of g
+items at ranks a+1 … a+g, r of them relevant, after R relevant ones, the item at rank a+t adds
+
+    r/g · ( R + 1 + (t − 1)(r − 1)/(g − 1) ) / (a + t).
+
+References:
+    McSherry & Najork 2008, "Computing information retrieval performance measures efficiently in the presence of
+    tied scores". Ours is a ratio of expectations, since our denominator varies with the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from transclipped.retrieval.index import CodeIndex, FloatIndex, Hits
+
+BINS = 4096  # of scores in [−1, 1] behind the precision–recall curve
+RECALL_POINTS = 101
+CHUNK = 1024  # queries ranked at once
+SCORED = 128  # queries scored against the whole database at once: 128 × 50,000 floats are 26 MB
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Retrieval quality over all queries, every value in [0, 1].
+
+    Attributes:
+        average_precision: `[Q]` plain AP@K.
+        map_tie_aware: expected over orders of equal scores; None if not asked for.
+        precision, recall: `[K]` means over queries at ranks 1 … K.
+        curve: (recall, precision) `[101]` each over the full ranking; None if not asked for.
+        per_class: mean AP by class.
+    """
+
+    average_precision: np.ndarray
+    map_tie_aware: float | None
+    precision: np.ndarray
+    recall: np.ndarray
+    curve: tuple[np.ndarray, np.ndarray] | None
+    per_class: dict[str, float]
+
+    @property
+    def map(self) -> float:
+        """Plain mAP@K."""
+        return float(self.average_precision.mean()) if len(self.average_precision) else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As metrics.json holds a mode."""
+        at = ranks_shown(len(self.precision))
+        found = {
+            "map": self.map,
+            "map_tie_aware": self.map_tie_aware,
+            "precision": {"k": at.tolist(), "value": self.precision[at - 1].tolist()},
+            "recall": {"k": at.tolist(), "value": self.recall[at - 1].tolist()},
+            "per_class": self.per_class,
+        }
+        if self.curve:
+            recall, precision = self.curve
+            found["precision_recall"] = {"recall": recall.tolist(), "precision": precision.tolist(), "bins": BINS}
+        return found
+
+
+def measure(
+    index: CodeIndex | FloatIndex,
+    queries: np.ndarray,
+    *,
+    query_labels: np.ndarray,
+    database_labels: np.ndarray,
+    k: int,
+    class_names: tuple[str, ...] = (),
+    tie_aware: bool = True,
+    curve: bool = True,
+) -> Measured:
+    """Rank the database for each query and measure.
+
+    Memory is bounded by chunks of queries, not by their number.
+
+    Args:
+        index: of N items.
+        queries: `[Q, D]` float32.
+        query_labels, database_labels: `[Q]`, `[N]` int, or `[Q, L]`, `[N, L]` 0/1.
+        k: K >= 1; at most N counts.
+
+    Raises:
+        ValueError: numbers of labels and items disagree.
+    """
+    if len(query_labels) != len(queries) or len(database_labels) != index.n:
+        raise ValueError(
+            f"{len(queries)} queries and {index.n} items, but {len(query_labels)} and {len(database_labels)} labels"
+        )
+    k = min(k, index.n)
+    average = np.zeros(len(queries))
+    aware = np.zeros(len(queries))
+    precision, recall = np.zeros(k), np.zeros(k)
+    relevant = n_relevant(query_labels, database_labels)
+    for chunk in _chunks(len(queries), CHUNK):
+        for part, hits in index.complete(queries[chunk], k):
+            part = chunk[part]
+            found = relevance(query_labels[part], database_labels, hits.rows)  # [q, k']
+            ap, counts = average_precision(found[:, :k])
+            average[part] = ap
+            precision += (counts / np.arange(1, k + 1)).sum(0)
+            recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
+            if tie_aware:
+                aware[part] = tie_aware_average_precision(found, hits.scores, k)
+    n = max(1, len(queries))
+    return Measured(
+        average_precision=average,
+        map_tie_aware=float(aware.mean()) if tie_aware and len(aware) else None,
+        precision=precision / n,
+        recall=recall / n,
+        curve=precision_recall(index, queries, query_labels, database_labels) if curve else None,
+        per_class=_per_class(average, query_labels, class_names),
+    )
+
+
+def average_precision(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Plain AP of rankings `[Q, K]` bool, and relevant items so far `[Q, K]`."""
+    counts = found.cumsum(1, dtype=np.int32)
+    ranks = np.arange(1, found.shape[1] + 1, dtype=np.float64)
+    total = np.einsum("qk,qk,k->q", counts, found, 1 / ranks)
+    return total / np.maximum(1, counts[:, -1]), counts
+
+
+def tie_aware_average_precision(found: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
+    """Tie-aware AP@K `[Q]` of rankings that hold the whole tied group at rank K.
+
+    Args:
+        found: `[Q, k']` bool, relevant or not, k' >= k.
+        scores: `[Q, k']` descending.
+    """
+    q, depth = found.shape
+    ap, counts = average_precision(found[:, :k])
+    tied = (scores[:, 1:] == scores[:, :-1]).any(1)
+    if not tied.any():
+        return ap
+    found, scores = found[tied], scores[tied]
+    rank = np.arange(depth)
+    starts = np.ones(found.shape, bool)
+    starts[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    first = np.maximum.accumulate(np.where(starts, rank, 0), axis=1)  # a, rank where the group begins
+    ends = np.ones(found.shape, bool)
+    ends[:, :-1] = starts[:, 1:]
+    last = np.minimum.accumulate(np.where(ends, rank, depth)[:, ::-1], axis=1)[:, ::-1]
+    first, last = first[:, :k], last[:, :k]
+    before = np.zeros((len(found), depth + 1), np.int64)
+    np.cumsum(found, axis=1, out=before[:, 1:])
+    earlier = np.take_along_axis(before, first, 1)  # R
+    group = (last - first + 1).astype(np.float64)  # g
+    relevant = np.take_along_axis(before, last + 1, 1) - earlier  # r
+    share = relevant / group
+    place = rank[:k] - first  # t − 1
+    rest = place * (relevant - 1) / np.maximum(1, group - 1)
+    total = (share * (earlier + 1 + rest) / (rank[:k] + 1)).sum(1)
+    expected = share.sum(1)
+    ap[tied] = np.divide(total, expected, out=np.zeros_like(total), where=expected > 0)
+    return ap
+
+
+def precision_recall(
+    index: CodeIndex | FloatIndex, queries: np.ndarray, query_labels: np.ndarray, database_labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision over recall `[101]` of the full ranking, all queries' items counted together.
+
+    Scores are counted in 4096 bins instead of sorted: items whose scores differ by less than 2/4096 = 0.0005
+    count as one step, which is the curve's resolution.
+
+    Returns:
+        Recall 0, 0.01, …, 1 and the precision at the first step that reaches it.
+    """
+    items = torch.from_numpy(index.decoded()).T.contiguous()  # [D, N]
+    total = torch.zeros(2 * BINS, dtype=torch.int64)
+    for chunk in _chunks(len(queries), SCORED):
+        scores = torch.from_numpy(np.ascontiguousarray(queries[chunk], np.float32)) @ items  # [q, N]
+        bins = scores.add_(1).mul_(BINS / 2).clamp_(0, BINS - 1).to(torch.int32)
+        relevant = torch.from_numpy(relevance(query_labels[chunk], database_labels, None))
+        total += torch.bincount((bins + BINS * relevant.to(torch.int32)).flatten(), minlength=2 * BINS)
+    others, relevant = total.view(2, BINS).flip(1).cumsum(1).double().numpy()  # from the best score down
+    reached = relevant / max(1.0, relevant[-1])
+    precision = relevant / np.maximum(1.0, relevant + others)
+    recall = np.linspace(0, 1, RECALL_POINTS)
+    first = int(np.argmax(relevant + others > 0))
+    step = np.maximum(first, np.searchsorted(reached, recall - 1e-12).clip(max=BINS - 1))
+    return recall, precision[step]
+
+
+def relevance(query_labels: np.ndarray, database_labels: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    """Whether items share a label with the query: `[Q, k]` for rows `[Q, k]`, or `[Q, N]` for all."""
+    if query_labels.ndim == 1:
+        theirs = database_labels[None] if rows is None else database_labels[rows]
+        return (theirs == query_labels[:, None]) & (query_labels != UNLABELLED)[:, None]
+    if rows is None:
+        return (query_labels.astype(np.float32) @ database_labels.T.astype(np.float32)) > 0
+    return np.stack([(database_labels[r] & q).any(1) for q, r in zip(query_labels, rows, strict=True)])
+
+
+def n_relevant(query_labels: np.ndarray, database_labels: np.ndarray) -> np.ndarray:
+    """Relevant items in the whole database for each query, `[Q]`."""
+    if query_labels.ndim == 1:
+        classes, counts = np.unique(database_labels[database_labels != UNLABELLED], return_counts=True)
+        known = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+        return np.array([known.get(label, 0) for label in query_labels.tolist()], np.int64)
+    parts = [relevance(query_labels[c], database_labels, None).sum(1) for c in _chunks(len(query_labels), SCORED)]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
+
+
+def precision_at_ranks(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarray) -> np.ndarray:
+    """Precision `[Q, k]` at each rank of some hits, for a page that shows one query."""
+    found = relevance(query_labels, database_labels, hits.rows)
+    return found.cumsum(1) / np.arange(1, found.shape[1] + 1)
+
+
+def ranks_shown(k: int) -> np.ndarray:
+    """Ranks from 1 to K at which a curve is stored, evenly spaced on a logarithmic axis."""
+    spaced = np.unique(np.geomspace(1, k, 60).round().astype(int))
+    return np.unique(np.concatenate([spaced, [r for r in (1, 10, 100, 1000, 5000) if r <= k], [k]])).astype(int)
+
+
+def _per_class(average: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """Mean AP of the queries of each class; a query of several classes counts for each."""
+    per_class = {}
+    for index, name in enumerate(names):
+        mine = labels == index if labels.ndim == 1 else labels[:, index] > 0
+        if mine.any():
+            per_class[name] = float(average[mine].mean())
+    return per_class
+
+
+def _chunks(n: int, size: int) -> Iterator[np.ndarray]:
+    for start in range(0, n, size):
+        yield np.arange(start, min(n, start + size))

@@ -1,0 +1,145 @@
+"""Measure a run: encode its database and queries, search three ways, write retrieval.npz and metrics.json.
+
+Queries are stored, and measured, as float16, so that the stored file gives the same numbers again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from transclipped.errors import InputError
+from transclipped.files import ASSETS, write_json
+from transclipped.models.network import Head, embed_in_batches
+from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
+from transclipped.retrieval.metrics import measure as measure_ranking
+from transclipped.training.features import Progress
+from transclipped.training.features import encode as encode_pictures
+from transclipped.training.run import Retrieval, RunDir
+from transclipped.training.session import Session, trained_model
+
+
+def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None = None) -> Iterator[Progress]:
+    """Index and measure the kept model of a run; writes retrieval.npz and metrics.json, unless it is bundled.
+
+    Args:
+        seconds: of earlier stages, to be kept in the metrics.
+
+    Raises:
+        InputError: the run has no model, or the disk is full.
+    """
+    backbone, head = trained_model(run, backbone=session.backbone)
+    backbone, head, split = backbone.to(session.device), head.to("cpu"), session.split
+    started = time.monotonic()
+    features = {}
+    for name, rows in (("database", split.database), ("queries", split.query)):
+        features[name] = yield from _features(session, backbone, rows, what=f"encoding the {name}")
+    database, codes = (tensor.numpy() for tensor in embed_in_batches(head, features["database"]))
+    queries = embed_in_batches(head, features["queries"])[0].numpy().astype(np.float16)
+    encoded = time.monotonic()
+    yield Progress("measuring", 0, 1, 0.0)
+    images, labels = session.images, session.images.labels
+    stored = Retrieval(
+        head.quantizer.codewords().detach().numpy(),
+        codes,
+        images.ids[split.database],
+        queries,
+        images.ids[split.query],
+        None if labels is None else labels[split.database],
+        None if labels is None else labels[split.query],
+    )
+    k = session.depth(len(split.database))
+    metrics = _measured(stored, database, k=k, class_names=images.class_names, label_kind=images.label_kind)
+    metrics |= {"selection": session.config.select, "n_queries_stored": len(queries)}
+    metrics["seconds"] = (seconds or {}) | {
+        "encoding": round(encoded - started, 2),
+        "measuring": round(time.monotonic() - encoded, 2),
+    }
+    if ASSETS in run.path.resolve().parents:
+        raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
+    stored.save(run.path / "retrieval.npz")
+    write_json(run.path / "metrics.json", metrics)
+    yield Progress("measuring", 1, 1, time.monotonic() - encoded)
+
+
+def measure_stored(run: RunDir, *, k: int | None = None) -> dict[str, Any]:
+    """Measure the codes and queries that a run stores, by asymmetric and symmetric search; writes nothing."""
+    stored = run.retrieval()
+    known = run.metrics() or {}
+    kind = "none" if stored.database_labels is None else ("single" if stored.database_labels.ndim == 1 else "multi")
+    names = tuple(run.record.get("class_names", ()))
+    depth = min(k or known.get("k") or 1000, len(stored.codes))
+    return {"run": str(run.path), **_measured(stored, None, k=depth, class_names=names, label_kind=kind)}
+
+
+def quick_map(
+    head: Head,
+    queries: Tensor,
+    codes: Tensor,
+    *,
+    query_labels: np.ndarray,
+    database_labels: np.ndarray,
+    k: int,
+) -> float:
+    """mAP@K of asymmetric search alone: queries `[Q, D]` against codes `[N, M]`."""
+    index = CodeIndex(head.quantizer.codewords().detach().cpu().numpy(), codes.numpy())
+    return measure_ranking(
+        index,
+        queries.numpy(),
+        query_labels=query_labels,
+        database_labels=database_labels,
+        k=k,
+        tie_aware=False,
+        curve=False,
+    ).map
+
+
+def _measured(
+    stored: Retrieval, database: np.ndarray | None, *, k: int, class_names: tuple[str, ...], label_kind: str
+) -> dict[str, Any]:
+    """metrics.json without what only the run knows. `database` `[N, D]`: continuous embeddings, for float search."""
+    metrics: dict[str, Any] = {
+        "k": k,
+        "n_queries": len(stored.queries),
+        "n_database": len(stored.codes),
+        "label_kind": label_kind,
+        "bytes_per_item": stored.codes.shape[1],
+        "modes": {},
+    }
+    if label_kind == "none":
+        return metrics
+    queries = stored.queries.astype(np.float32)
+    index = CodeIndex(stored.codebooks, stored.codes)
+    modes = {
+        "asymmetric": (index, queries),
+        "symmetric": (index, decode(stored.codebooks, encode(stored.codebooks, queries))),
+    }
+    if database is not None:
+        modes["float"] = (FloatIndex(database, codebooks=len(stored.codebooks)), queries)
+    for mode, (searched, asked) in modes.items():
+        metrics["modes"][mode] = measure_ranking(
+            searched,
+            asked,
+            query_labels=stored.query_labels,
+            database_labels=stored.database_labels,
+            k=k,
+            class_names=class_names,
+        ).to_dict()
+    return metrics
+
+
+def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Iterator[Progress]:
+    """Plain embeddings `[n, F]` float16 of rows: from the cache where the backbone is frozen."""
+    if session.frozen:
+        yield from session.cache.fill(0, rows, device=session.device)
+        return session.cache.view(0)[rows]
+    parts, started, done = [], time.monotonic(), 0
+    for batch, features in encode_pictures(backbone, session.images, rows, device=session.device):
+        parts.append(features)
+        done += len(batch)
+        yield Progress(what, done, len(rows), time.monotonic() - started)
+    return np.concatenate(parts)
