@@ -188,7 +188,9 @@ def _search(arguments: argparse.Namespace) -> int:
     picture = open_picture(arguments.picture)
     hits = Engine(RunDir(arguments.run), collection=arguments.collection).search_picture(picture, top=arguments.top)
     if arguments.json:
-        print(json.dumps({"query": str(arguments.picture), "hits": [hit.to_dict() for hit in hits]}, ensure_ascii=False))
+        print(
+            json.dumps({"query": str(arguments.picture), "hits": [hit.to_dict() for hit in hits]}, ensure_ascii=False)
+        )
         return 0
     print(f"{'rank':>4}  {'score':>7}  {'id':<24} label")
     for hit in hits:
@@ -215,9 +217,7 @@ def _encode(arguments: argparse.Namespace) -> int:
     from transclipped.training.run import RunDir
 
     config = DataConfig(dataset="folder", data=str(arguments.folder), labels=arguments.labels)
-    work = encode_folder(
-        RunDir(arguments.run), config, arguments.out, device=arguments.device or best_device()
-    )
+    work = encode_folder(RunDir(arguments.run), config, arguments.out, device=arguments.device or best_device())
     for _ in _with_bars(work):
         pass
     summary = read_json(arguments.out / "collection.json")

@@ -76,18 +76,28 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
         InputError: no rule has this name.
         ValueError: the matrix is not square and even.
     """
-    if config.rule not in RULES:
-        raise InputError(f"clipping.rule is {config.rule!r}; choose one of {', '.join(RULES)}")
+    rule = rule_named(config.rule)
     similarity = similarity.detach()
     candidates = negatives(len(similarity), device=similarity.device)
     if similarity.shape != candidates.shape:
         raise ValueError(f"need similarities [2B, 2B], got {[*similarity.shape]}")
-    picked = RULES[config.rule](similarity, candidates, config)
+    picked = rule(similarity, candidates, config)
     mask = picked.mask & candidates
     w = strength(config, epoch)
     if w < 1:
         mask = _most_similar(similarity, mask, torch.floor(w * mask.sum(1).double() + 1e-9).long())
     return Clipped(mask, picked.level)
+
+
+def rule_named(name: str) -> Rule:
+    """A registered rule.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in RULES:
+        raise InputError(f"clipping.rule is {name!r}; choose one of {', '.join(RULES)}")
+    return RULES[name]
 
 
 def strength(config: ClippingConfig, epoch: float) -> float:

@@ -13,7 +13,7 @@ WINDOWS = os.name == "nt"
 
 
 def best_device() -> str:
-    """"cuda", "mps" or "cpu", the first that is there."""
+    """ "cuda", "mps" or "cpu", the first that is there."""
     import torch
 
     if torch.cuda.is_available():
@@ -46,9 +46,7 @@ def _zombie(pid: int) -> bool:
 def spawn(arguments: list[str], *, log: Path) -> subprocess.Popen:
     """Start `python -m transclipped …` so that it outlives this process; both its streams go to `log`."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    detached = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if WINDOWS else {"start_new_session": True}
-    )
+    detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if WINDOWS else {"start_new_session": True}
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "transclipped", *arguments],

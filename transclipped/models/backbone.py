@@ -93,7 +93,9 @@ def set_trainable(backbone: Backbone, mode: str) -> list[nn.Parameter]:
         blocks = _blocks(backbone.network)
         n = int(mode.removeprefix("last-"))
         if n > len(blocks):
-            raise InputError(f"{backbone.name} has {len(blocks)} blocks, so last-{n} cannot be; choose last-{len(blocks)} or all")
+            raise InputError(
+                f"{backbone.name} has {len(blocks)} blocks, so last-{n} cannot be; choose last-{len(blocks)} or all"
+            )
         chosen = {name for block in blocks[-n:] for name in block}
     for name, parameter in parameters.items():
         parameter.requires_grad_(name in chosen)
@@ -153,7 +155,9 @@ def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Modu
     """
     own = network.state_dict()
     if missing := [name for name in own if name not in state]:
-        raise InputError(f"{path} lacks {len(missing)} of {len(own)} tensors, such as {missing[0]}; it is of another model")
+        raise InputError(
+            f"{path} lacks {len(missing)} of {len(own)} tensors, such as {missing[0]}; it is of another model"
+        )
     for name, tensor in own.items():
         if state[name].shape != tensor.shape:
             raise InputError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -118,7 +119,7 @@ def embed_in_batches(head: Head, features, *, batch: int = 8192) -> tuple[Tensor
     """Continuous embeddings `[N, D]` float32 and codes `[N, M]` uint8 of features `[N, F]` (array or memory map)."""
     continuous, codes = [], []
     for start in range(0, len(features), batch):
-        x = head.embed(torch.as_tensor(features[start : start + batch]))  # [b, M, d]
+        x = head.embed(torch.as_tensor(np.array(features[start : start + batch])))  # [b, M, d]
         continuous.append(x.flatten(1))
         codes.append(head.quantizer.encode(x))
     m, _, d = head.shape

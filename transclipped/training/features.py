@@ -87,9 +87,7 @@ class FeatureCache:
         done = 0
         fresh: list[np.ndarray] = []
         try:
-            for batch, features in encode(
-                self.backbone, self.images, todo, view=view, seed=self.seed, device=device
-            ):
+            for batch, features in encode(self.backbone, self.images, todo, view=view, seed=self.seed, device=device):
                 self._write(view, batch, features)
                 fresh.append(batch)
                 done += len(batch)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from transclipped.clipping import rule_named
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
 from transclipped.files import write_json
@@ -25,7 +26,7 @@ from transclipped.training import evaluation
 from transclipped.training.features import Progress, encode
 from transclipped.training.run import STOP_FILE, RunDir, RunLog, create, trim_events, write_config
 from transclipped.training.session import Session, prepare
-from transclipped.training.sources import CachedViews, FreshViews
+from transclipped.training.sources import CachedViews, FreshViews, check_batch
 from transclipped.training.trainer import Event, Trainer
 
 STEPS_LOGGED = 10  # one step event in this many reaches events.jsonl
@@ -87,7 +88,9 @@ def run_training(
 
 
 def _train(run: RunDir, log: RunLog, device: str) -> Iterator[Progress | Event]:
+    rule_named(run.config.clipping.rule)  # bad settings show before anything slow begins
     session = prepare(run.config, device=device)
+    check_batch(len(session.split.train), run.config.schedule.batch)
     write_config(run.path, run.config, **_found(session))
     write_json(run.path / "split.json", session.split.to_json(session.images))
     model = _model(session)

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 from timm.models import VisionTransformer
-from torch import nn
 
 from transclipped.config import (
     BackboneConfig,

@@ -211,7 +211,9 @@ def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> R
     if run.running:
         raise InputError(f"{path} is being trained by process {run.status()['pid']}; stop that first or choose another")
     if run.exists and not (resume or overwrite):
-        raise InputError(f"{path} holds a run already; choose another name, --resume to go on, --overwrite to replace it")
+        raise InputError(
+            f"{path} holds a run already; choose another name, --resume to go on, --overwrite to replace it"
+        )
     if not run.exists and run.path.exists() and any(p.name != "log.txt" for p in run.path.iterdir()):
         raise InputError(f"{path} holds other files and is not a run; choose another name")
     if run.exists and overwrite:
@@ -237,18 +239,19 @@ class RunLog:
         self._status: dict[str, Any] = {"v": FORMAT, "state": "running", "pid": os.getpid(), "stage": "preparing"}
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._events = (run.path / "events.jsonl").open("a", encoding="utf-8")
         self._write()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def event(self, kind: str, *, epoch: float, step: int, **values: Any) -> None:
         """Append one line."""
         record = {"v": FORMAT, "t": round(time.time(), 3), "kind": kind, "epoch": round(epoch, 5), "step": step}
-        try:
-            self._events.write(json.dumps(record | {k: _short(v) for k, v in values.items()}) + "\n")
-            self._events.flush()
+        line = json.dumps(record | {k: _short(v) for k, v in values.items()}) + "\n"
+        path = self.run.path / "events.jsonl"
+        try:  # opened each time, since resuming replaces the file
+            with path.open("a", encoding="utf-8") as file:
+                file.write(line)
         except OSError as error:
-            raise InputError(f"cannot write {self._events.name}: {error.strerror}; free some space, then resume") from error
+            raise InputError(f"cannot write {path}: {error.strerror}; free some space, then resume") from error
 
     def stage(self, stage: str, **progress: Any) -> None:
         """What is being done; written with the next heartbeat."""
@@ -264,7 +267,6 @@ class RunLog:
             self._status = {"v": FORMAT, "state": state, "pid": os.getpid()} | ({"error": error} if error else {})
         self._write()
         self.event("state", epoch=epoch, step=step, state=state)
-        self._events.close()
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT):

@@ -54,7 +54,9 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
     return Session(config, images, split, backbone, FeatureCache(images, backbone, seed=config.data.seed), device)
 
 
-def trained_model(run: RunDir, *, default_size: int | None = None, backbone: Backbone | None = None) -> tuple[Backbone, Head]:
+def trained_model(
+    run: RunDir, *, default_size: int | None = None, backbone: Backbone | None = None
+) -> tuple[Backbone, Head]:
     """The kept model of a run: its backbone, with trained weights where it learnt, and its head.
 
     Args:

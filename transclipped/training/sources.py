@@ -95,9 +95,9 @@ def gathered(views: list[np.ndarray], rows: np.ndarray, which: np.ndarray) -> np
     return out
 
 
-def check_batch(source: Source, batch: int) -> None:
-    """Raises InputError if the data cannot fill one batch."""
-    if batch > len(source.rows):
+def check_batch(pictures: int, batch: int) -> None:
+    """Raises InputError if the training pictures cannot fill one batch."""
+    if batch > pictures:
         raise InputError(
-            f"schedule.batch is {batch}, but only {len(source.rows)} pictures train; choose a batch of at most that"
+            f"schedule.batch is {batch}, but only {pictures} pictures train; choose a batch of at most {pictures}"
         )

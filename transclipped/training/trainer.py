@@ -68,7 +68,7 @@ class Trainer:
         labels: np.ndarray | None = None,
         observe: Callable[[], dict[str, float]] | None = None,
     ) -> None:
-        check_batch(source, config.schedule.batch)
+        check_batch(len(source.rows), config.schedule.batch)
         self.model, self.source, self.config = model, source, config
         self.labels = None if labels is None else torch.as_tensor(labels)
         self.observe = observe
