@@ -143,8 +143,8 @@ def tie_aware_average_precision(found: np.ndarray, scores: np.ndarray, k: int) -
         found: `[Q, k']` bool, relevant or not, k' >= k.
         scores: `[Q, k']` descending.
     """
-    q, depth = found.shape
-    ap, counts = average_precision(found[:, :k])
+    depth = found.shape[1]
+    ap, _ = average_precision(found[:, :k])
     tied = (scores[:, 1:] == scores[:, :-1]).any(1)
     if not tied.any():
         return ap

@@ -1,4 +1,4 @@
-"""What a training, a measurement and a search have in common: pictures, split, backbone and cache of one configuration."""
+"""What training, measuring and searching have in common: the pictures, split, backbone and cache of a configuration."""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""Which runs there are, and which one the visitor looks at (`?run=` in the address)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from transclipped.errors import InputError
+from transclipped.files import ASSETS
+from transclipped.training.run import RunDir, find_runs
+
+BUNDLED = ASSETS / "runs"
+STATES = {
+    "running": "is being trained",
+    "stopped": "was stopped before its end; Train can resume it",
+    "interrupted": "was interrupted; Train can resume it",
+    "failed": "failed",
+    "finished": "is finished",
+}
+
+
+def home() -> Path:
+    """Folder of the visitor's own runs: variable `TRANSCLIPPED_RUNS`, else ./runs."""
+    return Path(os.environ.get("TRANSCLIPPED_RUNS") or "runs")
+
+
+def all_runs() -> dict[str, RunDir]:
+    """Own runs, newest first, then the bundled ones, by name; an own run hides a bundled namesake."""
+    found = {run.name: run for run in find_runs(BUNDLED)}
+    return {run.name: run for run in find_runs(home())} | {k: v for k, v in found.items() if not (home() / k).exists()}
+
+
+def choose() -> None:
+    """Sidebar: the choice of run, and a line that says what it is."""
+    names = list(all_runs())
+    if not names:
+        st.info("No run yet. Open Train and start one.")
+        return
+    if st.session_state.get("run") not in names:  # a link to a run that is gone
+        st.session_state.pop("run", None)
+    st.selectbox("Run", names, key="run", bind="query-params", help="A trained model with its coded database.")
+    run = current()
+    if run is not None:
+        st.caption(summary(run))
+
+
+def current() -> RunDir | None:
+    """The chosen run; None if there is none, or it has just been deleted."""
+    known = all_runs()
+    name = st.session_state.get("run")
+    return known.get(name) if name in known else next(iter(known.values()), None)
+
+
+def summary(run: RunDir) -> str:
+    """Data set, code length, clipping and mAP in a line."""
+    try:
+        config, metrics = run.config, run.metrics()
+    except InputError as error:
+        return str(error)
+    rule = config.clipping.rule
+    clipping = "no clipping" if rule == "none" else f"{rule} clipping"
+    parts = [config.data.dataset, f"{config.quantizer.bits} bits", clipping, config.backbone.name]
+    if metrics and metrics["modes"].get("asymmetric", {}).get("map") is not None:
+        parts.append(f"mAP@{metrics['k']} {metrics['modes']['asymmetric']['map']:.3f}")
+    return " · ".join(parts)
+
+
+def finished() -> RunDir | None:
+    """The chosen run if it can be searched; otherwise says what is missing and what to press."""
+    run = current()
+    if run is None:
+        st.info("There is no run to look at yet. Train one: the preset takes about a minute.")
+        st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
+        return None
+    if (run.path / "retrieval.npz").exists() and (run.path / "metrics.json").exists():
+        return run
+    try:
+        status = run.status()
+    except InputError as error:
+        st.error(str(error))
+        return None
+    state = status.get("state", "interrupted")
+    st.info(f"Run {run.name} {STATES.get(state, state)}. {status.get('error', '')}")
+    st.page_link("pages/train.py", label="Look at its training", icon=":material/model_training:")
+    return None
