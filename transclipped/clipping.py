@@ -1,20 +1,26 @@
 """Clipping: which negatives of an anchor are taken for false, and left out.
 
-In a batch of two views of B pictures, anchor i has one positive (the other view) and n = 2B − 2 negatives.
-Some of those show the same class; a contrastive loss pushes them away all the same. Without labels one cannot
-know them, but they tend to be the most similar ones, and that is what the rules below select. Selection carries
-no gradient, and never touches an anchor itself or its positive.
+A batch holds two views of B pictures. Anchor i has one positive, its other view, and n = 2B − 2 negatives, which a
+contrastive loss pushes away. Some of them show what the anchor shows: false negatives. Nobody can tell which without
+labels, but they tend to be among the most similar, and those are what a rule picks from the cosines s_ij:
 
-| rule             | clips, for anchor i                                              | source                     |
-| ---------------- | ---------------------------------------------------------------- | -------------------------- |
-| `none`           | nothing                                                          | Chen 2020 (SimCLR)         |
-| `rank`           | the ⌊q·n⌋ most similar negatives                                 | TransClippedCLR, 2401.15362 |
-| `threshold`      | every s_ij > δ                                                   | a similarity threshold     |
-| `rank+threshold` | those among the ⌊q·n⌋ most similar that are above δ              | Huynh 2022                 |
-| `adaptive`       | every s_ij > mean + c·σ of the anchor's own n similarities       | ours                       |
-| `debiased`       | nothing; the loss replaces the sum over negatives (`losses.py`)  | Chuang 2020; MeCoQ         |
+| rule             | clips, for anchor i                                     | source                            |
+| ---------------- | ------------------------------------------------------- | --------------------------------- |
+| `none`           | nothing                                                 | SimCLR, Chen 2020                 |
+| `rank`           | the ⌊q·n⌋ most similar negatives, ties by index         | TransClippedCLR, arXiv 2401.15362 |
+| `threshold`      | every s_ij > δ                                          | a similarity threshold            |
+| `rank+threshold` | of the ⌊q·n⌋ most similar, those above δ                | Huynh 2022, arXiv 2011.11765      |
+| `adaptive`       | every s_ij > δ_i = mean + c·σ of its own n similarities | ours                              |
+| `debiased`       | nothing; corrects the sum over negatives (`losses.py`)  | Chuang 2020, arXiv 2007.00224     |
 
-A rule of one's own is a function with `@register("name")`.
+Early in training similarities mean little, so a warm-up of strength w clips only the ⌊w·n_i⌋ most similar of the n_i
+pairs that the rule picks. Picking carries no gradient, and never touches an anchor itself or its positive.
+
+A rule of one's own takes three lines, and `ClippingConfig(rule="mine")` then names it:
+
+    @register("mine")
+    def mine(similarity, candidates, config):
+        return similarity > 0.9, 0.9  # what to clip, and where the treatment `clamp` holds it
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -29,15 +36,18 @@ from torch import Tensor
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 
-EPSILON = 1e-6  # what `adaptive` adds, so that equal similarities are never above their own mean
+MARGIN = 1e-6  # cosine; `adaptive` asks for this much more, so that rounding clips none of n equal similarities
+
+Rule = Callable[[Tensor, Tensor, ClippingConfig], tuple[Tensor, Tensor | float | None]]
+RULES: dict[str, Rule] = {}
 
 
 @dataclass(frozen=True)
 class Clipped:
-    """What a rule selected.
+    """What was clipped.
 
     Attributes:
-        mask: `[2B, 2B]` bool, True where the pair (anchor i, negative j) is clipped.
+        mask: `[2B, 2B]` bool, True where negative j is clipped for anchor i; never itself or its positive.
         level: `[2B, 1]` cosine at which the treatment `clamp` holds the clipped pairs of anchor i.
     """
 
@@ -45,15 +55,13 @@ class Clipped:
     level: Tensor
 
 
-Rule = Callable[[Tensor, Tensor, ClippingConfig], Clipped]
-RULES: dict[str, Rule] = {}
-
-
 def register(name: str) -> Callable[[Rule], Rule]:
-    """Decorator that makes a rule known by name.
+    """Decorator that makes a rule known by `name`, in place of an earlier one.
 
-    A rule gets cosine similarities `[2B, 2B]`, the mask of negatives `[2B, 2B]` and the settings, and
-    answers with `Clipped`; a pair that is no negative may be marked, and is dropped.
+    A rule gets the cosines `[2B, 2B]` (float32 or better, no gradient), the candidates `[2B, 2B]` (bool, True for
+    negatives) and the settings. It returns which pairs to clip, `[2B, 2B]` bool, and the cosine at which `clamp`
+    holds them: a number, a tensor `[2B, 1]`, or None for the smallest that was clipped for the anchor. Marked
+    pairs that are not candidates are dropped.
     """
 
     def add(rule: Rule) -> Rule:
@@ -64,29 +72,33 @@ def register(name: str) -> Callable[[Rule], Rule]:
 
 
 def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf) -> Clipped:
-    """Apply the configured rule, at the strength it has at this epoch.
+    """Apply the configured rule with the strength that it has at this epoch.
 
     Args:
         similarity: `[2B, 2B]` cosines; rows i and i + B are two views of one picture.
-        config: rule, its parameters and warm-up.
-        epoch: fractional epochs done; of the n_i pairs that the rule picks for anchor i, the ⌊w·n_i⌋ most
-            similar are clipped, w = `strength(config, epoch)`.
+        config: the rule, its parameters and its warm-up.
+        epoch: fractional epochs done; the default is past any warm-up.
 
     Raises:
         InputError: no rule has this name.
-        ValueError: the matrix is not square and even.
+        ValueError: the matrix is not `[2B, 2B]`, or a rule's answer is not.
     """
     rule = rule_named(config.rule)
-    similarity = similarity.detach()
-    candidates = negatives(len(similarity), device=similarity.device)
-    if similarity.shape != candidates.shape:
+    if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
         raise ValueError(f"need similarities [2B, 2B], got {[*similarity.shape]}")
-    picked = rule(similarity, candidates, config)
-    mask = picked.mask & candidates
+    similarity = similarity.detach().to(torch.promote_types(similarity.dtype, torch.float32))
+    candidates = negatives(len(similarity), device=similarity.device)
+
+    picked, level = rule(similarity, candidates, config)
+    if picked.dtype != torch.bool or picked.shape != candidates.shape:
+        raise ValueError(f"rule {config.rule!r} must pick a bool {[*candidates.shape]}, got {[*picked.shape]}")
+    mask = picked & candidates
     w = strength(config, epoch)
     if w < 1:
-        mask = _most_similar(similarity, mask, torch.floor(w * mask.sum(1).double() + 1e-9).long())
-    return Clipped(mask, picked.level)
+        mask = most_similar(similarity, mask, share_of(mask.sum(1), w))
+    if level is None:
+        level = similarity.masked_fill(~mask, 1.0).amin(1, keepdim=True)
+    return Clipped(mask, torch.as_tensor(level).to(similarity).expand(len(similarity), 1))
 
 
 def rule_named(name: str) -> Rule:
@@ -101,86 +113,86 @@ def rule_named(name: str) -> Rule:
 
 
 def strength(config: ClippingConfig, epoch: float) -> float:
-    """w = clip((e − start) / (full − start), 0, 1); a step from 0 to 1 where both are one epoch."""
-    if config.full <= config.start:
+    """w = (epoch − start) / (full − start) within [0, 1]; a step at `start` where both are one epoch."""
+    if config.start == config.full:
         return float(epoch >= config.start)
     return min(1.0, max(0.0, (epoch - config.start) / (config.full - config.start)))
 
 
-def negatives(n: int, *, device: torch.device | None = None) -> Tensor:
-    """`[n, n]` bool: True for all pairs but an anchor with itself and with its other view.
+def positives(n: int, *, device: torch.device | str | None = None) -> Tensor:
+    """`[n]` int64: the row of each anchor's positive, its other view.
 
     Raises:
         ValueError: n is odd or 0.
     """
     if n < 2 or n % 2:
-        raise ValueError(f"need two views of each picture, got {n} rows")
-    anchor = torch.arange(n, device=device)
-    mask = torch.ones(n, n, dtype=torch.bool, device=device)
-    mask[anchor, anchor] = False
-    mask[anchor, anchor.roll(n // 2)] = False
-    return mask
+        raise ValueError(f"need two views of each picture, 2B rows, got {n}")
+    return torch.arange(n, device=device).roll(n // 2)
 
 
-def n_clipped_by_rank(fraction: float, n: int) -> int:
-    """⌊q·n⌋, free of rounding: 0.29 · 100 is 29, though the product of the doubles is below it."""
-    return math.floor(fraction * n + 1e-9)
+def negatives(n: int, *, device: torch.device | str | None = None) -> Tensor:
+    """`[n, n]` bool: True for every pair but an anchor with itself and with its positive.
 
-
-@register("none")
-def _none(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> Clipped:
-    return Clipped(torch.zeros_like(candidates), similarity.new_ones(len(similarity), 1))
+    Raises:
+        ValueError: n is odd or 0.
+    """
+    mask = torch.ones(n, n, dtype=torch.bool, device=device).fill_diagonal_(False)
+    return mask.scatter_(1, positives(n, device=device)[:, None], False)
 
 
 @register("debiased")
-def _debiased(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> Clipped:
-    return _none(similarity, candidates, config)
+@register("none")
+def _none(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, None]:
+    return torch.zeros_like(candidates), None
 
 
 @register("rank")
-def _rank(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> Clipped:
-    n = len(similarity) - 2
-    mask = _most_similar(similarity, candidates, n_clipped_by_rank(config.fraction, n))
-    smallest = similarity.masked_fill(~mask, 1.0).amin(1, keepdim=True)
-    return Clipped(mask, smallest)
+def _rank(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, None]:
+    return most_similar(similarity, candidates, share_of(candidates.sum(1), config.fraction)), None
 
 
 @register("threshold")
-def _threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> Clipped:
-    level = similarity.new_full((len(similarity), 1), config.threshold)
-    return Clipped(similarity > config.threshold, level)
+def _threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
+    return similarity > config.threshold, config.threshold
 
 
 @register("rank+threshold")
-def _rank_and_threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> Clipped:
-    above = _threshold(similarity, candidates, config)
-    return Clipped(above.mask & _rank(similarity, candidates, config).mask, above.level)
+def _rank_and_threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
+    first, _ = _rank(similarity, candidates, config)
+    above, level = _threshold(similarity, candidates, config)
+    return first & above, level
 
 
 @register("adaptive")
-def _adaptive(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> Clipped:
-    n = max(1, len(similarity) - 2)
-    ours = similarity.masked_fill(~candidates, 0.0)
-    mean = ours.sum(1, keepdim=True) / n
-    variance = (ours - mean).masked_fill(~candidates, 0.0).square().sum(1, keepdim=True) / n
+def _adaptive(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, Tensor]:
+    n = candidates.sum(1, keepdim=True).clamp(min=1)  # a single picture has no negatives
+    mean = (similarity * candidates).sum(1, keepdim=True) / n
+    variance = ((similarity - mean).square() * candidates).sum(1, keepdim=True) / n
     level = mean + config.sigma * variance.sqrt()  # δ_i, [2B, 1]
-    return Clipped(similarity > level + EPSILON, level)
+    return similarity > level + MARGIN, level
 
 
-def _most_similar(similarity: Tensor, candidates: Tensor, count: int | Tensor) -> Tensor:
-    """`[n, n]` bool: each row's `count` most similar candidates, ties by index.
+def share_of(count: Tensor, share: float) -> Tensor:
+    """⌊share · count⌋ of each count `[n]` int64, in whole numbers.
 
-    Args:
-        count: one number for all rows, or `[n]`.
+    In floating point 0.29 · 100 is just below 29, and would lose a pair.
     """
-    rows = len(similarity)
-    counts = count if isinstance(count, Tensor) else torch.full((rows,), count, device=similarity.device)
-    most = int(counts.max())
+    ratio = Fraction(share).limit_denominator(10**9)  # 0.29 becomes 29/100, as it was meant
+    return count * ratio.numerator // ratio.denominator
+
+
+def most_similar(similarity: Tensor, candidates: Tensor, count: Tensor) -> Tensor:
+    """`[n, n]` bool: the `count[i]` most similar candidates of row i, ties by index.
+
+    Finds the similarity of the last one in, takes all above it, and fills up with the first ones equal to it;
+    sorting whole rows would take several times as long.
+    """
+    most = int(count.max())
     if most == 0:
         return torch.zeros_like(candidates)
-    masked = similarity.masked_fill(~candidates, -torch.inf)
-    best = masked.topk(most, dim=1).values  # a third of the time of a full sort
-    border = best.gather(1, (counts - 1).clamp(min=0)[:, None])  # [n, 1], the smallest that is taken
-    above, tied = masked > border, masked == border
-    tied &= tied.cumsum(1) <= counts[:, None] - above.sum(1, keepdim=True)
-    return (above | tied) & candidates & (counts > 0)[:, None]
+    similarity = similarity.masked_fill(~candidates, -math.inf)
+    last = similarity.topk(most, dim=1).values.gather(1, (count - 1).clamp(min=0)[:, None])  # [n, 1]
+    above = similarity > last
+    equal = (similarity == last) & candidates
+    free = count[:, None] - above.sum(1, keepdim=True)  # places for the equal ones
+    return above | (equal & (equal.cumsum(1, dtype=torch.int32) <= free))

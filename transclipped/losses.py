@@ -4,8 +4,9 @@ Rows i and i + B of a batch are two views of one picture, each the other's posit
 
     ℓ_i = −log( e^{s_i⁺/τ} / ( e^{s_i⁺/τ} + Σ_{j ∈ N_i} e^{s_ij/τ} ) )
 
-Clipping decides which of the 2B − 2 negatives stay in N_i. Everything is computed in float32 or better, with
-autocast off: bfloat16 would err by 0.004 / τ in the exponent.
+Clipping decides which of the n = 2B − 2 negatives stay in N_i. Everything is computed in float32 or better, with
+autocast off: bfloat16 would err by 0.004 / τ in the exponent. What an anchor does to negative j is the gradient
+τ · ∂ℓ_i/∂s_ij = p_ij, the softmax weight of j: a repulsion, largest for the most similar negatives.
 
 References:
     Chen et al. 2020, arXiv 2002.05709, eq. 1 (without clipping); Chuang et al. 2020, arXiv 2007.00224, eq. 8
@@ -21,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from transclipped.clipping import Clipped, clip, negatives, strength
+from transclipped.clipping import Clipped, clip, negatives, positives, strength
 from transclipped.config import ClippingConfig, LossConfig
 
 
@@ -59,48 +60,46 @@ def training_loss(
     """Clipped contrastive loss of soft codes, with both regularisers.
 
     Args:
-        z: `[2B, D]` soft codes of two views.
+        z: `[2B, D]` soft codes; rows i and i + B are two views of one picture.
         assignment: `[2B, M, K]` soft assignments.
         codewords: `[M, K, d]`, unit length.
-        detect: `[2B, E]` embeddings whose similarities clipping looks at.
+        detect: `[2B, E]` embeddings whose similarities clipping looks at; they get no gradient.
         epoch: fractional epochs done, for the warm-up of clipping.
 
     Raises:
         ValueError: shapes disagree.
         InputError: no clipping rule has this name.
     """
-    if len(z) != len(assignment) or len(z) != len(detect):
-        raise ValueError(f"need 2B rows each, got {len(z)}, {len(assignment)} and {len(detect)}")
+    if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(detect):
+        shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, detect))
+        raise ValueError(f"need [2B, D], [2B, M, K], [M, K, d] and [2B, E], got {shapes}")
     with torch.autocast(z.device.type, enabled=False):
-        similarity = cosines(z)
-        seen = similarity.detach() if detect is z else cosines(detect.detach())
-        clipped = clip(seen, clipping, epoch=epoch)
-        if clipping.rule == "debiased":
-            prior = clipping.class_prior * strength(clipping, epoch)
-            per_anchor = debiased_nt_xent(similarity, prior=prior, temperature=loss.temperature)
-        else:
-            per_anchor = clipped_nt_xent(
-                similarity, clipped, treatment=clipping.treatment, temperature=loss.temperature
-            )
+        similarity = cosines(z)  # [2B, 2B]
+        clipped = clip(cosines(detect.detach()), clipping, epoch=epoch)
+        per_anchor = contrastive_loss(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
         entropy, diversity = assignment_entropy(assignment), codeword_similarity(codewords)
         total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
 
 
-def cosines(z: Tensor) -> Tensor:
-    """Cosine similarities `[n, n]` in [−1, 1] of rows `[n, D]`, float32 or better."""
-    z = F.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=-1)
-    return (z @ z.T).clamp(-1, 1)
+def contrastive_loss(
+    similarity: Tensor, clipped: Clipped, *, clipping: ClippingConfig, temperature: float, epoch: float = math.inf
+) -> Tensor:
+    """Losses `[2B]` in nats of cosines `[2B, 2B]` under the configured rule; see the two functions below."""
+    if clipping.rule == "debiased":
+        prior = clipping.class_prior * strength(clipping, epoch)
+        return debiased_nt_xent(similarity, prior=prior, temperature=temperature)
+    return clipped_nt_xent(similarity, clipped, treatment=clipping.treatment, temperature=temperature)
 
 
 def clipped_nt_xent(similarity: Tensor, clipped: Clipped, *, treatment: str, temperature: float) -> Tensor:
     """Contrastive loss of each anchor, with its clipped pairs taken out or held.
 
     Args:
-        similarity: `[2B, 2B]` cosines.
-        clipped: mask of the pairs, and the level at which `clamp` holds them.
-        treatment: "remove" takes a pair out of the denominator; "clamp" holds its similarity, without gradient.
+        similarity: `[2B, 2B]` cosines, floating point.
+        clipped: the pairs, and the cosine at which `clamp` holds them.
+        treatment: "remove" takes a pair out of the denominator; "clamp" makes its similarity a constant.
         temperature: τ > 0, on the cosine scale.
 
     Returns:
@@ -109,72 +108,138 @@ def clipped_nt_xent(similarity: Tensor, clipped: Clipped, *, treatment: str, tem
     Raises:
         ValueError: shapes disagree, or a setting makes no sense.
     """
+    logits = attention_logits(similarity, clipped, treatment=treatment, temperature=temperature)
+    return F.cross_entropy(logits, positives(len(logits), device=logits.device), reduction="none")
+
+
+def attention_logits(similarity: Tensor, clipped: Clipped, *, treatment: str, temperature: float) -> Tensor:
+    """`[2B, 2B]` logits s_ij / τ of what anchor i is compared with: −∞ for itself and for removed pairs.
+
+    Their softmax holds the weights p_ij. Arguments and errors are those of `clipped_nt_xent`.
+    """
     n = len(similarity)
-    if clipped.mask.shape != similarity.shape:
+    if similarity.shape != (n, n) or clipped.mask.shape != (n, n):
         raise ValueError(f"need two matrices [2B, 2B], got {[*similarity.shape]} and {[*clipped.mask.shape]}")
     if treatment not in ("remove", "clamp"):
         raise ValueError(f"treatment must be remove or clamp, got {treatment!r}")
     _check_temperature(temperature)
-    candidates = negatives(n, device=similarity.device)
-    positive = torch.arange(n, device=similarity.device).roll(n // 2)  # [2B], the other view
-    mask = clipped.mask & candidates
+    similarity = _precise(similarity)
+    mask = clipped.mask & negatives(n, device=similarity.device)
     if treatment == "clamp":
         similarity = torch.where(mask, clipped.level.detach().to(similarity.dtype), similarity)
-        left_out = ~candidates
+        left_out = torch.zeros_like(mask).fill_diagonal_(True)
     else:
-        left_out = ~candidates | mask
-    left_out = left_out.scatter(1, positive[:, None], False)  # the positive stays in its own denominator
-    logits = (similarity / temperature).masked_fill(left_out, -torch.inf)
-    return F.cross_entropy(logits, positive, reduction="none")
+        left_out = mask.fill_diagonal_(True)
+    return (similarity / temperature).masked_fill(left_out, -math.inf)
 
 
 def debiased_nt_xent(similarity: Tensor, *, prior: float, temperature: float) -> Tensor:
     """Contrastive loss whose sum over negatives is corrected for a share ρ of false ones.
 
-    The sum becomes n · max( (mean_j e^{s_ij/τ} − ρ e^{s_i⁺/τ}) / (1 − ρ), e^{−1/τ} ), in log space.
+    The sum becomes n · max( (mean_j e^{s_ij/τ} − ρ e^{s_i⁺/τ}) / (1 − ρ), e^{−1/τ} ). All of it stays in log space:
+    log(e^a − e^b) = a + log(1 − e^{b−a}), so that τ = 0.01, where e^{s/τ} reaches 10⁴³, overflows nothing.
 
     Args:
-        similarity: `[2B, 2B]` cosines.
+        similarity: `[2B, 2B]` cosines, floating point.
         prior: ρ in [0, 1).
-        temperature: τ > 0.
+        temperature: τ > 0, on the cosine scale.
 
     Returns:
-        Losses `[2B]` in nats.
+        Losses `[2B]` in nats; 0 for a single picture, which has no negatives.
+
+    Raises:
+        ValueError: the matrix is not `[2B, 2B]`, or a setting makes no sense.
+
+    References:
+        Chuang et al. 2020, arXiv 2007.00224, eq. 7 and 8 (M = 1 positive).
     """
+    n = len(similarity)
+    if similarity.shape != (n, n):
+        raise ValueError(f"need similarities [2B, 2B], got {[*similarity.shape]}")
     if not 0 <= prior < 1:
         raise ValueError(f"prior must be at least 0 and less than 1, got {prior}")
     _check_temperature(temperature)
-    n = len(similarity)
-    candidates = negatives(n, device=similarity.device)
-    if n == 2:  # one picture has no negatives
-        return similarity.sum(1) * 0.0
-    logits = similarity / temperature
-    positive = logits[torch.arange(n, device=logits.device), torch.arange(n, device=logits.device).roll(n // 2)]
-    mean = logits.masked_fill(~candidates, -torch.inf).logsumexp(1) - math.log(n - 2)  # log mean_j e^{s_ij/τ}
+    logits = _precise(similarity) / temperature
+    candidates = negatives(n, device=logits.device)
+    if n == 2:
+        return logits.sum(1) * 0.0
+    positive = logits.gather(1, positives(n, device=logits.device)[:, None]).squeeze(1)  # [2B]
+    mean = logits.masked_fill(~candidates, -math.inf).logsumexp(1) - math.log(n - 2)  # log mean_j e^{s_ij/τ}
     floor = torch.full_like(mean, -1 / temperature)
     if prior > 0:
-        share = math.log(prior) + positive - mean  # log of ρ e^{s⁺/τ} / mean
-        above = share < 0
-        # log(1 − e^x), kept away from x = 0 where its gradient would be infinite
-        rest = torch.log1p(-share.clamp(max=-1e-6).exp())
-        mean = torch.where(above, mean + rest - math.log1p(-prior), floor)
+        share = math.log(prior) + positive - mean  # b − a: of the mean, how much is taken to be false
+        rest = -torch.expm1(share.clamp(max=0))  # 1 − e^{b−a}, [2B]
+        above = rest > 0  # else the bracket is not positive, and the floor takes its place
+        log_rest = torch.where(above, rest, 1.0).log()  # log never sees 0, whose gradient is infinite
+        mean = torch.where(above, mean + log_rest - math.log1p(-prior), floor)
     total = math.log(n - 2) + torch.maximum(mean, floor)
     return torch.logaddexp(positive, total) - positive
 
 
 def assignment_entropy(assignment: Tensor) -> Tensor:
     """Mean entropy in nats of soft assignments `[…, K]`; 0 when each is certain, log K when uniform."""
-    return torch.special.entr(assignment.to(torch.promote_types(assignment.dtype, torch.float32))).sum(-1).mean()
+    p = _precise(assignment)
+    tiny = torch.finfo(p.dtype).tiny  # −p log p has an infinite slope at 0
+    return -(p * p.clamp(min=tiny).log()).sum(-1).mean()
 
 
 def codeword_similarity(codewords: Tensor) -> Tensor:
-    """Mean cosine of different codewords of a codebook, over codebooks `[M, K, d]`.
+    """Mean cosine of different codewords of a codebook, over codebooks `[M, K, d]`, K ≥ 2.
 
     Σ_{k≠l} ⟨c_k, c_l⟩ = |Σ_k c_k|² − K for unit codewords, so no K × K matrix is needed.
     """
     _, k, _ = codewords.shape
-    unit = F.normalize(codewords.to(torch.promote_types(codewords.dtype, torch.float32)), dim=-1)
+    unit = F.normalize(_precise(codewords), dim=-1)
     return ((unit.sum(1).square().sum(-1) - k) / (k * (k - 1))).mean()
+
+
+def cosines(z: Tensor) -> Tensor:
+    """Cosine similarities `[n, n]` in [−1, 1] of rows `[n, D]`, float32 or better even under autocast.
+
+    Raises:
+        ValueError: z is not a matrix.
+    """
+    if z.ndim != 2:
+        raise ValueError(f"need embeddings [n, D], got {[*z.shape]}")
+    with torch.autocast(z.device.type, enabled=False):
+        z = F.normalize(_precise(z), dim=-1)
+        return (z @ z.T).clamp(-1, 1)
+
+
+def clip_fraction(mask: Tensor) -> float:
+    """Clipped pairs `[2B, 2B]` / (2B · n): their share of all pairs of an anchor and a negative; 0 for one picture."""
+    n = len(mask)
+    return int(mask.sum()) / max(1, n * (n - 2))
+
+
+def repulsion(similarity: Tensor, clipped: Clipped, *, treatment: str, temperature: float) -> Tensor:
+    """`[2B, 2B]` weights p_ij with which anchor i pushes negative j away, τ · ∂ℓ_i/∂s_ij; 0 for clipped pairs."""
+    logits = attention_logits(similarity.detach(), clipped, treatment=treatment, temperature=temperature)
+    pushed = negatives(len(logits), device=logits.device) & ~clipped.mask
+    return logits.softmax(1) * pushed
+
+
+def false_negative_repulsion(
+    similarity: Tensor, clipped: Clipped, same_class: Tensor, *, treatment: str, temperature: float
+) -> tuple[float, float]:
+    """Share of all repulsion that hits false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij.
+
+    Args:
+        same_class: `[2B, 2B]` bool, True where two pictures share a label.
+
+    Returns:
+        Two numbers in [0, 1]; 0 where nothing is pushed away.
+    """
+    nothing = Clipped(torch.zeros_like(clipped.mask), clipped.level)
+    shares = []
+    for state in (nothing, clipped):
+        push = repulsion(similarity, state, treatment=treatment, temperature=temperature)
+        shares.append(((push * same_class).sum() / push.sum().clamp(min=1e-30)).item())
+    return shares[0], shares[1]
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _check_temperature(temperature: float) -> None:
