@@ -98,7 +98,8 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
         mask = most_similar(similarity, mask, share_of(mask.sum(1), w))
     if level is None:
         level = similarity.masked_fill(~mask, 1.0).amin(1, keepdim=True)
-    return Clipped(mask, torch.as_tensor(level).to(similarity).expand(len(similarity), 1))
+    level = torch.as_tensor(level, dtype=similarity.dtype, device=similarity.device)
+    return Clipped(mask, level.expand(len(similarity), 1))
 
 
 def rule_named(name: str) -> Rule:

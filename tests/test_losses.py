@@ -1,0 +1,389 @@
+"""Losses against loops in float64, their gradients, and what holds at the edges."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.clipping_reference import RULES, loss_of, negatives_of
+from transclipped.clipping import Clipped, clip, negatives, positives
+from transclipped.config import ClippingConfig, LossConfig
+from transclipped.losses import (
+    assignment_entropy,
+    clip_fraction,
+    clipped_nt_xent,
+    codeword_similarity,
+    contrastive_loss,
+    cosines,
+    debiased_nt_xent,
+    false_negative_repulsion,
+    repulsion,
+    training_loss,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+TREATMENTS = ("remove", "clamp")
+SETTINGS = [  # of each rule, so that on random data it clips some pairs and not all
+    ClippingConfig(rule=rule, treatment=treatment, fraction=0.4, threshold=0.2, sigma=0.7, start=2, full=4)
+    for rule in RULES
+    for treatment in TREATMENTS
+]
+
+
+def name_of(config):
+    return f"{config.rule}-{config.treatment}"
+
+
+def embeddings(rows, width=4, *, seed=0, dtype=torch.float64):
+    return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def losses(z, config, *, seen=None, temperature=0.3, epoch=math.inf):
+    """Losses `[2B]` of embeddings, where clipping looks at `seen`."""
+    clipped = clip(cosines(z if seen is None else seen), config, epoch=epoch)
+    return contrastive_loss(cosines(z), clipped, clipping=config, temperature=temperature, epoch=epoch)
+
+
+@pytest.mark.parametrize("epoch", [1.0, 3.0, 3.7, math.inf])
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+@given(images=st.integers(1, 6), seed=SEEDS, temperature=st.sampled_from([0.05, 0.3, 2.0]))
+def test_losses_agree_with_the_loop(config, epoch, images, seed, temperature):
+    z, seen = embeddings(2 * images, seed=seed), embeddings(2 * images, seed=seed + 1)
+    ours = losses(z, config, seen=seen, temperature=temperature, epoch=epoch)
+    s, d = cosines(z).tolist(), cosines(seen).tolist()
+    expected = [loss_of(i, s, d, config, temperature, epoch) for i in range(2 * images)]
+    torch.testing.assert_close(ours, torch.tensor(expected, dtype=torch.float64), atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("epoch", [1.0, 3.0, math.inf])
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+def test_gradients_agree_with_finite_differences(config, epoch):
+    z, seen = embeddings(10, seed=3).requires_grad_(), embeddings(10, seed=4)
+    assert torch.autograd.gradcheck(lambda z: losses(z, config, seen=seen, epoch=epoch), z)
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+def test_gradients_agree_with_finite_differences_of_the_loop(config):
+    """Detection sees the same embeddings: picking must add no gradient, and a held pair must stay constant."""
+    s = cosines(embeddings(8, seed=5)).requires_grad_()
+    clipped = clip(s, config)
+    contrastive_loss(s, clipped, clipping=config, temperature=0.3).sum().backward()
+    base, step = s.detach().tolist(), 1e-6
+    for i in range(8):
+        for j in negatives_of(i, 8):
+            moved = []
+            for sign in (1, -1):
+                row = [list(r) for r in base]
+                row[i][j] += sign * step
+                moved.append(loss_of(i, row, base, config, 0.3))
+            slope = (moved[0] - moved[1]) / (2 * step)
+            assert s.grad[i, j].item() == pytest.approx(slope, abs=1e-6)
+
+
+def test_agrees_with_nt_xent_by_cross_entropy():
+    z = embeddings(12, seed=0)
+    s = F.cosine_similarity(z[:, None], z[None], dim=-1) / 0.1
+    others = s[~torch.eye(12, dtype=torch.bool)].view(12, 11)  # without the diagonal, later columns move up by one
+    target = torch.tensor([i + 5 if i < 6 else i - 6 for i in range(12)])
+    expected = F.cross_entropy(others, target, reduction="none")
+    torch.testing.assert_close(losses(z, ClippingConfig(rule="none"), temperature=0.1), expected)
+
+
+def test_orthogonal_pictures_have_a_known_loss():
+    z = torch.eye(3, dtype=torch.float64).repeat(2, 1)  # s⁺ = 1, four negatives at 0
+    expected = math.log(1 + 4 * math.exp(-1 / 0.5))
+    torch.testing.assert_close(
+        losses(z, ClippingConfig(rule="none"), temperature=0.5), torch.full((6,), expected, dtype=torch.float64)
+    )
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+@given(images=st.integers(2, 6), seed=SEEDS)
+def test_permuting_pictures_permutes_losses(config, images, seed):
+    z = embeddings(2 * images, seed=seed)
+    order = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
+    rows = torch.cat([order, order + images])
+    torch.testing.assert_close(losses(z[rows], config), losses(z, config)[rows])
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+@given(images=st.integers(2, 6), seed=SEEDS)
+def test_swapping_views_swaps_losses(config, images, seed):
+    z = embeddings(2 * images, seed=seed)
+    torch.testing.assert_close(losses(z.roll(images, 0), config), losses(z, config).roll(images))
+
+
+@pytest.mark.parametrize("treatment", TREATMENTS)
+@pytest.mark.parametrize(
+    "weakest",
+    [
+        {"rule": "threshold", "threshold": 1.0},
+        {"rule": "rank", "fraction": 0.0},
+        {"rule": "debiased", "class_prior": 0.0},
+    ],
+    ids=lambda settings: settings["rule"],
+)
+def test_weakest_setting_equals_none(weakest, treatment):
+    z = embeddings(12, seed=1, dtype=torch.float32)
+    expected = losses(z, ClippingConfig(rule="none"))
+    torch.testing.assert_close(losses(z, ClippingConfig(treatment=treatment, **weakest)), expected)
+
+
+@given(images=st.integers(2, 6), seed=SEEDS, a=st.floats(0, 0.99), b=st.floats(0, 0.99))
+def test_clipping_more_never_raises_a_loss(images, seed, a, b):
+    z = embeddings(2 * images, seed=seed)
+    weak, strong = sorted((a, b))
+    for rule, name, sign in (("rank", "fraction", 1), ("threshold", "threshold", -1), ("adaptive", "sigma", -1)):
+        configs = [ClippingConfig(rule=rule, **{name: value}) for value in (weak, strong)][::sign]
+        less, more = (losses(z, config) for config in configs)
+        assert (more <= less + 1e-12).all()
+    warming = ClippingConfig(rule="rank", fraction=0.9, full=1.0)
+    assert (losses(z, warming, epoch=strong) <= losses(z, warming, epoch=weak) + 1e-12).all()
+
+
+@pytest.mark.parametrize("config", [c for c in SETTINGS if c.rule not in ("none", "debiased")], ids=name_of)
+def test_clipped_pair_gets_no_gradient(config):
+    s = cosines(embeddings(16, seed=2)).requires_grad_()
+    clipped = clip(s, config)
+    contrastive_loss(s, clipped, clipping=config, temperature=0.3).sum().backward()
+    kept = negatives(16) & ~clipped.mask
+    assert clipped.mask.any()
+    assert (s.grad[clipped.mask] == 0).all()
+    assert (s.grad[kept] > 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_loss_is_zero_where_every_negative_is_removed(dtype):
+    z = embeddings(8, seed=0, dtype=dtype).requires_grad_()
+    everything = Clipped(negatives(8), torch.ones(8, 1, dtype=dtype))
+    loss = clipped_nt_xent(cosines(z), everything, treatment="remove", temperature=0.01)
+    loss.sum().backward()
+    assert (loss == 0).all()
+    assert (z.grad == 0).all()
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+def test_a_single_picture_has_loss_zero(config):
+    z = embeddings(2, seed=0).requires_grad_()
+    loss = losses(z, config)
+    loss.sum().backward()
+    assert (loss == 0).all()
+    assert (z.grad == 0).all()
+
+
+@pytest.mark.parametrize("temperature", [0.01, 1e-3])
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+@pytest.mark.parametrize("kind", ["random", "collapsed", "opposite", "zero"])
+def test_cold_losses_and_gradients_are_finite(kind, config, temperature):
+    z = {
+        "random": embeddings(32, seed=0, dtype=torch.float32),
+        "collapsed": torch.ones(32, 4),
+        "opposite": torch.ones(32, 4) * (-1) ** torch.arange(32)[:, None],
+        "zero": torch.zeros(32, 4),
+    }[kind].requires_grad_()
+    loss = losses(z, config, temperature=temperature)
+    loss.sum().backward()
+    assert (torch.isfinite(loss) & (loss >= 0)).all()
+    assert torch.isfinite(z.grad).all()
+
+
+def test_debiased_rests_on_its_floor_without_pushing():
+    s = cosines(torch.eye(3, dtype=torch.float64).repeat(2, 1)).requires_grad_()
+    loss = debiased_nt_xent(s, prior=0.5, temperature=0.5)  # 1 − 0.5 · e² < 0
+    loss.sum().backward()
+    torch.testing.assert_close(loss, torch.full((6,), math.log(1 + 4 * math.exp(-4)), dtype=torch.float64))
+    assert (s.grad[negatives(6)] == 0).all()
+
+
+def test_debiased_is_exact_just_above_its_kink():
+    """mean_j e^{s_ij/τ} barely exceeds ρ e^{s⁺/τ}, where the logarithm of the difference is steep."""
+    s = torch.zeros(4, 4, dtype=torch.float64)  # mean 1, positive 1
+    prior = 1 - 1e-9
+    s[negatives(4)] = 1e-7
+    s.requires_grad_()
+    loss = debiased_nt_xent(s, prior=prior, temperature=1.0)
+    loss.sum().backward()
+    total = 2 * (math.exp(1e-7) - prior) / (1 - prior)
+    torch.testing.assert_close(loss, torch.full((4,), math.log1p(total), dtype=torch.float64), rtol=1e-6, atol=0)
+    assert torch.isfinite(s.grad).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+def test_autocast_changes_nothing(config, dtype):
+    z = embeddings(32, width=16, seed=0).to(dtype)
+    p = embeddings(32 * 2, width=8, seed=1).softmax(-1).view(32, 2, 8).to(dtype)
+    c = F.normalize(embeddings(16, width=8, seed=2), dim=-1).view(2, 8, 8).to(dtype)
+    loss = LossConfig(temperature=0.01, entropy=1.0, diversity=1.0)
+    plain = training_loss(z.float(), p.float(), c.float(), detect=z.float(), clipping=config, loss=loss)
+    with torch.autocast("cpu", dtype=dtype):
+        half = training_loss(z, p, c, detect=z, clipping=config, loss=loss)
+    assert half.total.dtype == torch.float32
+    torch.testing.assert_close(half.per_anchor, plain.per_anchor, rtol=0, atol=0)
+    torch.testing.assert_close(half.total, plain.total, rtol=0, atol=0)
+
+
+def test_entropy_of_known_assignments():
+    certain = torch.eye(8).view(4, 2, 8)
+    assert assignment_entropy(certain) == 0
+    torch.testing.assert_close(assignment_entropy(torch.full((4, 2, 8), 1 / 8)).item(), math.log(8))
+
+
+def test_entropy_has_finite_gradients_where_an_assignment_underflows():
+    logits = torch.tensor([[[0.0, -200.0]]], requires_grad=True)
+    assignment_entropy(logits.softmax(-1)).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_entropy_gradients_agree_with_finite_differences():
+    p = embeddings(6, width=5, seed=0).softmax(-1).view(3, 2, 5).requires_grad_()
+    assert torch.autograd.gradcheck(assignment_entropy, p)
+
+
+def test_codeword_similarity_agrees_with_the_loop():
+    c = embeddings(3 * 5, width=4, seed=0).view(3, 5, 4).requires_grad_()
+    pairs = [
+        F.cosine_similarity(c[m, k], c[m, other], dim=0)
+        for m in range(3)
+        for k in range(5)
+        for other in range(5)
+        if k != other
+    ]
+    torch.testing.assert_close(codeword_similarity(c), torch.stack(pairs).mean())
+    assert torch.autograd.gradcheck(codeword_similarity, c)
+
+
+def codes_of(x, codebooks):
+    """Soft codes `[2B, M·d]`, assignments `[2B, M, K]` and codewords `[M, K, d]`, written out for these tests."""
+    codewords = F.normalize(codebooks, dim=-1)
+    assignment = (10 * torch.einsum("bmd,mkd->bmk", F.normalize(x, dim=-1), codewords)).softmax(-1)
+    return torch.einsum("bmk,mkd->bmd", assignment, codewords).flatten(1), assignment, codewords
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+@pytest.mark.parametrize(
+    "term, moves_embeddings", [("contrastive", True), ("entropy", True), ("diversity", False), ("total", True)]
+)
+def test_each_term_moves_what_it_should(term, moves_embeddings, config):
+    x = embeddings(24, width=4, seed=0).view(12, 2, 4).requires_grad_()
+    codebooks = embeddings(16, width=4, seed=1).view(2, 8, 4).requires_grad_()
+    quantized, assignment, codewords = codes_of(x, codebooks)
+    parts = training_loss(
+        quantized, assignment, codewords, detect=quantized, clipping=config, loss=LossConfig(entropy=0.1)
+    )
+    to_x, to_codebooks = torch.autograd.grad(getattr(parts, term), (x, codebooks), allow_unused=True)
+    assert (to_codebooks.abs().amax(-1) > 0).all()  # every codeword
+    assert (to_x is not None and bool((to_x.abs().amax(-1) > 0).all())) == moves_embeddings
+
+
+def test_total_weighs_its_parts():
+    z, assignment, codewords = codes_of(embeddings(16, seed=0).view(8, 2, 4), embeddings(16, seed=1).view(2, 8, 4))
+    loss = LossConfig(entropy=0.7, diversity=0.2)
+    parts = training_loss(z, assignment, codewords, detect=z, clipping=ClippingConfig(), loss=loss)
+    torch.testing.assert_close(parts.total, parts.contrastive + 0.7 * parts.entropy + 0.2 * parts.diversity)
+    torch.testing.assert_close(parts.contrastive, parts.per_anchor.mean())
+
+
+def test_clipping_looks_where_it_is_told_and_leaves_no_gradient_there():
+    z, assignment, codewords = codes_of(embeddings(32, seed=0).view(16, 2, 4), embeddings(16, seed=1).view(2, 8, 4))
+    detect = embeddings(16, width=9, seed=2).requires_grad_()
+    z.requires_grad_()
+    config = ClippingConfig(rule="rank", fraction=0.3, treatment="clamp")
+    parts = training_loss(z, assignment, codewords, detect=detect, clipping=config, loss=LossConfig())
+    parts.total.backward()
+    expected = clip(cosines(detect), config)
+    assert torch.equal(parts.clipped.mask, expected.mask)
+    assert torch.equal(parts.clipped.level, expected.level)
+    assert detect.grad is None
+    assert z.grad.abs().sum() > 0
+
+
+@given(images=st.integers(1, 6), seed=SEEDS)
+def test_clip_fraction_counts_pairs(images, seed):
+    mask = clip(cosines(embeddings(2 * images, seed=seed)), ClippingConfig(rule="threshold", threshold=0.2)).mask
+    pairs = [mask[i, j].item() for i in range(2 * images) for j in negatives_of(i, 2 * images)]
+    assert clip_fraction(mask) == (sum(pairs) / len(pairs) if pairs else 0)
+
+
+@pytest.mark.parametrize("config", [c for c in SETTINGS if c.rule != "debiased"], ids=name_of)
+def test_repulsion_is_the_gradient_of_the_loss(config):
+    s = cosines(embeddings(12, seed=0)).requires_grad_()
+    clipped = clip(s, config)
+    contrastive_loss(s, clipped, clipping=config, temperature=0.3).sum().backward()
+    push = repulsion(s, clipped, treatment=config.treatment, temperature=0.3)
+    torch.testing.assert_close(push, 0.3 * s.grad.masked_fill(~negatives(12), 0))
+
+
+def test_share_of_repulsion_agrees_with_the_loop():
+    s = cosines(embeddings(12, seed=0))
+    labels = torch.arange(12) % 6 % 3
+    same = labels[:, None] == labels
+    clipped = clip(s, ClippingConfig(rule="rank", fraction=0.3))
+    ours = false_negative_repulsion(s, clipped, same, treatment="remove", temperature=0.3)
+    for share, mask in zip(ours, (torch.zeros_like(same), clipped.mask), strict=True):
+        false = every = 0.0
+        for i in range(12):
+            kept = [j for j in negatives_of(i, 12) if not mask[i, j]]
+            weights = {j: math.exp(s[i, j] / 0.3) for j in [*kept, (i + 6) % 12]}
+            false += sum(weights[j] for j in kept if same[i, j]) / sum(weights.values())
+            every += sum(weights[j] for j in kept) / sum(weights.values())
+        assert share == pytest.approx(false / every)
+
+
+def test_share_of_repulsion_is_zero_where_nothing_is_pushed():
+    everything = Clipped(negatives(6), torch.ones(6, 1))
+    same = torch.ones(6, 6, dtype=torch.bool)
+    shares = false_negative_repulsion(torch.zeros(6, 6), everything, same, treatment="remove", temperature=0.3)
+    assert shares == (1.0, 0.0)
+
+
+def test_wrong_shapes_and_settings_are_refused():
+    s, clipped = torch.zeros(4, 4), Clipped(torch.zeros(4, 4, dtype=torch.bool), torch.ones(4, 1))
+    with pytest.raises(ValueError, match="2B, 2B"):
+        clipped_nt_xent(torch.zeros(4, 6), clipped, treatment="remove", temperature=1)
+    with pytest.raises(ValueError, match="2B, 2B"):
+        debiased_nt_xent(torch.zeros(4, 6), prior=0.1, temperature=1)
+    with pytest.raises(ValueError, match="two views"):
+        debiased_nt_xent(torch.zeros(3, 3), prior=0.1, temperature=1)
+    with pytest.raises(ValueError, match="drop"):
+        clipped_nt_xent(s, clipped, treatment="drop", temperature=1)
+    with pytest.raises(ValueError, match="prior"):
+        debiased_nt_xent(s, prior=1.0, temperature=1)
+    for temperature in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="temperature"):
+            clipped_nt_xent(s, clipped, treatment="remove", temperature=temperature)
+    with pytest.raises(ValueError, match=r"\[n, D\]"):
+        cosines(torch.zeros(4))
+
+
+@pytest.mark.parametrize("wrong", ["z", "assignment", "codewords", "detect"])
+def test_training_loss_names_the_shapes_it_got(wrong):
+    given = {"z": torch.ones(4, 6), "assignment": torch.ones(4, 2, 8) / 8, "codewords": torch.ones(2, 8, 3)}
+    given |= {"detect": torch.ones(4, 6)}
+    given[wrong] = given[wrong][:, 0] if wrong in ("assignment", "codewords") else torch.ones(6, 6)
+    detect = given.pop("detect")
+    with pytest.raises(ValueError, match=r"need .*2B"):
+        training_loss(**given, detect=detect, clipping=ClippingConfig(), loss=LossConfig())
+
+
+def test_settings_are_left_alone():
+    z = embeddings(8, seed=0)
+    s, config = cosines(z), ClippingConfig(rule="rank", fraction=0.5)
+    clipped = clip(s, config)
+    before = s.clone(), clipped.mask.clone()
+    for treatment in TREATMENTS:
+        contrastive_loss(s, clipped, clipping=replace(config, treatment=treatment), temperature=0.3)
+    assert torch.equal(s, before[0])
+    assert torch.equal(clipped.mask, before[1])
+    assert torch.equal(z, embeddings(8, seed=0))
+
+
+def test_losses_have_the_positive_in_both_directions():
+    s = cosines(embeddings(8, seed=0)).requires_grad_()
+    losses_ = contrastive_loss(s, clip(s, ClippingConfig(rule="none")), clipping=ClippingConfig(), temperature=0.3)
+    losses_.sum().backward()
+    assert (s.grad[torch.arange(8), positives(8)] < 0).all()
