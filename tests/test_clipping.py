@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.clipping_reference import RULES, clipped_of
@@ -16,6 +16,8 @@ from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.losses import cosines
 
+settings.register_profile("unhurried", deadline=None)  # wall time says nothing on a busy machine
+settings.load_profile("unhurried")
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -47,9 +49,10 @@ def test_rule_picks_what_the_loop_picks(rule, epoch, images, seed, tied, share):
 @given(images=st.integers(1, 6), seed=SEEDS)
 def test_mask_never_holds_self_or_positive(rule, images, seed):
     config = ClippingConfig(rule=rule, fraction=0.99, threshold=-1.0, sigma=0.0)
-    mask = clip(similarities(images, seed=seed), config).mask
-    assert not mask.diagonal().any()
-    assert not mask[torch.arange(2 * images), positives(2 * images)].any()
+    ours = clip(similarities(images, seed=seed), config)
+    assert not ours.mask.diagonal().any()
+    assert not ours.mask[torch.arange(2 * images), positives(2 * images)].any()
+    assert torch.isfinite(ours.level).all()
 
 
 @pytest.mark.parametrize("low, high", [("threshold", {"threshold": 1.0}), ("rank", {"fraction": 0.0})])
@@ -114,6 +117,7 @@ def test_strength_steps_where_start_is_full(epoch, w):
     assert strength(ClippingConfig(start=2, full=2), epoch) == w
 
 
+@example(72, 375)  # 27, and just below it in float32 as in float64
 @given(st.integers(0, 1000), st.integers(1, 5000))
 def test_share_is_free_of_rounding(thousandths, count):
     expected = thousandths * count // 1000

@@ -126,7 +126,7 @@ def attention_logits(similarity: Tensor, clipped: Clipped, *, treatment: str, te
     similarity = _precise(similarity)
     mask = clipped.mask & negatives(n, device=similarity.device)
     if treatment == "clamp":
-        similarity = torch.where(mask, clipped.level.detach().to(similarity.dtype), similarity)
+        similarity = torch.where(mask, clipped.level.to(similarity.dtype), similarity)
         left_out = torch.zeros_like(mask).fill_diagonal_(True)
     else:
         left_out = mask.fill_diagonal_(True)
