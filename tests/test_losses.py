@@ -312,35 +312,42 @@ def test_clip_fraction_counts_pairs(images, seed):
     assert clip_fraction(mask) == (sum(pairs) / len(pairs) if pairs else 0)
 
 
-@pytest.mark.parametrize("config", [c for c in SETTINGS if c.rule != "debiased"], ids=name_of)
-def test_repulsion_is_the_gradient_of_the_loss(config):
-    s = cosines(embeddings(12, seed=0)).requires_grad_()
-    clipped = clip(s, config)
-    contrastive_loss(s, clipped, clipping=config, temperature=0.3).sum().backward()
-    push = repulsion(s, clipped, treatment=config.treatment, temperature=0.3)
-    torch.testing.assert_close(push, 0.3 * s.grad.masked_fill(~negatives(12), 0))
+def share_of_false(s, mask, same, temperature):
+    """Σ_false p_ij / Σ_neg p_ij by loops, over the negatives that are not in the mask."""
+    n, false, every = len(s), 0.0, 0.0
+    for i in range(n):
+        kept = [j for j in negatives_of(i, n) if not mask[i, j]]
+        weights = {j: math.exp(s[i, j] / temperature) for j in [*kept, (i + n // 2) % n]}
+        false += sum(weights[j] for j in kept if same[i, j]) / sum(weights.values())
+        every += sum(weights[j] for j in kept) / sum(weights.values())
+    return false / every
 
 
-def test_share_of_repulsion_agrees_with_the_loop():
+@pytest.mark.parametrize("rule", ["none", "rank", "threshold", "rank+threshold", "adaptive"])
+def test_share_of_repulsion_agrees_with_the_loop(rule):
     s = cosines(embeddings(12, seed=0))
     labels = torch.arange(12) % 6 % 3
     same = labels[:, None] == labels
-    clipped = clip(s, ClippingConfig(rule="rank", fraction=0.3))
-    ours = false_negative_repulsion(s, clipped, same, treatment="remove", temperature=0.3)
-    for share, mask in zip(ours, (torch.zeros_like(same), clipped.mask), strict=True):
-        false = every = 0.0
-        for i in range(12):
-            kept = [j for j in negatives_of(i, 12) if not mask[i, j]]
-            weights = {j: math.exp(s[i, j] / 0.3) for j in [*kept, (i + 6) % 12]}
-            false += sum(weights[j] for j in kept if same[i, j]) / sum(weights.values())
-            every += sum(weights[j] for j in kept) / sum(weights.values())
-        assert share == pytest.approx(false / every)
+    config = ClippingConfig(rule=rule, fraction=0.3, threshold=0.4, sigma=1.0)
+    clipped = clip(s, config)
+    before, after = false_negative_repulsion(s, clipped, same, clipping=config, temperature=0.3)
+    assert before == pytest.approx(share_of_false(s, torch.zeros_like(same), same, 0.3))
+    assert after == pytest.approx(share_of_false(s, clipped.mask, same, 0.3))
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+def test_clipped_pairs_feel_no_repulsion(config):
+    s = cosines(embeddings(16, seed=2))
+    clipped = clip(s, config)
+    push = repulsion(s, clipped, clipping=config, temperature=0.3)
+    assert (push[clipped.mask | ~negatives(16)] == 0).all()
+    assert (push[negatives(16) & ~clipped.mask] > 0).all()
 
 
 def test_share_of_repulsion_is_zero_where_nothing_is_pushed():
-    everything = Clipped(negatives(6), torch.ones(6, 1))
-    same = torch.ones(6, 6, dtype=torch.bool)
-    shares = false_negative_repulsion(torch.zeros(6, 6), everything, same, treatment="remove", temperature=0.3)
+    everything = ClippingConfig(rule="threshold", threshold=-1.0)
+    s, same = torch.zeros(6, 6), torch.ones(6, 6, dtype=torch.bool)
+    shares = false_negative_repulsion(s, clip(s, everything), same, clipping=everything, temperature=0.3)
     assert shares == (1.0, 0.0)
 
 

@@ -16,7 +16,7 @@ References:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -212,15 +212,28 @@ def clip_fraction(mask: Tensor) -> float:
     return int(mask.sum()) / max(1, n * (n - 2))
 
 
-def repulsion(similarity: Tensor, clipped: Clipped, *, treatment: str, temperature: float) -> Tensor:
-    """`[2B, 2B]` weights p_ij with which anchor i pushes negative j away, τ · ∂ℓ_i/∂s_ij; 0 for clipped pairs."""
-    logits = attention_logits(similarity.detach(), clipped, treatment=treatment, temperature=temperature)
-    pushed = negatives(len(logits), device=logits.device) & ~clipped.mask
-    return logits.softmax(1) * pushed
+def repulsion(
+    similarity: Tensor, clipped: Clipped, *, clipping: ClippingConfig, temperature: float, epoch: float = math.inf
+) -> Tensor:
+    """`[2B, 2B]` force τ · ∂ℓ_i/∂s_ij ≥ 0 with which anchor i pushes negative j away; 0 for what is no negative.
+
+    Without clipping it is the softmax weight p_ij; a clipped pair feels none.
+    """
+    with torch.enable_grad():
+        s = similarity.detach().clone().requires_grad_()
+        loss = contrastive_loss(s, clipped, clipping=clipping, temperature=temperature, epoch=epoch).sum()
+    (gradient,) = torch.autograd.grad(loss, s)
+    return temperature * gradient.masked_fill(~negatives(len(s), device=s.device), 0)
 
 
 def false_negative_repulsion(
-    similarity: Tensor, clipped: Clipped, same_class: Tensor, *, treatment: str, temperature: float
+    similarity: Tensor,
+    clipped: Clipped,
+    same_class: Tensor,
+    *,
+    clipping: ClippingConfig,
+    temperature: float,
+    epoch: float = math.inf,
 ) -> tuple[float, float]:
     """Share of all repulsion that hits false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij.
 
@@ -230,12 +243,14 @@ def false_negative_repulsion(
     Returns:
         Two numbers in [0, 1]; 0 where nothing is pushed away.
     """
-    nothing = Clipped(torch.zeros_like(clipped.mask), clipped.level)
-    shares = []
-    for state in (nothing, clipped):
-        push = repulsion(similarity, state, treatment=treatment, temperature=temperature)
-        shares.append(((push * same_class).sum() / push.sum().clamp(min=1e-30)).item())
-    return shares[0], shares[1]
+    plain = replace(clipping, rule="none")
+    before = repulsion(similarity, clip(similarity, plain), clipping=plain, temperature=temperature)
+    after = repulsion(similarity, clipped, clipping=clipping, temperature=temperature, epoch=epoch)
+    return _share(before, same_class), _share(after, same_class)
+
+
+def _share(weights: Tensor, where: Tensor) -> float:
+    return ((weights * where).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)).item()
 
 
 def _precise(x: Tensor) -> Tensor:
