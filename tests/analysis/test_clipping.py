@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clipping_reference import clipped_of, loss_of, negatives_of
-from transclipped.analysis.clipping import anchor_steps, batch, curve, neighbours, report, spread, suggestions
+from transclipped.analysis.clipping import anchor_steps, batch, batch_of, curve, neighbours, report, spread, suggestions
+from transclipped.clipping import negatives
 from transclipped.config import ClippingConfig
 
 settings.register_profile("unhurried", deadline=None)  # wall time says nothing on a busy machine
@@ -233,3 +234,14 @@ def test_batch_and_labels_must_agree():
         batch(embeddings()[:-1], labels=single_labels(11))
     with pytest.raises(ValueError, match="anchor is 24"):
         anchor_steps(batch(embeddings()), 24, settings_of("rank"), temperature=0.3)
+
+
+def test_batch_of_a_run_shows_its_training_pictures(tiny_run):
+    from transclipped.training.run import RunDir
+
+    lab = batch_of(RunDir(tiny_run), size=20, seed=0)
+    assert len(set(lab.rows)) == 20
+    assert lab.rows.max() < 50_000  # CIFAR-10's training set
+    assert lab.classes.shape == (20, 10)
+    assert (lab.classes.sum(1) == 1).all()
+    assert np.diag(lab.similarity[:20, 20:]).mean() > lab.similarity[negatives(40).numpy()].mean()
