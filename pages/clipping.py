@@ -6,8 +6,8 @@ import streamlit as st
 from transclipped.analysis import clipping
 from transclipped.clipping import negatives
 from transclipped.config import ClippingConfig
-from transclipped.errors import InputError
 from transclipped.ui import cached, charts, runs
+from transclipped.ui.guard import guarded
 from transclipped.ui.theme import MARKS
 
 BATCH = 128
@@ -20,6 +20,7 @@ CONTROLS = {
 
 
 @st.fragment
+@guarded
 def explore(run) -> None:
     rule = st.segmented_control("Rule", list(CONTROLS), default="threshold", key="rule", bind="query-params")
     field, label, low, high, value, key = CONTROLS[rule or "threshold"]
@@ -77,7 +78,4 @@ st.title("Clipping")
 st.caption("Move the slider and see which pairs are taken out. Labels are for looking only: training never sees them.")
 chosen = runs.finished()
 if chosen is not None:
-    try:
-        explore(chosen)
-    except InputError as error:
-        st.error(str(error))
+    explore(chosen)

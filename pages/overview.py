@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from transclipped.errors import InputError
 from transclipped.ui import runs
+from transclipped.ui.guard import guarded
 
 STEPS = (
     ("Picture", "A picture nobody has labelled."),
@@ -15,6 +15,7 @@ STEPS = (
 )
 
 
+@guarded
 def key_figures(run) -> None:
     metrics = run.metrics()
     found = metrics["modes"].get("asymmetric", {})
@@ -45,10 +46,7 @@ for column, (name, text) in zip(st.columns(len(STEPS)), STEPS, strict=True):
 st.subheader("The chosen run")
 run = runs.finished()
 if run is not None:
-    try:
-        key_figures(run)
-    except InputError as error:
-        st.error(str(error))
+    key_figures(run)
 
 st.subheader("Where to go")
 doors = st.columns(3)

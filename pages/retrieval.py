@@ -6,9 +6,11 @@ from transclipped.datasets.pictures import open_picture
 from transclipped.engine import label_names
 from transclipped.errors import InputError
 from transclipped.ui import cached, charts, galleries, runs
+from transclipped.ui.guard import guarded
 
 LARGEST_UPLOAD = 20 << 20  # bytes
 HITS = 24
+ASK = {"stored": "The run's own", "upload": "Your picture"}
 
 
 def stored_query(run, searcher):
@@ -53,14 +55,15 @@ def curve(run, number) -> None:
     st.plotly_chart(figure, key="precision")
 
 
+@guarded
 def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
     left, right = st.columns([1, 3])
     with left:
         how = st.segmented_control(
-            "Ask with", ["a query of the run", "a picture of yours"], default="a query of the run", required=True
+            "Ask with", list(ASK), format_func=ASK.get, default="stored", key="how", bind="query-params", required=True
         )
-        query = stored_query(run, searcher) if how == "a query of the run" else uploaded_query(searcher)
+        query = uploaded_query(searcher) if how == "upload" else stored_query(run, searcher)
         if query is None:
             st.info("Choose a picture, or drop one here.")
             return
@@ -73,7 +76,8 @@ def page(run) -> None:
     with right:
         st.caption(
             f"The {HITS} most similar of {searcher.index.n:,} pictures, judged by "
-            f"{searcher.index.codes.shape[1]} bytes each. Solid blue ✓: shares the query's class. Dashed orange ✗: does not."
+            f"{searcher.index.codes.shape[1]} bytes each. Solid blue ✓: shares the query's class. "
+            "Dashed orange ✗: does not."
         )
         galleries.hits(run, found, wanted=labels)
     st.divider()
@@ -92,7 +96,4 @@ st.title("Retrieval")
 st.caption("A picture asks; the database answers from codes of a few bytes.")
 chosen = runs.finished()
 if chosen is not None:
-    try:
-        page(chosen)
-    except InputError as error:
-        st.error(str(error))
+    page(chosen)

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from transclipped.config import RunConfig
-from transclipped.errors import InputError
 from transclipped.flags import command, configured
 from transclipped.ui import charts, jobs, runs
+from transclipped.ui.guard import guarded
 
 PRESETS = {
     "One minute on this laptop": {
@@ -37,9 +37,9 @@ FIGURES = (
     ("perplexity", "Codewords in use, of 256 (perplexity)", ("perplexity",)),
     ("images_per_s", "Speed, pictures per second", ("images_per_s",)),
 )
-ENDED = ("finished", "stopped", "failed", "interrupted")
 
 
+@guarded
 def form() -> None:
     preset = st.segmented_control("Preset", list(PRESETS), default=next(iter(PRESETS)), required=True)
     columns = st.columns(3)
@@ -53,16 +53,13 @@ def form() -> None:
     changes["loss.temperature"] = columns[1].slider("Temperature τ", 0.05, 1.0, 0.3, help=HELP["temperature"])
     changes["seed"] = int(columns[2].number_input("Seed", 0, 9999, 0, help=HELP["seed"]))
     name = st.text_input("Name of the run", f"mine-{rule.replace('+', '-')}-{bits}-{changes['seed']}")
-    try:
-        config = configured(RunConfig(), changes)
-        st.caption("The same from a terminal:")
-        st.code(command(config, f"runs/{name}"), language="bash", wrap_lines=True)
-        if st.button("Start", type="primary", icon=":material/play_arrow:"):
-            jobs.start(config, name)
-            st.session_state["watched"] = name
-            st.rerun()
-    except InputError as error:
-        st.error(str(error))
+    config = configured(RunConfig(), changes)
+    st.caption("The same from a terminal:")
+    st.code(command(config, f"runs/{name}"), language="bash", wrap_lines=True)
+    if st.button("Start", type="primary", icon=":material/play_arrow:"):
+        jobs.start(config, name)
+        st.session_state["watched"] = name
+        st.rerun()
 
 
 def curves(run) -> None:
@@ -91,7 +88,6 @@ def controls(run, state: str) -> None:
     own = runs.BUNDLED not in run.path.parents
     if own and state in ("stopped", "interrupted", "failed") and st.button("Resume", icon=":material/resume:"):
         jobs.resume(run)
-        st.session_state.pop("ended", None)
         st.session_state["watched"] = run.name
         st.rerun()
 
@@ -108,6 +104,7 @@ def status_line(run, status: dict, state: str) -> None:
         st.info(f"{run.name} {runs.STATES.get(state, state)}.")
 
 
+@guarded
 def watch(run) -> None:
     status = run.status()
     state = status.get("state", "interrupted")
@@ -121,46 +118,29 @@ def follow(name: str) -> None:
     """Redraws every second until the training ends, then once more without the clock."""
     run = runs.all_runs().get(name)
     if run is None:
-        path = runs.home() / name
-        message = jobs.last_words(path)
-        if message:
-            st.error(message)
-        else:
-            st.info(f"{name} is being prepared …")
-        return
-    try:
+        st.info(f"{name} is being prepared …")
+    else:
         watch(run)
-        if run.status().get("state") in ENDED:
-            st.session_state["ended"] = name
-            st.rerun()
-    except InputError as error:
-        st.error(str(error))
+    if not jobs.live(name):
+        st.rerun()
 
 
 st.title("Train")
 st.caption(
     "A head and a quantizer learn from unlabelled pictures, in a process of its own: closing this page loses nothing."
 )
+current = runs.current()
 form()
 st.divider()
 active = jobs.busy()
 watched = active.name if active else st.session_state.get("watched")
-known = runs.all_runs()
-current = runs.current()
-if (
-    watched
-    and (watched not in known or (active and watched == active.name))
-    and st.session_state.get("ended") != watched
-):
+if watched and jobs.live(watched):
     st.subheader(f"Training {watched}")
     follow(watched)
+elif watched and (said := jobs.last_words(runs.home() / watched)) and watched not in runs.all_runs():
+    st.error(said)
+elif (run := runs.all_runs().get(watched) or current) is None:
+    st.info("No run yet: choose a preset and press Start.")
 else:
-    run = known.get(watched) or current
-    if run is None:
-        st.info("No run yet: choose a preset and press Start.")
-    else:
-        st.subheader(f"Run {run.name}")
-        try:
-            watch(run)
-        except InputError as error:
-            st.error(str(error))
+    st.subheader(f"Run {run.name}")
+    watch(run)

@@ -144,6 +144,8 @@ class RunDir:
         if not path.exists():
             return {"state": "finished" if (self.path / "metrics.json").exists() else "interrupted"}
         status = read_json(path)
+        if not isinstance(status, dict):
+            raise InputError(f"{path} does not hold a status; delete it")
         silent = time.time() - status.get("heartbeat", 0) > SILENCE
         if status.get("state") == "running" and silent and not process_alive(status.get("pid", -1)):
             status["state"] = "interrupted"
@@ -151,7 +153,11 @@ class RunDir:
 
     @property
     def running(self) -> bool:
-        status = self.status() if self.path.exists() else {}
+        """Whether a process is training it now; a damaged status.json cannot tell, so no."""
+        try:
+            status = self.status()
+        except InputError:
+            return False
         return status.get("state") == "running" and process_alive(status.get("pid", -1))
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:

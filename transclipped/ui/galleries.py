@@ -25,4 +25,4 @@ def hits(run: RunDir, found: list, *, wanted: list[str]) -> None:
             relevant = bool(set(hit.labels) & set(wanted)) if wanted else None
             with column:
                 st.image(cached.tile(data, rows[hit.id], relevant), width="stretch")
-                st.caption(f"{hit.rank}. {MARKS[relevant]} {', '.join(hit.labels)} {hit.score:.3f}")
+                st.caption(f"#{hit.rank} {MARKS[relevant]} {', '.join(hit.labels)} {hit.score:.3f}")

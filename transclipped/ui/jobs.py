@@ -15,16 +15,22 @@ from transclipped.ui import runs
 
 
 @st.cache_resource
-def _children() -> list:
-    """Started processes, kept so that ended ones are reaped."""
-    return []
+def _children() -> dict:
+    """Started processes by run name, kept so that ended ones are reaped."""
+    return {}
 
 
 def busy() -> RunDir | None:
     """The run that is being trained, if any: two at once would halve each other's speed."""
-    for child in _children():
+    for child in list(_children().values()):
         child.poll()
     return next((run for run in find_runs(runs.home()) if run.running), None)
+
+
+def live(name: str) -> bool:
+    """Whether a run of this name is being trained, or has been started and is about to say so."""
+    child = _children().get(name)
+    return (child is not None and child.poll() is None) or RunDir(runs.home() / name).running
 
 
 def start(config: RunConfig, name: str) -> Path:
@@ -40,14 +46,14 @@ def start(config: RunConfig, name: str) -> Path:
         raise InputError(f"there is a run {name} already; choose another name")
     _refuse_if_busy()
     path.mkdir(parents=True)
-    _children().append(spawn(["train", *arguments(config), "--run", str(path.resolve())], log=path / "log.txt"))
+    _children()[name] = spawn(["train", *arguments(config), "--run", str(path.resolve())], log=path / "log.txt")
     return path
 
 
 def resume(run: RunDir) -> None:
     """Go on with a stopped, interrupted or failed training."""
     _refuse_if_busy()
-    _children().append(spawn(["train", "--resume", "--run", str(run.path.resolve())], log=run.path / "log.txt"))
+    _children()[run.name] = spawn(["train", "--resume", "--run", str(run.path.resolve())], log=run.path / "log.txt")
 
 
 def last_words(path: Path) -> str:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
@@ -48,6 +49,7 @@ def choose() -> None:
 
 def current() -> RunDir | None:
     """The chosen run; None if there is none, or it has just been deleted."""
+    _through_app()
     known = all_runs()
     name = st.session_state.get("run")
     return known.get(name) if name in known else next(iter(known.values()), None)
@@ -85,3 +87,14 @@ def finished() -> RunDir | None:
     st.info(f"Run {run.name} {STATES.get(state, state)}. {status.get('error', '')}")
     st.page_link("pages/train.py", label="Look at its training", icon=":material/model_training:")
     return None
+
+
+def _through_app() -> None:
+    """Run the page again through app.py if Streamlit opened it alone.
+
+    It takes a folder `pages/` for its older kind of app until st.navigation has been called once, so the first
+    visitor of a server who comes by a deep link would see the page without its sidebar.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()

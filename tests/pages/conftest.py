@@ -1,0 +1,69 @@
+"""Runs in every state a visitor can meet, and the app over them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest, app_test
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+
+
+class _Navigated(PagesManager):
+    """AppTest forgets at each run that the app calls st.navigation, and would open pages/ without app.py."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+
+@pytest.fixture(autouse=True)
+def pages_open_inside_the_app(monkeypatch):
+    monkeypatch.setattr(app_test, "PagesManager", _Navigated)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty folder of own runs, and no bundled ones."""
+    from transclipped.ui import runs
+
+    monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(runs, "BUNDLED", tmp_path / "bundled")
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def finished(home, tiny_run):
+    """`home` with one finished run."""
+    shutil.copytree(tiny_run, home / "tiny")
+    return home / "tiny"
+
+
+def unfinish(run: Path, **status) -> None:
+    """Make a finished run look as if its training ended early with this status."""
+    for name in ("metrics.json", "retrieval.npz", "model.safetensors"):
+        (run / name).unlink()
+    (run / "status.json").write_text(json.dumps({"v": 1, "pid": -1, "heartbeat": 0, **status}))
+
+
+def opened(page: str, **query) -> AppTest:
+    """A page after its first run, without exceptions."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    if page != "overview":
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def words(app: AppTest) -> str:
+    """All that a page says."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "warning", "success", "metric")
+    said = [e for kind in kinds for e in getattr(app, kind)]
+    return "\n".join(f"{getattr(e, 'label', '')} {e.value}" for e in said)

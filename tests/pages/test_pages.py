@@ -1,0 +1,88 @@
+"""Every page in every state: no run, a finished one, half of one, a failed one, damaged files. Never a traceback."""
+
+import pytest
+
+from tests.pages.conftest import PAGES, opened, unfinish, words
+from transclipped.training.run import RunDir
+
+FILES = ("config.json", "metrics.json", "retrieval.npz", "status.json", "model.safetensors", "events.jsonl")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_any_run_a_page_says_what_to_do(home, page):
+    said = words(opened(page))
+    assert "No run yet" in said or "no run" in said or "Train" in said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_finished_run(finished, page):
+    app = opened(page)
+    assert app.selectbox(key="run").value == "tiny"
+    assert not app.error, [e.value for e in app.error]
+    assert f"{RunDir(finished).metrics()['modes']['asymmetric']['map']:.3f}" in words(app)
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed", "interrupted"])
+@pytest.mark.parametrize("page", PAGES)
+def test_half_finished_run(finished, page, state):
+    unfinish(finished, state=state, error="the disk was full")
+    said = words(opened(page))
+    if state == "failed" and page in ("train", "clipping", "retrieval"):
+        assert "the disk was full" in said
+
+
+@pytest.mark.parametrize("damaged", FILES)
+@pytest.mark.parametrize("page", PAGES)
+def test_damaged_file(finished, page, damaged):
+    (finished / damaged).write_bytes(b"\x00not what it was")
+    opened(page)
+
+
+@pytest.mark.parametrize("missing", FILES)
+@pytest.mark.parametrize("page", PAGES)
+def test_missing_file(finished, page, missing):
+    (finished / missing).unlink()
+    opened(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nonsense_in_the_address_is_ignored(finished, page):
+    app = opened(page, run="gone", delta="mountain", rule="none of these", query="-7", hit="x")
+    assert app.selectbox(key="run").value == "tiny"
+
+
+def test_a_threshold_of_one_clips_nothing_and_of_zero_much(finished):
+    app = opened("clipping")
+    shares = []
+    for value in (1.0, 0.0):
+        app.slider(key="delta").set_value(value).run()
+        shares.append(app.metric[0].value)
+    assert shares[0] == "0.0%"
+    assert float(shares[1].rstrip("%")) > 5
+
+
+def test_clipped_share_is_the_librarys(finished):
+    from transclipped.analysis.clipping import batch_of, report
+    from transclipped.config import ClippingConfig
+
+    app = opened("clipping")
+    app.slider(key="delta").set_value(0.5).run()
+    batch = batch_of(RunDir(finished), size=128, seed=0, epoch=None)
+    expected = report(batch, ClippingConfig(rule="threshold", threshold=0.5), temperature=0.3).share
+    assert app.metric[0].value == f"{expected:.1%}"
+
+
+def test_bad_setting_on_train_is_explained(finished):
+    app = opened("train")
+    app.text_input[0].set_value("a/b").run()
+    app.button[0].click().run()
+    assert not app.exception
+    assert "cannot name a folder" in words(app)
+
+
+def test_upload_that_is_no_picture_is_refused_in_a_sentence(finished):
+    app = opened("retrieval")
+    app.segmented_control(key="how").set_value("upload").run()
+    app.file_uploader[0].upload("notes.txt", b"not a picture", "text/plain").run()
+    assert not app.exception
+    assert "notes.txt" in words(app)
