@@ -10,14 +10,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from transclipped import commands_pretrain
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size
 from transclipped.flags import add_flags, configured, given, settings
+from transclipped.progress import with_bars
 
 INTERRUPTED = 130
 
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets):
+    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets, commands_pretrain.add):
         add(commands)
     return parser
 
@@ -87,7 +88,7 @@ def _train(arguments: argparse.Namespace) -> int:
         stop_asked=lambda: asked[0] if asked else None,
     )
     try:
-        for _ in _with_bars(work):
+        for _ in with_bars(work):
             pass
     except Stopped:
         print(f"stopped; `train --run {run} --resume` goes on", file=sys.stderr)
@@ -140,7 +141,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         _report(evaluation.measure_stored(run, k=config.k), arguments.json)
         return 0
     session = prepare(config, device=arguments.device or best_device())
-    for _ in _with_bars(evaluation.measure(session, run)):
+    for _ in with_bars(evaluation.measure(session, run)):
         pass
     return _report_run(arguments.run, arguments.json)
 
@@ -218,7 +219,7 @@ def _encode(arguments: argparse.Namespace) -> int:
 
     config = DataConfig(dataset="folder", data=str(arguments.folder), labels=arguments.labels)
     work = encode_folder(RunDir(arguments.run), config, arguments.out, device=arguments.device or best_device())
-    for _ in _with_bars(work):
+    for _ in with_bars(work):
         pass
     summary = read_json(arguments.out / "collection.json")
     if arguments.json:
@@ -289,36 +290,3 @@ def _named(arguments: argparse.Namespace) -> str:
     if not arguments.name:
         raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets` lists them")
     return arguments.name
-
-
-# progress
-
-
-def _with_bars(work: Iterable[Any]) -> Iterator[Any]:
-    """Pass on progress and events, drawing a bar for each stage on standard error."""
-    from tqdm import tqdm
-
-    bar, stage = None, None
-    try:
-        for item in work:
-            what, done, total, note = _bar_of(item)
-            if what != stage:
-                if bar is not None:
-                    bar.close()
-                bar, stage = tqdm(total=total, desc=what, file=sys.stderr, mininterval=0.5, leave=True), what
-            bar.total = total
-            bar.set_postfix(note, refresh=False)
-            bar.update(max(0, done - bar.n))
-            yield item
-    finally:
-        if bar is not None:
-            bar.close()
-
-
-def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
-    """Stage, done, total and figures of a progress or an event."""
-    if hasattr(item, "what"):
-        return item.what, item.done, item.total, {}
-    shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
-    figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}
-    return "training", item.step, item.total, figures

@@ -28,7 +28,7 @@ STEM_PREFIX = "patch_embed.backbone."
 
 def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) -> VisionTransformer:
     """timm's VisionTransformer over the stem, `[B, 3, H, W]` to `[B, width]`, with random weights."""
-    return VisionTransformer(
+    vit = VisionTransformer(
         img_size=SIZE,
         patch_size=1,  # of the feature map
         embed_layer=partial(HybridEmbed, backbone=stem()),
@@ -40,6 +40,9 @@ def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) ->
         num_classes=0,
         dynamic_img_size=True,
     )
+    for block in vit.blocks:  # so few tokens: on CPUs the backward pass of fused attention takes twice as long
+        block.attn.fused_attn = False
+    return vit
 
 
 def stem() -> nn.Module:

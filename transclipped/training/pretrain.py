@@ -12,11 +12,14 @@ ImageNet's labels, as everybody's in this field.
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +38,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
-from transclipped.files import write_json
+from transclipped.files import read_json, write_json
 from transclipped.models.backbone import CNN, LITE_MEAN, LITE_STD, MODELS, Backbone, load_backbone
 from transclipped.models.hybrid import STEM_PREFIX, OnMaps, StemMaps, hybrid_vit, joined, without_stem
 from transclipped.models.network import Head, Network
@@ -47,7 +50,9 @@ from transclipped.training.trainer import Event, Trainer
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
 TEACHER_SCALE = 1.5  # a teacher without a size of its own sees pictures this much larger than the student
-REPORT = "pretrain.json"
+RECIPE = "pretrain.json"
+RESULT = "hybrid-vit.safetensors"
+EPOCHS = {"distilled": "distill_epochs", "contrasted": "contrast_epochs"}  # stage: its length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,8 @@ class PretrainConfig:
     """Budget and settings of both stages.
 
     Attributes:
-        teachers: each NAME, NAME@SIZE or NAME@SIZE=FILE, a bundled or timm model; FILE holds its weights.
+        teachers: each NAME, NAME@SIZE or NAME=FILE or NAME@SIZE=FILE, a bundled or timm model; FILE holds its
+            weights. Without SIZE a teacher sees pictures 1.5 times as large as the student.
         flips: average each teacher's embedding with that of the mirror image.
         views: V, cached views a picture.
         distill_epochs, contrast_epochs: of the stages, 0 skips one.
@@ -68,8 +74,8 @@ class PretrainConfig:
     """
 
     teachers: tuple[str, ...] = (CNN,)
-    flips: bool = True
-    views: int = 6
+    flips: bool = False
+    views: int = 4
     distill_epochs: int = 6
     contrast_epochs: int = 3
     batch: int = 256
@@ -82,6 +88,23 @@ class PretrainConfig:
     limit: int | None = None
     start: str | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("distill_epochs", "contrast_epochs"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; choose 0 to skip the stage, or more")
+        if self.distill_epochs and not self.teachers:
+            raise InputError("distillation needs a teacher; name one, or choose 0 distill epochs")
+        if self.views < 2:
+            raise InputError(f"views is {self.views}; choose 2 or more")
+        if self.batch < 2:
+            raise InputError(f"batch is {self.batch}; choose 2 or more")
+        for spec in self.teachers:
+            _parsed(spec)
+
+
+class BudgetSpent(Exception):
+    """The wall-clock budget is over and the state is saved; the same call goes on."""
 
 
 @dataclass(frozen=True)
@@ -104,26 +127,31 @@ def pretrain(
 
     Raises:
         InputError: a teacher or the disk fails, or `folder` holds another recipe.
+        BudgetSpent: before the end.
     """
-    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    _keep_recipe(folder, config)
     corpora = _corpora(config)
     torch.manual_seed(config.seed)
     vit = _vit(config)
-    record = {"config": asdict(config), "seconds": {}}
-    _check_same_recipe(folder, record)
-    for stage, build in (("distill", _distiller), ("contrast", _contrast)):
-        if getattr(config, f"{stage}_epochs") == 0:
+    for stage, build in (("distilled", _distiller), ("contrasted", _contrast)):
+        if getattr(config, EPOCHS[stage]) == 0:
             continue
-        finished = folder / f"{stage}ed.safetensors"
+        finished = folder / f"{stage}.safetensors"
         if not finished.exists():
-            yield from _stage(stage, build, config, vit, corpora, folder, deadline, device)
+            with closing(_stage(stage, build, config, vit, corpora, folder, device)) as work:  # closing saves
+                for item in work:
+                    yield item
+                    if time.monotonic() > deadline:
+                        raise BudgetSpent
         vit.load_state_dict(joined(_stem_state(), load_tensors(finished)))
+    save_tensors(folder / RESULT, exported(vit))
 
 
-def _stage(stage, build, config, vit, corpora, folder, deadline, device) -> Iterator[Progress | Event]:
+def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progress | Event]:
     """Prepare one stage, go on from its checkpoint, and write its result when it is done."""
     learner = yield from build(config, vit, corpora, device)
-    checkpoint = folder / f"{stage}.safetensors"
+    checkpoint = folder / f"{stage}.checkpoint.safetensors"
     if checkpoint.exists():
         learner.restore(load_tensors(checkpoint))
     saved = time.monotonic()
@@ -133,11 +161,17 @@ def _stage(stage, build, config, vit, corpora, folder, deadline, device) -> Iter
             if time.monotonic() - saved > SAVE_EVERY:
                 save_tensors(checkpoint, learner.state())
                 saved = time.monotonic()
-            if deadline is not None and time.monotonic() > deadline:
-                raise InputError(f"the budget is spent at step {learner.step}; the same command goes on from there")
+            if event.kind == "epoch":
+                _log(folder, stage, event)
     finally:
         save_tensors(checkpoint, learner.state())
-    save_tensors(folder / f"{stage}ed.safetensors", exported(vit))
+    save_tensors(folder / f"{stage}.safetensors", exported(vit))
+
+
+def _log(folder: Path, stage: str, event: Event) -> None:
+    record = {"v": 1, "t": round(time.time(), 1), "stage": stage, "epoch": round(event.epoch, 3), **event.values}
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:
@@ -208,12 +242,18 @@ def _targets(config: PretrainConfig, corpora: list[_Pictures], device: str) -> I
 
 
 def _teacher(spec: str, student_size: int) -> Backbone:
-    name, _, rest = spec.partition("@")
-    size, _, weights = rest.partition("=")
-    if size and not size.isdecimal():
-        raise InputError(f"teacher {spec!r} must be NAME, NAME@SIZE or NAME@SIZE=FILE")
+    name, size, weights = _parsed(spec)
     scaled = round(TEACHER_SCALE * student_size / 16) * 16
-    return load_backbone(BackboneConfig(name=name, image_size=int(size or scaled), weights=weights or None))
+    return load_backbone(BackboneConfig(name=name, image_size=size or scaled, weights=weights))
+
+
+def _parsed(spec: str) -> tuple[str, int | None, str | None]:
+    """Name, size and file of a teacher."""
+    found = re.fullmatch(r"([^@=]+)(?:@(\d+))?(?:=(.+))?", spec)
+    if not found:
+        raise InputError(f"teacher {spec!r} must be NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE")
+    name, size, weights = found.groups()
+    return name, int(size) if size else None, weights
 
 
 def _maps(config: PretrainConfig, vit: VisionTransformer, pictures: _Pictures, device: str) -> Iterator[Progress]:
@@ -240,15 +280,10 @@ def _stem_state() -> dict[str, torch.Tensor]:
     return load_tensors(MODELS / f"{CNN}.safetensors")
 
 
-def _check_same_recipe(folder: Path, record: dict[str, Any]) -> None:
-    import json
-
-    path = folder / REPORT
-    plain = json.loads(json.dumps(record["config"]))
-    if path.exists():
-        from transclipped.files import read_json
-
-        if read_json(path)["config"] != plain:
-            raise InputError(f"{folder} holds a pretraining with other settings; choose another folder")
-        return
-    write_json(path, {"config": plain})
+def _keep_recipe(folder: Path, config: PretrainConfig) -> None:
+    """Write the settings beside the results; going on with other ones would mix two recipes."""
+    path = folder / RECIPE
+    settings = json.loads(json.dumps(asdict(config)))  # tuples become lists
+    if path.exists() and read_json(path) != settings:
+        raise InputError(f"{folder} holds a pretraining with other settings; choose another folder")
+    write_json(path, settings)
