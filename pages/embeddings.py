@@ -1,0 +1,186 @@
+"""Embeddings: what the model puts side by side, before and after its codes."""
+
+import streamlit as st
+
+from transclipped.analysis import projections, umap_job
+from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
+from transclipped.errors import InputError
+from transclipped.ui import cached, maps, runs
+
+KEY = "map"
+NEIGHBOURS = 12
+SETTINGS = (5, 15, 50)  # n_neighbors of the same data side by side
+WARNING = (
+    "**What a map must not be read for.** How large or dense a group is, how wide the gaps are and where the groups "
+    "lie mean nothing: UMAP stretches what is crowded. Only *who is next to whom* counts, and only as far as the "
+    "trustworthiness says. What shows at one setting alone is the setting's doing."
+)
+TRUST = "How far neighbours on the map are neighbours in the embedding too: 1 is perfect, about 0.5 is chance."
+
+
+def choices(shown) -> tuple:
+    """What to lay out, how, and in which colours."""
+    first, second, third = st.columns([1, 1, 1.4])
+    method = first.segmented_control(
+        "Map", ["PCA", "UMAP"], default="PCA", required=True, key="map_method", bind="query-params",
+        help="PCA is at once and linear: the two directions of most variance. UMAP takes seconds and keeps neighbours.",
+    )  # fmt: skip
+    options = ["class"] if shown.labels is not None else []
+    options += [f"codebook {m + 1}" for m in range(shown.codes.shape[1])]
+    options += ["average precision"] if shown.labels is not None else []
+    colour = second.selectbox(
+        "Colour", options, key="map_colour", bind="query-params",
+        help="The class (training never saw it), the codeword of a codebook, or how well the item does as a query.",
+    )  # fmt: skip
+    compare = third.segmented_control(
+        "Side by side", ["embeddings", "settings"], default="embeddings", required=True, key="map_compare",
+        bind="query-params",
+        help="The stages of the model; or one embedding by UMAP at several n_neighbors, to see what the setting does.",
+    )  # fmt: skip
+    return method or "PCA", colour, compare or "embeddings"
+
+
+def umap_settings() -> UmapSettings:
+    one, two, three = st.columns(3)
+    return UmapSettings(
+        n_neighbors=one.slider(
+            "n_neighbors", 2, 100, 15, key="map_nn", bind="query-params",
+            help="Size of the neighbourhood that UMAP tries to keep: small shows detail, large the whole.",
+        ),
+        min_dist=two.slider(
+            "min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help="Smallest gap between points.",
+        ),
+        metric=three.selectbox(
+            "metric", projections.METRICS, key="map_metric", bind="query-params",
+            help="How the embedding is measured. Sub-vectors have unit length, so on continuous embeddings both agree.",
+        ),
+    )  # fmt: skip
+
+
+def wanted_maps(shown, method, compare) -> dict:
+    """Name of each panel, with its kind of embedding and UMAP settings (None for PCA)."""
+    if method == "PCA":
+        return {kind: (kind, None) for kind in shown.vectors}
+    settings = umap_settings()
+    if compare == "embeddings":
+        return {kind: (kind, settings) for kind in shown.vectors}
+    kind = st.segmented_control("Embedding", list(shown.vectors), default=QUANTIZED, required=True, key="map_kind")
+    rest = {"min_dist": settings.min_dist, "metric": settings.metric}
+    return {f"{kind}, {n} neighbours": (kind, UmapSettings(n_neighbors=n, **rest)) for n in SETTINGS}
+
+
+def found_maps(shown, version, wanted) -> tuple[dict, bool]:
+    """The maps, or PCA as long as a map is still to be computed, and whether one is."""
+    pca = {kind: maps.pca(version, kind, shown) for kind in shown.vectors}
+    if all(settings is None for _, settings in wanted.values()):
+        return pca, False
+    keys = {name: projections.map_key(shown.digests[kind], settings) for name, (kind, settings) in wanted.items()}
+    found = {name: projections.stored_map(key) for name, key in keys.items()}
+    missing = any(laid_out is None for laid_out in found.values())
+    return (pca if missing else found), missing
+
+
+def offer(shown, wanted) -> None:
+    """Start the missing maps, or watch them being made."""
+    job = umap_job.current()
+    if job and job["state"] == "running":
+        progress()
+        return
+    if job:
+        st.error(f"The last map was not finished: {job.get('error')}")
+    if st.button("Compute these maps", type="primary", icon=":material/scatter_plot:", key="compute"):
+        umap_job.start([(shown.vectors[kind], settings) for kind, settings in wanted.values()])
+        st.rerun(scope="fragment")
+    st.caption(
+        f"UMAP of {len(shown):,} points is not there yet: it takes some seconds for 1,000 points, up to a minute for "
+        "10,000, once. Meanwhile you see PCA."
+    )
+
+
+@st.fragment(run_every="1s")
+def progress() -> None:
+    job = umap_job.current()
+    if job is None or job["state"] != "running":
+        st.rerun(scope="app")
+    text = f"Map {job['map']} of {job['of']}: {job['step']} …"
+    st.progress(min(1.0, max(0.0, job["done"])), text=text)
+    if st.button("Cancel", icon=":material/close:", key="cancel"):
+        umap_job.cancel()
+        st.rerun(scope="app")
+
+
+def star_of(run, shown, found) -> tuple:
+    """Where a stored query belongs among database items: its place on each panel, and its neighbours."""
+    queries = cached.engine(run.fingerprint, run).stored.queries
+    if shown.which != DATABASE or not len(queries):
+        return None, []
+    number = st.number_input(
+        "Draw in a query of the run", 0, len(queries) - 1, None, key="map_star",
+        help="Its place ★ is the weighted mean of its nearest items' places; the map is not laid out anew.",
+    )  # fmt: skip
+    if number is None:
+        return None, []
+    return projections.newcomer(shown, queries[number], found, k=NEIGHBOURS)
+
+
+@st.fragment
+def explore(run) -> None:
+    try:
+        page(run)
+    except InputError as error:
+        st.error(str(error))
+
+
+def page(run) -> None:
+    which = st.segmented_control(
+        "Pictures", [QUERIES, DATABASE], default=QUERIES, required=True, key="map_which", bind="query-params",
+        help=f"The run's stored queries, or a sample of at most {projections.SAMPLE:,} of the pictures it searches.",
+    )  # fmt: skip
+    shown, rows, version = maps.items(run.fingerprint, which or QUERIES, run)
+    method, colour, compare = choices(shown)
+    wanted = wanted_maps(shown, method, compare)
+    found, missing = found_maps(shown, version, wanted)
+    if missing:
+        offer(shown, wanted)
+    star, neighbours = star_of(run, shown, found)
+    picked = maps.picked(shown, KEY, version)
+    if picked is not None:
+        neighbours = projections.nearest_items(shown, picked, NEIGHBOURS).tolist()
+    selection = maps.selection(shown, KEY, version)
+    kinds = " and ".join(dict.fromkeys(kind for kind, _ in wanted.values()))
+    st.caption(
+        f"Each point is one of {len(shown):,} {'queries' if which == QUERIES else 'database pictures'} by its {kinds} "
+        f"embedding ({'PCA' if method == 'PCA' or missing else 'UMAP'}). Drag to move, wheel to zoom, point to see, "
+        "click to ask, shift-drag to choose, Esc to forget."
+    )
+    chart, aside = st.columns([4, 1])
+    with chart:
+        maps.draw(
+            shown, found, maps.colouring(run, shown, version, colour), version=version, key=KEY,
+            data=cached.run_data(run), rows=rows, selection=selection.tolist(), picked=picked,
+            neighbours=neighbours, star=star,
+        )  # fmt: skip
+    with aside:
+        for name, laid_out in found.items():
+            if laid_out.trustworthiness is not None:
+                st.metric(f"Trustworthiness, {name}", f"{laid_out.trustworthiness:.3f}", help=TRUST)
+        st.caption(WARNING)
+    if len(selection):
+        export(run, shown, selection, found)
+
+
+def export(run, shown, selection, found) -> None:
+    names = run.record.get("class_names", [])
+    table = projections.selection_table(shown, selection, names, {name: m.xy for name, m in found.items()})
+    st.caption(f"{len(selection):,} pictures are chosen: take along their ids, labels, codes and places.")
+    left, right, _ = st.columns([1, 1, 3])
+    left.download_button("CSV", projections.to_csv(table), f"{run.name}-chosen.csv", "text/csv", key="csv")
+    right.download_button("Parquet", projections.to_parquet(table), f"{run.name}-chosen.parquet", key="parquet")
+
+
+st.title("Embeddings")
+st.caption("What the model takes for similar lies side by side. Compare what it sees with what is left after coding.")
+chosen = runs.finished()
+if chosen is not None:
+    st.caption(runs.summary(chosen))
+    explore(chosen)

@@ -1,0 +1,294 @@
+"""Maps of embeddings: a component of ours that draws side-by-side panels, with pictures on hover, click and lasso.
+
+map.js beside this file does the drawing; here is what it is sent. Pictures travel as sheets of 256 thumbnails that the
+browser fetches when it first needs one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from transclipped.analysis import projections
+from transclipped.analysis.projections import Items, Map
+from transclipped.training.run import RunDir
+from transclipped.ui import cached
+from transclipped.ui.theme import NEUTRAL, class_colour
+
+PER_SHEET, COLUMNS = 256, 16
+TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
+CODEWORDS = 9  # most frequent ones that get a colour of their own
+STEPS = 32  # colours of a value in [0, 1]
+RAMP = ("#00224e", "#434e6c", "#7d7c78", "#bcae6c", "#fee838")  # cividis: even for colour-blind eyes
+QUALITY = 82  # of a sheet's JPEG
+
+HTML = '<div class="map"></div>'
+CSS = """
+.map { position: relative; color: var(--st-text-color); font-family: var(--st-font); font-size: 0.85rem; }
+.bar { display: flex; flex-wrap: wrap; gap: 0.35rem; align-items: center; margin-bottom: 0.4rem; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.15rem; align-items: center; max-height: 5.2rem; overflow-y: auto; }
+button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--st-border-color);
+  border-radius: 0.4rem; padding: 0.15rem 0.5rem; cursor: pointer; }
+button:hover, button:focus-visible { border-color: var(--st-primary-color); }
+button.on { background: var(--st-primary-color); color: var(--st-background-color); }
+.entry { border-color: transparent; display: inline-flex; align-items: center; gap: 0.3rem; padding: 0.1rem 0.35rem; }
+.entry i { width: 0.75rem; height: 0.75rem; border-radius: 50%; display: inline-block; }
+.entry.off { opacity: 0.4; text-decoration: line-through; }
+.ramp { width: 8rem; height: 0.7rem; border-radius: 0.3rem; margin: 0 0.4rem; display: inline-block; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 250px), 1fr)); gap: 0.7rem; }
+.title { min-height: 1.4rem; margin-bottom: 0.15rem; }
+.frame { position: relative; border: 1px solid var(--st-border-color); border-radius: 0.5rem; overflow: hidden; }
+canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; outline: none; }
+.marks { cursor: crosshair; }
+.marks:focus-visible { box-shadow: inset 0 0 0 2px var(--st-primary-color); }
+.card { display: none; position: absolute; z-index: 9; pointer-events: none; padding: 6px; border-radius: 0.5rem;
+  background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); width: 128px;
+  box-shadow: 0 4px 14px rgba(0, 0, 0, 0.3); overflow-wrap: anywhere; }
+.picture { background-repeat: no-repeat; border-radius: 3px; }
+.gallery { margin-top: 0.7rem; }
+.count { margin-bottom: 0.35rem; }
+.tiles { display: flex; flex-wrap: wrap; gap: 0.25rem; max-height: 23rem; overflow-y: auto; margin-bottom: 0.3rem; }
+.tile { padding: 2px; border: 2px solid transparent; line-height: 0; }
+.tile.hover { box-shadow: 0 0 0 2px var(--st-text-color); }
+.tile.query { box-shadow: 0 0 0 3px var(--st-text-color); }
+"""
+
+_component = st.components.v2.component(
+    "transclipped_map", html=HTML, css=CSS, js=Path(__file__).with_name("map.js").read_text(encoding="utf-8")
+)
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """Which colour every item has.
+
+    Attributes:
+        index: `[n]` uint16, an entry of the legend.
+        legend: names and colours.
+        ramp: names of the ends of a scale, where the legend is one.
+        values: text for each item, where the legend is a scale.
+    """
+
+    index: np.ndarray
+    legend: tuple[tuple[str, str], ...]
+    ramp: tuple[str, str] | None = None
+    values: tuple[str, ...] | None = None
+
+
+def by_class(shown: Items, class_names: list[str]) -> Colouring:
+    """A colour for each class that is there; an item of several labels takes its first, one of none is grey."""
+    labels = shown.labels
+    first = labels if labels.ndim == 1 else np.where(labels.any(1), labels.argmax(1), -1)
+    there = np.unique(first)
+    entries = []
+    for label in there.tolist():
+        known = class_names[label] if 0 <= label < len(class_names) else str(label)
+        entries.append(("no label", NEUTRAL) if label < 0 else (known, class_colour(label)))
+    return Colouring(np.searchsorted(there, first).astype(np.uint16), tuple(entries))
+
+
+def by_codeword(shown: Items, codebook: int) -> Colouring:
+    """The most frequent codewords of a codebook have colours, the others share grey."""
+    codes = shown.codes[:, codebook]
+    words, counts = np.unique(codes, return_counts=True)
+    top = words[np.lexsort((words, -counts))][:CODEWORDS].tolist()
+    index = np.full(len(codes), len(top), np.uint16)
+    for place, word in enumerate(top):
+        index[codes == word] = place
+    palette = [class_colour(i) for i in (0, 1, 2, 4, 5, 6, 7, 8, 9)]  # without the grey one
+    entries = [(f"codeword {word}", palette[place]) for place, word in enumerate(top)]
+    if (index == len(top)).any():
+        entries.append(("others", NEUTRAL))
+    return Colouring(index, tuple(entries))
+
+
+def by_value(values: np.ndarray, name: str) -> Colouring:
+    """A scale for values `[n]` in [0, 1]."""
+    index = np.clip(np.nan_to_num(values) * STEPS, 0, STEPS - 1).astype(np.uint16)
+    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in RAMP])
+    at = np.linspace(0, len(RAMP) - 1, STEPS)
+    mixed = np.stack([np.interp(at, np.arange(len(RAMP)), stops[:, c]) for c in range(3)], 1).round().astype(int)
+    legend = tuple(("", f"#{r:02x}{g:02x}{b:02x}") for r, g, b in mixed.tolist())
+    return Colouring(index, legend, (f"{name} 0", "1"), tuple(f"{name} {value:.2f}" for value in values))
+
+
+def draw(
+    shown: Items,
+    maps: dict[str, Map],
+    colouring: Colouring,
+    *,
+    version: str,
+    key: str,
+    data: tuple,
+    rows: np.ndarray,
+    selection: list[int],
+    picked: int | None,
+    neighbours: list[int],
+    star: dict[str, list[float]] | None,
+) -> None:
+    """Draw the maps side by side; `st.session_state[key]` then holds `selection` and `picked`.
+
+    Args:
+        maps: by the name of their panel.
+        version: of the items; what a visitor chose in another one is forgotten.
+        data: names the picture set, see `cached.run_data`.
+        rows: `[n]` of the picture set.
+        selection, picked, neighbours: rows of `shown`.
+        star: place of a query that is not among the items, by panel.
+    """
+    panels = [
+        {"name": name, "title": name, "note": _trust(found), "xy": _packed(found.xy, "<f4")}
+        for name, found in maps.items()
+    ]
+    sent = {
+        "version": version,
+        "layout": hashlib.sha256("".join(panel["name"] + panel["xy"] for panel in panels).encode()).hexdigest(),
+        "n": len(shown),
+        "panels": panels,
+        "colour": _packed(colouring.index, "<u2"),
+        "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
+        "legend": [{"name": name, "colour": colour} for name, colour in colouring.legend],
+        "ramp": colouring.ramp,
+        "values": colouring.values,
+        "names": [f"picture {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
+        "sheets": sheet_urls(data, rows, key),
+        "per_sheet": PER_SHEET,
+        "columns": COLUMNS,
+        "tile": _tile_side(data),
+        "base": st.get_option("server.baseUrlPath"),
+        "selection": selection,
+        "picked": picked,
+        "neighbours": neighbours,
+        "star": star,
+    }
+    _component(
+        key=key,
+        data=sent,
+        on_selection_change=lambda: None,
+        on_picked_change=lambda: _remember(shown, key, version),
+    )
+
+
+def selection(shown: Items, key: str, version: str) -> np.ndarray:
+    """Rows that the visitor has chosen, sorted."""
+    return projections.chosen((_said(key, "selection", version) or {}).get("rows"), len(shown))
+
+
+def picked(shown: Items, key: str, version: str) -> int | None:
+    """Row that the visitor clicked, or that the address names (`?point=` and its id)."""
+    said = _said(key, "picked", version)
+    if said is None:
+        return projections.row_of_id(shown, st.query_params.get("point"))
+    row = projections.chosen([said.get("row")], len(shown))
+    return int(row[0]) if len(row) else None
+
+
+def _said(key: str, name: str, version: str) -> dict[str, Any] | None:
+    """What the browser last said, if it speaks of these items."""
+    said = (st.session_state.get(key) or {}).get(name)
+    return said if isinstance(said, dict) and said.get("version") == version else None
+
+
+def _remember(shown: Items, key: str, version: str) -> None:
+    """Keep the clicked item in the address."""
+    st.query_params.pop("point", None)
+    row = picked(shown, key, version)
+    if row is not None:
+        st.query_params["point"] = str(shown.ids[row])
+
+
+@st.cache_resource(max_entries=6, ttl=300, show_spinner="Reading the embeddings …")
+def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
+    """What a map shows, its rows in the picture set, and a name of its content; read-only."""
+    shown = projections.items(cached.engine(fingerprint, _run).stored, which)
+    row_of = cached.rows_of_ids(fingerprint, _run)
+    rows = np.array([row_of[identity] for identity in shown.ids.tolist()], np.int64)
+    shown = projections.with_features(_run, shown, cached.pictures(cached.run_data(_run)), rows)
+    version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]
+    return shown, rows, version
+
+
+@st.cache_data(max_entries=24, show_spinner="Projecting …")
+def pca(version: str, kind: str, _shown: Items) -> Map:
+    """PCA of one kind of embedding."""
+    return projections.pca(_shown.vectors[kind])
+
+
+@st.cache_data(max_entries=12, show_spinner="Asking with every picture …")
+def item_precision(version: str, k: int, _run: RunDir, _shown: Items) -> np.ndarray:
+    """AP@K of every item as the query."""
+    stored = cached.engine(_run.fingerprint, _run).stored
+    return projections.item_average_precision(stored, _shown, k=k)
+
+
+def colouring(run: RunDir, shown: Items, version: str, choice: str) -> Colouring:
+    """The colours that a visitor chose: "class", "average precision", or "codebook 1" and so on."""
+    if choice == "class":
+        return by_class(shown, run.record.get("class_names", []))
+    if choice == "average precision":
+        return by_value(item_precision(version, run.metrics()["k"], run, shown), "AP")
+    return by_codeword(shown, int(choice.removeprefix("codebook ")) - 1)
+
+
+def sheet_urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
+    """Addresses of the sheets of thumbnails, in the order of rows; none where no server runs (in tests)."""
+    from streamlit import runtime
+
+    if not runtime.exists():
+        return []
+    files = runtime.get_instance().media_file_mgr
+    named = hashlib.sha256(np.ascontiguousarray(rows, np.int64)).hexdigest()
+    pages = _sheets(data, named, rows)
+    return [files.add(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
+
+
+@st.cache_data(max_entries=6, show_spinner="Cutting out the pictures …")
+def _sheets(data: tuple, named: str, _rows: np.ndarray) -> list[bytes]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    images, side = cached.pictures(data), _tile_side(data)
+    with ThreadPoolExecutor(2) as pool:
+        starts = range(0, len(_rows), PER_SHEET)
+        return list(pool.map(lambda start: _sheet(images, _rows[start : start + PER_SHEET], side), starts))
+
+
+def _sheet(images, rows: np.ndarray, side: int) -> bytes:
+    """JPEG of up to 256 thumbnails, 16 a line, in the colour resolution of the pictures."""
+    lines = -(-len(rows) // COLUMNS)
+    page = Image.new("RGB", (COLUMNS * side, lines * side))
+    for at, row in enumerate(rows.tolist()):
+        page.paste(thumbnail(images.picture(row), side), (at % COLUMNS * side, at // COLUMNS * side))
+    buffer = io.BytesIO()
+    page.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def thumbnail(picture: Image.Image, side: int) -> Image.Image:
+    """The whole picture inside a square, centred on black."""
+    if picture.size == (side, side):
+        return picture
+    scale = side / max(picture.size)
+    small = picture.resize([max(1, round(length * scale)) for length in picture.size], Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (side, side))
+    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
+    return square
+
+
+def _tile_side(data: tuple) -> int:
+    return min(TILE, cached.pictures(data).native_size or TILE)
+
+
+def _trust(found: Map) -> str:
+    return "" if found.trustworthiness is None else f"trustworthiness {found.trustworthiness:.3f}"
+
+
+def _packed(values: np.ndarray, kind: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, kind)).decode()
