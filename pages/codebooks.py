@@ -1,0 +1,269 @@
+"""Codebooks: how evenly codewords are used, what each stands for, and what coding costs."""
+
+import streamlit as st
+
+from transclipped.analysis import codebooks
+from transclipped.ui import cached, charts, runs
+from transclipped.ui import codebook_cached as found
+from transclipped.ui import codebook_charts as drawn
+from transclipped.ui.guard import guarded
+
+PICTURES, COLUMNS = 16, 8
+RESPONDING = 8
+NOBODY = "no other run"
+LABELS = "Observed with labels, which training never saw."
+HELP = {
+    "perplexity": "Evenly used codewords that would be as hard to guess, 2^entropy: K at best, 1 after a collapse. "
+    "Mean over codebooks.",
+    "dead": "Codewords that no picture of the database was given, of all codebooks together.",
+    "crowded": f"Codewords that hold more than {codebooks.CROWDED} times the even share of pictures.",
+    "error": "Mean over stored queries of 1 − cosine between a query and its decoded code: 0 loses nothing.",
+    "information": "Mutual information, in bits, of the code of this codebook and the class, less what shuffled codes "
+    "give. " + LABELS,
+    "purity": "Share of pictures that are of their codeword's most frequent class. " + LABELS,
+}
+
+
+def side_by_side(shown: list):
+    """A column for each run, with its name if there are two."""
+    for column, run in zip(st.columns(len(shown)), shown, strict=True):
+        with column:
+            if len(shown) > 1:
+                st.markdown(f"**Run `{run.name.replace('`', ' ')}`**")
+            yield run
+
+
+def compared(run) -> list:
+    """The chosen run and, if wanted, another one."""
+    names = [NOBODY, *(name for name, other in runs.all_runs().items() if name != run.name and has_codes(other))]
+    if st.session_state.get("beside") not in names:  # a link to a run that is gone
+        st.session_state.pop("beside", None)
+    name = st.selectbox(
+        "Compare with", names, key="beside", bind="query-params",
+        help="Such as one trained without the diversity regulariser, or with another clipping rule.",
+    )  # fmt: skip
+    return [run] if name == NOBODY else [run, runs.all_runs()[name]]
+
+
+def has_codes(run) -> bool:
+    return (run.path / "retrieval.npz").exists()
+
+
+def evenness(shown: list) -> None:
+    st.subheader("Are the codewords used evenly?")
+    st.caption(
+        "How many pictures of the database each codeword holds. A flat line uses every codeword alike; a line that "
+        "falls to 0 early wastes bits."
+    )
+    uses = [found.usage(run.fingerprint, run) for run in shown]
+    top = max(use.counts.max(initial=1) for use in uses)
+    for run, use in zip(side_by_side(shown), uses, strict=True):
+        m, k = use.counts.shape
+        one, two, three = st.columns(3)
+        one.metric("Perplexity", f"{use.perplexity.mean():.1f} of {k}", help=HELP["perplexity"])
+        two.metric("Dead codewords", f"{use.dead.sum():,} of {m * k:,}", help=HELP["dead"])
+        three.metric("Crowded", f"{use.crowded.sum():,}", help=HELP["crowded"])
+        figure = drawn.usage(use.counts, use.even, top=top, key=f"usage {run.name}")
+        st.plotly_chart(figure, key=f"usage {run.name}")
+
+
+@st.fragment
+@guarded
+def training(shown: list) -> None:
+    st.subheader("How did that come about?")
+    lines = {}
+    for run in shown:
+        points = [(e["epoch"], e["perplexity"]) for e in run.events("step") if "perplexity" in e and "epoch" in e]
+        if points:
+            lines[run.name] = tuple(zip(*points, strict=True))
+    if lines:
+        st.caption(
+            "Perplexity during training, mean over codebooks, counted within one batch: at most the number of its "
+            "views, so below that of the whole database."
+        )
+        figure = charts.curves(lines, x="epoch", y="perplexity of a batch", key="perplexity")
+        st.plotly_chart(figure, key="perplexity")
+    else:
+        st.info("This run kept no record of its training.")
+    looked = st.toggle(
+        "Look at every epoch", key="epochs", bind="query-params",
+        help=f"Codes {codebooks.SAMPLE:,} pictures by the head of each epoch; the first time takes some seconds.",
+    )  # fmt: skip
+    if looked:
+        epochs(shown)
+
+
+def epochs(shown: list) -> None:
+    for run in side_by_side(shown):
+        history = found.by_epoch(run.fingerprint, run)
+        st.caption(f"Perplexity of each codebook over {history.n:,} database pictures, by the head of each epoch.")
+        lines = {
+            f"codebook {m + 1}": (history.epoch.tolist(), values.tolist())
+            for m, values in enumerate(history.perplexity.T)
+        }
+        figure = charts.curves(lines, x="epoch", y="perplexity", key=f"epochs {run.name}")
+        st.plotly_chart(figure.update_traces(mode="lines+markers"), key=f"epochs {run.name}")
+
+
+@st.fragment
+@guarded
+def one_codebook(shown: list) -> None:
+    st.subheader("What does a codeword stand for?")
+    most = max(found.stored(run.fingerprint, run).codebooks.shape[0] for run in shown)
+    if not 1 <= st.session_state.get("codebook", 1) <= most:  # a link to a run with more of them
+        st.session_state["codebook"] = 1
+    number = st.number_input(
+        "Codebook", 1, most, key="codebook", bind="query-params",
+        help="Each codebook codes its own part of the embedding, with one byte.",
+    )  # fmt: skip
+    for place, run in enumerate(side_by_side(shown)):
+        if number > found.stored(run.fingerprint, run).codebooks.shape[0]:
+            st.info(f"{run.name} has no codebook {number}.")
+        else:
+            codeword(run, number - 1, key="codeword" if place == 0 else "codeword2", wide=len(shown) == 1)
+    likeness(shown, number - 1)
+
+
+def codeword(run, m: int, *, key: str, wide: bool) -> None:
+    counts = found.usage(run.fingerprint, run).counts[m]
+    last, chart = len(counts) - 1, f"{key} chart"
+    if st.session_state.get(key) is None and key not in st.query_params:
+        st.session_state[key] = int(counts.argmax())
+    if not 0 <= st.session_state.get(key, 0) <= last:
+        st.session_state[key] = 0
+
+    def pick() -> None:
+        points = st.session_state[chart].selection.points
+        if points:
+            st.session_state[key] = int(points[0]["customdata"][0])
+
+    left, right = st.columns([1, 1]) if wide else (st.container(), st.container())
+    with left:
+        chosen = int(st.number_input("Codeword", 0, last, key=key, bind="query-params", help="Its byte in the code."))
+        st.caption("Pictures of each codeword. Click a point to look inside.")
+        figure = drawn.codewords(counts, chosen, key=f"{run.name} {m}")
+        st.plotly_chart(figure, key=chart, on_select=pick, selection_mode="points")
+    with right:
+        held(run, m, chosen, total=int(counts[chosen]), columns=COLUMNS if wide else COLUMNS // 2)
+    classes(run, m, chosen, key=key, wide=wide)
+
+
+def held(run, m: int, word: int, *, total: int, columns: int) -> None:
+    """Pictures of the database with this codeword, and the queries that lie closest to it."""
+    stored = found.stored(run.fingerprint, run)
+    rows = codebooks.members(stored.codes[:, m], word, PICTURES)
+    if len(rows):
+        st.caption(f"{len(rows)} of the {total:,} database pictures that codebook {m + 1} gives codeword {word}.")
+        tiles(run, stored.database_ids[rows], [""] * len(rows), columns)
+    else:
+        st.info(f"Codeword {word} is dead: no picture of the database was given it.")
+    asked, cosines = codebooks.responding(
+        stored.queries, stored.codebooks, codebook=m, codeword=word, limit=RESPONDING
+    )  # fmt: skip
+    if len(asked):
+        st.caption("What it responds to: the queries whose sub-vector is most similar to it, with the cosine.")
+        tiles(run, stored.query_ids[asked], [f"{value:.2f}" for value in cosines], columns)
+
+
+def tiles(run, ids, texts: list[str], columns: int) -> None:
+    rows, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
+    for start in range(0, len(ids), columns):
+        here = slice(start, start + columns)
+        for column, identity, text in zip(st.columns(columns), ids[here].tolist(), texts[here], strict=False):
+            with column:
+                st.image(cached.tile(data, rows[identity], None), width="stretch")
+                if text:
+                    st.caption(text)
+
+
+def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:
+    table = found.classes(run.fingerprint, m, run)
+    if table is None or not table.sum():
+        return
+    known = run.record.get("class_names", [])
+    names = [known[i] if i < len(known) else str(i) for i in range(table.shape[1])]
+    left, right = st.columns([1, 1]) if wide else (st.container(), st.container())
+    with left:
+        st.caption(f"Classes of the pictures with codeword {word}. {LABELS}")
+        st.plotly_chart(drawn.class_bars(table[word], names, key=f"{key} bars"), key=f"{key} bars")
+    with right:
+        st.caption(f"Which classes each codeword of codebook {m + 1} holds. {LABELS}")
+        st.plotly_chart(drawn.class_map(table, names, key=f"{key} classes"), key=f"{key} classes")
+    stored = found.stored(run.fingerprint, run)
+    one, two, _ = st.columns([1, 1, 2 if wide else 0.1])
+    if stored.database_labels.ndim == 1:
+        bits = codebooks.class_information(table)
+        one.metric("It tells about the class", f"{bits:.2f} bits", help=HELP["information"])
+    two.metric("Purity", f"{codebooks.purity(table):.0%}", help=HELP["purity"])
+
+
+def likeness(shown: list, m: int) -> None:
+    """Cosines between the codewords of one codebook, now or after any epoch."""
+    st.caption(
+        f"Cosines between the codewords of codebook {m + 1}, similar ones side by side. Red off the diagonal: "
+        "codewords that say nearly the same."
+    )
+    for run in side_by_side(shown):
+        if m >= found.stored(run.fingerprint, run).codebooks.shape[0]:
+            continue
+        kept = [*run.epochs(), None]
+        epoch = st.select_slider(
+            "Epoch", kept, None, format_func=lambda epoch: "kept" if epoch is None else str(epoch),
+            key=f"epoch {run.name}", help="Each epoch's codebooks were kept; the last choice is the model in use.",
+        ) if len(kept) > 1 else None  # fmt: skip
+        cosines, order = found.similarity(run.fingerprint, m, epoch, run)
+        st.plotly_chart(drawn.similarity(cosines, order, key=f"cosines {run.name}"), key=f"cosines {run.name}")
+
+
+@guarded
+def together(shown: list) -> None:
+    st.subheader("Do codebooks repeat each other?")
+    st.caption(
+        "Bits that one codebook tells about another (mutual information), beyond what shuffled codes of the same "
+        "usage give. 0: they complement each other."
+    )
+    dependences = [found.dependence(run.fingerprint, run) for run in shown]
+    top = max(each.largest("excess") for each in dependences)
+    for run, each in zip(side_by_side(shown), dependences, strict=True):
+        if len(each.plain) < 2:
+            st.info(f"{run.name} has a single codebook; there is none to compare it with.")
+            continue
+        figure = drawn.dependence(each.excess, top=top, key=f"dependence {run.name}")
+        st.plotly_chart(figure, key=f"dependence {run.name}")
+        st.caption(
+            f"Not corrected, the largest is {each.largest('plain'):.2f} bits; shuffled codes, independent by "
+            f"construction, reach {each.largest('shuffled'):.2f} by chance."
+        )
+
+
+@guarded
+def cost(shown: list) -> None:
+    st.subheader("What does coding cost?")
+    st.caption("How far each stored query lies from its own code: 1 − cosine, the quantization error.")
+    errors = [found.error(run.fingerprint, run) for run in shown]
+    top = max(float(error.whole.max(initial=0)) for error in errors)
+    for run, error in zip(side_by_side(shown), errors, strict=True):
+        if not len(error.whole):
+            st.info(f"{run.name} stores no queries.")
+            continue
+        st.metric("Quantization error", f"{error.whole.mean():.4f}", help=HELP["error"])
+        st.plotly_chart(drawn.errors(error.whole, top=top, key=f"error {run.name}"), key=f"error {run.name}")
+        parts = ", ".join(f"{value:.3f}" for value in error.by_codebook.mean(0))
+        st.caption(f"Mean by codebook: {parts}.")
+
+
+@guarded
+def page(run) -> None:
+    shown = compared(run)
+    evenness(shown)
+    training(shown)
+    one_codebook(shown)
+    together(shown)
+    cost(shown)
+
+
+st.title("Codebooks")
+st.caption("A code is one codeword from each codebook. See how they share the work, and what each has come to mean.")
+chosen = runs.finished()
+if chosen is not None:
+    page(chosen)

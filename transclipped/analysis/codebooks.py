@@ -1,0 +1,252 @@
+"""How a product quantizer uses its codewords: evenly or not, together or apart, and what coding costs.
+
+Everything is a function of codes `[N, M]` uint8, codebooks `[M, K, d]` float32 and stored queries `[Q, D]`; only
+`by_epoch` reads a run. With n_k of N items on codeword k and p_k = n_k / N,
+
+    H = −Σ p_k log₂ p_k (bits),   perplexity = 2^H,   I(a; b) = H(a) + H(b) − H(a, b).
+
+Perplexity is the number of evenly used codewords that would be as hard to guess: K at best, 1 after a collapse.
+The plain I of N items over K² pairs of codewords is too large even for independent codebooks, since most pairs are
+seen by chance; so it stands beside that of shuffled codes, which have the same usage and no dependence.
+
+Sources: Jégou et al. 2011 (product quantization); van den Oord et al. 2017, arXiv 1711.00937 (perplexity of codes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from transclipped.errors import InputError
+from transclipped.retrieval.index import decode, encode
+
+CROWDED = 4  # times the even share N / K
+SHUFFLES = 3  # of codes, behind the dependence that chance gives
+SAMPLE = 2000  # database pictures that are coded by the head of each epoch
+SHARPNESS = 4.0  # of the affinity that orders codewords
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How many of N items each codeword holds.
+
+    Attributes:
+        counts: `[M, K]` int64.
+        perplexity: `[M]`, from 1 to K; 0 without items.
+        dead: `[M]` codewords that hold nothing.
+        crowded: `[M]` codewords that hold more than `CROWDED` times the even share.
+    """
+
+    counts: np.ndarray
+    perplexity: np.ndarray
+    dead: np.ndarray
+    crowded: np.ndarray
+
+    @property
+    def even(self) -> float:
+        """Items of a codeword if all were used alike, N / K."""
+        return float(self.counts[0].sum() / self.counts.shape[1])
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Mutual information of pairs of codebooks, `[M, M]` bits; entropies on the diagonal.
+
+    Attributes:
+        plain: as counted, too large by chance.
+        shuffled: mean over shuffled codes; 0 on the diagonal.
+    """
+
+    plain: np.ndarray
+    shuffled: np.ndarray
+
+    @property
+    def excess(self) -> np.ndarray:
+        """What is beyond chance, `[M, M]` bits, at least 0."""
+        return np.maximum(0, self.plain - self.shuffled)
+
+    def largest(self, which: str) -> float:
+        """Largest value of "plain", "shuffled" or "excess" between two different codebooks; 0 for one codebook."""
+        bits = getattr(self, which)
+        return float(bits[~np.eye(len(bits), dtype=bool)].max(initial=0))
+
+
+@dataclass(frozen=True)
+class Error:
+    """1 − cosine between a continuous query and its decoded code: `whole` `[Q]`, `by_codebook` `[Q, M]`."""
+
+    whole: np.ndarray
+    by_codebook: np.ndarray
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Usage of `n` database pictures under the head of each kept epoch `[E]`: perplexity and dead, `[E, M]`."""
+
+    epoch: np.ndarray
+    perplexity: np.ndarray
+    dead: np.ndarray
+    n: int
+
+
+def usage(codes: np.ndarray, k: int) -> Usage:
+    """Usage of K codewords by codes `[N, M]`.
+
+    Raises:
+        ValueError: codes are not `[N, M]` or name a codeword beyond K.
+    """
+    if codes.ndim != 2 or (codes.size and codes.max() >= k):
+        raise ValueError(f"need codes [N, M] below {k}, got shape {[*codes.shape]}, largest {codes.max(initial=0)}")
+    n, m = codes.shape
+    shifted = codes.astype(np.int64) + k * np.arange(m)
+    counts = np.bincount(shifted.ravel(), minlength=m * k).reshape(m, k)
+    return Usage(counts, perplexity(counts), (counts == 0).sum(1), (counts > CROWDED * n / k).sum(1))
+
+
+def entropy(counts: np.ndarray) -> np.ndarray:
+    """Entropy in bits over the last axis of counts `[…, K]`; 0 without items."""
+    total = np.maximum(1, counts.sum(-1, keepdims=True))
+    p = counts / total
+    return -(p * np.log2(np.where(p > 0, p, 1))).sum(-1) + 0.0  # adding 0 turns −0 into 0
+
+
+def perplexity(counts: np.ndarray) -> np.ndarray:
+    """2^entropy over the last axis of counts `[…, K]`; 0 without items."""
+    return np.where(counts.sum(-1) > 0, np.exp2(entropy(counts)), 0.0)
+
+
+def information(table: np.ndarray) -> float:
+    """Mutual information in bits of the two sides of a table of counts `[A, B]`, as counted, at least 0."""
+    found = entropy(table.sum(0)) + entropy(table.sum(1)) - entropy(table.ravel())
+    return float(max(0.0, found))
+
+
+def chance_information(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> float:
+    """Mean plain information of shuffled codes with these counts `[A]`, `[B]` of equal sum, in bits."""
+    rng = np.random.default_rng(seed)
+    one, other = (np.repeat(np.arange(len(c)), c) for c in (first, second))
+    tables = [_joint(one, rng.permutation(other), len(first), len(second)) for _ in range(SHUFFLES)]
+    return float(np.mean([information(table) for table in tables]))
+
+
+def dependence(codes: np.ndarray, k: int) -> Dependence:
+    """Mutual information of every pair of codebooks, as counted and under shuffled codes.
+
+    The order of the items does not matter, to the shuffled part neither: it is drawn from the counts alone.
+    """
+    counts = usage(codes, k).counts
+    m = len(counts)
+    plain, shuffled = np.diag(entropy(counts)), np.zeros((m, m))
+    for a in range(m):
+        for b in range(a):
+            plain[a, b] = plain[b, a] = information(_joint(codes[:, a], codes[:, b], k, k))
+            shuffled[a, b] = shuffled[b, a] = chance_information(counts[a], counts[b])
+    return Dependence(plain, shuffled)
+
+
+def similarity(codebook: np.ndarray) -> np.ndarray:
+    """Cosines `[K, K]` float32 between the codewords `[K, d]` of a codebook; 0 for one of length 0."""
+    unit = codebook / np.maximum(np.linalg.norm(codebook, axis=1, keepdims=True), 1e-12)
+    return np.clip(unit @ unit.T, -1, 1).astype(np.float32)
+
+
+def arranged(similarity: np.ndarray) -> np.ndarray:
+    """An order `[K]` of codewords that puts similar ones side by side.
+
+    It sorts by the Fiedler vector of the graph whose edges weigh exp(4 cos): what a heat map needs to show groups.
+    """
+    weights = np.exp(SHARPNESS * similarity.astype(np.float64))
+    _, vectors = np.linalg.eigh(np.diag(weights.sum(1)) - weights)
+    return np.argsort(vectors[:, min(1, len(weights) - 1)], kind="stable")
+
+
+def members(codes: np.ndarray, codeword: int, limit: int) -> np.ndarray:
+    """At most `limit` rows, evenly spaced, of the items that a codebook `[N]` gives this codeword."""
+    rows = np.flatnonzero(codes == codeword)
+    return rows if len(rows) <= limit else rows[np.linspace(0, len(rows) - 1, limit).astype(int)]
+
+
+def responding(queries: np.ndarray, codebooks: np.ndarray, *, codebook: int, codeword: int, limit: int):
+    """Queries whose sub-vector is closest to a codeword: rows and cosines, `[k]` each, best first.
+
+    Args:
+        queries: `[Q, D]`, continuous.
+    """
+    m, _, d = codebooks.shape
+    parts = queries.reshape(-1, m, d)[:, codebook].astype(np.float32)  # [Q, d]
+    cosines = _cosine(parts, codebooks[codebook, codeword][None])
+    rows = np.argsort(-cosines, kind="stable")[:limit]
+    return rows, cosines[rows]
+
+
+def quantization_error(queries: np.ndarray, codebooks: np.ndarray) -> Error:
+    """What coding loses of each query `[Q, D]` (stored as float16): 1 − cosine to its decoded code, in [0, 2]."""
+    m, _, d = codebooks.shape
+    x = queries.astype(np.float32)
+    decoded = decode(codebooks, encode(codebooks, x)).reshape(len(x), -1)
+    parts = _cosine(x.reshape(-1, m, d), decoded.reshape(-1, m, d))
+    return Error(1 - _cosine(x, decoded), 1 - parts)
+
+
+def class_counts(codes: np.ndarray, labels: np.ndarray, *, k: int, classes: int) -> np.ndarray:
+    """Items `[K, L]` int64 of each codeword of one codebook `[N]` and class.
+
+    Args:
+        labels: `[N]` int, −1 for none, or `[N, L]` 0/1; an item of several classes counts for each.
+    """
+    if labels.ndim == 2:
+        table = np.zeros((k, labels.shape[1]), np.int64)
+        np.add.at(table, codes, labels.astype(np.int64))
+        return table
+    known = labels >= 0
+    classes = max(classes, int(labels.max(initial=-1)) + 1)
+    return _joint(codes[known], labels[known], k, classes)
+
+
+def class_information(table: np.ndarray) -> float:
+    """Bits that a codeword tells about the class beyond chance, from counts `[K, L]` of items with one class each."""
+    return max(0.0, information(table) - chance_information(table.sum(1), table.sum(0)))
+
+
+def purity(table: np.ndarray) -> float | None:
+    """Share of items that are of their codeword's most frequent class, from counts `[K, L]`; None without items."""
+    return float(table.max(1).sum() / table.sum()) if table.sum() else None
+
+
+def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
+    """Code the same database pictures by the head of each kept epoch; their features come from the cache, or go in it.
+
+    Raises:
+        InputError: no epoch was kept, or the backbone learnt too and only its last state is known.
+    """
+    from transclipped.models.network import embed_in_batches
+    from transclipped.training.session import prepare
+
+    epochs = run.epochs()
+    if not epochs:
+        raise InputError(f"{run.name} kept no heads of its epochs; train it again to see them")
+    if run.config.backbone.train != "frozen":
+        raise InputError(f"the backbone of {run.name} learnt too, and only its last state was kept")
+    session = prepare(run.config)
+    database = session.split.database
+    rows = np.random.default_rng(seed).choice(database, min(sample, len(database)), replace=False)
+    for _ in session.cache.fill(0, rows):
+        pass
+    features = session.cache.view(0)[np.sort(rows)]
+    found = []
+    for epoch in epochs:
+        head = run.head(epoch=epoch)
+        found.append(usage(embed_in_batches(head, features)[1].numpy(), head.shape[1]))
+    return Epochs(
+        np.array(epochs), np.array([u.perplexity for u in found]), np.array([u.dead for u in found]), len(rows)
+    )
+
+
+def _joint(first: np.ndarray, second: np.ndarray, a: int, b: int) -> np.ndarray:
+    return np.bincount(first.astype(np.int64) * b + second, minlength=a * b).reshape(a, b)
+
+
+def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
+    return np.clip((x * y).sum(-1) / np.maximum(norms, 1e-12), -1, 1)
