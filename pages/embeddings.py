@@ -15,7 +15,7 @@ WARNING = (
     "lie mean nothing: UMAP stretches what is crowded. Only *who is next to whom* counts, and only as far as the "
     "trustworthiness says. What shows at one setting alone is the setting's doing."
 )
-TRUST = "How far neighbours on the map are neighbours in the embedding too: 1 is perfect, about 0.5 is chance."
+TRUST = "Trustworthiness tells how far neighbours on the map are also in the embedding: 1 is perfect, 0.5 chance."
 
 
 def choices(shown) -> tuple:
@@ -138,11 +138,12 @@ def page(run) -> None:
     )  # fmt: skip
     shown, rows, version = maps.items(run.fingerprint, which or QUERIES, run)
     method, colour, compare = choices(shown)
-    wanted = wanted_maps(shown, method, compare)
-    found, missing = found_maps(shown, version, wanted)
-    if missing:
-        offer(shown, wanted)
-    star, neighbours = star_of(run, shown, found)
+    with st.container():  # what comes and goes stays in here, so that the map keeps its place
+        wanted = wanted_maps(shown, method, compare)
+        found, missing = found_maps(shown, version, wanted)
+        if missing:
+            offer(shown, wanted)
+        star, neighbours = star_of(run, shown, found)
     picked = maps.picked(shown, KEY, version)
     if picked is not None:
         neighbours = projections.nearest_items(shown, picked, NEIGHBOURS).tolist()
@@ -153,18 +154,12 @@ def page(run) -> None:
         f"embedding ({'PCA' if method == 'PCA' or missing else 'UMAP'}). Drag to move, wheel to zoom, point to see, "
         "click to ask, shift-drag to choose, Esc to forget."
     )
-    chart, aside = st.columns([4, 1])
-    with chart:
-        maps.draw(
-            shown, found, maps.colouring(run, shown, version, colour), version=version, key=KEY,
-            data=cached.run_data(run), rows=rows, selection=selection.tolist(), picked=picked,
-            neighbours=neighbours, star=star,
-        )  # fmt: skip
-    with aside:
-        for name, laid_out in found.items():
-            if laid_out.trustworthiness is not None:
-                st.metric(f"Trustworthiness, {name}", f"{laid_out.trustworthiness:.3f}", help=TRUST)
-        st.caption(WARNING)
+    st.caption(WARNING, help=TRUST)
+    maps.draw(
+        shown, found, maps.colouring(run, shown, version, colour), version=version, key=KEY,
+        data=cached.run_data(run), rows=rows, selection=selection.tolist(), picked=picked,
+        neighbours=neighbours, star=star,
+    )  # fmt: skip
     if len(selection):
         export(run, shown, selection, found)
 
@@ -182,5 +177,4 @@ st.title("Embeddings")
 st.caption("What the model takes for similar lies side by side. Compare what it sees with what is left after coding.")
 chosen = runs.finished()
 if chosen is not None:
-    st.caption(runs.summary(chosen))
     explore(chosen)

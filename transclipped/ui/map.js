@@ -371,10 +371,12 @@ class Panel {
     const n = map.n, t = this.transform();
     const crowd = n > 20000 ? 1.4 : n > 3000 ? 1.8 : 2.8;
     const disc = discOf(crowd * this.ratio * Math.min(2, Math.sqrt(this.view.zoom)));
-    for (const lit of map.chosen || map.isolated ? [false, true] : [true]) {
-      const strength = lit ? (n > 3000 ? 0.75 : 0.88) : 0.3;
+    const faint = map.data.legend.map((entry) => entry.faint);
+    const alike = !map.chosen && !map.isolated && !faint.includes(true);
+    for (const lit of alike ? [true] : [false, true]) {
+      const strength = lit ? (n > 3000 ? 0.75 : 0.88) : 0.42;
       for (let row = 0; row < n; row++) {
-        if ((map.chosen || map.isolated) && map.lit(row) !== lit) continue;
+        if (!alike && (map.lit(row) && (!faint[map.colour[row]] || Boolean(map.chosen))) !== lit) continue;
         const px = Math.round((this.xy[2 * row] - t.x) * t.scale * this.ratio);
         const py = Math.round((t.y - this.xy[2 * row + 1]) * t.scale * this.ratio);
         if (px < -9 || py < -9 || px > width + 9 || py > height + 9) continue;
@@ -458,6 +460,7 @@ class Panel {
       if (event.button) return;
       marks.focus({ preventScroll: true });
       marks.setPointerCapture(event.pointerId);
+      map.point(-1);
       this.from = at(event);
       this.moved = false;
       if (event.shiftKey || map.lassoing) this.drawn = [this.from];

@@ -26,6 +26,7 @@ from transclipped.ui.theme import NEUTRAL, class_colour
 PER_SHEET, COLUMNS = 256, 16
 TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
 CODEWORDS = 9  # most frequent ones that get a colour of their own
+OTHERS = "others"  # of the legend; drawn faintly, below the rest
 STEPS = 32  # colours of a value in [0, 1]
 RAMP = ("#00224e", "#434e6c", "#7d7c78", "#bcae6c", "#fee838")  # cividis: even for colour-blind eyes
 QUALITY = 82  # of a sheet's JPEG
@@ -43,7 +44,7 @@ button.on { background: var(--st-primary-color); color: var(--st-background-colo
 .entry i { width: 0.75rem; height: 0.75rem; border-radius: 50%; display: inline-block; }
 .entry.off { opacity: 0.4; text-decoration: line-through; }
 .ramp { width: 8rem; height: 0.7rem; border-radius: 0.3rem; margin: 0 0.4rem; display: inline-block; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 250px), 1fr)); gap: 0.7rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 225px), 1fr)); gap: 0.7rem; }
 .title { min-height: 1.4rem; margin-bottom: 0.15rem; }
 .frame { position: relative; border: 1px solid var(--st-border-color); border-radius: 0.5rem; overflow: hidden; }
 canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; outline: none; }
@@ -55,7 +56,8 @@ canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: 
 .picture { background-repeat: no-repeat; border-radius: 3px; }
 .gallery { margin-top: 0.7rem; }
 .count { margin-bottom: 0.35rem; }
-.tiles { display: flex; flex-wrap: wrap; gap: 0.25rem; max-height: 23rem; overflow-y: auto; margin-bottom: 0.3rem; }
+.tiles { display: flex; flex-wrap: wrap; gap: 0.25rem; max-height: 23rem; overflow-y: auto; margin-bottom: 0.3rem;
+  padding: 3px; }
 .tile { padding: 2px; border: 2px solid transparent; line-height: 0; }
 .tile.hover { box-shadow: 0 0 0 2px var(--st-text-color); }
 .tile.query { box-shadow: 0 0 0 3px var(--st-text-color); }
@@ -106,7 +108,7 @@ def by_codeword(shown: Items, codebook: int) -> Colouring:
     palette = [class_colour(i) for i in (0, 1, 2, 4, 5, 6, 7, 8, 9)]  # without the grey one
     entries = [(f"codeword {word}", palette[place]) for place, word in enumerate(top)]
     if (index == len(top)).any():
-        entries.append(("others", NEUTRAL))
+        entries.append((OTHERS, NEUTRAL))
     return Colouring(index, tuple(entries))
 
 
@@ -155,7 +157,7 @@ def draw(
         "panels": panels,
         "colour": _packed(colouring.index, "<u2"),
         "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
-        "legend": [{"name": name, "colour": colour} for name, colour in colouring.legend],
+        "legend": [{"name": name, "colour": colour, "faint": name == OTHERS} for name, colour in colouring.legend],
         "ramp": colouring.ramp,
         "values": colouring.values,
         "names": [f"picture {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
@@ -205,7 +207,7 @@ def _remember(shown: Items, key: str, version: str) -> None:
         st.query_params["point"] = str(shown.ids[row])
 
 
-@st.cache_resource(max_entries=6, ttl=300, show_spinner="Reading the embeddings …")
+@st.cache_resource(max_entries=3, ttl=300, show_spinner="Reading the embeddings …")
 def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
     """What a map shows, its rows in the picture set, and a name of its content; read-only."""
     shown = projections.items(cached.engine(fingerprint, _run).stored, which)
