@@ -90,7 +90,7 @@ def offer(shown, wanted) -> None:
         st.error(f"The last map was not finished: {job.get('error')}")
     if st.button("Compute these maps", type="primary", icon=":material/scatter_plot:", key="compute"):
         umap_job.start([(shown.vectors[kind], settings) for kind, settings in wanted.values()])
-        st.rerun(scope="fragment")
+        st.rerun(scope="app")
     st.caption(
         f"UMAP of {len(shown):,} points is not there yet: it takes some seconds for 1,000 points, up to a minute for "
         "10,000, once. Meanwhile you see PCA."

@@ -1,0 +1,81 @@
+"""The Embeddings page over a finished run: maps at once, colours, UMAP started, watched and cancelled."""
+
+import numpy as np
+import pytest
+
+from tests.pages.conftest import opened, words
+from transclipped.analysis import projections, umap_job
+from transclipped.training.run import RunDir
+
+
+@pytest.fixture
+def own_maps(tmp_path, monkeypatch):
+    """Maps of this test alone."""
+    monkeypatch.setattr(projections, "maps_dir", lambda: tmp_path / "maps")
+    monkeypatch.setattr(umap_job, "maps_dir", lambda: tmp_path / "maps")
+    yield tmp_path / "maps"
+    umap_job.cancel()
+
+
+def test_first_look_shows_all_queries_and_says_what_a_map_is_not(finished):
+    said = words(opened("embeddings"))
+    assert "one of 40 queries" in said
+    assert "backbone and continuous and quantized" in said
+    assert "must not be read for" in said
+
+
+def test_database_can_be_shown_and_a_query_drawn_in(finished):
+    app = opened("embeddings")
+    app.segmented_control(key="map_which").set_value("database").run()
+    assert "one of 200 database pictures" in words(app)
+    app.number_input(key="map_star").set_value(3).run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("colour", ["class", "codebook 1", "codebook 4", "average precision"])
+def test_every_colour_can_be_chosen(finished, colour):
+    app = opened("embeddings")
+    app.selectbox(key="map_colour").set_value(colour).run()
+    assert not app.exception and not app.error
+
+
+def test_umap_is_offered_started_and_cancelled(finished, own_maps):
+    app = opened("embeddings")
+    app.segmented_control(key="map_method").set_value("UMAP").run()
+    assert "Meanwhile you see PCA" in words(app)
+    app.button(key="compute").click().run()
+    assert not app.exception
+    assert umap_job.current()["of"] == 3
+    app.button(key="cancel").click().run()
+    assert umap_job.current() is None
+    assert not app.exception
+    assert "Meanwhile you see PCA" in words(app)
+
+
+def test_stored_maps_show_at_once(finished, own_maps):
+    shown = projections.items(RunDir(finished).retrieval(), "queries")
+    for n in (5, 15, 50):
+        settings = projections.UmapSettings(n_neighbors=n)
+        key = projections.map_key(projections.digest(shown.vectors["quantized"]), settings)
+        projections.store_map(key, projections.Map(np.random.default_rng(n).normal(size=(40, 2)), 0.9))
+    app = opened("embeddings")
+    app.segmented_control(key="map_method").set_value("UMAP").run()
+    app.segmented_control(key="map_compare").set_value("settings").run()
+    assert "(UMAP)" in words(app)
+    assert not [button for button in app.button if button.key == "compute"]
+
+
+def test_address_names_the_query_and_nonsense_in_it_is_ignored(finished):
+    known = RunDir(finished).retrieval().query_ids[7]
+    for point in (str(known), "-1", "nothing"):
+        app = opened("embeddings", point=point)
+        assert not app.exception and not app.error
+
+
+def test_run_without_labels_has_colours_left(finished):
+    stored = RunDir(finished).retrieval()
+    bare = {**vars(stored), "database_labels": None, "query_labels": None}
+    type(stored)(**bare).save(finished / "retrieval.npz")
+    app = opened("embeddings")
+    assert app.selectbox(key="map_colour").options[0] == "codebook 1"
+    assert not app.error
