@@ -7,9 +7,10 @@ from transclipped.ui import cached, charts, runs
 from transclipped.ui import codebook_cached as found
 from transclipped.ui import codebook_charts as drawn
 from transclipped.ui.guard import guarded
+from transclipped.ui.tiles import FRAME, SIDE
 
-PICTURES, COLUMNS = 16, 8
-RESPONDING = 8
+PICTURES, RESPONDING = 24, 8
+TILE = SIDE // 2 + FRAME  # pixels of a picture and its frame at half size, which keeps tiny pictures crisp
 NOBODY = "no other run"
 LABELS = "Observed with labels, which training never saw."
 HELP = {
@@ -60,8 +61,8 @@ def evenness(shown: list) -> None:
     for run, use in zip(side_by_side(shown), uses, strict=True):
         m, k = use.counts.shape
         one, two, three = st.columns(3)
-        one.metric("Perplexity", f"{use.perplexity.mean():.1f} of {k}", help=HELP["perplexity"])
-        two.metric("Dead codewords", f"{use.dead.sum():,} of {m * k:,}", help=HELP["dead"])
+        one.metric(f"Perplexity, of {k}", f"{use.perplexity.mean():.1f}", help=HELP["perplexity"])
+        two.metric(f"Dead, of {m * k:,}", f"{use.dead.sum():,}", help=HELP["dead"])
         three.metric("Crowded", f"{use.crowded.sum():,}", help=HELP["crowded"])
         figure = drawn.usage(use.counts, use.even, top=top, key=f"usage {run.name}")
         st.plotly_chart(figure, key=f"usage {run.name}")
@@ -94,15 +95,17 @@ def training(shown: list) -> None:
 
 
 def epochs(shown: list) -> None:
-    for run in side_by_side(shown):
-        history = found.by_epoch(run.fingerprint, run)
+    histories = [found.by_epoch(run.fingerprint, run) for run in shown]
+    top = max(float(history.perplexity.max()) for history in histories)
+    for run, history in zip(side_by_side(shown), histories, strict=True):
         st.caption(f"Perplexity of each codebook over {history.n:,} database pictures, by the head of each epoch.")
         lines = {
             f"codebook {m + 1}": (history.epoch.tolist(), values.tolist())
             for m, values in enumerate(history.perplexity.T)
         }
         figure = charts.curves(lines, x="epoch", y="perplexity", key=f"epochs {run.name}")
-        st.plotly_chart(figure.update_traces(mode="lines+markers"), key=f"epochs {run.name}")
+        figure.update_traces(mode="lines+markers").update_yaxes(range=[0, 1.05 * top])
+        st.plotly_chart(figure, key=f"epochs {run.name}")
 
 
 @st.fragment
@@ -144,36 +147,30 @@ def codeword(run, m: int, *, key: str, wide: bool) -> None:
         figure = drawn.codewords(counts, chosen, key=f"{run.name} {m}")
         st.plotly_chart(figure, key=chart, on_select=pick, selection_mode="points")
     with right:
-        held(run, m, chosen, total=int(counts[chosen]), columns=COLUMNS if wide else COLUMNS // 2)
+        held(run, m, chosen, total=int(counts[chosen]))
     classes(run, m, chosen, key=key, wide=wide)
 
 
-def held(run, m: int, word: int, *, total: int, columns: int) -> None:
+def held(run, m: int, word: int, *, total: int) -> None:
     """Pictures of the database with this codeword, and the queries that lie closest to it."""
     stored = found.stored(run.fingerprint, run)
     rows = codebooks.members(stored.codes[:, m], word, PICTURES)
     if len(rows):
         st.caption(f"{len(rows)} of the {total:,} database pictures that codebook {m + 1} gives codeword {word}.")
-        tiles(run, stored.database_ids[rows], [""] * len(rows), columns)
+        tiles(run, stored.database_ids[rows], [""] * len(rows))
     else:
         st.info(f"Codeword {word} is dead: no picture of the database was given it.")
-    asked, cosines = codebooks.responding(
-        stored.queries, stored.codebooks, codebook=m, codeword=word, limit=RESPONDING
-    )  # fmt: skip
+    asked, cosines = codebooks.responding(stored.queries, stored.codebooks, codebook=m, codeword=word, limit=RESPONDING)
     if len(asked):
         st.caption("What it responds to: the queries whose sub-vector is most similar to it, with the cosine.")
-        tiles(run, stored.query_ids[asked], [f"{value:.2f}" for value in cosines], columns)
+        tiles(run, stored.query_ids[asked], [f"{value:.2f}" for value in cosines])
 
 
-def tiles(run, ids, texts: list[str], columns: int) -> None:
+def tiles(run, ids, texts: list[str]) -> None:
     rows, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
-    for start in range(0, len(ids), columns):
-        here = slice(start, start + columns)
-        for column, identity, text in zip(st.columns(columns), ids[here].tolist(), texts[here], strict=False):
-            with column:
-                st.image(cached.tile(data, rows[identity], None), width="stretch")
-                if text:
-                    st.caption(text)
+    with st.container(horizontal=True, gap="xxsmall"):
+        for identity, text in zip(ids.tolist(), texts, strict=True):
+            st.image(cached.tile(data, rows[identity], None), text or None, width=TILE)
 
 
 def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:

@@ -21,11 +21,12 @@ QUERIES = 1000
 STEPS_KEPT = 120  # step events, evenly spaced: enough for a smooth curve
 
 
-def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, seed: int = 0) -> RunDir:
+def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, seed: int = 0) -> RunDir:
     """Copy a finished run into `out`, without what only resuming needs.
 
     Args:
         queries: at most this many are stored, drawn by `seed` from all that were measured.
+        epochs: heads of at most this many epochs are kept, evenly spaced.
 
     Raises:
         InputError: the run is not finished, or `out` exists.
@@ -42,7 +43,7 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, seed: int = 0) -> 
     write_json(out / "config.json", {**run.record, "command": command(run.config, f"runs/{out.name}")})
     write_json(out / "status.json", {"v": 1, "state": "finished"})
     shutil.copyfile(run.path / "split.json", out / "split.json")
-    for path in ["model.safetensors", *(f"epochs/{n}.safetensors" for n in run.epochs())]:
+    for path in ["model.safetensors", *(f"epochs/{n}.safetensors" for n in _spread(run.epochs(), epochs))]:
         half = {name: tensor.half() for name, tensor in load_tensors(run.path / path).items()}
         save_tensors(out / path, half)
     _write_events(run, out / "events.jsonl")
@@ -61,6 +62,12 @@ def _fewer_queries(stored: Retrieval, n: int, seed: int) -> Retrieval:
         stored.database_labels,
         labels,
     )
+
+
+def _spread(epochs: list[int], n: int) -> list[int]:
+    """At most n of the epochs, evenly spaced from the first to the last."""
+    places = np.linspace(0, len(epochs) - 1, min(n, len(epochs))).round().astype(int)
+    return [epochs[i] for i in places]
 
 
 def _write_events(run: RunDir, path: Path) -> None:

@@ -22,9 +22,8 @@ def _children() -> dict:
 
 def busy() -> RunDir | None:
     """The run that is being trained, if any: two at once would halve each other's speed."""
-    for child in list(_children().values()):
-        child.poll()
-    return next((run for run in find_runs(runs.home()) if run.running), None)
+    started = [RunDir(runs.home() / name) for name, child in list(_children().items()) if child.poll() is None]
+    return next((run for run in [*started, *find_runs(runs.home())] if live(run.name)), None)
 
 
 def live(name: str) -> bool:

@@ -1,0 +1,144 @@
+"""The map under a real pointer: hover, click, lasso, pan, legend and Esc, and what comes of each."""
+
+import csv
+import shutil
+
+import pytest
+
+from tests.browser.conftest import PATIENCE, settled
+from transclipped.analysis import projections
+from transclipped.training.run import RunDir
+
+pytestmark = pytest.mark.browser
+RUN = "map-of-tiny"
+
+
+@pytest.fixture(scope="module")
+def shown(own_runs, tiny_run):
+    """The items and maps that the page draws first: the queries of a run, by PCA."""
+    from transclipped.datasets.registry import load
+
+    shutil.copytree(tiny_run, own_runs / RUN)
+    run = RunDir(own_runs / RUN)
+    found = projections.items(run.retrieval(), "queries")
+    found = projections.with_features(run, found, load(run.config.data), found.ids)
+    return found, {kind: projections.pca(vectors).xy for kind, vectors in found.vectors.items()}
+
+
+@pytest.fixture
+def panels(server, page, shown):
+    """The open page, after its map is drawn."""
+    page.goto(f"{server}/embeddings?run={RUN}")
+    page.wait_for_selector("canvas.points[data-view]", timeout=PATIENCE)
+    settled(page)
+    page.locator("canvas.marks").first.scroll_into_view_if_needed()
+    return page
+
+
+def place(page, shown, kind, row):
+    """Where a row is on the screen, from the view that the canvas tells."""
+    items, maps = shown
+    number = list(items.vectors).index(kind)
+    scale, x, y = (float(v) for v in page.locator("canvas.points").nth(number).get_attribute("data-view").split(","))
+    box = page.locator("canvas.marks").nth(number).bounding_box()
+    return box["x"] + (maps[kind][row, 0] - x) * scale, box["y"] + (y - maps[kind][row, 1]) * scale
+
+
+def lonely(shown, kind):
+    """The row that is farthest from all others on a map: no doubt which one the pointer means."""
+    xy = shown[1][kind].astype(float)
+    far = ((xy[:, None] - xy[None]) ** 2).sum(-1)
+    far[range(len(far)), range(len(far))] = float("inf")
+    return int(far.min(1).argmax())
+
+
+def lasso(page, corners):
+    (x, y), *rest = corners
+    page.mouse.move(x, y)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    for x, y in rest:
+        page.mouse.move(x, y, steps=5)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+
+
+def count(page) -> int:
+    return int(page.locator(".map .count").get_attribute("data-count"))
+
+
+def test_lasso_chooses_what_lies_inside_and_gallery_export_and_sentence_agree(panels, shown):
+    kind = "continuous"
+    number = list(shown[0].vectors).index(kind)
+    box = panels.locator("canvas.marks").nth(number).bounding_box()
+    left, top = box["x"] + 0.25 * box["width"] + 0.5, box["y"] + 0.2 * box["height"] + 0.5
+    right, bottom = box["x"] + 0.8 * box["width"] + 0.5, box["y"] + 0.75 * box["height"] + 0.5
+    places = [place(panels, shown, kind, row) for row in range(len(shown[0]))]
+    inside = [row for row, (x, y) in enumerate(places) if left < x < right and top < y < bottom]
+    assert 3 < len(inside) < len(places)
+    lasso(panels, [(left, top), (right, top), (right, bottom), (left, bottom)])
+    panels.get_by_text(f"{len(inside)} pictures are chosen").wait_for()
+    assert count(panels) == len(inside)
+    tiles = panels.locator(".map .tile")
+    assert [int(tile.get_attribute("data-row")) for tile in tiles.all()] == inside
+    assert 'url("' in tiles.first.locator(".picture").get_attribute("style")
+    with panels.expect_download() as download:
+        panels.get_by_role("button", name="CSV").click()
+    with open(download.value.path(), newline="") as file:
+        assert [int(line["id"]) for line in csv.DictReader(file)] == shown[0].ids[inside].tolist()
+    panels.keyboard.press("Escape")
+    panels.get_by_text("pictures are chosen").wait_for(state="detached")
+    assert count(panels) == 0
+
+
+def test_hover_rings_at_once_and_shows_the_picture_soon(panels, shown):
+    row = lonely(shown, "continuous")
+    panels.mouse.move(*place(panels, shown, "continuous", row))
+    card = panels.locator(".map .card")
+    card.wait_for(state="visible")
+    assert str(shown[0].ids[row]) in card.inner_text()
+    sheet = card.locator(".picture").evaluate("box => getComputedStyle(box).backgroundImage.slice(5, -2)")
+    assert panels.request.get(sheet).headers["content-type"] == "image/jpeg"
+    panels.mouse.move(2, 2)
+    card.wait_for(state="hidden")
+
+
+def test_click_makes_the_query_with_its_neighbours_and_a_picture_does_the_same(panels, shown):
+    row = lonely(shown, "continuous")
+    panels.mouse.click(*place(panels, shown, "continuous", row))
+    panels.wait_for_url(f"**point={shown[0].ids[row]}**")
+    expected = [row, *projections.nearest_items(shown[0], row, 12).tolist()]
+    tiles = panels.locator(".map .tile")
+    tiles.nth(len(expected) - 1).wait_for()
+    assert [int(tile.get_attribute("data-row")) for tile in tiles.all()] == expected
+    assert "query" in tiles.first.get_attribute("class")
+    tiles.nth(1).click()
+    panels.wait_for_url(f"**point={shown[0].ids[expected[1]]}**")
+
+
+def test_panning_and_zooming_move_the_view_and_whole_map_brings_it_back(panels):
+    canvas = panels.locator("canvas.points").first
+    before = canvas.get_attribute("data-view")
+    box = panels.locator("canvas.marks").first.bounding_box()
+    x, y = box["x"] + 4, box["y"] + 4
+    panels.mouse.move(x, y)
+    panels.mouse.down()
+    panels.mouse.move(x + 60, y + 30, steps=3)
+    panels.mouse.up()
+    panels.mouse.wheel(0, -300)
+    panels.wait_for_timeout(200)
+    scale, *_ = (float(v) for v in canvas.get_attribute("data-view").split(","))
+    assert scale > float(before.split(",")[0])
+    panels.get_by_role("button", name="Whole map").click()
+    assert canvas.get_attribute("data-view") == before
+
+
+def test_double_click_in_the_legend_isolates_a_class_and_lasso_then_takes_it_alone(panels, shown):
+    entry = panels.locator(".map .entry").first
+    entry.dblclick()
+    assert panels.locator(".map .entry.off").count() == panels.locator(".map .entry").count() - 1
+    box = panels.locator("canvas.marks").first.bounding_box()
+    (x0, y0), (x1, y1) = (box["x"] + 1, box["y"] + 1), (box["x"] + box["width"] - 2, box["y"] + box["height"] - 2)
+    lasso(panels, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    first = shown[0].labels.min()  # the legend is in order of classes
+    panels.get_by_text(f"{(shown[0].labels == first).sum()} pictures are chosen").wait_for(timeout=8000)

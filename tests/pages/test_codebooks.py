@@ -1,0 +1,88 @@
+"""The Codebooks page shows the library's numbers, for one run and for two."""
+
+import shutil
+
+import numpy as np
+
+from tests.pages.conftest import opened, words
+from transclipped.analysis import codebooks as cb
+from transclipped.training.run import Retrieval, RunDir
+
+
+def metrics(app, label: str) -> list[str]:
+    return [m.value for m in app.metric if m.label.startswith(label)]
+
+
+def test_figures_are_the_librarys(finished):
+    stored = RunDir(finished).retrieval()
+    use = cb.usage(stored.codes, 256)
+    app = opened("codebooks")
+    assert not app.error
+    assert metrics(app, "Perplexity") == [f"{use.perplexity.mean():.1f}"]
+    assert metrics(app, "Dead") == [f"{use.dead.sum():,}"]
+    assert metrics(app, "Crowded") == [f"{use.crowded.sum():,}"]
+    error = cb.quantization_error(stored.queries, stored.codebooks)
+    assert metrics(app, "Quantization error") == [f"{error.whole.mean():.4f}"]
+    assert metrics(app, "Purity") and "Observed with labels" in words(app)
+
+
+def test_page_starts_at_the_most_used_codeword_and_shows_the_chosen_one(finished):
+    codes = RunDir(finished).retrieval().codes[:, 1]
+    app = opened("codebooks", codebook="2")
+    most = int(np.bincount(codes, minlength=256).argmax())
+    app.number_input(key="codebook").set_value(2).run()
+    app.number_input(key="codeword").set_value(most).run()
+    assert f"of the {(codes == most).sum():,} database pictures that codebook 2 gives codeword {most}" in words(app)
+    dead = int(np.bincount(codes, minlength=256).argmin())
+    app.number_input(key="codeword").set_value(dead).run()
+    assert f"Codeword {dead} is dead" in words(app)
+    assert not app.exception
+
+
+def test_two_runs_stand_side_by_side(finished, home):
+    shutil.copytree(finished, home / "other")
+    app = opened("codebooks")
+    other = next(name for name in app.selectbox(key="beside").options if name in ("tiny", "other"))
+    app.selectbox(key="beside").set_value(other).run()
+    assert not app.exception and not app.error
+    assert len(metrics(app, "Perplexity")) == len(metrics(app, "Quantization error")) == 2
+
+
+def test_runs_of_different_shape_stand_side_by_side(finished, home):
+    """One codebook beside four: what the smaller lacks is said."""
+    shutil.copytree(finished, home / "small")
+    stored = RunDir(finished).retrieval()
+    values = vars(stored) | {
+        "codebooks": stored.codebooks[:1, :16],
+        "codes": stored.codes[:, :1] % 16,
+        "queries": stored.queries[:, : stored.codebooks.shape[2]],
+    }
+    Retrieval(**values).save(home / "small" / "retrieval.npz")
+    app = opened("codebooks")
+    app.selectbox(key="run").set_value("tiny").run()
+    app.selectbox(key="beside").set_value("small").run()
+    app.number_input(key="codebook").set_value(3).run()
+    assert not app.exception and not app.error
+    assert "small has no codebook 3" in words(app)
+    assert "single codebook" in words(app)
+
+
+def test_run_without_labels_shows_no_classes(finished):
+    stored = RunDir(finished).retrieval()
+    Retrieval(**vars(stored) | {"database_labels": None, "query_labels": None}).save(finished / "retrieval.npz")
+    app = opened("codebooks")
+    assert not app.exception and not app.error
+    assert not metrics(app, "Purity") and "Observed with labels" not in words(app)
+
+
+def test_every_epoch_can_be_looked_at(finished):
+    app = opened("codebooks")
+    app.toggle(key="epochs").set_value(True).run()
+    assert not app.exception and not app.error
+    assert "200 database pictures, by the head of each epoch" in words(app)
+
+
+def test_nonsense_in_the_address_is_ignored(finished):
+    app = opened("codebooks", codebook="-3", codeword="9999", beside="gone", epochs="perhaps")
+    assert not app.error
+    assert app.selectbox(key="beside").value == "no other run"
