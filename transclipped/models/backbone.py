@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
-from transclipped.models.hybrid import STEM, hybrid_vit, joined
+from transclipped.models.hybrid import STEM, STEM_PREFIX, CnnOnMaps, OnMaps, StemMaps, hybrid_vit, joined, stem
 from transclipped.models.weights import load_tensors
 
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
@@ -77,6 +77,35 @@ def load_backbone(config: BackboneConfig, *, default_size: int | None = None) ->
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return Backbone(network, name=config.name, image_size=size, mean=mean, std=std)
+
+
+def stem_backbone(size: int, network: nn.Module | None = None) -> Backbone:
+    """The bundled CNN up to stride 16 as a backbone of flat feature maps, see `StemMaps`.
+
+    Args:
+        size: pixels a side.
+        network: a stem with weights, None for the bundled ones.
+    """
+    if network is None:
+        state = load_tensors(MODELS / f"{CNN}.safetensors")
+        network = _filled(stem(), state, MODELS / f"{CNN}.safetensors")
+    return Backbone(StemMaps(network, size), name="stem", image_size=size, mean=LITE_MEAN, std=LITE_STD)
+
+
+def on_stem(backbone: Backbone) -> tuple[Backbone, nn.Module] | None:
+    """The stem that the bundled models share, and what of `backbone` follows it; None for any other backbone.
+
+    Feature maps of the stem, once stored, serve the CNN and every hybrid over it.
+    """
+    if backbone.name not in BUNDLED:
+        return None
+    shared = stem_backbone(backbone.image_size)
+    prefix, rest = ("", CnnOnMaps) if backbone.name == CNN else (STEM_PREFIX, OnMaps)
+    own = backbone.network.state_dict()
+    for name, tensor in shared.network.stem.state_dict().items():
+        if not torch.equal(own[prefix + name].cpu(), tensor):
+            return None  # a stem that was trained further
+    return shared, rest(backbone.network)
 
 
 def set_trainable(backbone: Backbone, mode: str) -> list[nn.Parameter]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 import timm
+import torch
 from timm.layers import HybridEmbed
 from timm.models import VisionTransformer
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from transclipped.errors import InputError
 
 STEM = "tf_efficientnet_lite0"
 STEM_STAGE = 3  # of timm's feature maps: stride 16
+STEM_BLOCKS = 5  # of the network's seven stages
 STRIDE, CHANNELS = 16, 112
 SIZE = 96  # pixels a side that position embeddings are stored for
 WIDTH, DEPTH, HEADS = 256, 4, 4
@@ -78,12 +80,23 @@ class OnMaps(nn.Module):
         self.num_features = vit.num_features
 
     def forward(self, maps: Tensor) -> Tensor:
-        side = round((maps.shape[1] / CHANNELS) ** 0.5)
-        maps = maps.view(-1, CHANNELS, side, side)
-        tokens = self.vit.patch_embed.proj(maps).permute(0, 2, 3, 1)  # [B, h, w, width]
+        tokens = self.vit.patch_embed.proj(_square_maps(maps)).permute(0, 2, 3, 1)  # [B, h, w, width]
         x = self.vit.norm_pre(self.vit._pos_embed(tokens))  # [B, h · w, width]
         x = self.vit.norm(self.vit.blocks(x))
         return self.vit.forward_head(x, pre_logits=True).float()
+
+
+class CnnOnMaps(nn.Module):
+    """EfficientNet-Lite0 after the stem, on stored feature maps: `[B, 112 · h · w]` to `[B, 1280]`."""
+
+    def __init__(self, cnn: nn.Module) -> None:
+        super().__init__()
+        self.cnn = cnn
+
+    def forward(self, maps: Tensor) -> Tensor:
+        x = _square_maps(maps).contiguous(memory_format=torch.channels_last)
+        x = self.cnn.bn2(self.cnn.conv_head(self.cnn.blocks[STEM_BLOCKS:](x)))
+        return self.cnn.forward_head(x, pre_logits=True).float()
 
 
 class StemMaps(nn.Module):
@@ -96,3 +109,9 @@ class StemMaps(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.stem(images)[-1].flatten(1)
+
+
+def _square_maps(maps: Tensor) -> Tensor:
+    """`[B, 112 · h · w]` of any precision to `[B, 112, h, h]` float32."""
+    side = round((maps.shape[1] / CHANNELS) ** 0.5)
+    return maps.float().view(-1, CHANNELS, side, side)

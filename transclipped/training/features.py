@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, replacing
-from transclipped.models.backbone import Backbone
+from transclipped.models.backbone import Backbone, on_stem
 from transclipped.models.precision import inference
 
 BATCH = 128  # pictures a forward pass
@@ -56,7 +57,7 @@ class FeatureCache:
     """
 
     def __init__(self, images: ImageSet, backbone: Backbone, *, seed: int = 0, root: Path | None = None) -> None:
-        self.images, self.backbone, self.seed = images, backbone, seed
+        self.images, self.backbone, self.seed, self.root = images, backbone, seed, root
         key = hashlib.sha256(f"{images.fingerprint} {backbone.fingerprint} {backbone.image_size} {seed}".encode())
         name = f"{images.name}-{backbone.name}-{backbone.image_size}-{key.hexdigest()[:12]}".replace("/", "_")
         self.folder = (root or cache_dir()) / "features" / name
@@ -87,7 +88,7 @@ class FeatureCache:
         done = 0
         fresh: list[np.ndarray] = []
         try:
-            for batch, features in encode(self.backbone, self.images, todo, view=view, seed=self.seed, device=device):
+            for batch, features in self._encoded(view, todo, device):
                 self._write(view, batch, features)
                 fresh.append(batch)
                 done += len(batch)
@@ -97,6 +98,15 @@ class FeatureCache:
                 yield Progress(f"encoding view {view}", done, len(todo), time.monotonic() - started)
         finally:
             self._mark(view, fresh)
+
+    def _encoded(self, view: int, rows: np.ndarray, device: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """From the stem's feature maps where another model over the same stem has stored them, else from pictures."""
+        if shared := on_stem(self.backbone):
+            stem, rest = shared
+            maps = FeatureCache(self.images, stem, seed=self.seed, root=self.root)
+            if not len(maps.missing(view, rows)):
+                return encode_maps(rest, maps.view(view), rows, device=device)
+        return encode(self.backbone, self.images, rows, view=view, seed=self.seed, device=device)
 
     def _features(self, view: int) -> Path:
         return self.folder / f"view-{view}.f16"
@@ -158,6 +168,17 @@ def encode(
                 upcoming = decoder.submit(images.pixels, chunks[i + 1], backbone.image_size)
             drawn = None if parameters is None else parameters[chunk]
             yield chunk, _embed(backbone, pixels.to(device), drawn).cpu().numpy()
+
+
+def encode_maps(
+    rest: nn.Module, maps: np.ndarray, rows: np.ndarray, *, batch: int = BATCH, device: str = "cpu"
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of rows `[b]` with their embeddings `[b, F]` float16, from stored maps `[N, 112 · h · w]` of the stem."""
+    rest = rest.to(device).eval()
+    for start in range(0, len(rows), batch):
+        chunk = rows[start : start + batch]
+        with inference(torch.device(device)):
+            yield chunk, rest(torch.from_numpy(maps[chunk]).to(device)).half().cpu().numpy()
 
 
 def _embed(backbone: Backbone, pixels: torch.Tensor, parameters: np.ndarray | None) -> torch.Tensor:

@@ -39,8 +39,8 @@ from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
-from transclipped.models.backbone import CNN, LITE_MEAN, LITE_STD, MODELS, Backbone, load_backbone
-from transclipped.models.hybrid import STEM_PREFIX, OnMaps, StemMaps, hybrid_vit, joined, without_stem
+from transclipped.models.backbone import CNN, MODELS, Backbone, load_backbone, stem_backbone
+from transclipped.models.hybrid import STEM_PREFIX, OnMaps, hybrid_vit, joined, without_stem
 from transclipped.models.network import Head, Network
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training.distill import Corpus, Distiller, distillation_targets
@@ -258,9 +258,8 @@ def _parsed(spec: str) -> tuple[str, int | None, str | None]:
 
 def _maps(config: PretrainConfig, vit: VisionTransformer, pictures: _Pictures, device: str) -> Iterator[Progress]:
     """The frozen stem's feature maps of V views, cached."""
-    stem = StemMaps(vit.patch_embed.backbone, pictures.size)
-    backbone = Backbone(stem, name="stem", image_size=pictures.size, mean=LITE_MEAN, std=LITE_STD)
-    cache = FeatureCache(pictures.images, backbone, seed=config.seed)
+    stem = stem_backbone(pictures.size, vit.patch_embed.backbone)
+    cache = FeatureCache(pictures.images, stem, seed=config.seed)
     for view in range(config.views):
         yield from cache.fill(view, pictures.rows, device=device)
     return [cache.view(view) for view in range(config.views)]
