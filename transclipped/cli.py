@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transclipped import commands_pretrain
+from transclipped import commands_pretrain, commands_study
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets, commands_pretrain.add):
+    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets, commands_pretrain.add, commands_study.add):
         add(commands)
     return parser
 

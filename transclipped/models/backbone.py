@@ -27,9 +27,11 @@ MODELS = ASSETS / "models"
 
 CNN = "efficientnet-lite0"
 HYBRID = "hybrid-vit"
+DISTILLED = "hybrid-vit-distilled"
 BUNDLED = {  # name: what it is
     CNN: "EfficientNet-Lite0, a CNN with ImageNet weights",
     HYBRID: "transformer over EfficientNet-Lite0's feature map, distilled and contrastively trained without labels",
+    DISTILLED: "the same transformer before its contrastive training",
 }
 DEFAULT_SIZE = 96  # of bundled models, where the data set has no better idea
 
