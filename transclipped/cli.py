@@ -21,6 +21,7 @@ from transclipped.flags import add_flags, configured, given, settings
 from transclipped.progress import with_bars
 
 INTERRUPTED = 130
+MORE = (commands_pretrain, commands_study)  # modules with commands of their own
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,8 +46,10 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets, commands_pretrain.add, commands_study.add):
+    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets):
         add(commands)
+    for module in MORE:
+        module.add(commands)
     return parser
 
 
