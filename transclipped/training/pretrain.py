@@ -2,8 +2,10 @@
 
 Stage (a), distillation: the transformer learns to say of augmented views what ImageNet-trained teachers say of
 the plain picture (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
-the clipped contrastive loss, past the teachers. The stem stays frozen, so its feature maps of V views of each
-picture are computed once and cached, and both stages run on those.
+the clipped contrastive loss, past the teachers. So far the stem is frozen: its feature maps of V views of each
+picture are computed once and cached, and both stages run on those, which a laptop can do. Stage (c), refinement, is
+for accelerators: the same loss on freshly augmented pictures, rendered on the device, through all of the network,
+the stem included, at a small learning rate.
 
 No label of any picture takes part, and no query or test picture: the corpora are CIFAR-10's 50,000 training
 pictures and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
@@ -39,36 +41,46 @@ from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
-from transclipped.models.backbone import CNN, MODELS, Backbone, load_backbone, stem_backbone
+from transclipped.models.backbone import (
+    CNN,
+    HYBRID,
+    LITE_MEAN,
+    LITE_STD,
+    MODELS,
+    Backbone,
+    load_backbone,
+    stem_backbone,
+)
 from transclipped.models.hybrid import STEM_PREFIX, OnMaps, hybrid_vit, joined, without_stem
 from transclipped.models.network import Head, Network
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training.distill import Corpus, Distiller, distillation_targets
 from transclipped.training.features import FeatureCache, Progress
-from transclipped.training.sources import CachedViews
+from transclipped.training.sources import CachedViews, FreshViews
 from transclipped.training.trainer import Event, Trainer
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
 TEACHER_SCALE = 1.5  # a teacher without a size of its own sees pictures this much larger than the student
 RECIPE = "pretrain.json"
 RESULT = "hybrid-vit.safetensors"
-EPOCHS = {"distilled": "distill_epochs", "contrasted": "contrast_epochs"}  # stage: its length
+STAGES = {"distilled": "distill_epochs", "contrasted": "contrast_epochs", "refined": "refine_epochs"}  # its length
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """Budget and settings of both stages.
+    """Budget and settings of the stages.
 
     Attributes:
         teachers: each NAME, NAME@SIZE or NAME=FILE or NAME@SIZE=FILE, a bundled or timm model; FILE holds its
             weights. Without SIZE a teacher sees pictures 1.5 times as large as the student.
         flips: average each teacher's embedding with that of the mirror image.
         views: V, cached views a picture.
-        distill_epochs, contrast_epochs: of the stages, 0 skips one.
+        distill_epochs, contrast_epochs, refine_epochs: of the stages, 0 skips one.
         batch: pictures a step.
         distill_lr, blocks_lr, head_lr: peak learning rates.
-        clipping, temperature: of stage (b).
-        bits: of the quantizer that trains along in stage (b).
+        refine_lr: peak learning rate of stem and blocks in stage (c).
+        clipping, temperature: of stages (b) and (c).
+        bits: of the quantizer that trains along in stages (b) and (c).
         limit: pictures of each corpus, None for all; for trials.
         start: file with hybrid weights to begin from, instead of random ones.
     """
@@ -78,10 +90,12 @@ class PretrainConfig:
     views: int = 4
     distill_epochs: int = 6
     contrast_epochs: int = 3
+    refine_epochs: int = 0
     batch: int = 256
     distill_lr: float = 1e-3
     blocks_lr: float = 3e-4
     head_lr: float = 3e-3
+    refine_lr: float = 5e-5
     clipping: ClippingConfig = field(default_factory=lambda: ClippingConfig(rule="adaptive"))
     temperature: float = 0.2
     bits: int = 32
@@ -90,7 +104,7 @@ class PretrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("distill_epochs", "contrast_epochs"):
+        for name in STAGES.values():
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; choose 0 to skip the stage, or more")
         if self.distill_epochs and not self.teachers:
@@ -134,8 +148,8 @@ def pretrain(
     corpora = _corpora(config)
     torch.manual_seed(config.seed)
     vit = _vit(config)
-    for stage, build in (("distilled", _distiller), ("contrasted", _contrast)):
-        if getattr(config, EPOCHS[stage]) == 0:
+    for stage, build in (("distilled", _distiller), ("contrasted", _contrast), ("refined", _refiner)):
+        if getattr(config, STAGES[stage]) == 0:
             continue
         finished = folder / f"{stage}.safetensors"
         if not finished.exists():
@@ -145,7 +159,7 @@ def pretrain(
                     if time.monotonic() > deadline:
                         raise BudgetSpent
         vit.load_state_dict(joined(_stem_state(), load_tensors(finished)))
-    save_tensors(folder / RESULT, exported(vit))
+    save_tensors(folder / RESULT, exported(vit, stem=config.refine_epochs > 0))
 
 
 def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progress | Event]:
@@ -165,7 +179,7 @@ def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progr
                 _log(folder, stage, event)
     finally:
         save_tensors(checkpoint, learner.state())
-    save_tensors(folder / f"{stage}.safetensors", exported(vit))
+    save_tensors(folder / f"{stage}.safetensors", exported(vit, stem=stage == "refined"))
 
 
 def _log(folder: Path, stage: str, event: Event) -> None:
@@ -174,9 +188,10 @@ def _log(folder: Path, stage: str, event: Event) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:
-    """Half-precision weights to bundle: all but the stem, which is the CNN's own."""
-    return {name: tensor.detach().cpu().half() for name, tensor in without_stem(vit.state_dict()).items()}
+def exported(vit: VisionTransformer, *, stem: bool = False) -> dict[str, torch.Tensor]:
+    """Half-precision weights to bundle: without the stem unless it was trained, since it is the CNN's own."""
+    state = vit.state_dict() if stem else without_stem(vit.state_dict())
+    return {name: tensor.detach().cpu().half() for name, tensor in state.items()}
 
 
 def _distiller(config, vit, corpora, device) -> Iterator[Progress]:
@@ -198,19 +213,36 @@ def _distiller(config, vit, corpora, device) -> Iterator[Progress]:
 def _contrast(config, vit, corpora, device) -> Iterator[Progress]:
     pictures = corpora[0]
     views = yield from _maps(config, vit, pictures, device)
-    quantizer = QuantizerConfig(bits=config.bits)
-    run = RunConfig(
+    run = _contrastive(config, epochs=config.contrast_epochs, lr=config.blocks_lr)
+    model = Network(OnMaps(vit), _head(config, vit)).to(device)
+    return Trainer(model, CachedViews(views, pictures.rows, seed=config.seed), run)
+
+
+def _refiner(config, vit, corpora, device) -> Iterator[Progress]:
+    yield Progress("decoding the pictures", 0, 1, 0.0)
+    pictures = corpora[0]
+    pictures.images.all_pixels  # noqa: B018 - decoded once and kept, so that an epoch only renders
+    vit.requires_grad_(True)
+    backbone = Backbone(vit, name=HYBRID, image_size=pictures.size, mean=LITE_MEAN, std=LITE_STD)
+    source = FreshViews(pictures.images, pictures.rows, backbone, seed=config.seed, device=device)
+    run = _contrastive(config, epochs=config.refine_epochs, lr=config.refine_lr)
+    return Trainer(Network(backbone, _head(config, vit)).to(device), source, run)
+
+
+def _contrastive(config: PretrainConfig, *, epochs: int, lr: float) -> RunConfig:
+    """What the trainer needs to know of stages (b) and (c)."""
+    return RunConfig(
         backbone=BackboneConfig(train="all"),
-        quantizer=quantizer,
+        quantizer=QuantizerConfig(bits=config.bits),
         clipping=config.clipping,
         loss=LossConfig(temperature=config.temperature),
-        schedule=ScheduleConfig(
-            epochs=config.contrast_epochs, batch=config.batch, lr=config.head_lr, backbone_lr=config.blocks_lr
-        ),
+        schedule=ScheduleConfig(epochs=epochs, batch=config.batch, lr=config.head_lr, backbone_lr=lr),
     )
-    head = Head(vit.num_features, quantizer, generator=torch.Generator().manual_seed(config.seed))
-    model = Network(OnMaps(vit), head).to(device)
-    return Trainer(model, CachedViews(views, pictures.rows, seed=config.seed), run)
+
+
+def _head(config: PretrainConfig, vit: VisionTransformer) -> Head:
+    generator = torch.Generator().manual_seed(config.seed)
+    return Head(vit.num_features, QuantizerConfig(bits=config.bits), generator=generator)
 
 
 def _corpora(config: PretrainConfig) -> list[_Pictures]:
