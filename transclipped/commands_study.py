@@ -24,6 +24,7 @@ def add(commands) -> None:
     option("--out", type=Path, default=FOLDER, help=f"folder of results (default {FOLDER})")
     option("--backbone", help="that heads are trained on (default: the distilled hybrid)")
     option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="one more for the part backbone")
+    option("--limit", type=int, help="pictures that are trained on and searched, for trials")
     option("--table", action="store_true", help="print what is there as Markdown, train nothing")
     option("--device", help="cpu, cuda or mps (default: the fastest there is)")
     option("--json", action="store_true", help="print the result as JSON and nothing else")
@@ -47,13 +48,15 @@ def _study(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
     from transclipped.machine import best_device
     from transclipped.models.backbone import DISTILLED
-    from transclipped.training.study import study
+    from transclipped.training.study import Plan, study
 
-    others = dict(_pair(text) for text in arguments.hybrid)
-    device = arguments.device or best_device()
-    for _ in with_bars(
-        study(parts, arguments.out, backbone=arguments.backbone or DISTILLED, others=others, device=device)
-    ):
+    plan = Plan(
+        out=arguments.out,
+        backbone=arguments.backbone or DISTILLED,
+        others=dict(_pair(text) for text in arguments.hybrid),
+        limit=arguments.limit,
+    )
+    for _ in with_bars(study(parts, plan, device=arguments.device or best_device())):
         pass
     print(f"results are in {arguments.out}", file=sys.stderr)
 

@@ -23,7 +23,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,23 @@ BITS = (16, 32, 64)
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What all trials of a study share.
+
+    Attributes:
+        out: folder of results.
+        backbone: that heads are trained on, in all parts but `backbone`; NAME or NAME=FILE of weights.
+        others: more hybrids for the part `backbone`, label: file of weights.
+        limit: pictures that are trained on and searched, None for all; for trials of the study itself.
+    """
+
+    out: Path
+    backbone: str = DISTILLED
+    others: dict[str, str] = field(default_factory=dict)
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
 class Trial:
     """One training to measure: its part, a label for tables, its configuration, and whether all searches count."""
 
@@ -101,19 +118,8 @@ def _otsu(similarity, candidates, config):
     return similarity > level, level
 
 
-def study(
-    parts: list[str],
-    out: Path,
-    *,
-    backbone: str = DISTILLED,
-    others: dict[str, str] | None = None,
-    device: str = "cpu",
-) -> Iterator[Progress]:
-    """Run what is left of the parts; results are lines of `out/<part>.jsonl`.
-
-    Args:
-        backbone: that all parts but `backbone` train heads on.
-        others: more hybrids for the part `backbone`, label: file of weights.
+def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Progress]:
+    """Run what is left of the parts; results are lines of `<part>.jsonl` in the plan's folder.
 
     Raises:
         InputError: a part is unknown, or depends on another that is not done.
@@ -121,14 +127,13 @@ def study(
     if unknown := sorted(set(parts) - set(PARTS)):
         raise InputError(f"there is no part {unknown[0]!r} of the study; choose from {', '.join(PARTS)}")
     for part in parts:
-        trials = PARTS[part](out, backbone, others or {})
-        done = {result["key"] for result in results(out, part)}
-        todo = [trial for trial in trials if trial.key not in done]
+        done = {result["key"] for result in results(plan.out, part)}
+        todo = [trial for trial in PARTS[part](plan) if trial.key not in done]
         started = time.monotonic()
         for n, trial in enumerate(todo):
             yield Progress(f"study: {part}", n, len(todo), time.monotonic() - started)
             result = yield from _measured(trial, device)
-            _append(out / f"{part}.jsonl", result)
+            _append(plan.out / f"{part}.jsonl", result)
         yield Progress(f"study: {part}", len(todo), len(todo), time.monotonic() - started)
 
 
@@ -155,35 +160,40 @@ def _config(rule: str, amount: float, temperature: float) -> RunConfig:
     return RunConfig(clipping=clipping, loss=LossConfig(temperature=temperature))
 
 
-def _on(config: RunConfig, backbone: str, *, bits: int = 32, seed: int = 0, protocol: str = "I", **rest) -> RunConfig:
-    name, _, weights = backbone.partition("=")
+def _on(
+    plan: Plan, config: RunConfig, *, backbone: str | None = None, bits: int = 32, seed: int = 0, **data
+) -> RunConfig:
+    """The configuration on a backbone (the plan's, unless given) and on data (protocol I, unless given)."""
+    name, _, weights = (backbone or plan.backbone).partition("=")
+    few = {f"{role}_limit": plan.limit for role in ("train", "database", "query")}
+    data = DataConfig(**{"protocol": "I", **few, **data})
     return replace(
         config,
         backbone=BackboneConfig(name=name, weights=weights or None),
         quantizer=QuantizerConfig(bits=bits),
-        data=DataConfig(protocol=protocol, **rest),
-        schedule=ScheduleConfig(epochs=EPOCHS[protocol]),
+        data=data,
+        schedule=ScheduleConfig(epochs=EPOCHS[data.protocol]),
         seed=seed,
     )
 
 
-def _curve(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
+def _curve(plan: Plan) -> list[Trial]:
     grid = [(rule, a, t) for t in TEMPERATURES for rule, (_, amounts) in AMOUNTS.items() for a in amounts]
-    return [Trial("curve", r, _on(_config(r, a, t), backbone, validation=VALIDATION)) for r, a, t in grid]
+    return [Trial("curve", r, _on(plan, _config(r, a, t), validation=VALIDATION)) for r, a, t in grid]
 
 
-def _rules(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
+def _rules(plan: Plan) -> list[Trial]:
     return [
-        Trial("rules", rule, _on(config, backbone, bits=bits, seed=seed, protocol=protocol))
+        Trial("rules", rule, _on(plan, config, bits=bits, seed=seed, protocol=protocol))
         for protocol in EPOCHS
         for bits in (32, 16, 64)
         for seed in SEEDS
-        for rule, config in chosen(out).items()
+        for rule, config in chosen(plan.out).items()
     ]
 
 
-def _ideas(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
-    adaptive = chosen(out)["adaptive"]
+def _ideas(plan: Plan) -> list[Trial]:
+    adaptive = chosen(plan.out)["adaptive"]
     ideas = {
         "adaptive": adaptive.clipping,
         "adaptive on continuous embeddings": replace(adaptive.clipping, on="continuous"),
@@ -194,34 +204,34 @@ def _ideas(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
         "adaptive, from epoch 1": replace(adaptive.clipping, start=1.0, full=1.0),
     }
     return [
-        Trial("ideas", label, _on(replace(adaptive, clipping=clipping), backbone, seed=seed))
+        Trial("ideas", label, _on(plan, replace(adaptive, clipping=clipping), seed=seed))
         for seed in SEEDS[:2]
         for label, clipping in ideas.items()
     ]
 
 
-def _batch(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
+def _batch(plan: Plan) -> list[Trial]:
     trials = []
     for batch in BATCHES:
         for rule in ("none", "adaptive"):
-            config = _on(chosen(out)[rule], backbone)
+            config = _on(plan, chosen(plan.out)[rule])
             trials.append(Trial("batch", rule, replace(config, schedule=replace(config.schedule, batch=batch))))
     return trials
 
 
-def _codes(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
+def _codes(plan: Plan) -> list[Trial]:
     return [
-        Trial("codes", rule, _on(chosen(out)[rule], backbone, bits=bits), every_search=True)
+        Trial("codes", rule, _on(plan, chosen(plan.out)[rule], bits=bits), every_search=True)
         for bits in BITS
         for rule in ("none", "adaptive")
     ]
 
 
-def _backbone(out: Path, backbone: str, others: dict[str, str]) -> list[Trial]:
+def _backbone(plan: Plan) -> list[Trial]:
     named = {CNN: CNN, DISTILLED: DISTILLED, HYBRID: HYBRID}
-    named |= {label: f"{HYBRID}={file}" for label, file in others.items()}
+    named |= {label: f"{HYBRID}={file}" for label, file in plan.others.items()}
     return [
-        Trial("backbone", label, _on(chosen(out)[rule], spec, seed=seed), every_search=seed == 0)
+        Trial("backbone", label, _on(plan, chosen(plan.out)[rule], backbone=spec, seed=seed), every_search=seed == 0)
         for seed in SEEDS
         for label, spec in named.items()
         for rule in ("none", "adaptive")
