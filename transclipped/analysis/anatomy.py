@@ -1,0 +1,226 @@
+"""One picture on its way to a code: patches, attention, embedding, sub-vectors, codewords, bytes, and a score.
+
+    A'_l = (mean over heads of A_l + 1) / 2,   rollout = A'_L … A'_2 A'_1,
+
+since each block adds what it attends to onto what was there. Row i tells how much of each place of the picture has
+gone into token i. A network without attention has the energy of its last feature map instead, the mean square
+over channels at each place.
+
+Sources: Abnar & Zuidema 2020, "Quantifying attention flow in transformers", arXiv 2005.00928 (rollout);
+Jégou et al. 2011, "Product quantization for nearest neighbor search" (look-up tables).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from timm.utils import AttentionExtract
+from torch import Tensor
+
+from transclipped.analysis.codebooks import entropy
+from transclipped.datasets.views import render
+from transclipped.models.backbone import Backbone
+from transclipped.models.network import Head
+from transclipped.retrieval.index import encode
+
+SIDE = 384  # pixels a side, at least, that a picture is drawn with
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a backbone makes of one picture, with T = prefix + h · w tokens.
+
+    Attributes:
+        grid: (h, w) places of its last feature map or tokens; None where they form no square.
+        energy: `[h · w]` float32 mean square over channels, as shares of 1; None without a grid.
+        attention: `[L, H, T, T]` float32, rows sum to 1; None where not all tokens attend to all.
+        prefix: tokens that stand for no place, such as a class token.
+        class_token: whether the embedding is read off the first token instead of averaged over places.
+        embedding: `[F]` float32.
+    """
+
+    grid: tuple[int, int] | None
+    energy: np.ndarray | None
+    attention: np.ndarray | None
+    prefix: int
+    class_token: bool
+    embedding: np.ndarray
+
+
+@dataclass(frozen=True)
+class Projected:
+    """An embedding brought to D = M · d numbers `raw` `[M, d]`; `length` `[M]` of its parts; `unit` `[M, d]` ones."""
+
+    raw: np.ndarray
+    length: np.ndarray
+    unit: np.ndarray
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """Soft assignment of M sub-vectors at some α.
+
+    Attributes:
+        p: `[M, K]` float64, rows sum to 1.
+        bits: `[M]` entropy of each row.
+        order: `[M, K]` codewords, the most likely first, ties by number.
+    """
+
+    p: np.ndarray
+    bits: np.ndarray
+    order: np.ndarray
+
+
+class Microscope:
+    """A backbone that tells what its tokens attend to.
+
+    It plants hooks and turns fused attention off, so the backbone must be its own; several threads may look through it.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+        blocks = {
+            f"{name}.attn_drop": module
+            for name, module in backbone.network.named_modules()
+            if hasattr(module, "fused_attn") and hasattr(module, "attn_drop")
+        }
+        for module in blocks.values():
+            module.fused_attn = False  # fused kernels never hold the weights
+        self._extract = AttentionExtract(backbone.network, names=list(blocks), method="hook") if blocks else None
+        self._lock = Lock()
+
+    @torch.inference_mode()
+    def look(self, pixels: Tensor) -> Seen:
+        """What the network makes of pixels `[3, s, s]` uint8, in float32."""
+        network = self.backbone.network
+        size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
+        with self._lock:
+            features = network.forward_features(render(pixels[None], None, size=size, mean=mean, std=std))
+            maps = self._extract.hooks.get_output(device=features.device) if self._extract else {}
+            embedding = network.forward_head(features, pre_logits=True).float()
+        prefix = getattr(network, "num_prefix_tokens", 0) if features.ndim == 3 else 0
+        grid, energy = _energy(features, prefix, self.backbone.width)
+        return Seen(
+            grid=grid,
+            energy=energy,
+            attention=None if grid is None else _stacked(list(maps.values()), prefix + math.prod(grid)),
+            prefix=prefix,
+            class_token=prefix > 0 and getattr(network, "global_pool", "") == "token",
+            embedding=embedding[0].numpy().copy(),
+        )
+
+
+def rollout(attention: np.ndarray) -> np.ndarray:
+    """Attention through all layers, `[T, T]` float64 with rows that sum to 1, from `[L, H, T, T]`."""
+    total = np.eye(attention.shape[-1])
+    for heads in attention.astype(np.float64):
+        total = (heads.mean(0) + np.eye(len(total))) / 2 @ total
+    return total / total.sum(1, keepdims=True)
+
+
+def layer(attention: np.ndarray, number: int, head: int | None = None) -> np.ndarray:
+    """Weights `[T, T]` of one layer of `[L, H, T, T]`: of a head, or the mean over its heads."""
+    return attention[number].mean(0) if head is None else attention[number, head]
+
+
+def over_places(weights: np.ndarray, seen: Seen, token: int | None = None) -> np.ndarray:
+    """How much a token looks at each place of the picture, `[h · w]`.
+
+    Args:
+        weights: `[T, T]`, row i is what token i attends to.
+        token: a place; None for what the embedding is read off: the class token, or the mean over all places.
+    """
+    rows = weights[:, seen.prefix :]
+    if token is not None:
+        return rows[seen.prefix + token]
+    return rows[0] if seen.class_token else rows[seen.prefix :].mean(0)
+
+
+def side_for(grid: tuple[int, int], native: int | None, *, at_least: int = SIDE) -> int:
+    """Pixels a side to draw a picture with, so that patches are whole, and tiny pictures crisp if they can."""
+    step = math.lcm(*grid)
+    whole = math.lcm(step, native or 1)
+    step = whole if whole <= at_least else step
+    return step * math.ceil(at_least / step)
+
+
+def cut(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Patches `[h · w, S / h, S / w, C]`, line by line, of a picture `[S, S, C]`.
+
+    Raises:
+        ValueError: the grid does not divide the picture.
+    """
+    (height, width, channels), (h, w) = picture.shape, grid
+    if height % h or width % w:
+        raise ValueError(f"{h} × {w} patches do not divide a picture of {height} × {width} pixels")
+    tiles = picture.reshape(h, height // h, w, width // w, channels).swapaxes(1, 2)
+    return tiles.reshape(h * w, height // h, width // w, channels)
+
+
+@torch.inference_mode()
+def project(head: Head, embedding: np.ndarray) -> Projected:
+    """What a run's head makes of an embedding `[F]`."""
+    features = torch.from_numpy(embedding)[None].float()
+    m, _, d = head.shape
+    raw = head.projection(F.normalize(features, dim=-1) * features.shape[-1] ** 0.5).view(m, d).numpy()
+    return Projected(raw, np.linalg.norm(raw, axis=1), head.embed(features)[0].numpy())
+
+
+def assign(unit: np.ndarray, codebooks: np.ndarray, alpha: float) -> Assigned:
+    """Soft assignment softmax(α ⟨x_m, C_m⟩) of sub-vectors `[M, d]` to codebooks `[M, K, d]`."""
+    logits = alpha * np.einsum("md,mkd->mk", unit.astype(np.float64), codebooks.astype(np.float64))
+    weights = np.exp(logits - logits.max(1, keepdims=True))
+    p = weights / weights.sum(1, keepdims=True)
+    return Assigned(p, entropy(p), np.argsort(-p, axis=1, kind="stable"))
+
+
+def code_of(unit: np.ndarray, codebooks: np.ndarray) -> np.ndarray:
+    """Code `[M]` uint8 of sub-vectors `[M, d]`: the nearest codeword of each codebook."""
+    return encode(codebooks, unit.reshape(1, -1))[0]
+
+
+def spelled(code: np.ndarray, k: int) -> list[tuple[str, str, str]]:
+    """Each number of a code in decimal, hexadecimal, and the log₂ K bits that it takes."""
+    width = (k - 1).bit_length()
+    return [(str(number), f"{number:02X}", f"{number:0{width}b}") for number in code.tolist()]
+
+
+def tables(query: np.ndarray, codebooks: np.ndarray) -> np.ndarray:
+    """What every codeword would add to a score, ⟨q_m, c_mk⟩ / M: `[M, K]` float32, for a query `[M, d]`."""
+    return np.einsum("md,mkd->mk", query.astype(np.float32), codebooks) / np.float32(len(codebooks))
+
+
+def picked(found: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """The M numbers that a code `[M]` picks from tables `[M, K]`; their sum is the score."""
+    return found[np.arange(len(code)), code]
+
+
+def _energy(features: Tensor, prefix: int, width: int) -> tuple[tuple[int, int] | None, np.ndarray | None]:
+    """Grid and channel energy of tokens `[1, T, C]`, or of a map `[1, C, h, w]` or `[1, h, w, C]`."""
+    if features.ndim == 3:
+        places = features[0, prefix:]
+        side = math.isqrt(len(places))
+        grid = (side, side)
+    elif features.ndim == 4:
+        channels_last = features.shape[-1] == width and features.shape[1] != width
+        places = features[0] if channels_last else features[0].permute(1, 2, 0)
+        grid, places = tuple(places.shape[:2]), places.flatten(0, 1)
+    else:
+        return None, None
+    if math.prod(grid) != len(places) or not len(places):
+        return None, None
+    energy = places.float().square().mean(1)
+    return grid, (energy / energy.sum().clamp(min=1e-12)).numpy()
+
+
+def _stacked(maps: list[Tensor], tokens: int) -> np.ndarray | None:
+    """Attention `[L, H, T, T]` of the layers where every token attends to every token, if they agree in shape."""
+    whole = [each[0] for each in maps if each.ndim == 4 and each.shape[-2:] == (tokens, tokens)]
+    if not whole or len({each.shape for each in whole}) > 1:
+        return None
+    return torch.stack(whole).float().numpy()
