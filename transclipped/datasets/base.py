@@ -12,16 +12,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from PIL import Image
 
 from transclipped.datasets.pictures import open_picture, square, to_png
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
+
+if TYPE_CHECKING:  # torch takes seconds, and a page that shows a picture does not need it
+    import torch
 
 DECODERS = min(8, os.cpu_count() or 1)  # threads; Pillow and libjpeg let go of the interpreter while they decode
 UNLABELLED = -1  # class of a picture without one, in a set whose other pictures have one
@@ -137,7 +139,7 @@ class EncodedSet(ImageSet):
         if self.native_size is None:
             return super().pixels(rows, size)
         if "all_pixels" in self.__dict__:  # decoded already
-            return self.all_pixels[torch.as_tensor(rows)]
+            return self.all_pixels[np.asarray(rows, np.int64)]
         return self._decoded(rows)
 
     @cached_property
@@ -168,6 +170,8 @@ class ArraySet(ImageSet):
         return Image.fromarray(np.ascontiguousarray(self._pixels[int(row)].transpose(1, 2, 0)))
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+        import torch
+
         return torch.from_numpy(self._pixels[np.asarray(rows, np.int64)])
 
 
@@ -206,6 +210,8 @@ def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.Chun
 
 
 def _stacked(pictures: list[np.ndarray], size: int) -> torch.Tensor:
+    import torch
+
     if not pictures:
         return torch.zeros(0, 3, size, size, dtype=torch.uint8)
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
