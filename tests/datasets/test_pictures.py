@@ -2,13 +2,15 @@
 
 import io
 import struct
+import sys
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
-from transclipped.datasets.pictures import MAX_PIXELS, fault, open_picture, square
+from transclipped.datasets.pictures import MAX_PIXELS, fault, learn_heic, open_picture, square
 from transclipped.errors import InputError
 
 
@@ -143,3 +145,40 @@ def test_jpeg_with_trailing_bytes_is_whole(tmp_path):
     path = tmp_path / "camera.jpg"
     path.write_bytes(encoded(Image.new("RGB", (16, 16)), "JPEG") + b"\0" * 5000)
     assert fault(path) is None
+
+
+HEIC_START = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
+
+
+def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # makes the import fail
+    learn_heic.cache_clear()
+    path = tmp_path / "phone.heic"
+    path.write_bytes(HEIC_START)
+    with pytest.raises(InputError, match=r"phone\.heic.*pip install pillow-heif"):
+        open_picture(path)
+    assert "pillow-heif" in fault(path)
+    learn_heic.cache_clear()
+
+
+def test_heic_opens_where_its_package_is_installed(monkeypatch):
+    """With a stand-in for the package, which registers an opener as the real one does."""
+
+    class Stand(ImageFile.ImageFile):
+        format = "HEIF"
+
+        def _open(self):
+            self._mode, self._size = "RGB", (4, 2)
+            self.im, self.pyaccess = Image.new("RGB", (4, 2), "red").im, None
+            self.tile = []
+
+    def register():
+        Image.register_open("HEIF", Stand, lambda start: start[4:12] == b"ftypheic")
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register))
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    learn_heic.cache_clear()
+    opened = open_picture(HEIC_START)
+    assert opened.size == (4, 2) and opened.getpixel((0, 0)) == (255, 0, 0)
+    learn_heic.cache_clear()

@@ -1,6 +1,7 @@
 """One way to open a picture, whoever made it: JPEG, PNG, WebP, TIFF, …; CMYK, 16 bits, transparent, rotated.
 
-What comes out is always an upright 8-bit RGB picture, or an `InputError` with the picture's name.
+What comes out is always an upright 8-bit RGB picture, or an `InputError` with the picture's name. HEIC, the
+format of many phones, needs the optional package pillow-heif; AVIF comes with Pillow.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ from transclipped.errors import InputError
 
 MAX_PIXELS = 89_478_485  # of one picture, 256 MiB as RGB; where Pillow begins to suspect a decompression bomb
 BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")  # bytes 8-11, after "ftyp"
+HEIC_ADVICE = "HEIC needs the package pillow-heif: `pip install pillow-heif`, or save it as JPEG"
 
 # Pillow warns here and refuses at twice as much; `_refuse_bomb` refuses here, so the warning only repeats it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -36,6 +40,7 @@ def open_picture(
         InputError: it is missing, empty, damaged, too large or no picture.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
+    learn_heic()
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             _refuse_bomb(image)
@@ -53,6 +58,7 @@ def fault(path: Path) -> str | None:
     Headers are read for all; PNG checksums, the length of WebP and the end marker of JPEG tell a truncated
     file. What is in doubt, and every rarer format, is decoded.
     """
+    learn_heic()
     try:
         with Image.open(path) as image:
             _refuse_bomb(image)
@@ -84,6 +90,18 @@ def to_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+@cache
+def learn_heic() -> bool:
+    """Teach Pillow to open HEIC, once; False where pillow-heif is not installed or does not work."""
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    except Exception:  # not installed; or broken, which must not break JPEGs
+        return False
+    return True
+
+
 class _TooLarge(Exception):
     """More than `MAX_PIXELS`."""
 
@@ -97,11 +115,23 @@ def _reason(error: Exception, source: bytes | str | os.PathLike) -> str:
     if isinstance(error, (_TooLarge, Image.DecompressionBombError, MemoryError)):
         return f"more than {MAX_PIXELS:,} pixels, or than fit into memory; make the picture smaller"
     if isinstance(error, Image.UnidentifiedImageError):
-        empty = not (len(source) if isinstance(source, bytes) else os.path.getsize(source))
-        return "it is empty" if empty else "no known picture format, or damaged at its beginning"
+        start = _first_bytes(source)
+        if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
+            return HEIC_ADVICE
+        return "it is empty" if not start else "no known picture format, or damaged at its beginning"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return f"it is damaged ({str(error) or type(error).__name__})"
+
+
+def _first_bytes(source: bytes | str | os.PathLike) -> bytes:
+    if isinstance(source, bytes):
+        return source[:12]
+    try:
+        with open(source, "rb") as file:
+            return file.read(12)
+    except OSError:
+        return b"?"
 
 
 def _ends_well(path: Path, kind: str) -> bool:
