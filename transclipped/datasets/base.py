@@ -100,6 +100,10 @@ class ImageSet(ABC):
         """RGB, upright."""
         return open_picture(self.encoded(row), name=f"{self.name} picture {self.ids[row]}")
 
+    def preview(self, row: int, *, side: int = 256) -> Image.Image:
+        """RGB, upright, for the eye: the shorter side may be reduced, but not below `side` pixels."""
+        return self.picture(row)
+
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
         """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`.
 

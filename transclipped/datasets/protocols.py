@@ -19,7 +19,7 @@ import numpy as np
 
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.folder import read_csv
+from transclipped.datasets.csv_labels import read_csv
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 from transclipped.files import read_json
