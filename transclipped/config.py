@@ -14,6 +14,7 @@ from transclipped.errors import InputError
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
 CODE_LENGTHS = (16, 32, 64)  # bits, those that the literature reports
+EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,14 @@ class BackboneConfig:
         weights: file with its weights (safetensors, or a torch file of plain tensors), None for the model's own.
         image_size: pixels a side, None for the model's own choice.
         train: "frozen", "last-N" (the last N blocks) or "all".
+        pool: "token" takes a transformer's class token, "avg" the mean of its patches; None for the model's own.
     """
 
     name: str = "efficientnet-lite0"
     weights: str | None = None
     image_size: int | None = None
     train: str = "frozen"
+    pool: str | None = None
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -73,6 +76,11 @@ class BackboneConfig:
         last = self.train.startswith("last-") and blocks.isdecimal() and int(blocks) > 0
         if self.train not in ("frozen", "all") and not last:
             raise InputError(f"backbone.train is {self.train!r}; choose frozen, all, or last-N such as last-2")
+        if self.pool is not None:
+            _one_of("backbone.pool", self.pool, ("token", "avg"))
+        changed = self.weights or self.image_size or self.pool or self.train != "frozen"
+        if self.name == IDENTITY and changed:
+            raise InputError(f"backbone {IDENTITY} passes embeddings on; leave weights, size, pooling and training out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +181,13 @@ class LossConfig:
         temperature: τ > 0, on the cosine scale.
         entropy: λ >= 0, weight of the mean entropy of the soft codes (nats).
         diversity: γ >= 0, weight of the mean cosine between codewords of a codebook.
+        name: "nt-xent", or a contrastive loss that a plug-in registers.
     """
 
     temperature: float = 0.3
     entropy: float = 0.0
     diversity: float = 0.1
+    name: str = "nt-xent"
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
@@ -233,6 +243,7 @@ class RunConfig:
         select: "last" keeps the last epoch; "validation" the one with the best mAP on the validation split.
         validate_every: epochs between two looks at the validation split.
         k: K of mAP@K, None for the data set's own.
+        plugin: Python file that registers a rule, loss or backbone of one's own; `plugins.py` runs it, only when asked.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
@@ -245,8 +256,16 @@ class RunConfig:
     select: str = "last"
     validate_every: int = 1
     k: int | None = None
+    plugin: str | None = None
 
     def __post_init__(self) -> None:
+        if self.data.dataset == EMBEDDINGS and self.backbone == BackboneConfig():
+            object.__setattr__(self, "backbone", BackboneConfig(name=IDENTITY))  # there is no other choice
+        if (self.data.dataset == EMBEDDINGS) != (self.backbone.name == IDENTITY):
+            raise InputError(
+                f"data set {self.data.dataset!r} with backbone {self.backbone.name!r} cannot be: "
+                f"{EMBEDDINGS!r} and {IDENTITY!r} go together, since neither has pictures"
+            )
         _at_least("seed", self.seed, 0)
         _one_of("select", self.select, ("last", "validation"))
         _at_least("validate_every", self.validate_every, 1)

@@ -28,7 +28,7 @@ class Flag:
 
 FLAGS = (
     Flag("--dataset", "data.dataset", str, "data set; `datasets` lists them"),
-    Flag("--data", "data.data", str, "folder with the pictures, where they are not bundled"),
+    Flag("--data", "data.data", str, "folder with the pictures, where they are not bundled; or file of embeddings"),
     Flag("--labels", "data.labels", str, "CSV with labels for a folder of pictures"),
     Flag("--split", "data.split", str, "file that names training, query and database ids"),
     Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10"),
@@ -41,6 +41,7 @@ FLAGS = (
     Flag("--weights", "backbone.weights", str, "file with the backbone's weights"),
     Flag("--image-size", "backbone.image_size", int, "pixels a side"),
     Flag("--backbone-train", "backbone.train", str, "frozen, last-N or all"),
+    Flag("--pool", "backbone.pool", str, "what a transformer's embedding is", ("token", "avg")),
     Flag("--bits", "quantizer.bits", int, "length of a code"),
     Flag("--dim", "quantizer.dim", int, "width D of the embedding"),
     Flag("--codewords", "quantizer.codewords", int, "codewords K of a codebook"),
@@ -54,6 +55,7 @@ FLAGS = (
     Flag("--clip-start", "clipping.start", float, "epoch where clipping begins"),
     Flag("--clip-full", "clipping.full", float, "epoch of full strength"),
     Flag("--clip-on", "clipping.on", str, "embeddings that are compared", ("quantized", "continuous", "backbone")),
+    Flag("--loss", "loss.name", str, "contrastive loss, or one that a plug-in registers"),
     Flag("--temperature", "loss.temperature", float, "of the contrastive loss"),
     Flag("--entropy", "loss.entropy", float, "weight of the soft codes' entropy"),
     Flag("--diversity", "loss.diversity", float, "weight of the similarity between codewords"),
@@ -69,6 +71,7 @@ FLAGS = (
     Flag("--select", "select", str, "epoch that is kept", ("last", "validation")),
     Flag("--validate-every", "validate_every", int, "epochs between two looks at the validation split"),
     Flag("--k", "k", int, "K of mAP@K"),
+    Flag("--plugin", "plugin", str, "Python file that registers a clipping rule, loss or backbone of your own"),
 )
 
 

@@ -26,6 +26,7 @@ _SETS = {
     "caltech101": ("transclipped.datasets.caltech101", "3,030 photographs in 101 classes; bundled"),
     "collage": ("transclipped.datasets.collage", "2,525 pairs of Caltech-101 photographs, two labels each; bundled"),
     "folder": ("transclipped.datasets.folder", "a folder of your own pictures, with or without labels"),
+    "embeddings": ("transclipped.datasets.embeddings", "embeddings made elsewhere, in a .npy, .npz or parquet file"),
 }
 
 
@@ -41,7 +42,7 @@ def load(config: DataConfig) -> ImageSet:
         InputError: the name is unknown, labels are given where they are known, or files are missing or damaged.
     """
     module = _entry(config.dataset)[0]
-    if config.labels is not None and config.dataset != "folder":
+    if config.labels is not None and config.dataset not in ("folder", "embeddings"):
         raise InputError(f"{config.dataset} brings its own labels; leave {config.labels} out, or choose 'folder'")
     return import_module(module).load(config)
 

@@ -15,9 +15,10 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from transclipped.config import BackboneConfig
+from transclipped.config import IDENTITY, BackboneConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
+from transclipped.models import own
 from transclipped.models.hybrid import STEM, STEM_PREFIX, CnnOnMaps, OnMaps, StemMaps, hybrid_vit, joined, stem
 from transclipped.models.weights import load_tensors
 
@@ -44,16 +45,24 @@ class Backbone(nn.Module):
         name: of the model.
         image_size: pixels a side it is fed.
         mean, std: normalisation of each channel, on the scale [0, 1].
+        variant: what tells it apart from others of the same name and weights, such as its pooling.
     """
 
     def __init__(
-        self, network: nn.Module, *, name: str, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]
+        self,
+        network: nn.Module,
+        *,
+        name: str,
+        image_size: int,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        variant: str = "",
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last).eval()
         self.name, self.image_size, self.mean, self.std = name, image_size, tuple(mean), tuple(std)
         self.width = getattr(network, "head_hidden_size", None) or network.num_features
-        self.fingerprint = _fingerprint(name, self.network)
+        self.fingerprint = _fingerprint(name + variant, self.network)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings `[B, width]` float32 of normalised pictures `[B, 3, H, W]`."""
@@ -69,16 +78,22 @@ def load_backbone(config: BackboneConfig, *, default_size: int | None = None) ->
     Raises:
         InputError: the name is unknown, the weights cannot be had or do not fit.
     """
+    if config.name == IDENTITY:
+        return _identity(default_size)
+    variant = ""
     if config.name in BUNDLED:
         network = _bundled(config)
         size, mean, std = config.image_size or default_size or DEFAULT_SIZE, LITE_MEAN, LITE_STD
+    elif config.name in own.BACKBONES:
+        network, size, mean, std, variant = own.create(config, default_size=default_size)
     else:
         network = _from_timm(config)
         known = timm.data.resolve_model_data_config(network)
         size, mean, std = config.image_size or known["input_size"][-1], known["mean"], known["std"]
+        variant = _pooled(network, config)
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    return Backbone(network, name=config.name, image_size=size, mean=mean, std=std)
+    return Backbone(network, name=config.name, image_size=size, mean=mean, std=std, variant=variant)
 
 
 def stem_backbone(size: int, network: nn.Module | None = None) -> Backbone:
@@ -142,7 +157,36 @@ def _blocks(network: nn.Module) -> list[list[str]]:
     return names
 
 
+def _identity(width: int | None) -> Backbone:
+    """Stands for whatever made the embeddings; its `image_size` is their width."""
+    if width is None:
+        raise InputError(f"backbone {IDENTITY} takes its width from embeddings made elsewhere, and there are none")
+    network = nn.Identity()
+    network.num_features = width
+    return Backbone(network, name=IDENTITY, image_size=width, mean=(), std=())
+
+
+def _pooled(network: nn.Module, config: BackboneConfig) -> str:
+    """Set another pooling than the model's own; says so in a word.
+
+    The last norm stays where it was trained, before the pooling, unlike with timm's option `global_pool`.
+    """
+    pool, was = config.pool, getattr(network, "global_pool", None)
+    token = isinstance(was, str) and getattr(network, "cls_token", None) is not None
+    if pool in (None, was) or (pool == "avg" and not token):  # the rest average already
+        return ""
+    if not token:
+        raise InputError(f"{config.name} has no class token, it averages; leave backbone.pool out")
+    try:
+        network.reset_classifier(0, pool)
+    except (AssertionError, TypeError, ValueError) as error:
+        raise InputError(f"{config.name} cannot be pooled by {pool}: {error}; leave backbone.pool out") from error
+    return f" pooled by {config.pool}"
+
+
 def _bundled(config: BackboneConfig) -> nn.Module:
+    if config.pool == "token":
+        raise InputError(f"{config.name} has no class token, it averages; leave backbone.pool out")
     path = Path(config.weights).expanduser() if config.weights else MODELS / f"{config.name}.safetensors"
     if config.name == CNN:
         return _filled(_created(STEM), load_tensors(path), path)

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from transclipped.datasets.base import ImageSet
+from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, replacing
@@ -157,6 +158,10 @@ def encode(
 
     Memory is bounded by the batch: while the network works on one, a thread decodes the next.
     """
+    if isinstance(images, Embeddings):  # made elsewhere: nothing to look at
+        for start in range(0, len(rows), batch):
+            yield (chunk := rows[start : start + batch]), images.features(chunk, view=view, seed=seed)
+        return
     parameters = view_parameters(len(images), view=view, seed=seed) if view else None
     backbone = backbone.to(device).eval()
     chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]

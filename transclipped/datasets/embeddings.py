@@ -1,0 +1,109 @@
+"""Embeddings made elsewhere as a data set: no pictures, no backbone, and everything after those.
+
+Features go straight to the head (backbone `identity`), at length √F whatever length they came with, since
+only their direction counts. Contrastive training needs views: view 0 is plain, the others drop numbers at
+random, as dropout makes the two views of a sentence in SimCSE. Where a page would show the picture it shows the
+numbers, as a square of cells: blue above zero, orange below.
+
+Source of the views: Gao, Yao, Chen 2021, "SimCSE", arXiv 2104.08821.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from transclipped.config import DataConfig
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.embeddings_file import read
+from transclipped.datasets.folder import read_labels
+from transclipped.datasets.pictures import to_png
+from transclipped.errors import InputError
+
+DROPPED = 0.5  # share of the numbers that a view leaves out
+MAX_K = 1000  # K of mAP@K, unless the database is smaller
+ABOVE, BELOW = np.array([31, 119, 180]), np.array([230, 126, 34])  # colours of cells; 0 is white
+
+
+class Embeddings(ImageSet):
+    """Rows of numbers in the place of pictures.
+
+    `default_size` is F, so that the backbone `identity` knows its width.
+
+    Args:
+        embeddings: `[n, F]` floating point, finite, no row all zero.
+    """
+
+    def __init__(self, *, embeddings: np.ndarray, **rest: object) -> None:
+        super().__init__(default_size=embeddings.shape[1], **rest)
+        self._embeddings = embeddings
+
+    def features(self, rows: np.ndarray, *, view: int = 0, seed: int = 0) -> np.ndarray:
+        """`[b, F]` float16 of length √F; the same whatever else is asked for."""
+        x = np.asarray(self._embeddings[rows], np.float64)
+        if view:
+            x = x * _kept(rows, x.shape[1], view=view, seed=seed)
+        length = np.linalg.norm(x, axis=1, keepdims=True)
+        return (x / np.where(length > 0, length, 1) * math.sqrt(x.shape[1])).astype(np.float16)
+
+    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+        raise InputError(f"{self.name} holds numbers and no pictures; choose the backbone identity, frozen")
+
+    def picture(self, row: int) -> Image.Image:
+        x = self.features(np.array([row]))[0].astype(np.float64)
+        side = math.ceil(math.sqrt(len(x)))
+        cells = np.zeros(side * side)
+        cells[: len(x)] = np.clip(x / 2, -1, 1)  # numbers of a row have mean square 1
+        colour = np.where(cells[:, None] > 0, ABOVE, BELOW)
+        shown = 255 + np.abs(cells)[:, None] * (colour - 255)
+        return Image.fromarray(shown.round().astype(np.uint8).reshape(side, side, 3))
+
+    def encoded(self, row: int) -> bytes:
+        return to_png(self.picture(row))
+
+
+def load(config: DataConfig) -> Embeddings:
+    """The embeddings in the file `config.data`, with labels from the file or from `config.labels`.
+
+    Raises:
+        InputError: no file is given, or it or the labels cannot be used.
+    """
+    if config.data is None:
+        raise InputError("data set 'embeddings' needs a file; name a .npy, .npz or .parquet with --data")
+    path = Path(config.data).expanduser().resolve()
+    found = read(path)
+    labels, names, skipped = found.labels, found.class_names, []
+    if config.labels is not None:
+        labels, names, unknown = read_labels(Path(config.labels).expanduser(), found.ids.astype(str))
+        skipped = [(name, "has a label, but is not among the embeddings") for name in unknown]
+    n = len(found.ids)
+    images = Embeddings(
+        embeddings=found.embeddings,
+        name="embeddings",
+        ids=found.ids,
+        labels=labels,
+        class_names=names,
+        fingerprint=found.digest,
+        default_k=MAX_K,
+        skipped=skipped,
+    )
+    images.default_k = min(MAX_K, n - max(1, round(int(images.labelled.sum()) / 10)))
+    return images
+
+
+def _kept(rows: np.ndarray, width: int, *, view: int, seed: int) -> np.ndarray:
+    """`[b, F]` bool: numbers that a view keeps, at least one; row i depends on (i, view, seed) alone."""
+    bits = np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(f"dropped {view}".encode())]))
+    start = bits.state
+    kept = np.empty((len(rows), width), bool)
+    for place, row in enumerate(rows):
+        bits.state = start
+        bits.advance(int(row) * width)
+        kept[place] = bits.random_raw(width) >= np.uint64(DROPPED * 2**64)
+    kept[~kept.any(axis=1), 0] = True
+    return kept
