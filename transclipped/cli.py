@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transclipped import commands_bundle, commands_pretrain, commands_study
+from transclipped import commands_bundle, commands_lab, commands_pretrain, commands_study
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size
@@ -21,7 +21,7 @@ from transclipped.flags import add_flags, configured, given, settings
 from transclipped.progress import with_bars
 
 INTERRUPTED = 130
-MORE = (commands_pretrain, commands_study, commands_bundle)  # modules with commands of their own
+MORE = (commands_pretrain, commands_study, commands_bundle, commands_lab)  # modules with commands of their own
 
 
 def main(argv: list[str] | None = None) -> int:
