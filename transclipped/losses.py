@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,6 +25,10 @@ from torch import Tensor
 
 from transclipped.clipping import Clipped, clip, negatives, positives, strength
 from transclipped.config import ClippingConfig, LossConfig
+from transclipped.errors import InputError
+
+Loss = Callable[..., Tensor]
+LOSSES: dict[str, Loss] = {}  # contrastive losses by name; arguments and answer as `contrastive_loss`
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def training_loss(
 
     Raises:
         ValueError: shapes disagree.
-        InputError: no clipping rule has this name.
+        InputError: no clipping rule, or no loss, has this name.
     """
     if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(detect):
         shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, detect))
@@ -76,13 +81,36 @@ def training_loss(
     with torch.autocast(z.device.type, enabled=False):
         similarity = cosines(z)  # [2B, 2B]
         clipped = clip(cosines(detect.detach()), clipping, epoch=epoch)
-        per_anchor = contrastive_loss(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
+        contrast = loss_named(loss.name)
+        per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
         entropy, diversity = assignment_entropy(assignment), codeword_similarity(codewords)
         total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
 
 
+def register(name: str) -> Callable[[Loss], Loss]:
+    """Decorator that makes a contrastive loss known by `name`, in place of an earlier one."""
+
+    def add(loss: Loss) -> Loss:
+        LOSSES[name] = loss
+        return loss
+
+    return add
+
+
+def loss_named(name: str) -> Loss:
+    """A registered contrastive loss.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in LOSSES:
+        raise InputError(f"loss.name is {name!r}; choose one of {', '.join(LOSSES)}")
+    return LOSSES[name]
+
+
+@register("nt-xent")
 def contrastive_loss(
     similarity: Tensor, clipped: Clipped, *, clipping: ClippingConfig, temperature: float, epoch: float = math.inf
 ) -> Tensor:

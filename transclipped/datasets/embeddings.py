@@ -20,8 +20,8 @@ from PIL import Image
 
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
+from transclipped.datasets.csv_labels import read_labels
 from transclipped.datasets.embeddings_file import read
-from transclipped.datasets.folder import read_labels
 from transclipped.datasets.pictures import to_png
 from transclipped.errors import InputError
 

@@ -198,7 +198,9 @@ def _from_timm(config: BackboneConfig) -> nn.Module:
     if base not in timm.list_models():
         near = difflib.get_close_matches(base, [*BUNDLED, *timm.list_models()], 3)
         hint = f"did you mean {', '.join(near)}?" if near else f"bundled are {', '.join(BUNDLED)}."
-        raise InputError(f"there is no backbone {config.name!r}; {hint} timm.list_models() names all")
+        raise InputError(
+            f"there is no backbone {config.name!r}; {hint} `backbones` lists them, and one of your own needs --plugin"
+        )
     if config.weights:
         path = Path(config.weights).expanduser()
         return _filled(_created(config.name, size=config.image_size), load_tensors(path), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transclipped import plugins
 from transclipped.config import RunConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split, draw
@@ -48,6 +49,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
     Raises:
         InputError: any of them cannot be had.
     """
+    plugins.ensure(config)
     images = load_images(config.data)
     split = draw(images, config.data)
     backbone = load_backbone(config.backbone, default_size=images.default_size).to(device)
@@ -66,6 +68,7 @@ def trained_model(
     Raises:
         InputError: a file is missing or does not fit.
     """
+    plugins.load_named()
     path = run.path / "model.safetensors"
     state = load_tensors(path)
     head = head_from_state(state, run.config.quantizer, source=str(path))
