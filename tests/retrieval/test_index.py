@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transclipped.errors import InputError
+from transclipped.retrieval import index
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode, ordered
 
 
@@ -116,3 +117,18 @@ def test_plain_faiss_finds_the_same_in_the_written_index(tmp_path):
     faiss.write_index(index.faiss_index, str(tmp_path / "codes.faiss"))
     scores, _ = faiss.read_index(str(tmp_path / "codes.faiss")).search(queries, 10)
     np.testing.assert_allclose(scores / 4, index.search(queries, 10).scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("kinds", [1, 3])
+def test_hits_held_at_once_are_bounded_however_many_items_tie(kinds, monkeypatch):
+    codebooks, codes, queries = made(n=400, q=40, m=2)
+    codes[:] %= kinds
+    index_ = CodeIndex(codebooks, codes)
+    whole = index_.search(queries, 400)
+    monkeypatch.setattr(index, "CELLS", 1000)
+    asked = []
+    for part, hits in index_.complete(queries, 10):
+        assert hits.rows.size <= 1000
+        np.testing.assert_array_equal(hits.rows[:, :10], whole.rows[part, :10])
+        asked += part.tolist()
+    assert sorted(asked) == list(range(40))

@@ -21,6 +21,7 @@ import numpy as np
 from transclipped.errors import InputError
 
 SLACK = 64  # items searched beyond k, so that most tied groups at the border are complete at once
+CELLS = 2**20  # hits sorted at once; measuring them takes some 150 bytes each
 CENTROIDS = 256  # per codebook inside faiss: one byte
 
 
@@ -50,17 +51,22 @@ class _Index:
     def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
         """Like `search`, but with every item that ties with the k-th: (queries `[q]`, their hits `[q, k' >= k]`).
 
-        Queries come in groups that needed the same depth k'.
+        Queries come in groups that needed the same depth k', of at most `CELLS` hits (or of one query): however many
+        queries there are and however many items tie, memory is bounded.
         """
         k = min(k, self.n)
         waiting, depth = np.arange(len(queries)), min(self.n, k + SLACK)
         while len(waiting):
-            scores, rows = self._faiss.search(self._prepared(queries[waiting]), depth)
-            scores, rows = ordered(scores, rows)
-            done = (scores[:, -1] < scores[:, k - 1]) | (depth == self.n)
-            if done.any():
-                yield waiting[done], Hits(scores[done], rows[done])
-            waiting, depth = waiting[~done], min(self.n, 2 * depth)
+            unfinished = []
+            size = max(1, CELLS // depth)
+            for start in range(0, len(waiting), size):
+                group = waiting[start : start + size]
+                scores, rows = ordered(*self._faiss.search(self._prepared(queries[group]), depth))
+                done = (scores[:, -1] < scores[:, k - 1]) | (depth == self.n)
+                if done.any():
+                    yield group[done], Hits(scores[done], rows[done])
+                unfinished.append(group[~done])
+            waiting, depth = np.concatenate(unfinished), min(self.n, 2 * depth)
 
     def _prepared(self, queries: np.ndarray) -> np.ndarray:
         raise NotImplementedError

@@ -29,7 +29,6 @@ from transclipped.retrieval.index import CodeIndex, FloatIndex, Hits
 
 BINS = 4096  # of scores in [−1, 1] behind the precision–recall curve
 RECALL_POINTS = 101
-CHUNK = 1024  # queries ranked at once
 SCORED = 128  # queries scored against the whole database at once: 128 × 50,000 floats are 26 MB
 UNLABELLED = -1
 
@@ -87,7 +86,7 @@ def measure(
 ) -> Measured:
     """Rank the database for each query and measure.
 
-    Memory is bounded by chunks of queries, not by their number.
+    Memory is bounded by groups of queries, not by their number or by how many items tie.
 
     Args:
         index: of N items.
@@ -107,16 +106,14 @@ def measure(
     aware = np.zeros(len(queries))
     precision, recall = np.zeros(k), np.zeros(k)
     relevant = n_relevant(query_labels, database_labels)
-    for chunk in _chunks(len(queries), CHUNK):
-        for part, hits in index.complete(queries[chunk], k):
-            part = chunk[part]
-            found = relevance(query_labels[part], database_labels, hits.rows)  # [q, k']
-            ap, counts = average_precision(found[:, :k])
-            average[part] = ap
-            precision += (counts / np.arange(1, k + 1)).sum(0)
-            recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
-            if tie_aware:
-                aware[part] = tie_aware_average_precision(found, hits.scores, k)
+    for part, hits in index.complete(queries, k):
+        found = relevance(query_labels[part], database_labels, hits.rows)  # [q, k']
+        ap, counts = average_precision(found[:, :k])
+        average[part] = ap
+        precision += (counts / np.arange(1, k + 1)).sum(0)
+        recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
+        if tie_aware:
+            aware[part] = tie_aware_average_precision(found, hits.scores, k)
     n = max(1, len(queries))
     return Measured(
         average_precision=average,
