@@ -73,6 +73,8 @@ class Trainer:
         self.labels = None if labels is None else torch.as_tensor(labels)
         self.observe = observe
         self.step = 0
+        self._ended = 0  # epochs whose end was told
+        self._sums: dict[str, tuple[float, int]] = {}  # of this epoch's figures so far, and how many they are
         self.steps_per_epoch = len(source.rows) // config.schedule.batch
         self.total_steps = self.steps_per_epoch * config.schedule.epochs
         self.optimizer = _optimizer(model, config.schedule)
@@ -88,28 +90,35 @@ class Trainer:
 
     def events(self) -> Iterator[Event]:
         """Train to the end of the schedule, an event a step and one an epoch."""
-        while self.step < self.total_steps:
-            epoch, skip = divmod(self.step, self.steps_per_epoch)
-            yield from self._epoch(epoch, skip)
+        while self.step < self.total_steps or self._ended < self.config.schedule.epochs:
+            epoch = self._ended
+            yield from self._steps(epoch, skip=self.step - epoch * self.steps_per_epoch)
+            self._ended += 1
+            yield Event("epoch", self.epoch, self.step, self.total_steps, self._summary(epoch))
 
-    def _epoch(self, epoch: int, skip: int) -> Iterator[Event]:
+    def _steps(self, epoch: int, *, skip: int) -> Iterator[Event]:
         self.model.train()
-        totals: dict[str, float] = {}
-        count, started = 0, time.perf_counter()
+        if skip == 0:
+            self._sums = {}
+        done, started = 0, time.perf_counter()
         for batch in self.source.batches(epoch, batch=self.config.schedule.batch, skip=skip):
             values = self._train_step(batch.rows, batch.views)
-            count += 1
-            values["images_per_s"] = count * len(batch.rows) / (time.perf_counter() - started)
+            done += len(batch.rows)
+            values["images_per_s"] = done / (time.perf_counter() - started)
             for name, value in values.items():
-                totals[name] = totals.get(name, 0.0) + value
+                total, count = self._sums.get(name, (0.0, 0))
+                self._sums[name] = (total + value, count + 1)
+            self._sums["images_per_s"] = (values["images_per_s"], 1)  # is a mean already
             yield Event("step", self.epoch, self.step, self.total_steps, values)
-        means = {name: total / count for name, total in totals.items()}
-        means["images_per_s"] = values["images_per_s"]
+
+    def _summary(self, epoch: int) -> dict[str, float]:
+        """Means over the steps of an epoch, and what is observed at its end."""
+        means = {name: total / count for name, (total, count) in self._sums.items()}
         last = epoch + 1 == self.config.schedule.epochs
         if self.observe and (last or (epoch + 1) % self.config.validate_every == 0):
             self.model.eval()
             means |= self.observe()
-        yield Event("epoch", self.epoch, self.step, self.total_steps, means)
+        return means
 
     def _train_step(self, rows: np.ndarray, views: Tensor) -> dict[str, float]:
         lr = scheduled_lr(self.epoch, self.config.schedule)
@@ -142,12 +151,14 @@ class Trainer:
             "perplexity": perplexity(codes.assignment.detach()),
         }
         if self.labels is not None and clipped:
-            values["clip_precision"] = int((mask & same_class(self.labels[np.tile(rows, 2)])).sum()) / clipped
+            same = same_class(self.labels[np.tile(rows, 2)]).to(mask.device)
+            values["clip_precision"] = int((mask & same).sum()) / clipped
         return values
 
     def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on, as a flat dictionary of tensors."""
-        return packed(self.model, self.optimizer, self.step)
+        """All that is needed to go on, as a flat dictionary of tensors; further training leaves it as it is."""
+        sums = {f"sum.{name}": torch.tensor(pair, dtype=torch.float64) for name, pair in self._sums.items()}
+        return packed(self.model, self.optimizer, self.step) | {"ended": torch.tensor(self._ended)} | sums
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a saved state.
@@ -156,15 +167,18 @@ class Trainer:
             InputError: it is of a model of another shape.
         """
         self.step = unpack(state, self.model, self.optimizer)
+        self._ended = int(state.get("ended", self.step // self.steps_per_epoch))
+        sums = {k.removeprefix("sum."): v.tolist() for k, v in state.items() if k.startswith("sum.")}
+        self._sums = {name: (total, int(count)) for name, (total, count) in sums.items()}
 
 
 def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Tensor]:
-    """Model, optimizer and step as a flat dictionary of tensors."""
-    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    """Copies of model, optimizer and step as a flat dictionary of tensors."""
+    state = {f"model.{name}": tensor.detach().clone() for name, tensor in model.state_dict().items()}
     for index, slots in optimizer.state_dict()["state"].items():
         for name, value in slots.items():
             if value is not None:
-                state[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+                state[f"optimizer.{index}.{name}"] = torch.as_tensor(value).clone()
     return state | {"step": torch.tensor(step)}
 
 
@@ -174,10 +188,17 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
     Raises:
         InputError: the state is of a model of another shape.
     """
-    try:
-        model.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
-    except RuntimeError as error:
-        raise InputError(f"the saved state does not fit this configuration: {error}") from error
+    own = model.state_dict()
+    weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+    if "step" not in state or weights.keys() != own.keys():
+        raise InputError("the saved state is of another kind of model; delete it to start again")
+    for name, tensor in weights.items():
+        if tensor.shape != own[name].shape:
+            raise InputError(
+                f"the saved state holds {name} of shape {[*tensor.shape]}, the configuration asks for "
+                f"{[*own[name].shape]}; delete it to start again"
+            )
+    model.load_state_dict(weights)
     slots = optimizer.state_dict()
     for key, value in state.items():
         if key.startswith("optimizer."):
@@ -221,9 +242,9 @@ def perplexity(assignment: Tensor) -> float:
 
 
 def same_class(labels: Tensor) -> Tensor:
-    """`[n, n]` bool: equal labels `[n]`, or a label in common in `[n, L]`."""
+    """`[n, n]` bool: equal labels `[n]` of 0 or more, or a label in common in `[n, L]`."""
     if labels.ndim == 1:
-        return labels[:, None] == labels
+        return (labels[:, None] == labels) & (labels >= 0)
     shared = labels.float() @ labels.float().T
     return shared > 0
 
