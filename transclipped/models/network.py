@@ -116,12 +116,16 @@ def head_from_state(state: dict[str, Tensor], config: QuantizerConfig, *, source
 
 @torch.inference_mode()
 def embed_in_batches(head: Head, features, *, batch: int = 8192) -> tuple[Tensor, Tensor]:
-    """Continuous embeddings `[N, D]` float32 and codes `[N, M]` uint8 of features `[N, F]` (array or memory map)."""
+    """Continuous embeddings `[N, D]` float32 and codes `[N, M]` uint8 of features `[N, F]` (array or memory map).
+
+    The head works where its weights are; the answers are on the CPU.
+    """
+    device = head.projection.weight.device
     continuous, codes = [], []
     for start in range(0, len(features), batch):
-        x = head.embed(torch.as_tensor(np.array(features[start : start + batch])))  # [b, M, d]
-        continuous.append(x.flatten(1))
-        codes.append(head.quantizer.encode(x))
+        x = head.embed(torch.as_tensor(np.array(features[start : start + batch])).to(device))  # [b, M, d]
+        continuous.append(x.flatten(1).cpu())
+        codes.append(head.quantizer.encode(x).cpu())
     m, _, d = head.shape
     if not continuous:
         return torch.empty(0, m * d), torch.empty(0, m, dtype=torch.uint8)

@@ -48,8 +48,8 @@ def _prefers_bfloat16(device: str, threads: int) -> bool:
         known = read_json(path)
     except InputError:
         known = {}
-    if key not in known:
-        known[key] = _measure()
+    if not isinstance(known, dict) or not isinstance(known.get(key), bool):
+        known = (known if isinstance(known, dict) else {}) | {key: _measure()}
         try:
             write_json(path, known)
         except InputError:

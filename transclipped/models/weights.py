@@ -29,7 +29,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is damaged or not a file of plain tensors ({reason}); fetch it again") from error
+        raise InputError(f"{path} is damaged or no file of plain tensors ({reason}); fetch or make it anew") from error
     state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} is not a table of named tensors; save the model's state_dict() and use that")

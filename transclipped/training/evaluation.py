@@ -32,17 +32,37 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     Raises:
         InputError: the run has no model, or the disk is full.
     """
-    backbone, head = trained_model(run, backbone=session.backbone)
-    backbone, head, split = backbone.to(session.device), head.to("cpu"), session.split
+    if ASSETS in run.path.resolve().parents:
+        raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
     started = time.monotonic()
-    features = {}
+    database, stored = yield from _encoded(session, run)
+    encoded = time.monotonic()
+    images = session.images
+    metrics = _facts(stored, k=session.depth(len(stored.codes)), label_kind=images.label_kind)
+    modes = _modes(stored, database) if images.label_kind != "none" else {}
+    for done, mode in enumerate(modes):
+        yield Progress("measuring", done, len(modes), time.monotonic() - encoded)
+        metrics["modes"][mode] = _ranking(stored, *modes[mode], k=metrics["k"], class_names=images.class_names)
+    yield Progress("measuring", len(modes), len(modes), time.monotonic() - encoded)
+    metrics |= {"selection": session.config.select, "n_queries_stored": len(stored.queries)}
+    metrics["seconds"] = (seconds or {}) | {
+        "encoding": round(encoded - started, 2),
+        "measuring": round(time.monotonic() - encoded, 2),
+    }
+    stored.save(run.path / "retrieval.npz")
+    write_json(run.path / "metrics.json", metrics)
+
+
+def _encoded(session: Session, run: RunDir) -> Iterator[Progress]:
+    """Continuous embeddings `[N, D]` of the database, and what is stored."""
+    backbone, head = trained_model(run, backbone=session.backbone)
+    backbone, head = backbone.to(session.device), head.to("cpu")
+    images, split, features = session.images, session.split, {}
     for name, rows in (("database", split.database), ("queries", split.query)):
         features[name] = yield from _features(session, backbone, rows, what=f"encoding the {name}")
     database, codes = (tensor.numpy() for tensor in embed_in_batches(head, features["database"]))
     queries = embed_in_batches(head, features["queries"])[0].numpy().astype(np.float16)
-    encoded = time.monotonic()
-    yield Progress("measuring", 0, 1, 0.0)
-    images, labels = session.images, session.images.labels
+    labels = images.labels
     stored = Retrieval(
         head.quantizer.codewords().detach().numpy(),
         codes,
@@ -52,18 +72,7 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
         None if labels is None else labels[split.database],
         None if labels is None else labels[split.query],
     )
-    k = session.depth(len(split.database))
-    metrics = _measured(stored, database, k=k, class_names=images.class_names, label_kind=images.label_kind)
-    metrics |= {"selection": session.config.select, "n_queries_stored": len(queries)}
-    metrics["seconds"] = (seconds or {}) | {
-        "encoding": round(encoded - started, 2),
-        "measuring": round(time.monotonic() - encoded, 2),
-    }
-    if ASSETS in run.path.resolve().parents:
-        raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
-    stored.save(run.path / "retrieval.npz")
-    write_json(run.path / "metrics.json", metrics)
-    yield Progress("measuring", 1, 1, time.monotonic() - encoded)
+    return database, stored
 
 
 def measure_stored(run: RunDir, *, k: int | None = None) -> dict[str, Any]:
@@ -73,7 +82,10 @@ def measure_stored(run: RunDir, *, k: int | None = None) -> dict[str, Any]:
     kind = "none" if stored.database_labels is None else ("single" if stored.database_labels.ndim == 1 else "multi")
     names = tuple(run.record.get("class_names", ()))
     depth = min(k or known.get("k") or 1000, len(stored.codes))
-    return {"run": str(run.path), **_measured(stored, None, k=depth, class_names=names, label_kind=kind)}
+    metrics = {"run": str(run.path), **_facts(stored, k=depth, label_kind=kind)}
+    for mode, searched in (_modes(stored, None) if kind != "none" else {}).items():
+        metrics["modes"][mode] = _ranking(stored, *searched, k=depth, class_names=names)
+    return metrics
 
 
 def quick_map(
@@ -98,11 +110,9 @@ def quick_map(
     ).map
 
 
-def _measured(
-    stored: Retrieval, database: np.ndarray | None, *, k: int, class_names: tuple[str, ...], label_kind: str
-) -> dict[str, Any]:
-    """metrics.json without what only the run knows. `database` `[N, D]`: continuous embeddings, for float search."""
-    metrics: dict[str, Any] = {
+def _facts(stored: Retrieval, *, k: int, label_kind: str) -> dict[str, Any]:
+    """metrics.json without what is measured."""
+    return {
         "k": k,
         "n_queries": len(stored.queries),
         "n_database": len(stored.codes),
@@ -110,8 +120,10 @@ def _measured(
         "bytes_per_item": stored.codes.shape[1],
         "modes": {},
     }
-    if label_kind == "none":
-        return metrics
+
+
+def _modes(stored: Retrieval, database: np.ndarray | None) -> dict[str, tuple[CodeIndex | FloatIndex, np.ndarray]]:
+    """What is searched with which queries, by mode. `database` `[N, D]`: continuous embeddings, for float search."""
     queries = stored.queries.astype(np.float32)
     index = CodeIndex(stored.codebooks, stored.codes)
     modes = {
@@ -120,16 +132,25 @@ def _measured(
     }
     if database is not None:
         modes["float"] = (FloatIndex(database, codebooks=len(stored.codebooks)), queries)
-    for mode, (searched, asked) in modes.items():
-        metrics["modes"][mode] = measure_ranking(
-            searched,
-            asked,
-            query_labels=stored.query_labels,
-            database_labels=stored.database_labels,
-            k=k,
-            class_names=class_names,
-        ).to_dict()
-    return metrics
+    return modes
+
+
+def _ranking(
+    stored: Retrieval,
+    index: CodeIndex | FloatIndex,
+    queries: np.ndarray,
+    *,
+    k: int,
+    class_names: tuple[str, ...],
+) -> dict[str, Any]:
+    return measure_ranking(
+        index,
+        queries,
+        query_labels=stored.query_labels,
+        database_labels=stored.database_labels,
+        k=k,
+        class_names=class_names,
+    ).to_dict()
 
 
 def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Iterator[Progress]:

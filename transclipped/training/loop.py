@@ -91,6 +91,8 @@ def _train(run: RunDir, log: RunLog, device: str) -> Iterator[Progress | Event]:
     rule_named(run.config.clipping.rule)  # bad settings show before anything slow begins
     session = prepare(run.config, device=device)
     check_batch(len(session.split.train), run.config.schedule.batch)
+    _check_selection(session)
+    _check_same(run, _found(session))
     write_config(run.path, run.config, **_found(session))
     write_json(run.path / "split.json", session.split.to_json(session.images))
     model = _model(session)
@@ -99,7 +101,10 @@ def _train(run: RunDir, log: RunLog, device: str) -> Iterator[Progress | Event]:
     trainer = _trainer(session, model)
     state = run.path / STATE_FILE
     if state.exists():
-        trainer.restore(load_tensors(state))
+        try:
+            trainer.restore(load_tensors(state))
+        except InputError as error:
+            raise InputError(f"{run.path} cannot be resumed: {error}") from error
     trim_events(run, trainer.step)
     started = time.monotonic()
     yield from _train_and_save(trainer, run, log)
@@ -120,6 +125,22 @@ def _found(session: Session) -> dict[str, Any]:
     }
 
 
+def _check_selection(session: Session) -> None:
+    if session.config.select == "validation" and session.images.labels is None:
+        raise InputError("select is 'validation', which needs labels, but these pictures have none; choose last")
+
+
+def _check_same(run: RunDir, found: dict[str, Any]) -> None:
+    """Going on with other pictures or weights than the run began with would mix two trainings."""
+    for name, what in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
+        before = run.record.get(name, found[name])
+        if before != found[name]:
+            raise InputError(
+                f"the {what} are not those that {run.path} began with ({found[name]}, not {before}); "
+                "bring them back to resume, or start another run"
+            )
+
+
 def _train_and_save(trainer: Trainer, run: RunDir, log: RunLog) -> Iterator[Event]:
     started = saved = time.monotonic()
     first = trainer.step
@@ -127,13 +148,14 @@ def _train_and_save(trainer: Trainer, run: RunDir, log: RunLog) -> Iterator[Even
         for event in trainer.events():
             if event.kind == "epoch":
                 _keep_epoch(trainer, run, event)
+            if event.kind == "epoch" or event.step % STEPS_LOGGED == 0 or event.step == first + 1:
+                log.event(event.kind, epoch=event.epoch, step=event.step, **event.values)
+                left = (time.monotonic() - started) / max(1, event.step - first) * (event.total - event.step)
+                log.stage("training", done=event.step, total=event.total, seconds_left=round(left, 1))
+            # Last of all: killed before it, a resumed training does again, and logs again, what is not in it.
             if event.kind == "epoch" or time.monotonic() - saved > SAVE_EVERY:
                 save_tensors(run.path / STATE_FILE, trainer.state())
                 saved = time.monotonic()
-            if event.kind == "epoch" or event.step % STEPS_LOGGED == 0 or event.step == first + 1:
-                log.event(event.kind, epoch=event.epoch, step=event.step, **event.values)
-                left = (time.monotonic() - started) / (event.step - first) * (event.total - event.step)
-                log.stage("training", done=event.step, total=event.total, seconds_left=round(left, 1))
             yield event
     except GeneratorExit:
         save_tensors(run.path / STATE_FILE, trainer.state())

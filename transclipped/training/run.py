@@ -28,7 +28,7 @@ import numpy as np
 from transclipped import __version__
 from transclipped.config import RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
-from transclipped.files import read_json, replacing, write_json
+from transclipped.files import ASSETS, read_json, replacing, write_json
 from transclipped.flags import command
 from transclipped.machine import process_alive
 
@@ -85,10 +85,16 @@ class Retrieval:
             and self.codes.shape == (len(self.database_ids), m)
             and self.queries.shape == (len(self.query_ids), m * d)
             and (not self.codes.size or self.codes.max() < k)
+            and _labels_fit(self.database_labels, self.database_ids)
+            and _labels_fit(self.query_labels, self.query_ids)
         )
         if not fits:
             raise InputError(f"{path} holds arrays that do not fit together; run `evaluate` on this run again")
         return self
+
+
+def _labels_fit(labels: np.ndarray | None, ids: np.ndarray) -> bool:
+    return labels is None or (labels.ndim in (1, 2) and len(labels) == len(ids))
 
 
 class RunDir:
@@ -214,6 +220,8 @@ def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> R
         InputError: it exists and neither `resume` nor `overwrite` was asked for, or it is running.
     """
     run = RunDir(path)
+    if ASSETS in run.path.resolve().parents:
+        raise InputError(f"{path} lies among the bundled files, which are read-only; choose another folder")
     if run.running:
         raise InputError(f"{path} is being trained by process {run.status()['pid']}; stop that first or choose another")
     if run.exists and not (resume or overwrite):
