@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transclipped import commands_bundle, commands_lab, commands_pretrain, commands_study
+from transclipped import commands_bundle, commands_lab, commands_pretrain, commands_search, commands_study
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size
@@ -21,7 +21,14 @@ from transclipped.flags import add_flags, configured, given, settings
 from transclipped.progress import with_bars
 
 INTERRUPTED = 130
-MORE = (commands_pretrain, commands_study, commands_bundle, commands_lab)  # modules with commands of their own
+# Modules with commands of their own.
+MORE = (
+    commands_search,
+    commands_pretrain,
+    commands_study,
+    commands_bundle,
+    commands_lab,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
+        _load_plugins(arguments)
         return arguments.handler(arguments) or 0
     except InputError as error:
         print(f"transclipped: {error}", file=sys.stderr)
@@ -43,10 +51,19 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _load_plugins(arguments: argparse.Namespace) -> None:
+    """Files of one's own code that the command line or the environment spells out; see `plugins.py`."""
+    named = getattr(arguments, "plugin", None), getattr(arguments, "set_plugin", None)
+    if any(named) or os.environ.get("TRANSCLIPPED_PLUGINS"):
+        from transclipped.plugins import load_named
+
+        load_named(*named)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_evaluate, _add_search, _add_encode, _add_datasets):
+    for add in (_add_train, _add_evaluate, _add_datasets):
         add(commands)
     for module in MORE:
         module.add(commands)
@@ -77,6 +94,10 @@ def _train(arguments: argparse.Namespace) -> int:
     changes = given(arguments)
     run = arguments.run or arguments.runs / _new_name(arguments.runs, changes)
     config = _resumed(run, changes) if arguments.resume else configured(RunConfig(), changes)
+    if config.plugin:
+        from transclipped import plugins
+
+        plugins.ensure(config)
     from transclipped.machine import best_device, on_stop_signals
     from transclipped.training.loop import Stopped, run_training
 
@@ -96,6 +117,8 @@ def _train(arguments: argparse.Namespace) -> int:
     except Stopped:
         print(f"stopped; `train --run {run} --resume` goes on", file=sys.stderr)
         return INTERRUPTED
+    if config.plugin:
+        plugins.keep(config, run)
     return _report_run(run, arguments.json)
 
 
@@ -112,7 +135,7 @@ def _resumed(run: Path, changes: dict[str, Any]) -> RunConfig:
     config = RunDir(run).config
     saved = settings(config)
     for path, value in changes.items():
-        if saved[path] != value:
+        if saved[path] != value and path != "plugin":  # which has to be spelled out again, wherever it lies now
             raise InputError(
                 f"{run} was started with {path} = {saved[path]}, not {value}; "
                 "leave the setting out to go on, or start another run"
@@ -127,6 +150,7 @@ def _add_evaluate(commands) -> None:
     parser = _command(commands, "evaluate", _evaluate, "Measure the retrieval of a trained run.")
     parser.add_argument("--run", type=Path, required=True, help="run directory")
     parser.add_argument("--k", type=int, help="K of mAP@K (default: the run's)")
+    parser.add_argument("--plugin", help="Python file that registers what the run was trained with")
     parser.add_argument("--stored", action="store_true", help="measure the stored codes and queries, encode nothing")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
@@ -169,69 +193,6 @@ def _report(metrics: dict[str, Any], as_json: bool) -> None:
             print(f"{mode:<11} no labels, so no mAP")
         else:
             print(f"{mode:<11} mAP {found['map']:.4f}   tie-aware {found['map_tie_aware']:.4f}")
-
-
-# search
-
-
-def _add_search(commands) -> None:
-    parser = _command(commands, "search", _search, "Find the pictures of a database most similar to one.")
-    parser.add_argument("picture", type=Path, help="image file")
-    parser.add_argument("--run", type=Path, required=True, help="run directory")
-    parser.add_argument("--collection", type=Path, help="folder made by `encode` (default: the run's own database)")
-    parser.add_argument("--top", type=int, default=10, help="hits to show (default 10)")
-
-
-def _search(arguments: argparse.Namespace) -> int:
-    from transclipped.datasets.pictures import open_picture
-    from transclipped.engine import Engine
-    from transclipped.training.run import RunDir
-
-    if arguments.top < 1:
-        raise InputError(f"--top is {arguments.top}; choose 1 or more")
-    picture = open_picture(arguments.picture)
-    hits = Engine(RunDir(arguments.run), collection=arguments.collection).search_picture(picture, top=arguments.top)
-    if arguments.json:
-        print(
-            json.dumps({"query": str(arguments.picture), "hits": [hit.to_dict() for hit in hits]}, ensure_ascii=False)
-        )
-        return 0
-    print(f"{'rank':>4}  {'score':>7}  {'id':<24} label")
-    for hit in hits:
-        print(f"{hit.rank:>4}  {hit.score:7.4f}  {hit.id!s:<24} {', '.join(hit.labels)}")
-    return 0
-
-
-# encode
-
-
-def _add_encode(commands) -> None:
-    parser = _command(commands, "encode", _encode, "Turn a folder of pictures into a searchable collection of codes.")
-    parser.add_argument("folder", type=Path, help="folder of pictures, searched recursively")
-    parser.add_argument("--run", type=Path, required=True, help="run directory whose model encodes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the collection")
-    parser.add_argument("--labels", help="CSV with labels")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-
-
-def _encode(arguments: argparse.Namespace) -> int:
-    from transclipped.engine import encode_folder
-    from transclipped.files import read_json
-    from transclipped.machine import best_device
-    from transclipped.training.run import RunDir
-
-    config = DataConfig(dataset="folder", data=str(arguments.folder), labels=arguments.labels)
-    work = encode_folder(RunDir(arguments.run), config, arguments.out, device=arguments.device or best_device())
-    for _ in with_bars(work):
-        pass
-    summary = read_json(arguments.out / "collection.json")
-    if arguments.json:
-        print(json.dumps(summary, ensure_ascii=False))
-        return 0
-    print(f"{summary['n']} pictures, {summary['bytes_per_item']} bytes each, in {arguments.out}")
-    for name, reason in summary["skipped"]:
-        print(f"skipped {name}: {reason}")
-    return 0
 
 
 # datasets

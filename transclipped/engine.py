@@ -1,42 +1,38 @@
-"""A trained run put to work: encode pictures, and find the most similar ones of a database.
+"""A trained run put to work: find the most similar pictures of its database, or of a collection that it encoded.
 
-A *collection* is a folder of codes made by one run from other pictures; it holds the same retrieval.npz as a
-run (without queries), collection.json, and codes.parquet for other programs.
+A score is linear in the query, so several pictures ask at once by the mean of their embeddings: each hit's score
+is the mean of its scores for the single pictures.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
-from transclipped.config import DataConfig
-from transclipped.datasets.base import ImageSet
+from transclipped.collection import paths_of, record_of
+from transclipped.config import IDENTITY
 from transclipped.datasets.pictures import square
-from transclipped.datasets.registry import load as load_images
 from transclipped.datasets.views import render
 from transclipped.errors import InputError
-from transclipped.files import read_json, replacing, write_json
 from transclipped.models.network import embed_in_batches
 from transclipped.models.precision import inference
-from transclipped.retrieval.index import CodeIndex
-from transclipped.training.features import FeatureCache, Progress, encode
+from transclipped.retrieval.index import CodeIndex, decode
 from transclipped.training.run import Retrieval, RunDir
 from transclipped.training.session import trained_model
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One found picture: its place, row and id in the database, score in [-1, 1], what each codebook gave to it."""
+    """One found picture: its place, row and id in the database, score in [-1, 1], what each codebook gave to it.
+
+    path: of its file, None where pictures are not files.
+    """
 
     rank: int
     row: int
@@ -44,6 +40,7 @@ class Hit:
     score: float
     labels: list[str]
     by_codebook: list[float]
+    path: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,8 +58,8 @@ class Engine:
     """
 
     def __init__(self, run: RunDir, *, collection: Path | None = None) -> None:
-        self.run = run
-        self.about = run.record if collection is None else _collection_record(collection, run)
+        self.run, self.collection = run, collection
+        self.about = run.record if collection is None else _record(collection, run)
         self.stored = run.retrieval() if collection is None else Retrieval.load(collection / "retrieval.npz")
         self.index = CodeIndex(self.stored.codebooks, self.stored.codes)
 
@@ -76,17 +73,42 @@ class Engine:
         return self.about.get("class_names", [])
 
     def embed(self, pictures: list[Image.Image]) -> np.ndarray:
-        """Continuous embeddings `[Q, D]` float32 of pictures, seen as the database's were."""
+        """Continuous embeddings `[Q, D]` float32 of pictures, seen as the database's were.
+
+        Raises:
+            InputError: the run was trained on embeddings made elsewhere.
+        """
+        if self.run.config.backbone.name == IDENTITY:
+            raise InputError(
+                f"{self.run.path} was trained on embeddings made elsewhere and cannot look at pictures; "
+                "ask with one of its items instead"
+            )
         backbone, head = self._model
         size = self.about.get("native_size") or backbone.image_size
         pixels = torch.from_numpy(np.stack([np.asarray(square(p, size)) for p in pictures])).permute(0, 3, 1, 2)
         with inference(torch.device("cpu")):
             features = backbone(render(pixels, None, size=backbone.image_size, mean=backbone.mean, std=backbone.std))
-        return embed_in_batches(head, features.half())[0].numpy()
+        return embed_in_batches(head, features.half().numpy())[0].numpy()
 
     def search_picture(self, picture: Image.Image, *, top: int) -> list[Hit]:
         """The `top` most similar pictures of the database, best first."""
-        return self.search(self.embed([picture])[0], top=top)
+        return self.search_pictures([picture], top=top)
+
+    def search_pictures(self, pictures: list[Image.Image], *, top: int) -> list[Hit]:
+        """The pictures of the database whose mean similarity to several is highest, best first."""
+        return self.search(self.embed(pictures).mean(axis=0), top=top)
+
+    def item(self, name: str) -> np.ndarray:
+        """Embedding `[D]` of a stored query, or of a database item as its code remembers it, by id.
+
+        Raises:
+            InputError: neither has this id.
+        """
+        if len(rows := np.flatnonzero(self.stored.query_ids.astype(str) == name)):
+            return self.stored.queries[rows[0]].astype(np.float32)
+        if len(rows := np.flatnonzero(self.stored.database_ids.astype(str) == name)):
+            return decode(self.stored.codebooks, self.stored.codes[rows[:1]])[0]
+        raise InputError(f"no query and no item has the id {name!r}; ids look like {self.stored.database_ids[0]}")
 
     def search(self, query: np.ndarray, *, top: int) -> list[Hit]:
         """The `top` items most similar to a continuous embedding `[D]`, best first."""
@@ -101,12 +123,29 @@ class Engine:
                 score=float(score),
                 labels=self._labels(int(row)),
                 by_codebook=[float(p) for p in part],
+                path=self._path(int(row)),
             )
             for rank, (row, score, part) in enumerate(zip(rows, scores, parts, strict=True), start=1)
         ]
 
+    @cached_property
+    def _paths(self) -> list[str | None]:
+        return paths_of(self.collection)
+
+    def _path(self, row: int) -> str | None:
+        if self.collection is not None:
+            return self._paths[row]
+        data = self.run.config.data
+        if data.dataset != "folder":
+            return None
+        return (Path(data.data).expanduser().resolve() / str(self.stored.database_ids[row])).as_posix()
+
     def _labels(self, row: int) -> list[str]:
         return label_names(self.stored.database_labels, row, self.class_names)
+
+
+def _record(collection: Path, run: RunDir) -> dict[str, Any]:
+    return record_of(collection, run.head().quantizer.codewords().detach().numpy(), run=run.path)
 
 
 def label_names(labels: np.ndarray | None, row: int, names: list[str]) -> list[str]:
@@ -115,68 +154,3 @@ def label_names(labels: np.ndarray | None, row: int, names: list[str]) -> list[s
         return []
     ones = np.flatnonzero(labels[row]) if labels.ndim == 2 else [int(labels[row])]
     return [names[i] if i < len(names) else str(i) for i in ones if i >= 0]
-
-
-def encode_folder(run: RunDir, config: DataConfig, out: Path, *, device: str = "cpu") -> Iterator[Progress]:
-    """Make a collection of the pictures that `config` names; can be stopped and started again.
-
-    Raises:
-        InputError: the run has no model, the folder no pictures, or the disk no room.
-    """
-    started = time.monotonic()
-    images = load_images(config)
-    if not len(images):
-        raise InputError(f"{config.data} holds no picture that can be read; choose another folder")
-    backbone, head = trained_model(run, default_size=images.default_size)
-    rows = np.arange(len(images))
-    if run.config.backbone.train == "frozen":
-        cache = FeatureCache(images, backbone)
-        yield from cache.fill(0, rows, device=device)
-        features = cache.view(0)
-    else:  # weights of this run alone: not worth a shared cache
-        features = np.empty((len(images), backbone.width), np.float16)
-        for batch, found in encode(backbone, images, rows, device=device):
-            features[batch] = found
-            yield Progress("encoding", int(batch[-1]) + 1, len(rows), time.monotonic() - started)
-    _, codes = embed_in_batches(head, features)
-    _write_collection(run, images, head.quantizer.codewords().detach().numpy(), codes.numpy(), out, started=started)
-
-
-def _write_collection(
-    run: RunDir, images: ImageSet, codebooks: np.ndarray, codes: np.ndarray, out: Path, *, started: float
-) -> None:
-    m, _, d = codebooks.shape
-    nobody = np.zeros((0, m * d), np.float16)
-    stored = Retrieval(codebooks, codes, images.ids, nobody, images.ids[:0], images.labels)
-    stored.save(out / "retrieval.npz")
-    table = {"id": images.ids, "code": pa.FixedSizeListArray.from_arrays(codes.ravel(), m)}
-    with replacing(out / "codes.parquet") as temporary:
-        pq.write_table(pa.table(table), temporary)
-    seconds = time.monotonic() - started
-    record = {
-        "v": 1,
-        "run": str(run.path),
-        "model": _model_stamp(codebooks),
-        "n": len(images),
-        "bytes_per_item": m,
-        "seconds": round(seconds, 2),
-        "class_names": list(images.class_names),
-        "native_size": images.native_size,
-        "data_fingerprint": images.fingerprint,
-        "skipped": [[str(name), reason] for name, reason in images.skipped],
-    }
-    write_json(out / "collection.json", record)
-
-
-def _collection_record(collection: Path, run: RunDir) -> dict[str, Any]:
-    record = read_json(collection / "collection.json")
-    if record.get("model") != _model_stamp(run.head().quantizer.codewords().detach().numpy()):
-        raise InputError(f"{collection} was encoded by another model than {run.path}; run `encode` again with this one")
-    return record
-
-
-def _model_stamp(codebooks: np.ndarray) -> str:
-    """Tells models apart by their codebooks."""
-    import hashlib
-
-    return hashlib.sha256(np.ascontiguousarray(codebooks, np.float32).tobytes()).hexdigest()[:16]

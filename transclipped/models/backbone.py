@@ -62,11 +62,17 @@ class Backbone(nn.Module):
         self.network = network.to(memory_format=torch.channels_last).eval()
         self.name, self.image_size, self.mean, self.std = name, image_size, tuple(mean), tuple(std)
         self.width = getattr(network, "head_hidden_size", None) or network.num_features
+        self._variant = variant
         self.fingerprint = _fingerprint(name + variant, self.network)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings `[B, width]` float32 of normalised pictures `[B, 3, H, W]`."""
         return self.network(images.contiguous(memory_format=torch.channels_last)).float()
+
+    def refreshed(self) -> Backbone:
+        """Itself, under the fingerprint of the weights that it has now: after others were loaded into it."""
+        self.fingerprint = _fingerprint(self.name + self._variant, self.network)
+        return self
 
 
 def load_backbone(config: BackboneConfig, *, default_size: int | None = None) -> Backbone:
