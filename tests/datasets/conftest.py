@@ -29,3 +29,23 @@ def paint():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def photographs(caltech):
+    """Encoded photographs of Caltech-101, as stand-ins for pictures that cannot be shipped."""
+    return [caltech.encoded(row) for row in range(0, 2000, 25)]
+
+
+@pytest.fixture
+def stand_ins(photographs):
+    """Writes photographs under given names, different ones below one folder."""
+
+    def write(root, names):
+        for i, name in enumerate(names):
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(photographs[i % len(photographs)])
+        return root
+
+    return write

@@ -25,9 +25,13 @@ _SETS = {
     "cifar10": ("transclipped.datasets.cifar10", "60,000 pictures of 32 × 32 pixels in 10 classes; bundled"),
     "caltech101": ("transclipped.datasets.caltech101", "3,030 photographs in 101 classes; bundled"),
     "collage": ("transclipped.datasets.collage", "2,525 pairs of Caltech-101 photographs, two labels each; bundled"),
+    "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several a picture"),
+    "nuswide": ("transclipped.datasets.nuswide", "NUS-WIDE: 195,834 photographs with the 21 most frequent labels"),
     "folder": ("transclipped.datasets.folder", "a folder of your own pictures, with or without labels"),
     "embeddings": ("transclipped.datasets.embeddings", "embeddings made elsewhere, in a .npy, .npz or parquet file"),
 }
+_ALIASES = {"flickr25k": "mirflickr", "nus-wide": "nuswide"}
+_LABELS = ("folder", "embeddings", "mirflickr", "nuswide")  # take labels from elsewhere
 
 
 def names() -> dict[str, str]:
@@ -42,7 +46,7 @@ def load(config: DataConfig) -> ImageSet:
         InputError: the name is unknown, labels are given where they are known, or files are missing or damaged.
     """
     module = _entry(config.dataset)[0]
-    if config.labels is not None and config.dataset not in ("folder", "embeddings"):
+    if config.labels is not None and _canonical(config.dataset) not in _LABELS:
         raise InputError(f"{config.dataset} brings its own labels; leave {config.labels} out, or choose 'folder'")
     return import_module(module).load(config)
 
@@ -84,7 +88,12 @@ def describe(images: ImageSet, split: Split) -> dict[str, Any]:
     }
 
 
+def _canonical(name: str) -> str:
+    return _ALIASES.get(name, name)
+
+
 def _entry(name: str) -> tuple[str, str]:
+    name = _canonical(name)
     if name not in _SETS:
         near = difflib.get_close_matches(name, _SETS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."

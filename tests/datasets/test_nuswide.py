@@ -1,0 +1,159 @@
+"""NUS-WIDE: ground truth and lists, nested and flat, with the pictures that disks really lack."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transclipped.config import DataConfig
+from transclipped.datasets import nuswide, registry
+from transclipped.datasets.protocols import draw
+from transclipped.errors import InputError
+
+DATA = Path(__file__).parent / "data"
+LINES = [line.split() for line in (DATA / "nuswide_test.txt").read_text().splitlines()]
+NAMES = [line[0] for line in LINES]
+CONCEPTS = [f"concept{i:02d}" for i in range(30)]
+
+
+def load(root, **options):
+    return registry.load(DataConfig(dataset="nuswide", data=str(root), **options))
+
+
+def marks_of(n=40):
+    """Marks `[n, 30]`: concept c is carried by the pictures whose number c divides into a fixed pattern."""
+    rng = np.random.default_rng(0)
+    share = np.linspace(0.02, 0.5, len(CONCEPTS))[::-1]
+    marks = (rng.random((n, len(CONCEPTS))) < share).astype(np.uint8)
+    marks[0] = 0  # has no concept at all
+    marks[1:25, 3] = 1
+    return marks
+
+
+def write_truth(root, marks, names=NAMES):
+    (root / "ImageList").mkdir(parents=True)
+    labels = root / "Groundtruth" / "AllLabels"
+    labels.mkdir(parents=True)
+    halves = root / "Groundtruth" / "TrainTestLabels"
+    halves.mkdir()
+    (root / "ConceptsList").mkdir()
+    (root / "ImageList" / "Imagelist.txt").write_text("".join(name.replace("/", "\\") + "\r\n" for name in names))
+    (root / "ImageList" / "TestImagelist.txt").write_text(names[0].replace("/", "\\") + "\r\n")
+    (root / "ConceptsList" / "Concepts81.txt").write_text("\n".join(CONCEPTS))
+    for column, concept in enumerate(CONCEPTS):
+        (labels / f"Labels_{concept}.txt").write_text("".join(f"{mark}\n" for mark in marks[:, column]))
+        (halves / f"Labels_{concept}_Train.txt").write_text("1\n")
+    return root
+
+
+@pytest.fixture
+def truth(tmp_path, stand_ins):
+    """Ground truth over the 40 pictures of the excerpt, nested by keyword."""
+    write_truth(tmp_path, marks_of())
+    stand_ins(tmp_path / "Flickr", NAMES)
+    return tmp_path
+
+
+def by_counting(marks):
+    """The 21 most frequent concepts, by loops."""
+    counts = [(-sum(int(mark) for mark in marks[:, c]), name) for c, name in enumerate(CONCEPTS)]
+    return sorted(name for _, name in sorted(counts)[:21])
+
+
+def test_the_21_most_frequent_concepts_are_counted(truth):
+    marks, images = marks_of(), load(truth)
+    assert list(images.class_names) == by_counting(marks)
+    columns = [CONCEPTS.index(name) for name in images.class_names]
+    part = marks[:, columns].any(1)
+    assert images.ids.tolist() == [name for name, there in zip(NAMES, part, strict=True) if there]
+    assert np.array_equal(images.labels, marks[np.ix_(part, columns)])
+    assert NAMES[0] not in images.ids and any("of 40 pictures have none" in note for note in images.notes)
+    assert images.default_k == 5000
+
+
+def test_ties_of_frequency_go_by_name():
+    assert nuswide.most_frequent({"b": 2, "a": 2, "d": 9, "c": 2}, 2) == ("a", "d")
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_pictures_nested_by_keyword_or_flat_by_name(tmp_path, stand_ins, flat):
+    stand_ins(tmp_path / "images", [name.rpartition("/")[2] if flat else name for name in NAMES])
+    (tmp_path / "nuswide_test.txt").write_text((DATA / "nuswide_test.txt").read_text())
+    images = load(tmp_path)
+    assert images.ids.tolist() == NAMES
+    assert images.labels.tolist() == [[int(mark) for mark in line[1:]] for line in LINES]
+    assert images.class_names[0] == "label 1" and len(images.class_names) == 21
+    assert any("do not name their 21 labels" in note for note in images.notes)
+    assert images.protocols == ("default",)  # all of them are test rows, so nothing would be left to search
+
+
+def test_missing_pictures_are_counted_and_named(truth):
+    for name in NAMES[5:9]:
+        (truth / "Flickr" / name).unlink()
+    images = load(truth)
+    assert set(images.missing) <= set(NAMES[5:9]) and images.missing
+    assert len(images) + len(images.missing) == images.listed
+
+
+def test_flat_name_that_fits_two_files_is_not_guessed(tmp_path, stand_ins):
+    stand_ins(tmp_path, [f"{folder}/0451_1307521289.jpg" for folder in ("one", "two")] + NAMES[1:])
+    (tmp_path / "nuswide_test.txt").write_text((DATA / "nuswide_test.txt").read_text())
+    assert load(tmp_path).missing == [NAMES[0]]
+
+
+def test_lists_beside_the_ground_truth_give_the_roles(truth):
+    images = load(truth)
+    row = {name: " ".join(map(str, marks)) for name, marks in zip(images.ids, images.labels, strict=True)}
+    query = images.ids[:6].tolist()
+    (truth / "nuswide_test.txt").write_text("".join(f"{name} {row[name]}\n" for name in query))
+    images = load(truth)
+    split = draw(images, DataConfig(protocol="listed"))
+    assert images.ids[split.query].tolist() == query
+    assert len(split.database) == len(images) - 6 and np.isin(split.train, split.database).all()
+    assert any("6 of the lists' 6 pictures have the labels of the ground truth" in note for note in images.notes)
+
+
+def test_concept_file_of_another_length_is_left_out_by_name(truth):
+    name = load(truth).class_names[0]
+    path = truth / "Groundtruth" / "AllLabels" / f"Labels_{name}.txt"
+    path.write_text("1\n0\n")
+    images = load(truth)
+    assert name not in images.class_names
+    assert any(f"Labels_{name}.txt has 2 lines for 40 pictures" in note for note in images.notes)
+    path.unlink()
+    assert any(f"lacks the files of {name}" in note for note in load(truth).notes)
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"), [("ImageList/Imagelist.txt", "lacks ImageList"), ("Groundtruth/AllLabels", "lacks Groundtruth")]
+)
+def test_half_of_the_ground_truth_is_refused_by_name(truth, gone, told):
+    path = truth / gone
+    for file in [path] if path.is_file() else list(path.iterdir()):
+        file.unlink()
+    with pytest.raises(InputError, match=told):
+        load(truth)
+
+
+def test_marks_that_are_not_0_or_1_are_refused(truth):
+    path = truth / "Groundtruth" / "AllLabels" / f"Labels_{CONCEPTS[0]}.txt"
+    path.write_text("maybe\n" * 40)
+    with pytest.raises(InputError, match=rf"Labels_{CONCEPTS[0]}\.txt must hold one 0 or 1 a line"):
+        load(truth)
+
+
+def test_lines_of_the_image_list_that_lead_out_or_repeat_are_named(truth, tmp_path):
+    lines = [name.replace("/", "\\") for name in NAMES]
+    lines[2], lines[3], lines[5] = r"..\..\secret.jpg", lines[4], "no picture"
+    (truth / "ImageList" / "Imagelist.txt").write_text("\n".join(lines))
+    images = load(truth)
+    problems = dict(images.skipped)
+    assert {"Imagelist.txt line 3", "Imagelist.txt line 5", "Imagelist.txt line 6"} <= problems.keys()
+    columns = [CONCEPTS.index(name) for name in images.class_names]
+    assert images.labels[images.ids.tolist().index(NAMES[4])].tolist() == marks_of()[3, columns].tolist()
+
+
+def test_without_labels_it_is_said_what_to_put_there(tmp_path, stand_ins):
+    stand_ins(tmp_path, NAMES)
+    with pytest.raises(InputError, match=r"no labels of NUS-WIDE.*AllLabels"):
+        load(tmp_path)
