@@ -15,6 +15,7 @@ def add(commands) -> None:
     parser.add_argument("--run", type=Path, required=True, help="finished run directory")
     parser.add_argument("--out", type=Path, required=True, help="new folder for the copy")
     parser.add_argument("--queries", type=int, default=1000, help="stored queries at most (default 1000)")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs whose heads are kept, at most (default 3)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
 
 
@@ -23,7 +24,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from transclipped.training.bundle import bundle
     from transclipped.training.run import RunDir
 
-    made = bundle(RunDir(arguments.run), arguments.out, queries=arguments.queries)
+    made = bundle(RunDir(arguments.run), arguments.out, queries=arguments.queries, epochs=arguments.epochs)
     size = folder_size(made.path)
     print(json.dumps({"run": str(made.path), "bytes": size}) if arguments.json else f"{made.path}: {size:,} bytes")
     return 0
