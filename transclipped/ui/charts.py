@@ -1,13 +1,39 @@
-"""Plotly figures: arrays in, figure out."""
+"""Plotly figures: arrays in, figure out; and `show`, which draws one so that it can be saved."""
 
 from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
+import streamlit as st
 
+from transclipped.ui.chart_data import csv_of, enlarged
+from transclipped.ui.shell import scale
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 HEIGHT = 320
+SAVED = "The camera above the chart saves the picture as it looks now (SVG: sharp at any size)."
+
+
+def show(figure: go.Figure, *, key: str, name: str, **options):
+    """Draw a figure that can be saved as SVG and as CSV, larger on a projector.
+
+    Args:
+        key: of the chart, its own on the page.
+        name: of the saved files, without an ending.
+        options: of `st.plotly_chart`, such as `on_select`, whose answer is returned.
+    """
+    config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}}
+    answer = st.plotly_chart(enlarged(figure, scale()), key=key, config=config, **options)
+    with (
+        st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}"),
+        st.popover("Save", type="tertiary", icon=":material/download:"),
+    ):
+        st.caption(SAVED)
+        st.download_button(
+            "Data as CSV", lambda: csv_of(figure), f"{name}.csv", "text/csv", key=f"csv {key}", on_click="ignore",
+            icon=":material/table:",
+        )  # fmt: skip
+    return answer
 
 
 def _laid_out(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:

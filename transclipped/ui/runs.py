@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from transclipped.config import QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.training.run import RunDir, find_runs
@@ -41,7 +42,10 @@ def choose() -> None:
         return
     if st.session_state.get("run") not in names:  # a link to a run that is gone
         st.session_state.pop("run", None)
-    st.selectbox("Run", names, key="run", bind="query-params", help="A trained model with its coded database.")
+    st.selectbox(
+        "Run", names, names.index(first()), key="run", bind="query-params",
+        help="A trained model with its coded database.",
+    )  # fmt: skip
     run = current()
     if run is not None:
         st.caption(summary(run))
@@ -52,7 +56,32 @@ def current() -> RunDir | None:
     _through_app()
     known = all_runs()
     name = st.session_state.get("run")
-    return known.get(name) if name in known else next(iter(known.values()), None)
+    return known.get(name if name in known else first())
+
+
+def first() -> str | None:
+    """Name of the run that a visitor sees before choosing one: a bundled hybrid with clipping, else any bundled one.
+
+    Own runs come first only where none is bundled. Of several, the usual code length and the whole training set win.
+    """
+    known = all_runs()
+    bundled = [run for run in known.values() if BUNDLED in run.path.parents]
+    return min(bundled, key=_rank).name if bundled else next(iter(known), None)
+
+
+def _rank(run: RunDir) -> tuple:
+    try:
+        config = run.config
+    except InputError:
+        return (True, True, True, True, run.name)
+    usual = QuantizerConfig().bits
+    return (
+        not config.backbone.name.startswith("hybrid"),
+        config.clipping.rule == "none",
+        config.quantizer.bits != usual,
+        config.data.protocol == "II",
+        run.name,
+    )
 
 
 def summary(run: RunDir) -> str:

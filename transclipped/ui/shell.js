@@ -1,0 +1,27 @@
+// Arrow keys step through the pages by clicking the links that Python drew; a button opens the app afresh.
+
+const TYPES = "input, textarea, select, canvas, iframe, video, audio, [contenteditable='true']";
+const ROLES = ["slider", "radio", "radiogroup", "tab", "tablist", "listbox", "option", "combobox", "menu", "menuitem",
+  "grid", "gridcell", "spinbutton", "textbox", "tree", "treeitem"];
+const USES_ARROWS = [TYPES, ...ROLES.map((role) => `[role='${role}']`)].join(", ");
+const LINKS = { ArrowLeft: ".st-key-lesson-previous a", ArrowRight: ".st-key-lesson-next a" };
+
+function step(event) {
+  const link = LINKS[event.key];
+  if (!link || event.defaultPrevented || event.repeat) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const taken = event.composedPath().some((node) => node instanceof Element && node.matches(USES_ARROWS));
+  if (taken) return;
+  event.preventDefault(); // a second instance, alive for a moment while pages change, then leaves it alone
+  document.querySelector(link)?.click();
+}
+
+export default function (component) {
+  const { parentElement, data } = component;
+  const button = parentElement.querySelector(".restart");
+  button.textContent = `↺ ${data.label}`;
+  button.onclick = () => location.assign(data.start);
+  const listen = (event) => step(event); // one of its own, so that an older instance's end does not silence it
+  document.addEventListener("keydown", listen);
+  return () => document.removeEventListener("keydown", listen);
+}
