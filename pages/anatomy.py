@@ -1,0 +1,293 @@
+"""Anatomy of a code: one picture's way through the network, step by step, to the bytes that are searched."""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from transclipped.analysis import anatomy, codebooks
+from transclipped.engine import label_names
+from transclipped.errors import InputError
+from transclipped.ui import anatomy_cached as found
+from transclipped.ui import anatomy_charts as drawn
+from transclipped.ui import anatomy_html as pieces
+from transclipped.ui import anatomy_look, anatomy_walk, cached, charts, runs, shell
+from transclipped.ui.guard import guarded
+
+STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
+LIKELY, STANDING = 4, 3  # codewords a codebook, and pictures a codeword
+DEEPEST = 1000  # rank of a hit
+ALL = "all"
+LABELS = "labels are for looking only; the network never saw them."
+HELP = {
+    "layer": "All layers multiplied up, each mixed half and half with what was there before: attention rollout, "
+    "Abnar and Zuidema 2020. Or what one layer does.",
+    "head": "A layer attends several times at once, in its heads, for different things. All: their mean.",
+    "alpha": "Training mixes codewords by softmax(α · cosine). A large α decides, a small one hesitates. "
+    "The stored code takes the nearest codeword ★, whatever α is.",
+    "entropy": "Entropy of the soft assignment: 0 bits if one codeword has it all, 8 if 256 share alike.",
+}
+
+
+def choose(run, stored) -> int:
+    """Number of the query to follow: the address's (`?query=` or `?query_id=`), or one that the visitor picks."""
+    last = len(stored.queries) - 1
+    wanted = st.query_params.get("query_id")
+    if wanted is not None:
+        st.query_params.pop("query_id")
+        at = np.flatnonzero(stored.query_ids.astype(str) == wanted)
+        if len(at):
+            st.session_state["query"] = int(at[0])
+        else:
+            st.warning(f"{run.name} stores no query {wanted[:80]}, so here is another one.")
+    if not 0 <= st.session_state.get("query", 0) <= last:  # a link to a run with more queries
+        st.session_state["query"] = 0
+
+    def another() -> None:
+        st.session_state["query"] = random.randint(0, last)
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = st.number_input(
+            "Picture", 0, last, key="query", bind="query-params", width=160,
+            help="Number of a stored query: a picture that the run is asked with, and was not trained on.",
+        )  # fmt: skip
+        st.button("Another one", icon=":material/casino:", on_click=another)
+    return int(number)
+
+
+def told(number: int, sentence: str) -> None:
+    """Title of a step and the sentence that says what one is looking at."""
+    st.subheader(f"{number} · {STEPS[number - 1]}", anchor=STEPS[number - 1].lower())
+    st.markdown(sentence)
+
+
+def patches(run, row, seen, label) -> None:
+    if seen is None or seen.grid is None:
+        told(1, "A picture nobody has labelled. What the network makes of its parts cannot be drawn here.")
+    elif seen.attention is None:
+        h, w = seen.grid
+        told(1, f"The network, a CNN, turns the picture into a map of **{h} × {w} places**, each a list of numbers.")
+    else:
+        h, w = seen.grid
+        told(1, f"The picture becomes **{h} × {w} = {h * w} tokens**: a list of numbers for each patch.")
+    grid = (1, 1) if seen is None or seen.grid is None else seen.grid
+    picture, crisp = found.enlarged(cached.run_data(run), row, grid), found.crisp(cached.run_data(run))
+    left, right = st.columns(2, gap="large")
+    left.html(pieces.patches(picture, (1, 1), crisp=crisp))
+    left.caption(label)
+    if grid != (1, 1):
+        right.html(pieces.patches(picture, grid, crisp=crisp))
+        size = found.model(run.fingerprint, run).microscope.backbone.image_size
+        right.caption(f"The network is fed {size} × {size} pixels, so a patch has {size / grid[1]:.3g} of them a side.")
+
+
+def options(key: str, label: str, n: int, **more) -> int | None:
+    """A choice of 1 … n, or of all together (None)."""
+    choices = [ALL, *map(str, range(1, n + 1))]
+    if st.session_state.get(key, ALL) not in choices:  # a link to a network with more of them
+        st.session_state[key] = ALL
+    chosen = st.segmented_control(
+        label, choices, default=ALL, required=True, key=key, bind="query-params", help=HELP[key], **more
+    )
+    return None if chosen == ALL else int(chosen) - 1
+
+
+@st.fragment
+@guarded
+def attention(run, row, seen) -> None:
+    if seen.attention is None:
+        energy(run, row, seen)
+        return
+    layers, heads, _, _ = seen.attention.shape
+    told(2, "Tokens look at each other. **Dark** places are ignored; point at a place to see what *it* looks at.")
+    left, right = st.columns(2, gap="large")
+    with right:
+        layer = options("layer", "Layer", layers)
+        head = options("head", "Head", heads, disabled=layer is None)
+        where = "the class token" if seen.class_token else "the mean of all tokens"
+        st.markdown(
+            f"The embedding is read off {where}, so that is shown first. Click a place to keep it; press Esc to let go."
+        )
+    if layer is None:
+        weights, verb, verbs = found.rolled(run.fingerprint, row, run), "draws on", "draw on"
+    else:
+        weights, verb, verbs = anatomy.layer(seen.attention, layer, head), "looks at", "look at"
+    rows = np.stack([anatomy.over_places(weights, seen, token) for token in range(seen.grid[0] * seen.grid[1])])
+    who = f"The class token {verb}" if seen.class_token else f"On average, tokens {verbs}"
+    with left:
+        look(run, row, seen, anatomy.over_places(weights, seen), rows, who=who, verb=verb)
+
+
+def energy(run, row, seen) -> None:
+    if seen.grid is None:
+        told(2, "What this network looks at forms no grid, so it cannot be drawn over the picture.")
+        return
+    told(2, "This network has no attention. **Bright** places are those that its last feature map says most about.")
+    left, right = st.columns(2, gap="large")
+    right.markdown("Brightness is *channel energy*: the mean square of a place's numbers, as a share of all places.")
+    with left:
+        look(run, row, seen, seen.energy, None, who="The map is strongest in", verb="")
+
+
+def look(run, row, seen, base, rows, *, who: str, verb: str) -> None:
+    data = cached.run_data(run)
+    anatomy_look.draw(
+        found.enlarged(data, row, seen.grid), base, rows,
+        grid=seen.grid, who=who, verb=verb, crisp=found.crisp(data), key="look",
+    )  # fmt: skip
+
+
+def embedding(run, seen, projected) -> None:
+    f, (m, d) = len(seen.embedding), projected.raw.shape
+    told(3, f"The places are pooled to one list of **{f:,} numbers**, the embedding. Similar pictures, similar lists.")
+    charts.show(
+        drawn.strip(seen.embedding, name="number of the embedding", key="embedding"),
+        key="embedding",
+        name=f"{run.name}-embedding",
+    )
+    st.markdown(f"A learned matrix of {m * d} × {f:,} weights projects it to **{m * d} numbers**.")
+    charts.show(
+        drawn.strip(projected.raw.ravel(), name="number after projection", key="raw"), key="raw", name=f"{run.name}-raw"
+    )
+
+
+def sub_vectors(run, unit, projected) -> None:
+    m, d = unit.shape
+    told(4, f"They are cut into **{m} sub-vectors** of {d} numbers, and each is brought to length 1.")
+    names = [f"sub-vector {i}" for i in range(1, m + 1)]
+    charts.show(drawn.parts(unit, names, key="parts"), key="parts", name=f"{run.name}-parts")
+    if projected is not None:
+        lengths = ", ".join(f"{length:.2f}" for length in projected.length)
+        st.caption(f"Their lengths were {lengths}. At length 1, every codebook has the same say.")
+
+
+@st.fragment
+@guarded
+def codewords(run, stored, unit) -> None:
+    m, k, _ = stored.codebooks.shape
+    told(5, f"Each sub-vector is compared with its codebook's **{k} codewords**. The nearest ★ will stand for it.")
+    alpha = st.slider(
+        "Sharpness α of the soft assignment", 1.0, 100.0, min(100.0, max(1.0, float(run.config.quantizer.alpha))), 1.0,
+        key="alpha", bind="query-params", help=HELP["alpha"],
+    )  # fmt: skip
+    assigned = anatomy.assign(unit, stored.codebooks, alpha)
+    code = anatomy.code_of(unit, stored.codebooks)
+    crisp = found.crisp(cached.run_data(run))
+    cards = []
+    for i in range(m):
+        likely = assigned.order[i, :LIKELY].tolist()
+        words = [
+            pieces.Word(word, float(assigned.p[i, word]), standing(run, stored, i, word), word == code[i])
+            for word in likely
+        ]
+        rest = float(1 - assigned.p[i, likely].sum())
+        cards.append(
+            pieces.candidates(
+                i + 1, words, rest=rest, others=k - len(likely), bits=float(assigned.bits[i]), crisp=crisp
+            )
+        )
+    st.html(pieces.cards(cards))
+    st.caption("Beside a codeword: database pictures that have it in their code.", help=HELP["entropy"])
+
+
+def standing(run, stored, codebook: int, word: int) -> list[str]:
+    """Small pictures of the database that have this codeword."""
+    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
+    row_of, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
+    return [found.thumb(data, row_of[identity]) for identity in stored.database_ids[rows].tolist()]
+
+
+def code_bytes(run, stored, unit) -> None:
+    m, k, d = stored.codebooks.shape
+    told(6, f"The numbers of the nearest codewords are the code: **{m} byte{'s'[: m > 1]}** for the whole picture.")
+    spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
+    st.html(pieces.cards([pieces.byte(i, *number) for i, number in enumerate(spelled, 1)]))
+    n = len(stored.codes)
+    st.caption(
+        f"The {m * d} numbers before coding take {4 * m * d} bytes. All {n:,} pictures of the database fit into "
+        f"{n * m / 1000:,.0f} kB of codes."
+    )
+
+
+@st.fragment
+@guarded
+def score(run, searcher, row, unit) -> None:
+    m, k, _ = searcher.stored.codebooks.shape
+    told(7, f"The picture asks: {m} tables say what every codeword would add. A hit's code picks **{m} numbers**.")
+    deepest = min(DEEPEST, searcher.index.n)
+    if not 1 <= st.session_state.get("hit", 1) <= deepest:  # a link to a larger database
+        st.session_state["hit"] = 1
+    rank = int(st.number_input(
+        "Rank of the hit", 1, deepest, key="hit", bind="query-params", width=160,
+        help="1 is the most similar picture of the database. Try a far one: its code picks smaller numbers.",
+    ))  # fmt: skip
+    hit = searcher.search(unit.ravel(), top=rank)[-1]
+    code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
+    picked = anatomy.picked(tables, code)
+    data, row_of = cached.run_data(run), cached.rows_of_ids(run.fingerprint, run)
+    pair, sum_ = st.columns([1, 2], gap="large", vertical_alignment="center")
+    with pair:
+        st.html(pieces.pair(found.large(data, row), found.large(data, row_of[hit.id]), crisp=found.crisp(data)))
+        st.caption(f"The picture, and hit {rank}{': ' + ', '.join(hit.labels) if hit.labels else ''}.")
+    with sum_:
+        st.html(pieces.total(picked.tolist(), float(picked.sum())))
+        spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
+        st.markdown(f"Code of the hit: `{spelled}`. Search returns **{hit.score:.3f}**, the same sum.")
+    names = [f"table {i}" for i in range(1, m + 1)]
+    charts.show(drawn.tables(tables, code, names, key="tables"), key="tables", name=f"{run.name}-tables")
+    st.page_link(
+        "pages/retrieval.py", label="See what else it finds", icon=":material/image_search:",
+        query_params={"run": run.name, "query": str(st.session_state.get("query", 0))},
+    )  # fmt: skip
+
+
+def looked_at(run, row):
+    """What the network makes of the picture: (seen, projected), or the reason why it cannot be had."""
+    try:
+        seen = found.seen(run.fingerprint, row, run)
+        return seen, anatomy.project(found.model(run.fingerprint, run).head, seen.embedding), ""
+    except InputError as error:
+        return None, None, str(error)
+
+
+@guarded
+def page(run) -> None:
+    searcher = cached.engine(run.fingerprint, run)
+    stored = searcher.stored
+    if not len(stored.queries):
+        st.info(f"{run.name} stores no queries to follow; choose another run.")
+        return
+    with shell.aside("picture"):
+        number = choose(run, stored)
+        step = anatomy_walk.choose(STEPS)
+    row = cached.rows_of_ids(run.fingerprint, run)[stored.query_ids[number].item()]
+    seen, projected, why = looked_at(run, row)
+    unit = stored.queries[number].astype(np.float32).reshape(stored.codebooks.shape[0], -1)
+    names = ", ".join(label_names(stored.query_labels, number, searcher.class_names))
+    label = f"Its label is {names}; {LABELS}" if names else f"Query {number} of {run.name}."
+    if why:
+        st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {why}")
+    parts = [
+        lambda: patches(run, row, seen, label),
+        (lambda: attention(run, row, seen)) if seen is not None else None,
+        (lambda: embedding(run, seen, projected)) if seen is not None else None,
+        lambda: sub_vectors(run, unit, projected),
+        lambda: codewords(run, stored, unit),
+        lambda: code_bytes(run, stored, unit),
+        lambda: score(run, searcher, row, unit),
+    ]
+    for place, draw in enumerate(parts[:step], 1):
+        if place == step:
+            anatomy_walk.here(STEPS, step)
+        if draw is not None:
+            st.divider()
+            draw()
+    st.divider()
+    anatomy_walk.buttons(STEPS, step)
+
+
+st.title("Anatomy of a code")
+st.caption("Follow one picture through the network: from its pixels to a few bytes, and to the score of a hit.")
+chosen = runs.finished()
+if chosen is not None:
+    page(chosen)

@@ -1,0 +1,96 @@
+"""Cached calls behind the Anatomy page: keys are a run's fingerprint and a picture; all bounded."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from transclipped.analysis import anatomy
+from transclipped.datasets.pictures import square, to_png
+from transclipped.models.network import Head
+from transclipped.training.run import RunDir
+from transclipped.ui import cached
+from transclipped.ui.maps import thumbnail
+
+THUMB = 64  # pixels of a photograph that stands for a codeword; tiny pictures keep their own size
+LARGE = 256  # pixels of query and hit
+CRISP = 64  # pixels a side up to which pictures are enlarged as they are, pixel by pixel
+
+
+@dataclass(frozen=True)
+class Model:
+    """A run's network, to look into; heads are only read, and the microscope locks itself."""
+
+    microscope: anatomy.Microscope
+    head: Head
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the network …")
+def model(fingerprint: str, _run: RunDir) -> Model:
+    """Network of a run, of this page alone, since looking into it plants hooks."""
+    from transclipped.training.session import trained_model
+
+    backbone, head = trained_model(_run, default_size=_run.record.get("image_size"))
+    return Model(anatomy.Microscope(backbone), head)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def seen(fingerprint: str, row: int, _run: RunDir) -> anatomy.Seen:
+    """What the run's backbone makes of a row of the picture set; read-only, since a large ViT's attention has 20 MB."""
+    microscope = model(fingerprint, _run).microscope
+    images = cached.pictures(cached.run_data(_run))
+    return microscope.look(images.pixels(np.array([row]), microscope.backbone.image_size)[0])
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def rolled(fingerprint: str, row: int, _run: RunDir) -> np.ndarray:
+    """Attention of a row's picture through all layers."""
+    return anatomy.rollout(seen(fingerprint, row, _run).attention)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def enlarged(data: tuple, row: int, grid: tuple[int, int]) -> np.ndarray:
+    """The square that the network sees of a row, `[S, S, 3]` uint8, large, and divisible by a grid."""
+    images = cached.pictures(data)
+    native = images.native_size
+    side = anatomy.side_for(grid, native)
+    picture = images.picture(row)
+    if crisp(data):
+        return np.asarray(picture.resize((side, side), Image.Resampling.NEAREST))
+    return np.asarray(square(picture, side))
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def thumb(data: tuple, row: int) -> str:
+    """Small picture of a row as a data address."""
+    images = cached.pictures(data)
+    side = min(images.native_size or THUMB, THUMB)
+    return address(thumbnail(images.picture(row), side), crisp=crisp(data))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def large(data: tuple, row: int) -> str:
+    """Picture of a row, its centre square if it is large, as a data address."""
+    images = cached.pictures(data)
+    picture = images.picture(row)
+    return address(picture if crisp(data) else square(picture, LARGE), crisp=crisp(data))
+
+
+def crisp(data: tuple) -> bool:
+    """Whether pictures are so small that their pixels are to be seen."""
+    native = cached.pictures(data).native_size
+    return native is not None and native <= CRISP
+
+
+def address(picture: Image.Image, *, crisp: bool) -> str:
+    """A picture as a data address: exact where its pixels are to be seen, else as JPEG."""
+    if crisp:
+        return f"data:image/png;base64,{base64.b64encode(to_png(picture)).decode()}"
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

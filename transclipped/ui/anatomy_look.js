@@ -1,0 +1,96 @@
+// Attention drawn over a picture: a place that is little looked at is dark. Point at a place to see what it looks at
+// itself, click or press Enter to keep it, Esc to let go.
+
+const DARKEST = 0.86;
+
+export default function (component) {
+  const { parentElement, data, setStateValue } = component;
+  const root = parentElement.querySelector(".look");
+  const look = root.look || (root.look = new Look(root));
+  look.send = setStateValue;
+  look.update(data);
+}
+
+function bytes(text) {
+  return text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null;
+}
+
+function element(name, attributes = {}) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+class Look {
+  constructor(root) {
+    this.box = element("div", { class: "box" });
+    this.image = element("img", { alt: "the picture" });
+    this.grid = element("div", { class: "grid" });
+    this.box.append(this.image, this.grid);
+    this.says = element("div", { class: "says", "aria-live": "polite" });
+    this.scale = element("div", { class: "scale" });
+    root.replaceChildren(this.box, this.scale, this.says);
+    root.addEventListener("keydown", (event) => event.key === "Escape" && this.keep(-1));
+    this.grid.addEventListener("mouseleave", () => this.show(this.kept));
+  }
+
+  update(data) {
+    const picture = data.image !== this.data?.image;
+    this.data = data;
+    this.rows = bytes(data.rows);
+    this.base = bytes(data.base);
+    this.kept = this.rows && data.token !== null ? data.token : -1;
+    if (picture) this.image.src = data.image;
+    this.image.style.imageRendering = data.crisp ? "pixelated" : "auto";
+    if (this.cells?.length !== data.h * data.w || this.columns !== data.w || this.pointed !== Boolean(this.rows)) this.lay();
+    this.show(this.kept);
+  }
+
+  lay() {
+    const { h, w } = this.data;
+    this.columns = w;
+    this.pointed = Boolean(this.rows);
+    this.grid.style.gridTemplateColumns = `repeat(${w}, 1fr)`;
+    this.grid.style.gridTemplateRows = `repeat(${h}, 1fr)`;
+    this.cells = Array.from({ length: h * w }, (_, i) => {
+      const cell = element(this.pointed ? "button" : "div", { class: "cell", "data-place": i });
+      if (this.pointed) {
+        cell.type = "button";
+        cell.ariaLabel = `place in line ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
+        cell.addEventListener("mouseenter", () => this.show(i));
+        cell.addEventListener("focus", () => this.show(i));
+        cell.addEventListener("blur", () => this.show(this.kept));
+        cell.addEventListener("click", () => this.keep(i === this.kept ? -1 : i));
+      }
+      return cell;
+    });
+    this.grid.replaceChildren(...this.cells);
+  }
+
+  keep(place) {
+    if (!this.rows || place === this.kept) return;
+    this.kept = place;
+    this.show(place);
+    this.send("token", { version: this.data.version, token: place < 0 ? null : place });
+  }
+
+  show(place) {
+    const { h, w } = this.data, n = h * w;
+    const shown = place >= 0 ? this.rows.subarray(place * n, (place + 1) * n) : this.base;
+    const top = place >= 0 ? this.data.maxima[place] : this.data.base_max;
+    let best = 0;
+    this.cells.forEach((cell, i) => {
+      if (shown[i] > shown[best]) best = i;
+      cell.style.background = `rgba(0, 0, 0, ${(DARKEST * (1 - shown[i] / 255)).toFixed(3)})`;
+      cell.classList.toggle("from", i === place);
+      cell.classList.toggle("kept", i === this.kept);
+    });
+    const percent = (value) => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}%`;
+    this.scale.replaceChildren("0%", element("i"), `${percent(top)} · an even share is ${percent(1 / n)}`);
+    const at = (i) => `line ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
+    const who = place >= 0 ? `The place in ${at(place)} ${this.data.verb}` : this.data.who;
+    this.says.textContent = `${who} ${at(best)} most: ${percent(top)}.`;
+    this.box.dataset.place = place;
+    this.box.dataset.best = best;
+  }
+}
