@@ -13,7 +13,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transclipped import commands_bundle, commands_lab, commands_pretrain, commands_search, commands_study
+from transclipped import (
+    commands_bundle,
+    commands_export,
+    commands_lab,
+    commands_pretrain,
+    commands_search,
+    commands_study,
+    commands_summary,
+)
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size
@@ -24,6 +32,8 @@ INTERRUPTED = 130
 # Modules with commands of their own.
 MORE = (
     commands_search,
+    commands_export,
+    commands_summary,
     commands_pretrain,
     commands_study,
     commands_bundle,
@@ -87,10 +97,13 @@ def _add_train(commands) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="train a run for each, and tell mean and interval")
     add_flags(parser)
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    if arguments.seeds:
+        return commands_summary.train_seeds(arguments, _train)
     changes = given(arguments)
     run = arguments.run or arguments.runs / _new_name(arguments.runs, changes)
     config = _resumed(run, changes) if arguments.resume else configured(RunConfig(), changes)

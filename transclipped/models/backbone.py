@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import sys
 from pathlib import Path
 
 import timm
@@ -209,7 +210,8 @@ def _from_timm(config: BackboneConfig) -> nn.Module:
         )
     if config.weights:
         path = Path(config.weights).expanduser()
-        return _filled(_created(config.name, size=config.image_size), load_tensors(path), path)
+        network = _created(config.name, size=config.image_size)
+        return _filled(network, _translated(load_tensors(path), network), path)
     try:
         return _created(config.name, size=config.image_size, pretrained=True)
     except Exception as error:  # hub clients raise their own kinds, which may not be installed to be named
@@ -228,6 +230,17 @@ def _created(name: str, *, size: int | None = None, pretrained: bool = False) ->
         except TypeError:  # convolutional networks take any size and have no such option
             pass
     return timm.create_model(name, **options)
+
+
+def _translated(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Weights under timm's names, position embeddings at the network's size, where timm knows how; else as they are."""
+    translate = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if translate is None:
+        return state
+    try:
+        return translate(dict(state), network)
+    except (KeyError, RuntimeError, ValueError, IndexError, AssertionError):
+        return state  # of another model; `_filled` says in what it differs
 
 
 def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Module:
