@@ -1,7 +1,6 @@
 """The command line end to end on 200 real pictures, and its answers to bad input."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -201,22 +200,6 @@ def test_interrupted_training_says_stopped_and_resumes_to_the_same_end(tmp_path)
     np.testing.assert_array_equal(RunDir(stopped).retrieval().codes, RunDir(whole).retrieval().codes)
     steps = [event["step"] for event in RunDir(stopped).events("epoch")]
     assert steps == sorted(set(steps))
-
-
-def test_killed_training_leaves_no_half_file_and_resumes(tmp_path):
-    path = tmp_path / "killed"
-    process = start(path)
-    wait_for_epoch(path, least=2)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(60)
-    run = RunDir(path)
-    assert run.head().shape == (4, 256, 16)
-    for epoch in run.epochs():
-        assert run.head(epoch=epoch).shape == (4, 256, 16)
-    assert not run.running
-    assert main(["train", "--run", str(path), "--resume"]) == 0
-    assert RunDir(path).status()["state"] == "finished"
-    assert RunDir(path).epochs()[-1] == 40
 
 
 def test_stop_file_stops(tmp_path):
