@@ -1,0 +1,209 @@
+"""Benchmarks: measured runs side by side, published numbers set apart, and the study behind the defaults."""
+
+import streamlit as st
+
+from transclipped.analysis import benchmarks, benchmarks_study, report
+from transclipped.ui import benchmarks_charts as drawn
+from transclipped.ui import benchmarks_view as view
+from transclipped.ui import charts, runs
+from transclipped.ui.guard import guarded
+
+SHOWN = 8  # runs over each other, at first
+CURVES = {
+    "precision": ("precision at k", "k, hits looked at", "Share of relevant pictures among the first k hits."),
+    "recall": ("recall at k", "k, hits looked at", "Share of all relevant pictures among the first k hits."),
+    "precision_recall": ("precision over recall", "recall", "Precision where so much of what is relevant was found."),
+}
+VALUES = {
+    "map": "mAP", "map_tie_aware": "mAP, tie-aware", "symmetric": "mAP, symmetric search", "float": "mAP, float search",
+    "validation_map": "validation mAP", "clip_fraction": "share of pairs clipped",
+    "clip_precision": "precision of clipping",
+}  # fmt: skip
+SYMBOLS = {name: symbol for name, (_, symbol) in benchmarks.AMOUNT.items()}
+LABELS = "Labels are for measuring only: no training saw them."
+
+
+def measured(search: str) -> list:
+    """Table of all runs; returns its lines."""
+    lines, problems = view.lines(runs.all_runs(), search)
+    for name, problem in problems.items():
+        st.warning(f"{name} is left out: {problem}")
+    if not lines:
+        st.info("No run was measured yet. Train one: the preset takes about a minute.")
+        st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
+        return []
+    st.caption(
+        f"Every measured run by {search} search. Compare rows of the same data set, protocol, K and database alone. "
+        + LABELS
+    )
+    view.shown(benchmarks.table(lines), key="table")
+    return lines
+
+
+def published() -> None:
+    with st.container(border=True):
+        st.markdown("**Published elsewhere, not measured here**")
+        view.shown(benchmarks.published(), key="published")
+        st.caption(f"mAP@1000 by asymmetric search. Source: {benchmarks.REFERENCES[0].source}.")
+        st.caption(benchmarks.DIFFERENCES)
+
+
+def choice(lines: list) -> list:
+    """The runs to draw over each other: those on the data of the sidebar's run, unless others were chosen."""
+    names = [line.run for line in lines]
+    current = runs.current()
+    like = next((line for line in lines if current is not None and line.run == current.name), lines[0])
+    same = [line.run for line in lines if (line.dataset, line.whole) == (like.dataset, like.whole)]
+    asked = st.session_state.get("runs") or []
+    if any(name not in names for name in asked):  # deleted meanwhile
+        st.session_state.pop("runs")
+        if kept := [name for name in asked if name in names]:
+            st.session_state["runs"] = kept
+    wanted = st.multiselect(
+        "Runs", names, same[:SHOWN], key="runs", bind="query-params", help="Drawn over each other below."
+    )
+    return [line for line in lines if line.run in wanted]
+
+
+def curves(found: dict, search: str):
+    """Curves over each other; returns the sentence above them and the figure."""
+    kind = st.segmented_control(
+        "Curve", list(CURVES), format_func=lambda name: CURVES[name][0], default="precision", key="curve",
+        bind="query-params", required=True,
+    )  # fmt: skip
+    name, x, sentence = CURVES[kind or "precision"]
+    known = {run: benchmarks.curve(metrics, kind, search=search) for run, metrics in found.items()}
+    points = {run: curve for run, curve in known.items() if curve}
+    if not points:
+        st.info("None of the chosen runs has labels, so there is nothing to measure.")
+        return None
+    st.caption(f"{sentence} One line a run. {LABELS}")
+    log = kind != "precision_recall"
+    figure = charts.curves(points, x=x, y=name, key=f"curves {kind}", log_x=log).update_yaxes(rangemode="tozero")
+    charts.show(figure, key="curves", name=f"benchmarks-{kind}")
+    return sentence, figure
+
+
+def classes(found: dict, search: str):
+    """mAP by run and class; returns the sentence above it and the figure."""
+    names, columns, cells = benchmarks.per_class(found, search=search)
+    if not names:
+        return None
+    sentence = "mAP of each run by the class of the query: which classes it finds easily, and which it confuses."
+    st.caption(f"{sentence} {LABELS}")
+    figure = drawn.class_map(names, columns, cells, key="classes")
+    charts.show(figure, key="classes", name="benchmarks-classes")
+    return sentence, figure
+
+
+def downloads(lines: list, figures: dict, search: str) -> None:
+    known = runs.all_runs()
+    commands = {line.run: known[line.run].record.get("command", "") for line in lines if line.run in known}
+    table = view.columns(benchmarks.table(lines))
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV", lambda: report.csv(benchmarks.table(lines)), "benchmarks.csv", "text/csv", key="csv",
+            on_click="ignore", icon=":material/table:",
+        )  # fmt: skip
+        st.download_button(
+            "Markdown", lambda: report.markdown(table), "benchmarks.md", "text/markdown", key="md", on_click="ignore",
+            icon=":material/notes:",
+        )  # fmt: skip
+        st.download_button(
+            "Report (HTML)", lambda: view.html_report(lines, figures, commands, search).encode(), "benchmarks.html",
+            "text/html", key="report", on_click="ignore", icon=":material/article:",
+            help="The chosen runs, their figures, the references and the commands that repeat each run, in one file "
+            "of 5 MB that needs no network.",
+        )  # fmt: skip
+
+
+@st.fragment
+@guarded
+def together(lines: list, search: str) -> None:
+    st.subheader("Over each other")
+    chosen = choice(lines)
+    known = runs.all_runs()
+    found = {
+        line.run: view.metrics(known[line.run].fingerprint, known[line.run]) for line in chosen if line.run in known
+    }
+    if not found:
+        st.info("Choose a run to draw.")
+        return
+    drawn_curves = curves(found, search)
+    drawn_classes = classes(found, search)
+    st.caption("Take the chosen runs along:")
+    downloads(chosen, dict(each for each in (drawn_curves, drawn_classes) if each), search)
+
+
+@st.fragment
+@guarded
+def study() -> None:
+    there = benchmarks_study.parts(view.STUDY)
+    if not there:
+        return
+    st.subheader("The study")
+    st.caption(
+        "Linear heads on one backbone, trained and measured by `python -m transclipped study`, so that only what is "
+        "varied differs. Whiskers: 95 % interval of the mean over seeds, where there are several. " + LABELS
+    )
+    version = view.study_version(view.STUDY)
+    if "curve" in there:
+        inverted_u(view.study(version, "curve", view.STUDY))
+    others = [part for part in there if part in view.PARTS]
+    if others:
+        part_of(others, version)
+
+
+def inverted_u(found) -> None:
+    st.markdown("**How much clipping helps**")
+    rules = benchmarks_study.curve_rules(found)
+    if not rules:
+        st.caption("Too few amounts were tried so far to draw a curve.")
+        return
+    rule = st.segmented_control(
+        "Rule", rules, default="threshold" if "threshold" in rules else rules[0], key="study_rule",
+        bind="query-params", required=True,
+    )  # fmt: skip
+    st.caption(
+        "mAP over the amount of clipping, more of it to the right, for each temperature τ; dashed: nothing clipped. "
+        "Some helps, too much destroys the embedding, and where the best lies moves with τ."
+    )
+    lines, unclipped = benchmarks_study.inverted_u(found, rule)
+    name = {"threshold": "δ, similarity above which a pair is clipped"}.get(rule, f"{SYMBOLS.get(rule, '')} of {rule}")
+    figure = drawn.inverted_u(lines, unclipped, x=name, value="mAP", key=f"inverted u {rule}")
+    charts.show(figure, key="inverted u", name=f"study-curve-{rule}")
+
+
+def part_of(there: list, version: tuple) -> None:
+    part = st.segmented_control(
+        "What else matters", there, format_func=lambda name: view.PARTS[name][0], default=there[0], key="study_part",
+        bind="query-params", required=True,
+    ) or there[0]  # fmt: skip
+    _, question, x, lines = view.PARTS[part]
+    found = view.study(version, part, view.STUDY)
+    values = [name for name in VALUES if name in found and found[name].notna().any()]
+    value = st.selectbox("Value", values, format_func=VALUES.get, key="study_value", bind="query-params")
+    table = benchmarks_study.means(found, [x, *lines], value=value)
+    st.caption(f"{question} Mean over seeds of the {VALUES[value]}.")
+    figure = drawn.means(table, x=x, line=[n for n in lines if n in table], value=VALUES[value], key=f"study {part}")
+    charts.show(figure, key="study part", name=f"study-{part}")
+    headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95 %)"}
+    st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", width="stretch")
+
+
+@guarded
+def page() -> None:
+    search = st.segmented_control(
+        "Search", list(benchmarks.SEARCHES), default="asymmetric", key="search", bind="query-params", required=True,
+        help="Asymmetric: the query's numbers against codes. Symmetric: code against code. Float: no codes at all.",
+    ) or "asymmetric"  # fmt: skip
+    lines = measured(search)
+    if lines:
+        together(lines, search)
+    published()
+    study()
+
+
+st.title("Benchmarks")
+st.caption("What was measured here, run by run; set apart from it, what others have published.")
+page()

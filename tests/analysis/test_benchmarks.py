@@ -1,0 +1,188 @@
+"""Tables of runs, references and the study against hand-made runs, and exports read back by other means."""
+
+import csv
+import io
+import json
+import math
+import statistics
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from transclipped.analysis import benchmarks, benchmarks_study, report
+from transclipped.config import ClippingConfig, DataConfig, QuantizerConfig, RunConfig
+from transclipped.errors import InputError
+from transclipped.training.run import RunDir, write_config
+
+RANKS = [1, 10, 100, 1000]
+
+
+def made(folder, name, *, rule="none", bits=32, map_=0.5, classes=("cat", "dog"), **data) -> RunDir:
+    """A measured run of two classes, without any weights."""
+    path = folder / name
+    path.mkdir()
+    config = RunConfig(
+        data=DataConfig(**data), quantizer=QuantizerConfig(bits=bits), clipping=ClippingConfig(rule=rule)
+    )
+    write_config(path, config)
+    mode = {
+        "map": map_,
+        "map_tie_aware": map_ + 0.001,
+        "precision": {"k": RANKS, "value": [0.9, 0.8, 0.7, 0.6]},
+        "recall": {"k": RANKS, "value": [0.1, 0.2, 0.3, 0.4]},
+        "precision_recall": {"recall": [0, 1], "precision": [0.9, 0.1], "bins": 4096},
+        "per_class": {name: map_ for name in classes},
+    }
+    metrics = {
+        "k": 1000, "n_queries": 10, "n_database": 5000, "label_kind": "single", "bytes_per_item": bits // 8,
+        "modes": {"asymmetric": mode}, "seconds": {"training": 12.0, "encoding": 1.25, "measuring": 0.5},
+    }  # fmt: skip
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    return RunDir(path)
+
+
+def test_a_row_tells_what_was_configured_and_measured(tmp_path):
+    line = benchmarks.row(made(tmp_path, "a", rule="adaptive", bits=64, map_=0.625, train_limit=2000))
+    assert (line.map, line.map_tie_aware, line.precision, line.recall) == (0.625, 0.626, 0.7, 0.4)
+    assert (line.bits, line.bytes, line.k, line.database) == (64, 8, 1000, 5000)
+    assert (line.training_s, line.measuring_s) == (12.0, 1.75)
+    assert line.clipping == "adaptive c = 2"
+    assert line.protocol == "I"
+    assert not line.whole
+
+
+def test_a_search_that_was_not_measured_leaves_its_cells_empty(tmp_path):
+    line = benchmarks.row(made(tmp_path, "a"), search="float")
+    assert (line.map, line.precision, line.recall) == (None, None, None)
+    assert line.database == 5000
+
+
+def test_unmeasured_runs_are_passed_over_and_damaged_ones_named(tmp_path):
+    good, bad, half, odd = (made(tmp_path, name) for name in ("good", "bad", "half", "odd"))
+    (bad.path / "metrics.json").write_bytes(b"\x00")
+    (half.path / "metrics.json").unlink()
+    (odd.path / "metrics.json").write_text("[]")
+    lines, problems = benchmarks.rows([bad, good, half, odd])
+    assert [line.run for line in lines] == ["good"]
+    assert sorted(problems) == ["bad", "odd"]
+    assert all("metrics.json" in problem for problem in problems.values())
+
+
+def test_rows_lie_beside_their_like_whole_sets_first(tmp_path):
+    runs = [
+        made(tmp_path, "b", bits=64, protocol="II"),
+        made(tmp_path, "a", bits=32, protocol="II"),
+        made(tmp_path, "part", bits=16, protocol="I", database_limit=9),
+        made(tmp_path, "d", bits=64, protocol="I"),
+    ]
+    assert [line.run for line in benchmarks.rows(runs)[0]] == ["d", "part", "a", "b"]
+
+
+def test_classes_that_a_run_lacks_are_nan(tmp_path):
+    found = {
+        "a": made(tmp_path, "a", map_=0.25).metrics(),
+        "b": made(tmp_path, "b", classes=("dog", "fox"), map_=0.75).metrics(),
+        "none": {"modes": {}},
+    }
+    runs, classes, cells = benchmarks.per_class(found, search="asymmetric")
+    assert (runs, classes) == (["a", "b"], ["cat", "dog", "fox"])
+    assert np.array_equal(cells, [[0.25, 0.25, np.nan], [np.nan, 0.75, 0.75]], equal_nan=True)
+
+
+def test_the_run_without_clipping_differs_by_nothing_else(tmp_path):
+    clipped = made(tmp_path, "clipped", rule="adaptive")
+    others = [made(tmp_path, "longer", bits=64), made(tmp_path, "rank", rule="rank"), made(tmp_path, "none")]
+    assert benchmarks.without_clipping(clipped, [*others, clipped]).name == "none"
+    assert benchmarks.without_clipping(others[-1], others) is None
+    assert benchmarks.without_clipping(clipped, others[:2]) is None
+
+
+def test_references_are_mecoqs_and_say_where_they_are_from():
+    table = benchmarks.published()
+    assert table["protocol"] == ["I", "II"]
+    assert [table[f"mAP, {bits} bits"] for bits in (16, 32, 64)] == [
+        [0.6882, 0.6283],
+        [0.7024, 0.6409],
+        [0.7024, 0.6507],
+    ]
+    assert all("AAAI22-MeCoQ" in each.source for each in benchmarks.REFERENCES)
+    assert "JPEG" in benchmarks.DIFFERENCES and "60,000" in benchmarks.DIFFERENCES
+
+
+def test_csv_and_markdown_read_back_as_the_table(tmp_path):
+    lines, _ = benchmarks.rows([made(tmp_path, "a|b", map_=0.123456), made(tmp_path, "c")])
+    table = benchmarks.table(lines)
+    read = list(csv.DictReader(io.StringIO(report.csv(table).decode("utf-8-sig"))))
+    assert [line["run"] for line in read] == ["a|b", "c"]
+    assert float(read[0]["map"]) == 0.123456
+    head, rule, first, second = report.markdown(table).strip().splitlines()
+    assert head.count("|") == rule.count("|") == second.count("|") == first.replace("\\|", "").count("|")
+    assert "0.1235" in first
+
+
+def test_the_report_holds_plotly_once_asks_for_nothing_and_escapes_names():
+    evil = "</script><script>alert(1)</script>"
+    figures = [go.Figure(go.Scatter(x=[1, 2], y=[3, 4], name=evil)) for _ in range(2)]
+    text = report.html("Title & more", [report.Text(evil), report.Table({"run": [evil], "mAP": [0.5]}), *figures])
+    assert text.count("plotly.js v") == 1
+    assert text.count("Plotly.newPlot") >= 2
+    assert "<script>alert(1)" not in text
+    head = text.split("<script>", 1)[0]
+    assert "src=" not in head and "Title &amp; more" in head
+    assert '<script src="http' not in text and "<link" not in text.replace("<link>", "")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A study: a curve with flat and nested settings, three seeds of rules, and a torn line."""
+    curve = [
+        {"part": "curve", "label": "none", "rule": "none", "amount": 1.0, "temperature": 0.3, "seed": 0, "map": 0.4},
+        *(
+            {"part": "curve", "rule": "threshold", "setting": {"amount": a, "temperature": 0.3}, "seed": 0, "map": m}
+            for a, m in ((0.3, 0.35), (0.7, 0.45), (0.5, 0.55))
+        ),
+    ]
+    (tmp_path / "curve.jsonl").write_text("\n".join(map(json.dumps, curve)) + '\n{"part": "cur')
+    rules = [
+        {"part": "rules", "label": rule, "rule": rule, "bits": 32, "protocol": "I", "seed": seed, "map": base + step}
+        for rule, base in (("none", 0.5), ("adaptive", 0.6))
+        for seed, step in enumerate((0.0, 0.01, 0.05))
+    ]
+    (tmp_path / "rules.jsonl").write_text("\n".join(map(json.dumps, rules)))
+    return tmp_path
+
+
+def test_the_interval_is_students_over_seeds(folder):
+    found = benchmarks_study.means(benchmarks_study.frame(folder, "rules"), ["bits", "label"])
+    values = [0.6, 0.61, 0.65]
+    line = found[found["label"] == "adaptive"].iloc[0]
+    assert line["n"] == 3
+    assert line["mean"] == pytest.approx(statistics.mean(values))
+    assert line["half"] == pytest.approx(4.303 * statistics.stdev(values) / math.sqrt(3))
+
+
+def test_one_seed_has_no_interval(folder):
+    lines, unclipped = benchmarks_study.inverted_u(benchmarks_study.frame(folder, "curve"), "threshold")
+    assert lines["half"].isna().all()
+    assert unclipped["mean"].tolist() == [0.4]
+
+
+def test_the_curve_runs_from_little_clipping_to_much_and_passes_over_a_torn_line(folder):
+    found = benchmarks_study.frame(folder, "curve")
+    assert benchmarks_study.curve_rules(found) == ["threshold"]
+    lines, _ = benchmarks_study.inverted_u(found, "threshold")
+    assert lines["amount"].tolist() == [0.7, 0.5, 0.3]
+    assert lines["mean"].tolist() == [0.45, 0.55, 0.35]
+
+
+def test_only_parts_with_results_are_told(folder):
+    assert benchmarks_study.parts(folder) == ["curve", "rules"]
+    assert benchmarks_study.parts(folder / "nowhere") == []
+
+
+def test_metrics_that_are_no_object_are_refused_in_a_sentence(tmp_path):
+    run = made(tmp_path, "a")
+    (run.path / "metrics.json").write_text('{"modes": 3}')
+    with pytest.raises(InputError, match="evaluate"):
+        benchmarks.row(run)

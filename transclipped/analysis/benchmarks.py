@@ -1,0 +1,229 @@
+"""Measured runs side by side, and what others have published: tables, curves, and their export.
+
+Measured and published numbers are kept in tables of their own: they come from other pictures, queries and machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from transclipped.config import ClippingConfig, RunConfig
+from transclipped.errors import InputError
+from transclipped.training.run import RunDir
+
+SEARCHES = ("asymmetric", "symmetric", "float")
+RANK = 100  # of the precision that the table shows
+AMOUNT = {  # rule: the setting that says how much it clips, and its symbol
+    "rank": ("fraction", "q"),
+    "threshold": ("threshold", "δ"),
+    "rank+threshold": ("threshold", "δ"),
+    "adaptive": ("sigma", "c"),
+    "debiased": ("class_prior", "ρ"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run as a line of the table; shares in [0, 1], times in seconds, None where nothing was measured.
+
+    Attributes:
+        clipping: the rule and how much, such as "threshold δ = 0.5".
+        k: K of the mAP and of the recall.
+        precision: at rank 100.
+        recall: of all relevant pictures, within K.
+        whole: False where only a part of the data set was trained on, searched, or asked with.
+    """
+
+    run: str
+    dataset: str
+    protocol: str
+    bits: int
+    map: float | None
+    map_tie_aware: float | None
+    precision: float | None
+    recall: float | None
+    bytes: int
+    training_s: float | None
+    measuring_s: float | None
+    clipping: str
+    backbone: str
+    k: int
+    database: int
+    queries: int
+    seed: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published number: who, on what, and how it differs from ours."""
+
+    method: str
+    network: str
+    dataset: str
+    protocol: str
+    bits: int
+    map: float
+    source: str
+
+
+_MECOQ = Reference(
+    method="MeCoQ",
+    network="VGG-16 at 224 pixels, GTX 1080 Ti, asymmetric search",
+    dataset="cifar10",
+    protocol="I",
+    bits=16,
+    map=0.6882,
+    source="README of its public code, github.com/gimpong/AAAI22-MeCoQ (Wang et al., AAAI 2022, arXiv 2109.05205)",
+)
+REFERENCES = tuple(
+    replace(_MECOQ, protocol=protocol, bits=bits, map=value)
+    for protocol, values in {"I": (0.6882, 0.7024, 0.7024), "II": (0.6283, 0.6409, 0.6507)}.items()
+    for bits, value in zip((16, 32, 64), values, strict=True)
+)
+DIFFERENCES = (
+    "MeCoQ pools all 60,000 pictures and draws its queries at random; here the queries are the official test set, "
+    "which no weights ever saw. Our bundled pictures are JPEG re-encodings. No number here is of the TransClippedCLR "
+    "paper: its table is not public to us."
+)
+
+
+def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
+    """A run as a line of the table; None where nothing was measured yet.
+
+    Raises:
+        InputError: a file of the run is damaged.
+    """
+    metrics = run.metrics()
+    if metrics is None:
+        return None
+    config = run.config
+    try:
+        found = metrics["modes"].get(search, {})
+        seconds = metrics.get("seconds", {})
+        return Row(
+            run=run.name,
+            dataset=config.data.dataset,
+            protocol=config.data.protocol or ("I" if config.data.dataset == "cifar10" else "default"),
+            bits=config.quantizer.bits,
+            backbone=config.backbone.name,
+            clipping=clipping_of(config.clipping),
+            map=found.get("map"),
+            map_tie_aware=found.get("map_tie_aware"),
+            precision=_at(found.get("precision"), RANK),
+            recall=_at(found.get("recall"), metrics["k"]),
+            k=metrics["k"],
+            bytes=metrics["bytes_per_item"],
+            database=metrics["n_database"],
+            queries=metrics["n_queries"],
+            training_s=seconds.get("training"),
+            measuring_s=_sum(seconds.get("encoding"), seconds.get("measuring")),
+            seed=config.seed,
+            whole=not (config.data.train_limit or config.data.database_limit or config.data.query_limit),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{run.path / 'metrics.json'} lacks {error}; run `evaluate` on this run again") from error
+
+
+def rows(runs: Iterable[RunDir], *, search: str = "asymmetric") -> tuple[list[Row], dict[str, str]]:
+    """Lines of all measured runs, like beside like, and what is wrong with those that cannot be read."""
+    found, problems = [], {}
+    for run in runs:
+        try:
+            line = row(run, search=search)
+        except InputError as error:
+            problems[run.name] = str(error)
+            continue
+        if line is not None:
+            found.append(line)
+    return in_order(found), problems
+
+
+def in_order(lines: Iterable[Row]) -> list[Row]:
+    """Like beside like: by data set, protocol, whole sets first, then code length, backbone and name."""
+    return sorted(lines, key=lambda r: (r.dataset, r.protocol, not r.whole, r.bits, r.backbone, r.run))
+
+
+def clipping_of(config: ClippingConfig) -> str:
+    """Rule and amount in a few words."""
+    if config.rule not in AMOUNT:
+        return config.rule
+    name, symbol = AMOUNT[config.rule]
+    return f"{config.rule} {symbol} = {getattr(config, name):g}"
+
+
+def table(lines: list) -> dict[str, list[Any]]:
+    """Columns of lines or references, ready for a data frame."""
+    if not lines:
+        return {}
+    names = [field.name for field in fields(lines[0])]
+    return {name: [asdict(line)[name] for line in lines] for name in names}
+
+
+def published() -> dict[str, list[Any]]:
+    """Columns of the references, a line for each method and protocol, a column for each code length."""
+    lines: dict[tuple, dict[int, float]] = {}
+    for each in REFERENCES:
+        lines.setdefault((each.method, each.network, each.dataset, each.protocol), {})[each.bits] = each.map
+    heads = [dict(zip(("method", "network", "dataset", "protocol"), line, strict=True)) for line in lines]
+    columns = {name: [head[name] for head in heads] for name in heads[0]}
+    bits = sorted({each.bits for each in REFERENCES})
+    return columns | {f"mAP, {b} bits": [values.get(b) for values in lines.values()] for b in bits}
+
+
+def curve(metrics: dict[str, Any], kind: str, *, search: str) -> tuple[list[float], list[float]] | None:
+    """Points of `precision` or `recall` over rank, or of `precision_recall`; None where it was not measured."""
+    found = metrics.get("modes", {}).get(search, {}).get(kind)
+    if not found:
+        return None
+    return (found["recall"], found["precision"]) if kind == "precision_recall" else (found["k"], found["value"])
+
+
+def per_class(found: dict[str, dict[str, Any]], *, search: str) -> tuple[list[str], list[str], np.ndarray]:
+    """mAP by run and class.
+
+    Args:
+        found: metrics by name of the run.
+
+    Returns:
+        Runs and classes that have any, and mAP `[runs, classes]`, NaN where a run lacks a class.
+    """
+    by_run = {name: metrics.get("modes", {}).get(search, {}).get("per_class") or {} for name, metrics in found.items()}
+    by_run = {name: values for name, values in by_run.items() if values}
+    classes = list(dict.fromkeys(name for values in by_run.values() for name in values))
+    cells = [[values.get(name, np.nan) for name in classes] for values in by_run.values()]
+    return list(by_run), classes, np.array(cells, float).reshape(len(by_run), len(classes))
+
+
+def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
+    """The measured run that differs from `run` by clipping nothing; None if there is none, or `run` is one itself."""
+    if run.config.clipping.rule == "none":
+        return None
+    wanted = _unclipped(run.config)
+    for other in others:
+        try:
+            same = other.config.clipping.rule == "none" and _unclipped(other.config) == wanted
+            if same and other.metrics() is not None:
+                return other
+        except InputError:
+            continue
+    return None
+
+
+def _unclipped(config: RunConfig) -> RunConfig:
+    return replace(config, clipping=ClippingConfig())
+
+
+def _at(points: dict[str, list] | None, rank: int) -> float | None:
+    if not points or rank not in points["k"]:
+        return None
+    return points["value"][points["k"].index(rank)]
+
+
+def _sum(*parts: float | None) -> float | None:
+    known = [part for part in parts if part is not None]
+    return round(sum(known), 2) if known else None

@@ -1,0 +1,78 @@
+"""The measured study as the Benchmarks page shows it: means over seeds with their interval, and the inverted U.
+
+A result is a line of `<folder>/<part>.jsonl`; its settings lie beside the values, or in a dictionary `setting`.
+The interval is Student's t at 95 % over seeds; two seeds give a wide one, one seed gives none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from transclipped.analysis.tables import BY, results
+
+# 97.5 % quantiles of Student's t for 1, 2, … degrees of freedom, from any table of it; beyond, the normal's.
+T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+NORMAL = 1.96
+MORE_IS_LESS = ("threshold", "rank+threshold", "adaptive")  # rules that clip more, the smaller their setting
+UNCLIPPED = "none"
+
+
+def parts(folder: Path) -> list[str]:
+    """Parts of the study that have results, in the order they are told."""
+    return [part for part in BY if results(folder, part)]
+
+
+def frame(folder: Path, part: str) -> pd.DataFrame:
+    """Results of a part, a line each; empty where there are none."""
+    lines = [_flat(line) for line in results(folder, part) if isinstance(line, dict)]
+    found = pd.DataFrame([line for line in lines if isinstance(line.get("map"), int | float)])
+    return found.assign(label=found["label"].fillna(found["rule"])) if {"label", "rule"} <= set(found) else found
+
+
+def means(found: pd.DataFrame, by: list[str], *, value: str = "map") -> pd.DataFrame:
+    """Mean over seeds of a value for each setting.
+
+    Args:
+        by: columns that make a setting; those that are not there are left out.
+
+    Returns:
+        The columns `by`, `n` seeds, `mean`, and `half`, half the width of the interval (NaN for one seed).
+    """
+    by = [name for name in by if name in found]
+    groups = found.dropna(subset=[value]).groupby(by, sort=False, dropna=False)[value]
+    table = groups.agg(n="count", mean="mean", spread="std").reset_index()
+    table["half"] = [_t(n) * spread / n**0.5 for n, spread in zip(table["n"], table["spread"], strict=True)]
+    return table.drop(columns="spread")
+
+
+def inverted_u(found: pd.DataFrame, rule: str, *, value: str = "map") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Means of a rule over how much it clips, and of no clipping, each with its temperature.
+
+    Returns:
+        (amount, temperature, n, mean, half), from little clipping to much; and the same of the rule "none".
+    """
+    by = ["temperature", "amount"]
+    lines = means(found[found["rule"] == rule], by, value=value)
+    lines = lines.sort_values(["temperature", "amount"], ascending=[True, rule not in MORE_IS_LESS])
+    return lines, means(found[found["rule"] == UNCLIPPED], ["temperature"], value=value)
+
+
+def curve_rules(found: pd.DataFrame) -> list[str]:
+    """Rules that were tried with at least two amounts, those with most first."""
+    counts = found[found["rule"] != UNCLIPPED].groupby("rule", sort=False)["amount"].nunique()
+    return counts[counts > 1].sort_values(ascending=False, kind="stable").index.tolist()
+
+
+def _flat(line: dict[str, Any]) -> dict[str, Any]:
+    setting = line.get("setting")
+    rest = {name: value for name, value in line.items() if name != "setting"}
+    return (setting | rest) if isinstance(setting, dict) else rest
+
+
+def _t(n: int) -> float:
+    if n < 2:
+        return float("nan")
+    return T[n - 2] if n - 2 < len(T) else NORMAL

@@ -1,0 +1,105 @@
+"""A report as one HTML file that needs nothing else: texts, tables, and figures with plotly.js inlined once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430;
+  background: #fff; }
+table { border-collapse: collapse; font-size: 0.85rem; } .scroll { overflow-x: auto; }
+th, td { border-bottom: 1px solid #d5dae0; padding: 0.3rem 0.6rem; text-align: left; white-space: nowrap; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+p.note { color: #59636e; max-width: 48rem; } pre { white-space: pre-wrap; background: #f3f5f7; padding: 0.7rem; }
+"""
+NUMBER = ' class="number"'
+HEIGHT = 420  # pixels of a figure that names none
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name, all of one length."""
+
+    columns: dict[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph, a heading (`kind` "h2"), a note, or a command ("pre")."""
+
+    text: str
+    kind: str = "p"
+
+
+def html(title: str, blocks: Iterable[Text | Table | go.Figure]) -> str:
+    """The whole file as text, UTF-8."""
+    body = "\n".join(_block(block, number) for number, block in enumerate(blocks))
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>\n'
+        f"<script>{get_plotlyjs()}</script></head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
+    )
+
+
+def csv(columns: dict[str, Sequence[Any]]) -> bytes:
+    """UTF-8 CSV with the mark by which spreadsheets know it; None is an empty cell."""
+    import csv as writer
+    import io
+
+    file = io.StringIO()
+    lines = writer.writer(file, lineterminator="\n")
+    lines.writerow(columns)
+    lines.writerows(zip(*columns.values(), strict=True))
+    return file.getvalue().encode("utf-8-sig")
+
+
+def markdown(columns: dict[str, Sequence[Any]]) -> str:
+    """Table in GitHub's Markdown."""
+    head = "| " + " | ".join(columns) + " |\n|" + " --- |" * len(columns)
+    lines = [
+        "| " + " | ".join(_text(value).replace("|", "\\|") for value in line) + " |"
+        for line in zip(*columns.values(), strict=True)
+    ]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def _block(block: Text | Table | go.Figure, number: int) -> str:
+    if isinstance(block, go.Figure):
+        div = f"figure-{number}"
+        config = {"displaylogo": False, "responsive": True}
+        height = block.layout.height or HEIGHT
+        return block.to_html(
+            full_html=False, include_plotlyjs=False, div_id=div, config=config, default_height=f"{height}px"
+        )
+    if isinstance(block, Table):
+        return _table(block.columns)
+    if block.kind == "note":
+        return f'<p class="note">{escape(block.text)}</p>'
+    return f"<{block.kind}>{escape(block.text)}</{block.kind}>"
+
+
+def _table(columns: dict[str, Sequence[Any]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    lines = "\n".join(
+        "<tr>" + "".join(_cell(value) for value in line) + "</tr>" for line in zip(*columns.values(), strict=True)
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _cell(value: Any) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"<td{NUMBER if number else ''}>{escape(_text(value))}</td>"
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
