@@ -36,9 +36,10 @@ def _add_export(commands) -> None:
 
 def _export(arguments: argparse.Namespace) -> int:
     what = {"parquet": "codes"}.get(arguments.what, arguments.what)
+    if arguments.out.is_dir():
+        example = arguments.out / ("export" + ENDINGS[what])
+        raise InputError(f"{arguments.out} is a folder; name the file to write, such as {example}")
     out = arguments.out if arguments.out.suffix else arguments.out.with_suffix(ENDINGS[what])
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; name the file to write, such as {out / ('export' + ENDINGS[what])}")
     if arguments.collection and what in ("embeddings", "onnx"):
         raise InputError(f"--what {what} is of the run itself; leave --collection out")
     written = _written(arguments, what, out)

@@ -7,6 +7,7 @@ import copy
 import json
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from transclipped.errors import InputError
@@ -49,7 +50,9 @@ def train_seeds(arguments: argparse.Namespace, train: Callable[[argparse.Namespa
         one = copy.copy(arguments)
         one.run, one.set_seed, one.seeds = path, seed, None
         one.resume = arguments.resume and run.exists
-        if code := train(one):
+        with redirect_stdout(sys.stderr):  # where --json promises JSON alone
+            code = train(one)
+        if code:
             return code
     _print(_lines(runs), arguments, "markdown")
     return 0

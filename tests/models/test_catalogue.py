@@ -1,0 +1,136 @@
+"""The list of backbones tells the truth about networks, weights and pooling, without a network."""
+
+import json
+
+import pytest
+import timm
+import torch
+
+from transclipped.cli import main
+from transclipped.config import BackboneConfig
+from transclipped.errors import InputError
+from transclipped.models import catalogue
+from transclipped.models.backbone import BUNDLED, load_backbone
+from transclipped.models.weights import save_tensors
+
+TINY = "vit_tiny_patch16_224"
+
+
+@pytest.fixture(scope="module")
+def listed():
+    return {entry.name: entry for entry in catalogue.entries()}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    torch.manual_seed(0)
+    return timm.create_model(TINY, num_classes=10).eval()
+
+
+@pytest.fixture(scope="module")
+def weights(tiny, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_tensors(path, tiny.state_dict())
+    return str(path)
+
+
+def test_every_way_of_training_is_offered(listed):
+    assert {entry.kind for entry in listed.values()} >= {"supervised", "DINO", "DINOv2", "DINOv3", "CLIP", "MAE"}
+    assert {entry.family for entry in listed.values()} == {"ViT", "CNN"}
+    assert set(BUNDLED) <= set(listed)
+
+
+def test_entry_agrees_with_the_network(listed):
+    network = timm.create_model(TINY, num_classes=0)
+    entry = listed[f"{TINY}.augreg_in21k"]
+    assert entry.parameters == sum(parameter.numel() for parameter in network.parameters())
+    assert (entry.width, entry.image_size, entry.pool, entry.pools) == (192, 224, "token", ("token", "avg"))
+    cnn = listed["resnet50.a1_in1k"]
+    assert (cnn.width, cnn.family, cnn.pools) == (2048, "CNN", ("avg",))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("vit_base_patch16_224.mae", "MAE"),
+        ("hiera_tiny_224.mae_in1k_ft_in1k", "supervised"),
+        ("vit_small_patch16_dinov3.lvd1689m", "DINOv3"),
+        ("vit_base_patch16_clip_224.openai", "CLIP"),
+        ("vit_base_patch16_clip_224.openai_ft_in1k", "supervised"),
+        ("resnet18.a1_in1k", "supervised"),
+    ],
+)
+def test_kind_follows_from_the_name(name, kind):
+    assert catalogue.kind_of(name) == kind
+
+
+def test_a_word_searches_all_of_timm():
+    names = [entry.name for entry in catalogue.entries("patch8_224.dino")]
+    assert names == sorted(n for n in timm.list_models(pretrained=True) if "patch8_224.dino" in n) and names
+
+
+def test_fetched_weights_count_as_here(tmp_path, monkeypatch):
+    known = timm.get_pretrained_cfg("vit_small_patch16_224.dino")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert catalogue.cached_file(known) is None
+    (tmp_path / "checkpoints").mkdir()
+    file = tmp_path / "checkpoints" / known.url.rpartition("/")[2]
+    file.touch()
+    assert catalogue.cached_file(known) == file
+
+
+def test_hub_cache_counts_as_here(tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    known = timm.get_pretrained_cfg("vit_tiny_patch16_224.augreg_in21k")
+    file = tmp_path / "model.safetensors"
+    file.touch()
+    found = {"model.safetensors": str(file)}
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda repo, name: found.get(name))
+    assert catalogue.cached_file(known) == file
+
+
+def test_pooling_is_the_token_or_the_mean_of_normed_patches(tiny, weights):
+    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    by = {pool: load_backbone(BackboneConfig(name=TINY, weights=weights, pool=pool)) for pool in (None, "token", "avg")}
+    with torch.inference_mode():
+        tokens = tiny.forward_features(x)  # [2, 197, 192], after the last norm
+        torch.testing.assert_close(by["token"](x), tokens[:, 0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(by["avg"](x), tokens[:, 1:].mean(1), atol=1e-4, rtol=1e-4)
+    assert by[None].fingerprint == by["token"].fingerprint != by["avg"].fingerprint  # or caches would mix
+
+
+def test_weights_by_file_fit_another_size(weights, tiny):
+    small = load_backbone(BackboneConfig(name=TINY, weights=weights, image_size=96))
+    assert small.network.pos_embed.shape[1] == 37
+    torch.testing.assert_close(small.network.cls_token, tiny.cls_token)
+    assert small(torch.zeros(1, 3, 96, 96)).shape == (1, 192)
+
+
+def test_weights_of_another_model_are_refused(weights):
+    with pytest.raises(InputError, match="another model"):
+        load_backbone(BackboneConfig(name="vit_small_patch16_224", weights=weights))
+    with pytest.raises(InputError, match="another model"):
+        load_backbone(BackboneConfig(name="resnet18", weights=weights))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet-lite0"])
+def test_networks_without_a_token_say_so(name, tmp_path):
+    network = timm.create_model("resnet18", num_classes=0)
+    save_tensors(tmp_path / "w.safetensors", network.state_dict())
+    file = str(tmp_path / "w.safetensors") if name == "resnet18" else None
+    with pytest.raises(InputError, match="class token"):
+        load_backbone(BackboneConfig(name=name, weights=file, pool="token"))
+    assert load_backbone(BackboneConfig(name=name, weights=file, pool="avg")).width in (512, 1280)
+    with pytest.raises(InputError, match=r"backbone\.pool"):
+        BackboneConfig(name=name, pool="max")
+
+
+def test_command_lists_and_says_how_to_bring_weights(capsys):
+    assert main(["backbones"]) == 0
+    shown = capsys.readouterr().out
+    assert "DINOv2" in shown and "--weights FILE" in shown and "bundled" in shown
+    assert main(["backbones", "efficientnet-lite0", "--measure", "--json"]) == 0
+    [line] = json.loads(capsys.readouterr().out)
+    assert line["available"] == "bundled" and line["pictures_per_s"] > 0
+    assert main(["backbones", "no such thing"]) == 2

@@ -1,0 +1,235 @@
+"""Embeddings made elsewhere: read from each kind of file, refused in a sentence, trained on and searched."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from transclipped.cli import main
+from transclipped.config import BackboneConfig, DataConfig, RunConfig
+from transclipped.datasets.embeddings import DROPPED, Embeddings
+from transclipped.datasets.embeddings import load as load_set
+from transclipped.datasets.embeddings_file import read
+from transclipped.errors import InputError
+from transclipped.training.run import RunDir
+
+
+def load(path, **settings):
+    return load_set(DataConfig(dataset="embeddings", data=str(path), **settings))
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    """300 embeddings `[300, 24]` around 6 centres, and their class."""
+    rng = np.random.default_rng(0)
+    classes = np.repeat(np.arange(6), 50)
+    return (rng.normal(size=(6, 24))[classes] + 0.3 * rng.normal(size=(300, 24))).astype(np.float32), classes
+
+
+@pytest.fixture(scope="module")
+def parquet(clusters, tmp_path_factory):
+    """The clusters as parquet, with ids and class names."""
+    path = tmp_path_factory.mktemp("made elsewhere") / "found.parquet"
+    write(path, clusters[0], id=[f"item {i}" for i in range(300)], label=[f"class {c}" for c in clusters[1]])
+    return path
+
+
+def write(path, vectors, **columns):
+    flat = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(vectors).ravel(), vectors.shape[1])
+    pq.write_table(pa.table({"embedding": flat, **columns}), path)
+
+
+@pytest.fixture(scope="module")
+def run(parquet, tmp_path_factory, own_cache):
+    """A run trained on the parquet file."""
+    path = tmp_path_factory.mktemp("runs") / "elsewhere"
+    flags = ["--dataset", "embeddings", "--data", str(parquet), "--epochs", "12", "--batch", "64", "--seed", "3"]
+    assert main(["train", *flags, "--run", str(path)]) == 0
+    return path
+
+
+def test_each_kind_of_file_gives_the_same_embeddings(clusters, parquet, tmp_path):
+    vectors, classes = clusters
+    np.save(tmp_path / "a.npy", vectors)
+    np.savez(tmp_path / "a.npz", embeddings=vectors, ids=np.arange(300) + 5, labels=classes)
+    found = [read(path) for path in (tmp_path / "a.npy", tmp_path / "a.npz", parquet)]
+    for one in found:
+        np.testing.assert_array_equal(one.embeddings, vectors)
+    assert found[0].ids.tolist() == list(range(300)) and found[0].labels is None
+    assert found[1].ids[0] == 5 and found[1].labels.tolist() == classes.tolist()
+    assert found[2].ids[7] == "item 7" and found[2].class_names[5] == "class 5"
+    assert len({one.digest for one in found}) == 3  # ids differ
+
+
+def test_lists_of_labels_and_matrices_make_several_labels(clusters, tmp_path):
+    vectors = clusters[0][:3]
+    write(tmp_path / "m.parquet", vectors, label=[["sea", "sky"], [], ["sky"]])
+    found = read(tmp_path / "m.parquet")
+    assert found.class_names == ("sea", "sky") and found.labels.tolist() == [[1, 1], [0, 0], [0, 1]]
+    np.savez(tmp_path / "m.npz", embeddings=vectors, labels=np.array([[1, 0], [0, 1], [1, 1]]))
+    assert read(tmp_path / "m.npz").labels.tolist() == [[1, 0], [0, 1], [1, 1]]
+
+
+def test_missing_label_is_no_class(clusters, tmp_path):
+    write(tmp_path / "n.parquet", clusters[0][:3], label=["sea", None, "sky"])
+    images = load(tmp_path / "n.parquet")
+    assert images.labels.tolist() == [0, -1, 1] and images.labelled.tolist() == [True, False, True]
+
+
+def test_labels_of_an_npy_come_from_a_csv(clusters, tmp_path):
+    np.save(tmp_path / "a.npy", clusters[0][:4])
+    (tmp_path / "labels.csv").write_text("id,label\n0,sea\n1,sky\n2,sea\n9,sky\n")
+    images = load(tmp_path / "a.npy", labels=str(tmp_path / "labels.csv"))
+    assert images.labels.tolist() == [0, 1, 0, -1]
+    assert images.skipped[0][0] == "9"
+
+
+def hostile(tmp_path):
+    """(file, what its message must name)"""
+    good = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    nan, zero = good.copy(), good.copy()
+    nan[2, 1], zero[3] = np.nan, 0
+    arrays = {"nan": nan, "zero": zero, "flat": good.ravel(), "whole": np.ones((4, 3), int), "one": good[:1]}
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}, None], object), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("hello")
+    (tmp_path / "empty.parquet").touch()
+    (tmp_path / "half.npz").write_bytes(b"PK\x03\x04 half")
+    np.savez(tmp_path / "unnamed.npz", x=good)
+    np.savez(tmp_path / "short.npz", embeddings=good, ids=np.arange(3))
+    np.savez(tmp_path / "twice.npz", embeddings=good, ids=np.array(["a", "b", "a", "c"]))
+    np.savez(tmp_path / "labels.npz", embeddings=good, labels=np.arange(5))
+    pq.write_table(pa.table({"embedding": [[1.0, 2.0], [1.0]]}), tmp_path / "ragged.parquet")
+    pq.write_table(pa.table({"embedding": [[1.0, 2.0], None]}), tmp_path / "hole.parquet")
+    pq.write_table(pa.table({"vector": [[1.0], [2.0]]}), tmp_path / "column.parquet")
+    pq.write_table(pa.table({"embedding": ["a", "b"]}), tmp_path / "words.parquet")
+    pq.write_table(pa.table({"embedding": pa.array([[1.0, None], [1.0, 2.0]])}), tmp_path / "null.parquet")
+    (tmp_path / "a.txt").touch()
+    return {
+        "nan.npy": "embedding 2", "zero.npy": "embedding 3", "flat.npy": "[12]", "whole.npy": "int64",
+        "one.npy": "1 embeddings", "pickled.npy": "pickle", "text.npy": "text.npy", "empty.parquet": "empty.parquet",
+        "half.npz": "half.npz", "unnamed.npz": "'embeddings'", "short.npz": "3 ids", "twice.npz": "'a'",
+        "labels.npz": "5 labels", "ragged.parquet": "row 1", "hole.parquet": "row 1", "column.parquet": "'embedding'",
+        "words.parquet": "string", "null.parquet": "embedding 0", "a.txt": ".npy", "absent.npy": "does not exist",
+    }  # fmt: skip
+
+
+def test_hostile_files_end_in_one_sentence_and_code_2(tmp_path, capsys):
+    for name, named in hostile(tmp_path).items():
+        with pytest.raises(InputError, match=r"\S") as refused:
+            read(tmp_path / name)
+        assert named in str(refused.value), (name, str(refused.value))
+        assert "\n" not in str(refused.value)
+    flags = ["--dataset", "embeddings", "--data", str(tmp_path / "nan.npy")]
+    assert main(["train", *flags, "--run", str(tmp_path / "run")]) == 2
+    assert "nan.npy" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert main(["train", "--dataset", "embeddings", "--run", str(tmp_path / "run2")]) == 2
+
+
+def test_features_keep_direction_at_one_length(clusters, parquet):
+    images = load(parquet)
+    rows = np.array([5, 0, 299])
+    features = images.features(rows).astype(np.float64)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 24**0.5, rtol=1e-3)
+    x = clusters[0][rows]
+    np.testing.assert_allclose(features / 24**0.5, x / np.linalg.norm(x, axis=1, keepdims=True), atol=1e-3)
+
+
+def test_huge_and_tiny_numbers_lose_nothing(tmp_path):
+    x = np.random.default_rng(1).normal(size=(3, 8))
+    np.save(tmp_path / "x.npy", x * np.array([[1e30], [1e-30], [1]]))
+    np.testing.assert_allclose(
+        load(tmp_path / "x.npy").features(np.arange(3)),
+        x / np.linalg.norm(x, axis=1, keepdims=True) * 8**0.5,
+        rtol=2e-3,
+        atol=1e-3,
+    )
+
+
+def test_views_drop_numbers_whatever_else_is_asked_for(parquet):
+    images = load(parquet)
+    together = images.features(np.arange(300), view=2, seed=7)
+    alone = images.features(np.array([250, 3]), view=2, seed=7)
+    np.testing.assert_array_equal(together[[250, 3]], alone)
+    assert np.mean(together == 0) == pytest.approx(DROPPED, abs=0.02)
+    assert (together != images.features(np.arange(300), view=1, seed=7)).any()
+    assert (together != images.features(np.arange(300), view=2, seed=8)).any()
+    assert together.any(axis=1).all()
+
+
+def test_numbers_are_drawn_as_a_picture(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[1.0, -1.0, 1.0, -1.0], [1, 1, 1, 1]]))
+    images = load(tmp_path / "x.npy")
+    picture = np.asarray(images.picture(0)).astype(int)
+    assert picture.shape == (2, 2, 3)
+    assert picture[0, 0, 2] > picture[0, 0, 0] and picture[0, 1, 0] > picture[0, 1, 2]  # blue, orange
+    assert images.encoded(0).startswith(b"\x89PNG")
+
+
+def test_backbone_follows_from_the_data_set():
+    data = DataConfig(dataset="embeddings", data="x.npy")
+    assert RunConfig(data=data).backbone.name == "identity"
+    with pytest.raises(InputError, match="go together"):
+        RunConfig(data=data, backbone=BackboneConfig(name="resnet18"))
+    with pytest.raises(InputError, match="go together"):
+        RunConfig(backbone=BackboneConfig(name="identity"))
+    with pytest.raises(InputError, match="identity"):
+        BackboneConfig(name="identity", train="all")
+
+
+def test_run_without_pictures_learns_and_is_whole(run):
+    found = RunDir(run)
+    assert found.record["backbone"]["name"] == "identity" and found.record["width"] == 24
+    assert found.metrics()["modes"]["asymmetric"]["map"] > 0.9
+    assert found.retrieval().database_ids[0].startswith("item ")
+
+
+def test_lab_and_codebooks_work_without_pictures(run):
+    from transclipped.analysis import clipping, codebooks
+
+    batch = clipping.batch_of(RunDir(run), size=32, seed=0)
+    assert batch.similarity.shape == (64, 64) and batch.false.any()
+    assert codebooks.by_epoch(RunDir(run)).n > 0
+
+
+def test_items_ask_and_pictures_cannot(run, tmp_path, capsys):
+    from PIL import Image
+
+    from transclipped.datasets.pictures import to_png
+
+    name = str(RunDir(run).retrieval().database_ids[0])
+    assert main(["search", "--id", name, "--run", str(run), "--top", "5", "--json"]) == 0
+    hits = json.loads(capsys.readouterr().out)["hits"]
+    kind = RunDir(run).retrieval()
+    wanted = RunDir(run).record["class_names"][kind.database_labels[0]]
+    assert sum(wanted in hit["labels"] for hit in hits) >= 4
+    (tmp_path / "p.png").write_bytes(to_png(Image.new("RGB", (8, 8))))
+    assert main(["search", str(tmp_path / "p.png"), "--run", str(run)]) == 2
+    assert "cannot look at pictures" in capsys.readouterr().err
+
+
+def test_more_embeddings_become_a_collection(run, clusters, tmp_path, capsys, tiny_run):
+    np.save(tmp_path / "more.npy", clusters[0][::10])
+    out = tmp_path / "out"
+    assert main(["encode", str(tmp_path / "more.npy"), "--run", str(run), "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 30
+    assert main(["search", "--id", "7", "--run", str(run), "--collection", str(out), "--json"]) == 0
+    hits = json.loads(capsys.readouterr().out)["hits"]
+    assert hits[0]["path"].endswith(f"more.npy#{hits[0]['id']}")
+    assert main(["encode", str(tmp_path / "more.npy"), "--run", str(tiny_run), "--out", str(tmp_path / "no")]) == 2
+    assert main(["encode", str(tmp_path), "--run", str(run), "--out", str(tmp_path / "no")]) == 2
+
+
+def test_embeddings_of_another_width_are_refused(run, tmp_path, capsys):
+    np.save(tmp_path / "wide.npy", np.ones((4, 25)))
+    assert main(["encode", str(tmp_path / "wide.npy"), "--run", str(run), "--out", str(tmp_path / "out")]) == 2
+    assert "width 24" in capsys.readouterr().err
+
+
+def test_set_says_it_has_no_pixels(parquet):
+    with pytest.raises(InputError, match="no pictures"):
+        load(parquet).pixels(np.array([0]), 32)
+    assert isinstance(load(parquet), Embeddings)

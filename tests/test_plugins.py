@@ -1,0 +1,194 @@
+"""Rules, losses and backbones of one's own: they work, they fail in a sentence, and a run alone never runs code."""
+
+import json
+
+import pytest
+import torch
+
+from tests.conftest import TINY
+from transclipped import clipping, losses, plugins
+from transclipped.cli import main
+from transclipped.config import ClippingConfig, LossConfig
+from transclipped.errors import InputError
+from transclipped.losses import training_loss
+from transclipped.models import own
+from transclipped.training.run import RunDir
+
+WHOLE = """
+import torch
+from transclipped.plugins import register_backbone, register_loss, register_rule
+
+@register_rule("half")
+def half(similarity, candidates, config):
+    return similarity > similarity.masked_fill(~candidates, 0).mean(), None
+
+@register_loss("pull")
+def pull(similarity, clipped, *, clipping, temperature, epoch):
+    n = len(similarity)
+    return 1 - similarity[torch.arange(n), torch.arange(n).roll(n // 2)]
+
+@register_backbone("thumbnails")
+class Thumbnails(torch.nn.Module):
+    num_features = 48
+    image_size = 32
+
+    def forward(self, images):
+        return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def forget(monkeypatch):
+    """Nothing that a test registers outlives it."""
+    monkeypatch.setattr(plugins, "_loaded", {})
+    before = [dict(registry) for registry in (clipping.RULES, losses.LOSSES, own.BACKBONES)]
+    yield
+    for registry, was in zip((clipping.RULES, losses.LOSSES, own.BACKBONES), before, strict=True):
+        registry.clear()
+        registry.update(was)
+
+
+def refused(capsys, *argv):
+    capsys.readouterr()
+    assert main([*map(str, argv)]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("transclipped: ") and "Traceback" not in message
+    return message
+
+
+def write(path, text=WHOLE):
+    path.write_text(text)
+    return path
+
+
+def train(run, file, *flags):
+    flags = [*TINY[:-4], "--plugin", file, *flags, "--run", run]  # without a backbone and its size
+    return main([*map(str, ["train", *flags])])
+
+
+@pytest.fixture
+def trained(tmp_path):
+    file = write(tmp_path / "mine.py")
+    flags = ["--clip", "half", "--loss", "pull", "--backbone", "thumbnails"]
+    assert train(tmp_path / "run", file, *flags) == 0
+    return tmp_path / "run", file
+
+
+def test_run_uses_all_three_and_can_be_repeated(trained, tmp_path):
+    run, file = trained
+    record = RunDir(run).record
+    assert record["plugin"] == str(file) and record["width"] == 48
+    assert record["loss"]["name"] == "pull" and record["clipping"]["rule"] == "half"
+    assert (run / "plugin.py").read_text() == WHOLE
+    words = record["command"].split()[3:]
+    words[words.index("--run") + 1] = str(tmp_path / "again")
+    assert main(words) == 0
+    assert (RunDir(run).retrieval().codes == RunDir(tmp_path / "again").retrieval().codes).all()
+
+
+def test_opening_a_run_does_not_run_its_code(trained, capsys, monkeypatch):
+    run, file = trained
+    for registry in (clipping.RULES, losses.LOSSES, own.BACKBONES):
+        for name in ("half", "pull", "thumbnails"):
+            registry.pop(name, None)
+    monkeypatch.setattr(plugins, "_loaded", {})
+    assert "--plugin" in refused(capsys, "evaluate", "--run", run)
+    assert "half" not in clipping.RULES
+    assert "--plugin" in refused(capsys, "train", "--run", run, "--resume")
+    assert main(["evaluate", "--run", str(run), "--plugin", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_queries"] == 40
+
+
+def test_variable_names_plug_ins_too(trained, capsys, monkeypatch):
+    run, file = trained
+    own.BACKBONES.clear()
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.setenv("TRANSCLIPPED_PLUGINS", str(file))
+    item = str(RunDir(run).retrieval().database_ids[0])
+    assert main(["search", "--id", item, "--run", str(run)]) == 0
+    assert main(["evaluate", "--run", str(run)]) == 0
+
+
+def test_changed_file_is_run_again(tmp_path):
+    file = write(tmp_path / "mine.py", WHOLE)
+    plugins.load(file)
+    write(file, WHOLE.replace('"half"', '"other"'))
+    plugins.load(file)
+    assert "other" in clipping.RULES
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("import nothing_of_this_name", "nothing_of_this_name"),
+        ("def x(:\n", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_broken_files_end_in_one_sentence(tmp_path, capsys, text, named):
+    file = write(tmp_path / "broken.py", text)
+    message = refused(capsys, "train", *TINY, "--plugin", file, "--run", tmp_path / "run")
+    assert named in message and "broken.py" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_file_and_unknown_names_end_in_one_sentence(tmp_path, capsys):
+    run = ["--run", tmp_path / "run"]
+    assert "gone.py" in refused(capsys, "train", *TINY, "--plugin", tmp_path / "gone.py", *run)
+    assert "not a Python file" in refused(capsys, "train", *TINY, "--plugin", write(tmp_path / "x.txt"), *run)
+    assert "loss.name" in refused(capsys, "train", *TINY, "--loss", "pull", *run)
+
+
+def loss_of(rule="none", loss="nt-xent"):
+    g = torch.Generator().manual_seed(0)
+    z, words = torch.randn(8, 4, generator=g), torch.randn(1, 4, 4, generator=g)
+    settings = {"clipping": ClippingConfig(rule=rule), "loss": LossConfig(name=loss)}
+    return training_loss(z, torch.full((8, 1, 4), 0.25), words, detect=z, **settings)
+
+
+@pytest.mark.parametrize("answer", ["None", "similarity, None", "candidates[:1], None", "1 / 0"])
+def test_wrong_rules_end_in_a_sentence(tmp_path, answer):
+    text = f"""
+from transclipped.plugins import register_rule
+@register_rule("wrong")
+def wrong(similarity, candidates, config):
+    return {answer}
+"""
+    plugins.load(write(tmp_path / "wrong.py", text))
+    with pytest.raises(InputError, match=r"clipping rule 'wrong'"):
+        loss_of(rule="wrong")
+
+
+@pytest.mark.parametrize("answer", ["None", "similarity", "similarity.sum()", "missing"])
+def test_wrong_losses_end_in_a_sentence(tmp_path, answer):
+    text = f"""
+from transclipped.plugins import register_loss
+@register_loss("wrong")
+def wrong(similarity, clipped, *, clipping, temperature, epoch):
+    return {answer}
+"""
+    plugins.load(write(tmp_path / "wrong.py", text))
+    with pytest.raises(InputError, match=r"loss 'wrong'"):
+        loss_of(loss="wrong")
+
+
+def test_registered_loss_is_the_one_that_is_minimised(tmp_path):
+    plugins.load(write(tmp_path / "mine.py"))
+    parts = loss_of(loss="pull")
+    assert parts.per_anchor.min() >= 0 and parts.per_anchor.max() <= 2
+    assert not torch.allclose(parts.contrastive, loss_of().contrastive)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("return images", "num_features"),
+        ("return images.mean((1, 2, 3))", "num_features"),
+        ("raise OSError('no weights')", "no weights"),
+    ],
+)
+def test_wrong_backbones_end_in_one_sentence(tmp_path, capsys, body, named):
+    text = WHOLE.replace("return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)", body)
+    file = write(tmp_path / "mine.py", text)
+    flags = [*TINY[:-4], "--plugin", file, "--backbone", "thumbnails", "--run", tmp_path / "run"]
+    assert named in refused(capsys, "train", *flags)
