@@ -15,6 +15,7 @@ from typing import Any
 
 from transclipped import (
     commands_bundle,
+    commands_datasets,
     commands_export,
     commands_lab,
     commands_pretrain,
@@ -22,9 +23,8 @@ from transclipped import (
     commands_study,
     commands_summary,
 )
-from transclipped.config import DataConfig, RunConfig
+from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.files import cache_dir, clear_cache, folder_size
 from transclipped.flags import add_flags, configured, given, settings
 from transclipped.progress import with_bars
 
@@ -32,6 +32,7 @@ INTERRUPTED = 130
 # Modules with commands of their own.
 MORE = (
     commands_search,
+    commands_datasets,
     commands_export,
     commands_summary,
     commands_pretrain,
@@ -73,7 +74,7 @@ def _load_plugins(arguments: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_evaluate, _add_datasets):
+    for add in (_add_train, _add_evaluate):
         add(commands)
     for module in MORE:
         module.add(commands)
@@ -206,64 +207,3 @@ def _report(metrics: dict[str, Any], as_json: bool) -> None:
             print(f"{mode:<11} no labels, so no mAP")
         else:
             print(f"{mode:<11} mAP {found['map']:.4f}   tie-aware {found['map_tie_aware']:.4f}")
-
-
-# datasets
-
-
-def _add_datasets(commands) -> None:
-    parser = _command(commands, "datasets", _datasets, "List, check and download data sets; show or clear the cache.")
-    parser.add_argument(
-        "action", nargs="?", default="list", choices=("list", "check", "download", "cache"), help="default: list"
-    )
-    parser.add_argument("name", nargs="?", help="data set")
-    parser.add_argument("folder", nargs="?", help="its folder, where the pictures are not bundled")
-    parser.add_argument("--protocol", help="I or II for CIFAR-10")
-    parser.add_argument("--clear", action="store_true", help="with cache: delete what can be computed again")
-
-
-def _datasets(arguments: argparse.Namespace) -> int:
-    actions = {"list": _list_datasets, "check": _check_dataset, "download": _download_dataset, "cache": _show_cache}
-    result = actions[arguments.action](arguments)
-    if arguments.json:
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        for name, value in result.items():
-            print(f"{name:<16} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
-    return 0
-
-
-def _list_datasets(arguments: argparse.Namespace) -> dict[str, Any]:
-    from transclipped.datasets.registry import names
-
-    return dict(names())
-
-
-def _check_dataset(arguments: argparse.Namespace) -> dict[str, Any]:
-    from transclipped.datasets.protocols import draw
-    from transclipped.datasets.registry import describe, load
-
-    config = DataConfig(dataset=_named(arguments), data=arguments.folder, protocol=arguments.protocol)
-    images = load(config)
-    return describe(images, draw(images, config))
-
-
-def _download_dataset(arguments: argparse.Namespace) -> dict[str, Any]:
-    from transclipped.datasets.registry import download
-
-    if not arguments.folder:
-        raise InputError("`datasets download` needs a folder to download into, such as data/")
-    download(_named(arguments), arguments.folder)
-    return {"dataset": arguments.name, "folder": arguments.folder}
-
-
-def _show_cache(arguments: argparse.Namespace) -> dict[str, Any]:
-    if arguments.clear:
-        return {"cache": str(cache_dir()), "freed_bytes": clear_cache()}
-    return {"cache": str(cache_dir()), "bytes": folder_size(cache_dir())}
-
-
-def _named(arguments: argparse.Namespace) -> str:
-    if not arguments.name:
-        raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets` lists them")
-    return arguments.name

@@ -10,6 +10,8 @@ and pictures without a label ask nothing. The same seed gives the same split on 
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.csv_labels import read_csv
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
-from transclipped.files import read_json
+from transclipped.files import read_json, replacing, write_json
 
 ROLES = ("train", "query", "database", "validation")
 OWN = "own"  # protocol of a split from a person's file
@@ -112,6 +114,31 @@ def read_split(path: Path, images: ImageSet) -> Split:
             raise InputError(f"{path} line {number}: role is {role!r}; choose one of {', '.join(ROLES)}")
         ids[role].append(_number(name) if images.ids.dtype.kind == "i" else name)
     return _from_ids(ids, images, source=str(path), protocol=OWN, seed=0)
+
+
+def write_split(path: Path, split: Split, images: ImageSet) -> None:
+    """A file that `read_split` reads: JSON, or a CSV with a line for each picture and role.
+
+    Raises:
+        InputError: the file's ending is neither, or it cannot be written.
+    """
+    if path.suffix.lower() == ".json":
+        write_json(path, split.to_json(images))
+    elif path.suffix.lower() == ".csv":
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(split_csv(split, images))
+    else:
+        raise InputError(f"cannot write a split as {path.name}; choose a name that ends in .json or .csv")
+
+
+def split_csv(split: Split, images: ImageSet) -> str:
+    """Text of a CSV with the columns id and role; a picture of two roles has two lines."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["id", "role"])
+    for role in ROLES:
+        writer.writerows([identity, role] for identity in images.ids[getattr(split, role)].tolist())
+    return buffer.getvalue()
 
 
 def _from_protocol(images: ImageSet, config: DataConfig) -> Split:

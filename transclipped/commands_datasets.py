@@ -1,0 +1,178 @@
+"""`datasets`: what there is, what of it is really on this disk, which rows a protocol draws, what the cache holds."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transclipped.config import DataConfig
+from transclipped.errors import InputError
+from transclipped.files import cache_dir, clear_cache, folder_size, replacing, write_json
+from transclipped.progress import with_bars
+
+LINES = 10  # names that are printed of a longer list
+TELL_EVERY = 1.0  # seconds between two writes of the progress file
+
+
+def add(commands) -> None:
+    """Register the subcommand."""
+    summary = "List, check and download data sets; write the rows of a protocol; show or clear the cache."
+    parser = commands.add_parser("datasets", help=summary, description=summary)
+    parser.set_defaults(handler=_datasets)
+    option = parser.add_argument
+    option("action", nargs="?", default="list", choices=tuple(ACTIONS), help="default: list")
+    option("name", nargs="?", help="data set")
+    option("folder", nargs="?", help="its folder, where the pictures are not bundled")
+    option("--labels", help="CSV for a folder of pictures; folder with the label lists for mirflickr and nuswide")
+    option("--split", help="file that names training, query and database ids")
+    option("--protocol", help="I or II for CIFAR-10, default or listed for mirflickr and nuswide")
+    option("--seed", type=int, default=0, help="of the drawn split (default 0)")
+    option("--quick", action="store_true", help="with check: do not decode the pictures")
+    option("--names", type=Path, help="with check: CSV for every picture that is missing or cannot be used, and why")
+    option("--progress", type=Path, help="with check: JSON file that tells how far it is")
+    option("--out", type=Path, help="with split: .json or .csv file of the ids of each role")
+    option("--clear", action="store_true", help="with cache: delete what can be computed again")
+    option("--json", action="store_true", help="print the result as JSON and nothing else")
+
+
+def _datasets(arguments: argparse.Namespace) -> int:
+    result = ACTIONS[arguments.action](arguments)
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        for name, value in result.items():
+            for line in _printed(name, value):
+                print(line)
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.registry import names
+
+    return dict(names())
+
+
+def _check(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.check import Check
+    from transclipped.datasets.registry import load
+
+    config = _config(arguments)
+    images = load(config)
+    result = _described(images, config)
+    check = Check(images)
+    if not arguments.quick:
+        for _ in with_bars(_told(check.run(), arguments.progress)):
+            pass
+        result |= check.report
+    else:
+        result |= check.found()
+    if arguments.names is not None:
+        _write_names(arguments.names, images, check)
+    return result
+
+
+def _described(images, config: DataConfig) -> dict[str, Any]:
+    """What the set and its split consist of; or, where no split can be drawn, why."""
+    from transclipped.datasets.protocols import draw
+    from transclipped.datasets.registry import describe
+
+    try:
+        return describe(images, draw(images, config))
+    except InputError as error:
+        return {
+            "dataset": images.name,
+            "pictures": len(images),
+            "no_split": str(error),
+            "skipped": [{"id": name, "reason": reason} for name, reason in images.skipped],
+        }
+
+
+def _told(work: Iterator[Any], path: Path | None) -> Iterator[Any]:
+    """Pass on progress, writing it to a file every second."""
+    told = -TELL_EVERY
+    for step in work:
+        if path is not None and step.seconds - told >= TELL_EVERY:
+            write_json(path, {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)})
+            told = step.seconds
+        yield step
+
+
+def _write_names(path: Path, images, check) -> None:
+    rows = [(name, "it is not there") for name in getattr(images, "missing", [])]
+    rows += images.skipped
+    rows += check.damaged
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("id", "reason"), *rows])
+
+
+def _split(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.protocols import ROLES, draw, write_split
+    from transclipped.datasets.registry import load
+
+    if arguments.out is None:
+        raise InputError("`datasets split` needs --out, a file such as split.json or split.csv")
+    config = _config(arguments)
+    images = load(config)
+    split = draw(images, config)
+    write_split(arguments.out, split, images)
+    counts = {role: len(getattr(split, role)) for role in ROLES}
+    about = {"dataset": images.name, "fingerprint": images.fingerprint, "protocol": split.protocol}
+    return {**about, "seed": split.seed, **counts, "file": str(arguments.out)}
+
+
+def _download(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.registry import download
+
+    if not arguments.folder:
+        raise InputError("`datasets download` needs a folder to download into, such as data/")
+    download(_named(arguments), arguments.folder)
+    return {"dataset": arguments.name, "folder": arguments.folder}
+
+
+def _cache(arguments: argparse.Namespace) -> dict[str, Any]:
+    from transclipped.datasets.storage import stored
+
+    if arguments.clear:
+        return {"cache": str(cache_dir()), "freed_bytes": clear_cache()}
+    kinds = {kind.name: {"bytes": kind.bytes, "files": kind.files, "what": kind.what} for kind in stored()}
+    return {"cache": str(cache_dir()), "bytes": folder_size(cache_dir()), "kinds": kinds}
+
+
+def _config(arguments: argparse.Namespace) -> DataConfig:
+    return DataConfig(
+        dataset=_named(arguments),
+        data=arguments.folder,
+        labels=arguments.labels,
+        split=arguments.split,
+        protocol=arguments.protocol,
+        seed=arguments.seed,
+    )
+
+
+def _named(arguments: argparse.Namespace) -> str:
+    if not arguments.name:
+        raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets` lists them")
+    return arguments.name
+
+
+def _printed(name: str, value: Any) -> Iterator[str]:
+    """Lines for a person: nested values by a line each, long lists cut, with the number of what is left out."""
+    if isinstance(value, dict) and name in ("classes", "kinds"):
+        yield from (f"{name:<16} {key}: {json.dumps(inner, ensure_ascii=False)}" for key, inner in value.items())
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _printed(f"{name} {key}", inner)
+    elif isinstance(value, list):
+        for item in value[:LINES]:
+            yield f"{name:<16} {json.dumps(item, ensure_ascii=False) if isinstance(item, dict | list) else item}"
+        if len(value) > LINES:
+            yield f"{name:<16} … and {len(value) - LINES:,} more; --json or --names tells all"
+    else:
+        yield f"{name:<16} {value}"
+
+
+ACTIONS = {"list": _list, "check": _check, "split": _split, "download": _download, "cache": _cache}
