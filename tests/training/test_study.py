@@ -22,7 +22,7 @@ def small():
     patch = pytest.MonkeyPatch()
     patch.setattr(studies, "VALIDATION", 40)
     patch.setattr(studies, "EPOCHS", {"I": 1})
-    patch.setattr(studies, "TEMPERATURES", (0.2, 0.5))
+    patch.setattr(studies, "CURVES", {0.2: ("none", "adaptive"), 0.5: ("none", "adaptive")})
     patch.setattr(studies, "AMOUNTS", {"none": ("threshold", (1.0,)), "adaptive": ("sigma", (2.0, 1.5))})
     patch.setattr(studies, "BATCHES", (32, 64))
     patch.setattr(studies, "BITS", (16,))

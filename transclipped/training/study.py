@@ -56,15 +56,15 @@ from transclipped.training.trainer import Trainer
 
 VALIDATION = 5000  # training pictures that `curve` chooses by
 EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 pictures either way
-TEMPERATURES = (0.2, 0.3, 0.5)
 AMOUNTS = {  # rule: the setting that says how much, and what is tried
     "none": ("threshold", (1.0,)),
-    "debiased": ("class_prior", (0.05, 0.1)),
+    "debiased": ("class_prior", (0.1,)),
     "rank": ("fraction", (0.02, 0.05, 0.1, 0.2)),
     "threshold": ("threshold", (0.7, 0.6, 0.5, 0.4, 0.3)),
-    "rank+threshold": ("threshold", (0.5, 0.4, 0.3)),  # of the 10 % most similar
+    "rank+threshold": ("threshold", (0.5, 0.4)),  # of the 10 % most similar
     "adaptive": ("sigma", (2.5, 2.0, 1.5)),
 }
+CURVES = {0.2: tuple(AMOUNTS), 0.3: tuple(AMOUNTS), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
 RANKED = 0.1  # q of rank+threshold
 BATCHES = (64, 128, 256, 512, 1024)
 SEEDS = (0, 1, 2)
@@ -178,7 +178,7 @@ def _on(
 
 
 def _curve(plan: Plan) -> list[Trial]:
-    grid = [(rule, a, t) for t in TEMPERATURES for rule, (_, amounts) in AMOUNTS.items() for a in amounts]
+    grid = [(rule, a, t) for t, rules in CURVES.items() for rule in rules for a in AMOUNTS[rule][1]]
     return [Trial("curve", r, _on(plan, _config(r, a, t), validation=VALIDATION)) for r, a, t in grid]
 
 
