@@ -43,7 +43,7 @@ def _prefers_bfloat16(device: str, threads: int) -> bool:
     if device != "cpu":
         return False
     path = cache_dir() / "precision.json"
-    key = _machine_key(threads)
+    key = machine_key(threads)
     try:
         known = read_json(path)
     except InputError:
@@ -57,7 +57,8 @@ def _prefers_bfloat16(device: str, threads: int) -> bool:
     return known[key]
 
 
-def _machine_key(threads: int) -> str:
+def machine_key(threads: int) -> str:
+    """Tells machines, thread counts and versions of torch apart, for what was measured; 16 hex digits."""
     described = f"{platform.processor()} {_cpu_flags()} {torch.__version__} {threads}"
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 

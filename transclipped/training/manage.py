@@ -1,0 +1,224 @@
+"""Runs as things to keep: name, delete, pack into a zip, take in from one.
+
+A folder appears under its name by one rename, filled already, and vanishes by one; whoever looks meanwhile meets a
+whole run or none. A zip from elsewhere is trusted in nothing: `unpack` reads only files that a run consists of, counts
+the bytes that really come out, and `uploaded.check` looks at what they hold before the run appears.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import uuid
+import zipfile
+import zlib
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from transclipped.errors import InputError
+from transclipped.files import write_json
+from transclipped.flags import command
+from transclipped.training.queue import QUEUED
+from transclipped.training.run import RunDir
+
+PARTS = ("config.json", "events.jsonl", "metrics.json", "model.safetensors", "retrieval.npz", "split.json")
+PARTS += ("status.json", "last.safetensors")
+RESUMING = "last.safetensors"  # only an unfinished run needs it
+LONGEST_NAME = 80  # characters
+MAX_UNPACKED = 400_000_000  # bytes of all files together
+MAX_FILES = 1000
+MAX_DIRECTORY = 200_000  # bytes of a zip's table of contents: 1,000 files are 100,000
+_PART = re.compile(rf"(?:{'|'.join(map(re.escape, PARTS))}|epochs/[0-9]{{1,6}}\.safetensors)")
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}  # Windows
+
+
+def check_name(name: str) -> str:
+    """`name`, if every system takes it for a folder.
+
+    Raises:
+        InputError: it is empty, too long, hidden, reserved, or has characters that paths give a meaning.
+    """
+    odd = not name or name[0] in ". " or name[-1] in ". " or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
+    if odd or name.partition(".")[0].lower() in _RESERVED:
+        raise InputError(f"{name!r} cannot name a folder; use letters, digits, - and _")
+    if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
+        raise InputError(f"the name has {len(name)} characters; choose at most {LONGEST_NAME}")
+    return name
+
+
+def numbered(name: str, taken: Collection[str]) -> str:
+    """`name`, or the first of name-2, name-3, … that is not taken."""
+    return next(new for i in range(1, 100_000) if (new := name if i == 1 else f"{name}-{i}") not in taken)
+
+
+def place(folder: Path, path: Path) -> None:
+    """Let a filled folder appear as `path`, all at once.
+
+    Raises:
+        InputError: there is something of that name already, or the disk refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if path.exists():
+            raise FileExistsError(path)
+        os.rename(folder, path)  # onto a filled folder this fails, so of two at once one wins
+    except OSError as error:
+        if path.exists():
+            raise InputError(f"there is a run {path.name} already; choose another name") from error
+        raise InputError(f"cannot make {path}: {error.strerror or error}; choose another folder") from error
+
+
+def rename(run: RunDir, name: str) -> RunDir:
+    """Give a run of one's own another name.
+
+    Raises:
+        InputError: the name is not fit or taken; the run is gone, waits in the queue or is being trained.
+    """
+    _at_rest(run)
+    if name == run.name:
+        return run
+    new = run.path.with_name(check_name(name))
+    place(run.path, new)
+    with suppress(InputError):  # a damaged config.json keeps no command to correct
+        renamed = RunDir(new)
+        write_json(new / "config.json", {**renamed.record, "command": command(renamed.config, f"runs/{name}")})
+    return RunDir(new)
+
+
+def delete(run: RunDir) -> None:
+    """Delete a run of one's own: first out of sight, then from the disk.
+
+    Raises:
+        InputError: it is gone already, waits in the queue or is being trained, or the disk refuses.
+    """
+    _at_rest(run)
+    hidden = run.path.parent / ".deleted"
+    try:
+        hidden.mkdir(exist_ok=True)
+        os.rename(run.path, hidden / uuid.uuid4().hex)
+    except OSError as error:
+        raise InputError(f"cannot delete {run.path}: {error.strerror or error}; close what uses its files") from error
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def pack(run: RunDir, to: BinaryIO) -> None:
+    """Write a run as a zip: its parts and nothing else; without the optimizer's state where it is finished.
+
+    Raises:
+        InputError: it is gone, or is being trained.
+    """
+    _at_rest(run)
+    finished = run.status().get("state") == "finished"
+    heads = [f"epochs/{n}.safetensors" for n in run.epochs()]
+    try:
+        with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in [*PARTS, *heads]:
+                if (run.path / name).is_file() and not (finished and name == RESUMING):
+                    archive.write(run.path / name, f"{run.name}/{name}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot pack {run.path}: {error}; was it deleted just now?") from error
+
+
+def unpack(file: BinaryIO, home: Path, *, name: str, taken: Collection[str] = ()) -> RunDir:
+    """Take in a run that `pack` wrote, somewhere.
+
+    Args:
+        file: a zip, seekable.
+        home: folder of runs.
+        name: for the run; numbered where it is taken.
+        taken: names that it must not get beside those in `home`.
+
+    Raises:
+        InputError: anything in the zip is not what a run consists of; nothing is left behind then.
+    """
+    from transclipped.training import uploaded  # brings torch, which a list of runs can do without
+
+    check_name(name)
+    incoming = home / ".incoming" / uuid.uuid4().hex
+    try:
+        incoming.mkdir(parents=True)
+        _extract(file, incoming)
+        uploaded.check(incoming)
+        while True:
+            new = numbered(name, {*taken, *(path.name for path in home.iterdir())})
+            uploaded.settle(incoming, name=new)
+            with suppress(InputError):  # somebody was quicker: the next number
+                place(incoming, home / new)
+                return RunDir(home / new)
+            if not (home / new).exists():
+                raise InputError(f"cannot make {home / new}; choose another folder of runs")
+    except OSError as error:
+        raise InputError(f"cannot write below {home}: {error.strerror or error}; free some space") from error
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _at_rest(run: RunDir) -> None:
+    if not run.exists:
+        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
+    if (run.path / QUEUED).exists():
+        raise InputError(f"{run.name} waits for its training; cancel that first")
+    if run.running:
+        raise InputError(f"{run.name} is being trained; stop it first")
+
+
+def _extract(file: BinaryIO, folder: Path) -> None:
+    """Write the parts of a zip into `folder`, after looking at all their names."""
+    _refuse_large_directory(file)
+    left = MAX_UNPACKED
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for entry, part in _parts(archive):
+                target = folder / part
+                target.parent.mkdir(exist_ok=True)
+                with archive.open(entry) as source, target.open("xb") as sink:
+                    while block := source.read(1 << 20):
+                        left -= len(block)
+                        if left < 0:
+                            raise InputError(f"the zip unpacks to more than {MAX_UNPACKED:,} bytes; no run is so large")
+                        sink.write(block)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise InputError(f"the file is not a zip of a run, or damaged ({error}); download it again") from error
+
+
+def _parts(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
+    """Entries with the part of a run that each is."""
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    if len(entries) > MAX_FILES:
+        raise InputError(f"the zip holds {len(entries):,} files; a run has at most {MAX_FILES:,}")
+    if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
+        raise InputError(f"the zip unpacks to more than {MAX_UNPACKED:,} bytes; no run is so large")
+    tops = {entry.filename.partition("/")[0] for entry in entries if "/" in entry.filename}
+    top = f"{tops.pop()}/" if len(tops) == 1 and all("/" in e.filename for e in entries) else ""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for entry in entries:
+        part = entry.filename.removeprefix(top)
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise InputError(f"the zip holds {entry.filename!r}, a link; it is not taken in")
+        if not _PART.fullmatch(part) or entry.orig_filename != entry.filename:
+            raise InputError(f"the zip holds {entry.orig_filename!r}, which is no part of a run; it is not taken in")
+        if part in found:
+            raise InputError(f"the zip holds {part} twice; it is not taken in")
+        found[part] = entry
+    if "config.json" not in found:
+        raise InputError("the zip holds no config.json, so it is not a run; use one that was downloaded here")
+    return [(entry, part) for part, entry in found.items()]
+
+
+def _refuse_large_directory(file: BinaryIO) -> None:
+    """A zip can list millions of files in a few bytes each; zipfile would read them all before we can count."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - 22))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    file.seek(0)
+    if at < 0 or len(tail) < at + 22:
+        raise InputError("the file is not a zip; use one that was downloaded here")
+    if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
+        raise InputError("the zip is of the kind for huge files (zip64); no run is so large")
+    if int.from_bytes(tail[at + 12 : at + 16], "little") > MAX_DIRECTORY:
+        raise InputError(f"the zip holds too many files; a run has at most {MAX_FILES:,}")

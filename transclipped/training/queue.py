@@ -1,0 +1,225 @@
+"""Trainings one after another: a queue in the folder of runs, and the worker that empties it.
+
+Two trainings at once would halve each other's speed, and thirty would end each other. So a training waits as a folder
+of its name that holds only queued.json, or in the stopped run that it goes on with:
+
+    runs/<name>/queued.json   since when, and the flags of `train`; its presence is the place in the queue
+    runs/.queue/now.json      the entry that was taken out last, with its process
+    runs/.queue/worker.lock   held by the worker, a process of its own: `python -m transclipped.training.queue runs`
+
+Taking an entry out is one rename, cancelling it one deletion, so only one of them succeeds. The system frees a dead
+process's lock, and whoever looks at the queue starts another worker where none holds it; browsers, the app and the
+worker may all die without loss.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transclipped.errors import InputError
+from transclipped.files import read_json, write_json
+from transclipped.machine import exclusive, process_alive, spawn
+from transclipped.training.run import RunDir, find_runs
+
+QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
+FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
+MOST = 200  # waiting trainings
+TRIES = 2  # times that an entry is started, if its process dies before there is a run
+TICK = 0.5  # seconds between two looks
+SILENCE = 60.0  # seconds without a heartbeat after which a training blocks nobody
+
+Train = Callable[[Path, list[str]], subprocess.Popen]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A training in the queue.
+
+    Attributes:
+        since: unix time.
+        seconds: that it is expected to take, None where nobody knows.
+    """
+
+    name: str
+    since: float
+    seconds: float | None
+
+
+def enqueue(home: Path, name: str, arguments: list[str] | None, *, seconds: float | None = None) -> None:
+    """Let a training wait for its turn.
+
+    Args:
+        name: of the run; a new one, or with `arguments` None one to go on with.
+        arguments: flags of `train` without --run.
+
+    Raises:
+        InputError: the name is taken, the run waits already or is being trained, or the queue is full.
+    """
+    if len(waiting(home)) >= MOST:
+        raise InputError(f"{MOST} trainings wait already; try again when some are done")
+    entry = {"v": 1, "t": time.time(), "arguments": arguments, "seconds": seconds, "tries": 0}
+    if arguments is None:
+        if (home / name / QUEUED).exists() or training(home) == name or RunDir(home / name).running:
+            raise InputError(f"{name} is being trained or waits for it already")
+        write_json(home / name / QUEUED, entry)
+        return
+    from transclipped.training.manage import place
+
+    made = home / ".incoming" / uuid.uuid4().hex
+    try:
+        write_json(made / QUEUED, entry)
+        place(made, home / name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def waiting(home: Path) -> list[Waiting]:
+    """The queue, whose turn is next first; what somebody damaged is passed over."""
+    found = []
+    for path in home.glob(f"*/{QUEUED}"):
+        if path.parent.name.startswith("."):
+            continue
+        with suppress(InputError, TypeError, ValueError, AttributeError):
+            entry = read_json(path)
+            seconds = entry.get("seconds")
+            found.append(Waiting(path.parent.name, float(entry["t"]), None if seconds is None else float(seconds)))
+    return sorted(found, key=lambda w: (w.since, w.name))
+
+
+def cancel(home: Path, name: str) -> None:
+    """Take a waiting training out of the queue; a run that it would have gone on with stays.
+
+    Raises:
+        InputError: it is not waiting any more.
+    """
+    try:
+        (home / name / QUEUED).unlink()
+    except OSError as error:
+        raise InputError(f"{name} does not wait any more; stop it if it has begun") from error
+    if not RunDir(home / name).exists:
+        shutil.rmtree(home / name, ignore_errors=True)
+
+
+def training(home: Path) -> str | None:
+    """Name of the training that has the turn, from the moment it was taken out of the queue."""
+    now = _now(home)
+    if now and process_alive(now.get("pid") or -1):
+        run = RunDir(home / str(now.get("name")))
+        status = _status(run)
+        if status.get("pid") != now["pid"] or status.get("state") == "running":  # first another's, or no status at all
+            return run.name
+    return next((run.name for run in find_runs(home) if alive(run)), None)
+
+
+def alive(run: RunDir) -> bool:
+    """Whether a process is training this run, and has lately said so."""
+    recent = time.time() - _status(run).get("heartbeat", 0) < SILENCE
+    return recent and run.running
+
+
+def ensure_worker(home: Path, start: Callable[[], Any]) -> None:
+    """Call `start` if a training waits and no worker is there."""
+    if waiting(home):
+        with exclusive(home / FOLDER / LOCK) as mine:
+            pass
+        if mine:
+            start()
+
+
+def start_worker(home: Path) -> subprocess.Popen:
+    """A worker as a process of its own."""
+    (home / FOLDER).mkdir(parents=True, exist_ok=True)
+    return spawn([str(home.resolve())], log=home / FOLDER / "log.txt", module="transclipped.training.queue")
+
+
+def work(home: Path, *, train: Train | None = None) -> None:
+    """Train what waits, one after another, until nothing does; returns at once if another worker is there."""
+    while waiting(home) or (home / FOLDER / NOW).exists():  # again, for what came while the lock was being let go
+        with exclusive(home / FOLDER / LOCK) as mine:
+            if not mine:
+                return
+            _recover(home)
+            while entry := next(iter(waiting(home)), None):
+                _train_next(home, entry.name, train or _spawned)
+
+
+def _train_next(home: Path, name: str, train: Train) -> None:
+    """Wait for a free machine, train one entry unless it was cancelled meanwhile, and tidy up."""
+    if training(home) is not None:
+        time.sleep(TICK)
+        return
+    now = home / FOLDER / NOW
+    try:
+        os.replace(home / name / QUEUED, now)
+    except OSError:
+        return
+    entry = _now(home) or {}
+    arguments = entry.get("arguments")
+    flags = ["--resume"] if arguments is None else [str(a) for a in arguments]
+    write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1})
+    child = train(home / name, flags)
+    write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1, "pid": child.pid})
+    while child.poll() is None:
+        time.sleep(TICK)
+    _put_aside(home, name)
+    now.unlink(missing_ok=True)
+
+
+def _recover(home: Path) -> None:
+    """After a worker that died: wait for the training it left, and start again what never became a run."""
+    now = _now(home)
+    if now is None:
+        (home / FOLDER / NOW).unlink(missing_ok=True)
+        return
+    while process_alive(now.get("pid") or -1) and training(home) == now.get("name"):
+        time.sleep(TICK)
+    name = str(now.get("name"))
+    if (home / name).is_dir() and not RunDir(home / name).exists and "arguments" in now:
+        if now.get("tries", 0) < TRIES:
+            write_json(home / name / QUEUED, {k: v for k, v in now.items() if k not in ("name", "pid")})
+        else:
+            _put_aside(home, name)
+    (home / FOLDER / NOW).unlink(missing_ok=True)
+
+
+def _put_aside(home: Path, name: str) -> None:
+    """The log of a training that ended before there was a run goes below .failed, and its name is free again."""
+    if RunDir(home / name).exists or not (home / name).is_dir():
+        return
+    shutil.rmtree(home / FAILED / name, ignore_errors=True)
+    (home / FAILED).mkdir(exist_ok=True)
+    with suppress(OSError):
+        os.rename(home / name, home / FAILED / name)
+
+
+def _spawned(path: Path, flags: list[str]) -> subprocess.Popen:
+    return spawn(["train", *flags, "--run", str(path.resolve())], log=path / "log.txt")
+
+
+def _now(home: Path) -> dict[str, Any] | None:
+    try:
+        now = read_json(home / FOLDER / NOW)
+    except InputError:
+        return None
+    return now if isinstance(now, dict) else None
+
+
+def _status(run: RunDir) -> dict[str, Any]:
+    try:
+        return run.status()
+    except InputError:
+        return {}
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]))
