@@ -171,10 +171,7 @@ class RunDir:
         return [e for e in self._lines() if not kinds or e.get("kind") in kinds]
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        path = self.path / "events.jsonl"
-        if not path.exists():
-            return
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with suppress(OSError), (self.path / "events.jsonl").open(encoding="utf-8", errors="replace") as file:
             for line in file:
                 try:
                     event = json.loads(line)
@@ -209,8 +206,15 @@ def find_runs(*folders: Path) -> list[RunDir]:
     found = []
     for folder in folders:
         runs = [RunDir(p.parent) for p in Path(folder).glob("*/config.json")]
-        found += sorted(runs, key=lambda run: (run.path / "config.json").stat().st_mtime, reverse=True)
+        found += sorted(runs, key=_written, reverse=True)
     return found
+
+
+def _written(run: RunDir) -> float:
+    try:
+        return (run.path / "config.json").stat().st_mtime
+    except OSError:  # deleted just now
+        return 0.0
 
 
 def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
