@@ -161,7 +161,8 @@ def _train_next(home: Path, name: str, train: Train) -> None:
     now = home / FOLDER / NOW
     try:
         os.replace(home / name / QUEUED, now)
-    except OSError:
+    except OSError:  # cancelled just now
+        time.sleep(TICK)
         return
     entry = _now(home) or {}
     arguments = entry.get("arguments")

@@ -1,4 +1,7 @@
-"""Trainings as child processes: they outlive the browser and this server; their run directory is all we watch."""
+"""Trainings from the app: they wait in a queue, run as child processes, and outlive the browser and this server.
+
+Their run directory is all we watch; `training/queue.py` keeps the queue in files beside the runs.
+"""
 
 from __future__ import annotations
 
@@ -6,64 +9,126 @@ from pathlib import Path
 
 import streamlit as st
 
+from transclipped import machine
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import arguments
-from transclipped.machine import spawn
-from transclipped.training.run import RunDir, find_runs
+from transclipped.training import queue
+from transclipped.training.manage import check_name, numbered
+from transclipped.training.run import RunDir
 from transclipped.ui import runs
 
 
 @st.cache_resource
-def _children() -> dict:
-    """Started processes by run name, kept so that ended ones are reaped."""
+def _workers() -> dict:
+    """The last worker that this server started for each folder of runs, kept so that it is reaped when it ends."""
     return {}
 
 
 def busy() -> RunDir | None:
-    """The run that is being trained, if any: two at once would halve each other's speed."""
-    started = [RunDir(runs.home() / name) for name, child in list(_children().items()) if child.poll() is None]
-    return next((run for run in [*started, *find_runs(runs.home())] if live(run.name)), None)
+    """The run that is being trained, or about to be, if any."""
+    name = queue.training(runs.home())
+    return None if name is None else RunDir(runs.home() / name)
 
 
 def live(name: str) -> bool:
-    """Whether a run of this name is being trained, or has been started and is about to say so."""
-    child = _children().get(name)
-    return (child is not None and child.poll() is None) or RunDir(runs.home() / name).running
+    """Whether a run of this name is being trained, is about to be, or waits for its turn."""
+    home = runs.home()
+    return queue.training(home) == name or (home / name / queue.QUEUED).exists() or RunDir(home / name).running
 
 
-def start(config: RunConfig, name: str) -> Path:
-    """Begin a training; returns its run directory.
+def waiting() -> list[queue.Waiting]:
+    """The queue, whose turn is next first; makes sure that somebody empties it."""
+    home = runs.home()
+    queue.ensure_worker(home, lambda: _start_worker(home))
+    return queue.waiting(home)
+
+
+def place(name: str) -> int | None:
+    """How many trainings go before this one, counting the one that has the turn; None if it does not wait."""
+    names = [w.name for w in queue.waiting(runs.home())]
+    return names.index(name) + (busy() is not None) if name in names else None
+
+
+def wait_for(name: str, *, running: float | None) -> float | None:
+    """Seconds until a waiting training begins, `running` of them for the one that has the turn; None if unknown."""
+    left = [running] if busy() is not None else []
+    for other in queue.waiting(runs.home()):
+        if other.name == name:
+            return None if None in left else sum(left)
+        left.append(other.seconds)
+    return None
+
+
+def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path:
+    """Let a training begin as soon as no other is on; returns its run directory.
+
+    Args:
+        seconds: that it is expected to take, for those who wait behind it.
 
     Raises:
-        InputError: the name is not fit for a folder, is taken, or another training is on.
+        InputError: the name is not fit for a folder or taken, or the queue is full.
     """
-    if not name or name in (".", "..") or any(c in name for c in '/\\:*?"<>|') or name.startswith("."):
-        raise InputError(f"{name!r} cannot name a folder; use letters, digits, - and _")
-    path = runs.home() / name
-    if path.exists():
-        raise InputError(f"there is a run {name} already; choose another name")
-    _refuse_if_busy()
-    path.mkdir(parents=True)
-    _children()[name] = spawn(["train", *arguments(config), "--run", str(path.resolve())], log=path / "log.txt")
-    return path
+    home = runs.home()
+    queue.enqueue(home, check_name(name), arguments(config), seconds=seconds)
+    queue.ensure_worker(home, lambda: _start_worker(home))
+    return home / name
 
 
-def resume(run: RunDir) -> None:
-    """Go on with a stopped, interrupted or failed training."""
-    _refuse_if_busy()
-    _children()[run.name] = spawn(["train", "--resume", "--run", str(run.path.resolve())], log=run.path / "log.txt")
+def start_next(config: RunConfig, stem: str, *, seconds: float | None = None) -> str:
+    """As `start`, under the first free name from `stem`; returns it. Of thirty at once, each gets a name of its own."""
+    while True:
+        name = free_name(stem)
+        try:
+            start(config, name, seconds=seconds)
+            return name
+        except InputError:
+            if not (runs.home() / name).exists():  # it was not that somebody was quicker
+                raise
+
+
+def free_name(stem: str) -> str:
+    """The first of stem, stem-2, … that no run has, nor a waiting training."""
+    home = runs.home()
+    taken = {path.name for path in home.iterdir()} if home.is_dir() else set()
+    return numbered(stem, taken | set(runs.all_runs()))
+
+
+def resume(run: RunDir, *, seconds: float | None = None) -> None:
+    """Go on with a stopped, interrupted or failed training, as soon as no other is on."""
+    if not run.exists:
+        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
+    queue.enqueue(run.path.parent, run.name, None, seconds=seconds)
+    queue.ensure_worker(run.path.parent, lambda: _start_worker(run.path.parent))
+
+
+def cancel(name: str) -> None:
+    """Take a training out of the queue.
+
+    Raises:
+        InputError: it has begun already, or was cancelled.
+    """
+    queue.cancel(runs.home(), name)
+
+
+def end_now(run: RunDir) -> None:
+    """End a training that does not heed `ask_to_stop`; what it saved last stays and can be resumed."""
+    if queue.alive(run):
+        machine.end_process(run.status()["pid"])
 
 
 def last_words(path: Path) -> str:
-    """Last line of a training's log that says something; for a child that died before it made a run."""
-    log = path / "log.txt"
-    if not log.exists():
-        return ""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")
+    """Last line of a training's log that says something; for a process that died before it made a run."""
+    for log in (path / "log.txt", path.parent / queue.FAILED / path.name / "log.txt"):
+        if log.exists():
+            lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+            said = [line for line in lines if line.startswith("transclipped:")] or [line for line in lines if line]
+            if said:
+                return said[-1]
+    return ""
 
 
-def _refuse_if_busy() -> None:
-    if (other := busy()) is not None:
-        raise InputError(f"{other.name} is being trained; stop it first, or wait until it is done")
+def _start_worker(home: Path) -> None:
+    known = _workers().get(home)
+    if known is None or known.poll() is not None:
+        _workers()[home] = queue.start_worker(home)

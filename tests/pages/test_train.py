@@ -1,0 +1,232 @@
+"""The Train page: what a link, a preset and a person choose becomes the command; queue, curves, comparing, keeping."""
+
+import io
+import shutil
+
+import pytest
+
+from tests.pages.conftest import opened, unfinish, words
+from transclipped.models.backbone import BUNDLED
+from transclipped.training import manage, queue
+from transclipped.training.run import RunDir
+from transclipped.ui import jobs, train_form, train_live, train_start
+
+
+@pytest.fixture(autouse=True)
+def nobody_works(monkeypatch):
+    """A press fills the queue, and no process empties it."""
+    monkeypatch.setattr(queue, "start_worker", lambda home: None)
+    monkeypatch.setattr(train_start, "DOUBLE", 0.0)
+    jobs._workers.clear()
+
+
+@pytest.fixture
+def no_estimate(monkeypatch):
+    """Do not measure this machine."""
+    monkeypatch.setattr(train_start, "estimated", lambda config: None)
+
+
+def command(app) -> str:
+    return app.code[0].value
+
+
+def show(app, part: str):
+    app.segmented_control(key="part").set_value(part).run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def test_the_form_offers_exactly_the_librarys_choices():
+    from transclipped.clipping import RULES
+
+    assert set(train_form.BACKBONES) == set(BUNDLED)
+    assert set(train_form.RULES) == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("query", "flags"),
+    [
+        ({"rule": "threshold", "delta": "0.4", "tau": "0.2", "treatment": "clamp"},
+         ["--clip threshold", "--clip-threshold 0.4", "--clip-treatment clamp", "--temperature 0.2"]),
+        ({"rule": "rank", "q": "0.1"}, ["--clip-fraction 0.1"]),
+        ({"rule": "rank+threshold", "q": "0.2", "delta": "-0.3"}, ["--clip-fraction 0.2", "--clip-threshold -0.3"]),
+        ({"rule": "adaptive", "c": "1.25"}, ["--clip adaptive", "--clip-sigma 1.25"]),
+        ({"preset": "Careful"}, ["--validation 2000", "--epochs 8"]),
+    ],
+)  # fmt: skip
+def test_a_link_fills_the_form(home, no_estimate, query, flags):
+    app = opened("train", **query)
+    for flag in flags:
+        assert flag in command(app), command(app)
+
+
+def test_nonsense_in_a_link_leaves_the_usual_setting(home, no_estimate):
+    usual = command(opened("train"))
+    assert command(opened("train", rule="mine", delta="high", tau="-1", treatment="burn", preset="Fast")) == usual
+
+
+def test_a_preset_fills_in_and_each_setting_can_be_changed(home, no_estimate):
+    app = opened("train")
+    assert "--train-limit 2000" in command(app) and "--batch 128" in command(app)
+    app.number_input(key="set batch").set_value(64).run()
+    assert "--batch 64" in command(app)
+    app.segmented_control(key="preset").set_value(train_form.CAREFUL).run()
+    assert "limit" not in command(app) and "--validation 2000" in command(app)
+    assert app.number_input(key="set batch").value == 256
+    app.selectbox(key="set dataset").set_value("caltech101").run()
+    assert "--dataset caltech101" in command(app) and "--validation 200" in command(app)
+    assert "--protocol" not in command(app)
+
+
+def test_every_setting_reaches_the_command(home, no_estimate):
+    app = opened("train", rule="rank")
+    app.segmented_control(key="set bits").set_value(64)
+    app.segmented_control(key="set protocol").set_value("II")
+    app.number_input(key="set seed").set_value(5)
+    app.number_input(key="set lr").set_value(0.01)
+    app.number_input(key="set views").set_value(3)
+    app.number_input(key="set start").set_value(1.0)
+    app.number_input(key="set full").set_value(2.0)
+    app.selectbox(key="set on").set_value("continuous")
+    app.selectbox(key="set learns").set_value("last-2")
+    app.selectbox(key="set select").set_value("validation")
+    app.selectbox(key="set backbone").set_value(train_form.OTHER).run()
+    app.text_input(key="set timm").set_value("vit_tiny_patch16_224").run()
+    for flag in ("--bits 64", "--protocol II", "--seed 5", "--lr 0.01", "--views 3", "--clip-start 1.0",
+                 "--clip-full 2.0", "--clip-on continuous", "--backbone-train last-2", "--select validation",
+                 "--backbone vit_tiny_patch16_224"):  # fmt: skip
+        assert flag in command(app), command(app)
+
+
+def test_a_folder_asks_for_its_path_and_labels(home, no_estimate, tmp_path):
+    app = opened("train")
+    app.selectbox(key="set dataset").set_value("folder").run()
+    app.text_input(key="set data").set_value("/photos").run()
+    app.text_input(key="set labels").set_value("/labels.csv").run()
+    assert "--data /photos" in command(app) and "--labels /labels.csv" in command(app)
+
+
+def test_settings_that_cannot_be_are_explained(home, no_estimate):
+    app = opened("train")
+    app.number_input(key="set start").set_value(3.0).run()
+    assert "start <= full" in words(app) and not app.exception
+
+
+def test_the_estimate_is_the_librarys(home):
+    app = opened("train")
+    found = train_start.estimated(app.session_state["estimated"][0])
+    assert app.session_state["estimated"][1] == pytest.approx(found.seconds)
+    assert f"About {train_live.duration(found.seconds)}" in words(app)
+    assert f"{found.work.steps:,} steps" in words(app)
+    assert found.work.steps == 1800 // 128 * 8
+
+
+def test_an_estimate_that_cannot_be_made_says_why_and_the_form_stays(home):
+    app = opened("train")
+    app.selectbox(key="set dataset").set_value("folder").run()
+    app.text_input(key="set data").set_value("/no such folder").run()
+    assert "/no such folder is not a folder" in words(app) and not app.exception
+    assert app.button(key="start")
+
+
+def test_a_press_waits_in_the_queue_shows_its_place_and_can_be_cancelled(home, no_estimate):
+    first, second = opened("train"), opened("train")
+    first.button(key="start").click().run()
+    second.button(key="start").click().run()
+    names = [w.name for w in queue.waiting(home)]
+    assert len(names) == 2 and names[1] == f"{names[0]}-2"
+    assert f"**{names[0]}** waits" in words(first) and "It is next" in words(first)
+    assert f"**{names[1]}** waits" in words(second) and "1 before it" in words(second)
+    second.button(key="cancel").click().run()
+    assert not second.exception and [w.name for w in queue.waiting(home)] == names[:1]
+    assert names[1] not in words(second) and f"**{names[0]}** waits" in words(first.run())
+
+
+def test_the_queue_is_there_after_a_restart_of_the_app(home, no_estimate):
+    app = opened("train")
+    app.button(key="start").click().run()
+    name = queue.waiting(home)[0].name
+    again = opened("train", watch=name)
+    assert f"**{name}** waits" in words(again)
+
+
+def test_a_taken_name_is_refused(finished, no_estimate):
+    app = opened("train")
+    app.text_input(key="name").set_value("tiny").run()
+    app.button(key="start").click().run()
+    assert "is a run tiny already" in words(app) and not app.exception
+    assert not queue.waiting(finished.parent)
+
+
+def test_curves_are_those_of_the_events(finished, no_estimate):
+    events = RunDir(finished).events("step", "epoch")
+    found = train_live.lines(events, "validation_map")["validation mAP"]
+    assert found == ([1.0, 2.0], [e["validation_map"] for e in events if e["kind"] == "epoch"])
+    assert set(train_live.lines(events, "loss")) == {"whole", "contrastive", "entropy of soft codes", "diversity"}
+    assert train_live.lines([], "loss") == {}
+
+
+def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished, no_estimate):
+    assert not [b for b in opened("train").button if b.key == "resume"]
+    unfinish(finished, state="stopped")
+    app = opened("train")
+    app.button(key="resume").click().run()
+    assert [w.name for w in queue.waiting(finished.parent)] == ["tiny"]
+    assert "**tiny** waits" in words(app)
+
+
+def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home, no_estimate):
+    app = opened("train", watch="tiny", run="tiny")
+    assert "tiny is finished" in words(app)
+    shutil.rmtree(finished)
+    for part in ("Curves", "Compare runs", "Keep and share"):
+        show(app, part)
+        assert "No run yet" in words(app)
+
+
+def test_runs_are_laid_over_each_other(finished, home, no_estimate):
+    shutil.copytree(finished, home / "other")
+    app = show(opened("train"), "Compare runs")
+    assert sorted(app.multiselect(key="compare").value) == ["other", "tiny"]
+    shutil.rmtree(home / "other")
+    app.run()
+    assert app.multiselect(key="compare").value == ["tiny"] and not app.exception
+
+
+def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):
+    shutil.copytree(finished, home / "other")
+    app = show(opened("train", run="tiny"), "Keep and share")
+    app.selectbox(key="kept").set_value("other").run()
+    app.text_input(key="name of other").set_value("tiny").run()
+    app.button(key="rename").click().run()
+    assert "is a run tiny already" in words(app)
+    app.text_input(key="name of other").set_value("better").run()
+    app.button(key="rename").click().run()
+    assert "other is now better" in words(app) and (home / "better").exists() and not (home / "other").exists()
+    app.button(key="open").click().run()
+    assert app.selectbox(key="run").value == "better"
+    app.button(key="delete").click().run()
+    assert "better was deleted" in words(app) and not app.exception
+    assert app.selectbox(key="run").value == "tiny" and not (home / "better").exists()
+
+
+def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home, no_estimate):
+    file = io.BytesIO()
+    manage.pack(RunDir(finished), file)
+    app = show(opened("train"), "Keep and share")
+    app.file_uploader(key="upload").upload("tiny.zip", file.getvalue(), "application/zip").run()
+    app.button(key="take").click().run()
+    assert "tiny-2 was taken in" in words(app), words(app)
+    assert RunDir(home / "tiny-2").metrics() == RunDir(finished).metrics()
+    app.file_uploader(key="upload").upload("evil.zip", b"PK rubbish", "application/zip").run()
+    app.button(key="take").click().run()
+    assert "is not a zip" in words(app) and not app.exception
+    assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == ["tiny", "tiny-2"]
+
+
+def test_two_visitors_look_at_their_own(finished, home, no_estimate):
+    one, other = opened("train", rule="rank"), opened("train")
+    one.button(key="start").click().run()
+    assert "waits for its turn" in words(one)
+    other.run()
+    assert "waits for its turn" not in words(other) and "--clip adaptive" in command(other)

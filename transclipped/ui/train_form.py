@@ -1,0 +1,233 @@
+"""The settings of a training, as a form: presets fill it, a link can, and it answers with a checked configuration."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from transclipped.config import RunConfig
+from transclipped.datasets.registry import names as dataset_names
+from transclipped.files import ASSETS
+from transclipped.flags import configured
+
+QUICK, CAREFUL = "One minute on this laptop", "Careful"
+BUNDLED_SETS = ("cifar10", "caltech101", "collage")
+HYBRID, CNN, OTHER = "hybrid-vit", "efficientnet-lite0", "another of timm's …"
+BACKBONES = {  # the first whose weights are there is the form's own choice
+    HYBRID: "hybrid ViT, trained without labels",
+    CNN: "EfficientNet-Lite0, a CNN",
+    "hybrid-vit-distilled": "hybrid ViT before its contrastive training",
+}
+RULES = {  # rule: what it clips, and its settings
+    "none": ("nothing", ()),
+    "rank": ("the share q of an anchor's most similar negatives", ("q",)),
+    "threshold": ("every negative more similar than δ", ("delta",)),
+    "rank+threshold": ("of the share q of the most similar, those above δ", ("q", "delta")),
+    "adaptive": ("negatives above the anchor's own mean + c · σ", ("c",)),
+    "debiased": ("nothing; corrects the sum over negatives for a share ρ of false ones", ("prior",)),
+}
+AMOUNTS = {  # key, which is its name in a link: setting, label, lowest, highest, first
+    "delta": ("clipping.threshold", "Similarity δ", -1.0, 1.0, 0.5),
+    "q": ("clipping.fraction", "Share q of the negatives", 0.0, 0.9, 0.05),
+    "c": ("clipping.sigma", "Standard deviations c", 0.0, 5.0, 2.0),
+    "prior": ("clipping.class_prior", "Assumed share ρ", 0.0, 0.9, 0.1),
+}
+LEARNS = {
+    "frozen": "head only",
+    "last-1": "head and last block",
+    "last-2": "head and last 2 blocks",
+    "all": "all of it",
+}
+HELP = {
+    "preset": "Fills in the settings below. Each can be changed afterwards.",
+    "dataset": "The pictures that are learnt from and searched.",
+    "protocol": "I trains on the whole database; II on 500 pictures a class of it, a draw that uses labels.",
+    "data": "A folder on the machine that runs this app; for embeddings, a .npy, .npz or .parquet file.",
+    "labels": "CSV with the columns id and label, only to measure with. Without it, sub-folders name the classes.",
+    "rule": "Which negatives are taken for false and left out of the loss. Training never sees labels.",
+    "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is held where the clipping begins.",
+    "tau": "Of the contrastive loss: the smaller, the more the most similar negatives count.",
+    "backbone": "Turns a picture into the embedding that the head learns from.",
+    "timm": "Such as vit_small_patch16_224.dino. Its weights are fetched once; without a network, a sentence says so.",
+    "learns": "With the head only, pictures are encoded once; otherwise in every epoch, which takes much longer.",
+    "bits": "Length of a code: 2, 4 or 8 bytes a picture.",
+    "seed": "Same seed and machine, same result.",
+    "on": "Which embeddings the rule compares: after the quantizer, before it, or the backbone's.",
+    "warm-up": "Early similarities mean little: clipping may begin at an epoch and reach full strength later.",
+    "epochs": "Passes over the training pictures.",
+    "batch": "Pictures a step; each brings two views, so an anchor has 2 · batch − 2 negatives.",
+    "lr": "Peak learning rate of the head; it warms up, then falls as half a cosine.",
+    "views": "Versions of each picture that are encoded: plain, mirrored, the rest augmented.",
+    "validation": "Pictures cut from the training set to watch mAP with, using labels; 0 for none. Never queries.",
+    "limit": "At most so many; empty for all.",
+    "select": "last keeps the last epoch; validation the one of the best validation mAP, which uses labels.",
+}
+
+
+def preset(name: str, dataset: str, protocol: str | None) -> dict[str, int | None]:
+    """What a preset fills in, by widget. Limits of None mean all pictures."""
+    if name == QUICK:
+        limits = {"train": 2000, "database": 2000, "query": 200, "validation": 200 if dataset in BUNDLED_SETS else 0}
+        return {**limits, "epochs": 8, "batch": 128, "views": 2}
+    validation = {"cifar10": 500 if protocol == "II" else 2000, "caltech101": 200, "collage": 200}.get(dataset, 0)
+    batch = 256 if dataset == "cifar10" else 128
+    return {"train": None, "database": None, "query": None, "validation": validation,
+            "epochs": 8 if dataset == "cifar10" else 16, "batch": batch, "views": 4}  # fmt: skip
+
+
+def backbones() -> list[str]:
+    """Bundled backbones whose weights are there, the usual one first."""
+    return [name for name in BACKBONES if (ASSETS / "models" / f"{name}.safetensors").is_file()] or [CNN]
+
+
+def form() -> RunConfig:
+    """Draw the form.
+
+    Raises:
+        InputError: settings that cannot be; the rest of the form is drawn already.
+    """
+    chosen = st.segmented_control(
+        "Preset", [QUICK, CAREFUL], default=QUICK, required=True, key="preset", bind="query-params",
+        on_change=_fill, help=HELP["preset"],
+    )  # fmt: skip
+    left, middle, right = st.columns(3)
+    with left:
+        changes = _pictures()
+    _fill(chosen, only_new=True)
+    with middle:
+        changes |= _clipping()
+    with right:
+        changes |= _network(changes["data.dataset"])
+    with st.expander("More settings", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        with left:
+            changes |= _limits()
+        with middle:
+            changes |= _schedule()
+        with right:
+            changes |= _details(changes["clipping.rule"], changes.get("backbone.name"))
+    return configured(RunConfig(), changes)
+
+
+def stem(config: RunConfig) -> str:
+    """A name for a run, from what tells it from others."""
+    rule = config.clipping.rule.replace("+", "-")
+    return f"{config.data.dataset}-{rule}-{config.quantizer.bits}-s{config.seed}"
+
+
+def _fill(chosen: str | None = None, *, only_new: bool = False) -> None:
+    """Put a preset's values into the widgets, or only into those that have none yet."""
+    state = st.session_state
+    values = preset(
+        chosen or state.get("preset") or QUICK, state.get("set dataset", "cifar10"), state.get("set protocol")
+    )
+    for name, value in values.items():
+        if not only_new or f"set {name}" not in state:
+            state[f"set {name}"] = value
+
+
+def _pictures() -> dict:
+    dataset = st.selectbox(
+        "Data set", list(dataset_names()), key="set dataset", on_change=_fill, help=HELP["dataset"],
+        format_func=lambda name: f"{name}: {dataset_names()[name]}",
+    )  # fmt: skip
+    changes = {"data.dataset": dataset}
+    if dataset == "cifar10":
+        changes["data.protocol"] = st.segmented_control(
+            "Protocol",
+            ["I", "II"],
+            default="I",
+            required=True,
+            key="set protocol",
+            on_change=_fill,
+            help=HELP["protocol"],
+        )
+    if dataset not in BUNDLED_SETS:
+        changes["data.data"] = st.text_input("Folder or file", key="set data", help=HELP["data"]).strip() or None
+    if dataset in ("folder", "embeddings"):
+        changes["data.labels"] = st.text_input("Labels (CSV)", key="set labels", help=HELP["labels"]).strip() or None
+    changes["seed"] = int(st.number_input("Seed", 0, 99_999, 0, key="set seed", help=HELP["seed"]))
+    return changes
+
+
+def _clipping() -> dict:
+    rule = st.selectbox(
+        "Clipping rule", list(RULES), index=list(RULES).index("adaptive"), key="rule", bind="query-params",
+        help=HELP["rule"],
+    )  # fmt: skip
+    st.caption(f"Clips {RULES[rule][0]}.")
+    changes = {"clipping.rule": rule}
+    for key in RULES[rule][1]:
+        path, label, low, high, first = AMOUNTS[key]
+        changes[path] = st.slider(label, low, high, first, 0.01, key=key, bind="query-params")
+    if rule not in ("none", "debiased"):
+        changes["clipping.treatment"] = st.segmented_control(
+            "Clipped pairs", ["remove", "clamp"], default="remove", required=True, key="treatment",
+            bind="query-params", help=HELP["treatment"],
+        )  # fmt: skip
+    return changes
+
+
+def _network(dataset: str) -> dict:
+    changes = {}
+    if dataset != "embeddings":
+        name = st.selectbox(
+            "Backbone", [*backbones(), OTHER], key="set backbone", help=HELP["backbone"],
+            format_func=lambda name: f"{name}: {BACKBONES[name]}" if name in BACKBONES else name,
+        )  # fmt: skip
+        if name == OTHER:
+            name = st.text_input("Name at timm", key="set timm", help=HELP["timm"]).strip() or backbones()[0]
+        changes["backbone.name"] = name
+    changes["quantizer.bits"] = st.segmented_control(
+        "Bits", [16, 32, 64], default=32, required=True, key="set bits", help=HELP["bits"]
+    )
+    changes["loss.temperature"] = st.slider(
+        "Temperature τ", 0.05, 1.0, 0.3, 0.01, key="tau", bind="query-params", help=HELP["tau"]
+    )
+    return changes
+
+
+def _limits() -> dict:
+    changes = {}
+    for name, label in (("train", "Training"), ("database", "Database"), ("query", "Query")):
+        changes[f"data.{name}_limit"] = st.number_input(
+            f"{label} pictures", 1, 10_000_000, None, 100, key=f"set {name}", placeholder="all", help=HELP["limit"]
+        )
+    changes["data.validation"] = st.number_input(
+        "Validation pictures", 0, 100_000, step=100, key="set validation", help=HELP["validation"]
+    )
+    return changes
+
+
+def _schedule() -> dict:
+    return {
+        "schedule.epochs": st.number_input("Epochs", 1, 1000, key="set epochs", help=HELP["epochs"]),
+        "schedule.batch": st.number_input("Batch", 2, 2048, key="set batch", help=HELP["batch"]),
+        "schedule.lr": st.number_input(
+            "Learning rate", 1e-5, 1.0, 3e-3, 1e-3, format="%.5f", key="set lr", help=HELP["lr"]
+        ),
+        "schedule.views": st.number_input("Views", 2, 16, key="set views", help=HELP["views"]),
+    }
+
+
+def _details(rule: str, backbone: str | None) -> dict:
+    changes = {}
+    if rule != "none":
+        if rule != "debiased":
+            changes["clipping.on"] = st.selectbox(
+                "Compared embeddings", ["quantized", "continuous", "backbone"], key="set on", help=HELP["on"]
+            )
+        begin, full = st.columns(2)
+        changes["clipping.start"] = begin.number_input(
+            "Clip from epoch", 0.0, 1000.0, 0.0, 0.5, key="set start", help=HELP["warm-up"]
+        )
+        changes["clipping.full"] = full.number_input(
+            "fully from", 0.0, 1000.0, 0.0, 0.5, key="set full", help=HELP["warm-up"]
+        )
+    if backbone is not None:
+        changes["backbone.train"] = st.selectbox(
+            "What learns", list(LEARNS), key="set learns", format_func=LEARNS.get, help=HELP["learns"]
+        )
+    changes["select"] = st.selectbox(
+        "Epoch that is kept", ["last", "validation"], key="set select", help=HELP["select"]
+    )
+    return changes

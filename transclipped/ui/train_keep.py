@@ -1,0 +1,147 @@
+"""Runs laid over each other, and runs as things to keep: open, name, delete, download, take in."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import streamlit as st
+
+from transclipped.errors import InputError
+from transclipped.training import manage
+from transclipped.training.run import RunDir
+from transclipped.ui import charts, jobs, runs
+from transclipped.ui.train_live import FIGURES, lines, select, told
+
+MOST = 8  # runs over each other; more cannot be told apart
+
+
+def overlay(events: dict[str, list[dict]], figure: str) -> dict[str, tuple[list, list]]:
+    """First curve of a figure of each run by the run's name; runs without it are left out."""
+    found = {name: lines(of_run, figure) for name, of_run in events.items()}
+    return {name: next(iter(curves.values())) for name, curves in found.items() if curves}
+
+
+def compare(current: RunDir | None) -> None:
+    """Curves of several runs over each other."""
+    known = runs.all_runs()
+    if not known:
+        st.info("No run yet: choose a preset and press Start.")
+        return
+    state = st.session_state
+    if "compare" in state:  # without what was deleted or renamed meanwhile
+        state["compare"] = [name for name in state["compare"] if name in known]
+    elif "compare" not in st.query_params:
+        first = [current.name] if current is not None else []
+        state["compare"] = (first + [name for name in known if name not in first])[:2]
+    chosen = st.multiselect(
+        "Runs", list(known), key="compare", bind="query-params", max_selections=MOST,
+        help="Each run keeps one colour in all charts.",
+    )  # fmt: skip
+    events = {}
+    for name in chosen:
+        try:
+            events[name] = known[name].events("step", "epoch")
+        except InputError as error:
+            st.error(str(error))
+    st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
+    columns = st.columns(2)
+    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(chosen)}
+    for i, (figure, (title, _, axis, meaning)) in enumerate(FIGURES.items()):
+        title = "Whole loss" if figure == "loss" else title
+        with columns[i % 2]:
+            st.caption(f"**{title}**", help=meaning)
+            drawn = charts.curves(overlay(events, figure), x="epoch", y=axis, key=f"compare {figure}")
+            drawn.for_each_trace(lambda trace: trace.update(line_color=colours[trace.name], mode="lines+markers"))
+            drawn.update_traces(marker_size=5).update_layout(showlegend=True)
+            charts.show(drawn, key=f"compare {figure}", name=f"compared-{figure}")
+
+
+def keep(current: RunDir | None) -> None:
+    """Open, rename, delete and download a run, and take one in."""
+    known = runs.all_runs()
+    left, right = st.columns(2)
+    with left.container(border=True):
+        if known:
+            _actions(known, current)
+        else:
+            st.info("No run yet: choose a preset and press Start.")
+    with right.container(border=True):
+        _take_in()
+
+
+def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
+    names = list(known)
+    if st.session_state.get("kept") not in names:
+        st.session_state.pop("kept", None)
+    first = names.index(current.name) if current is not None and current.name in names else 0
+    run = known[st.selectbox("Run to open, name or share", names, first, key="kept")]
+    own = runs.BUNDLED not in run.path.parents
+    live = own and jobs.live(run.name)
+    st.caption(runs.summary(run) if own else f"{runs.summary(run)} (comes with the app: read-only)")
+    row = st.container(horizontal=True)
+    row.button("Open", key="open", icon=":material/visibility:", on_click=told, args=(_opened, run.name),
+               help="All pages then look at this run.")  # fmt: skip
+    row.download_button("Download", lambda: packed(run), f"{run.name}.zip", "application/zip", key="download",
+                        icon=":material/download:", on_click="ignore", disabled=live,
+                        help="A zip that any copy of this app takes in.")  # fmt: skip
+    with row.popover("Rename", icon=":material/edit:", disabled=not own or live):
+        name = st.text_input("New name", run.name, key=f"name of {run.name}")
+        st.button("Rename it", key="rename", on_click=told, args=(_rename, run, name))
+    with row.popover("Delete", icon=":material/delete:", disabled=not own or live):
+        st.warning(f"**{run.name}** and all that it learnt will be gone for good.")
+        st.button("Delete it", key="delete", type="primary", on_click=told, args=(_delete, run))
+    if live:
+        st.caption("It is being trained, or waits for it: stop or cancel that first.")
+
+
+def _take_in() -> None:
+    with st.form("take in", clear_on_submit=True, border=False):
+        st.file_uploader(
+            "Run from elsewhere", type=["zip"], key="upload",
+            help="A zip that Download made. Everything in it is checked before it is taken in; nothing in it is run.",
+        )  # fmt: skip
+        st.form_submit_button("Take it in", key="take", icon=":material/upload:", on_click=told, args=(_unpack,))
+
+
+def packed(run: RunDir) -> bytes:
+    """A run as a zip."""
+    file = io.BytesIO()
+    manage.pack(run, file)
+    return file.getvalue()
+
+
+def _unpack() -> str:
+    file = st.session_state.get("upload")
+    if file is None:
+        raise InputError("choose the zip of a run first")
+    name = Path(file.name).stem
+    try:
+        manage.check_name(name)
+    except InputError:
+        name = "uploaded"
+    run = manage.unpack(file, runs.home(), name=name, taken=set(runs.all_runs()))
+    st.session_state["kept"] = run.name
+    return f"{run.name} was taken in. Open shows it on all pages."
+
+
+def _opened(name: str) -> str:
+    select(name)
+    return f"All pages now look at {name}."
+
+
+def _rename(run: RunDir, name: str) -> str:
+    if name != run.name and name in runs.all_runs():
+        raise InputError(f"there is a run {name} already; choose another name")
+    new = manage.rename(run, name.strip())
+    if st.session_state.get("run") == run.name:
+        st.session_state["run"] = new.name
+    if st.session_state.get("watched") == run.name:
+        st.session_state["watched"] = new.name
+    st.session_state["kept"] = new.name
+    return f"{run.name} is now {new.name}."
+
+
+def _delete(run: RunDir) -> str:
+    manage.delete(run)
+    return f"{run.name} was deleted."

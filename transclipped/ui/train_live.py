@@ -1,0 +1,277 @@
+"""A training while it waits, runs and ends: where it stands, its curves, and the buttons that act on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import streamlit as st
+
+from transclipped.errors import InputError
+from transclipped.training.run import STOP_FILE, RunDir
+from transclipped.ui import charts, jobs, runs
+from transclipped.ui.guard import guarded
+
+PATIENCE = 20.0  # seconds after which a training that was asked to stop may be ended at once
+OBSERVED = "Observed with labels, which training never sees."
+FIGURES = {  # what is drawn: title, its values by name in the legend, axis, help
+    "loss": (
+        "Loss by part",
+        {"whole": "loss", "contrastive": "contrastive", "entropy of soft codes": "entropy", "diversity": "diversity"},
+        "nats; cosine for diversity",
+        "The whole is contrastive + λ · entropy + γ · diversity, so with λ = 0 the entropy is only observed.",
+    ),
+    "clip_fraction": (
+        "Share of pairs clipped", {"clip fraction": "clip_fraction"}, "share",
+        "Of all pairs of an anchor and a negative in a batch.",
+    ),
+    "clip_precision": (
+        "Clipped pairs that were false negatives", {"precision": "clip_precision"}, "share",
+        f"Precision: share of the clipped pairs that show the same class. {OBSERVED}",
+    ),
+    "validation_map": (
+        "mAP of the validation pictures", {"validation mAP": "validation_map"}, "mAP",
+        f"Validation pictures ask, training pictures answer; queries are never looked at. {OBSERVED}",
+    ),
+    "perplexity": (
+        "Codewords in use", {"perplexity": "perplexity"}, "codewords",
+        "Perplexity: exp of the entropy of the codewords' use in a batch, averaged over codebooks. "
+        "At most the number of codewords and of pictures in a batch; 1 when a codebook has collapsed.",
+    ),
+    "images_per_s": (
+        "Speed of the training", {"images/s": "images_per_s"}, "pictures per second",
+        "Pictures a second that pass through what learns; encoding is not counted.",
+    ),
+}  # fmt: skip
+EPOCHS_ONLY = "validation_map"
+
+
+def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
+    """Curves of a figure by legend: epochs and values; those without a value are left out."""
+    kind = "epoch" if figure == EPOCHS_ONLY else "step"
+    found = {}
+    for legend, name in FIGURES[figure][1].items():
+        points = [(e["epoch"], e[name]) for e in events if e.get("kind") == kind and name in e and "epoch" in e]
+        if points:
+            found[legend] = tuple(map(list, zip(*points, strict=True)))
+    return found
+
+
+def follow(name: str) -> None:
+    """Draw one training; every second until it ends, then once more without the clock."""
+    _following(name) if jobs.live(name) else _drawn(name)
+
+
+@st.fragment(run_every="1s")
+def _following(name: str) -> None:
+    _drawn(name)
+    if not jobs.live(name):
+        st.rerun()
+
+
+@guarded
+def _drawn(name: str) -> None:
+    notes()
+    run = runs.all_runs().get(name)
+    others = [w for w in jobs.waiting() if w.name != name]
+    place = jobs.place(name)
+    if place is not None:
+        _in_queue(name, place)
+    elif run is None and jobs.live(name):
+        st.progress(0.0, f"{name} is being prepared …")
+    elif run is None:
+        said = jobs.last_words(runs.home() / name)
+        st.error(said or f"There is no run {name} any more: it was renamed, deleted or cancelled.")
+        return
+    if others:
+        _queue(others)
+    if run is None:
+        _empty_curves()
+        return
+    status = run.status()
+    state = status.get("state", "interrupted")
+    if state == "running" and not jobs.live(name):
+        state = "interrupted"  # it died just now, and its last heartbeat is still fresh
+    if place is None and state != "running" and jobs.live(name):
+        st.progress(0.0, f"{name} is being prepared …")
+    elif place is None:
+        _status_line(run, status, state)
+        _controls(run, state)
+    curves(run)
+
+
+def _in_queue(name: str, place: int) -> None:
+    active = jobs.busy()
+    left = None
+    if active is not None:
+        with suppress(InputError):
+            left = active.status().get("seconds_left")
+    wait = jobs.wait_for(name, running=left)
+    before = "It is next." if place == 0 else f"{place} before it, one at a time."
+    begins = "" if wait is None or place == 0 else f" It begins in about {duration(wait)}."
+    st.info(f"**{name}** waits for its turn. {before}{begins}", icon=":material/hourglass_top:")
+    st.button("Cancel", key="cancel", icon=":material/close:", on_click=told, args=(_cancel, name))
+
+
+def _queue(others: list) -> None:
+    with st.expander(f"{len(others)} other training{'s' * (len(others) > 1)} in the queue", key="queue"):
+        active = jobs.busy()
+        if active is not None:
+            st.caption(f"Being trained: {active.name}")
+        for number, other in enumerate(others, start=1):
+            row = st.container(horizontal=True, vertical_alignment="center")
+            expected = "" if other.seconds is None else f", about {duration(other.seconds)}"
+            row.write(f"{number}. {other.name}{expected}")
+            row.button("Cancel", key=f"cancel {other.name}", type="tertiary", on_click=told,
+                       args=(_cancel, other.name), help="It is somebody's: ask first.")  # fmt: skip
+
+
+def _status_line(run: RunDir, status: dict, state: str) -> None:
+    if state == "running":
+        done, total = status.get("done", 0), status.get("total") or 1
+        left = status.get("seconds_left")
+        text = f"{status.get('stage', 'preparing')}: {done:,} of {total:,}"
+        st.progress(min(1.0, done / total), f"{text}, {duration(left)} left" if left else text)
+    elif state == "failed":
+        st.error(status.get("error") or "The training failed.")
+    else:
+        st.info(f"{run.name} {runs.STATES.get(state, state)}.")
+
+
+def _controls(run: RunDir, state: str) -> None:
+    own = runs.BUNDLED not in run.path.parents
+    row = st.container(horizontal=True)
+    if state == "running":
+        asked = _stop_asked(run)
+        row.button("Stop", key="stop", icon=":material/stop:", disabled=asked is not None, on_click=told,
+                   args=(_ask_to_stop, run), help="Saves the state first; Resume goes on from there.")  # fmt: skip
+        if asked is not None and asked > PATIENCE:
+            row.button("End it now", key="end", icon=":material/dangerous:", on_click=told, args=(jobs.end_now, run),
+                       help="It does not answer. What it saved last stays and can be resumed.")  # fmt: skip
+        elif asked is not None:
+            row.caption("Stopping: it saves its state …")
+    elif own and state in ("stopped", "interrupted", "failed"):
+        row.button("Resume", key="resume", icon=":material/resume:", on_click=told, args=(_resume, run))
+    if state == "finished":
+        row.button("Open in the app", key="open watched", icon=":material/visibility:", on_click=told,
+                   args=(select, run.name), help="All pages then look at this run.")  # fmt: skip
+
+
+def curves(run: RunDir) -> None:
+    """All curves of a run so far, two in a row; places stay while a figure has nothing yet."""
+    events = run.events("step", "epoch")
+    columns = st.columns(2)
+    for i, (figure, (title, _, axis, meaning)) in enumerate(FIGURES.items()):
+        found = lines(events, figure)
+        with columns[i % 2]:
+            st.caption(f"**{title}**", help=meaning)
+            drawn = charts.curves(found, x="epoch", y=axis, key=f"{run.name} {figure}")
+            if figure == EPOCHS_ONLY:
+                drawn.update_traces(mode="lines+markers")
+            if not found:
+                middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+                drawn.add_annotation(text=_why_empty(run, figure), showarrow=False, **middle)
+            charts.show(drawn, key=f"live {figure}", name=f"{run.name}-{figure}")
+
+
+def _why_empty(run: RunDir, figure: str) -> str:
+    if figure == EPOCHS_ONLY and not run.config.data.validation:
+        return "no validation pictures were set aside"
+    if figure == "clip_precision" and run.config.clipping.rule in ("none", "debiased"):
+        return f"the rule {run.config.clipping.rule} clips nothing"
+    return "nothing yet" if run.running else "nothing was logged"
+
+
+def _empty_curves() -> None:
+    st.caption("Curves appear here as soon as the first steps are done.")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as one would say them: 8 s, 3 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def told(act: Callable, *args) -> None:
+    """Do something when a button is pressed; what goes wrong is kept as a sentence for `notes` to show."""
+    try:
+        note = act(*args)
+        kind = "success"
+    except InputError as error:
+        note, kind = str(error), "error"
+    if isinstance(note, str):
+        st.session_state["train note"] = (kind, note)
+
+
+def notes() -> None:
+    """What the last button had to say."""
+    kind, note = st.session_state.pop("train note", (None, ""))
+    if kind == "error":
+        st.error(note)
+    elif kind == "success":
+        st.success(note)
+
+
+def select(name: str) -> None:
+    """Make all pages look at a run."""
+    if name not in runs.all_runs():
+        raise InputError(f"there is no run {name} any more; it was deleted or renamed")
+    st.session_state["run"] = name
+
+
+def watch(name: str) -> None:
+    """Follow a training, also after a reload, and after its end until another run is chosen."""
+    st.session_state["watched"], st.session_state["watched beside"] = name, st.session_state.get("run")
+    st.query_params["watch"] = name
+
+
+def watched() -> str | None:
+    """Whose curves are shown: the visitor's own training, else the one that is on, else none."""
+    state = st.session_state
+    if "watched" not in state and (linked := st.query_params.get("watch")):
+        watch(linked)
+    name = state.get("watched")
+    if name and jobs.live(name):
+        return name
+    active = jobs.busy()
+    if active is not None:
+        return active.name
+    there = name and (name in runs.all_runs() or jobs.last_words(runs.home() / name))
+    if not there or state.get("run") != state.get("watched beside"):
+        unwatch()
+        return None
+    return name
+
+
+def unwatch() -> None:
+    """Follow nothing of one's own any more."""
+    st.session_state.pop("watched", None)
+    st.query_params.pop("watch", None)
+
+
+def _cancel(name: str) -> None:
+    jobs.cancel(name)
+    if st.session_state.get("watched") == name:
+        unwatch()
+
+
+def _resume(run: RunDir) -> None:
+    jobs.resume(run)
+    watch(run.name)
+
+
+def _ask_to_stop(run: RunDir) -> None:
+    if not run.exists:
+        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
+    run.ask_to_stop()
+
+
+def _stop_asked(run: RunDir) -> float | None:
+    """Seconds since somebody pressed Stop, None if nobody did."""
+    try:
+        return time.time() - (run.path / STOP_FILE).stat().st_mtime
+    except OSError:
+        return None
