@@ -69,6 +69,11 @@ class Engine:
         return trained_model(self.run, default_size=self.run.record.get("image_size"))
 
     @property
+    def model(self):
+        """Backbone and head, to be read only; loaded when first asked for."""
+        return self._model
+
+    @property
     def class_names(self) -> list[str]:
         return self.about.get("class_names", [])
 
@@ -113,8 +118,11 @@ class Engine:
     def search(self, query: np.ndarray, *, top: int) -> list[Hit]:
         """The `top` items most similar to a continuous embedding `[D]`, best first."""
         found = self.index.search(query[None], top)
-        rows, scores = found.rows[0], found.scores[0]
-        parts = self.index.explain(query, rows)  # [top, M]
+        return self.hits(query, found.rows[0], found.scores[0])
+
+    def hits(self, query: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> list[Hit]:
+        """Ranked rows `[k]` of the database with their scores `[k]`, found for `query` `[D]`."""
+        parts = self.index.explain(query, rows)  # [k, M]
         return [
             Hit(
                 rank=rank,
