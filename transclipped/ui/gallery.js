@@ -32,8 +32,7 @@ class Gallery {
     const had = this.asks().indexOf(focused), mark = focused?.dataset?.mark;
     const marked = mark ? [...this.root.children].indexOf(focused.closest(".tile")) : -1;
     this.data = data;
-    const scale = parseFloat(getComputedStyle(this.root).getPropertyValue("--scale")) || 1;
-    this.side = data.size * scale;
+    this.side = data.size;
     this.root.style.gridTemplateColumns = `repeat(auto-fill, minmax(${this.side + 8}px, max-content))`;
     const old = new Map([...this.root.querySelectorAll("img")].map((image) => [image.dataset.url, image]));
     this.root.replaceChildren(...data.tiles.map((tile) => this.tile(tile, old)));

@@ -18,6 +18,7 @@ from transclipped.datasets.pictures import to_png
 from transclipped.datasets.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
+from transclipped.ui.shell import scale
 from transclipped.ui.theme import IRRELEVANT, MARKS, RELEVANT
 
 CRISP = 64  # pixels a side up to which pictures are enlarged pixel by pixel
@@ -26,7 +27,8 @@ QUALITY = 85  # of its JPEG
 TILE = 96  # pixels a side that a picture gets on the page: three times CIFAR-10's
 
 HTML = '<div class="gallery"></div>'
-CSS = f".gallery {{ --relevant: {RELEVANT}; --irrelevant: {IRRELEVANT}; }}" + """
+COLOURS = f".gallery {{ --relevant: {RELEVANT}; --irrelevant: {IRRELEVANT}; }}"
+CSS = """
 .gallery { display: grid; gap: 0.5rem; justify-content: start; color: var(--st-text-color);
   font-family: var(--st-font); padding: 3px; }
 .tile { margin: 0; min-width: 0; }
@@ -53,7 +55,7 @@ figcaption { font-size: 0.8rem; line-height: 1.25; margin-top: 0.2rem; overflow-
 _component = st.components.v2.component(
     "transclipped_gallery",
     html=HTML,
-    css=CSS,
+    css=COLOURS + CSS,
     js=Path(__file__).with_name("gallery.js").read_text(encoding="utf-8"),
 )
 
@@ -113,7 +115,7 @@ def draw(
     known = {tile.id for tile in tiles}
     sent = {
         "tiles": [_sent(tile, url) for tile, url in zip(tiles, urls, strict=True)],
-        "size": size,
+        "size": size * scale(),
         "crisp": CRISP,
         "clickable": on_click is not None,
         "markable": on_mark is not None,
