@@ -113,8 +113,9 @@ def test_large_jpeg_decodes_at_reduced_size_but_not_below():
         (encoded(Image.effect_noise((64, 64), 90), "PNG")[:900], "damaged"),
         (bomb(), "pixels"),
         (bomb(10_000, MAX_PIXELS // 10_000 + 1), "pixels"),
+        (encoded(Image.new("RGB", (4, 4)), "EPS"), "PostScript"),
     ],
-    ids=["empty", "text", "cut jpeg", "cut png", "bomb", "small bomb"],
+    ids=["empty", "text", "cut jpeg", "cut png", "bomb", "small bomb", "postscript"],
 )
 def test_refused_with_name_and_reason(data, reason, tmp_path):
     with pytest.raises(InputError, match=rf"holiday.*{reason}"):

@@ -22,7 +22,7 @@ BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")  # bytes 8-11, after "ftyp"
 HEIC_ADVICE = "HEIC needs the package pillow-heif: `pip install pillow-heif`, or save it as JPEG"
 
-# Pillow warns here and refuses at twice as much; `_refuse_bomb` refuses here, so the warning only repeats it.
+# Pillow warns here and refuses at twice as much; `_refuse` refuses here, so the warning only repeats it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
@@ -43,7 +43,7 @@ def open_picture(
     learn_heic()
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            _refuse_bomb(image)
+            _refuse(image)
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
             image.load()
@@ -61,7 +61,7 @@ def fault(path: Path) -> str | None:
     learn_heic()
     try:
         with Image.open(path) as image:
-            _refuse_bomb(image)
+            _refuse(image)
             if image.format == "PNG":
                 image.verify()
             elif image.format not in ("JPEG", "WEBP") or not _ends_well(path, image.format):
@@ -106,14 +106,22 @@ class _TooLarge(Exception):
     """More than `MAX_PIXELS`."""
 
 
-def _refuse_bomb(image: Image.Image) -> None:
+class _Program(Exception):
+    """PostScript, which Pillow would hand to an interpreter if there is one."""
+
+
+def _refuse(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _TooLarge
+    if image.format == "EPS":
+        raise _Program
 
 
 def _reason(error: Exception, source: bytes | str | os.PathLike) -> str:
     if isinstance(error, (_TooLarge, Image.DecompressionBombError, MemoryError)):
         return f"more than {MAX_PIXELS:,} pixels, or than fit into memory; make the picture smaller"
+    if isinstance(error, _Program):
+        return "PostScript is a program rather than a picture; save it as PNG"
     if isinstance(error, Image.UnidentifiedImageError):
         start = _first_bytes(source)
         if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
