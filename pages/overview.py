@@ -1,34 +1,119 @@
-"""Overview: what this is, how good the chosen run is, and where to go."""
+"""Overview: what this is, in one real picture; how good the chosen run is; and where to go."""
+
+import random
 
 import streamlit as st
 
-from transclipped.ui import runs
+from transclipped.analysis import benchmarks, readiness
+from transclipped.ui import cached, runs, shell, story
+from transclipped.ui import overview_cached as found
 from transclipped.ui.guard import guarded
 
-STEPS = (
-    ("Picture", "A picture nobody has labelled."),
-    ("Patches", "A network looks at it patch by patch."),
-    ("Embedding", "What it sees becomes a list of numbers; similar pictures get similar lists."),
-    ("Sub-vectors", "The list is cut into M pieces of unit length."),
-    ("Codewords", "Each piece is replaced by its nearest of 256 learned codewords."),
-    ("Code", "M bytes are all that the database stores."),
-)
+HITS = 6
+CNN, DEFAULT = "efficientnet-lite0", "hybrid-vit"  # bundled backbones
+STRIDE = {CNN: 32}  # pixels a side of what becomes one place of the last feature map; 16 for transformers
+MARKS = {True: "✅", False: "⚠️", None: "ℹ️"}
+HELP = {
+    "map": "Mean over queries of the average precision among the first K hits; 1 is perfect. Below it: against the "
+    "same training without clipping, each at its own temperature, where there is such a run.",
+    "code": "What is stored of each picture.",
+    "all": "The codes of the whole database: what a search has to look at.",
+    "clipping": "The rule that leaves out likely false negatives, and how much of it.",
+}
+
+
+def number_of_query(run) -> int:
+    """The stored query that the address names; the first otherwise."""
+    n = len(found.stored(run.fingerprint, run).queries)
+    if st.session_state.pop("another", False):
+        st.query_params["picture"] = str(random.randrange(n))
+    asked = st.query_params.get("picture", "0")
+    return int(asked) if asked.isdecimal() and int(asked) < n else 0
+
+
+def from_picture_to_code(run, query: int, picture) -> None:
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left.caption("From a picture to its code, with the numbers that this run gives it:")
+    right.button("Another picture", icon=":material/casino:", key="another", width="stretch")
+    config, record = run.config, run.record
+    drawing = story.stations(
+        picture, found.told(run.fingerprint, query, run), image_size=record.get("image_size") or 96,
+        stride=STRIDE.get(config.backbone.name, 16), scale=shell.scale(), cnn=config.backbone.name == CNN,
+    )  # fmt: skip
+    st.html(drawing)
+
+
+def key_figures(run) -> None:
+    st.subheader("How good is that?")
+    metrics = found.metrics(run.fingerprint, run)
+    mode = metrics["modes"].get("asymmetric", {})
+    columns = st.columns([1, 0.8, 1, 1.5])
+    if mode.get("map") is not None:
+        plain = benchmarks.without_clipping(run, runs.all_runs().values())
+        other = plain and found.metrics(plain.fingerprint, plain)["modes"].get("asymmetric", {}).get("map")
+        gain = f"{mode['map'] - other:+.3f} by clipping" if other is not None else None
+        columns[0].metric(f"mAP@{metrics['k']}", f"{mode['map']:.3f}", gain, help=HELP["map"])
+    columns[1].metric("Code", f"{metrics['bytes_per_item']} bytes", help=HELP["code"])
+    size = metrics["n_database"] * metrics["bytes_per_item"] / 1000
+    columns[2].metric(f"All {metrics['n_database']:,} codes", f"{size:,.0f} kB", help=HELP["all"])
+    columns[3].metric("Clipping", benchmarks.clipping_of(run.config.clipping), help=HELP["clipping"])
+
+
+def door(column, page: str, label: str, icon: str, drawing: str, text: str, **query) -> None:
+    with column.container(border=True, height="stretch"):
+        st.html(story.STYLE + drawing)
+        st.caption(text)
+        st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:", query_params=query)
+
+
+def doors(run, query: int, picture) -> None:
+    st.subheader("Where to go")
+    one, two, three = st.columns(3)
+    hits = found.found(run.fingerprint, query, HITS, run)
+    right = sum(relevant is True for _, relevant in hits)
+    known = f"{right} of its first {len(hits)} hits are of its class." if hits[0][1] is not None else "Its first hits."
+    door(
+        one, "retrieval", "See it retrieve", "image_search", story.hits(story.png(picture), hits),
+        f"The picture above asks. {known}", query=query,
+    )  # fmt: skip
+    pairs = found.pairs(run.fingerprint, run)
+    text = "How similar pairs of pictures are; right of the line lie the most similar 5%."
+    if pairs.share is not None and pairs.top_share is not None:
+        text = (
+            f"Of all pairs {pairs.share:.0%} are of one class; of the most similar 5%, right of the line, "
+            f"{pairs.top_share:.0%}. That is why clipping works."
+        )
+    door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text)
+    losses = found.losses(run.fingerprint, run)
+    seconds = found.metrics(run.fingerprint, run).get("seconds", {}).get("training")
+    text = "The loss of this run while it learned" + (f", in {seconds:,.0f} seconds." if seconds else ".")
+    door(three, "train", "Train your own", "model_training", story.sparkline(losses), text)
 
 
 @guarded
-def key_figures(run) -> None:
-    metrics = run.metrics()
-    found = metrics["modes"].get("asymmetric", {})
-    config = run.config
-    columns = st.columns(4)
-    if found.get("map") is not None:
-        columns[0].metric(
-            f"mAP@{metrics['k']}", f"{found['map']:.3f}",
-            help="Mean over queries of the average precision among the first K hits; 1 is perfect.",
-        )  # fmt: skip
-    columns[1].metric("Database", f"{metrics['n_database']:,} pictures")
-    columns[2].metric("Code", f"{metrics['bytes_per_item']} bytes", help="What is stored of each picture.")
-    columns[3].metric("Clipping", config.clipping.rule, help="The rule that leaves out likely false negatives.")
+def page(run) -> None:
+    query = number_of_query(run)
+    identity = found.stored(run.fingerprint, run).query_ids[query].item()
+    row = cached.rows_of_ids(run.fingerprint, run)[identity]
+    picture = cached.pictures(cached.run_data(run)).picture(row)
+    from_picture_to_code(run, query, picture)
+    key_figures(run)
+    doors(run, query, picture)
+
+
+@st.fragment
+@guarded
+def ready() -> None:
+    with shell.aside("ready"), st.expander("Is this machine ready for a lesson?", icon=":material/fact_check:"):
+        for check in readiness.checks(runs.home()):
+            st.markdown(
+                f"{MARKS[check.ok]} **{check.name}**: {check.found}"
+                + (f" – {check.remedy}" if check.ok is False else "")
+            )
+        if st.button("Measure its speed", icon=":material/speed:", key="speed"):
+            backbone = DEFAULT if readiness.bundled(DEFAULT) else CNN
+            speed = found.speed(backbone, 96)
+            st.markdown(f"✅ **{speed:,.0f} pictures per second** through {backbone} at 96 pixels.")
 
 
 st.title("Unsupervised image retrieval, with false negatives clipped")
@@ -37,19 +122,7 @@ st.markdown(
     "different pictures repel. But some of those *negatives* show the same thing, and pushing them apart hurts. "
     "**Clipping** leaves the most similar negatives out, since they are probably false."
 )
-st.caption("From a picture to its code:")
-for column, (name, text) in zip(st.columns(len(STEPS)), STEPS, strict=True):
-    with column.container(border=True, height="stretch"):
-        st.markdown(f"**{name}**")
-        st.caption(text)
-
-st.subheader("The chosen run")
-run = runs.finished()
-if run is not None:
-    key_figures(run)
-
-st.subheader("Where to go")
-doors = st.columns(3)
-doors[0].page_link("pages/retrieval.py", label="See it retrieve", icon=":material/image_search:")
-doors[1].page_link("pages/clipping.py", label="See what clipping clips", icon=":material/content_cut:")
-doors[2].page_link("pages/train.py", label="Train your own", icon=":material/model_training:")
+chosen = runs.finished()
+if chosen is not None:
+    page(chosen)
+ready()

@@ -90,7 +90,7 @@ def test_classes_that_a_run_lacks_are_nan(tmp_path):
     assert np.array_equal(cells, [[0.25, 0.25, np.nan], [np.nan, 0.75, 0.75]], equal_nan=True)
 
 
-def test_the_run_without_clipping_differs_by_nothing_else(tmp_path):
+def test_the_run_without_clipping_is_alike_in_all_but_clipping_and_loss(tmp_path):
     clipped = made(tmp_path, "clipped", rule="adaptive")
     others = [made(tmp_path, "longer", bits=64), made(tmp_path, "rank", rule="rank"), made(tmp_path, "none")]
     assert benchmarks.without_clipping(clipped, [*others, clipped]).name == "none"

@@ -200,13 +200,17 @@ def per_class(found: dict[str, dict[str, Any]], *, search: str) -> tuple[list[st
 
 
 def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
-    """The measured run that differs from `run` by clipping nothing; None if there is none, or `run` is one itself."""
+    """The measured run like `run` that clips nothing; None if there is none, or `run` is one itself.
+
+    Like means the same pictures, backbone, codes, schedule and seed; the loss may differ, since each way of clipping
+    has a best temperature of its own.
+    """
     if run.config.clipping.rule == "none":
         return None
-    wanted = _unclipped(run.config)
+    wanted = _compared(run.config)
     for other in others:
         try:
-            same = other.config.clipping.rule == "none" and _unclipped(other.config) == wanted
+            same = other.config.clipping.rule == "none" and _compared(other.config) == wanted
             if same and other.metrics() is not None:
                 return other
         except InputError:
@@ -214,8 +218,8 @@ def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
     return None
 
 
-def _unclipped(config: RunConfig) -> RunConfig:
-    return replace(config, clipping=ClippingConfig())
+def _compared(config: RunConfig) -> tuple:
+    return config.data, config.backbone, config.quantizer, config.schedule, config.seed
 
 
 def _at(points: dict[str, list] | None, rank: int) -> float | None:

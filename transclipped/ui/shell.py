@@ -27,6 +27,7 @@ ORDER = (  # file, title, icon; a page whose file is missing is left out
 CSS = """
 html { font-size: %(base)spx !important; } :root { --scale: %(scale)s; }
 .stMainBlockContainer { padding-top: 3.2rem; }
+@media (max-width: 768px) { .stMainBlockContainer { padding-top: 4.4rem; } }
 .st-key-lesson-steps { margin-bottom: -0.6rem; opacity: 0.85; }
 .st-key-lesson-steps p { font-size: 0.875rem; }
 [class*="st-key-save-"] { margin-top: -0.9rem; }

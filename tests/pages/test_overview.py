@@ -1,0 +1,68 @@
+"""The Overview page: its drawing holds the run's numbers, and its doors lead somewhere."""
+
+import base64
+import re
+
+from tests.pages.conftest import opened, words
+from transclipped.analysis import story
+from transclipped.training.run import RunDir
+
+
+def drawn(app) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def test_the_drawing_holds_the_code_of_the_pictures_own_embedding(finished):
+    for number in (0, 7):
+        text = drawn(opened("overview", picture=str(number)))
+        told = story.story(RunDir(finished).retrieval(), number)
+        boxes = re.search(r'class="bytes">(.*?)</div>', text)[1]
+        assert [int(byte) for byte in re.findall(r"<span>(\d+)</span>", boxes)] == told.code.tolist()
+        assert f"codeword {told.code[0]}, cosine {told.cosine[0]:.2f}" in text
+
+
+def test_the_picture_is_the_one_that_the_address_names(finished):
+    from transclipped.config import DataConfig
+    from transclipped.datasets.registry import load
+
+    identity = int(RunDir(finished).retrieval().query_ids[3])
+    picture = load(DataConfig(dataset="cifar10")).picture(identity)
+    shown = re.search(r'width="128" src="data:image/png;base64,([^"]+)"', drawn(opened("overview", picture="3")))[1]
+    from transclipped.datasets.pictures import open_picture
+
+    large = open_picture(base64.b64decode(shown))
+    assert large.resize((32, 32), 0).tobytes() == picture.tobytes()  # whole multiples of its pixels
+
+
+def test_nonsense_for_a_picture_shows_the_first(finished):
+    assert drawn(opened("overview", picture="mountain")) == drawn(opened("overview", picture="0"))
+    assert drawn(opened("overview", picture="99999")) == drawn(opened("overview", picture="0"))
+
+
+def test_another_picture_is_one_of_the_run(finished):
+    app = opened("overview")
+    app.button(key="another").click().run()
+    assert not app.exception
+    number = app.query_params["picture"]
+    assert int(number[0] if isinstance(number, list) else number) < len(RunDir(finished).retrieval().queries)
+
+
+def test_key_figures_are_the_measured_ones(finished):
+    values = [metric.value for metric in opened("overview").metric]
+    metrics = RunDir(finished).metrics()
+    assert values[0] == f"{metrics['modes']['asymmetric']['map']:.3f}"
+    assert values[1] == "4 bytes"
+
+
+def test_without_a_run_the_page_still_says_what_this_is_and_checks_the_machine(home):
+    said = words(opened("overview"))
+    assert "without a single label" in said
+    assert "Processor cores" in said
+
+
+def test_speed_is_measured_when_asked(finished):
+    app = opened("overview")
+    assert "pictures per second" not in words(app)
+    app.button(key="speed").click().run()
+    assert not app.exception
+    assert "pictures per second" in words(app)

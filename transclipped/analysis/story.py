@@ -1,0 +1,108 @@
+"""One picture's way to its code, and what it finds: everything from retrieval.npz, by plain arithmetic.
+
+No network runs and nothing is indexed, so that the first page need not wait for either; `retrieval.index` is the search
+that scales.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from transclipped.training.run import Retrieval
+
+MOST_SIMILAR = 0.05  # share of the pairs of which `pairs` tells how many are of one class
+SAMPLE = 500  # queries whose pairs are looked at: 250,000 cosines take some ten milliseconds
+BINS = 48
+
+
+@dataclass(frozen=True)
+class Story:
+    """A stored query from its embedding to its code.
+
+    Attributes:
+        parts: `[M, d]` float32, sub-vectors of unit length.
+        codewords: `[M, d]` float32, the most similar codeword of each codebook.
+        code: `[M]` uint8, their numbers.
+        cosine: `[M]`, of sub-vector and codeword.
+        n_codewords: K.
+    """
+
+    parts: np.ndarray
+    codewords: np.ndarray
+    code: np.ndarray
+    cosine: np.ndarray
+    n_codewords: int
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Similarities of pairs of different queries, as a histogram.
+
+    Attributes:
+        edges: `[bins + 1]` cosines.
+        same, other: `[bins]` pairs of one class and of different ones; all are in `other` without labels.
+        border: cosine above which the most similar 5 % lie.
+        share, top_share: pairs of one class among all, and among those; None without labels.
+    """
+
+    edges: np.ndarray
+    same: np.ndarray
+    other: np.ndarray
+    border: float
+    share: float | None
+    top_share: float | None
+
+
+def story(stored: Retrieval, query: int) -> Story:
+    """What the quantizer does to a stored query."""
+    m, k, d = stored.codebooks.shape
+    parts = stored.queries[query].astype(np.float32).reshape(m, d)
+    cosines = np.einsum("md,mkd->mk", parts, stored.codebooks)  # [M, K]
+    code = cosines.argmax(1)
+    rows = np.arange(m)
+    return Story(parts, stored.codebooks[rows, code], code.astype(np.uint8), cosines[rows, code], k)
+
+
+def nearest(stored: Retrieval, query: int, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows `[top]` of the most similar items by asymmetric search, ties by row, and their scores in [−1, 1]."""
+    m, _, d = stored.codebooks.shape
+    parts = stored.queries[query].astype(np.float32).reshape(m, d)
+    tables = np.einsum("md,mkd->mk", parts, stored.codebooks) / np.float32(m)
+    scores = sum(table[codes] for table, codes in zip(tables, stored.codes.T, strict=True))  # [N]
+    rows = np.argsort(-scores, kind="stable")[:top]
+    return rows, scores[rows]
+
+
+def shares_label(stored: Retrieval, query: int, rows: np.ndarray) -> list[bool | None]:
+    """Whether items share a label with a stored query; None without labels."""
+    if stored.query_labels is None or stored.database_labels is None:
+        return [None] * len(rows)
+    mine, theirs = stored.query_labels[query], stored.database_labels[rows]
+    found = (theirs & mine).any(1) if theirs.ndim == 2 else (theirs == mine) & (theirs >= 0)
+    return found.tolist()
+
+
+def pairs(stored: Retrieval) -> Pairs:
+    """How similar pairs of stored queries are, and how often they are of one class."""
+    asked = stored.queries[:SAMPLE].astype(np.float32)
+    similarity = (asked @ asked.T) / len(stored.codebooks)
+    upper = np.triu_indices(len(asked), 1)
+    values = similarity[upper].clip(-1, 1)
+    border = float(np.quantile(values, 1 - MOST_SIMILAR)) if len(values) else 1.0
+    edges = np.linspace(min(-0.2, float(values.min(initial=0))), max(0.2, float(values.max(initial=0))), BINS + 1)
+    if stored.query_labels is None:
+        counts = np.histogram(values, edges)[0]
+        return Pairs(edges, np.zeros_like(counts), counts, border, None, None)
+    labels = stored.query_labels[:SAMPLE]
+    one = labels.astype(int) @ labels.T.astype(int) > 0 if labels.ndim == 2 else labels[:, None] == labels
+    same, top = one[upper], values > border
+    return Pairs(
+        edges,
+        np.histogram(values[same], edges)[0],
+        np.histogram(values[~same], edges)[0],
+        border,
+        float(same.mean()) if len(same) else None,
+        float(same[top].mean()) if top.any() else None,
+    )
