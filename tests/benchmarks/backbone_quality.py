@@ -21,7 +21,7 @@ from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load
 from transclipped.files import write_json
-from transclipped.models.backbone import BUNDLED, CNN, MODELS, load_backbone
+from transclipped.models.backbone import BUNDLED, CNN, load_backbone, weights_file
 from transclipped.models.precision import inference
 from transclipped.progress import with_bars
 from transclipped.training.features import FeatureCache, encode
@@ -49,7 +49,7 @@ def main() -> None:
 
 def measured(name: str, sets: list[str]) -> dict:
     """File, subset and quality on each set of one backbone."""
-    path = MODELS / f"{name}.safetensors"
+    path = weights_file(BackboneConfig(name=name))
     found = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
     found["subset_map"] = round(subset_map(name), 4)
     for dataset in sets:

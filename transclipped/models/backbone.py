@@ -20,7 +20,18 @@ from transclipped.config import IDENTITY, BackboneConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.models import own
-from transclipped.models.hybrid import STEM, STEM_PREFIX, CnnOnMaps, OnMaps, StemMaps, hybrid_vit, joined, stem
+from transclipped.models.hybrid import (
+    STEM,
+    STEM_PREFIX,
+    BesideCnn,
+    BesideOnMaps,
+    CnnOnMaps,
+    OnMaps,
+    StemMaps,
+    hybrid_vit,
+    joined,
+    stem,
+)
 from transclipped.models.weights import load_tensors
 
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
@@ -30,10 +41,18 @@ MODELS = ASSETS / "models"
 CNN = "efficientnet-lite0"
 HYBRID = "hybrid-vit"
 DISTILLED = "hybrid-vit-distilled"
+PHOTOGRAPHS = "hybrid-vit-photographs"
 BUNDLED = {  # name: what it is
     CNN: "EfficientNet-Lite0, a CNN with ImageNet weights",
     HYBRID: "transformer over EfficientNet-Lite0's feature map, distilled and contrastively trained without labels",
     DISTILLED: "the same transformer before its contrastive training",
+    PHOTOGRAPHS: "the distilled transformer beside the whole CNN over one stem, for photographs",
+}
+OVER_STEM = {  # name: where its stem's tensors are, and what follows the stem on stored maps
+    CNN: ("", CnnOnMaps),
+    HYBRID: (STEM_PREFIX, OnMaps),
+    DISTILLED: (STEM_PREFIX, OnMaps),
+    PHOTOGRAPHS: (f"vit.{STEM_PREFIX}", BesideOnMaps),
 }
 DEFAULT_SIZE = 96  # of bundled models, where the data set has no better idea
 
@@ -124,7 +143,7 @@ def on_stem(backbone: Backbone) -> tuple[Backbone, nn.Module] | None:
     if backbone.name not in BUNDLED:
         return None
     shared = stem_backbone(backbone.image_size)
-    prefix, rest = ("", CnnOnMaps) if backbone.name == CNN else (STEM_PREFIX, OnMaps)
+    prefix, rest = OVER_STEM[backbone.name]
     own = backbone.network.state_dict()
     for name, tensor in shared.network.stem.state_dict().items():
         if not torch.equal(own[prefix + name].cpu(), tensor):
@@ -143,6 +162,8 @@ def set_trainable(backbone: Backbone, mode: str) -> list[nn.Parameter]:
     parameters = dict(backbone.network.named_parameters())
     chosen = set(parameters) if mode == "all" else set()
     if mode.startswith("last-"):
+        if not hasattr(backbone.network, "group_matcher"):
+            raise InputError(f"{backbone.name} has no blocks to choose from; train it frozen or all")
         blocks = _blocks(backbone.network)
         n = int(mode.removeprefix("last-"))
         if n > len(blocks):
@@ -194,10 +215,21 @@ def _pooled(network: nn.Module, config: BackboneConfig) -> str:
 def _bundled(config: BackboneConfig) -> nn.Module:
     if config.pool == "token":
         raise InputError(f"{config.name} has no class token, it averages; leave backbone.pool out")
-    path = Path(config.weights).expanduser() if config.weights else MODELS / f"{config.name}.safetensors"
+    path = weights_file(config)
     if config.name == CNN:
         return _filled(_created(STEM), load_tensors(path), path)
-    return _filled(hybrid_vit(), joined(load_tensors(MODELS / f"{CNN}.safetensors"), load_tensors(path)), path)
+    cnn = load_tensors(MODELS / f"{CNN}.safetensors")
+    vit = _filled(hybrid_vit(), joined(cnn, load_tensors(path)), path)
+    if config.name != PHOTOGRAPHS:
+        return vit
+    return BesideCnn(_filled(_created(STEM), cnn, path), vit)
+
+
+def weights_file(config: BackboneConfig) -> Path:
+    """File with the weights of a bundled model; of a hybrid, all but the stem, which is the CNN's."""
+    if config.weights:
+        return Path(config.weights).expanduser()
+    return MODELS / f"{DISTILLED if config.name == PHOTOGRAPHS else config.name}.safetensors"
 
 
 def _from_timm(config: BackboneConfig) -> nn.Module:

@@ -15,8 +15,9 @@ from typing import Any
 import timm
 import torch
 
-from transclipped.models.backbone import BUNDLED, DEFAULT_SIZE, MODELS
-from transclipped.models.hybrid import STEM, hybrid_vit
+from transclipped.config import BackboneConfig
+from transclipped.models.backbone import BUNDLED, DEFAULT_SIZE, PHOTOGRAPHS, weights_file
+from transclipped.models.hybrid import STEM, BesideCnn, hybrid_vit
 
 CHOICE = (  # by how they were trained; those that this timm does not have are left out
     "vit_tiny_patch16_224.augreg_in21k",
@@ -106,7 +107,7 @@ def entry(name: str) -> Entry:
     parameters, width, pool, pools, family = _shape(name)
     if name in BUNDLED:
         kind = "hybrid" if "hybrid" in name else "supervised"
-        here = "bundled" if (MODELS / f"{name}.safetensors").is_file() else "missing"
+        here = "bundled" if weights_file(BackboneConfig(name=name)).is_file() else "missing"
         return Entry(name, kind, family, parameters, width, DEFAULT_SIZE, pool, pools, here, None, "apache-2.0")
     known = timm.get_pretrained_cfg(name)
     return Entry(
@@ -177,10 +178,11 @@ def _shape(name: str) -> tuple[int, int, str, tuple[str, ...], str]:
     pools = ("token", "avg") if transformer and getattr(network, "cls_token", None) is not None else ("avg",)
     shown = pool if isinstance(pool, str) else "avg"
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return parameters, width, shown, pools, "ViT" if transformer else "CNN"
+    return parameters, width, shown, pools, "ViT" if transformer or isinstance(network, BesideCnn) else "CNN"
 
 
 def _network(name: str) -> torch.nn.Module:
     if name in BUNDLED:
-        return hybrid_vit() if "hybrid" in name else timm.create_model(STEM, num_classes=0)
+        cnn = timm.create_model(STEM, num_classes=0)
+        return BesideCnn(cnn, hybrid_vit()) if name == PHOTOGRAPHS else hybrid_vit() if "hybrid" in name else cnn
     return timm.create_model(name, num_classes=0)

@@ -25,7 +25,7 @@ from transclipped.datasets.protocols import Split
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, read_json, write_json
 from transclipped.models import own
-from transclipped.models.backbone import BUNDLED, MODELS, Backbone, load_backbone
+from transclipped.models.backbone import BUNDLED, Backbone, load_backbone, weights_file
 from transclipped.models.network import Head
 from transclipped.models.precision import machine_key
 from transclipped.retrieval.index import CodeIndex
@@ -263,5 +263,5 @@ def _encoding(config: BackboneConfig, images: ImageSet) -> str:
 
 def _stamp(config: BackboneConfig) -> str:
     """Changes with a bundled model's or a person's file of weights."""
-    path = Path(config.weights).expanduser() if config.weights else MODELS / f"{config.name}.safetensors"
+    path = weights_file(config)
     return f"{path.stat().st_size} {int(path.stat().st_mtime)}" if path.is_file() else "-"
