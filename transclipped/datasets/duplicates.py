@@ -24,7 +24,7 @@ from PIL import Image
 BITS = 10  # of 128
 COLOUR = 10.0  # mean difference of the colours, of 255
 RISE = 1  # grey levels of 255 that count as brighter
-BLOCK = 1 << 22  # pairs of sketches compared at once, 100 MB
+BLOCK = 1 << 21  # pairs of sketches compared at once, 100 MB
 
 
 def sketch(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def near(bits: np.ndarray, colours: np.ndarray) -> list[list[int]]:
         return []
     alike = colours.astype(np.float32)
     parent = list(range(n))
-    for one, other in _candidates(bits, alike.mean(1)):
+    for one, other in _candidates(bits, colours):
         close = np.abs(alike[one] - alike[other]).mean(1) <= COLOUR
         for a, b in zip(one[close].tolist(), other[close].tolist(), strict=True):
             _join(parent, a, b)
@@ -72,27 +72,37 @@ def near(bits: np.ndarray, colours: np.ndarray) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _candidates(bits: np.ndarray, brightness: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of rows whose bits are close enough, in blocks."""
-    words, first, inverse = np.unique(bits, axis=0, return_index=True, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    order = np.lexsort((brightness, inverse))  # equal bits side by side, the most similar colours next to each other
-    same = inverse[order[1:]] == inverse[order[:-1]]
-    yield order[:-1][same], order[1:][same]
-    pairs = words.view(np.uint64)  # [m, 2]
-    for members in _bands(words):
-        step = max(1, BLOCK // len(members))
-        for start in range(0, len(members), step):
-            block = members[start : start + step]
-            distance = _ones(pairs[block, None] ^ pairs[None, members]).sum(2)  # [block, members]
+def _candidates(bits: np.ndarray, colours: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of rows whose bits are close enough, in blocks.
+
+    Rows with equal bits, whose colours agree to 8 levels, count as one: a thousand black frames are no million pairs.
+    Colours that differ by `COLOUR` at most have means that do, so only such are compared.
+    """
+    _, first, inverse = np.unique(np.hstack([bits, colours >> 3]), axis=0, return_index=True, return_inverse=True)
+    yield first[inverse.reshape(-1)], np.arange(len(bits))
+    mean = colours[first].mean(1)
+    first = first[np.argsort(mean, kind="stable")]  # from dark to bright
+    mean = np.sort(mean)
+    words = np.ascontiguousarray(bits[first]).view(np.uint64)  # [m, 2]
+    for members in _bands(bits[first]):
+        reach = np.searchsorted(mean[members], mean[members] + COLOUR, side="right")
+        start = 0
+        while start < len(members):
+            stop = min(len(members), start + max(1, BLOCK // (int(reach[start]) - start + 1)))
+            near = members[start : int(reach[stop - 1])]
+            distance = _ones(words[members[start:stop], None] ^ words[None, near]).sum(2)  # [block, near]
             one, other = np.nonzero(distance <= BITS)
-            later = block[one] < members[other]
-            yield first[block[one[later]]], first[members[other[later]]]
+            later = one < other
+            yield first[members[start + one[later]]], first[near[other[later]]]
+            start = stop
 
 
-def _bands(words: np.ndarray) -> Iterator[np.ndarray]:
-    """Sets of two or more different words that agree in one of the bands."""
-    for band in np.array_split(np.unpackbits(words, axis=1), BITS + 1, axis=1):
+def _bands(bits: np.ndarray) -> Iterator[np.ndarray]:
+    """Sets of two or more rows, ascending, that agree in one of the bands; neighbouring bits, which often agree
+    with each other, fall into different bands."""
+    unpacked = np.unpackbits(bits, axis=1)
+    for number in range(BITS + 1):
+        band = unpacked[:, number :: BITS + 1]
         keys = band @ (1 << np.arange(band.shape[1], dtype=np.int64))
         order = np.argsort(keys, kind="stable")
         breaks = np.flatnonzero(np.diff(keys[order])) + 1
