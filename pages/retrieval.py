@@ -1,95 +1,165 @@
-"""Retrieval: ask with a picture, see what the codes find, and why."""
+"""Retrieval: ask with any picture, see what the codes find, why, how well, and at what cost."""
+
+from functools import partial
 
 import streamlit as st
 
-from transclipped.datasets.pictures import open_picture
-from transclipped.engine import label_names
 from transclipped.errors import InputError
-from transclipped.ui import cached, charts, galleries, runs
+from transclipped.ui import gallery, intake, runs, shell
+from transclipped.ui import retrieval_address as address
+from transclipped.ui import retrieval_cost as cost
+from transclipped.ui import retrieval_sections as sections
 from transclipped.ui.guard import guarded
+from transclipped.ui.retrieval_collections import known as known_collections
+from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
 
-LARGEST_UPLOAD = 20 << 20  # bytes
-HITS = 24
-ASK = {"stored": "The run's own", "upload": "Your picture"}
+ASK = ("data set", "upload", "camera")
+WAITING = {"upload": "Choose a picture, drop one here, or paste one.", "camera": "Take a picture, and it asks."}
+TOPS = (12, 24, 48, 96)
+LARGE, SMALL = 160, 64  # pixels of a query that asks alone, and of one of several
+TABS = (
+    "Why this hit", "Three searches", "Code lengths", "How good", "Hardest and easiest", "Size and speed", "Teach it",
+)  # fmt: skip
 
 
-def stored_query(run, searcher):
-    """One of the run's own queries: (picture, embedding, label names, number)."""
-    last = len(searcher.stored.queries) - 1
-    if st.button("A random query", icon=":material/casino:"):
-        import random
+def options(run) -> tuple[str, str | None, int]:
+    """With what is asked, where is searched, and how many hits are shown."""
+    folders = ["", *known_collections(run)]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        how = st.segmented_control(
+            "Ask with",
+            ASK,
+            default=ASK[0],
+            key="how",
+            bind="query-params",
+            required=True,
+            help="A picture of the run's data set, your own pictures (chosen, dropped or pasted), or the camera's.",
+        )
+        with shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
+            folder = st.selectbox(
+                "Search in", folders, key="collection", bind="query-params", accept_new_options=True, width=280,
+                format_func=lambda path: path or "the run's own database",
+                help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES --run "
+                f"{run.path} --out FOLDER`. Type its folder, or put it into {runs.home()}.",
+            )  # fmt: skip
+            top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
+    return how or ASK[0], (folder or "").strip() or None, top or TOPS[1]
 
-        st.session_state["query"] = random.randint(0, last)
+
+def stored(where) -> tuple[list, int | None]:
+    """Pictures of the data set that ask: those the address names, else a stored query, and its number."""
+    names = address.named(where)
+    last = len(where.own.stored.query_ids) - 1
     if not 0 <= st.session_state.get("query", 0) <= last:  # a link to a run with more queries
         st.session_state["query"] = 0
-    number = st.number_input("Query number", 0, last, key="query", bind="query-params")
-    row = cached.rows_of_ids(run.fingerprint, run)[searcher.stored.query_ids[number].item()]
-    picture = cached.pictures(cached.run_data(run)).picture(row)
-    labels = label_names(searcher.stored.query_labels, number, searcher.class_names)
-    return picture, searcher.stored.queries[number].astype("float32"), labels, number
+    classes = address.classes(where)
+    if classes:
+        if st.session_state.get("class", address.ANY) not in classes:
+            st.session_state.pop("class", None)
+        st.selectbox(
+            "Class", [address.ANY, *classes], key="class", bind="query-params",
+            on_change=partial(address.another, where, first=True),
+            help=f"Asks with a query of this class. {sections.LABELS}",
+        )  # fmt: skip
+    number = None
+    if last >= 0:
+        number = int(st.number_input(
+            "Query number", 0, last, key="query", bind="query-params", on_change=address.forget,
+            help="Stored queries are pictures that the run neither learnt from nor searches.",
+        ))  # fmt: skip
+        st.button("A random query", icon=":material/casino:", on_click=partial(address.another, where), key="random")
+    st.toggle(
+        "Add what I click", key="add", bind="query-params",
+        help="Pictures that you click then ask together, by the mean of their embeddings: what they have in common "
+        "counts. Off: the picture you click asks alone.",
+    )  # fmt: skip
+    if names:
+        if number is not None:
+            st.button("Back to the stored query", icon=":material/undo:", on_click=address.forget)
+        return [stored_part(where, name) for name in names], None
+    name = str(where.own.stored.query_ids[number] if number is not None else where.own.stored.database_ids[0])
+    part = stored_part(where, name)
+    if part is None:
+        raise InputError(
+            f"{where.run.path} asks with picture {name}, which its data set does not have; measure it again"
+        )
+    return [part], number
 
 
-def uploaded_query(searcher):
-    """A visitor's picture, or None until there is one."""
-    file = st.file_uploader("Your picture", help="Up to 20 MB; it stays on this machine and is not kept.")
-    if file is None:
+def asked(where, how: str):
+    """The question, its pictures on the left; None as long as the visitor has brought none."""
+    shown = st.container()
+    if how == ASK[0]:
+        parts, number = stored(where)
+    else:
+        brought = intake.pictures(key="pictures") if how == "upload" else intake.photograph(key="camera")
+        parts, number = [own_part(one) for one in brought], None
+    if not parts:
+        with st.spinner("Loading the network …"):
+            _ = where.engine.model  # so that the answer comes at once
         return None
-    if file.size > LARGEST_UPLOAD:
-        raise InputError(f"{file.name} has {file.size >> 20} MB; choose a picture of at most 20 MB")
-    picture = open_picture(file.getvalue(), name=file.name)
-    with st.spinner("Loading the network …"):
-        return picture, searcher.embed([picture])[0], [], None
+    with shown:
+        several = len(parts) > 1
+        query = [gallery.Tile(part.identity or part.key, part.shown, title=part.name) for part in parts]
+        remove = partial(address.drop, where) if several and how == ASK[0] else None
+        gallery.draw(
+            query, key="question", size=SMALL if several else LARGE, on_click=remove, hint="Click to leave it out."
+        )
+        names = dict.fromkeys(label for part in parts for label in part.labels)
+        st.caption(f"{len(parts)} pictures ask together." if several else ", ".join(names) or parts[0].name)
+    with st.spinner("Looking at the picture …"):
+        return question(where, parts, number=number)
 
 
-def curve(run, number) -> None:
-    known = run.metrics()["modes"].get("asymmetric", {}).get("precision")
-    if not known:
-        return
-    st.caption("Share of relevant pictures among the first k hits: this query, and the mean over all queries.")
-    lines = {"mean of all queries": (known["k"], known["value"])}
-    if number is not None:
-        depth = max(known["k"])
-        mine = cached.query_precision(run.fingerprint, int(number), depth, run)
-        lines = {"this query": (known["k"], [mine[k - 1] for k in known["k"]]), **lines}
-    figure = charts.curves(lines, x="k, hits looked at", y="precision", key=f"p{run.name}", log_x=True)
-    st.plotly_chart(figure, key="precision")
+def ranked(where, asks, top: int) -> tuple[list, object]:
+    """The ranked grid; hits, and what is relevant."""
+    hits = where.engine.search(asks.embedding, top=top)
+    mask = relevant(where.engine, asks.labels)
+    how_many = f"The {len(hits)} most similar of {where.engine.index.n:,} pictures"
+    frames = (
+        f" Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. {sections.share(hits, mask)}"
+        if mask is not None else ""
+    )  # fmt: skip
+    st.caption(
+        f"{how_many}, judged by {where.engine.index.codes.shape[1]} bytes each.{frames} Click one to ask with it.",
+        help=f"Below a picture: its rank, class and score, a mean of cosines in [-1, 1]. {sections.LABELS}",
+    )
+    gallery.draw(
+        tiles(where, hits, mask), key="hits", on_click=partial(address.ask, where), hint="Click to ask with it."
+    )
+    return hits, mask
+
+
+def below(where, asks, hits, mask, top: int) -> None:
+    """What one wants to know next; only the open tab is computed."""
+    parts = (
+        lambda: sections.why(where, asks, hits, mask),
+        lambda: sections.searches(where, asks, mask),
+        lambda: sections.lengths(where, asks),
+        lambda: sections.quality(where, asks, mask),
+        lambda: sections.extremes(where, asks),
+        lambda: cost.cost(where),
+        lambda: cost.teach(where, asks, mask, top),
+    )
+    for tab, draw in zip(st.tabs(TABS, on_change="rerun", key="section", bind="query-params"), parts, strict=True):
+        if tab.open:
+            with tab:
+                draw()
 
 
 @guarded
 def page(run) -> None:
-    searcher = cached.engine(run.fingerprint, run)
-    left, right = st.columns([1, 3])
+    how, folder, top = options(run)
+    where = place(run, folder)
+    left, right = st.columns([1, 3], gap="medium")
     with left:
-        how = st.segmented_control(
-            "Ask with", list(ASK), format_func=ASK.get, default="stored", key="how", bind="query-params", required=True
-        )
-        query = uploaded_query(searcher) if how == "upload" else stored_query(run, searcher)
-        if query is None:
-            st.info("Choose a picture, or drop one here.")
-            return
-        picture, embedding, labels, number = query
-        from transclipped.ui.tiles import framed
-
-        st.image(framed(picture, None), width=180)
-        st.caption(", ".join(labels) or "your picture")
-    found = searcher.search(embedding, top=HITS)
+        asks = asked(where, how)
+    if asks is None:
+        right.info(WAITING[how])
+        return
     with right:
-        st.caption(
-            f"The {HITS} most similar of {searcher.index.n:,} pictures, judged by "
-            f"{searcher.index.codes.shape[1]} bytes each. Solid blue ✓: shares the query's class. "
-            "Dashed orange ✗: does not."
-        )
-        galleries.hits(run, found, wanted=labels)
-    st.divider()
-    why, how_good = st.columns(2)
-    with why:
-        st.subheader("Why this hit?")
-        rank = st.slider("Hit", 1, len(found), 1, key="hit", help="Its place in the ranking.")
-        st.caption("The score is a sum: each codebook adds the similarity of its sub-vector to the stored codeword.")
-        st.plotly_chart(charts.contributions(found[rank - 1].by_codebook, key="why"), key="why")
-    with how_good:
-        st.subheader("How good is that?")
-        curve(run, number)
+        hits, mask = ranked(where, asks, top)
+    below(where, asks, hits, mask, top)
 
 
 st.title("Retrieval")

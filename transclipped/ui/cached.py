@@ -43,23 +43,3 @@ def tile(data: tuple, row: int, relevant: bool | None) -> bytes:
     from transclipped.ui.tiles import framed
 
     return framed(pictures(data).picture(row), relevant)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def batch_similarities(fingerprint: str, epoch: int | None, size: int, seed: int, _run: RunDir):
-    """Similarities of one batch under a run's model, see `analysis.clipping.batch_of`."""
-    from transclipped.analysis.clipping import batch_of
-
-    return batch_of(_run, size=size, seed=seed, epoch=epoch)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def query_precision(fingerprint: str, query: int, depth: int, _run: RunDir) -> list[float]:
-    """Precision at ranks 1 … depth of one stored query."""
-    from transclipped.retrieval.metrics import precision_at_ranks
-
-    searcher = engine(fingerprint, _run)
-    stored = searcher.stored
-    asked = slice(query, query + 1)
-    hits = searcher.index.search(stored.queries[asked].astype("float32"), depth)
-    return precision_at_ranks(hits, stored.query_labels[asked], stored.database_labels)[0].tolist()

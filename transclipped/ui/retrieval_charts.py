@@ -1,0 +1,59 @@
+"""Figures of the Retrieval page: arrays in, figure out."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from transclipped.ui.charts import _laid_out
+from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
+
+LINE = 22  # pixels of a class's bar
+MANY = 24  # classes up to which bars have their classes' colours
+
+
+def contributions(hit: list[float], best: list[float], *, key: str) -> go.Figure:
+    """What each codebook gives to a hit's score, and the most that any of its codewords would have given."""
+    names = [f"codebook {i + 1}" for i in range(len(hit))]
+    figure = go.Figure(go.Bar(x=names, y=hit, name="this hit", marker_color=RELEVANT))
+    marker = {"symbol": "line-ew", "size": 34, "line": {"width": 3, "color": IRRELEVANT}}
+    figure.add_scatter(x=names, y=best, name="best codeword", mode="markers", marker=marker)
+    return _laid_out(figure, "", "part of the score", key=key)
+
+
+def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
+    """This question (blue) over the mean of all queries (grey, dotted)."""
+    figure = go.Figure()
+    for name, (xs, ys) in lines.items():
+        mine = name.startswith("this")
+        line = {"color": RELEVANT if mine else NEUTRAL, "width": 3 if mine else 2.5, "dash": None if mine else "dot"}
+        figure.add_scatter(x=xs, y=ys, name=name, mode="lines", line=line)
+    figure.update_yaxes(range=[0, 1.04])
+    return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
+
+
+def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, key: str) -> go.Figure:
+    """mAP of each class, best first; the question's own class has a dark edge."""
+    order = sorted(values, key=lambda name: values[name])
+    place = {name: i for i, name in enumerate(names)}
+    coloured = len(order) <= MANY
+    colours = [class_colour(place.get(name, 0)) if coloured else NEUTRAL for name in order]
+    colours = [
+        RELEVANT if name in wanted and not coloured else colour for name, colour in zip(order, colours, strict=True)
+    ]
+    shown = [f"▸ {name}" if name in wanted else name for name in order]
+    figure = go.Figure(go.Bar(x=[values[name] for name in order], y=shown, orientation="h", marker_color=colours))
+    figure.update_xaxes(range=[0, 1])
+    figure = _laid_out(figure, "mAP", "", key=key)
+    return figure.update_layout(height=max(220, 80 + LINE * len(order)))
+
+
+def spread(values: np.ndarray, mine: float | None, *, key: str) -> go.Figure:
+    """How many stored queries have which average precision `[Q]`, and where this one is."""
+    edges = np.linspace(0, 1, 41)
+    counts = np.histogram(values, edges)[0]
+    figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, marker_color=RELEVANT, marker_line_width=0))
+    if mine is not None:
+        figure.add_vline(mine, line_width=3, line_color=IRRELEVANT, annotation_text="this query")
+    figure.update_layout(bargap=0)
+    return _laid_out(figure, "average precision of a query", "queries", key=key, xaxis_range=[0, 1])

@@ -1,0 +1,243 @@
+"""The parts of the Retrieval page below its first screen; each is computed when its tab is opened."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from transclipped.analysis import codebooks
+from transclipped.engine import Hit, label_names
+from transclipped.retrieval.index import decode, encode
+from transclipped.retrieval.siblings import siblings
+from transclipped.ui import cached, charts, gallery, runs
+from transclipped.ui import retrieval_address as address
+from transclipped.ui import retrieval_cached as found
+from transclipped.ui import retrieval_charts as drawn
+from transclipped.ui.guard import guarded
+from transclipped.ui.retrieval_question import Place, Question, place, relevant, tiles
+from transclipped.ui.retrieval_question import question as asked
+
+BESIDE = 9  # hits of each search, side by side
+STANDING = 6  # pictures of a codeword
+EXTREMES = 12  # hardest and easiest queries
+SMALL = 64  # pixels of a picture beside others: twice CIFAR-10's
+ASK = "Click to ask with it."
+LABELS = "Labels are for looking and measuring only: neither training nor search saw them."
+
+
+def clickable(where: Place, shown: list[gallery.Tile], *, key: str, size: int = gallery.TILE) -> None:
+    """A gallery inside a fragment whose pictures become the query."""
+    if gallery.draw(shown, key=key, size=size, on_click=partial(address.ask, where), hint=ASK):
+        st.rerun(scope="app")
+
+
+def share(hits: list[Hit], mask: np.ndarray | None) -> str:
+    """How many hits are relevant, in words; empty where nobody knows."""
+    if mask is None or not hits:
+        return ""
+    return f"{sum(bool(mask[hit.row]) for hit in hits)} of {len(hits)} share a class with the query."
+
+
+@st.fragment
+@guarded
+def why(where: Place, question: Question, hits: list[Hit], mask: np.ndarray | None) -> None:
+    if not 1 <= st.session_state.get("hit", 1) <= len(hits):  # a link to a longer list
+        st.session_state["hit"] = 1
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        rank = st.number_input("Hit", 1, len(hits), key="hit", bind="query-params", help="Its place in the ranking.")
+        hit = hits[int(rank) - 1]
+        gallery.draw(tiles(where, [hit], mask), key="why picture", size=160)
+    codes, books = where.engine.index.codes, where.engine.stored.codebooks
+    m, _, d = books.shape
+    best = (books @ question.embedding.reshape(m, d, 1))[..., 0].max(1) / m
+    own = encode(books, question.embedding[None])[0]
+    with right:
+        st.caption(
+            f"The score {hit.score:.3f} is a sum: each codebook adds the similarity of the query's sub-vector to the "
+            "codeword that the hit has there. Orange: the most that any codeword of the codebook could have added."
+        )
+        figure = drawn.contributions(hit.by_codebook, best.tolist(), key="why")
+        charts.show(figure, key="why", name=f"{where.run.name}-why")
+    st.caption(
+        "What the hit's codewords stand for: other pictures of the database that have the same codeword there, "
+        "whatever the rest of their code says."
+    )
+    columns = st.columns(min(m, 4))
+    for i in range(m):
+        word = int(codes[hit.row, i])
+        with columns[i % len(columns)], st.container(border=True):
+            same = " It is the query's own." if own[i] == word else ""
+            st.markdown(f"**Codebook {i + 1}** · codeword {word} adds **{hit.by_codebook[i]:.3f}**.{same}")
+            standing(where, i, word, besides=hit.row)
+
+
+def standing(where: Place, codebook: int, word: int, *, besides: int) -> None:
+    """Pictures of the database that a codebook gives this codeword."""
+    books = where.engine.stored.codebooks
+    rows = codebooks.members(where.engine.index.codes[:, codebook], word, STANDING + 1)
+    rows = rows[rows != besides][:STANDING]
+    if not len(rows):
+        st.caption("No other picture has it.")
+        return
+    nothing = np.zeros(books.shape[0] * books.shape[2], np.float32)
+    hits = where.engine.hits(nothing, rows, np.zeros(len(rows), np.float32))
+    shown = [gallery.Tile(str(h.id), where.shown(h), title=f"picture {h.id} {', '.join(h.labels)}") for h in hits]
+    clickable(where, shown, key=f"standing {codebook}", size=SMALL)
+
+
+@st.fragment
+@guarded
+def searches(where: Place, question: Question, mask: np.ndarray | None) -> None:
+    st.caption(
+        "The same question three ways. *Asymmetric*: the query stays as it is, the database is codes. *Symmetric*: the "
+        "query is coded too, so more items tie. *Float*: nothing is coded; slower and larger, and what codes are to "
+        f"come close to. {LABELS}"
+    )
+    engine, query = where.engine, question.embedding
+    coded = decode(engine.stored.codebooks, encode(engine.stored.codebooks, query[None]))[0]
+    columns = st.columns(3, gap="medium")
+    with columns[0]:
+        one_search(where, "asymmetric", engine.search(query, top=BESIDE), mask)
+    with columns[1]:
+        one_search(where, "symmetric", engine.search(coded, top=BESIDE), mask)
+    with columns[2]:
+        if not where.is_own:
+            st.markdown("**Float**")
+            st.info("A collection keeps codes alone. Search the run's own database to see float search.")
+            return
+        by_floats(where, question, mask)
+
+
+def by_floats(where: Place, question: Question, mask: np.ndarray | None) -> None:
+    index, missing, reason = found.floats(where.run)
+    if index is not None:
+        from transclipped.floats import search
+
+        one_search(where, "float", search(where.engine, index, question.embedding, top=BESIDE), mask)
+        return
+    if reason:
+        st.markdown("**Float**")
+        st.info(f"Float search is not to be had: {reason}")
+        return
+    hits = found.reranked(where.run.fingerprint, question.key, BESIDE, where.run, question.embedding)
+    one_search(where, "float", hits, mask)
+    st.caption(
+        f"Embeddings before coding are needed here, and {missing:,} of {where.engine.index.n:,} are not in the feature "
+        f"cache. So float search put only the {min(found.RERANKED, where.engine.index.n)} best by codes in order. "
+        "Training a run on the same data and backbone fills the cache."
+    )
+
+
+def one_search(where: Place, mode: str, hits: list[Hit], mask: np.ndarray | None) -> None:
+    st.markdown(f"**{mode.capitalize()}**")
+    measured = ((where.run.metrics() or {}).get("modes") or {}).get(mode) or {}
+    over_all = f" mAP over all queries: {measured['map']:.3f}." if where.is_own and "map" in measured else ""
+    st.caption(share(hits, mask) + over_all)
+    clickable(where, tiles(where, hits, mask), key=f"hits {mode}")
+
+
+@st.fragment
+@guarded
+def lengths(where: Place, question: Question) -> None:
+    known = runs.all_runs()
+    others = siblings(where.run.config, found.settings(known))
+    if not others:
+        st.info(
+            f"No run of the same data, backbone and clipping rule has other than {where.run.config.quantizer.bits} "
+            "bits. Train one with another code length to see both here."
+        )
+        st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
+        return
+    st.caption(
+        f"The same question to runs that differ in their code length: fewer bits cost less, and see less. {LABELS}"
+    )
+    shown = {where.run.config.quantizer.bits: where.run, **{bits: known[name] for bits, name in others.items()}}
+    for column, bits in zip(st.columns(len(shown), gap="medium"), sorted(shown), strict=True):
+        with column:
+            one_length(where, shown[bits], bits, question)
+
+
+@guarded
+def one_length(where: Place, run, bits: int, question: Question) -> None:
+    there = place(run, None)
+    here = asked(there, question.parts)
+    hits, mask = there.engine.search(here.embedding, top=BESIDE), relevant(there.engine, question.labels)
+    st.markdown(f"**{bits} bits** · {there.engine.index.codes.shape[1]} bytes a picture")
+    measured = ((run.metrics() or {}).get("modes") or {}).get("asymmetric") or {}
+    over_all = f" mAP over all queries: {measured['map']:.3f}." if "map" in measured else ""
+    st.caption(f"{share(hits, mask)}{over_all} `{run.name}`")
+    clickable(where, tiles(there, hits, mask), key=f"hits {bits}")
+
+
+@st.fragment
+@guarded
+def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
+    known = ((where.run.metrics() or {}).get("modes") or {}).get("asymmetric") if where.is_own else None
+    if not known and mask is None:
+        st.info("Nobody knows what is relevant here: neither the question nor the database has labels to go by.")
+        return
+    if mask is None:
+        st.caption(f"Nobody has labelled this question, so these are means over all queries. {LABELS}")
+    precision, ranking = {}, {}
+    if mask is not None:
+        depth = known["precision"]["k"][-1] if known else min(1000, where.engine.index.n)
+        rows = where.engine.index.search(question.embedding[None], depth).rows[0]
+        mine = mask[rows].cumsum() / np.arange(1, len(rows) + 1)
+        at = known["precision"]["k"] if known else np.unique(np.geomspace(1, len(rows), 60).astype(int)).tolist()
+        precision["this query"] = (at, [float(mine[k - 1]) for k in at])
+        recall, values = found.precision_recall(
+            where.key, question.key, tuple(question.labels), where.engine, question.embedding, mask
+        )
+        ranking["this query"] = (recall.tolist(), values.tolist())
+    if known:
+        precision["mean of all queries"] = (known["precision"]["k"], known["precision"]["value"])
+        if curve := known.get("precision_recall"):
+            ranking["all queries"] = (curve["recall"], curve["precision"])
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.caption("Precision at k: the share of relevant pictures among the first k hits.", help=LABELS)
+        figure = drawn.over_ranks(precision, x="k, hits looked at", y="precision", key="precision", log_x=True)
+        charts.show(figure, key="precision", name=f"{where.run.name}-precision")
+    with right:
+        st.caption("Precision over recall: how clean the ranking is where so much of what is relevant was found.")
+        figure = drawn.over_ranks(ranking, x="recall", y="precision", key="ranking", log_x=False)
+        charts.show(figure, key="ranking", name=f"{where.run.name}-precision-recall")
+    if known and known.get("per_class"):
+        st.caption("mAP of each class's queries, best first; ▸ marks the class of this question.", help=LABELS)
+        figure = drawn.per_class(known["per_class"], where.own.class_names, question.labels, key="classes")
+        charts.show(figure, key="classes", name=f"{where.run.name}-per-class")
+
+
+@st.fragment
+@guarded
+def extremes(where: Place, question: Question) -> None:
+    values = found.average_precision(where.run.fingerprint, where.run)
+    if values is None:
+        st.info("Without labels nobody can say which queries do well.")
+        return
+    st.caption(
+        f"Average precision of each of the {len(values):,} stored queries in the run's own database: 1 if all that is "
+        "found is relevant.",
+        help=LABELS,
+    )
+    mine = float(values[question.number]) if question.number is not None else None
+    charts.show(drawn.spread(values, mine, key="spread"), key="spread", name=f"{where.run.name}-queries")
+    order = np.argsort(values, kind="stable")
+    for column, name, numbers in zip(
+        st.columns(2, gap="large"), ("hardest", "easiest"), (order[:EXTREMES], order[::-1][:EXTREMES]), strict=True
+    ):
+        with column:
+            st.caption(f"The {name} queries, with their average precision. {ASK}")
+            clickable(where, [query_tile(where, number, values) for number in numbers.tolist()], key=name)
+
+
+def query_tile(where: Place, number: int, values: np.ndarray) -> gallery.Tile:
+    stored = where.own.stored
+    name = str(stored.query_ids[number])
+    labels = ", ".join(label_names(stored.query_labels, number, where.own.class_names))
+    row = where.row(name)
+    shown = None if row is None else gallery.of_row(cached.run_data(where.run), row)
+    return gallery.Tile(name, shown, f"{labels} {values[number]:.3f}", title=f"query {number}")
