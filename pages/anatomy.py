@@ -5,7 +5,7 @@ import random
 import numpy as np
 import streamlit as st
 
-from transclipped.analysis import anatomy, codebooks
+from transclipped.analysis import anatomy
 from transclipped.engine import label_names
 from transclipped.errors import InputError
 from transclipped.ui import anatomy_cached as found
@@ -15,7 +15,7 @@ from transclipped.ui import anatomy_look, anatomy_walk, cached, charts, runs, sh
 from transclipped.ui.guard import guarded
 
 STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
-LIKELY, STANDING = 4, 3  # codewords a codebook, and pictures a codeword
+LIKELY = 4  # codewords shown of a codebook
 DEEPEST = 1000  # rank of a hit
 ALL = "all"
 LABELS = "labels are for looking only; the network never saw them."
@@ -58,7 +58,8 @@ def choose(run, stored) -> int:
 def told(number: int, sentence: str) -> None:
     """Title of a step and the sentence that says what one is looking at."""
     st.subheader(f"{number} · {STEPS[number - 1]}", anchor=STEPS[number - 1].lower())
-    st.markdown(sentence)
+    with st.container(key=f"told-{number}"):
+        st.markdown(sentence)
 
 
 def patches(run, row, seen, label) -> None:
@@ -66,7 +67,7 @@ def patches(run, row, seen, label) -> None:
         told(1, "A picture nobody has labelled. What the network makes of its parts cannot be drawn here.")
     elif seen.attention is None:
         h, w = seen.grid
-        told(1, f"The network, a CNN, turns the picture into a map of **{h} × {w} places**, each a list of numbers.")
+        told(1, f"The network turns the picture into a map of **{h} × {w} places**, each a list of numbers.")
     else:
         h, w = seen.grid
         told(1, f"The picture becomes **{h} × {w} = {h * w} tokens**: a list of numbers for each patch.")
@@ -122,7 +123,7 @@ def energy(run, row, seen) -> None:
     if seen.grid is None:
         told(2, "What this network looks at forms no grid, so it cannot be drawn over the picture.")
         return
-    told(2, "This network has no attention. **Bright** places are those that its last feature map says most about.")
+    told(2, "This network has no attention over the picture. **Bright** places are strongest in its last map.")
     left, right = st.columns(2, gap="large")
     right.markdown("Brightness is *channel energy*: the mean square of a place's numbers, as a share of all places.")
     with left:
@@ -177,7 +178,9 @@ def codewords(run, stored, unit) -> None:
     for i in range(m):
         likely = assigned.order[i, :LIKELY].tolist()
         words = [
-            pieces.Word(word, float(assigned.p[i, word]), standing(run, stored, i, word), word == code[i])
+            pieces.Word(
+                word, float(assigned.p[i, word]), found.standing(run.fingerprint, i, word, run), word == code[i]
+            )
             for word in likely
         ]
         rest = float(1 - assigned.p[i, likely].sum())
@@ -186,22 +189,15 @@ def codewords(run, stored, unit) -> None:
                 i + 1, words, rest=rest, others=k - len(likely), bits=float(assigned.bits[i]), crisp=crisp
             )
         )
-    st.html(pieces.cards(cards))
+    st.html(pieces.cards(cards, width=17))
     st.caption("Beside a codeword: database pictures that have it in their code.", help=HELP["entropy"])
-
-
-def standing(run, stored, codebook: int, word: int) -> list[str]:
-    """Small pictures of the database that have this codeword."""
-    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
-    row_of, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
-    return [found.thumb(data, row_of[identity]) for identity in stored.database_ids[rows].tolist()]
 
 
 def code_bytes(run, stored, unit) -> None:
     m, k, d = stored.codebooks.shape
     told(6, f"The numbers of the nearest codewords are the code: **{m} byte{'s'[: m > 1]}** for the whole picture.")
     spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
-    st.html(pieces.cards([pieces.byte(i, *number) for i, number in enumerate(spelled, 1)]))
+    st.html(pieces.cards([pieces.byte(i, *number) for i, number in enumerate(spelled, 1)], width=11.5))
     n = len(stored.codes)
     st.caption(
         f"The {m * d} numbers before coding take {4 * m * d} bytes. All {n:,} pictures of the database fit into "
@@ -225,14 +221,11 @@ def score(run, searcher, row, unit) -> None:
     code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
     picked = anatomy.picked(tables, code)
     data, row_of = cached.run_data(run), cached.rows_of_ids(run.fingerprint, run)
-    pair, sum_ = st.columns([1, 2], gap="large", vertical_alignment="center")
-    with pair:
-        st.html(pieces.pair(found.large(data, row), found.large(data, row_of[hit.id]), crisp=found.crisp(data)))
-        st.caption(f"The picture, and hit {rank}{': ' + ', '.join(hit.labels) if hit.labels else ''}.")
-    with sum_:
-        st.html(pieces.total(picked.tolist(), float(picked.sum())))
-        spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
-        st.markdown(f"Code of the hit: `{spelled}`. Search returns **{hit.score:.3f}**, the same sum.")
+    spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
+    st.html(pieces.pair(found.large(data, row), found.large(data, row_of[hit.id]), crisp=found.crisp(data)))
+    st.caption(f"The picture, and hit {rank}{': ' + ', '.join(hit.labels) if hit.labels else ''}, code {spelled}.")
+    st.html(pieces.total(picked.tolist(), float(picked.sum())))
+    st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A square marks the number that each table gives.")
     names = [f"table {i}" for i in range(1, m + 1)]
     charts.show(drawn.tables(tables, code, names, key="tables"), key="tables", name=f"{run.name}-tables")
     st.page_link(

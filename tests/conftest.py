@@ -34,3 +34,22 @@ def tiny_run(tmp_path_factory, own_cache):
     path = tmp_path_factory.mktemp("runs") / "tiny"
     assert main(["train", *TINY, "--validation", "20", "--run", str(path)]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def transformer_run(tmp_path_factory, own_cache):
+    """Path of a finished run over the hybrid ViT with random weights: 60 real pictures, 8 queries, 16 bits."""
+    import torch
+
+    from transclipped.cli import main
+    from transclipped.models.hybrid import hybrid_vit, without_stem
+    from transclipped.models.weights import save_tensors
+
+    folder = tmp_path_factory.mktemp("transformer")
+    torch.manual_seed(0)
+    save_tensors(folder / "weights.safetensors", without_stem(hybrid_vit().state_dict()))
+    flags = ["--dataset", "cifar10", "--train-limit", "60", "--database-limit", "60", "--query-limit", "8"]
+    flags += ["--epochs", "1", "--views", "2", "--batch", "30", "--image-size", "64", "--bits", "16"]
+    flags += ["--backbone", "hybrid-vit", "--weights", str(folder / "weights.safetensors")]
+    assert main(["train", *flags, "--run", str(folder / "transformer")]) == 0
+    return folder / "transformer"

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from transclipped.analysis import anatomy
+from transclipped.analysis import anatomy, codebooks
 from transclipped.datasets.pictures import square, to_png
 from transclipped.models.network import Head
 from transclipped.training.run import RunDir
@@ -18,6 +18,7 @@ from transclipped.ui import cached
 from transclipped.ui.maps import thumbnail
 
 THUMB = 64  # pixels of a photograph that stands for a codeword; tiny pictures keep their own size
+STANDING = 3  # pictures that stand for a codeword
 LARGE = 256  # pixels of query and hit
 CRISP = 64  # pixels a side up to which pictures are enlarged as they are, pixel by pixel
 
@@ -71,6 +72,15 @@ def thumb(data: tuple, row: int) -> str:
     images = cached.pictures(data)
     side = min(images.native_size or THUMB, THUMB)
     return address(thumbnail(images.picture(row), side), crisp=crisp(data))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
+    """Small pictures of the database that have this codeword in their code."""
+    stored = cached.engine(fingerprint, _run).stored
+    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
+    row_of, data = cached.rows_of_ids(fingerprint, _run), cached.run_data(_run)
+    return [thumb(data, row_of[identity]) for identity in stored.database_ids[rows].tolist()]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -8,14 +8,17 @@ import plotly.graph_objects as go
 from transclipped.ui.codebook_charts import DIVERGING
 from transclipped.ui.theme import NEUTRAL
 
-STRIP, LINE = 96, 46  # pixels: height of a strip with its axis, and of one line of several
+STRIP, LINE = 72, 46  # pixels: height of a strip, and of one line of several
 WRITTEN = 16  # numbers a line, up to which they are written into the cells
 LETTERS = 15  # font size
+DULL = 98  # percentile of the numbers' size that takes the full colour, so that a few large ones do not pale the rest
 
 
 def strip(values: np.ndarray, *, name: str, key: str) -> go.Figure:
     """Numbers `[n]` side by side."""
-    return _strips(values[None], [""], name=name, key=key, height=STRIP, limit=float(np.abs(values).max(initial=1e-6)))
+    limit = max(1e-6, float(np.percentile(np.abs(values), DULL)))
+    figure = _strips(values[None], [""], name=name, key=key, height=STRIP, limit=limit)
+    return figure.update_yaxes(visible=False).update_xaxes(visible=False)
 
 
 def parts(values: np.ndarray, names: list[str], *, key: str) -> go.Figure:
@@ -32,19 +35,19 @@ def tables(values: np.ndarray, code: np.ndarray, names: list[str], *, key: str) 
     limit = float(np.abs(values).max(initial=1e-6))
     figure = _strips(values, names, name="codeword", key=key, height=60 + (LINE + 12) * m, limit=limit)
     figure.update_traces(ygap=14)
-    picked = values[np.arange(m), code]
     figure.add_scatter(
         x=code.astype(int),
         y=names,
-        mode="markers+text",
+        mode="markers",
         marker={"symbol": "square-open", "size": 24, "color": "#1c2430", "line": {"width": 4}},
-        text=[f"<b>{value:+.3f}</b>" for value in picked],
-        textposition=["middle left" if place > 0.8 * k else "middle right" for place in code],
-        textfont={"size": 18, "color": "#1c2430"},
         hoverinfo="skip",
         cliponaxis=False,
     )
-    return figure.update_layout(showlegend=False)
+    for name, value in zip(names, values[np.arange(m), code], strict=True):
+        figure.add_annotation(
+            x=1.01, xref="paper", y=name, xanchor="left", text=f"<b>{value:+.3f}</b>", showarrow=False
+        )
+    return figure.update_layout(showlegend=False, margin_r=74, xaxis_range=[-0.5, k - 0.5])
 
 
 def _strips(values: np.ndarray, names: list[str], *, name: str, key: str, height: int, limit: float) -> go.Figure:

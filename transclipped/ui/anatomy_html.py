@@ -21,7 +21,7 @@ CSS = """<style>
 .an-pair { display: flex; flex-wrap: wrap; gap: 1rem; }
 .an-pair img { width: 11rem; max-width: 45%; border-radius: 0.4rem; }
 .an-crisp img { image-rendering: pixelated; }
-.an-cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); }
+.an-cards { display: grid; gap: 1rem; }
 .an-card { padding: 0.9rem; border-radius: 0.5rem;
   border: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 .an-card h4 { margin: 0 0 0.2rem; padding: 0; font-size: 1.15rem; }
@@ -30,18 +30,19 @@ CSS = """<style>
 .an-word b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
 .an-word .an-bar { height: 0.9rem; border-radius: 0.2rem; background: RELEVANT; min-width: 2px; }
 .an-word small { font-size: 0.9rem; }
-.an-word span { display: flex; gap: 3px; }
+.an-word span { display: flex; gap: 3px; min-width: 7.2rem; }
 .an-word img { width: 2.25rem; height: 2.25rem; border-radius: 2px; }
 .an-byte { text-align: center; }
 .an-byte .an-hex { font-size: 3.2rem; line-height: 1.15; font-weight: 700; }
 .an-byte code, .an-byte .an-hex { font-family: "Source Code Pro", ui-monospace, monospace; background: none; }
 .an-byte code { font-size: 1.3rem; letter-spacing: 0.12em; color: inherit; }
 .an-byte div { font-size: 1.2rem; }
-.an-sum { display: flex; flex-wrap: wrap; gap: 0.5rem 0.9rem; align-items: center; font-size: 1.9rem;
+.an-sum { display: flex; flex-wrap: wrap; gap: 0.5rem 0.8rem; align-items: baseline; font-size: 1.9rem;
   font-variant-numeric: tabular-nums; }
 .an-sum span { text-align: center; line-height: 1.2; }
 .an-sum small { display: block; font-size: 0.9rem; opacity: 0.75; }
-.an-sum b { border-bottom: 0.25rem solid RELEVANT; }
+.an-sum b { display: block; border-bottom: 0.25rem solid RELEVANT; }
+[class*="st-key-told-"] p { font-size: 1.3rem; line-height: 1.5; }
 </style>""".replace("RELEVANT", RELEVANT)
 
 
@@ -81,9 +82,10 @@ def candidates(codebook: int, words: list[Word], *, rest: float, others: int, bi
     )
 
 
-def cards(inner: list[str]) -> str:
-    """Cards side by side, as many as fit."""
-    return f'{CSS}<div class="an-cards">{"".join(inner)}</div>'
+def cards(inner: list[str], *, width: float) -> str:
+    """Cards side by side, as many as fit if each has at least `width` rem."""
+    columns = f"grid-template-columns: repeat(auto-fit, minmax(min(100%, {width}rem), 1fr))"
+    return f'{CSS}<div class="an-cards" style="{columns}">{"".join(inner)}</div>'
 
 
 def byte(codebook: int, decimal: str, hexadecimal: str, bits: str) -> str:
@@ -97,7 +99,8 @@ def byte(codebook: int, decimal: str, hexadecimal: str, bits: str) -> str:
 def total(parts: list[float], score: float) -> str:
     """The sum that a score is."""
     terms = [f"<span><b>{part:.3f}</b><small>table {m}</small></span>" for m, part in enumerate(parts, 1)]
-    return f'{CSS}<div class="an-sum">{"<span>+</span>".join(terms)}<span>=</span><span><b>{score:.3f}</b>' + (
+    size = "" if len(parts) <= 4 else ' style="font-size: 1.4rem"'
+    return f'{CSS}<div class="an-sum"{size}>{"<span>+</span>".join(terms)}<span>=</span><span><b>{score:.3f}</b>' + (
         "<small>score</small></span></div>"
     )
 

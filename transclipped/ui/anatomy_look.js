@@ -1,7 +1,7 @@
 // Attention drawn over a picture: a place that is little looked at is dark. Point at a place to see what it looks at
 // itself, click or press Enter to keep it, Esc to let go.
 
-const DARKEST = 0.86;
+const DARKEST = 0.8;
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
@@ -12,7 +12,7 @@ export default function (component) {
 }
 
 function bytes(text) {
-  return text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null;
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
 function element(name, attributes = {}) {
@@ -37,8 +37,8 @@ class Look {
   update(data) {
     const picture = data.image !== this.data?.image;
     this.data = data;
-    this.rows = bytes(data.rows);
-    this.base = bytes(data.base);
+    this.rows = data.rows && { ...data.rows, bytes: bytes(data.rows.bytes) };
+    this.base = { ...data.base, bytes: bytes(data.base.bytes) };
     this.kept = this.rows && data.token !== null ? data.token : -1;
     if (picture) this.image.src = data.image;
     this.image.style.imageRendering = data.crisp ? "pixelated" : "auto";
@@ -76,8 +76,8 @@ class Look {
 
   show(place) {
     const { h, w } = this.data, n = h * w;
-    const shown = place >= 0 ? this.rows.subarray(place * n, (place + 1) * n) : this.base;
-    const top = place >= 0 ? this.data.maxima[place] : this.data.base_max;
+    const from = place >= 0 ? this.rows : this.base, row = Math.max(0, place);
+    const shown = from.bytes.subarray(row * n, (row + 1) * n), low = from.low[row], high = from.high[row];
     let best = 0;
     this.cells.forEach((cell, i) => {
       if (shown[i] > shown[best]) best = i;
@@ -86,10 +86,10 @@ class Look {
       cell.classList.toggle("kept", i === this.kept);
     });
     const percent = (value) => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}%`;
-    this.scale.replaceChildren("0%", element("i"), `${percent(top)} · an even share is ${percent(1 / n)}`);
+    this.scale.replaceChildren(`≤ ${percent(low)}`, element("i"), `${percent(high)} (if all were alike: ${percent(2 * low)})`);
     const at = (i) => `line ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
     const who = place >= 0 ? `The place in ${at(place)} ${this.data.verb}` : this.data.who;
-    this.says.textContent = `${who} ${at(best)} most: ${percent(top)}.`;
+    this.says.textContent = `${who} ${at(best)} most: ${percent(high)}.`;
     this.box.dataset.place = place;
     this.box.dataset.best = best;
   }

@@ -1,6 +1,6 @@
 """Attention over a picture, a component of ours: point at a place to see what it looks at, click to keep it.
 
-anatomy_look.js beside this file does the drawing; here is what it is sent: each row of weights as bytes of its maximum.
+anatomy_look.js beside this file does the drawing; here is what it is sent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CSS = """
 button.cell { cursor: crosshair; }
 .cell.from { box-shadow: inset 0 0 0 3px #fff, inset 0 0 0 5px #d55e00; }
 .scale { display: flex; gap: 0.5rem; align-items: center; margin-top: 0.6rem; font-size: 0.9rem; opacity: 0.85; }
-.scale i { height: 0.8rem; width: 8rem; border-radius: 0.2rem; border: 1px solid var(--st-border-color);
+.scale i { flex: none; height: 0.8rem; width: 8rem; border-radius: 0.2rem; border: 1px solid var(--st-border-color);
   background: linear-gradient(90deg, #222, #fff); }
 .says { margin-top: 0.4rem; font-size: 1.1rem; min-height: 3.2rem; line-height: 1.45; }
 @media (prefers-reduced-motion: reduce) { .cell { transition: none; } }
@@ -69,10 +69,8 @@ def draw(
         "crisp": crisp,
         "h": grid[0],
         "w": grid[1],
-        "base": _bytes(base[None]),
-        "base_max": float(base.max()),
-        "rows": None if rows is None else _bytes(rows),
-        "maxima": None if rows is None else rows.max(1).astype(float).tolist(),
+        "base": _scaled(base[None]),
+        "rows": None if rows is None else _scaled(rows),
         "token": None if rows is None else token(n),
         "who": who,
         "verb": verb,
@@ -102,7 +100,13 @@ def _picture(picture: np.ndarray, crisp: bool) -> str:
     return address(Image.fromarray(picture), crisp=crisp)
 
 
-def _bytes(rows: np.ndarray) -> str:
-    """Rows of weights as bytes, 255 for the largest of each."""
-    shares = rows / np.maximum(rows.max(1, keepdims=True), 1e-12)
-    return base64.b64encode((255 * shares).round().astype(np.uint8).tobytes()).decode()
+def _scaled(rows: np.ndarray) -> dict[str, Any]:
+    """Rows of weights as bytes, with what 0 and 255 stand for in each: half its mean or less, and its maximum.
+
+    From half the mean, since from 0 much would look alike, and from the minimum, even attention would look uneven.
+    """
+    rows = rows.astype(np.float64)
+    low, high = rows.mean(1) / 2, np.maximum(rows.max(1), 1e-12)
+    shares = np.clip((rows - low[:, None]) / np.maximum(high - low, 1e-12)[:, None], 0, 1)
+    packed = base64.b64encode((255 * shares).round().astype(np.uint8).tobytes()).decode()
+    return {"bytes": packed, "low": low.tolist(), "high": high.tolist()}

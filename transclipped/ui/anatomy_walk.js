@@ -1,26 +1,28 @@
-// Arrow keys step through the page first, unless they belong to what has the focus; only then through the pages, which
-// is why we listen before others do. A new step scrolls into view.
+// Arrow keys step through the page first, by the buttons that Python drew, unless they belong to what has the focus; only
+// then through the pages, which is why we listen before others do. A new step scrolls into view.
 
 const OWN = ["input", "textarea", "select", "[contenteditable=true]", "[role=slider]", "[role=spinbutton]",
   "[role=radiogroup]", "[role=radio]", "[role=listbox]", "[role=combobox]", "[role=tablist]", "[role=menu]"].join(", ");
+const BUTTONS = { ArrowLeft: ".st-key-walk-back button", ArrowRight: ".st-key-walk-next button" };
 const DRAWN = 400; // milliseconds in which a new step is drawn
 let arrived = 0;
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data }) {
   const onKey = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step || !(step > 0 ? data.on : data.back) || event.repeat) return;
-    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
+    const mine = { ArrowLeft: data.back, ArrowRight: data.on }[event.key];
+    if (!mine || event.repeat || event.defaultPrevented) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (event.composedPath().some((node) => node instanceof Element && node.matches(OWN))) return;
     event.preventDefault();
-    setTriggerValue("go", step);
+    document.querySelector(BUTTONS[event.key])?.click();
   };
   document.addEventListener("keydown", onKey, true);
+  const here = parentElement.querySelector(".walk");
+  here.dataset.step = data.step;
   if (data.visit !== arrived) {
     arrived = data.visit;
-    const here = parentElement.querySelector(".walk");
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (data.visit) setTimeout(() => here.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" }), DRAWN);
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    if (data.visit) setTimeout(() => here.scrollIntoView({ behavior, block: "start" }), DRAWN);
   }
   return () => document.removeEventListener("keydown", onKey, true);
 }

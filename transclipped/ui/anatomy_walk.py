@@ -29,24 +29,21 @@ def choose(steps: Sequence[str]) -> int:
 
 def here(steps: Sequence[str], step: int) -> None:
     """Marks the place that a visitor is taken to, and listens to the arrow keys."""
-    visit = st.session_state.get(VISIT, 0)
-
-    def go() -> None:
-        by = (st.session_state.get("walk") or {}).get("go")
-        if by in (1, -1):
-            _go(by, len(steps))
-
-    data = {"visit": visit, "on": step < len(steps), "back": step > 1 and (visit > 0 or step < len(steps))}
-    _component(key="walk", data=data, on_go_change=go)
+    visit, end = st.session_state.get(VISIT, 0), step == len(steps)
+    data = {"step": step, "visit": visit, "on": not end, "back": step > 1 and (visit > 0 or not end)}
+    _component(key="walk", data=data)
 
 
 def buttons(steps: Sequence[str], step: int) -> None:
     """Back, next, and from the start."""
     following = f"Next: {steps[step]}" if step < len(steps) else "Next"
     with st.container(horizontal=True):
-        st.button("Back", icon=":material/arrow_back:", disabled=step == 1, on_click=_go, args=(-1, len(steps)))
         st.button(
-            following, icon=":material/arrow_forward:", type="primary", key="next", disabled=step == len(steps),
+            "Back", icon=":material/arrow_back:", key="walk-back", disabled=step == 1, on_click=_go,
+            args=(-1, len(steps)),
+        )  # fmt: skip
+        st.button(
+            following, icon=":material/arrow_forward:", type="primary", key="walk-next", disabled=step == len(steps),
             on_click=_go, args=(1, len(steps)),
         )  # fmt: skip
         st.button("From the start", icon=":material/first_page:", disabled=step == 1, on_click=_to, args=(1,))

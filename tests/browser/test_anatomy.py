@@ -1,0 +1,83 @@
+"""Anatomy under a real pointer and keyboard: what a place looks at, step by step, and a sharper assignment."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import PATIENCE, settled
+from transclipped.analysis import anatomy
+from transclipped.training.run import RunDir
+from transclipped.training.session import trained_model
+
+pytestmark = pytest.mark.browser
+RUN = "anatomy-of-transformer"
+
+
+@pytest.fixture(scope="module")
+def run(own_runs, transformer_run) -> RunDir:
+    shutil.copytree(transformer_run, own_runs / RUN)
+    return RunDir(own_runs / RUN)
+
+
+def go(page, server, **query) -> None:
+    words = "&".join(f"{name}={value}" for name, value in query.items())
+    page.goto(f"{server}/anatomy?run={RUN}&{words}")
+    settled(page)
+
+
+def test_a_clicked_place_shows_what_it_looks_at_and_stays_in_the_address(server, page, run):
+    from transclipped.datasets.registry import load
+
+    images, stored = load(run.config.data), run.retrieval()
+    backbone, _ = trained_model(run, default_size=run.record["image_size"])
+    row = np.flatnonzero(images.ids == stored.query_ids[2])
+    seen = anatomy.Microscope(backbone).look(images.pixels(row, backbone.image_size)[0])
+    weights = anatomy.over_places(anatomy.layer(seen.attention, 1, 0), seen, 5)
+    go(page, server, query=2, layer=2, head=1)
+    page.locator('button.cell[data-place="5"]').click()
+    page.wait_for_function("() => location.search.includes('token=5')")
+    says = page.locator(".look .says").inner_text()
+    best = int(weights.argmax())
+    assert f"The place in line 2, column 2 looks at line {best // 4 + 1}, column {best % 4 + 1} most" in says
+    assert float(re.search(r"([\d.]+)%", says)[1]) == pytest.approx(100 * weights.max(), abs=0.06)
+    settled(page)
+    page.reload()
+    page.wait_for_selector('.look .box[data-place="5"]', timeout=PATIENCE)
+    page.locator('button.cell[data-place="5"]').press("Escape")
+    page.wait_for_function("() => !location.search.includes('token')")
+
+
+def test_arrow_keys_go_through_the_steps_then_to_the_next_page(server, page, run):
+    def walked(step: int) -> None:
+        page.locator(f'.walk[data-step="{step}"]').wait_for(state="attached")
+        settled(page)
+        assert page.get_by_role("heading", name="7 · Score").count() == (step == 7)
+
+    go(page, server, step=5)
+    walked(5)
+    page.locator("h1").click()
+    for key, step in (("Right", 6), ("Right", 7), ("Left", 6)):
+        page.keyboard.press(f"Arrow{key}")
+        walked(step)
+    page.wait_for_function("() => location.search.includes('step=6')")
+    page.keyboard.press("ArrowRight")
+    walked(7)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(r"/clipping"))
+
+
+def test_arrow_keys_on_the_slider_move_alpha_alone(server, page, run):
+    stored = run.retrieval()
+    unit = stored.queries[1].astype(np.float32).reshape(len(stored.codebooks), -1)
+    go(page, server, query=1, alpha=20, step=6)
+    page.get_by_role("slider").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => location.search.includes('alpha=21')")
+    settled(page)
+    assigned = anatomy.assign(unit, stored.codebooks, 21)
+    page.get_by_text(f"{assigned.bits[0]:.1f} bits").first.wait_for()
+    shares = page.locator(".an-bar + small").all_inner_texts()
+    assert shares[:4] == [f"{assigned.p[0, word]:.1%}" for word in assigned.order[0, :4]]
+    assert page.get_by_role("heading", name="7 · Score").count() == 0
