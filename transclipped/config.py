@@ -24,9 +24,9 @@ class DataConfig:
     Attributes:
         dataset: a registered data set, or "folder".
         data: folder with the pictures, where the data set is not bundled.
-        labels: CSV with labels for a folder of pictures.
+        labels: CSV with labels for a folder of pictures; folder with the label lists of Flickr25K or NUS-WIDE.
         split: file that names the training, query and database ids, instead of a drawn split.
-        protocol: "I" or "II" for CIFAR-10; other data sets have one, "default".
+        protocol: "I" or "II" for CIFAR-10; others have "default", and "listed" where lists name the roles.
         validation: pictures cut from the training set to observe progress, 0 for none.
         train_limit, query_limit, database_limit: at most this many pictures, None for all.
         seed: of the drawn split.

@@ -29,9 +29,9 @@ class Flag:
 FLAGS = (
     Flag("--dataset", "data.dataset", str, "data set; `datasets` lists them"),
     Flag("--data", "data.data", str, "folder with the pictures, where they are not bundled; or file of embeddings"),
-    Flag("--labels", "data.labels", str, "CSV with labels for a folder of pictures"),
+    Flag("--labels", "data.labels", str, "CSV for a folder of pictures; folder of lists for mirflickr, nuswide"),
     Flag("--split", "data.split", str, "file that names training, query and database ids"),
-    Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10"),
+    Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10; default or listed for mirflickr, nuswide"),
     Flag("--validation", "data.validation", int, "pictures cut from the training set to observe progress"),
     Flag("--train-limit", "data.train_limit", int, "train on at most this many pictures"),
     Flag("--query-limit", "data.query_limit", int, "measure at most this many queries"),
