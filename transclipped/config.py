@@ -7,13 +7,15 @@ it cannot exist with a value that makes no sense. `to_dict` and `from_dict` roun
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 from transclipped.errors import InputError
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
 CODE_LENGTHS = (16, 32, 64)  # bits, those that the literature reports
+AUTO = "auto"
+SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone
 
 
@@ -56,14 +58,14 @@ class BackboneConfig:
     """The network that turns a picture into an embedding.
 
     Attributes:
-        name: a bundled model or any timm model.
+        name: a bundled model or any timm model; "auto" becomes the bundled one that suits the data set.
         weights: file with its weights (safetensors, or a torch file of plain tensors), None for the model's own.
         image_size: pixels a side, None for the model's own choice.
         train: "frozen", "last-N" (the last N blocks) or "all".
         pool: "token" takes a transformer's class token, "avg" the mean of its patches; None for the model's own.
     """
 
-    name: str = "efficientnet-lite0"
+    name: str = AUTO
     weights: str | None = None
     image_size: int | None = None
     train: str = "frozen"
@@ -259,8 +261,9 @@ class RunConfig:
     plugin: str | None = None
 
     def __post_init__(self) -> None:
-        if self.data.dataset == EMBEDDINGS and self.backbone == BackboneConfig():
-            object.__setattr__(self, "backbone", BackboneConfig(name=IDENTITY))  # there is no other choice
+        if self.backbone.name == AUTO:
+            suited = replace(self.backbone, name=suited_backbone(self.data.dataset))
+            object.__setattr__(self, "backbone", suited)
         if (self.data.dataset == EMBEDDINGS) != (self.backbone.name == IDENTITY):
             raise InputError(
                 f"data set {self.data.dataset!r} with backbone {self.backbone.name!r} cannot be: "
@@ -273,6 +276,13 @@ class RunConfig:
             _at_least("k", self.k, 1)
         if self.select == "validation" and not self.data.validation:
             raise InputError("select is 'validation' but data.validation is 0; set aside some pictures, such as 2000")
+
+
+def suited_backbone(dataset: str) -> str:
+    """The bundled backbone for a data set, and the only one for embeddings made elsewhere."""
+    if dataset == EMBEDDINGS:
+        return IDENTITY
+    return SUITED if dataset == "cifar10" else SUITED_TO_PHOTOGRAPHS
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from transclipped.config import RunConfig, from_dict, to_dict
+from transclipped.config import AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def add_flags(parser: argparse.ArgumentParser, *, sections: tuple[str, ...] | No
     defaults = _flat(to_dict(RunConfig()))
     for flag in FLAGS:
         if sections is None or flag.path.partition(".")[0] in sections:
-            default = defaults[flag.path]
+            default = AUTO if flag.path == "backbone.name" else defaults[flag.path]
             note = "" if default is None else f" (default {default})"
             parser.add_argument(
                 flag.name,
@@ -100,12 +100,14 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def configured(base: RunConfig, changes: dict[str, Any]) -> RunConfig:
-    """`base` with the settings of `changes`, by path.
+    """`base` with the settings of `changes`, by path; a backbone that suited the data set goes on doing so.
 
     Raises:
         InputError: a setting breaks its rule.
     """
     values = to_dict(base)
+    if base.backbone.name == suited_backbone(base.data.dataset):
+        values["backbone"]["name"] = AUTO
     for path, value in changes.items():
         section, _, name = path.rpartition(".")
         (values[section] if section else values)[name] = value
@@ -118,8 +120,10 @@ def settings(config: RunConfig) -> dict[str, Any]:
 
 
 def arguments(config: RunConfig) -> list[str]:
-    """Flags that spell what differs from the defaults."""
-    mine, defaults = settings(config), settings(RunConfig())
+    """Flags that spell what differs from the defaults, some of which follow from the data set."""
+    mine, data = settings(config), DataConfig()
+    suited = settings(RunConfig(data=replace(data, dataset=config.data.dataset)))
+    defaults = suited | {"data.dataset": data.dataset}
     spelled = []
     for flag in FLAGS:
         if mine[flag.path] != defaults[flag.path]:

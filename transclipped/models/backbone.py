@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import timm
@@ -16,7 +17,7 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from transclipped.config import IDENTITY, BackboneConfig
+from transclipped.config import AUTO, IDENTITY, BackboneConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.models import own
@@ -104,6 +105,8 @@ def load_backbone(config: BackboneConfig, *, default_size: int | None = None) ->
     Raises:
         InputError: the name is unknown, the weights cannot be had or do not fit.
     """
+    if config.name == AUTO:
+        config = replace(config, name=HYBRID)
     if config.name == IDENTITY:
         return _identity(default_size)
     variant = ""
