@@ -11,7 +11,7 @@ from transclipped.errors import InputError
 from transclipped.progress import with_bars
 
 FOLDER = Path("assets/study")
-PARTS = ("curve", "rules", "ideas", "batch", "codes", "backbone")
+PARTS = ("curve", "rules-I", "rules-II", "ideas", "batch", "codes", "backbone")
 
 
 def add(commands) -> None:

@@ -13,7 +13,7 @@ from transclipped.models.backbone import CNN
 from transclipped.training import study as studies
 from transclipped.training.study import Plan, chosen, study
 
-PARTS = ("curve", "rules", "ideas", "batch", "codes")
+PARTS = ("curve", "rules-I", "ideas", "batch", "codes")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def out(small, own_cache, tmp_path_factory):
 
 def test_a_finished_study_has_nothing_left_to_do(out):
     before = {part: (out / f"{part}.jsonl").read_text() for part in PARTS}
-    assert len(results(out, "curve")) == 2 * 3 and len(results(out, "rules")) == 3 * 2
+    assert len(results(out, "curve")) == 2 * 3 and len(results(out, "rules-I")) == 3 * 2
     for _ in study(list(PARTS), Plan(out=out, backbone=CNN, limit=300)):
         pass
     assert before == {part: (out / f"{part}.jsonl").read_text() for part in PARTS}
@@ -68,7 +68,7 @@ def test_settings_are_chosen_by_validation_and_never_by_queries(out, tmp_path):
 
 def test_parts_that_need_a_choice_ask_for_it(tmp_path, small):
     with pytest.raises(InputError, match="study --part curve"):
-        next(study(["rules"], Plan(out=tmp_path, backbone=CNN)))
+        next(study(["rules-I"], Plan(out=tmp_path, backbone=CNN)))
     with pytest.raises(InputError, match="there is no part 'colour'"):
         next(study(["colour"], Plan(out=tmp_path)))
 
@@ -86,7 +86,7 @@ def test_tables_hold_means_and_half_ranges(tmp_path):
         {"bits": 32, "label": "none", "seeds": 3, "map": pytest.approx(0.6), "spread": pytest.approx(0.1)}
     ]
     assert markdown(table).splitlines()[2] == "| 32 | none | 3 | 0.600 | 0.100 |"
-    assert markdown(summary(tmp_path, "rules")) == "nothing measured yet"
+    assert markdown(summary(tmp_path, "rules-I")) == "nothing measured yet"
 
 
 @pytest.mark.parametrize("rule", ["mixture", "otsu"])

@@ -41,7 +41,7 @@ def summary(folder: Path, part: str) -> pd.DataFrame:
     found = pd.DataFrame(results(folder, part))
     if found.empty:
         return found
-    groups = found.groupby(BY[part], sort=False)
+    groups = found.groupby(BY[part.partition("-")[0]], sort=False)
     table = groups[[name for name in VALUES if name in found]].mean()
     table.insert(0, "seeds", groups.size())
     table.insert(2, "spread", (groups["map"].max() - groups["map"].min()) / 2)

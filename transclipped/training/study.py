@@ -7,7 +7,8 @@ on where it was. Parts:
 | part       | varies                                                     | data, bits, seeds             |
 | ---------- | ---------------------------------------------------------- | ----------------------------- |
 | `curve`    | amount of clipping of every rule, at three temperatures    | (I), 32 bits, one seed        |
-| `rules`    | the rule, each with the setting that `curve` chose         | (I) and (II), 16/32/64, three |
+| `rules-I`  | the rule, each with the setting that `curve` chose         | (I), 16/32/64 bits, three     |
+| `rules-II` | the same, heads trained on 500 pictures a class            | (II), 16/32/64 bits, three    |
 | `ideas`    | what decides: other embeddings, other thresholds           | (I), 32 bits, two seeds       |
 | `batch`    | pictures a step, 64 to 1,024                               | (I), 32 bits, one seed        |
 | `codes`    | soft, hard, asymmetric, symmetric, float                   | (I), 16/32/64, one seed       |
@@ -24,7 +25,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -182,10 +183,9 @@ def _curve(plan: Plan) -> list[Trial]:
     return [Trial("curve", r, _on(plan, _config(r, a, t), validation=VALIDATION)) for r, a, t in grid]
 
 
-def _rules(plan: Plan) -> list[Trial]:
+def _rules(plan: Plan, protocol: str) -> list[Trial]:
     return [
         Trial("rules", rule, _on(plan, config, bits=bits, seed=seed, protocol=protocol))
-        for protocol in EPOCHS
         for bits in (32, 16, 64)
         for seed in SEEDS
         for rule, config in chosen(plan.out).items()
@@ -238,7 +238,15 @@ def _backbone(plan: Plan) -> list[Trial]:
     ]
 
 
-PARTS = {"curve": _curve, "rules": _rules, "ideas": _ideas, "batch": _batch, "codes": _codes, "backbone": _backbone}
+PARTS = {
+    "curve": _curve,
+    "rules-I": partial(_rules, protocol="I"),
+    "rules-II": partial(_rules, protocol="II"),
+    "ideas": _ideas,
+    "batch": _batch,
+    "codes": _codes,
+    "backbone": _backbone,
+}
 
 
 def _measured(trial: Trial, device: str) -> Iterator[Progress]:
