@@ -214,11 +214,11 @@ def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home, no_
     file = io.BytesIO()
     manage.pack(RunDir(finished), file)
     app = show(opened("train"), "Keep and share")
-    app.file_uploader(key="upload").upload("tiny.zip", file.getvalue(), "application/zip").run()
+    app.file_uploader(key="upload").upload("tiny.zip", file.getvalue(), "application/zip")
     app.button(key="take").click().run()
     assert "tiny-2 was taken in" in words(app), words(app)
     assert RunDir(home / "tiny-2").metrics() == RunDir(finished).metrics()
-    app.file_uploader(key="upload").upload("evil.zip", b"PK rubbish", "application/zip").run()
+    app.file_uploader(key="upload").upload("evil.zip", b"PK rubbish", "application/zip")
     app.button(key="take").click().run()
     assert "is not a zip" in words(app) and not app.exception
     assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == ["tiny", "tiny-2"]

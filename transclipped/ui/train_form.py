@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from transclipped.config import RunConfig
+from transclipped.config import RunConfig, suited_backbone
 from transclipped.datasets.registry import names as dataset_names
 from transclipped.files import ASSETS
 from transclipped.flags import configured
 
 QUICK, CAREFUL = "One minute on this laptop", "Careful"
 BUNDLED_SETS = ("cifar10", "caltech101", "collage")
-HYBRID, CNN, OTHER = "hybrid-vit", "efficientnet-lite0", "another of timm's …"
-BACKBONES = {  # the first whose weights are there is the form's own choice
-    HYBRID: "hybrid ViT, trained without labels",
-    CNN: "EfficientNet-Lite0, a CNN",
-    "hybrid-vit-distilled": "hybrid ViT before its contrastive training",
+HYBRID, DISTILLED, CNN = "hybrid-vit", "hybrid-vit-distilled", "efficientnet-lite0"
+OTHER = "another of timm's …"
+BACKBONES = {  # what each is, and the file it needs beside the CNN's
+    HYBRID: ("Hybrid ViT, trained without labels", HYBRID),
+    "hybrid-vit-photographs": ("Distilled hybrid ViT beside the whole CNN, for photographs", DISTILLED),
+    CNN: ("EfficientNet-Lite0, a CNN", CNN),
+    DISTILLED: ("The hybrid ViT before its contrastive training", DISTILLED),
 }
 RULES = {  # rule: what it clips, and its settings
     "none": ("nothing", ()),
@@ -74,9 +76,10 @@ def preset(name: str, dataset: str, protocol: str | None) -> dict[str, int | Non
             "epochs": 8 if dataset == "cifar10" else 16, "batch": batch, "views": 4}  # fmt: skip
 
 
-def backbones() -> list[str]:
-    """Bundled backbones whose weights are there, the usual one first."""
-    return [name for name in BACKBONES if (ASSETS / "models" / f"{name}.safetensors").is_file()] or [CNN]
+def backbones(dataset: str) -> list[str]:
+    """Bundled backbones whose weights are there, the one that suits the data set first."""
+    there = [name for name, (_, file) in BACKBONES.items() if (ASSETS / "models" / f"{file}.safetensors").is_file()]
+    return sorted(there, key=lambda name: name != suited_backbone(dataset)) or [CNN]
 
 
 def form() -> RunConfig:
@@ -125,22 +128,28 @@ def _fill(chosen: str | None = None, *, only_new: bool = False) -> None:
             state[f"set {name}"] = value
 
 
+def _suit() -> None:
+    """The preset and the backbone that suit another data set."""
+    _fill()
+    st.session_state.pop("set backbone", None)
+
+
+def _fill_validation() -> None:
+    """As many validation pictures as the preset takes from the training set of this protocol."""
+    state = st.session_state
+    values = preset(state.get("preset") or QUICK, state.get("set dataset", "cifar10"), state.get("set protocol"))
+    state["set validation"] = values["validation"]
+
+
 def _pictures() -> dict:
-    dataset = st.selectbox(
-        "Data set", list(dataset_names()), key="set dataset", on_change=_fill, help=HELP["dataset"],
-        format_func=lambda name: f"{name}: {dataset_names()[name]}",
-    )  # fmt: skip
+    dataset = st.selectbox("Data set", list(dataset_names()), key="set dataset", on_change=_suit, help=HELP["dataset"])
+    st.caption(f"{dataset_names()[dataset]}.")
     changes = {"data.dataset": dataset}
     if dataset == "cifar10":
         changes["data.protocol"] = st.segmented_control(
-            "Protocol",
-            ["I", "II"],
-            default="I",
-            required=True,
-            key="set protocol",
-            on_change=_fill,
+            "Protocol", ["I", "II"], default="I", required=True, key="set protocol", on_change=_fill_validation,
             help=HELP["protocol"],
-        )
+        )  # fmt: skip
     if dataset not in BUNDLED_SETS:
         changes["data.data"] = st.text_input("Folder or file", key="set data", help=HELP["data"]).strip() or None
     if dataset in ("folder", "embeddings"):
@@ -170,12 +179,11 @@ def _clipping() -> dict:
 def _network(dataset: str) -> dict:
     changes = {}
     if dataset != "embeddings":
-        name = st.selectbox(
-            "Backbone", [*backbones(), OTHER], key="set backbone", help=HELP["backbone"],
-            format_func=lambda name: f"{name}: {BACKBONES[name]}" if name in BACKBONES else name,
-        )  # fmt: skip
-        if name == OTHER:
-            name = st.text_input("Name at timm", key="set timm", help=HELP["timm"]).strip() or backbones()[0]
+        name = st.selectbox("Backbone", [*backbones(dataset), OTHER], key="set backbone", help=HELP["backbone"])
+        if name in BACKBONES:
+            st.caption(f"{BACKBONES[name][0]}.")
+        else:
+            name = st.text_input("Name at timm", key="set timm", help=HELP["timm"]).strip() or backbones(dataset)[0]
         changes["backbone.name"] = name
     changes["quantizer.bits"] = st.segmented_control(
         "Bits", [16, 32, 64], default=32, required=True, key="set bits", help=HELP["bits"]

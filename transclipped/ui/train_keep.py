@@ -11,8 +11,9 @@ from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import RunDir
 from transclipped.ui import charts, jobs, runs
-from transclipped.ui.train_live import FIGURES, lines, select, told
+from transclipped.ui.train_live import FIGURES, cells, lines, select, told
 
+WHOLE_LOSS = "**Whole loss**: what training lowers."
 MOST = 8  # runs over each other; more cannot be told apart
 
 
@@ -45,12 +46,10 @@ def compare(current: RunDir | None) -> None:
         except InputError as error:
             st.error(str(error))
     st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
-    columns = st.columns(2)
     colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(chosen)}
-    for i, (figure, (title, _, axis, meaning)) in enumerate(FIGURES.items()):
-        title = "Whole loss" if figure == "loss" else title
-        with columns[i % 2]:
-            st.caption(f"**{title}**", help=meaning)
+    for column, (figure, (sentence, _, axis, meaning)) in zip(cells(), FIGURES.items(), strict=True):
+        with column:
+            st.caption(WHOLE_LOSS if figure == "loss" else sentence, help=meaning)
             drawn = charts.curves(overlay(events, figure), x="epoch", y=axis, key=f"compare {figure}")
             drawn.for_each_trace(lambda trace: trace.update(line_color=colours[trace.name], mode="lines+markers"))
             drawn.update_traces(marker_size=5).update_layout(showlegend=True)

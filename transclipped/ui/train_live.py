@@ -14,34 +14,37 @@ from transclipped.ui import charts, jobs, runs
 from transclipped.ui.guard import guarded
 
 PATIENCE = 20.0  # seconds after which a training that was asked to stop may be ended at once
-OBSERVED = "Observed with labels, which training never sees."
-FIGURES = {  # what is drawn: title, its values by name in the legend, axis, help
+OBSERVED = "Labels are for looking only: training never sees them."
+FIGURES = {  # what is drawn: a sentence, its values by name in the legend, axis, help
     "loss": (
-        "Loss by part",
+        "**Loss by part**: what training lowers, and what it is made of.",
         {"whole": "loss", "contrastive": "contrastive", "entropy of soft codes": "entropy", "diversity": "diversity"},
         "nats; cosine for diversity",
         "The whole is contrastive + λ · entropy + γ · diversity, so with λ = 0 the entropy is only observed.",
     ),
     "clip_fraction": (
-        "Share of pairs clipped", {"clip fraction": "clip_fraction"}, "share",
-        "Of all pairs of an anchor and a negative in a batch.",
+        "**Share clipped** of all pairs of an anchor and a negative.", {"clip fraction": "clip_fraction"}, "share",
+        "In a batch of B pictures an anchor has 2B − 2 negatives; the rule takes the likely false ones out.",
     ),
     "clip_precision": (
-        "Clipped pairs that were false negatives", {"precision": "clip_precision"}, "share",
-        f"Precision: share of the clipped pairs that show the same class. {OBSERVED}",
+        "**Precision of the clipped pairs**: how many were false negatives. Observed with labels.",
+        {"precision": "clip_precision"}, "share",
+        f"Share of the clipped pairs that show the same class. {OBSERVED}",
     ),
     "validation_map": (
-        "mAP of the validation pictures", {"validation mAP": "validation_map"}, "mAP",
+        "**Validation mAP**: how well pictures set aside find their class. Observed with labels.",
+        {"validation mAP": "validation_map"}, "mAP",
         f"Validation pictures ask, training pictures answer; queries are never looked at. {OBSERVED}",
     ),
     "perplexity": (
-        "Codewords in use", {"perplexity": "perplexity"}, "codewords",
+        "**Codewords in use** in a codebook, on average (perplexity).", {"perplexity": "perplexity"}, "codewords",
         "Perplexity: exp of the entropy of the codewords' use in a batch, averaged over codebooks. "
         "At most the number of codewords and of pictures in a batch; 1 when a codebook has collapsed.",
     ),
     "images_per_s": (
-        "Speed of the training", {"images/s": "images_per_s"}, "pictures per second",
-        "Pictures a second that pass through what learns; encoding is not counted.",
+        "**Speed**: pictures a second that pass through what learns.",
+        {"images/s": "images_per_s"}, "pictures a second",
+        "Encoding the pictures beforehand is not counted.",
     ),
 }  # fmt: skip
 EPOCHS_ONLY = "validation_map"
@@ -153,7 +156,7 @@ def _controls(run: RunDir, state: str) -> None:
             row.caption("Stopping: it saves its state …")
     elif own and state in ("stopped", "interrupted", "failed"):
         row.button("Resume", key="resume", icon=":material/resume:", on_click=told, args=(_resume, run))
-    if state == "finished":
+    if state == "finished" and st.session_state.get("run") != run.name:
         row.button("Open in the app", key="open watched", icon=":material/visibility:", on_click=told,
                    args=(select, run.name), help="All pages then look at this run.")  # fmt: skip
 
@@ -161,18 +164,23 @@ def _controls(run: RunDir, state: str) -> None:
 def curves(run: RunDir) -> None:
     """All curves of a run so far, two in a row; places stay while a figure has nothing yet."""
     events = run.events("step", "epoch")
-    columns = st.columns(2)
-    for i, (figure, (title, _, axis, meaning)) in enumerate(FIGURES.items()):
+    for column, (figure, (sentence, _, axis, meaning)) in zip(cells(), FIGURES.items(), strict=True):
         found = lines(events, figure)
-        with columns[i % 2]:
-            st.caption(f"**{title}**", help=meaning)
+        with column:
+            st.caption(sentence, help=meaning)
             drawn = charts.curves(found, x="epoch", y=axis, key=f"{run.name} {figure}")
+            drawn.update_traces(line_dash="dot", selector={"name": "contrastive"})  # on the whole, where λ and γ are 0
             if figure == EPOCHS_ONLY:
                 drawn.update_traces(mode="lines+markers")
             if not found:
                 middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
                 drawn.add_annotation(text=_why_empty(run, figure), showarrow=False, **middle)
             charts.show(drawn, key=f"live {figure}", name=f"{run.name}-{figure}")
+
+
+def cells() -> list:
+    """A place for each figure, two in a row, in this order on a narrow window too."""
+    return [column for _ in range(0, len(FIGURES), 2) for column in st.columns(2)]
 
 
 def _why_empty(run: RunDir, figure: str) -> str:
