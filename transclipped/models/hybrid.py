@@ -28,7 +28,7 @@ SIZE = 96  # pixels a side that position embeddings are stored for
 WIDTH, DEPTH, HEADS = 256, 4, 4
 MLP_RATIO = 2  # half of a ViT's usual 4: encoding stays near the speed of the bare CNN
 STEM_PREFIX = "patch_embed.backbone."
-BESIDE = 0.7  # weight of the transformer beside the CNN; chosen on Caltech-101's database, each picture asking the rest
+BESIDE = 0.3  # weight of the transformer beside the CNN: best mean of 5-NN accuracy and mAP@100 within Caltech-101's database
 
 
 def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) -> VisionTransformer:
