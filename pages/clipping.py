@@ -1,81 +1,76 @@
-"""Clipping: which negatives a rule takes out of a real batch, and how many of them were false."""
+"""Clipping: which negatives a rule takes out of a real batch, how many were false, and what that does to retrieval."""
 
-import numpy as np
 import streamlit as st
 
-from transclipped.analysis import clipping
-from transclipped.clipping import negatives
-from transclipped.config import ClippingConfig
-from transclipped.ui import cached, charts, runs
+from transclipped.errors import InputError
+from transclipped.ui import lab_batch, lab_look, lab_sweep, lab_tune, runs
 from transclipped.ui.guard import guarded
-from transclipped.ui.theme import MARKS
 
-BATCH = 128
-NEIGHBOURS = 8
-CONTROLS = {
-    "threshold": ("threshold", "Clip above similarity δ", 0.0, 1.0, 0.6, "delta"),
-    "rank": ("fraction", "Clip the share q of the most similar negatives", 0.0, 0.5, 0.05, "q"),
-    "adaptive": ("sigma", "Clip above mean + c · σ of the anchor's negatives", 0.0, 5.0, 2.0, "c"),
-}
+TUNE, PAIRS, STEPS, RULES, SWEEP = "Tune the cut", "Anchors and mistakes", "Step by step", "All rules", "Live sweep"
+SECTIONS = (TUNE, PAIRS, STEPS, RULES, SWEEP)
 
 
 @st.fragment
 @guarded
-def explore(run) -> None:
-    rule = st.segmented_control("Rule", list(CONTROLS), default="threshold", key="rule", bind="query-params")
-    field, label, low, high, value, key = CONTROLS[rule or "threshold"]
-    amount = st.slider(label, low, high, value, 0.01, key=key, bind="query-params")
-    batch = cached.batch_similarities(run.fingerprint, None, BATCH, 0, run)
-    config = ClippingConfig(rule=rule or "threshold", **{field: amount})
-    report = clipping.report(batch, config, temperature=run.config.loss.temperature)
-    figures(report)
-    st.caption(
-        f"All pairs of an anchor and a negative in a batch of {len(batch.rows)} pictures, by similarity. "
-        "False negatives, of the anchor's own class, sit to the right: that is why clipping works."
-    )
-    pairs = negatives(len(batch.similarity)).numpy()
-    false = None if batch.false is None else batch.false[pairs]
-    line = amount if rule == "threshold" else None
-    st.plotly_chart(charts.similarity_histogram(batch.similarity[pairs], false, line), key="similarities")
-    anchors(run, batch, report)
+def tune(view) -> None:
+    lab_tune.controls(view)
+    done = lab_tune.dial(view)
+    lab_tune.effects(view, done)
+    lab_tune.to_train(view)
+    lab_tune.suggestions(view)
 
 
-def figures(report) -> None:
-    columns = st.columns(4)
-    columns[0].metric("Pairs clipped", f"{report.share:.1%}", help="Of all pairs of an anchor and a negative.")
-    if report.repulsion is None:
-        return
-    unknown = "none clipped"
-    precision = unknown if report.precision is None else f"{report.precision:.0%}"
-    recall = "none there" if report.recall is None else f"{report.recall:.0%}"
-    columns[1].metric("Precision", precision, help="Share of the clipped pairs that were false negatives.")
-    columns[2].metric("Recall", recall, help="Share of the false negatives that were clipped.")
-    before, after = report.repulsion
-    columns[3].metric(
-        "Repulsion on false negatives", f"{after:.0%}", f"{after - before:+.0%}", delta_color="inverse",
-        help="Share of the repulsive force, the softmax weights of the negatives, that falls on false ones.",
-    )  # fmt: skip
+@st.fragment
+@guarded
+def pairs(view) -> None:
+    lab_tune.controls(view)
+    done = lab_tune.dial(view)
+    lab_look.anchors(view, done)
+    lab_look.confusion(view, done)
 
 
-def anchors(run, batch, report) -> None:
-    st.subheader("Anchors and their most similar negatives")
-    st.caption("Solid blue ✓: same class, so a false negative. Dashed orange ✗: another class. ✂: clipped.")
-    data, b = cached.run_data(run), len(batch.rows)
-    for anchor in np.linspace(0, b - 1, min(4, b)).astype(int):
-        columns = st.columns(NEIGHBOURS + 1)
-        with columns[0]:
-            st.image(cached.tile(data, int(batch.rows[anchor]), None), width="stretch")
-            st.caption("anchor")
-        for column, other in zip(columns[1:], clipping.neighbours(batch, anchor, NEIGHBOURS), strict=False):
-            same = None if batch.false is None else bool(batch.false[anchor, other])
-            clipped = "✂ " if report.mask[anchor, other] else ""
-            with column:
-                st.image(cached.tile(data, int(batch.rows[other % b]), same), width="stretch")
-                st.caption(f"{clipped}{MARKS[same]} {batch.similarity[anchor, other]:.2f}")
+@st.fragment
+@guarded
+def steps(view) -> None:
+    lab_tune.controls(view)
+    lab_look.one_anchor(view)
+
+
+@st.fragment
+@guarded
+def rules(view) -> None:
+    lab_tune.controls(view)
+    lab_look.side_by_side(view)
+
+
+@guarded
+def sweep() -> None:
+    if lab_batch.lab() is None:
+        raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
+    lab_sweep.section()
+
+
+@guarded
+def batch(run):
+    return lab_batch.choose(run)
 
 
 st.title("Clipping")
-st.caption("Move the slider and see which pairs are taken out. Labels are for looking only: training never sees them.")
-chosen = runs.finished()
-if chosen is not None:
-    explore(chosen)
+st.caption(
+    "A negative of the anchor's own class is false: pushing it away hurts. Clipping leaves out the most similar ones, "
+    "since those are likely false. Labels are for looking only: training never sees them."
+)
+section = st.segmented_control(
+    "Section", SECTIONS, default=TUNE, key="look", bind="query-params", required=True, label_visibility="collapsed"
+)
+if section == SWEEP:
+    sweep()
+else:
+    run = runs.current()
+    view = batch(runs.finished() if run is not None else None)
+    if view is not None:
+        draw = {TUNE: tune, PAIRS: pairs, STEPS: steps, RULES: rules}[section]
+        st.caption(f"{view.what}, plain and flipped.")
+        draw(view)
+    elif run is None:
+        runs.finished()

@@ -51,27 +51,6 @@ def test_nonsense_in_the_address_is_ignored(finished, page):
     assert app.selectbox(key="run").value == "tiny"
 
 
-def test_a_threshold_of_one_clips_nothing_and_of_zero_much(finished):
-    app = opened("clipping")
-    shares = []
-    for value in (1.0, 0.0):
-        app.slider(key="delta").set_value(value).run()
-        shares.append(app.metric[0].value)
-    assert shares[0] == "0.0%"
-    assert float(shares[1].rstrip("%")) > 5
-
-
-def test_clipped_share_is_the_librarys(finished):
-    from transclipped.analysis.clipping import batch_of, report
-    from transclipped.config import ClippingConfig
-
-    app = opened("clipping")
-    app.slider(key="delta").set_value(0.5).run()
-    batch = batch_of(RunDir(finished), size=128, seed=0, epoch=None)
-    expected = report(batch, ClippingConfig(rule="threshold", threshold=0.5), temperature=0.3).share
-    assert app.metric[0].value == f"{expected:.1%}"
-
-
 def test_bad_setting_on_train_is_explained(finished):
     app = opened("train")
     app.text_input[0].set_value("a/b").run()

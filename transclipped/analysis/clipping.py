@@ -262,6 +262,18 @@ def anchor_steps(
     )
 
 
+def mean_loss(batch: Batch, config: ClippingConfig, *, temperature: float) -> float:
+    """Contrastive loss of the batch in nats, past any warm-up."""
+    similarity = torch.tensor(batch.similarity)
+    losses = contrastive_loss(similarity, clip(similarity, config), clipping=config, temperature=temperature)
+    return float(losses.mean())
+
+
+def mean_level(batch: Batch, config: ClippingConfig) -> float:
+    """Mean over anchors of the cosine at which a rule cuts; where it clips nothing of an anchor, at most 1."""
+    return float(clip(torch.tensor(batch.similarity), config).level.mean())
+
+
 def neighbours(batch: Batch, anchor: int, count: int) -> np.ndarray:
     """The `count` negatives most similar to an anchor, most similar first."""
     mask = negatives(len(batch.similarity)).numpy()[anchor]
@@ -269,18 +281,22 @@ def neighbours(batch: Batch, anchor: int, count: int) -> np.ndarray:
     return order[: min(count, int(mask.sum()))]
 
 
-def batch_of(run, *, size: int, seed: int, epoch: int | None = None) -> Batch:
+def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -> Batch:
     """Two views, plain and flipped, of pictures drawn from a run's training set, under its model.
 
     Args:
         epoch: whose head is used, None for the kept one.
+        lab: lab set, which spares the encoding where its backbone is the run's; the pictures are then out of it.
 
     Raises:
         InputError: the run lacks something.
     """
+    from transclipped.analysis.batches import lab_batch, serves
     from transclipped.training.features import encode
     from transclipped.training.session import prepare, trained_model
 
+    if lab is not None and serves(lab, run.record):
+        return lab_batch(lab, run.head(epoch=epoch), size=size, seed=seed)
     session = prepare(run.config)
     backbone, head = trained_model(run, backbone=session.backbone)
     if epoch is not None:

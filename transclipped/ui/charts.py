@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from transclipped.ui.chart_data import csv_of, enlarged
 from transclipped.ui.shell import scale
-from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
+from transclipped.ui.theme import CLASS_COLOURS, RELEVANT
 
 HEIGHT = 320
 SAVED = "The camera above the chart saves the picture as it looks now (SVG: sharp at any size)."
@@ -63,21 +62,3 @@ def contributions(parts: list[float], *, key: str) -> go.Figure:
     names = [f"codebook {i + 1}" for i in range(len(parts))]
     figure = go.Figure(go.Bar(x=names, y=parts, marker_color=RELEVANT))
     return _laid_out(figure, "", "part of the score", key=key)
-
-
-def similarity_histogram(similarity: np.ndarray, false: np.ndarray | None, threshold: float | None) -> go.Figure:
-    """Negatives' similarities, those of one class over those of different ones, and where δ cuts."""
-    edges = np.linspace(-1, 1, 101)
-    centres = (edges[1:] + edges[:-1]) / 2
-    figure = go.Figure()
-    groups = {"negatives": similarity}
-    if false is not None:
-        groups = {"other class (true negatives)": similarity[~false], "same class (false negatives)": similarity[false]}
-    for (name, values), colour in zip(groups.items(), (NEUTRAL, IRRELEVANT), strict=False):
-        counts = np.histogram(values, edges)[0]
-        figure.add_bar(x=centres, y=counts, name=name, marker_color=colour, marker_line_width=0)
-    if threshold is not None:
-        figure.add_vline(threshold, line_width=3, line_color=RELEVANT)
-        figure.add_vrect(threshold, 1, fillcolor=RELEVANT, opacity=0.12, line_width=0)
-    figure.update_layout(barmode="stack", bargap=0)
-    return _laid_out(figure, "cosine similarity to the anchor", "pairs", key="similarity")

@@ -1,0 +1,126 @@
+"""The Clipping lab over a run, over the bundled lab set, without labels, and its sweep."""
+
+import json
+import re
+from dataclasses import asdict
+
+import pytest
+
+from tests.pages.conftest import opened, words
+from transclipped.analysis.batches import lab_batch
+from transclipped.analysis.clipping import batch_of, report
+from transclipped.analysis.dials import SCALES
+from transclipped.config import ClippingConfig
+from transclipped.training import labset
+from transclipped.training.run import RunDir
+from transclipped.training.sweep import RESULTS, SETTINGS, Sweep
+
+SECTIONS = ("Tune the cut", "Anchors and mistakes", "Step by step", "All rules", "Live sweep")
+
+
+def clipped(app) -> tuple[int, int]:
+    """Clipped pairs and all pairs, as the page says."""
+    found = re.search(r"clips \*\*([\d,]+)\*\* of ([\d,]+) pairs", words(app))
+    return tuple(int(number.replace(",", "")) for number in found.groups())
+
+
+def test_without_any_run_the_lab_set_serves(home):
+    app = opened("clipping", delta="0.4", size="64")
+    lab = labset.load()
+    batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
+    done = report(batch, ClippingConfig(rule="threshold", threshold=0.4), temperature=0.3)
+    assert clipped(app)[0] == done.mask.sum() > 0
+    assert "lab set" in words(app)
+
+
+@pytest.mark.parametrize("step", ["1 Similarities", "2 Sorted", "3 Clipped", "4 Loss", "5 Gradient"])
+def test_each_step_of_an_anchor_is_drawn(home, step):
+    app = opened("clipping", look="Step by step", size="64", anchor="7", step=step, delta="0.3")
+    assert not app.error
+    assert app.number_input(key="anchor").value == 7
+
+
+def test_a_suggested_threshold_can_be_taken(home):
+    app = opened("clipping", size="64", rule="adaptive")
+    button = app.button(key="use 0")
+    value = float(button.label.rpartition("= ")[2])
+    button.click().run()
+    assert app.segmented_control(key="rule").value == "threshold"
+    lab = labset.load()
+    batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
+    done = report(batch, ClippingConfig(rule="threshold", threshold=value), temperature=0.3)
+    assert clipped(app)[0] == done.mask.sum()
+
+
+def test_results_of_a_sweep_are_shown_with_a_verdict(home):
+    sweep = Sweep()
+    folder = home / "sweeps" / sweep.key
+    folder.mkdir(parents=True)
+    (folder / SETTINGS).write_text(json.dumps(asdict(sweep)))
+    line = {"treatment": "remove", "temperature": 0.3, "seed": 0, "k": 500, "clip_fraction": 0.05}
+    line |= {"clip_precision": 0.5, "delta": 0.4, "seconds": 4.0, "command": "python -m transclipped train"}
+    found = [
+        line | {"rule": "none", "amount": None, "map": 0.45},
+        line | {"rule": "threshold", "amount": 0.5, "map": 0.55},
+        line | {"rule": "adaptive", "amount": 2.0, "map": 0.61},
+    ]
+    (folder / RESULTS).write_text("\n".join(map(json.dumps, found)) + "\nnot a result")
+    app = opened("clipping", look="Live sweep")
+    assert "δ = 0.5 with 0.550" in words(app)
+    assert "adaptive rule, set without a look, gets 0.610" in words(app)
+    assert app.button(key="sweep button").label == "Train the rest"
+
+
+@pytest.mark.parametrize("rule", SCALES)
+def test_counts_of_a_run_are_the_librarys(finished, rule):
+    app = opened("clipping", rule=rule, delta="0.5", q="0.1", c="1.5")
+    assert not app.error
+    batch = batch_of(RunDir(finished), size=128, seed=0)
+    config = ClippingConfig(rule=rule, threshold=0.5, fraction=0.1, sigma=1.5)
+    done = report(batch, config, temperature=0.3)
+    assert clipped(app) == (done.mask.sum(), 256 * 254)
+    assert f"{done.repulsion[1]:.1%}" in words(app)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_opens_with_a_run_and_without(finished, section):
+    for source in ("the chosen run", "the lab set"):
+        app = opened("clipping", look=section, **{"from": source, "size": "64"})
+        assert not app.error, [e.value for e in app.error]
+    assert app.segmented_control(key="look").value == section
+
+
+@pytest.mark.parametrize("section", SECTIONS[:4])
+def test_a_run_without_labels_shows_what_is_left(finished, monkeypatch, section):
+    from transclipped.analysis import clipping
+    from transclipped.ui import lab_batch as ui
+
+    ui._run_batch.clear()
+
+    def unlabelled(run, **how):
+        found = batch_of(run, **how)
+        return clipping.Batch(found.rows, found.similarity, None)
+
+    monkeypatch.setattr(ui, "batch_of", unlabelled)
+    app = opened("clipping", look=section, size="64")
+    ui._run_batch.clear()
+    assert not app.error, [e.value for e in app.error]
+    assert "false negatives, unclipped" not in words(app)
+    assert not [c for c in app.segmented_control if c.key == "order" and len(c.options) > 1]
+
+
+@pytest.mark.parametrize("order", ["true negatives clipped", "false negatives missed"])
+def test_worst_mistakes_can_be_shown_first(finished, order):
+    app = opened("clipping", look="Anchors and mistakes", size="64", order=order)
+    assert not app.error
+    assert app.segmented_control(key="order").value == order
+
+
+def test_any_epoch_of_a_run_can_be_looked_at(finished):
+    run = RunDir(finished)
+    app = opened("clipping", epoch="1", delta="0.5")
+    expected = report(
+        batch_of(run, size=128, seed=0, epoch=1), ClippingConfig(rule="threshold", threshold=0.5), temperature=0.3
+    )
+    assert clipped(app)[0] == expected.mask.sum()
+    assert f"after epoch 1 of run {run.name}" in words(app)

@@ -1,0 +1,96 @@
+"""Sweeps of several visitors: one at a time, in turn, and the same sweep only once."""
+
+import json
+
+import pytest
+
+from transclipped.training.sweep import RESULTS, STATE, STOP, Sweep
+from transclipped.ui import sweep_jobs
+
+FIRST, SECOND, THIRD = Sweep(seed=1), Sweep(seed=2), Sweep(seed=3)
+
+
+class Child:
+    """A process that ends when it is told to."""
+
+    def __init__(self, words):
+        self.words, self.ended = words, False
+
+    def poll(self):
+        return 0 if self.ended else None
+
+
+@pytest.fixture
+def children(home, monkeypatch):
+    started = []
+
+    def spawned(words, *, log):
+        started.append(Child(words))
+        return started[-1]
+
+    monkeypatch.setattr(sweep_jobs, "spawn", spawned)
+    return started
+
+
+def test_sweeps_take_turns_in_the_order_of_asking(children):
+    for sweep in (FIRST, SECOND, THIRD):
+        sweep_jobs.ask(sweep)
+    assert len(children) == 1
+    assert sweep_jobs.state(FIRST)["state"] == "running"
+    assert [sweep_jobs.state(s)["ahead"] for s in (SECOND, THIRD)] == [1, 2]
+    children[0].ended = True
+    sweep_jobs.advance()
+    assert "--seed 2" in " ".join(children[1].words)
+    assert sweep_jobs.state(THIRD) == {"state": "waiting", "ahead": 1}
+
+
+def test_thirty_who_ask_for_the_same_share_one(children):
+    for _ in range(30):
+        sweep_jobs.ask(FIRST)
+    assert len(children) == 1
+    for _ in range(30):
+        sweep_jobs.ask(SECOND)
+    children[0].ended = True
+    sweep_jobs.advance()
+    children[1].ended = True
+    sweep_jobs.advance()
+    assert len(children) == 2
+
+
+def test_a_waiting_sweep_leaves_the_queue_and_a_running_one_is_asked_to_stop(children):
+    sweep_jobs.ask(FIRST)
+    sweep_jobs.ask(SECOND)
+    sweep_jobs.cancel(SECOND)
+    assert sweep_jobs.state(SECOND)["state"] == "new"
+    sweep_jobs.cancel(FIRST)
+    assert (sweep_jobs.folder(FIRST) / STOP).exists()
+
+
+def test_asking_again_forgets_what_was_found_and_a_child_that_died_is_told(children):
+    path = sweep_jobs.folder(FIRST)
+    path.mkdir(parents=True)
+    (path / RESULTS).write_text(json.dumps({"rule": "none", "amount": None, "map": 0.5}))
+    sweep_jobs.ask(FIRST, again=True)
+    assert not (path / RESULTS).exists()
+    (path / "log.txt").write_text("transclipped: the lab set is missing")
+    children[0].ended = True
+    assert sweep_jobs.state(FIRST) == {"state": "failed", "error": "transclipped: the lab set is missing"}
+
+
+def test_a_sweep_whose_process_was_killed_is_interrupted(children):
+    import time
+
+    sweep_jobs.ask(FIRST)
+    (sweep_jobs.folder(FIRST) / STATE).write_text(json.dumps({"state": "running", "t": time.time(), "done": 1}))
+    assert sweep_jobs.state(FIRST)["state"] == "running"
+    children[0].ended = True
+    assert sweep_jobs.state(FIRST)["state"] == "interrupted"
+
+
+def test_settings_reach_the_command(children):
+    sweep_jobs.ask(Sweep(rule="rank", amounts=(0.1, 0.05), temperature=0.2, treatment="clamp", seed=4))
+    from transclipped.cli import _parser
+
+    arguments = _parser().parse_args(children[0].words)
+    assert (arguments.rule, arguments.amounts, arguments.temperature) == ("rank", "0.1,0.05", 0.2)
+    assert (arguments.treatment, arguments.seed) == ("clamp", 4)

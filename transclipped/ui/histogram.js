@@ -1,0 +1,268 @@
+// The clipping slider: similarities of the negatives, what is clipped of them, and the numbers that follow.
+//
+// Python sends the counts at every position of the dial once; moving the slider looks them up. Back goes
+// {rule, value, n} as `amount` on release.
+
+const LEFT = 46, RIGHT = 14; // px beside the plots
+const THUMB = 16; // px, a browser's own
+const PAUSE = 150; // ms after a key before the server is told
+const dials = new WeakMap();
+
+export default function (component) {
+  const { parentElement, data, setStateValue } = component;
+  const root = parentElement.querySelector(".lab");
+  let dial = dials.get(root);
+  if (!dial) dials.set(root, (dial = new Dial(root)));
+  dial.send = setStateValue;
+  dial.update(data);
+  return () => dial.close();
+}
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`);
+const whole = (value) => value.toLocaleString("en-US");
+
+class Dial {
+  constructor(root) {
+    this.root = root;
+    this.areas = false;
+    this.sent = 0;
+    this.numbers = root.appendChild(element("div", { class: "numbers", "aria-live": "polite" }));
+    this.legend = root.appendChild(element("div", { class: "legend" }));
+    this.plot = root.appendChild(element("div", { class: "plot" }));
+    this.slider = root.appendChild(element("input", { type: "range" }));
+    this.curves = root.appendChild(element("div", { class: "curves" }));
+    this.slider.oninput = () => this.turn(Number(this.slider.value));
+    this.slider.onchange = () => this.tell();
+    this.plot.onpointerdown = (event) => this.grab(event);
+    this.plot.onpointermove = (event) => this.held && this.turn(this.under(event));
+    this.plot.onpointerup = this.plot.onpointercancel = () => {
+      if (this.held) this.tell();
+      this.held = false;
+    };
+    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes.observe(root);
+  }
+
+  close() {
+    setTimeout(() => this.root.isConnected || this.sizes.disconnect(), 1000);
+  }
+
+  update(data) {
+    const anew = data.version !== this.data?.version || data.rule !== this.data?.rule;
+    const moved = data.amount !== this.data?.amount; // by the server, such as a suggestion that was taken
+    const waiting = this.held || this.pending;
+    this.data = data;
+    const bytes = Uint8Array.from(atob(data.cut), (c) => c.charCodeAt(0));
+    this.cut = new Uint32Array(bytes.buffer);
+    this.bins = data.edges.length - 1;
+    this.slider.max = data.amounts.length - 1;
+    this.slider.setAttribute("aria-label", data.text);
+    if (anew || (moved && !waiting)) this.at = this.nearest(data.amount);
+    this.slider.value = this.at;
+    this.buildLegend();
+    this.resize();
+  }
+
+  nearest(amount) {
+    const apart = this.data.amounts.map((value) => Math.abs(value - amount));
+    return apart.indexOf(Math.min(...apart));
+  }
+
+  turn(at) {
+    this.at = Math.min(this.data.amounts.length - 1, Math.max(0, Math.round(at)));
+    this.slider.value = this.at;
+    this.draw();
+  }
+
+  tell() {
+    clearTimeout(this.pending);
+    this.pending = setTimeout(() => {
+      this.pending = 0;
+      this.data.amount = this.data.amounts[this.at];
+      this.send("amount", { rule: this.data.rule, value: this.data.amounts[this.at], n: ++this.sent });
+    }, PAUSE);
+  }
+
+  grab(event) {
+    if (!this.data.aligned) return;
+    this.held = true;
+    this.plot.setPointerCapture(event.pointerId);
+    this.turn(this.under(event));
+  }
+
+  under(event) {
+    const { amounts, edges } = this.data;
+    const x = event.clientX - this.plot.getBoundingClientRect().left;
+    const similarity = edges[0] + ((x - LEFT) / this.inner) * (1 - edges[0]);
+    const first = amounts[0], last = amounts[amounts.length - 1];
+    return ((similarity - first) / (last - first)) * (amounts.length - 1);
+  }
+
+  // Place of an amount on the slider's axis, px.
+  place(k) {
+    const { amounts, edges, aligned } = this.data;
+    const last = amounts.length - 1;
+    if (aligned) return LEFT + ((amounts[k] - edges[0]) / (1 - edges[0])) * this.inner;
+    return LEFT + (k / last) * this.inner;
+  }
+
+  resize() {
+    if (!this.data || !this.root.clientWidth) return;
+    this.width = this.root.clientWidth;
+    this.inner = Math.max(50, this.width - LEFT - RIGHT);
+    const from = this.place(0), to = this.place(this.data.amounts.length - 1);
+    this.slider.style.marginLeft = `${from - THUMB / 2}px`;
+    this.slider.style.width = `${to - from + THUMB}px`;
+    this.draw();
+  }
+
+  buildLegend() {
+    const { hits, colours } = this.data;
+    const swatch = (colour, text) => {
+      const mark = element("i");
+      mark.style.background = colour;
+      return element("span", {}, mark, text);
+    };
+    const faint = swatch("currentColor", "kept");
+    faint.firstChild.className = "faint";
+    const entries = hits
+      ? [swatch(colours.other, "other class: true negatives"), swatch(colours.same, "same class: false negatives")]
+      : [swatch(colours.all, "negatives, of unknown class")];
+    this.legend.replaceChildren(...entries, faint, swatch("currentColor", "✂ clipped"));
+    if (!hits) return;
+    const button = element("button", { type: "button" }, this.areas ? "Show counts" : "Show equal areas");
+    button.title = "Counts are what clipping meets; equal areas compare the shapes.";
+    button.onclick = () => {
+      this.areas = !this.areas;
+      this.buildLegend();
+      this.draw();
+    };
+    this.legend.append(button);
+  }
+
+  draw() {
+    this.drawNumbers();
+    this.drawHistogram();
+    this.drawCurves();
+  }
+
+  precision(k) {
+    const { hits, clipped } = this.data;
+    return hits && clipped[k] ? hits[k] / clipped[k] : null;
+  }
+
+  recall(k) {
+    const { hits, false: known } = this.data;
+    return hits && known ? hits[k] / known : null;
+  }
+
+  drawNumbers() {
+    const { symbol, amounts, clipped, pairs, hits, false: known, colours } = this.data, k = this.at;
+    const number = (name, value, label, colour) => {
+      const text = element("span", {});
+      if (colour) text.append(element("i"));
+      if (colour) text.firstChild.style.background = colour;
+      text.append(label);
+      return element("div", { class: "number", "data-name": name }, element("b", {}, value), text);
+    };
+    const share = pairs ? clipped[k] / pairs : 0;
+    const shown = [
+      number("amount", `${symbol} = ${amounts[k].toFixed(amounts[1] - amounts[0] < 0.0099 ? 3 : 2)}`, this.data.text),
+      number("clipped", whole(clipped[k]), `of ${whole(pairs)} pairs clipped: ${percent(share)}`, colours.share),
+    ];
+    if (hits) {
+      shown.push(
+        number("precision", percent(this.precision(k)), "precision: clipped pairs that were false", colours.precision),
+        number("recall", percent(this.recall(k)), `recall: of ${whole(known)} false negatives clipped`, colours.recall),
+      );
+    }
+    this.numbers.replaceChildren(...shown);
+  }
+
+  drawHistogram() {
+    const { edges, histogram, aligned, hits, colours, scale } = this.data;
+    const height = 210 * scale, base = height - 34 * scale, top = 8, half = this.inner / this.bins;
+    const x = (value) => LEFT + ((value - edges[0]) / (1 - edges[0])) * this.inner;
+    const totals = histogram.map((row) => row.reduce((sum, value) => sum + value, 0) || 1);
+    const size = (side, count) => (this.areas ? count / totals[side] : count);
+    const tall = (b) => (this.areas ? Math.max(...[0, 1].map((s) => size(s, histogram[s][b])))
+      : histogram[0][b] + histogram[1][b]);
+    let most = 1e-9;
+    for (let b = 0; b < this.bins; b++) most = Math.max(most, tall(b));
+    const unit = (base - top) / most;
+    const parts = [];
+    const bar = (b, from, length, colour, opacity) => {
+      if (length > 0) {
+        const w = Math.max(0.5, half - 0.6);
+        parts.push(`<rect x="${(LEFT + b * half).toFixed(1)}" y="${(base - from - length).toFixed(1)}"
+          width="${w.toFixed(1)}" height="${length.toFixed(1)}" fill="${colour}" fill-opacity="${opacity}"/>`);
+      }
+    };
+    for (let b = 0; b < this.bins; b++) {
+      let from = 0;
+      for (const side of hits ? [1, 0] : [0]) {
+        const colour = hits ? (side ? colours.same : colours.other) : colours.all;
+        const all = size(side, histogram[side][b]) * unit;
+        const cut = size(side, this.cut[(this.at * 2 + side) * this.bins + b]) * unit;
+        if (this.areas) from = 0;
+        bar(b, from, cut, colour, this.areas ? 0.75 : 1);
+        bar(b, from + cut, all - cut, colour, this.areas ? 0.25 : 0.35);
+        from += all;
+      }
+    }
+    for (let tick = Math.ceil(edges[0] * 5) / 5; tick <= 1.001; tick += 0.2) {
+      parts.push(`<line x1="${x(tick)}" x2="${x(tick)}" y1="${base}" y2="${base + 4}" stroke="currentColor"/>
+        <text x="${x(tick)}" y="${base + 15 * scale}" text-anchor="middle">${(Math.round(tick * 10) / 10).toFixed(1)}</text>`);
+    }
+    parts.push(`<line x1="${LEFT}" x2="${LEFT + this.inner}" y1="${base}" y2="${base}" stroke="currentColor"
+      stroke-opacity="0.5"/><text x="${LEFT - 6}" y="${top + 8}" text-anchor="end">${
+      this.areas ? percent(most) : whole(Math.round(most))}</text>
+      <text x="${LEFT - 6}" y="${base}" text-anchor="end">0</text>
+      <text x="${LEFT + this.inner / 2}" y="${height - 4}" text-anchor="middle">cosine similarity of anchor and negative</text>`);
+    if (aligned) {
+      const at = this.place(this.at);
+      parts.push(`<rect x="${at}" y="${top}" width="${LEFT + this.inner - at}" height="${base - top}"
+        fill="currentColor" fill-opacity="0.07"/><line x1="${at}" x2="${at}" y1="${top}" y2="${base}"
+        stroke="currentColor" stroke-width="${2 * scale}"/><text x="${at > this.width - 90 ? at - 6 : at + 6}" y="${top + 12 * scale}"
+        text-anchor="${at > this.width - 90 ? "end" : "start"}" font-weight="600">clipped →</text>`);
+    }
+    this.plot.innerHTML = `<svg class="${aligned ? "aligned" : ""}" height="${height}" role="img"
+      aria-label="Histogram of similarities">${parts.join("")}</svg>`;
+  }
+
+  drawCurves() {
+    const { amounts, clipped, pairs, hits, colours, symbol, scale } = this.data;
+    const height = 150 * scale, base = height - 34 * scale, top = 8, y = (value) => base - value * (base - top);
+    const lines = [[colours.share, "share clipped", (k) => (pairs ? clipped[k] / pairs : null)]];
+    if (hits) {
+      lines.push([colours.precision, "precision", (k) => this.precision(k)]);
+      lines.push([colours.recall, "recall", (k) => this.recall(k)]);
+    }
+    const parts = [0, 0.5, 1].map((value) => `<line x1="${LEFT}" x2="${LEFT + this.inner}" y1="${y(value)}"
+      y2="${y(value)}" stroke="currentColor" stroke-opacity="0.2"/><text x="${LEFT - 6}" y="${y(value) + 4}"
+      text-anchor="end">${100 * value} %</text>`);
+    const last = amounts.length - 1, at = this.place(this.at);
+    for (const k of [0, 20, 40, 60, 80, 100].filter((tick) => tick <= last)) {
+      parts.push(`<text x="${this.place(k)}" y="${base + 15 * scale}" text-anchor="middle">${amounts[k].toFixed(1)}</text>`);
+    }
+    for (const [colour, , value] of lines) {
+      const points = amounts.map((_, k) => [k, value(k)]).filter(([, v]) => v !== null)
+        .map(([k, v]) => `${this.place(k).toFixed(1)},${y(v).toFixed(1)}`);
+      parts.push(`<polyline points="${points.join(" ")}" fill="none" stroke="${colour}" stroke-width="${2.5 * scale}"/>`);
+      const here = value(this.at);
+      if (here !== null) parts.push(`<circle cx="${at}" cy="${y(here)}" r="${4.5 * scale}" fill="${colour}"/>`);
+    }
+    parts.push(`<line x1="${at}" x2="${at}" y1="${top}" y2="${base}" stroke="currentColor" stroke-dasharray="3 3"/>
+      <text x="${LEFT + this.inner / 2}" y="${height - 4}" text-anchor="middle">${symbol}: ${
+      lines.map(([, name]) => name).join(", ")} at every position</text>`);
+    this.curves.innerHTML = `<svg height="${height}" role="img"
+      aria-label="${lines.map(([, name]) => name).join(", ")} at every position">${parts.join("")}</svg>`;
+  }
+}
