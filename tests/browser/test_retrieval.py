@@ -1,0 +1,207 @@
+"""Retrieval under real hands: click, keys, paste, drop and marks, and what is found thereby."""
+
+import base64
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import PATIENCE, settled
+from tests.datasets.test_pictures import encoded
+from transclipped.datasets.registry import load
+from transclipped.engine import Engine
+from transclipped.retrieval.feedback import rocchio
+from transclipped.retrieval.index import decode
+from transclipped.training.run import RunDir
+
+pytestmark = pytest.mark.browser
+RUN = "retrieval-of-tiny"
+HITS = ".st-key-hits .ask"
+ZONE = '.st-key-pictures-place [data-testid="stFileUploaderDropzone"]'
+INPUT = '.st-key-pictures-place [data-testid="stFileUploaderDropzoneInput"]'
+
+
+@pytest.fixture(scope="module")
+def engine(own_runs, tiny_run):
+    shutil.copytree(tiny_run, own_runs / RUN)
+    return Engine(RunDir(own_runs / RUN))
+
+
+@pytest.fixture(scope="module")
+def images(engine):
+    return load(engine.run.config.data)
+
+
+@pytest.fixture
+def at(server, page, engine):
+    """Opens the page with some query of the address, and waits for `until`."""
+
+    def go(until=HITS, **query):
+        page.goto(f"{server}/retrieval?run={RUN}" + "".join(f"&{name}={value}" for name, value in query.items()))
+        page.locator(until).first.wait_for(timeout=PATIENCE)
+        settled(page)
+        return page
+
+    return go
+
+
+def best(engine, query, top=24):
+    return [str(hit.id) for hit in engine.search(np.asarray(query, np.float32), top=top)]
+
+
+def shown(page, selector=HITS):
+    return page.locator(selector).evaluate_all("all => all.map((one) => one.dataset.id)")
+
+
+def shows(page, expected, selector=HITS):
+    """Wait until a gallery holds these pictures in this order."""
+    deadline = PATIENCE // 100
+    while shown(page, selector) != expected and deadline:
+        page.wait_for_timeout(100)
+        deadline -= 1
+    assert shown(page, selector) == expected
+
+
+def answers_of(engine, picture):
+    return best(engine, engine.embed([picture])[0])
+
+
+def picture_of(engine, images, name):
+    """Embedding of a picture by its id."""
+    return engine.embed([images.picture(int(np.flatnonzero(images.ids.astype(str) == name)[0]))])[0]
+
+
+def test_a_click_asks_with_the_picture(at, engine):
+    page = at(query=3)
+    first = best(engine, engine.stored.queries[3])
+    shows(page, first)
+    page.locator(HITS).nth(2).click()
+    page.wait_for_url(f"**query_id={first[2]}**")
+    shows(page, [first[2]], ".st-key-question .ask")
+    settled(page)
+    row = np.flatnonzero(engine.stored.database_ids.astype(str) == first[2])[0]
+    top = np.flatnonzero(engine.stored.database_ids.astype(str) == shown(page)[0])[0]
+    assert (engine.stored.codes[row] == engine.stored.codes[top]).all()  # it finds itself, or a picture of its code
+
+
+def test_arrow_keys_walk_through_the_grid_and_enter_asks(at, engine):
+    page = at(query=1)
+    first = best(engine, engine.stored.queries[1])
+    page.locator(HITS).first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert "/retrieval" in page.url
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**query_id={first[1]}**")
+
+
+def test_several_clicked_pictures_ask_together_and_one_can_be_left_out(at, engine, images):
+    page = at(query=2)
+    first = best(engine, engine.stored.queries[2])
+    page.locator(".st-key-add label").click()
+    settled(page)
+    page.locator(HITS).nth(1).click()
+    together = [str(engine.stored.query_ids[2]), first[1]]
+    shows(page, together, ".st-key-question .ask")
+    mean = (engine.stored.queries[2].astype(np.float32) + picture_of(engine, images, first[1])) / 2
+    shows(page, best(engine, mean))
+    page.locator(".st-key-question .ask").nth(0).click()
+    shows(page, [first[1]], ".st-key-question .ask")
+
+
+def test_tiny_pictures_are_drawn_crisp_at_a_whole_multiple(at):
+    page = at()
+    page.locator(f"{HITS} img").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    found = page.locator(f"{HITS} img").evaluate_all(
+        "all => all.map((one) => [getComputedStyle(one).imageRendering, one.getBoundingClientRect().width, "
+        "one.complete && one.naturalWidth])"
+    )
+    assert {rendering for rendering, _, _ in found} == {"pixelated"}
+    assert {width % 32 for _, width, _ in found} == {0}
+    assert found[0][2] == 32  # it has come
+
+
+def test_an_uploaded_picture_asks(at, engine, images):
+    page = at(ZONE, how="upload")
+    picture = images.picture(123)
+    page.locator(INPUT).set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": encoded(picture)})
+    page.locator(HITS).first.wait_for()
+    shows(page, answers_of(engine, picture))
+
+
+def test_a_dropped_picture_asks(at, engine, images):
+    page = at(ZONE, how="upload")
+    picture = images.picture(77)
+    carried = page.evaluate_handle(
+        """(file) => {
+            const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+            const carried = new DataTransfer();
+            carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
+            return carried;
+        }""",
+        base64.b64encode(encoded(picture)).decode(),
+    )
+    page.dispatch_event(ZONE, "drop", {"dataTransfer": carried})
+    page.locator(HITS).first.wait_for()
+    shows(page, answers_of(engine, picture))
+
+
+COPY = """async (file) => {
+    const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": new Blob([bytes], { type: "image/png" }) })]);
+}"""
+
+
+@pytest.mark.parametrize("how", ["button", "keys"])
+def test_a_pasted_picture_asks(at, engine, images, how):
+    page = at(ZONE, how="upload")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    picture = images.picture(55)
+    button = page.get_by_role("button", name="Paste from the clipboard")
+    button.wait_for()
+    page.evaluate(COPY, base64.b64encode(encoded(picture)).decode())
+    if how == "button":
+        button.click()
+    else:
+        page.keyboard.press("Control+V")
+    page.locator(HITS).first.wait_for()
+    shows(page, answers_of(engine, picture))
+
+
+def test_text_in_the_clipboard_is_no_picture_and_the_page_says_so(at):
+    page = at(ZONE, how="upload")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("() => navigator.clipboard.writeText('words')")
+    page.get_by_role("button", name="Paste from the clipboard").click()
+    page.get_by_text("holds no picture").wait_for()
+
+
+def test_without_a_camera_the_page_says_why(at):
+    page = at('[data-testid="stCameraInput"]', how="camera")
+    page.get_by_text("finds no camera").wait_for()
+
+
+def test_marks_move_the_query_as_rocchio_says(at, engine):
+    page = at(".st-key-taught-hits .ask", section="Teach it", query=4)
+    tiles = ".st-key-taught-hits .ask"
+    first = best(engine, engine.stored.queries[4])
+    shows(page, first, tiles)
+    page.locator(".st-key-taught-hits .tile").nth(3).get_by_role("button", name="good").click()
+    page.get_by_text("1 good, 0 bad.").wait_for()
+    page.locator(".st-key-taught-hits .tile").nth(0).get_by_role("button", name="bad").click()
+    page.get_by_text("1 good, 1 bad.").wait_for()
+    page.get_by_role("button", name="Search again").click()
+    names, books = engine.stored.database_ids.astype(str), engine.stored.codebooks
+    good, bad = (decode(books, engine.stored.codes[names == first[i]]) for i in (3, 0))
+    shows(page, best(engine, rocchio(engine.stored.queries[4], good, bad, codebooks=len(books))), tiles)
+
+
+def test_a_hardest_query_is_asked_by_a_click(at, engine):
+    page = at(".st-key-hardest .ask", section="Hardest and easiest", query=0)
+    name = shown(page, ".st-key-hardest .ask")[1]
+    page.locator(".st-key-hardest .ask").nth(1).click()
+    shows(page, [name], ".st-key-question .ask")
+    number = int(np.flatnonzero(engine.stored.query_ids.astype(str) == name)[0])
+    shows(page, best(engine, engine.stored.queries[number]))
