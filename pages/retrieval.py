@@ -13,8 +13,11 @@ from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_collections import known as known_collections
 from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
 
-ASK = ("data set", "upload", "camera")
-WAITING = {"upload": "Choose a picture, drop one here, or paste one.", "camera": "Take a picture, and it asks."}
+ASK = (address.OWN, "upload", "camera")
+WAITING = {
+    "upload": "Choose a picture on the left, drop one there, or paste one.",
+    "camera": "Take a picture, and it asks.",
+}
 TOPS = (12, 24, 48, 96)
 LARGE, SMALL = 160, 64  # pixels of a query that asks alone, and of one of several
 TABS = (
@@ -25,24 +28,19 @@ TABS = (
 def options(run) -> tuple[str, str | None, int]:
     """With what is asked, where is searched, and how many hits are shown."""
     folders = ["", *known_collections(run)]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        how = st.segmented_control(
-            "Ask with",
-            ASK,
-            default=ASK[0],
-            key="how",
-            bind="query-params",
-            required=True,
-            help="A picture of the run's data set, your own pictures (chosen, dropped or pasted), or the camera's.",
-        )
-        with shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
-            folder = st.selectbox(
-                "Search in", folders, key="collection", bind="query-params", accept_new_options=True, width=280,
-                format_func=lambda path: path or "the run's own database",
-                help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES --run "
-                f"{run.path} --out FOLDER`. Type its folder, or put it into {runs.home()}.",
-            )  # fmt: skip
-            top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
+    left, right = st.columns([1, 1.6], gap="medium", vertical_alignment="bottom")
+    how = left.segmented_control(
+        "Ask with", ASK, default=ASK[0], key="how", bind="query-params", required=True,
+        help="A picture of the run's data set, your own pictures (chosen, dropped or pasted), or the camera's.",
+    )  # fmt: skip
+    with right, shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
+        folder = st.selectbox(
+            "Search in", folders, key="collection", bind="query-params", accept_new_options=True,
+            format_func=lambda path: path or "the run's own database",
+            help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES --run "
+            f"{run.path} --out FOLDER`. Type its folder, or put it into {runs.home()}.",
+        )  # fmt: skip
+        top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
     return how or ASK[0], (folder or "").strip() or None, top or TOPS[1]
 
 
@@ -67,15 +65,15 @@ def stored(where) -> tuple[list, int | None]:
             "Query number", 0, last, key="query", bind="query-params", on_change=address.forget,
             help="Stored queries are pictures that the run neither learnt from nor searches.",
         ))  # fmt: skip
-        st.button("A random query", icon=":material/casino:", on_click=partial(address.another, where), key="random")
+        st.button("Another one", icon=":material/casino:", on_click=partial(address.another, where), key="random")
     st.toggle(
-        "Add what I click", key="add", bind="query-params",
+        "Add clicked", key="add", bind="query-params",
         help="Pictures that you click then ask together, by the mean of their embeddings: what they have in common "
         "counts. Off: the picture you click asks alone.",
     )  # fmt: skip
     if names:
         if number is not None:
-            st.button("Back to the stored query", icon=":material/undo:", on_click=address.forget)
+            st.button("Back", icon=":material/undo:", on_click=address.forget, help="Asks with the stored query again.")
         return [stored_part(where, name) for name in names], None
     name = str(where.own.stored.query_ids[number] if number is not None else where.own.stored.database_ids[0])
     part = stored_part(where, name)

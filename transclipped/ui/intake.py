@@ -18,7 +18,7 @@ from transclipped.errors import InputError
 
 LARGEST = 20  # MB of a file
 MOST = 16  # pictures at once
-SHORTER, LONGER = 1024, 8192  # pixels a side that are kept; networks look at far fewer
+SHORTER, LONGER = 512, 8192  # pixels a side that are kept; networks look at far fewer
 
 CSS = """
 .intake { color: var(--st-text-color); font-family: var(--st-font); font-size: 0.875rem; }
@@ -88,7 +88,7 @@ def _opened(digest: str, name: str, _content: bytes) -> Image.Image:
 
 
 def reduced(image: Image.Image) -> Image.Image:
-    """A picture of at most 1024 pixels on its shorter side; of a strip, the 8192 in its middle.
+    """A picture of at most 512 pixels on its shorter side; of a strip, the 8192 in its middle.
 
     Its centre square, which is what networks see, stays what it was.
     """

@@ -13,13 +13,15 @@ import streamlit as st
 
 from transclipped.ui.retrieval_question import Place, stored_part
 
+OWN = "data set"  # as a way to ask
 ANY = "any class"
 MOST = 16  # pictures that ask together
 
 
 def ask(where: Place, name: str) -> None:
     """Ask with the picture of this id, alone or, if the visitor wants so, besides what asks already."""
-    st.session_state["how"] = "data set"
+    if st.session_state.get("how") != OWN:
+        st.session_state["how"] = OWN
     names = st.query_params.get_all("query_id")
     if st.session_state.get("add"):
         number = st.session_state.get("query", 0)

@@ -19,7 +19,7 @@ from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import Place, Question, place, relevant, tiles
 from transclipped.ui.retrieval_question import question as asked
 
-BESIDE = 9  # hits of each search, side by side
+BESIDE = 8  # hits of each search, side by side
 STANDING = 6  # pictures of a codeword
 EXTREMES = 12  # hardest and easiest queries
 SMALL = 64  # pixels of a picture beside others: twice CIFAR-10's
