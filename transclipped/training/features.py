@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,8 +28,10 @@ from transclipped.errors import InputError
 from transclipped.files import cache_dir, replacing
 from transclipped.models.backbone import Backbone, on_stem
 from transclipped.models.precision import inference
+from transclipped.training.batches import chosen_batch
 
-BATCH = 128  # pictures a forward pass
+BATCH = 128  # stored maps, or embeddings, that are taken at once
+AHEAD = 2  # batches that are decoded while the network works
 SAVE_EVERY = 5.0  # seconds between two marks of what is done
 
 
@@ -151,26 +154,29 @@ def encode(
     *,
     view: int = 0,
     seed: int = 0,
-    batch: int = BATCH,
+    batch: int | None = None,
     device: str = "cpu",
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows `[b]` with their embeddings `[b, F]` float16, in order.
 
-    Memory is bounded by the batch: while the network works on one, a thread decodes the next.
+    Memory is bounded by the batch: while the network works on one, threads decode the next two.
+
+    Args:
+        batch: pictures a forward pass, None for what is fastest on this machine.
     """
     if isinstance(images, Embeddings):  # made elsewhere: nothing to look at
-        for start in range(0, len(rows), batch):
-            yield (chunk := rows[start : start + batch]), images.features(chunk, view=view, seed=seed)
+        for chunk in _chunks(rows, batch or BATCH):
+            yield chunk, images.features(chunk, view=view, seed=seed)
         return
     parameters = view_parameters(len(images), view=view, seed=seed) if view else None
     backbone = backbone.to(device).eval()
-    chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]
-    with ThreadPoolExecutor(1) as decoder:
-        upcoming = decoder.submit(images.pixels, chunks[0], backbone.image_size) if chunks else None
+    chunks = _chunks(rows, batch or chosen_batch(backbone, device, pictures=len(rows)))
+    with ThreadPoolExecutor(AHEAD) as decoder:
+        waiting = deque(decoder.submit(images.pixels, chunk, backbone.image_size) for chunk in chunks[:AHEAD])
         for i, chunk in enumerate(chunks):
-            pixels = upcoming.result()
-            if i + 1 < len(chunks):
-                upcoming = decoder.submit(images.pixels, chunks[i + 1], backbone.image_size)
+            pixels = waiting.popleft().result()
+            if i + AHEAD < len(chunks):
+                waiting.append(decoder.submit(images.pixels, chunks[i + AHEAD], backbone.image_size))
             drawn = None if parameters is None else parameters[chunk]
             yield chunk, _embed(backbone, pixels.to(device), drawn).cpu().numpy()
 
@@ -184,6 +190,10 @@ def encode_maps(
         chunk = rows[start : start + batch]
         with inference(torch.device(device)):
             yield chunk, rest(torch.from_numpy(maps[chunk]).to(device)).half().cpu().numpy()
+
+
+def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _embed(backbone: Backbone, pixels: torch.Tensor, parameters: np.ndarray | None) -> torch.Tensor:

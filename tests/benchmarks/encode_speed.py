@@ -1,0 +1,202 @@
+"""How fast pictures become embeddings, beside the bare network and bare decoding, all in one run.
+
+    python -m tests.benchmarks.encode_speed [--part small large memory add] [--threads 1] [--repeats 5]
+
+small   CIFAR-10 pictures: encoding beside the network's forward pass on pictures that lie ready. Wanted: 0.9 or more.
+large   photographs of 12 megapixels: encoding beside the slower of decoding and network. Wanted: 0.9 or more, which
+        shared cores allow only where one of the two is ten times the work; so also beside what they allow.
+memory  peak of a million coded embeddings (F = 1,280, cached), Linux only. Wanted: below 2 GB.
+add     10,000 pictures added to a collection by one command, and the first search after it, in processes of their own.
+
+Compared things take turns, and the median of the repeats counts, since other programs may run beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from transclipped.config import BackboneConfig, DataConfig, QuantizerConfig
+from transclipped.datasets.base import DECODERS
+from transclipped.datasets.registry import load
+from transclipped.datasets.views import render
+from transclipped.models.backbone import Backbone, load_backbone
+from transclipped.models.network import Head
+from transclipped.models.precision import fastest_dtype, inference
+from transclipped.training.batches import chosen_batch
+from transclipped.training.features import FeatureCache, encode
+
+ROOT = Path(__file__).resolve().parents[2]
+MILLION, WIDTH = 1_000_000, 1280
+TINY = "--train-limit 200 --database-limit 200 --query-limit 40 --epochs 1 --views 2 --batch 50 --image-size 64"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parts = {"small": small, "large": large, "memory": memory, "add": add}
+    parser.add_argument("--part", nargs="+", choices=parts, default=list(parts))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--backbone", default="efficientnet-lite0")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    number = "bfloat16" if fastest_dtype(torch.device("cpu")) == torch.bfloat16 else "float32"
+    print(f"{os.cpu_count()} cores, {arguments.threads} threads, {number}, torch {torch.__version__}")
+    for name in arguments.part:
+        parts[name](arguments)
+
+
+def small(arguments: argparse.Namespace) -> None:
+    """CIFAR-10 pictures at 96 pixels."""
+    images = load(DataConfig())
+    backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=96))
+    rows = np.arange(1024)
+    batch = chosen_batch(backbone, "cpu", pictures=100_000)
+    ready = _ready(images.pixels(rows, 96), backbone, batch)
+    found = _in_turn(
+        {
+            "network": lambda: _forward(backbone, ready),
+            "encoding": lambda: _drain(encode(backbone, images, rows, batch=batch)),
+        },
+        arguments.repeats,
+    )
+    per_s = {name: len(rows) / seconds for name, seconds in found.items()}
+    print(
+        f"small: batches of {batch}; network {per_s['network']:.0f}/s, encoding {per_s['encoding']:.0f}/s, "
+        f"ratio {per_s['encoding'] / per_s['network']:.3f}"
+    )
+
+
+def large(arguments: argparse.Namespace) -> None:
+    """JPEGs of 4,000 × 3,000 pixels, made of bundled photographs, at 160 pixels."""
+    with tempfile.TemporaryDirectory() as folder:
+        _photographs(Path(folder), 96)
+        images = load(DataConfig(dataset="folder", data=folder))
+        backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
+        rows = np.tile(np.arange(len(images)), 4)  # long enough that the first batch, without company, counts little
+        batch = chosen_batch(backbone, "cpu", pictures=100_000)
+        ready = _ready(images.pixels(rows, 160), backbone, batch)
+        found = _in_turn(
+            {
+                "network": lambda: _forward(backbone, ready),
+                "decoding": lambda: images.pixels(rows, 160),
+                "encoding": lambda: _drain(encode(backbone, images, rows, batch=batch)),
+            },
+            arguments.repeats,
+        )
+    per_s = {name: len(rows) / seconds for name, seconds in found.items()}
+    slower = min(per_s["network"], per_s["decoding"])
+    work = arguments.threads / per_s["network"] + DECODERS / per_s["decoding"]  # core seconds a picture, both together
+    possible = max(DECODERS, arguments.threads) / work
+    shown = ", ".join(f"{name} {speed:.1f}/s" for name, speed in per_s.items())
+    print(
+        f"large: batches of {batch}; {shown}, ratio to the slower {per_s['encoding'] / slower:.3f}, "
+        f"to the {possible:.1f}/s that the cores allow for both {per_s['encoding'] / possible:.3f}"
+    )
+
+
+def memory(arguments: argparse.Namespace) -> None:
+    """Code a million cached embeddings; the file is a hole, so it costs no disk, but is mapped like any other."""
+    import resource
+
+    from transclipped.collection import _code
+
+    with tempfile.TemporaryDirectory() as folder:
+        images = type("Million", (SimpleNamespace,), {"__len__": lambda self: MILLION})(fingerprint="0", name="million")
+        backbone = SimpleNamespace(name="none", fingerprint="0", image_size=1, width=WIDTH)
+        cache = FeatureCache(images, backbone, root=Path(folder))
+        cache.folder.mkdir(parents=True)
+        with (cache.folder / "view-0.f16").open("wb") as file:
+            file.truncate(MILLION * WIDTH * 2)
+        codes = np.zeros((MILLION, 4), np.uint8)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        started = time.perf_counter()
+        _code(Head(WIDTH, QuantizerConfig()), cache, np.arange(MILLION), codes)
+        seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    gigabytes = MILLION * WIDTH * 2 / 2**30
+    print(
+        f"memory: {gigabytes:.1f} GB of embeddings coded in {seconds:.0f} s, peak {peak:.0f} MB ({before:.0f} before)"
+    )
+
+
+def add(arguments: argparse.Namespace) -> None:
+    """Two commands: one that adds, one that asks."""
+    images = load(DataConfig())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _command("train", *TINY.split(), "--backbone", arguments.backbone, "--run", folder / "run")
+        for part, rows in (("old", range(1000)), ("new", range(1000, 11_000))):
+            (folder / part).mkdir()
+            for row in rows:
+                (folder / part / f"{row}.png").write_bytes(images.encoded(row))
+        run = ["--run", folder / "run"]
+        _command("encode", folder / "old", *run, "--out", folder / "all")
+        adding = _command("encode", folder / "new", *run, "--out", folder / "all", "--add")
+        record = json.loads((folder / "all" / "collection.json").read_text())
+        asking = _command("search", folder / "new" / "1234.png", *run, "--collection", folder / "all")
+        again = _command("encode", folder / "new", *run, "--out", folder / "all", "--add")
+    print(
+        f"add: {record['n_encoded']:,} pictures added in {adding:.1f} s ({record['n']:,} in all), first search after "
+        f"it {asking:.1f} s as a command; adding them again {again:.1f} s"
+    )
+
+
+def _command(*words: object) -> float:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "transclipped", *map(str, words)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _ready(pixels: torch.Tensor, backbone: Backbone, batch: int) -> list[torch.Tensor]:
+    look = {"size": backbone.image_size, "mean": backbone.mean, "std": backbone.std}
+    return [
+        render(part, None, **look).contiguous(memory_format=torch.channels_last) for part in torch.split(pixels, batch)
+    ]
+
+
+def _forward(backbone: Backbone, batches: list[torch.Tensor]) -> None:
+    with inference(torch.device("cpu")):
+        for batch in batches:
+            backbone(batch)
+
+
+def _drain(batches) -> None:
+    for _ in batches:
+        pass
+
+
+def _in_turn(work: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each, one after the other in each repeat, after a round that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    for turn in range(repeats + 1):
+        for name, do in work.items():
+            started = time.perf_counter()
+            do()
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return {name: float(np.median(found)) for name, found in seconds.items()}
+
+
+def _photographs(folder: Path, n: int) -> None:
+    sources = load(DataConfig(dataset="caltech101"))
+    for row in range(n):
+        picture = sources.picture(row * 7).resize((4000, 3000), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{row}.jpg", quality=90)
+
+
+if __name__ == "__main__":
+    main()
