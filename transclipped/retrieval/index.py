@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import faiss
 import numpy as np
 
 from transclipped.errors import InputError
+from transclipped.retrieval.ties import SharedCodes, border, shared_codes
 
 SLACK = 64  # items searched beyond k, so that most tied groups at the border are complete at once
 CELLS = 2**20  # hits sorted at once; measuring them takes some 150 bytes each
@@ -51,8 +53,9 @@ class _Index:
     def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
         """Like `search`, but with every item that ties with the k-th: (queries `[q]`, their hits `[q, k' >= k]`).
 
-        Queries come in groups that needed the same depth k', of at most `CELLS` hits (or of one query): however many
-        queries there are and however many items tie, memory is bounded.
+        Queries come in groups of at most `CELLS` hits (or of one query): however many queries there are and however
+        many items tie, memory is bounded. What ties with the k-th is complete; what comes after that may be filled up
+        with scores of −∞.
         """
         k = min(k, self.n)
         waiting, depth = np.arange(len(queries)), min(self.n, k + SLACK)
@@ -88,17 +91,38 @@ class CodeIndex(_Index):
             raise InputError(
                 f"need codebooks [M, K, d] and codes [N, M] of bytes, got {[*codebooks.shape]} and {[*codes.shape]}"
             )
-        m, k, d = codebooks.shape
+        k = codebooks.shape[1]
         if k > CENTROIDS or (codes.size and codes.max() >= k):
             raise InputError(f"codes name codeword {codes.max(initial=0)}, but there are {k} (at most {CENTROIDS})")
         self.codebooks = np.ascontiguousarray(codebooks, np.float32)
         self.codes, self.n = np.ascontiguousarray(codes), len(codes)
-        self._faiss = faiss.IndexPQ(m * d, m, 8, faiss.METRIC_INNER_PRODUCT)
-        # Fewer codewords are filled up with the first, which loses every tie against itself.
-        padded = np.concatenate([self.codebooks, np.repeat(self.codebooks[:, :1], CENTROIDS - k, 1)], 1)
-        faiss.copy_array_to_vector(padded.ravel(), self._faiss.pq.centroids)
-        faiss.copy_array_to_vector(self.codes.ravel(), self._faiss.codes)
-        self._faiss.ntotal, self._faiss.is_trained = self.n, True
+        self._faiss = _index_pq(self.codebooks, self.codes)
+
+    def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
+        if self._shared is None:
+            yield from super().complete(queries, k)
+            return
+        shared, distinct = self._shared
+        k, n = min(k, self.n), len(shared.codes)
+        waiting, depth = np.arange(len(queries)), min(n, 2 * k * n // self.n + SLACK)
+        while len(waiting):
+            unfinished = []
+            for start in range(0, len(waiting), size := max(1, CELLS // depth)):
+                group = waiting[start : start + size]
+                scores, which = distinct.search(self._prepared(queries[group]), depth)
+                taken, enough = border(scores, shared.count[which], k)
+                done = enough & ((taken < depth) | (depth == n))
+                for part in _bounded(done.nonzero()[0], shared.count[which], taken):
+                    hits = ordered(*shared.written_out(scores[part], which[part], taken[part]))
+                    yield group[part], Hits(*hits)
+                unfinished.append(group[~done])
+            waiting, depth = np.concatenate(unfinished), min(n, 2 * depth)
+
+    @cached_property
+    def _shared(self) -> tuple[SharedCodes, faiss.IndexPQ] | None:
+        """Items by code and an index of the distinct codes, where many items share one."""
+        shared = shared_codes(self.codes)
+        return shared and (shared, _index_pq(self.codebooks, shared.codes))
 
     @property
     def faiss_index(self) -> faiss.IndexPQ:
@@ -117,6 +141,26 @@ class CodeIndex(_Index):
 
     def _prepared(self, queries: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(queries, np.float32) / np.float32(len(self.codebooks))
+
+
+def _index_pq(codebooks: np.ndarray, codes: np.ndarray) -> faiss.IndexPQ:
+    """faiss's index of our codebooks `[M, K, d]` and codes `[N, M]`."""
+    m, k, d = codebooks.shape
+    index = faiss.IndexPQ(m * d, m, 8, faiss.METRIC_INNER_PRODUCT)
+    # Fewer codewords are filled up with the first, which loses every tie against itself.
+    padded = np.concatenate([codebooks, np.repeat(codebooks[:, :1], CENTROIDS - k, 1)], 1)
+    faiss.copy_array_to_vector(padded.ravel(), index.pq.centroids)
+    faiss.copy_array_to_vector(codes.ravel(), index.codes)
+    index.ntotal, index.is_trained = len(codes), True
+    return index
+
+
+def _bounded(queries: np.ndarray, count: np.ndarray, taken: np.ndarray) -> Iterator[np.ndarray]:
+    """Groups of queries whose first `taken[q]` codes hold at most `CELLS` items, filled up to the longest."""
+    items = np.where(np.arange(count.shape[1]) < taken[:, None], count, 0).sum(1)[queries]
+    size = max(1, CELLS // max(1, int(items.max(initial=0))))
+    for start in range(0, len(queries), size):
+        yield queries[start : start + size]
 
 
 class FloatIndex(_Index):
@@ -157,7 +201,7 @@ def ordered(scores: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
     Score and row are packed into one integer, which sorts several times faster than two keys.
 
     Args:
-        scores: `[Q, k]` float32, finite. rows: `[Q, k]` of at most 2³² items.
+        scores: `[Q, k]` float32, no NaN. rows: `[Q, k]` of at most 2³² items.
     """
     bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)  # adding 0 turns −0 into 0
     rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)  # order of floats as integers

@@ -1,0 +1,81 @@
+"""Rankings where many items share a code: the distinct codes are ranked, then written out as items.
+
+At 16 bits thousands of items have one code, and so one score. Ranking codes instead of items finds a whole tied
+group in one place, where ranking items would have to look ever deeper for its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PACKED = 8  # bytes of a code that fit one integer; longer codes hardly ever tie
+
+
+@dataclass(frozen=True)
+class SharedCodes:
+    """Items grouped by code.
+
+    Attributes:
+        codes: `[U, M]` uint8, those that occur.
+        rows: `[N]` int64, the items of each code one after the other, ascending within a code.
+        begin, count: `[U]` int64, where a code's items begin in `rows`, and how many they are.
+    """
+
+    codes: np.ndarray
+    rows: np.ndarray
+    begin: np.ndarray
+    count: np.ndarray
+
+    def written_out(self, scores: np.ndarray, which: np.ndarray, taken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Items of ranked codes.
+
+        Args:
+            scores, which: `[q, c]` of codes, best first.
+            taken: `[q]` codes of each query to write out.
+
+        Returns:
+            scores `[q, L]` float32 and rows `[q, L]` int64; a query with fewer than L items ends in −∞ and row 0.
+        """
+        count = np.where(np.arange(which.shape[1]) < taken[:, None], self.count[which], 0)  # [q, c]
+        items = count.sum(1)  # of each query
+        flat = count.ravel()
+        total = int(flat.sum())
+        place = np.arange(total) - np.repeat(flat.cumsum() - flat, flat)  # within its code
+        query = np.repeat(np.arange(len(items)), items)
+        rank = np.arange(total) - np.repeat(items.cumsum() - items, items)
+        out_scores = np.full((len(items), int(items.max(initial=0))), -np.inf, np.float32)
+        out_rows = np.zeros(out_scores.shape, np.int64)
+        out_scores[query, rank] = np.repeat(scores.ravel(), flat)
+        out_rows[query, rank] = self.rows[np.repeat(self.begin[which].ravel(), flat) + place]
+        return out_scores, out_rows
+
+
+def shared_codes(codes: np.ndarray) -> SharedCodes | None:
+    """The groups of codes `[N, M]` uint8; None where grouping would not halve the work."""
+    n, m = codes.shape
+    if m > PACKED:
+        return None
+    packed = np.zeros((n, PACKED), np.uint8)
+    packed[:, :m] = codes
+    _, first, inverse, count = np.unique(
+        packed.view(np.uint64).ravel(), return_index=True, return_inverse=True, return_counts=True
+    )
+    if 2 * len(count) > n:
+        return None
+    return SharedCodes(codes[first], np.argsort(inverse.ravel(), kind="stable"), count.cumsum() - count, count)
+
+
+def border(scores: np.ndarray, count: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many of the ranked codes hold the first k items and all that tie with the k-th.
+
+    Args:
+        scores, count: `[q, c]` of codes, best first; count of their items.
+
+    Returns:
+        `[q]` codes, and `[q]` bool: whether all c of them hold k items.
+    """
+    reached = count.cumsum(1) >= k
+    level = np.take_along_axis(scores, reached.argmax(1)[:, None], 1)
+    return (scores >= level).sum(1), reached[:, -1]
