@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import TINY
+from tests.limits import files_up_to
 from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
@@ -137,6 +138,18 @@ def test_existing_run_is_not_overwritten_unasked(tiny_run, capsys):
         (["--clip", "threshold", "--clip-threshold", "1.5"], "1.5"),
         (["--clip-threshold", "nan"], "nan"),
         (["--clip-fraction", "1"], "clipping.fraction"),
+        (["--clip-threshold", "-1.01"], "clipping.threshold"),
+        (["--clip-fraction", "-0.1"], "clipping.fraction"),
+        (["--class-prior", "1"], "clipping.class_prior"),
+        (["--clip-sigma", "-1"], "clipping.sigma"),
+        (["--clip-start", "2", "--clip-full", "1"], "start 2"),
+        (["--bits", "20"], "multiple of 8"),
+        (["--epochs", "0"], "schedule.epochs"),
+        (["--batch", "1"], "schedule.batch"),
+        (["--lr", "inf"], "schedule.lr"),
+        (["--seed", "-1"], "seed"),
+        (["--k", "0"], "k is 0"),
+        (["--validation", "199", "--train-limit", "200", "--database-limit", "200"], "data.validation"),
         (["--clip", "magic"], "rank+threshold"),
         (["--batch", "500", "--train-limit", "100", "--database-limit", "100"], "500"),
         (["--temperature", "0"], "loss.temperature"),
@@ -226,6 +239,15 @@ def test_full_disk_is_told_and_keeps_the_old_file(tmp_path, monkeypatch):
         files.write_json(path, {"new": 2})
     assert json.loads(path.read_text()) == {"old": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_disk_that_fills_up_in_training_ends_in_one_sentence(tmp_path, capsys):
+    with files_up_to(20_000):
+        message = refused(capsys, "train", *TINY, "--run", tmp_path / "run")
+    assert "cannot write" in message
+    assert "free some space" in message
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+    assert RunDir(tmp_path / "run").status()["state"] == "failed"
 
 
 def test_help_of_every_command(capsys):
