@@ -14,12 +14,12 @@ from transclipped.config import ClippingConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
 from transclipped.training.labset import FOLDER, LabSet, lab_config
-from transclipped.training.sweep import AMOUNTS, amount_of, result_of
+from transclipped.training.sweep import AMOUNTS, SIGMA, amount_of, result_of
 
 FILE = "curves.json"
 TRIED = {
-    "threshold": (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2),
-    "rank": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4),
+    "threshold": (0.7, 0.6, 0.5, 0.4, 0.3, 0.2),
+    "rank": (0.02, 0.05, 0.1, 0.2, 0.3),
     "adaptive": (3.0, 2.5, 2.0, 1.5, 1.0),
 }
 KEPT = ("rule", "amount", "temperature", "seed", "map", "k", "clip_fraction", "clip_precision", "delta", "seconds")
@@ -62,9 +62,12 @@ def load(folder: Path = FOLDER) -> list[dict[str, Any]]:
 
 
 def _settings(lab: LabSet, temperatures: tuple[float, ...]) -> Iterator[RunConfig]:
-    for temperature in temperatures:
-        for rule, amounts in {"none": (None,), **TRIED}.items():
-            for amount in amounts:
+    """The figure that is looked at first comes first: thresholds between none and adaptive, at every temperature."""
+    first = [("none", None), *(("threshold", amount) for amount in TRIED["threshold"]), ("adaptive", SIGMA)]
+    then = [(rule, amount) for rule in ("rank", "adaptive") for amount in TRIED[rule] if (rule, amount) not in first]
+    for tried in (first, then):
+        for temperature in temperatures:
+            for rule, amount in tried:
                 more = {} if amount is None else {AMOUNTS[rule][0]: amount}
                 yield lab_config(lab, clipping=ClippingConfig(rule=rule, **more), temperature=temperature)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def build(
 def save(folder: Path, lab: LabSet) -> None:
     """Write labset.safetensors, atomically."""
     small = {"rows": np.int32, "query_rows": np.int32, "labels": np.uint8, "query_labels": np.uint8}
-    arrays = {name: value for name, value in vars(lab).items() if isinstance(value, np.ndarray)}
+    arrays = {field.name: getattr(lab, field.name) for field in fields(lab) if field.name != "about"}
     tensors = {name: torch.from_numpy(np.asarray(value, small.get(name))) for name, value in arrays.items()}
     save_tensors(folder / FILE, tensors, metadata={"about": json.dumps(lab.about)})
 

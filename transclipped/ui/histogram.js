@@ -31,7 +31,7 @@ const whole = (value) => value.toLocaleString("en-US");
 class Dial {
   constructor(root) {
     this.root = root;
-    this.areas = false;
+    this.shared = false; // one scale for both classes
     this.sent = 0;
     this.numbers = root.appendChild(element("div", { class: "numbers", "aria-live": "polite" }));
     this.legend = root.appendChild(element("div", { class: "legend" }));
@@ -137,10 +137,10 @@ class Dial {
       : [swatch(colours.all, "negatives, of unknown class")];
     this.legend.replaceChildren(...entries, faint, swatch("currentColor", "✂ clipped"));
     if (!hits) return;
-    const button = element("button", { type: "button" }, this.areas ? "Show counts" : "Show equal areas");
-    button.title = "Counts are what clipping meets; equal areas compare the shapes.";
+    const button = element("button", { type: "button" }, this.shared ? "Own scales" : "Same scale");
+    button.title = "Own scales show both shapes; the same scale shows how rare false negatives are.";
     button.onclick = () => {
-      this.areas = !this.areas;
+      this.shared = !this.shared;
       this.buildLegend();
       this.draw();
     };
@@ -186,45 +186,39 @@ class Dial {
     this.numbers.replaceChildren(...shown);
   }
 
+  // Other classes above the axis, the same class below it, each on its own scale unless one is shared.
   drawHistogram() {
     const { edges, histogram, aligned, hits, colours, scale } = this.data;
-    const height = 210 * scale, base = height - 34 * scale, top = 8, half = this.inner / this.bins;
+    const height = (hits ? 250 : 210) * scale, base = height - 34 * scale, top = 8, wide = this.inner / this.bins;
+    const axis = hits ? top + 0.6 * (base - top) : base;
     const x = (value) => LEFT + ((value - edges[0]) / (1 - edges[0])) * this.inner;
-    const totals = histogram.map((row) => row.reduce((sum, value) => sum + value, 0) || 1);
-    const size = (side, count) => (this.areas ? count / totals[side] : count);
-    const tall = (b) => (this.areas ? Math.max(...[0, 1].map((s) => size(s, histogram[s][b])))
-      : histogram[0][b] + histogram[1][b]);
-    let most = 1e-9;
-    for (let b = 0; b < this.bins; b++) most = Math.max(most, tall(b));
-    const unit = (base - top) / most;
+    const most = histogram.map((row) => Math.max(1, ...row));
+    let units = [(axis - top) / most[0], (base - axis) / most[1]];
+    if (this.shared && hits) units = units.map(() => Math.min(...units));
     const parts = [];
-    const bar = (b, from, length, colour, opacity) => {
-      if (length > 0) {
-        const w = Math.max(0.5, half - 0.6);
-        parts.push(`<rect x="${(LEFT + b * half).toFixed(1)}" y="${(base - from - length).toFixed(1)}"
-          width="${w.toFixed(1)}" height="${length.toFixed(1)}" fill="${colour}" fill-opacity="${opacity}"/>`);
-      }
+    const bar = (b, from, length, side, colour, opacity) => {
+      if (length <= 0) return;
+      const y = side ? axis + from : axis - from - length;
+      parts.push(`<rect x="${(LEFT + b * wide).toFixed(1)}" y="${y.toFixed(1)}" height="${length.toFixed(1)}"
+        width="${Math.max(0.5, wide - 0.6).toFixed(1)}" fill="${colour}" fill-opacity="${opacity}"/>`);
     };
     for (let b = 0; b < this.bins; b++) {
-      let from = 0;
-      for (const side of hits ? [1, 0] : [0]) {
+      for (const side of hits ? [0, 1] : [0]) {
         const colour = hits ? (side ? colours.same : colours.other) : colours.all;
-        const all = size(side, histogram[side][b]) * unit;
-        const cut = size(side, this.cut[(this.at * 2 + side) * this.bins + b]) * unit;
-        if (this.areas) from = 0;
-        bar(b, from, cut, colour, this.areas ? 0.75 : 1);
-        bar(b, from + cut, all - cut, colour, this.areas ? 0.25 : 0.35);
-        from += all;
+        const cut = this.cut[(this.at * 2 + side) * this.bins + b] * units[side];
+        bar(b, 0, cut, side, colour, 1);
+        bar(b, cut, histogram[side][b] * units[side] - cut, side, colour, 0.35);
       }
     }
     for (let tick = Math.ceil(edges[0] * 5) / 5; tick <= 1.001; tick += 0.2) {
       parts.push(`<line x1="${x(tick)}" x2="${x(tick)}" y1="${base}" y2="${base + 4}" stroke="currentColor"/>
         <text x="${x(tick)}" y="${base + 15 * scale}" text-anchor="middle">${(Math.round(tick * 10) / 10).toFixed(1)}</text>`);
     }
-    parts.push(`<line x1="${LEFT}" x2="${LEFT + this.inner}" y1="${base}" y2="${base}" stroke="currentColor"
-      stroke-opacity="0.5"/><text x="${LEFT - 6}" y="${top + 8}" text-anchor="end">${
-      this.areas ? percent(most) : whole(Math.round(most))}</text>
-      <text x="${LEFT - 6}" y="${base}" text-anchor="end">0</text>
+    const count = (side, room) => whole(Math.round(this.shared && hits ? room / units[side] : most[side]));
+    parts.push(`<line x1="${LEFT}" x2="${LEFT + this.inner}" y1="${axis}" y2="${axis}" stroke="currentColor"
+      stroke-opacity="0.5"/><text x="${LEFT - 6}" y="${top + 8}" text-anchor="end">${count(0, axis - top)}</text>
+      <text x="${LEFT - 6}" y="${axis + 4}" text-anchor="end">0</text>
+      ${hits ? `<text x="${LEFT - 6}" y="${base + 2}" text-anchor="end">${count(1, base - axis)}</text>` : ""}
       <text x="${LEFT + this.inner / 2}" y="${height - 4}" text-anchor="middle">cosine similarity of anchor and negative</text>`);
     if (aligned) {
       const at = this.place(this.at);

@@ -105,7 +105,7 @@ def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     angle = math.pi / 2 + 2 * math.pi * (np.arange(n) * 0.618034 % 1)
     radius = np.maximum(1 - steps.similarity[:n], 0.05)
     x, y = radius * np.cos(angle), radius * np.sin(angle)
-    pulled = max(1 - steps.positive_similarity, 0.05)
+    pulled = max(1 - steps.positive_similarity, 0.15 * float(radius.max(initial=1.0)))  # apart from the anchor's mark
     before, after = steps.before.gradient[:n], steps.after.gradient[:n]
     most = max(np.abs(before).max(initial=1e-9), np.abs(after).max(initial=1e-9))
     longest = 0.45 * max(float(radius.max(initial=0.5)), pulled)

@@ -13,7 +13,7 @@ from transclipped.ui import charts, gallery, lab_batch, lab_charts, lab_tune
 from transclipped.ui.lab_batch import View
 from transclipped.ui.theme import MARKS
 
-ANCHORS, NEIGHBOURS, TOP = 6, 8, 10
+ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
 TILE = 80  # pixels of a picture
 STEPS = ("1 Similarities", "2 Sorted", "3 Clipped", "4 Loss", "5 Gradient")
 FRAMES = "Solid blue frame ✓: same class, so a false negative. Dashed orange frame ✗: another class. ✂: clipped."
@@ -121,13 +121,16 @@ def _top(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
     for i in range(min(TOP, len(steps.other))):
         same = None if steps.false is None else bool(steps.false[i])
         cut = "✂ " if step >= 2 and steps.clipped[i] else ""
-        value = f"{steps.similarity[i]:.2f}" if step < 3 else f"{steps.after.weight[i]:.1%}"
+        value = f"{steps.similarity[i]:.2f}"
+        if step >= 3:
+            value = f"{steps.before.weight[i]:.1%} → {steps.after.weight[i]:.1%}"
         view_of = "" if steps.other[i] < b else ", flipped"
         tile = _tile(
             view, int(steps.other[i]), f"{cut}{MARKS[same]} {value} {view.classes_of(int(steps.other[i]))}", same
         )
         shown.append(gallery.Tile(f"{tile.id} {i}", tile.picture, tile.caption, same, tile.title + view_of))
-    st.caption(f"The anchor, its other view, and its {TOP} most similar negatives.")
+    told = "the cosine" if step < 3 else "the softmax weight without clipping → with it"
+    st.caption(f"The anchor, its other view, and its {TOP} most similar negatives, with {told}.")
     gallery.draw(shown, key="anchor and negatives", size=TILE)
 
 

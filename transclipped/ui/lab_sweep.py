@@ -120,7 +120,9 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
             st.caption(f"{len(found)} of {heads} heads are trained.", width="stretch")
         else:
             st.caption(
-                "Behind: the same settings trained beforehand with seed 0, at three temperatures.", width="stretch"
+                "Pale: such heads trained beforehand with seed 0, at three temperatures. Dotted: no clipping. Stars: "
+                "where the adaptive rule lands.",
+                width="stretch",
             )
 
 
