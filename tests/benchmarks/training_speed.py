@@ -1,0 +1,117 @@
+"""How fast a head trains on cached features, and what its steps spend their time on.
+
+    python -m tests.benchmarks.training_speed [--pictures 50000] [--width 1280] [--views 4] [--batch 256] [--bits 32]
+
+Between steps, each part of one is timed alone, forwards and backwards, on one batch: data access (gathering the
+views), projection, quantizer, loss; the rest is the optimizer and what is logged. Medians count. Beside them stands
+what the step's matrix products take alone. The rest of the epoch runs as `train` runs it and gives the images/s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from transclipped.config import QuantizerConfig, RunConfig, ScheduleConfig
+from transclipped.losses import training_loss
+from transclipped.models.network import Head
+from transclipped.training.sources import CachedViews
+from transclipped.training.trainer import Trainer
+
+ROUNDS = 60
+DRAWN = 5000  # different pictures; they are repeated, since only access counts here
+
+
+def made(asked: argparse.Namespace) -> tuple[Trainer, RunConfig]:
+    """A trainer of one epoch on noise."""
+    rng = np.random.default_rng(0)
+    block = rng.normal(size=(min(DRAWN, asked.pictures), asked.width)).astype(np.float16)
+    repeats = -(-asked.pictures // len(block))
+    views = [np.tile(block, (repeats, 1))[: asked.pictures].copy() for _ in range(asked.views)]
+    config = RunConfig(
+        quantizer=QuantizerConfig(bits=asked.bits), schedule=ScheduleConfig(epochs=1, batch=asked.batch, views=2)
+    )
+    head = Head(asked.width, config.quantizer, generator=torch.Generator().manual_seed(0))
+    return Trainer(head, CachedViews(views, np.arange(asked.pictures), seed=0), config), config
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - started)
+
+
+def parts(trainer: Trainer, config: RunConfig, batch: int) -> dict[str, Callable[[], object]]:
+    """What is timed, by name; all on one batch."""
+    head, source = trainer.model, trainer.source
+    views = next(source.batches(0, batch=batch)).views
+    x = head.embed(views).detach().requires_grad_()  # [2B, M, d]
+    soft = [tensor.detach().requires_grad_() for tensor in head.quantizer(x)]
+    words = head.quantizer.codewords().detach().requires_grad_()
+
+    def backwards(outputs: list, inputs: list) -> None:
+        torch.autograd.grad(outputs, inputs, [torch.ones_like(output) for output in outputs])
+
+    def loss() -> None:
+        found = training_loss(
+            soft[1].flatten(1), soft[0], words, detect=x.flatten(1), clipping=config.clipping, loss=config.loss
+        )
+        backwards([found.total], [*soft, words])
+
+    gathered = source.batches(1, batch=batch)
+    next(gathered)  # shuffles first
+    return {
+        "data access": lambda: next(gathered),
+        "projection": lambda: backwards([head.embed(views)], [*head.projection.parameters()]),
+        "quantizer": lambda: backwards([*head.quantizer(x)], [x, head.quantizer.codebooks]),
+        "loss": loss,
+        "(matrix products alone)": products(head, batch),
+    }
+
+
+def products(head: Head, batch: int) -> Callable[[], None]:
+    """The matrix products of a step, forwards and backwards, and nothing else."""
+    m, k, d = head.shape
+    weight = head.projection.weight.detach()
+    features = torch.randn(2 * batch, weight.shape[1])
+    x, words, p = torch.randn(m, 2 * batch, d), torch.randn(m, k, d), torch.randn(m, 2 * batch, k)
+    z, s = torch.randn(2 * batch, m * d), torch.randn(2 * batch, 2 * batch)
+
+    def multiply() -> None:
+        y = features @ weight.T
+        y.T @ features
+        for _ in range(2):  # scores and soft codes: one product forwards, two backwards
+            x @ words.mT, p.mT @ x, p @ words
+        z @ z.T, s @ z, s.T @ z
+
+    return multiply
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("pictures", 50_000), ("width", 1280), ("views", 4), ("batch", 256), ("bits", 32)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    trainer, config = made(asked)
+    print(f"{asked.pictures} pictures x 2 of {asked.views} views of {asked.width} numbers, batch {asked.batch}")
+    print(f"M, K, d = {trainer.model.shape}, {torch.get_num_threads()} threads")
+    events = trainer.events()
+    timed = {"step": lambda: next(events)} | parts(trainer, config, asked.batch)
+    rounds = min(ROUNDS, trainer.total_steps // 2)
+    found = [{name: milliseconds(work) for name, work in timed.items()} for _ in range(rounds)]
+    median = {name: float(np.median([times[name] for times in found])) for name in timed}
+    seconds = milliseconds(lambda: [*events]) / 1000
+    speed = (trainer.total_steps - rounds) * asked.batch / seconds
+    step, products_alone = median.pop("step"), median.pop("(matrix products alone)")
+    print(f"\n{speed:.0f} images/s, so an epoch takes {asked.pictures / speed:.1f} s; {step:.2f} ms a step, of which")
+    median["optimizer, logging, the rest"] = step - sum(median.values())
+    for name, value in (median | {"(matrix products alone)": products_alone}).items():
+        print(f"{name:<30}{value:7.2f} ms {value / step:7.0%}")
+
+
+if __name__ == "__main__":
+    main()
