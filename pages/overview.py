@@ -41,6 +41,11 @@ def from_picture_to_code(run, query: int, picture) -> None:
         stride=STRIDE.get(config.backbone.name, 16), scale=shell.scale(), cnn=config.backbone.name == CNN,
     )  # fmt: skip
     st.html(drawing)
+    if (shell.ROOT / "pages" / "anatomy.py").is_file():
+        st.page_link(
+            "pages/anatomy.py", label="Follow this picture through the network, step by step",
+            icon=":material/account_tree:", query_params={"run": run.name, "query": str(query)},
+        )  # fmt: skip
 
 
 def key_figures(run) -> None:
@@ -59,7 +64,7 @@ def key_figures(run) -> None:
     columns[3].metric("Clipping", benchmarks.clipping_of(run.config.clipping), help=HELP["clipping"])
 
 
-def door(column, page: str, label: str, icon: str, drawing: str, text: str, **query) -> None:
+def door(column, page: str, label: str, icon: str, drawing: str, text: str, **query: str) -> None:
     with column.container(border=True, height="stretch"):
         st.html(story.STYLE + drawing)
         st.caption(text)
@@ -74,7 +79,7 @@ def doors(run, query: int, picture) -> None:
     known = f"{right} of its first {len(hits)} hits are of its class." if hits[0][1] is not None else "Its first hits."
     door(
         one, "retrieval", "See it retrieve", "image_search", story.hits(story.png(picture), hits),
-        f"The picture above asks. {known}", query=query,
+        f"The picture above asks. {known}", run=run.name, query=str(query),
     )  # fmt: skip
     pairs = found.pairs(run.fingerprint, run)
     text = "How similar pairs of pictures are; right of the line lie the most similar 5%."
@@ -83,11 +88,11 @@ def doors(run, query: int, picture) -> None:
             f"Of all pairs {pairs.share:.0%} are of one class; of the most similar 5%, right of the line, "
             f"{pairs.top_share:.0%}. That is why clipping works."
         )
-    door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text)
+    door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text, run=run.name)
     losses = found.losses(run.fingerprint, run)
     seconds = found.metrics(run.fingerprint, run).get("seconds", {}).get("training")
     text = "The loss of this run while it learned" + (f", in {seconds:,.0f} seconds." if seconds else ".")
-    door(three, "train", "Train your own", "model_training", story.sparkline(losses), text)
+    door(three, "train", "Train your own", "model_training", story.sparkline(losses), text, run=run.name)
 
 
 @guarded

@@ -7,9 +7,14 @@ from typing import Any
 import streamlit as st
 
 from transclipped.analysis import readiness, story
-from transclipped.training.run import RunDir
+from transclipped.training.run import Retrieval, RunDir
 from transclipped.ui import cached
-from transclipped.ui.codebook_cached import stored
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def stored(fingerprint: str, _run: RunDir) -> Retrieval:
+    """Codes, codebooks and queries of a run, without the index over them; shared by all visitors, so read-only."""
+    return _run.retrieval()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
