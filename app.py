@@ -12,3 +12,4 @@ with st.sidebar, shell.aside("run"):
     runs.choose()
 shell.frame(shown, page)
 page.run()
+shell.warm_up()
