@@ -65,7 +65,7 @@ def evenness(shown: list) -> None:
         two.metric(f"Dead, of {m * k:,}", f"{use.dead.sum():,}", help=HELP["dead"])
         three.metric("Crowded", f"{use.crowded.sum():,}", help=HELP["crowded"])
         figure = drawn.usage(use.counts, use.even, top=top, key=f"usage {run.name}")
-        st.plotly_chart(figure, key=f"usage {run.name}")
+        charts.show(figure, key=f"usage {run.name}", name=f"{run.name}-usage")
 
 
 @st.fragment
@@ -83,7 +83,7 @@ def training(shown: list) -> None:
             "views, so below that of the whole database."
         )
         figure = charts.curves(lines, x="epoch", y="perplexity of a batch", key="perplexity")
-        st.plotly_chart(figure, key="perplexity")
+        charts.show(figure, key="perplexity", name="perplexity")
     else:
         st.info("This run kept no record of its training.")
     looked = st.toggle(
@@ -105,7 +105,7 @@ def epochs(shown: list) -> None:
         }
         figure = charts.curves(lines, x="epoch", y="perplexity", key=f"epochs {run.name}")
         figure.update_traces(mode="lines+markers").update_yaxes(range=[0, 1.05 * top])
-        st.plotly_chart(figure, key=f"epochs {run.name}")
+        charts.show(figure, key=f"epochs {run.name}", name=f"{run.name}-perplexity")
 
 
 @st.fragment
@@ -145,7 +145,7 @@ def codeword(run, m: int, *, key: str, wide: bool) -> None:
         chosen = int(st.number_input("Codeword", 0, last, key=key, bind="query-params", help="Its byte in the code."))
         st.caption("Pictures of each codeword. Click a point to look inside.")
         figure = drawn.codewords(counts, chosen, key=f"{run.name} {m}")
-        st.plotly_chart(figure, key=chart, on_select=pick, selection_mode="points")
+        charts.show(figure, key=chart, name=f"{run.name}-codebook-{m + 1}", on_select=pick, selection_mode="points")
     with right:
         held(run, m, chosen, total=int(counts[chosen]))
     classes(run, m, chosen, key=key, wide=wide)
@@ -182,10 +182,12 @@ def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:
     left, right = st.columns([1, 1]) if wide else (st.container(), st.container())
     with left:
         st.caption(f"Classes of the pictures with codeword {word}. {LABELS}")
-        st.plotly_chart(drawn.class_bars(table[word], names, key=f"{key} bars"), key=f"{key} bars")
+        figure = drawn.class_bars(table[word], names, key=f"{key} bars")
+        charts.show(figure, key=f"{key} bars", name=f"{run.name}-codeword-{word}-classes")
     with right:
         st.caption(f"Which classes each codeword of codebook {m + 1} holds. {LABELS}")
-        st.plotly_chart(drawn.class_map(table, names, key=f"{key} classes"), key=f"{key} classes")
+        figure = drawn.class_map(table, names, key=f"{key} classes")
+        charts.show(figure, key=f"{key} classes", name=f"{run.name}-codebook-{m + 1}-classes")
     stored = found.stored(run.fingerprint, run)
     one, two, _ = st.columns([1, 1, 2 if wide else 0.1])
     if stored.database_labels.ndim == 1:
@@ -209,7 +211,8 @@ def likeness(shown: list, m: int) -> None:
             key=f"epoch {run.name}", help="Each epoch's codebooks were kept; the last choice is the model in use.",
         ) if len(kept) > 1 else None  # fmt: skip
         cosines, order = found.similarity(run.fingerprint, m, epoch, run)
-        st.plotly_chart(drawn.similarity(cosines, order, key=f"cosines {run.name}"), key=f"cosines {run.name}")
+        figure = drawn.similarity(cosines, order, key=f"cosines {run.name}")
+        charts.show(figure, key=f"cosines {run.name}", name=f"{run.name}-codebook-{m + 1}-cosines")
 
 
 @guarded
@@ -226,7 +229,7 @@ def together(shown: list) -> None:
             st.info(f"{run.name} has a single codebook; there is none to compare it with.")
             continue
         figure = drawn.dependence(each.excess, top=top, key=f"dependence {run.name}")
-        st.plotly_chart(figure, key=f"dependence {run.name}")
+        charts.show(figure, key=f"dependence {run.name}", name=f"{run.name}-dependence")
         st.caption(
             f"Not corrected, the largest is {each.largest('plain'):.2f} bits; shuffled codes, independent by "
             f"construction, reach {each.largest('shuffled'):.2f} by chance."
@@ -244,7 +247,8 @@ def cost(shown: list) -> None:
             st.info(f"{run.name} stores no queries.")
             continue
         st.metric("Quantization error", f"{error.whole.mean():.4f}", help=HELP["error"])
-        st.plotly_chart(drawn.errors(error.whole, top=top, key=f"error {run.name}"), key=f"error {run.name}")
+        figure = drawn.errors(error.whole, top=top, key=f"error {run.name}")
+        charts.show(figure, key=f"error {run.name}", name=f"{run.name}-error")
         parts = ", ".join(f"{value:.3f}" for value in error.by_codebook.mean(0))
         st.caption(f"Mean by codebook: {parts}.")
 

@@ -126,7 +126,9 @@ class PointMap {
     const style = getComputedStyle(this.root);
     const paper = style.getPropertyValue("--st-background-color").trim() || "#ffffff";
     const ink = style.getPropertyValue("--st-text-color").trim() || "#1c2430";
-    if (!force && paper === this.paperName && ink === this.ink) return;
+    const scale = parseFloat(style.getPropertyValue("--scale")) || 1; // larger on a projector
+    if (!force && paper === this.paperName && ink === this.ink && scale === this.scale) return;
+    this.scale = scale;
     this.paperName = paper;
     this.ink = ink;
     this.paper = rgb(paper);
@@ -370,7 +372,7 @@ class Panel {
     words.fill(((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
     const n = map.n, t = this.transform();
     const crowd = n > 20000 ? 1.4 : n > 3000 ? 1.8 : 2.8;
-    const disc = discOf(crowd * this.ratio * Math.min(2, Math.sqrt(this.view.zoom)));
+    const disc = discOf(crowd * map.scale * this.ratio * Math.min(2, Math.sqrt(this.view.zoom)));
     const faint = map.data.legend.map((entry) => entry.faint);
     const alike = !map.chosen && !map.isolated && !faint.includes(true);
     for (const lit of alike ? [true] : [false, true]) {
@@ -379,7 +381,7 @@ class Panel {
         if (!alike && (map.lit(row) && (!faint[map.colour[row]] || Boolean(map.chosen))) !== lit) continue;
         const px = Math.round((this.xy[2 * row] - t.x) * t.scale * this.ratio);
         const py = Math.round((t.y - this.xy[2 * row + 1]) * t.scale * this.ratio);
-        if (px < -9 || py < -9 || px > width + 9 || py > height + 9) continue;
+        if (px < -14 || py < -14 || px > width + 14 || py > height + 14) continue;
         const colour = lit ? map.colours[map.colour[row]] || GREY : GREY;
         for (let k = 0; k < disc.length; k += 3) {
           const x = px + disc[k], y = py + disc[k + 1];
@@ -411,12 +413,12 @@ class Panel {
         context.globalAlpha = 0.55;
         line(context, from, to);
         context.globalAlpha = 1;
-        ring(context, to, 5, 1.6);
+        ring(context, to, 5 * map.scale, 1.6 * map.scale);
       }
-      if (map.picked >= 0) ring(context, from, 8, 3);
-      else drawStar(context, from, 10, map.paperName);
+      if (map.picked >= 0) ring(context, from, 8 * map.scale, 3 * map.scale);
+      else drawStar(context, from, 10 * map.scale, map.paperName);
     }
-    if (map.hover >= 0) ring(context, this.place(map.hover, t), 7, 2.5);
+    if (map.hover >= 0) ring(context, this.place(map.hover, t), 7 * map.scale, 2.5 * map.scale);
     if (this.drawn) {
       context.beginPath();
       this.drawn.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
