@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,9 @@ def _told(work: Iterator[Any], path: Path | None) -> Iterator[Any]:
     told = -TELL_EVERY
     for step in work:
         if path is not None and step.seconds - told >= TELL_EVERY:
-            write_json(path, {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)})
+            write_json(
+                path, {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1), "pid": os.getpid()}
+            )
             told = step.seconds
         yield step
 

@@ -1,0 +1,144 @@
+"""Data sets: what pictures are here, what they look like, who asks whom, what is missing, and what is kept of them."""
+
+import streamlit as st
+
+from transclipped.analysis import picture_sets
+from transclipped.config import DataConfig
+from transclipped.datasets.folder import Folder
+from transclipped.ui import charts, gallery, runs, shell
+from transclipped.ui import datasets_cached as cached
+from transclipped.ui import datasets_charts as drawn
+from transclipped.ui import datasets_help as told
+from transclipped.ui import datasets_sections as sections
+from transclipped.ui.guard import guarded
+
+SAMPLES = 24
+ALL = "all pictures"
+LABELS = "Labels are for looking and measuring only; training never sees them."
+
+
+def choice() -> DataConfig | None:
+    """The data set that the visitor chose; None where its folder is still to be named."""
+    name = st.segmented_control(
+        "Data set", told.OFFERED, default="cifar10", required=True, key="set", bind="query-params",
+        help="By the names that the command line knows.",
+    ) or "cifar10"  # fmt: skip
+    st.markdown(f"**{told.TITLES[name]}.** {told.ABOUT[name]}")
+    if name not in told.NEEDS_FOLDER:
+        return DataConfig(dataset=name)
+    with shell.aside("folder"):
+        left, right = st.columns(2)
+        data = left.text_input(
+            "Folder", key="folder", bind="query-params", placeholder="/home/me/pictures",
+            help="A path on the machine that runs this app.",
+        ).strip()  # fmt: skip
+        labels = right.text_input(
+            "CSV with labels" if name == "folder" else "Folder with the label lists", key="labels",
+            bind="query-params", placeholder="optional", help="Leave it empty if they lie below the folder.",
+        ).strip()  # fmt: skip
+    return DataConfig(dataset=name, data=data or None, labels=labels or None)
+
+
+def how_to_get(name: str) -> None:
+    if name in told.GET:
+        st.markdown(told.GET[name])
+        st.code(told.LAYOUT[name], language=None)
+
+
+@guarded
+def whole(config: DataConfig):
+    """The opened pictures; None, with the reason on the page, where they cannot be opened."""
+    return cached.opened(config)
+
+
+def figures(images, about: dict) -> None:
+    columns = st.columns(5)
+    listed = getattr(images, "listed", len(images))
+    columns[0].metric("Pictures", f"{len(images):,}", help=f"Of {listed:,} that are listed." if listed else None)
+    columns[1].metric("Labels", f"{len(images.class_names):,}" if images.class_names else "none")
+    columns[2].metric("Queries", f"{about['query']:,}", help="Pictures that ask.")
+    columns[3].metric("Database", f"{about['database']:,}", help="Pictures that are searched.")
+    columns[4].metric(
+        f"Training, mAP@{about['k']:,}", f"{about['train']:,}",
+        help="Pictures that the contrastive loss sees; and how many hits the literature looks at for this set.",
+    )  # fmt: skip
+
+
+@st.fragment
+@guarded
+def samples(images) -> None:
+    st.subheader("What does it look like?")
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    names = [ALL, *sorted(images.class_names)]
+    if st.session_state.get("only") not in names:  # a link to another set's label
+        st.session_state.pop("only", None)
+    only = left.selectbox("Show", names, key="only", bind="query-params")
+    if right.button("Other pictures", icon=":material/shuffle:", width="stretch"):
+        st.session_state["page"] = st.session_state.get("page", 0) + 1
+    label = None if only == ALL else only
+    rows = picture_sets.sample(images, SAMPLES, label=label, page=st.session_state.get("page", 0))
+    total = len(picture_sets.rows_with(images, label))
+    st.caption(f"{len(rows)} of {total:,} pictures, drawn at random. Click one to see it larger. {LABELS}")
+    tiles = [
+        gallery.Tile(
+            id=f"{images.fingerprint} {row}", picture=cached.picture(images.fingerprint, row, images),
+            caption=", ".join(picture_sets.labels_of(images, row)[:4]), title=str(images.ids[row]),
+        )
+        for row in rows.tolist()
+    ]  # fmt: skip
+    gallery.draw(tiles, key="samples", on_click=look_at, hint="Click to see it larger.")
+    closer(images)
+
+
+def look_at(tile: str) -> None:
+    st.session_state["closer"] = tile
+
+
+def closer(images) -> None:
+    """The clicked picture, its labels, and its path to copy."""
+    fingerprint, _, row = st.session_state.get("closer", "").rpartition(" ")
+    if fingerprint != images.fingerprint:
+        return
+    row = int(row)
+    with st.container(border=True):
+        left, right = st.columns([1, 2])
+        left.image(cached.picture(images.fingerprint, row, images).file, width="stretch")
+        right.markdown(f"**{', '.join(picture_sets.labels_of(images, row)) or 'no label'}**")
+        where = str(images.path(row)) if isinstance(images, Folder) else f"{images.name} {images.ids[row]}"
+        right.code(where, language=None, wrap_lines=True)
+
+
+@st.fragment
+@guarded
+def counts(images, about: dict) -> None:
+    st.subheader("How many of what?")
+    st.caption(picture_sets.label_sentence(images))
+    if images.class_names:
+        figure = drawn.class_counts(about["classes"], key=images.fingerprint)
+        charts.show(figure, key="counts", name=f"{images.name}-classes")
+
+
+st.title("Data sets")
+st.caption("What is on this machine, what it looks like, what is missing, and which rows a result stands on.")
+runs.current()
+config = choice()
+images = None if config.dataset in told.NEEDS_FOLDER and config.data is None else whole(config)
+if images is None:
+    how_to_get(config.dataset)
+else:
+    first, looks, rows = st.container(), st.container(), st.container()
+    with rows:  # its controls decide what stands above them
+        config = sections.protocol(images, config)
+        split, about = sections.drawn_split(images, config)
+        if split is not None:
+            sections.rows_as_files(images, config, split)
+    with first:
+        if split is not None:
+            figures(images, about)
+    with looks:
+        samples(images)
+        if split is not None:
+            counts(images, about)
+    sections.missing(images)
+    sections.check(images, config, split)
+sections.storage()
