@@ -32,6 +32,11 @@ def test_a_heat_map_is_a_line_a_cell():
     assert len(cells) == 6
 
 
+def test_short_floats_are_written_as_short_as_they_are():
+    figure = go.Figure(go.Heatmap(z=np.array([[0.373]], np.float32)))
+    assert read(figure)[0]["value"] == "0.373"
+
+
 def test_values_alone_are_numbered_and_intervals_kept():
     figure = go.Figure(go.Scatter(y=[5, 6], error_y={"type": "data", "array": [0.5, None]}))
     assert [(line["x"], line["error"]) for line in read(figure)] == [("0", "0.5"), ("1", "")]

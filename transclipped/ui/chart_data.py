@@ -71,4 +71,6 @@ def _column(values, n: int) -> list:
 
 
 def _plain(value):
+    if isinstance(value, np.float32 | np.float16):
+        return float(str(value))  # 0.373, where a plain conversion would write 0.37299999594688416
     return value.item() if isinstance(value, np.generic) else value
