@@ -7,6 +7,7 @@ the page's base font and the CSS variable `--scale` grow, and `scale()` tells fi
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -107,7 +108,8 @@ def _warming() -> Thread:
 def _import_heavy() -> None:
     time.sleep(PAUSE)
     for name in WARM:
-        import_module(name)
+        with suppress(ImportError):  # the page that needs it will say so
+            import_module(name)
 
 
 def _controls() -> None:
@@ -121,9 +123,9 @@ def _controls() -> None:
         st.toggle("Lesson view", key="lesson", help="Hides what a class need not see, such as choices of files.")
         base = st.get_option("server.baseUrlPath").strip("/")
         _keys(key="shell", data={"start": f"/{base}/" if base else "/", "label": "Back to the start"})
-    if st.session_state["lesson"]:
+    if st.session_state["lesson"] and st.query_params.get("lesson") != "1":
         st.query_params["lesson"] = "1"
-    else:
+    elif not st.session_state["lesson"]:
         st.query_params.pop("lesson", None)
 
 
