@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.browser.conftest import PATIENCE, ROOT, settled
+from tests.browser.conftest import ROOT, settled
 from transclipped.training.run import RunDir
 
 pytestmark = pytest.mark.browser
@@ -34,28 +34,6 @@ def test_the_first_screen_shows_the_measured_map_of_a_bundled_run(server, page):
     assert shown == f"{BUNDLED.metrics()['modes']['asymmetric']['map']:.3f}"
 
 
-def test_the_slider_clips_what_the_library_says(server, page):
-    from transclipped.analysis.clipping import batch_of, report
-    from transclipped.config import ClippingConfig
-
-    go(page, server, "clipping", run=BUNDLED.name, delta=0.4)
-    batch = batch_of(BUNDLED, size=128, seed=0, epoch=None)
-    temperature = BUNDLED.config.loss.temperature
-    value = page.locator('[data-testid="stMetricValue"]').first
-    expected = report(batch, ClippingConfig(rule="threshold", threshold=0.4), temperature=temperature)
-    assert value.inner_text() == f"{expected.share:.1%}"
-    page.get_by_role("slider").first.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => location.search.includes('delta=0.41')")
-    settled(page)
-    expected = report(batch, ClippingConfig(rule="threshold", threshold=0.41), temperature=temperature)
-    page.wait_for_function(
-        "want => document.querySelector('[data-testid=\"stMetricValue\"]').innerText === want",
-        arg=f"{expected.share:.1%}",
-        timeout=PATIENCE,
-    )
-
-
 def test_an_uploaded_picture_finds_its_own_class(server, page):
     """A database picture comes back first, and its class leads."""
     from transclipped.config import DataConfig
@@ -74,29 +52,6 @@ def test_an_uploaded_picture_finds_its_own_class(server, page):
     settled(page)
     captions = page.get_by_text(re.compile(r"^#\d+ ")).all_inner_texts()
     assert sum("automobile" in caption for caption in captions[:10]) >= 6
-
-
-def test_training_is_watched_stopped_resumed_and_finished_through_a_reload(server, page, own_runs):
-    go(page, server, "train")
-    name = "browser-run"
-    box = page.get_by_label("Name of the run")
-    box.fill(name)
-    box.press("Enter")
-    page.get_by_text(f"runs/{name}").first.wait_for()
-    settled(page)
-    page.get_by_role("button", name="Start").click()
-    page.get_by_text(f"Training {name}").wait_for()
-    page.reload()  # the training knows nothing of the browser
-    page.get_by_text(f"Training {name}").wait_for()
-    page.get_by_role("button", name="Stop").click()
-    page.get_by_role("button", name="Resume").wait_for()
-    run = RunDir(own_runs / name)
-    assert run.status()["state"] == "stopped"
-    page.get_by_role("button", name="Resume").click()
-    page.get_by_text(f"{name} is finished.").wait_for(timeout=5 * PATIENCE)
-    assert RunDir(own_runs / name).metrics()["n_queries"] == 200
-    go(page, server, "retrieval", run=name)
-    assert "2,000 pictures" in page.locator('[data-testid="stMain"]').inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

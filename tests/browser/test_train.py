@@ -1,0 +1,76 @@
+"""A training in a real browser: started, seen to grow, reloaded, stopped, resumed, finished, found elsewhere."""
+
+import pytest
+
+from tests.browser.conftest import PATIENCE, settled
+from tests.browser.test_journeys import go
+from transclipped.training import queue
+from transclipped.training.run import RunDir
+
+pytestmark = pytest.mark.browser
+SMALL = {
+    "Training pictures": 150, "Database pictures": 200, "Query pictures": 50, "Validation pictures": 40,
+    "Epochs": 200, "Batch": 50,
+}  # fmt: skip
+STEPS = 3 * SMALL["Epochs"]
+POINTS = "() => document.querySelector('.st-key-live-loss .js-plotly-plot')?.data?.[0]?.x?.length ?? 0"
+
+
+def fill(page, label: str, value) -> None:
+    box = page.get_by_label(label, exact=True)
+    box.fill(str(value))
+    box.press("Enter")
+    settled(page)
+
+
+def set_up(page, server, name: str, **other) -> None:
+    """The form of a training of half a minute."""
+    go(page, server, "train")
+    page.get_by_text("More settings").click()
+    for label, value in (SMALL | other).items():
+        fill(page, label, value)
+    fill(page, "Name of the run", name)
+    page.get_by_text(f"runs/{name}").first.wait_for(state="attached")
+
+
+def test_training_grows_is_stopped_resumed_and_finished_through_a_reload_and_is_benchmarked(server, page, own_runs):
+    name, run = "browser-run", RunDir(own_runs / "browser-run")
+    set_up(page, server, name)
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
+    page.reload()  # the training knows nothing of the browser
+    page.wait_for_function(f"({POINTS})() > 1", timeout=3 * PATIENCE)
+    seen = page.evaluate(POINTS)
+    page.wait_for_function(f"({POINTS})() > {seen}", timeout=PATIENCE)  # curves grow
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Resume").wait_for()
+    assert run.status()["state"] == "stopped"
+    done = max(e["step"] for e in run.events("step"))
+    assert 0 < done < STEPS
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text(f"{name} is finished.").wait_for(timeout=5 * PATIENCE)
+    assert run.metrics()["n_queries"] == SMALL["Query pictures"]
+    assert max(e["step"] for e in run.events("epoch")) == STEPS
+    assert page.evaluate(POINTS) == len(run.events("step"))
+    go(page, server, "retrieval", run=name)
+    assert "200 pictures" in page.locator('[data-testid="stMain"]').inner_text()
+    go(page, server, "benchmarks", runs=name)
+    assert name in page.locator('[data-testid="stMultiSelect"]').first.inner_text()
+
+
+def test_a_second_visitor_waits_sees_the_place_and_cancels(server, page, own_runs):
+    set_up(page, server, "first", Epochs=500)
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
+    other = page.context.browser.new_context().new_page()
+    set_up(other, server, "second")
+    other.get_by_role("button", name="Start", exact=True).click()
+    other.get_by_text("1 before it").wait_for(timeout=PATIENCE)
+    assert [w.name for w in queue.waiting(own_runs)] == ["second"]
+    other.get_by_role("button", name="Cancel", exact=True).click()
+    other.get_by_text("second waits").wait_for(state="detached")
+    assert queue.waiting(own_runs) == [] and not (own_runs / "second").exists()
+    other.context.close()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Resume").wait_for(timeout=2 * PATIENCE)
+    assert RunDir(own_runs / "first").status()["state"] == "stopped"
