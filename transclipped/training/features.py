@@ -118,7 +118,7 @@ class FeatureCache:
     def _done(self, view: int) -> np.ndarray:
         try:
             done = np.load(self.folder / f"view-{view}.done.npy", allow_pickle=False)
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):  # the last for an empty file
             done = np.zeros(0, bool)
         return done if len(done) == len(self.images) else np.zeros(len(self.images), bool)
 
