@@ -9,7 +9,7 @@ from transclipped.ui import cached, runs, shell, story
 from transclipped.ui import overview_cached as found
 from transclipped.ui.guard import guarded
 
-HITS = 6
+HITS = 5
 CNN, DEFAULT = "efficientnet-lite0", "hybrid-vit"  # bundled backbones
 STRIDE = {CNN: 32}  # pixels a side of what becomes one place of the last feature map; 16 for transformers
 MARKS = {True: "✅", False: "⚠️", None: "ℹ️"}
@@ -78,7 +78,7 @@ def doors(run, query: int, picture) -> None:
     right = sum(relevant is True for _, relevant in hits)
     known = f"{right} of its first {len(hits)} hits are of its class." if hits[0][1] is not None else "Its first hits."
     door(
-        one, "retrieval", "See it retrieve", "image_search", story.hits(story.png(picture), hits),
+        one, "retrieval", "See it retrieve", "image_search", story.hits(picture, hits, scale=shell.scale()),
         f"The picture above asks. {known}", run=run.name, query=str(query),
     )  # fmt: skip
     pairs = found.pairs(run.fingerprint, run)

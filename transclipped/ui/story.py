@@ -17,6 +17,7 @@ from transclipped.datasets.pictures import square
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colour
 
 SIDE = 128  # pixels of the picture, at most
+HIT, TINY = 64, 64  # pixels of a preview's picture; and up to how many a picture is magnified crisp
 GAP = 2  # pixels between patches
 SHOWN = 4  # codebooks whose codewords are drawn
 COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 and 1, as on Codebooks
@@ -39,9 +40,8 @@ STYLE = """<style>
   font-variant-numeric: tabular-nums; }
 .bits { font-size: 0.72rem; text-align: center; overflow-wrap: anywhere; opacity: 0.75; }
 .preview { min-height: 7.5rem; display: flex; flex-direction: column; justify-content: center; gap: 0.45rem; }
-.hits { display: flex; flex-wrap: wrap; gap: 0.3rem; align-items: center; }
-.hits img { width: calc(48px * var(--scale, 1)); height: calc(48px * var(--scale, 1)); object-fit: contain;
-  image-rendering: auto; outline: 3px solid; outline-offset: -1px; border-radius: 2px; margin: 2px; }
+.hits { display: flex; flex-wrap: wrap; gap: 0.25rem; align-items: center; }
+.hits img { object-fit: contain; outline: 3px solid; outline-offset: -2px; border-radius: 2px; margin: 1px; }
 </style>"""
 
 
@@ -76,10 +76,14 @@ def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int,
     return f'{STYLE}<div class="story"><div class="stations">{items}</div></div>'
 
 
-def hits(query: bytes, found: list[tuple[bytes, bool | None]]) -> str:
-    """The query, and what it finds: PNG or JPEG bytes, each with whether it shares a label."""
-    shown = "".join(_framed(picture, relevance_colour(relevant), relevant) for picture, relevant in found)
-    return f'<div class="preview"><div class="hits">{_framed(query, "currentColor", None)} → {shown}</div></div>'
+def hits(picture: Image.Image, found: list[tuple[bytes, bool | None]], *, scale: float) -> str:
+    """A query and what it finds: encoded pictures, each with whether it shares a label. Tiny ones are drawn crisp."""
+    tiny = max(picture.size) <= TINY
+    side = max(picture.size) * max(1, round(HIT * scale / max(picture.size))) if tiny else round(HIT * scale)
+    box = f"width:{side}px;height:{side}px;image-rendering:{'pixelated' if tiny else 'auto'}"
+    shown = "".join(_framed(encoded, relevance_colour(relevant), relevant, box) for encoded, relevant in found)
+    query = _framed(_png(picture), "currentColor", None, box)
+    return f'<div class="preview"><div class="hits">{query} → {shown}</div></div>'
 
 
 def histogram(found: Pairs) -> str:
@@ -179,13 +183,13 @@ def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _framed(encoded: bytes, colour: str, relevant: bool | None) -> str:
+def _framed(encoded: bytes, colour: str, relevant: bool | None, box: str) -> str:
     line = "dashed" if relevant is False else "solid"
     said = {True: "relevant hit", False: "irrelevant hit", None: ""}[relevant]
-    return f'<img alt="{said}" src="{_url(encoded)}" style="outline-color:{colour};outline-style:{line}">'
+    return f'<img alt="{said}" src="{_url(encoded)}" style="{box};outline-color:{colour};outline-style:{line}">'
 
 
-def png(picture: Image.Image) -> bytes:
+def _png(picture: Image.Image) -> bytes:
     """Encoded at the size it is shown, at most."""
     small = picture.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
