@@ -282,7 +282,7 @@ def test_selection_by_validation_needs_labels(tiny, tmp_path):
 @pytest.mark.parametrize("train", ["last-1", "all"])
 def test_backbone_that_learns_is_kept_and_resumes_to_the_same_end(train, tiny, tmp_path):
     data = DataConfig(train_limit=24, database_limit=24, query_limit=8)
-    config = tiny(data=data, backbone=BackboneConfig(image_size=32, train=train))
+    config = tiny(data=data, backbone=BackboneConfig(name="efficientnet-lite0", image_size=32, train=train))
     config = replace(config, schedule=replace(config.schedule, batch=12, epochs=2))
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     trained(config, whole)

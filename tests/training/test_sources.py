@@ -24,7 +24,7 @@ ROWS = np.arange(5, 50)
 
 @pytest.fixture(scope="module")
 def fresh():
-    images, backbone = load(DataConfig()), load_backbone(BackboneConfig(image_size=32))
+    images, backbone = load(DataConfig()), load_backbone(BackboneConfig(name="efficientnet-lite0", image_size=32))
     return FreshViews(images, np.arange(100, 140), backbone, seed=0)
 
 

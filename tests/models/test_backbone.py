@@ -1,0 +1,180 @@
+"""Backbones: bundled, timm's, and from files of weights that fit or are told not to."""
+
+import pytest
+import timm
+import torch
+
+from transclipped.config import BackboneConfig
+from transclipped.errors import InputError
+from transclipped.models.backbone import CNN, MODELS, load_backbone, on_stem, set_trainable, stem_backbone
+from transclipped.models.weights import load_tensors, save_tensors
+
+SMALL = "test_vit"  # timm's tiniest transformer
+
+
+@pytest.fixture(scope="module")
+def cnn():
+    return load_backbone(BackboneConfig(name=CNN))
+
+
+def pictures(size=64, n=2):
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def test_bundled_cnn_takes_any_size_and_needs_no_network(cnn):
+    assert (cnn.name, cnn.width, cnn.image_size) == (CNN, 1280, 96)
+    for size in (32, 64, 97):
+        with torch.inference_mode():
+            found = cnn(pictures(size))
+        assert found.shape == (2, 1280)
+        assert found.dtype == torch.float32
+        assert torch.isfinite(found).all()
+
+
+def test_bundled_cnn_normalises_as_it_was_trained(cnn):
+    x = torch.tensor([0.0, 0.5, 1.0])
+    ours = (x - torch.tensor(cnn.mean)) / torch.tensor(cnn.std)
+    torch.testing.assert_close(ours, (x * 255 - 127) / 128)
+
+
+def test_it_is_frozen_and_in_evaluation_mode(cnn):
+    assert not any(parameter.requires_grad for parameter in cnn.parameters())
+    assert not any(part.training for part in cnn.network.modules())
+
+
+def test_convolutions_run_in_channels_last_order(cnn):
+    seen = []
+    hook = cnn.network.conv_stem.register_forward_hook(lambda part, given, found: seen.append((given[0], found)))
+    with torch.inference_mode():
+        cnn(pictures())
+    hook.remove()
+    assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in seen[0])
+    assert cnn.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("configured", "default", "size"), [(None, None, 96), (None, 160, 160), (48, 160, 48)])
+def test_size_is_the_configured_one_then_the_data_sets_then_its_own(configured, default, size):
+    assert load_backbone(BackboneConfig(name=CNN, image_size=configured), default_size=default).image_size == size
+
+
+def test_fingerprint_tells_weights_apart(cnn, tmp_path):
+    assert load_backbone(BackboneConfig(name=CNN, image_size=32)).fingerprint == cnn.fingerprint
+    state = load_tensors(MODELS / f"{CNN}.safetensors")
+    state["conv_stem.weight"] = state["conv_stem.weight"] + 0.01
+    save_tensors(tmp_path / "other.safetensors", state)
+    other = load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "other.safetensors")))
+    assert other.fingerprint != cnn.fingerprint
+
+
+def test_timms_models_bring_their_own_size_width_and_normalisation(tmp_path):
+    torch.manual_seed(0)
+    network = timm.create_model(SMALL, num_classes=7)
+    torch.save(network.state_dict(), tmp_path / "a.pth")  # with a classifier, which is left out
+    known = timm.data.resolve_model_data_config(network)
+    found = load_backbone(BackboneConfig(name=SMALL, weights=str(tmp_path / "a.pth")))
+    assert (found.image_size, found.mean, found.std) == (known["input_size"][-1], known["mean"], known["std"])
+    assert found.width == network.num_features
+    x = pictures(found.image_size)
+    with torch.inference_mode():
+        expected = network.eval().forward_head(network.forward_features(x), pre_logits=True)
+        torch.testing.assert_close(found(x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("efficientnet-lite", "did you mean efficientnet-lite0"),
+        ("vit_tiny_patch16_22", "did you mean vit_tiny_patch16_224"),
+        ("zzzzzz", "bundled are efficientnet-lite0"),
+    ],
+)
+def test_unknown_names_are_told_with_near_ones(name, said):
+    with pytest.raises(InputError, match=rf"there is no backbone '{name}'; .*{said}"):
+        load_backbone(BackboneConfig(name=name))
+
+
+def test_unreachable_weights_are_told_with_the_bundled_models(monkeypatch):
+    def unreachable(name, **options):
+        raise OSError("We couldn't connect to the hub\nand a long trace")
+
+    monkeypatch.setattr(timm, "create_model", unreachable)
+    with pytest.raises(InputError, match=rf"cannot be fetched.*connect to the network.*{CNN}") as caught:
+        load_backbone(BackboneConfig(name=SMALL))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_do_not_fit_are_told(tmp_path):
+    state = load_tensors(MODELS / f"{CNN}.safetensors")
+    wrong = {
+        "lacks 1 of": {name: tensor for name, tensor in state.items() if name != "conv_stem.weight"},
+        r"conv_stem\.weight of shape \[1, 3, 3, 3\]": {**state, "conv_stem.weight": torch.zeros(1, 3, 3, 3)},
+        "lacks .* tensors, such as": {"weight": torch.zeros(1)},
+    }
+    for said, tensors in wrong.items():
+        save_tensors(tmp_path / "wrong.safetensors", tensors)
+        with pytest.raises(InputError, match=rf"wrong\.safetensors.*{said}.*it is of another model"):
+            load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "wrong.safetensors")))
+    whole = (MODELS / f"{CNN}.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"half\.safetensors is damaged"):
+        load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "half.safetensors")))
+    with pytest.raises(InputError, match="does not exist"):
+        load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "none.safetensors")))
+
+
+def learning(backbone):
+    return {name for name, parameter in backbone.network.named_parameters() if parameter.requires_grad}
+
+
+def test_more_blocks_learn_the_more_are_asked_for():
+    backbone = load_backbone(BackboneConfig(name=CNN, image_size=32))
+    everything = {name for name, _ in backbone.network.named_parameters()}
+    assert set_trainable(backbone, "frozen") == []
+    before = set()
+    for n in (1, 2, 3):
+        chosen = set_trainable(backbone, f"last-{n}")
+        now = learning(backbone)
+        assert before < now < everything
+        assert len(chosen) == len(now)
+        before = now
+    assert "conv_head.weight" in before
+    assert "conv_stem.weight" not in before
+    set_trainable(backbone, "all")
+    assert learning(backbone) == everything
+    set_trainable(backbone, "frozen")
+    assert not learning(backbone)
+
+
+def test_more_blocks_than_there_are_cannot_learn(cnn):
+    with pytest.raises(InputError, match=r"has \d+ blocks, so last-99 cannot be; choose last-\d+ or all"):
+        set_trainable(cnn, "last-99")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"image_size": 16}, "image_size is 16; choose 32 or more"),
+        ({"train": "some"}, "choose frozen, all, or last-N"),
+        ({"train": "last-0"}, "choose frozen, all, or last-N"),
+        ({"train": "last-two"}, "choose frozen, all, or last-N"),
+    ],
+)
+def test_impossible_settings_are_refused(wrong, said):
+    with pytest.raises(InputError, match=said):
+        BackboneConfig(**wrong)
+
+
+def test_cnn_shares_its_stem_until_that_is_trained_further():
+    backbone = load_backbone(BackboneConfig(name=CNN, image_size=64))
+    shared, rest = on_stem(backbone)
+    with torch.inference_mode():
+        torch.testing.assert_close(rest(shared(pictures())), backbone(pictures()), atol=1e-3, rtol=1e-3)
+    assert shared.fingerprint == stem_backbone(64).fingerprint
+    with torch.no_grad():
+        backbone.network.conv_stem.weight.add_(0.01)
+    assert on_stem(backbone) is None
+
+
+def test_timms_models_share_no_stem(tmp_path):
+    save_tensors(tmp_path / "a.safetensors", timm.create_model(SMALL).state_dict())
+    assert on_stem(load_backbone(BackboneConfig(name=SMALL, weights=str(tmp_path / "a.safetensors")))) is None

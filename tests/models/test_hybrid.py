@@ -1,0 +1,99 @@
+"""The hybrid ViT: every size in, one embedding out, and the same from stored feature maps."""
+
+import pytest
+import torch
+
+from transclipped.config import BackboneConfig
+from transclipped.errors import InputError
+from transclipped.models.backbone import CNN, MODELS, load_backbone
+from transclipped.models.hybrid import (
+    CHANNELS,
+    HEADS,
+    STEM_PREFIX,
+    WIDTH,
+    CnnOnMaps,
+    OnMaps,
+    StemMaps,
+    hybrid_vit,
+    joined,
+    stem,
+    without_stem,
+)
+from transclipped.models.weights import load_tensors
+
+
+def pictures(size, n=2):
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(size))
+
+
+@pytest.fixture(scope="module")
+def vit():
+    """Random blocks over the CNN's own stem."""
+    torch.manual_seed(0)
+    model = hybrid_vit()
+    model.load_state_dict(joined(load_tensors(MODELS / f"{CNN}.safetensors"), without_stem(model.state_dict())))
+    return model.eval()
+
+
+@pytest.mark.parametrize("size", [64, 96, 128, 160, 224, 256])
+def test_any_size_gives_one_finite_embedding_a_picture(size, vit):
+    with torch.inference_mode():
+        found = vit(pictures(size))
+    assert found.shape == (2, WIDTH)
+    assert torch.isfinite(found).all()
+    assert not torch.equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("size", [64, 96, 160])
+def test_stored_maps_give_what_pictures_give(size, vit):
+    with torch.inference_mode():
+        maps = StemMaps(vit.patch_embed.backbone, size)(pictures(size))
+        assert maps.shape == (2, CHANNELS * (size // 16) ** 2)
+        torch.testing.assert_close(OnMaps(vit)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
+
+
+def test_stored_maps_give_what_pictures_give_the_cnn():
+    cnn = load_backbone(BackboneConfig(name=CNN, image_size=96)).network
+    shared = stem()
+    shared.load_state_dict({name: load_tensors(MODELS / f"{CNN}.safetensors")[name] for name in shared.state_dict()})
+    with torch.inference_mode():
+        maps = StemMaps(shared.eval(), 96)(pictures(96))
+        torch.testing.assert_close(CnnOnMaps(cnn)(maps), cnn(pictures(96)).float(), atol=1e-3, rtol=1e-3)
+
+
+def test_maps_train_the_blocks_and_leave_the_stem(vit):
+    for parameter in vit.parameters():
+        parameter.grad = None
+    maps = torch.randn(3, CHANNELS * 36, generator=torch.Generator().manual_seed(0)).half()
+    (OnMaps(vit)(maps) * torch.randn(3, WIDTH)).sum().backward()
+    for name, parameter in vit.named_parameters():
+        assert (parameter.grad is None) == name.startswith(STEM_PREFIX), name
+
+
+def test_a_batch_does_not_mix_pictures(vit):
+    with torch.inference_mode():
+        together = vit(pictures(96, n=4))
+        torch.testing.assert_close(together[2:3], vit(pictures(96, n=4)[2:3]), atol=1e-4, rtol=1e-4)
+
+
+def test_state_without_the_stem_is_all_that_a_file_needs(vit):
+    own = without_stem(vit.state_dict())
+    assert own
+    assert not any(name.startswith(STEM_PREFIX) for name in own)
+    whole = joined(load_tensors(MODELS / f"{CNN}.safetensors"), own)
+    assert whole.keys() == vit.state_dict().keys()
+    trained = {name: tensor + 1 for name, tensor in vit.state_dict().items() if name.startswith(STEM_PREFIX)}
+    whole = joined(load_tensors(MODELS / f"{CNN}.safetensors"), own | trained)  # a stem of its own comes first
+    assert all(torch.equal(whole[name], tensor) for name, tensor in trained.items())
+
+
+def test_a_stem_of_another_network_is_refused():
+    with pytest.raises(InputError, match=r"lacks .*it is not EfficientNet-Lite0"):
+        joined({"conv.weight": torch.zeros(1)}, {})
+
+
+def test_it_stays_small(vit):
+    assert len(vit.blocks) == 4
+    assert all(block.attn.num_heads == HEADS == 4 for block in vit.blocks)
+    assert all(block.mlp.fc1.out_features == 2 * WIDTH for block in vit.blocks)
+    assert 2 * sum(tensor.numel() for tensor in without_stem(vit.state_dict()).values()) < 4.5e6  # bytes, as half
