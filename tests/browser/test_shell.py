@@ -56,7 +56,7 @@ def test_arrow_keys_step_through_the_pages_and_not_beyond_their_ends(server, pag
 
 def test_arrow_keys_in_a_text_box_move_its_cursor_and_no_page(server, page, two_runs):
     opened(page, server, "train", run=OLD)
-    page.get_by_label("Name of the run").focus()
+    page.get_by_role("textbox", name="Name of the run").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(300)
@@ -103,6 +103,15 @@ def test_a_lesson_hides_the_choice_of_run_on_every_page_and_can_be_left(server, 
     page.locator(".st-key-run").wait_for(state="visible")
     assert OLD in chosen_run(page)
     page.wait_for_function("() => !location.search.includes('lesson')")
+
+
+def test_a_door_of_overview_carries_picture_run_and_projector_along(server, page, two_runs):
+    opened(page, server, run=OLD, projector="true", picture=5)
+    page.get_by_role("link", name="See it retrieve").click()
+    at(page, "Retrieval")
+    assert OLD in chosen_run(page)
+    assert page.get_by_role("spinbutton", name="Query number").input_value() == "5"
+    assert page.evaluate("() => parseFloat(getComputedStyle(document.documentElement).fontSize)") > 20
 
 
 def test_back_to_the_start_forgets_page_run_and_projector(server, page, two_runs):
