@@ -82,7 +82,7 @@ def small(arguments: argparse.Namespace) -> None:
 def large(arguments: argparse.Namespace) -> None:
     """JPEGs of 4,000 × 3,000 pixels, made of bundled photographs, at 160 pixels."""
     with tempfile.TemporaryDirectory() as folder:
-        _photographs(Path(folder), 96)
+        _photographs(Path(folder), 48)
         images = load(DataConfig(dataset="folder", data=folder))
         backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
         rows = np.tile(np.arange(len(images)), 4)  # long enough that the first batch, without company, counts little
