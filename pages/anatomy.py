@@ -222,7 +222,11 @@ def score(run, searcher, row, unit) -> None:
     picked = anatomy.picked(tables, code)
     data, row_of = cached.run_data(run), cached.rows_of_ids(run.fingerprint, run)
     spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
-    st.html(pieces.pair(found.large(data, row), found.large(data, row_of[hit.id]), crisp=found.crisp(data)))
+    st.html(
+        pieces.pair(
+            found.small(data, row, found.LARGE), found.small(data, row_of[hit.id], found.LARGE), crisp=found.crisp(data)
+        )
+    )
     st.caption(f"The picture, and hit {rank}{': ' + ', '.join(hit.labels) if hit.labels else ''}, code {spelled}.")
     st.html(pieces.total(picked.tolist(), float(picked.sum())))
     st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A square marks the number that each table gives.")

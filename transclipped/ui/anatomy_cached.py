@@ -15,9 +15,8 @@ from transclipped.datasets.pictures import square, to_png
 from transclipped.models.network import Head
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
-from transclipped.ui.maps import thumbnail
 
-THUMB = 64  # pixels of a photograph that stands for a codeword; tiny pictures keep their own size
+THUMB = 64  # pixels of a photograph that stands for a codeword
 STANDING = 3  # pictures that stand for a codeword
 LARGE = 256  # pixels of query and hit
 CRISP = 64  # pixels a side up to which pictures are enlarged as they are, pixel by pixel
@@ -66,29 +65,20 @@ def enlarged(data: tuple, row: int, grid: tuple[int, int]) -> np.ndarray:
     return np.asarray(square(picture, side))
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
-def thumb(data: tuple, row: int) -> str:
-    """Small picture of a row as a data address."""
-    images = cached.pictures(data)
-    side = min(images.native_size or THUMB, THUMB)
-    return address(thumbnail(images.picture(row), side), crisp=crisp(data))
-
-
 @st.cache_data(max_entries=1024, show_spinner=False)
 def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
     """Small pictures of the database that have this codeword in their code."""
     stored = cached.engine(fingerprint, _run).stored
     rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
     row_of, data = cached.rows_of_ids(fingerprint, _run), cached.run_data(_run)
-    return [thumb(data, row_of[identity]) for identity in stored.database_ids[rows].tolist()]
+    return [small(data, row_of[identity]) for identity in stored.database_ids[rows].tolist()]
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def large(data: tuple, row: int) -> str:
-    """Picture of a row, its centre square if it is large, as a data address."""
-    images = cached.pictures(data)
-    picture = images.picture(row)
-    return address(picture if crisp(data) else square(picture, LARGE), crisp=crisp(data))
+@st.cache_data(max_entries=4096, show_spinner=False)
+def small(data: tuple, row: int, side: int = THUMB) -> str:
+    """Picture of a row as a data address: as it is if it is tiny, else its centre square."""
+    picture = cached.pictures(data).picture(row)
+    return address(picture if crisp(data) else square(picture, side), crisp=crisp(data))
 
 
 def crisp(data: tuple) -> bool:

@@ -7,22 +7,26 @@ const BUTTONS = { ArrowLeft: ".st-key-walk-back button", ArrowRight: ".st-key-wa
 const DRAWN = 400; // milliseconds in which a new step is drawn
 let arrived = 0;
 
+function onKey(event, here) {
+  if (!here.isConnected || !BUTTONS[event.key] || event.repeat || event.defaultPrevented) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (event.composedPath().some((node) => node instanceof Element && node.matches(OWN))) return;
+  const button = document.querySelector(BUTTONS[event.key]);
+  if (!button || button.disabled || (event.key === "ArrowLeft" && !here.back)) return;
+  event.preventDefault();
+  button.click();
+}
+
 export default function ({ parentElement, data }) {
-  const onKey = (event) => {
-    const mine = { ArrowLeft: data.back, ArrowRight: data.on }[event.key];
-    if (!mine || event.repeat || event.defaultPrevented) return;
-    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (event.composedPath().some((node) => node instanceof Element && node.matches(OWN))) return;
-    event.preventDefault();
-    document.querySelector(BUTTONS[event.key])?.click();
-  };
-  document.addEventListener("keydown", onKey, true);
   const here = parentElement.querySelector(".walk");
+  here.back = data.back; // what this very element says now, whichever instance listens
   here.dataset.step = data.step;
+  const listen = (event) => onKey(event, here);
+  document.addEventListener("keydown", listen, true);
   if (data.visit !== arrived) {
     arrived = data.visit;
     const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
     if (data.visit) setTimeout(() => here.scrollIntoView({ behavior, block: "start" }), DRAWN);
   }
-  return () => document.removeEventListener("keydown", onKey, true);
+  return () => document.removeEventListener("keydown", listen, true);
 }

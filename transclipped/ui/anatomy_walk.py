@@ -21,17 +21,20 @@ _component = st.components.v2.component(
 
 def choose(steps: Sequence[str]) -> int:
     """The step to show up to, of 1 … len(steps): all at once, in a lesson the first, unless the address says more."""
+    numbers = range(1, len(steps) + 1)
+    if st.session_state.get(KEY, 1) not in numbers:  # another page's
+        st.session_state.pop(KEY)
     return st.segmented_control(
-        "Show up to step", range(1, len(steps) + 1), default=1 if lesson() else len(steps), required=True, key=KEY,
+        "Show up to step", numbers, default=1 if lesson() else len(steps), required=True, key=KEY,
         bind="query-params", on_change=_visit, help="In a lecture, start at 1 and go on with the arrow keys.",
     )  # fmt: skip
 
 
 def here(steps: Sequence[str], step: int) -> None:
     """Marks the place that a visitor is taken to, and listens to the arrow keys."""
-    visit, end = st.session_state.get(VISIT, 0), step == len(steps)
-    data = {"step": step, "visit": visit, "on": not end, "back": step > 1 and (visit > 0 or not end)}
-    _component(key="walk", data=data)
+    visit = st.session_state.get(VISIT, 0)
+    back = visit > 0 or step < len(steps)  # where all was shown from the start, the key belongs to the pages
+    _component(key="walk", data={"step": step, "visit": visit, "back": back})
 
 
 def buttons(steps: Sequence[str], step: int) -> None:
