@@ -85,7 +85,7 @@ def test_one_shared_label_of_several_suffices(stored):
     assert story.shares_label(many, 0, np.array([0, 1])) == [True, False]
 
 
-def test_the_first_page_needs_no_torch():
+def test_the_first_page_needs_neither_torch_nor_pandas():
     """Its own modules, in a process of their own: torch alone takes seconds to import."""
     import subprocess
     import sys
@@ -94,7 +94,7 @@ def test_the_first_page_needs_no_torch():
         "import sys; from transclipped.ui import overview_cached, runs, shell, story, cached;"
         "from transclipped.config import DataConfig; from transclipped.datasets.registry import load;"
         "load(DataConfig(dataset='cifar10')).picture(0);"
-        "print([m for m in ('torch', 'timm', 'faiss', 'umap', 'sklearn', 'torchvision') if m in sys.modules])"
+        "print([m for m in ('torch', 'timm', 'faiss', 'umap', 'sklearn', 'pandas') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=readiness.ROOT)
     assert answer.stdout.strip() == "[]", answer.stderr
