@@ -1,0 +1,58 @@
+"""The bundled weights are those that were measured, and do what their cards say."""
+
+import hashlib
+import re
+
+import pytest
+import torch
+
+from tests.benchmarks.backbone_quality import subset_map
+from transclipped.config import BackboneConfig
+from transclipped.files import ASSETS, read_json
+from transclipped.models.backbone import BUNDLED, CNN, PHOTOGRAPHS, load_backbone, weights_file
+
+MODELS = ASSETS / "models"
+MEASURED = read_json(MODELS / "quality.json")
+HYBRIDS = [name for name in BUNDLED if name not in (CNN, PHOTOGRAPHS)]
+LARGEST = 9 << 20  # bytes of both hybrids together
+TOLERANCE = 0.005  # mAP; float32 kernels differ between processors
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_file_is_the_one_that_was_measured(name):
+    assert hashlib.sha256(weights_file(BackboneConfig(name=name)).read_bytes()).hexdigest() == MEASURED[name]["sha256"]
+
+
+def test_hybrids_store_neither_the_stem_nor_more_than_their_share():
+    assert sum(weights_file(BackboneConfig(name=name)).stat().st_size for name in HYBRIDS) < LARGEST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUNDLED)
+def test_retrieval_on_a_fixed_subset_is_as_measured(name):
+    assert subset_map(name) == pytest.approx(MEASURED[name]["subset_map"], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_cards_numbers_are_the_measured_ones(name):
+    card = (MODELS / f"{name}.md").read_text(encoding="utf-8")
+    measured = MEASURED[name]
+    for dataset in ("cifar10", "caltech101"):
+        row = re.search(rf"\| {dataset} \| (\d+) px \| ([\d.]+) \| ([\d.]+) \|", card)
+        assert row, f"{name}.md has no row for {dataset}"
+        size, accuracy, precision = row.groups()
+        expected = measured[dataset]
+        assert (int(size), accuracy, precision) == (
+            expected["size"],
+            f"{expected['accuracy']:.3f}",
+            f"{expected['map']:.3f}",
+        )
+
+
+@pytest.mark.parametrize("name", HYBRIDS)
+@pytest.mark.parametrize("size", [64, 96, 160, 256])
+def test_a_hybrid_takes_every_size(name, size):
+    backbone = load_backbone(BackboneConfig(name=name, image_size=size))
+    with torch.inference_mode():
+        found = backbone(torch.randn(2, 3, size, size))
+    assert found.shape == (2, 256) and torch.isfinite(found).all()
