@@ -84,34 +84,36 @@ class Microscope:
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
+        self._attending = getattr(backbone.network, "vit", backbone.network)  # of a transformer beside a CNN
         blocks = {
             f"{name}.attn_drop": module
-            for name, module in backbone.network.named_modules()
+            for name, module in self._attending.named_modules()
             if hasattr(module, "fused_attn") and hasattr(module, "attn_drop")
         }
         for module in blocks.values():
             module.fused_attn = False  # fused kernels never hold the weights
-        self._extract = AttentionExtract(backbone.network, names=list(blocks), method="hook") if blocks else None
+        self._extract = AttentionExtract(self._attending, names=list(blocks), method="hook") if blocks else None
         self._lock = Lock()
 
     @torch.inference_mode()
     def look(self, pixels: Tensor) -> Seen:
         """What the network makes of pixels `[3, s, s]` uint8, in float32."""
-        network = self.backbone.network
+        network, whole = self._attending, self.backbone.network
         size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
+        picture = render(pixels[None], None, size=size, mean=mean, std=std)
         with self._lock:
-            features = network.forward_features(render(pixels[None], None, size=size, mean=mean, std=std))
+            features = network.forward_features(picture)
             maps = self._extract.hooks.get_output(device=features.device) if self._extract else {}
-            embedding = network.forward_head(features, pre_logits=True).float()
+            embedding = network.forward_head(features, pre_logits=True) if network is whole else whole(picture)
         prefix = getattr(network, "num_prefix_tokens", 0) if features.ndim == 3 else 0
-        grid, energy = _energy(features, prefix, self.backbone.width)
+        grid, energy = _energy(features, prefix, getattr(network, "num_features", self.backbone.width))
         return Seen(
             grid=grid,
             energy=energy,
             attention=None if grid is None else _stacked(list(maps.values()), prefix + math.prod(grid)),
             prefix=prefix,
             class_token=prefix > 0 and getattr(network, "global_pool", "") == "token",
-            embedding=embedding[0].numpy().copy(),
+            embedding=embedding[0].float().numpy().copy(),
         )
 
 
