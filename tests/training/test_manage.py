@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from transclipped.errors import InputError
+from transclipped.files import ASSETS
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import manage
 from transclipped.training.queue import QUEUED
@@ -80,6 +81,16 @@ def test_a_packed_run_comes_back_as_it_was_under_another_number(home, tiny):
         assert (taken.path / name).read_bytes() == (tiny.path / name).read_bytes()
     assert taken.record["command"].endswith("--run runs/tiny-2")
     assert manage.unpack(file, home, name="tiny", taken={"tiny-3"}).name == "tiny-4"
+
+
+@pytest.mark.parametrize(
+    "bundled", sorted(path.parent for path in ASSETS.glob("runs/*/config.json")), ids=lambda p: p.name
+)
+def test_every_bundled_run_can_be_downloaded_and_taken_in(tmp_path, bundled):
+    file = io.BytesIO()
+    manage.pack(RunDir(bundled), file)
+    taken = manage.unpack(file, tmp_path, name=bundled.name)
+    assert taken.config == RunDir(bundled).config and taken.metrics() == RunDir(bundled).metrics()
 
 
 def test_only_an_unfinished_run_is_packed_with_what_resuming_needs(home, tiny):
