@@ -84,7 +84,8 @@ def training_loss(
         contrast = loss_named(loss.name)
         per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
-        entropy, diversity = assignment_entropy(assignment), codeword_similarity(codewords)
+        weighed = assignment if loss.entropy else assignment.detach()  # spares the backward pass
+        entropy, diversity = assignment_entropy(weighed), codeword_similarity(codewords)
         total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
 

@@ -1,5 +1,7 @@
 """The Clipping lab in a real browser: what the slider shows is what the library counts, and sweeps deliver."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.browser.conftest import PATIENCE, settled
@@ -87,11 +89,26 @@ def test_redraw_at_512_pictures_takes_less_than_a_fifth_of_a_second(server, page
     assert number(page, "amount").inner_text() == "δ = 0.80"
 
 
+def test_figure_and_counts_can_be_saved(server, page):
+    go(page, server, LAB)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").first.click()
+    lines = Path(saved.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "δ,clipped,share,precision,recall" and len(lines) == 102
+    _, done = expected(rule="threshold", threshold=0.4)
+    assert lines[41].startswith(f"0.4,{done.mask.sum()},")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="SVG").first.click()
+    assert Path(saved.value.path()).read_text(encoding="utf-8").startswith("<svg xmlns=")
+
+
 def test_setting_travels_to_train(server, page):
-    go(page, server, f"{LAB}&rule=rank&q=0.1")
+    go(page, server, f"{LAB}&rule=rank&q=0.13&tau=0.2")
     page.get_by_role("link", name="Train with this setting").click()
-    page.wait_for_url("**/train?*")
-    assert "rule=rank" in page.url and "q=0.1" in page.url and "tau=0.3" in page.url
+    page.locator("h1", has_text="Train").wait_for()
+    settled(page)
+    for part in ("/train", "rule=rank", "q=0.13", "tau=0.2"):
+        assert part in page.url
 
 
 def test_a_press_trains_heads_and_results_arrive(server, page, own_runs):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from transclipped.config import ClippingConfig, RunConfig
+from transclipped.config import ClippingConfig, LossConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
 from transclipped.training.labset import FOLDER, LabSet, lab_config
@@ -65,8 +65,9 @@ def _settings(lab: LabSet, temperatures: tuple[float, ...]) -> Iterator[RunConfi
     """The figure that is looked at first comes first: thresholds between none and adaptive, at every temperature."""
     first = [("none", None), *(("threshold", amount) for amount in TRIED["threshold"]), ("adaptive", SIGMA)]
     then = [(rule, amount) for rule in ("rank", "adaptive") for amount in TRIED[rule] if (rule, amount) not in first]
-    for tried in (first, then):
-        for temperature in temperatures:
+    usual = sorted(temperatures, key=lambda temperature: abs(temperature - LossConfig().temperature))
+    for tried, order in ((first, temperatures), (then, usual)):
+        for temperature in order:
             for rule, amount in tried:
                 more = {} if amount is None else {AMOUNTS[rule][0]: amount}
                 yield lab_config(lab, clipping=ClippingConfig(rule=rule, **more), temperature=temperature)

@@ -135,16 +135,44 @@ class Dial {
     const entries = hits
       ? [swatch(colours.other, "other class: true negatives"), swatch(colours.same, "same class: false negatives")]
       : [swatch(colours.all, "negatives, of unknown class")];
-    this.legend.replaceChildren(...entries, faint, swatch("currentColor", "✂ clipped"));
-    if (!hits) return;
-    const button = element("button", { type: "button" }, this.shared ? "Own scales" : "Same scale");
-    button.title = "Own scales show both shapes; the same scale shows how rare false negatives are.";
-    button.onclick = () => {
-      this.shared = !this.shared;
-      this.buildLegend();
-      this.draw();
-    };
-    this.legend.append(button);
+    const button = (text, title, onclick) => Object.assign(element("button", { type: "button" }, text), { title, onclick });
+    const scales = button(
+      this.shared ? "Own scales" : "Same scale",
+      "Own scales show both shapes; the same scale shows how rare false negatives are.",
+      () => {
+        this.shared = !this.shared;
+        this.buildLegend();
+        this.draw();
+      },
+    );
+    const buttons = element("span", { class: "buttons" }, ...(hits ? [scales] : []));
+    buttons.append(
+      button("SVG", "Save this figure as it looks now.", () => this.save("svg", "image/svg+xml", this.svg())),
+      button("CSV", "Save the counts at every position of the slider.", () => this.save("csv", "text/csv", this.csv())),
+    );
+    this.legend.replaceChildren(...entries, faint, swatch("currentColor", "✂ clipped"), buttons);
+  }
+
+  save(ending, type, text) {
+    const url = URL.createObjectURL(new Blob([text], { type }));
+    element("a", { href: url, download: `clipping-${this.data.rule}.${ending}` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  }
+
+  svg() {
+    const plots = [this.plot, this.curves].map((part) => part.querySelector("svg"));
+    const heights = plots.map((plot) => Number(plot.getAttribute("height")));
+    const colour = getComputedStyle(this.root).color;
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${heights[0] + heights[1]}" color="${colour}"
+      font-family="sans-serif"><style>text { fill: currentColor; font-size: 12px }</style>${plots[0].innerHTML}
+      <g transform="translate(0 ${heights[0]})">${plots[1].innerHTML}</g></svg>`;
+  }
+
+  csv() {
+    const { symbol, amounts, clipped, pairs } = this.data;
+    const lines = amounts.map((amount, k) =>
+      [amount, clipped[k], pairs ? clipped[k] / pairs : "", this.precision(k) ?? "", this.recall(k) ?? ""].join(","));
+    return `\ufeff${symbol},clipped,share,precision,recall\n${lines.join("\n")}\n`;
   }
 
   draw() {

@@ -31,7 +31,8 @@ CSS = """
 .legend i { display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 2px; margin-right: 0.3rem;
   vertical-align: -1px; }
 .legend .faint { opacity: 0.35; }
-.legend button { font: inherit; color: inherit; background: transparent; cursor: pointer; margin-left: auto;
+.buttons { display: flex; gap: 0.3rem; margin-left: auto; }
+.legend button { font: inherit; color: inherit; background: transparent; cursor: pointer;
   border: 1px solid var(--st-border-color); border-radius: 0.4rem; padding: 0.1rem 0.5rem; }
 .legend button:hover, .legend button:focus-visible { border-color: var(--st-primary-color); }
 svg { display: block; width: 100%; overflow: visible; touch-action: pan-y; }

@@ -12,7 +12,7 @@ from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.run import RunDir
-from transclipped.ui import cached
+from transclipped.ui import cached, shell
 
 SIZES = (64, 128, 256, 512)
 SIZE = 128
@@ -69,7 +69,7 @@ def choose(run: RunDir | None) -> View | None:
     sources = [name for name, there in ((RUN, run), (LAB, known)) if there is not None]
     if not sources:
         return None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with shell.aside("batch"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         source = sources[0]
         if len(sources) > 1:
             source = st.segmented_control(

@@ -48,6 +48,8 @@ def landing(rule: str, result: dict[str, Any]) -> float | None:
 def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[dict[str, Any]]) -> None:
     colour, group = BEHIND.get(temperature, NEUTRAL), f"τ {temperature:g}"
     curve = sorted((r for r in results if r["rule"] == rule), key=lambda r: r["amount"])
+    if not curve:
+        return
     drawn.add_scatter(
         x=[r["amount"] for r in curve], y=[r["map"] for r in curve], name=f"precomputed, τ = {temperature:g}",
         mode="lines+markers", legendgroup=group, line={"color": colour, "width": 4}, marker={"size": 5}, opacity=0.75,
@@ -55,7 +57,7 @@ def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[
         "<extra></extra>",
     )  # fmt: skip
     base = next((r["map"] for r in results if r["rule"] == "none"), None)
-    if base is not None and curve:
+    if base is not None:
         drawn.add_scatter(
             x=[curve[0]["amount"], curve[-1]["amount"]], y=[base, base], mode="lines", legendgroup=group,
             showlegend=False, line={"color": colour, "width": 1.5, "dash": "dot"}, name=f"none, τ = {temperature:g}",
