@@ -3,14 +3,14 @@
 import streamlit as st
 
 from transclipped.analysis import codebooks
-from transclipped.ui import cached, charts, runs
+from transclipped.ui import cached, charts, gallery, runs
 from transclipped.ui import codebook_cached as found
 from transclipped.ui import codebook_charts as drawn
 from transclipped.ui.guard import guarded
-from transclipped.ui.tiles import FRAME, SIDE
 
 PICTURES, RESPONDING = 24, 8
-TILE = SIDE // 2 + FRAME  # pixels of a picture and its frame at half size, which keeps tiny pictures crisp
+TILE = 64  # pixels of a picture: twice CIFAR-10's
+ASK = "Click to ask with it on Retrieval."
 NOBODY = "no other run"
 LABELS = "Observed with labels, which training never saw."
 HELP = {
@@ -157,20 +157,24 @@ def held(run, m: int, word: int, *, total: int) -> None:
     rows = codebooks.members(stored.codes[:, m], word, PICTURES)
     if len(rows):
         st.caption(f"{len(rows)} of the {total:,} database pictures that codebook {m + 1} gives codeword {word}.")
-        tiles(run, stored.database_ids[rows], [""] * len(rows))
+        tiles(run, stored.database_ids[rows], [""] * len(rows), key="members")
     else:
         st.info(f"Codeword {word} is dead: no picture of the database was given it.")
     asked, cosines = codebooks.responding(stored.queries, stored.codebooks, codebook=m, codeword=word, limit=RESPONDING)
     if len(asked):
         st.caption("What it responds to: the queries whose sub-vector is most similar to it, with the cosine.")
-        tiles(run, stored.query_ids[asked], [f"{value:.2f}" for value in cosines])
+        tiles(run, stored.query_ids[asked], [f"{value:.2f}" for value in cosines], key="responding")
 
 
-def tiles(run, ids, texts: list[str]) -> None:
-    rows, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
-    with st.container(horizontal=True, gap="xxsmall"):
-        for identity, text in zip(ids.tolist(), texts, strict=True):
-            st.image(cached.tile(data, rows[identity], None), text or None, width=TILE)
+def tiles(run, ids, texts: list[str], *, key: str) -> None:
+    row_of, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
+    shown = [
+        gallery.Tile(str(identity), gallery.of_row(data, row_of[identity]), text, title=f"picture {identity}")
+        for identity, text in zip(ids.tolist(), texts, strict=True)
+    ]
+    clicked = gallery.draw(shown, key=f"{key} {run.name}", size=TILE, on_click=lambda _: None, hint=ASK)
+    if clicked is not None:
+        gallery.ask(run.name, clicked)
 
 
 def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:

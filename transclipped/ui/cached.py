@@ -35,11 +35,3 @@ def rows_of_ids(fingerprint: str, _run: RunDir) -> dict:
     """Row in the picture set of every id of the run's database and queries."""
     images = pictures(run_data(_run))
     return {identity: row for row, identity in enumerate(images.ids.tolist())}
-
-
-@st.cache_data(max_entries=4096, show_spinner=False)
-def tile(data: tuple, row: int, relevant: bool | None) -> bytes:
-    """Framed picture of a row, ready for the browser."""
-    from transclipped.ui.tiles import framed
-
-    return framed(pictures(data).picture(row), relevant)
