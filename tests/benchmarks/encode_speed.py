@@ -36,7 +36,7 @@ from transclipped.models.backbone import Backbone, load_backbone
 from transclipped.models.network import Head
 from transclipped.models.precision import fastest_dtype, inference
 from transclipped.training.batches import chosen_batch
-from transclipped.training.features import FeatureCache, encode
+from transclipped.training.features import FEW, FeatureCache, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLION, WIDTH = 1_000_000, 1280
@@ -85,8 +85,8 @@ def large(arguments: argparse.Namespace) -> None:
         _photographs(Path(folder), 48)
         images = load(DataConfig(dataset="folder", data=folder))
         backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
-        rows = np.tile(np.arange(len(images)), 4)  # long enough that the first batch, without company, counts little
-        batch = chosen_batch(backbone, "cpu", pictures=100_000)
+        rows = np.tile(np.arange(len(images)), 6)  # long enough that the first batch, without company, counts little
+        batch = min(FEW, chosen_batch(backbone, "cpu", pictures=100_000))
         ready = _ready(images.pixels(rows, 160), backbone, batch)
         found = _in_turn(
             {

@@ -32,6 +32,7 @@ from transclipped.training.batches import chosen_batch
 
 BATCH = 128  # stored maps, or embeddings, that are taken at once
 AHEAD = 2  # batches that are decoded while the network works
+FEW = 32  # photographs a batch at most: they take long to decode, and the network should not wait for the first
 SAVE_EVERY = 5.0  # seconds between two marks of what is done
 
 
@@ -170,7 +171,10 @@ def encode(
         return
     parameters = view_parameters(len(images), view=view, seed=seed) if view else None
     backbone = backbone.to(device).eval()
-    chunks = _chunks(rows, batch or chosen_batch(backbone, device, pictures=len(rows)))
+    if batch is None:
+        batch = chosen_batch(backbone, device, pictures=len(rows))
+        batch = batch if images.native_size else min(batch, FEW)
+    chunks = _chunks(rows, batch)
     with ThreadPoolExecutor(AHEAD) as decoder:
         waiting = deque(decoder.submit(images.pixels, chunk, backbone.image_size) for chunk in chunks[:AHEAD])
         for i, chunk in enumerate(chunks):
