@@ -40,7 +40,7 @@ from transclipped.training.features import FEW, FeatureCache, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLION, WIDTH = 1_000_000, 1280
-TINY = "--train-limit 200 --database-limit 200 --query-limit 40 --epochs 1 --views 2 --batch 50 --image-size 64"
+RUN = ROOT / "assets" / "runs" / "cnn-cifar10-32-clipped"
 
 
 def main() -> None:
@@ -85,7 +85,7 @@ def large(arguments: argparse.Namespace) -> None:
         _photographs(Path(folder), 48)
         images = load(DataConfig(dataset="folder", data=folder))
         backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
-        rows = np.tile(np.arange(len(images)), 6)  # long enough that the first batch, without company, counts little
+        rows = np.tile(np.arange(len(images)), 4)  # long enough that the first batch, without company, counts little
         batch = min(FEW, chosen_batch(backbone, "cpu", pictures=100_000))
         ready = _ready(images.pixels(rows, 160), backbone, batch)
         found = _in_turn(
@@ -137,12 +137,11 @@ def add(arguments: argparse.Namespace) -> None:
     images = load(DataConfig())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _command("train", *TINY.split(), "--backbone", arguments.backbone, "--run", folder / "run")
-        for part, rows in (("old", range(1000)), ("new", range(1000, 11_000))):
+        for part, rows in (("old", range(500)), ("new", range(500, 10_500))):
             (folder / part).mkdir()
             for row in rows:
                 (folder / part / f"{row}.png").write_bytes(images.encoded(row))
-        run = ["--run", folder / "run"]
+        run = ["--run", RUN]
         _command("encode", folder / "old", *run, "--out", folder / "all")
         adding = _command("encode", folder / "new", *run, "--out", folder / "all", "--add")
         record = json.loads((folder / "all" / "collection.json").read_text())
