@@ -44,7 +44,7 @@ def from_picture_to_code(run, query: int, picture) -> None:
     if (shell.ROOT / "pages" / "anatomy.py").is_file():
         st.page_link(
             "pages/anatomy.py", label="Follow this picture through the network, step by step",
-            icon=":material/account_tree:", query_params={"run": run.name, "query": str(query)},
+            icon=":material/account_tree:", query_params={"query": str(query)},
         )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def doors(run, query: int, picture) -> None:
     known = f"{right} of its first {len(hits)} hits are of its class." if hits[0][1] is not None else "Its first hits."
     door(
         one, "retrieval", "See it retrieve", "image_search", story.hits(picture, hits, scale=shell.scale()),
-        f"The picture above asks. {known}", run=run.name, query=str(query),
+        f"The picture above asks. {known}", query=str(query),
     )  # fmt: skip
     pairs = found.pairs(run.fingerprint, run)
     text = "How similar pairs of pictures are; right of the line lie the most similar 5%."
@@ -88,11 +88,11 @@ def doors(run, query: int, picture) -> None:
             f"Of all pairs {pairs.share:.0%} are of one class; of the most similar 5%, right of the line, "
             f"{pairs.top_share:.0%}. That is why clipping works."
         )
-    door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text, run=run.name)
+    door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text)
     losses = found.losses(run.fingerprint, run)
     seconds = found.metrics(run.fingerprint, run).get("seconds", {}).get("training")
     text = "The loss of this run while it learned" + (f", in {seconds:,.0f} seconds." if seconds else ".")
-    door(three, "train", "Train your own", "model_training", story.sparkline(losses), text, run=run.name)
+    door(three, "train", "Train your own", "model_training", story.sparkline(losses), text)
 
 
 @guarded

@@ -1,0 +1,50 @@
+"""Benchmarks in a real browser: runs are chosen by link and click, and the report opens without a network."""
+
+import shutil
+
+import pytest
+
+from tests.browser.conftest import settled
+from transclipped.training.run import RunDir
+
+pytestmark = pytest.mark.browser
+ONE, TWO = "bench-one", "bench-two"
+
+
+@pytest.fixture
+def opened(server, page, own_runs, tiny_run):
+    """The page with two runs drawn over each other."""
+    for name in (ONE, TWO):
+        if not (own_runs / name).exists():
+            shutil.copytree(tiny_run, own_runs / name)
+    page.goto(f"{server}/benchmarks?runs={ONE}&runs={TWO}")
+    page.locator(".js-plotly-plot .legendtext").first.wait_for()
+    settled(page)
+    return page
+
+
+def test_the_runs_of_a_link_are_drawn_and_another_curve_goes_into_the_link(opened):
+    legend = opened.locator(".js-plotly-plot").first.locator(".legendtext")
+    assert sorted(legend.all_text_contents()) == [ONE, TWO]
+    opened.get_by_text("precision over recall").first.click()
+    opened.wait_for_url("**curve=precision_recall**")
+    opened.locator(".js-plotly-plot .ytitle").filter(has_text="precision over recall").first.wait_for()
+    assert f"runs={ONE}" in opened.url and f"runs={TWO}" in opened.url
+
+
+def test_the_report_opens_offline_with_table_figures_references_and_commands(opened, own_runs, tmp_path):
+    with opened.expect_download() as download:
+        opened.get_by_role("button", name="Report (HTML)").click()
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    reader = opened.context.new_page()
+    asked = []
+    reader.on("request", lambda request: asked.append(request.url))
+    reader.goto(file.as_uri())
+    reader.locator(".js-plotly-plot .main-svg").nth(2).wait_for(state="attached")
+    said = reader.locator("body").inner_text()
+    measured = RunDir(own_runs / ONE).metrics()["modes"]["asymmetric"]["map"]
+    assert ONE in said and TWO in said and f"{measured:.4g}" in said
+    assert "0.7024" in said and "AAAI22-MeCoQ" in said
+    assert "python -m transclipped train" in said
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
