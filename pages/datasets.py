@@ -17,8 +17,8 @@ ALL = "all pictures"
 LABELS = "Labels are for looking and measuring only; training never sees them."
 
 
-def choice() -> DataConfig | None:
-    """The data set that the visitor chose; None where its folder is still to be named."""
+def choice() -> DataConfig:
+    """The data set that the visitor chose; without a folder where that is still to be named."""
     name = st.segmented_control(
         "Data set", told.OFFERED, default="cifar10", required=True, key="set", bind="query-params",
         help="By the names that the command line knows.",
@@ -58,10 +58,8 @@ def figures(images, about: dict) -> None:
     columns[1].metric("Labels", f"{len(images.class_names):,}" if images.class_names else "none")
     columns[2].metric("Queries", f"{about['query']:,}", help="Pictures that ask.")
     columns[3].metric("Database", f"{about['database']:,}", help="Pictures that are searched.")
-    columns[4].metric(
-        f"Training, mAP@{about['k']:,}", f"{about['train']:,}",
-        help="Pictures that the contrastive loss sees; and how many hits the literature looks at for this set.",
-    )  # fmt: skip
+    columns[4].metric("Training", f"{about['train']:,}", help="Pictures that the contrastive loss sees, unlabelled.")
+    st.caption(f"Retrieval is measured by mAP@{about['k']:,}: among the first {about['k']:,} hits of each query.")
 
 
 @st.fragment
