@@ -2,13 +2,14 @@
 
 import json
 import re
+import time
 from dataclasses import asdict
 
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis.batches import lab_batch
-from transclipped.analysis.clipping import batch_of, report
+from transclipped.analysis.batches import batch_of, lab_batch
+from transclipped.analysis.clipping import report
 from transclipped.analysis.dials import SCALES
 from transclipped.config import ClippingConfig
 from transclipped.training import labset
@@ -124,3 +125,32 @@ def test_any_epoch_of_a_run_can_be_looked_at(finished):
     )
     assert clipped(app)[0] == expected.mask.sum()
     assert f"after epoch 1 of run {run.name}" in words(app)
+
+
+def test_a_sweep_is_started_watched_and_cancelled(home, monkeypatch):
+    from transclipped.training.sweep import STATE, STOP
+    from transclipped.ui import sweep_jobs
+
+    class Child:
+        ended = False
+
+        def poll(self):
+            return 0 if self.ended else None
+
+    child, started = Child(), []
+    monkeypatch.setattr(sweep_jobs, "spawn", lambda words, *, log: started.append(words) or child)
+    app = opened("clipping", look="Live sweep", seed="5")
+    app.button(key="sweep button").click().run()
+    assert not app.exception and len(started) == 1
+    assert app.button(key="sweep button").label == "Cancel"
+    folder = home / "sweeps" / Sweep(seed=5).key
+    note = {"state": "running", "t": time.time(), "done": 0, "total": 7, "rule": "none", "amount": None}
+    (folder / STATE).write_text(json.dumps(note | {"step": 304, "steps": 608}))
+    app.run()
+    assert not app.exception
+    app.button(key="sweep button").click().run()
+    assert (folder / STOP).exists()
+    child.ended = True
+    (folder / STATE).write_text(json.dumps(note | {"state": "stopped"}))
+    app.run()
+    assert app.button(key="sweep button").label == "Train 7 heads"
