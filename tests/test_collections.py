@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from transclipped import collection
 from transclipped.cli import main
 from transclipped.collection import NO_FILE, Items, joined
 from transclipped.config import DataConfig
+from transclipped.datasets.pictures import open_picture
 from transclipped.datasets.registry import load
 from transclipped.engine import Engine
+from transclipped.retrieval.index import encode
 from transclipped.training.run import Retrieval, RunDir
 
 
@@ -82,6 +85,19 @@ def test_what_was_kept_equals_what_encoding_anew_gives(tiny_run, folder, paint, 
     grown, anew = (Retrieval.load(tmp_path / name / "retrieval.npz") for name in ("grown", "anew"))
     np.testing.assert_array_equal(grown.database_ids, anew.database_ids)
     np.testing.assert_array_equal(grown.codes, anew.codes)
+
+
+def test_collection_and_queries_are_seen_at_the_size_of_training(tiny_run, folder, tmp_path, capsys):
+    run = tmp_path / "unspoken"
+    shutil.copytree(tiny_run, run)
+    record = json.loads((run / "config.json").read_text())
+    assert record["image_size"] == 32
+    record["backbone"]["image_size"] = None  # as where nobody chose a size
+    (run / "config.json").write_text(json.dumps(record))
+    encoded(capsys, folder, run, tmp_path / "out")
+    engine = Engine(RunDir(run), collection=tmp_path / "out")
+    asked = encode(engine.stored.codebooks, engine.embed([open_picture(folder / f"{row}.png") for row in range(6)]))
+    assert (asked == engine.stored.codes).mean() > 0.9  # rounding of float16 may turn a near tie
 
 
 def test_files_that_are_gone_leave_the_collection(tiny_run, folder, tmp_path, capsys):
