@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clipping_reference import clipped_of, loss_of, negatives_of
-from transclipped.analysis.clipping import anchor_steps, batch, batch_of, curve, neighbours, report, spread, suggestions
+from transclipped.analysis.batches import batch_of
+from transclipped.analysis.clipping import anchor_steps, batch, curve, neighbours, report, spread, suggestions
 from transclipped.clipping import negatives
 from transclipped.config import ClippingConfig
 

@@ -188,9 +188,10 @@ def test_run_without_pictures_learns_and_is_whole(run):
 
 
 def test_lab_and_codebooks_work_without_pictures(run):
-    from transclipped.analysis import clipping, codebooks
+    from transclipped.analysis import codebooks
+    from transclipped.analysis.batches import batch_of
 
-    batch = clipping.batch_of(RunDir(run), size=32, seed=0)
+    batch = batch_of(RunDir(run), size=32, seed=0)
     assert batch.similarity.shape == (64, 64) and batch.false.any()
     assert codebooks.by_epoch(RunDir(run)).n > 0
 

@@ -1,4 +1,4 @@
-"""Batches for the Clipping lab without encoding a picture: out of the lab set, under its heads or under a run's."""
+"""Batches for the Clipping lab: of a run's training pictures, or of the lab set, which needs no picture encoded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,44 @@ import numpy as np
 import torch
 
 from transclipped.analysis.clipping import Batch, batch
+from transclipped.errors import InputError
 from transclipped.models.network import Head
 from transclipped.training.labset import LabSet
+
+
+def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -> Batch:
+    """Two views, plain and flipped, of pictures drawn from a run's training set, under its model.
+
+    Args:
+        epoch: whose head is used, None for the kept one.
+        lab: lab set, which spares the encoding where its backbone is the run's; the pictures are then out of it.
+
+    Raises:
+        InputError: the run lacks something.
+    """
+    from transclipped.training.features import encode
+    from transclipped.training.session import prepare, trained_model
+
+    if lab is not None and serves(lab, run.record):
+        return lab_batch(lab, run.head(epoch=epoch), size=size, seed=seed)
+    session = prepare(run.config)
+    backbone, head = trained_model(run, backbone=session.backbone)
+    if epoch is not None:
+        head = run.head(epoch=epoch)
+    train = session.split.train
+    if len(train) < 2:
+        raise InputError(f"{run.path} trained on {len(train)} pictures; a batch needs two")
+    rows = np.sort(np.random.default_rng(seed).choice(train, min(size, len(train)), replace=False))
+    features = [np.concatenate([f for _, f in encode(backbone, session.images, rows, view=v)]) for v in (0, 1)]
+    with torch.inference_mode():
+        codes = head(torch.from_numpy(np.concatenate(features)))
+    labels = session.images.labels
+    return batch(
+        codes.quantized.flatten(1),
+        rows=rows,
+        labels=None if labels is None else labels[rows],
+        classes=len(session.images.class_names),
+    )
 
 
 def lab_batch(lab: LabSet, head: Head, *, size: int, seed: int) -> Batch:

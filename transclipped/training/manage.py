@@ -22,8 +22,7 @@ from typing import BinaryIO
 from transclipped.errors import InputError
 from transclipped.files import write_json
 from transclipped.flags import command
-from transclipped.training.queue import QUEUED
-from transclipped.training.run import RunDir
+from transclipped.training.run import QUEUED, RunDir
 
 PARTS = ("config.json", "events.jsonl", "metrics.json", "model.safetensors", "retrieval.npz", "split.json")
 PARTS += ("status.json", "last.safetensors")

@@ -29,9 +29,9 @@ from typing import Any
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
 from transclipped.machine import exclusive, process_alive, spawn
-from transclipped.training.run import RunDir, find_runs
+from transclipped.training.manage import place
+from transclipped.training.run import QUEUED, RunDir, find_runs
 
-QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
 FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
 MOST = 200  # waiting trainings
 TRIES = 2  # times that an entry is started, if its process dies before there is a run
@@ -73,8 +73,6 @@ def enqueue(home: Path, name: str, arguments: list[str] | None, *, seconds: floa
             raise InputError(f"{name} is being trained or waits for it already")
         write_json(home / name / QUEUED, entry)
         return
-    from transclipped.training.manage import place
-
     made = home / ".incoming" / uuid.uuid4().hex
     try:
         write_json(made / QUEUED, entry)

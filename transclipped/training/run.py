@@ -35,6 +35,7 @@ from transclipped.machine import process_alive
 FORMAT = 1
 HEARTBEAT = 2.0  # seconds between two signs of life
 SILENCE = 15.0  # seconds without one, and no process: interrupted
+QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
 STOP_FILE = "stop"  # its presence asks a training to save and end
 _SETTINGS = {field.name for field in fields(RunConfig)}  # keys of config.json that are not findings
 PACKAGES = ("torch", "timm", "faiss-cpu", "numpy")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from transclipped.analysis.clipping import Batch, batch_of, mean_level, spread, suggestions
+from transclipped.analysis.batches import batch_of
+from transclipped.analysis.clipping import Batch, mean_level, spread, suggestions
 from transclipped.analysis.dials import Dial, dial
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
