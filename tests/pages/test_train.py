@@ -164,6 +164,9 @@ def test_curves_are_those_of_the_events(finished, no_estimate):
     assert found == ([1.0, 2.0], [e["validation_map"] for e in events if e["kind"] == "epoch"])
     assert set(train_live.lines(events, "loss")) == {"whole", "contrastive", "entropy of soft codes", "diversity"}
     assert train_live.lines([], "loss") == {}
+    many = [{"kind": "step", "epoch": i / 100, "perplexity": float(i)} for i in range(3701)]
+    epochs, values = train_live.lines(many, "perplexity")["perplexity"]
+    assert 400 < len(values) <= train_live.MOST_POINTS and values[0] == 0 and epochs[-1] > 36.9
 
 
 def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished, no_estimate):

@@ -48,6 +48,7 @@ FIGURES = {  # what is drawn: a sentence, its values by name in the legend, axis
     ),
 }  # fmt: skip
 EPOCHS_ONLY = "validation_map"
+MOST_POINTS = 500  # of a curve; a long training has thousands, and all are drawn anew every second
 
 
 def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
@@ -56,6 +57,7 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
     found = {}
     for legend, name in FIGURES[figure][1].items():
         points = [(e["epoch"], e[name]) for e in events if e.get("kind") == kind and name in e and "epoch" in e]
+        points = points[:: -(-len(points) // MOST_POINTS)] if len(points) > MOST_POINTS else points
         if points:
             found[legend] = tuple(map(list, zip(*points, strict=True)))
     return found
