@@ -54,7 +54,7 @@ def parts(trainer: Trainer, config: RunConfig, batch: int) -> dict[str, Callable
     words = head.quantizer.codewords().detach().requires_grad_()
 
     def backwards(outputs: list, inputs: list) -> None:
-        torch.autograd.grad(outputs, inputs, [torch.ones_like(output) for output in outputs])
+        torch.autograd.grad(outputs, inputs, [torch.ones_like(output) for output in outputs], allow_unused=True)
 
     def loss() -> None:
         found = training_loss(
