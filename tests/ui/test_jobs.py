@@ -150,6 +150,19 @@ def test_a_worker_that_died_is_replaced_and_its_training_started_again(home):
     assert [line for line in order(home) if line.startswith("+")] == ["+a --seed 3", "+b "]
 
 
+def test_a_training_has_the_turn_from_the_moment_it_leaves_the_queue(home):
+    """Whoever watches it must not lose sight of it before its process is there."""
+    jobs.start(RunConfig(), "a")
+    seen = []
+
+    def watched(path: Path, flags: list[str]) -> subprocess.Popen:
+        seen.append((jobs.live("a"), queue.training(home)))
+        return quick(path, flags)
+
+    queue.work(home, train=watched)
+    assert seen == [(True, "a")] and queue.training(home) is None
+
+
 def test_a_training_outlives_its_worker_and_the_next_one_waits_for_it(home):
     slow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"])
     shutil.copytree(_running(home.parent / "x", slow.pid), home / "a")

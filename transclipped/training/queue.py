@@ -67,7 +67,7 @@ def enqueue(home: Path, name: str, arguments: list[str] | None, *, seconds: floa
     """
     if len(waiting(home)) >= MOST:
         raise InputError(f"{MOST} trainings wait already; try again when some are done")
-    entry = {"v": 1, "t": time.time(), "arguments": arguments, "seconds": seconds, "tries": 0}
+    entry = {"v": 1, "name": name, "t": time.time(), "arguments": arguments, "seconds": seconds, "tries": 0}
     if arguments is None:
         if (home / name / QUEUED).exists() or training(home) == name or RunDir(home / name).running:
             raise InputError(f"{name} is being trained or waits for it already")
@@ -111,12 +111,19 @@ def cancel(home: Path, name: str) -> None:
 def training(home: Path) -> str | None:
     """Name of the training that has the turn, from the moment it was taken out of the queue."""
     now = _now(home)
+    if now and "name" in now and "pid" not in now and _worker_is_there(home):  # about to start it
+        return str(now["name"])
     if now and process_alive(now.get("pid") or -1):
         run = RunDir(home / str(now.get("name")))
         status = _status(run)
         if status.get("pid") != now["pid"] or status.get("state") == "running":  # first another's, or no status at all
             return run.name
     return next((run.name for run in find_runs(home) if alive(run)), None)
+
+
+def _worker_is_there(home: Path) -> bool:
+    with exclusive(home / FOLDER / LOCK) as mine:
+        return not mine
 
 
 def alive(run: RunDir) -> bool:
@@ -185,7 +192,7 @@ def _recover(home: Path) -> None:
     name = str(now.get("name"))
     if (home / name).is_dir() and not RunDir(home / name).exists and "arguments" in now:
         if now.get("tries", 0) < TRIES:
-            write_json(home / name / QUEUED, {k: v for k, v in now.items() if k not in ("name", "pid")})
+            write_json(home / name / QUEUED, {k: v for k, v in now.items() if k != "pid"})
         else:
             _put_aside(home, name)
     (home / FOLDER / NOW).unlink(missing_ok=True)
