@@ -222,3 +222,15 @@ def test_check_from_the_command_line(tree, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["pictures"] == 40 and report["k"] == min(5000, report["database"])
     assert report["unlabelled"] == len(BARE)
+
+
+def test_training_and_measuring_work_with_several_labels(tree, tmp_path_factory):
+    from transclipped.cli import main
+    from transclipped.training.run import RunDir
+
+    run = tmp_path_factory.mktemp("runs") / "flickr"
+    flags = ["--epochs", "1", "--views", "2", "--batch", "16", "--image-size", "32", "--backbone", "efficientnet-lite0"]
+    assert main(["train", "--dataset", "mirflickr", "--data", str(tree), *flags, "--run", str(run)]) == 0
+    metrics = RunDir(run).metrics()
+    assert metrics["label_kind"] == "multi" and (metrics["n_queries"], metrics["n_database"]) == (4, 36)
+    assert RunDir(run).retrieval().database_ids[0] in NAMES
