@@ -176,6 +176,13 @@ def test_the_curve_runs_from_little_clipping_to_much_and_passes_over_a_torn_line
     assert lines["mean"].tolist() == [0.45, 0.55, 0.35]
 
 
+def test_a_part_in_several_files_is_one(folder):
+    line = {"part": "rules", "label": "none", "rule": "none", "bits": 32, "protocol": "II", "seed": 0, "map": 0.4}
+    (folder / "rules-II.jsonl").write_text(json.dumps(line))
+    assert benchmarks_study.parts(folder) == ["curve", "rules"]
+    assert set(benchmarks_study.frame(folder, "rules")["protocol"]) == {"I", "II"}
+
+
 def test_only_parts_with_results_are_told(folder):
     assert benchmarks_study.parts(folder) == ["curve", "rules"]
     assert benchmarks_study.parts(folder / "nowhere") == []

@@ -22,12 +22,12 @@ UNCLIPPED = "none"
 
 def parts(folder: Path) -> list[str]:
     """Parts of the study that have results, in the order they are told."""
-    return [part for part in BY if results(folder, part)]
+    return [part for part in BY if _lines(folder, part)]
 
 
 def frame(folder: Path, part: str) -> pd.DataFrame:
     """Results of a part, a line each; empty where there are none."""
-    lines = [_flat(line) for line in results(folder, part) if isinstance(line, dict)]
+    lines = [_flat(line) for line in _lines(folder, part) if isinstance(line, dict)]
     found = pd.DataFrame([line for line in lines if isinstance(line.get("map"), int | float)])
     return found.assign(label=found["label"].fillna(found["rule"])) if {"label", "rule"} <= set(found) else found
 
@@ -64,6 +64,12 @@ def curve_rules(found: pd.DataFrame) -> list[str]:
     """Rules that were tried with at least two amounts, those with most first."""
     counts = found[found["rule"] != UNCLIPPED].groupby("rule", sort=False)["amount"].nunique()
     return counts[counts > 1].sort_values(ascending=False, kind="stable").index.tolist()
+
+
+def _lines(folder: Path, part: str) -> list:
+    """Results of a part and of what it was split into, such as rules-I and rules-II."""
+    names = [part, *sorted(path.stem for path in folder.glob(f"{part}-*.jsonl"))]
+    return [line for name in names for line in results(folder, name)]
 
 
 def _flat(line: dict[str, Any]) -> dict[str, Any]:

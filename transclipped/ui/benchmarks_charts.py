@@ -61,6 +61,8 @@ def means(table: pd.DataFrame, *, x: str, line: list[str], value: str, key: str)
     """Mean and interval over a setting `x`, a line or a set of points for each combination of the columns `line`."""
     figure = go.Figure()
     numeric = pd.api.types.is_numeric_dtype(table[x])
+    table = table.sort_values([*line, x] if numeric else line) if numeric or line else table
+    order = [str(value) for value in (sorted(table[x].unique()) if numeric else table[x].unique())]
     groups = table.groupby(line, sort=False, dropna=False) if line else [("", table)]
     for i, (name, points) in enumerate(groups):
         name = " · ".join(str(part) for part in (name if isinstance(name, tuple) else (name,)))
@@ -70,7 +72,7 @@ def means(table: pd.DataFrame, *, x: str, line: list[str], value: str, key: str)
             line={"color": CLASS_COLOURS[i % len(CLASS_COLOURS)], "width": 2},
             marker={"size": 9, "symbol": SYMBOLS[i % len(SYMBOLS)], "color": CLASS_COLOURS[i % len(CLASS_COLOURS)]},
         )  # fmt: skip
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     return _laid_out(figure, x, value, key=key, showlegend=len(figure.data) > 1).update_layout(height=HEIGHT + 40)
 
 

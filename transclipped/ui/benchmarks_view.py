@@ -41,7 +41,7 @@ NAMES = {  # column: (heading, format, help)
     **{f"mAP, {bits} bits": (f"mAP, {bits} bits", "%.4f", None) for bits in (16, 32, 64)},
 }
 PARTS = {  # part of the study: (heading, question, x, lines)
-    "rules": ("Rules", "Which rule helps, at every code length?", "bits", ["label", "protocol"]),
+    "rules": ("Rules", "Which rule helps, at every code length?", "label", ["bits", "protocol"]),
     "ideas": ("Ideas", "What decides: other embeddings, other thresholds?", "label", []),
     "batch": ("Batch", "How many pictures a step?", "batch", ["label"]),
     "codes": ("Codes", "How long a code?", "bits", ["label"]),
