@@ -60,6 +60,8 @@ def figures(images, about: dict) -> None:
     columns[3].metric("Database", f"{about['database']:,}", help="Pictures that are searched.")
     columns[4].metric("Training", f"{about['train']:,}", help="Pictures that the contrastive loss sees, unlabelled.")
     st.caption(f"Retrieval is measured by mAP@{about['k']:,}: among the first {about['k']:,} hits of each query.")
+    if about["uses_labels"]:
+        st.caption("This protocol draws its training pictures by their labels, as the literature does.")
 
 
 @st.fragment

@@ -131,7 +131,7 @@ def _follow(fingerprint: str) -> None:
 
 @guarded
 def _reported(report: dict, images: ImageSet, split: Split | None) -> None:
-    columns = st.columns(4)
+    columns = st.columns([1.7, 1, 1, 1])
     columns[0].metric("Decoded", f"{report['decoded']:,} of {report['found']:,}")
     columns[1].metric("Damaged", f"{report['damaged']['count']:,}")
     columns[2].metric("Same file twice", f"{report['same_file']['extra']:,}", help="Files beyond the first of each.")
