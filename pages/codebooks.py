@@ -10,7 +10,6 @@ from transclipped.ui.guard import guarded
 
 PICTURES, RESPONDING = 24, 8
 TILE = 64  # pixels of a picture: twice CIFAR-10's
-ASK = "Click to ask with it on Retrieval."
 NOBODY = "no other run"
 LABELS = "Observed with labels, which training never saw."
 HELP = {
@@ -172,9 +171,7 @@ def tiles(run, ids, texts: list[str], *, key: str) -> None:
         gallery.Tile(str(identity), gallery.of_row(data, row_of[identity]), text, title=f"picture {identity}")
         for identity, text in zip(ids.tolist(), texts, strict=True)
     ]
-    clicked = gallery.draw(shown, key=f"{key} {run.name}", size=TILE, on_click=lambda _: None, hint=ASK)
-    if clicked is not None:
-        gallery.ask(run.name, clicked)
+    gallery.draw(shown, key=f"{key} {run.name}", size=TILE)
 
 
 def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:

@@ -207,18 +207,6 @@ def test_a_hardest_query_is_asked_by_a_click(at, engine):
     shows(page, best(engine, engine.stored.queries[number]))
 
 
-def test_a_picture_on_codebooks_is_asked_with_here(at, server, engine):
-    page = at()
-    page.goto(f"{server}/codebooks?run={RUN}")
-    tiles = '[class*="st-key-members"] .ask'
-    page.locator(tiles).first.wait_for(timeout=PATIENCE)
-    settled(page)
-    name = shown(page, tiles)[1]
-    page.locator(tiles).nth(1).click()
-    page.wait_for_url(f"**/retrieval?**query_id={name}**")
-    shows(page, [name], ".st-key-question .ask")
-
-
 def test_nothing_is_wider_than_a_narrow_window_and_all_tabs_are_reached(at):
     page = at(until=".st-key-taught-hits .ask", section="Teach it")
     page.set_viewport_size({"width": 600, "height": 900})

@@ -10,7 +10,6 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import streamlit as st
 from PIL import Image
@@ -136,11 +135,6 @@ def draw(
 
     answer = _component(key=key, data=sent, on_clicked_change=clicked, on_marked_change=marked)
     return answer.clicked if on_click is not None and answer.clicked in known else None
-
-
-def ask(run: str, identity: str) -> NoReturn:
-    """Go to Retrieval and ask there with any picture of a run's data set, by its id."""
-    st.switch_page("pages/retrieval.py", query_params={"run": run, "query_id": identity})
 
 
 def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -> str:
