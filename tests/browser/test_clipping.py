@@ -103,7 +103,7 @@ def test_figure_and_counts_can_be_saved(server, page):
 
 
 def test_setting_travels_to_train(server, page):
-    go(page, server, f"{LAB}&rule=rank&q=0.13&tau=0.2")
+    go(page, server, f"{LAB}&clip_rule=rank&q=0.13&clip_tau=0.2")
     page.get_by_role("link", name="Train with this setting").click()
     page.locator("h1", has_text="Train").wait_for()
     settled(page)

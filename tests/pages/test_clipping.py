@@ -42,11 +42,11 @@ def test_each_step_of_an_anchor_is_drawn(home, step):
 
 
 def test_a_suggested_threshold_can_be_taken(home):
-    app = opened("clipping", size="64", rule="adaptive")
+    app = opened("clipping", size="64", clip_rule="adaptive")
     button = app.button(key="use 0")
     value = float(button.label.rpartition("= ")[2])
     button.click().run()
-    assert app.segmented_control(key="rule").value == "threshold"
+    assert app.segmented_control(key="clip_rule").value == "threshold"
     lab = labset.load()
     batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
     done = report(batch, ClippingConfig(rule="threshold", threshold=value), temperature=0.3)
@@ -74,7 +74,7 @@ def test_results_of_a_sweep_are_shown_with_a_verdict(home):
 
 @pytest.mark.parametrize("rule", SCALES)
 def test_counts_of_a_run_are_the_librarys(finished, rule):
-    app = opened("clipping", rule=rule, delta="0.5", q="0.1", c="1.5")
+    app = opened("clipping", clip_rule=rule, delta="0.5", q="0.1", c="1.5")
     assert not app.error
     batch = batch_of(RunDir(finished), size=128, seed=0)
     config = ClippingConfig(rule=rule, threshold=0.5, fraction=0.1, sigma=1.5)

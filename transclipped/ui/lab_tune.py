@@ -15,6 +15,7 @@ from transclipped.config import ClippingConfig
 from transclipped.ui import histogram, lab_batch
 from transclipped.ui.lab_batch import View
 
+RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's: a page switch drops what it shares
 NAMES = {"threshold": "delta", "rank": "q", "rank+threshold": "delta", "adaptive": "c"}  # in the address
 LABELS = "Observed with labels, which no rule sees."
 HELP = {
@@ -53,13 +54,13 @@ def turn(rule: str, value: float) -> None:
 
 def setting() -> ClippingConfig:
     """The rule as it is set, from the widgets' state or the address."""
-    rule = st.session_state.get("rule") or st.query_params.get("rule")
+    rule = st.session_state.get(RULE) or st.query_params.get(RULE)
     return at(rule if rule in SCALES else "threshold")
 
 
 def at(rule: str, treatment: str | None = None) -> ClippingConfig:
     """Any rule with the amounts that are set."""
-    treatment = treatment or st.session_state.get("treatment") or "remove"
+    treatment = treatment or st.session_state.get(TREATMENT) or "remove"
     if rule not in SCALES:
         return ClippingConfig(rule=rule, treatment=treatment)
     values = {SCALES[rule].setting: amount(rule)}
@@ -70,21 +71,21 @@ def at(rule: str, treatment: str | None = None) -> ClippingConfig:
 
 def temperature(view: View) -> float:
     """τ as it is set, else the model's own."""
-    return st.session_state.get("tau") or view.temperature
+    return st.session_state.get(TAU) or view.temperature
 
 
 def controls(view: View) -> None:
     """Rule, treatment and temperature, for every section that applies a rule."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
-            "Rule", list(SCALES), default="threshold", key="rule", bind="query-params", required=True, help=HELP["rule"]
+            "Rule", list(SCALES), default="threshold", key=RULE, bind="query-params", required=True, help=HELP["rule"]
         )
         st.segmented_control(
-            "Clipped pairs", ["remove", "clamp"], default="remove", key="treatment", bind="query-params",
+            "Clipped pairs", ["remove", "clamp"], default="remove", key=TREATMENT, bind="query-params",
             required=True, help=HELP["treatment"],
         )  # fmt: skip
         st.slider(
-            "Temperature τ", 0.05, 1.0, view.temperature, 0.05, key="tau", bind="query-params", width=220,
+            "Temperature τ", 0.05, 1.0, view.temperature, 0.05, key=TAU, bind="query-params", width=220,
             help=HELP["tau"],
         )  # fmt: skip
 
@@ -163,7 +164,7 @@ def suggestions(view: View) -> None:
 
 
 def _take(value: float) -> None:
-    st.session_state["rule"] = "threshold"
+    st.session_state[RULE] = "threshold"
     turn("threshold", value)
 
 
