@@ -72,7 +72,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from transclipped.training import labset
     from transclipped.training.sweep import AMOUNTS, STOP, Stopped, Sweep, results, run_sweep
 
-    amounts = _numbers(arguments.amounts) if arguments.amounts else AMOUNTS[arguments.rule][1]
+    amounts = _numbers(arguments.amounts) if arguments.amounts is not None else AMOUNTS[arguments.rule][1]
     sweep = Sweep(
         rule=arguments.rule,
         amounts=amounts,

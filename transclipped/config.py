@@ -13,7 +13,6 @@ from typing import Any, get_type_hints
 from transclipped.errors import InputError
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
-CODE_LENGTHS = (16, 32, 64)  # bits, those that the literature reports
 AUTO = "auto"
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone

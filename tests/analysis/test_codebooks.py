@@ -197,7 +197,7 @@ def test_classes_are_what_a_loop_counts(case, seed, several):
     table = cb.class_counts(codes[:, 0], labels, k=k, classes=3)
     expected = np.zeros((k, 3), int)
     for word, label in zip(codes[:, 0].tolist(), labels, strict=True):
-        for c in np.flatnonzero(label) if several else [label] * (label >= 0):
+        for c in np.flatnonzero(label) if several else [label] * int(label >= 0):
             expected[word, c] += 1
     assert np.array_equal(table, expected)
     purity = cb.purity(table)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.browser.conftest import PATIENCE, settled
 from tests.browser.test_journeys import go
+from transclipped.training import queue
 from transclipped.training.run import RunDir
 
 pytestmark = pytest.mark.browser
@@ -55,3 +56,22 @@ def test_training_grows_is_stopped_resumed_and_finished_through_a_reload_and_is_
     assert "200 pictures" in page.locator('[data-testid="stMain"]').inner_text()
     go(page, server, "benchmarks", runs=name)
     assert name in page.locator('[data-testid="stMultiSelect"]').first.inner_text()
+
+
+def test_a_second_visitor_waits_sees_the_place_and_cancels(server, page, own_runs):
+    set_up(page, server, "first", Epochs=1000, Batch=4)  # long enough to be waited for
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
+    other = page.context.browser.new_context().new_page()
+    go(other, server, "train")
+    fill(other, "Name of the run", "second")
+    other.get_by_role("button", name="Start", exact=True).click()
+    other.get_by_text("1 before it").wait_for(timeout=PATIENCE)
+    assert [w.name for w in queue.waiting(own_runs)] == ["second"]
+    other.get_by_role("button", name="Cancel", exact=True).click()
+    other.get_by_text("second waits").wait_for(state="detached")
+    assert queue.waiting(own_runs) == [] and not (own_runs / "second").exists()
+    other.context.close()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Resume").wait_for(timeout=2 * PATIENCE)
+    assert RunDir(own_runs / "first").status()["state"] == "stopped"

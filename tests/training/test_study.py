@@ -59,11 +59,18 @@ def test_it_goes_on_after_a_torn_line(out, tmp_path):
 def test_settings_are_chosen_by_validation_and_never_by_queries(out, tmp_path):
     found = results(out, "curve")
     best = max((r for r in found if r["rule"] == "adaptive"), key=lambda r: r["validation_map"])
-    config = chosen(out)["adaptive"]
+    config = chosen(Plan(out=out, backbone=CNN, limit=300))["adaptive"]
     assert (config.clipping.sigma, config.loss.temperature) == (best["amount"], best["temperature"])
     swapped = [{**r, "map": 1 - r["map"]} for r in found]
     (tmp_path / "curve.jsonl").write_text("".join(json.dumps(r) + "\n" for r in swapped))
-    assert chosen(tmp_path) == chosen(out)
+    assert chosen(Plan(out=tmp_path, backbone=CNN, limit=300)) == chosen(Plan(out=out, backbone=CNN, limit=300))
+
+
+def test_half_a_curve_chooses_nothing(out, tmp_path):
+    lines = (out / "curve.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "curve.jsonl").write_text("".join(lines[:-1]))
+    with pytest.raises(InputError, match="lacks 1 results"):
+        chosen(Plan(out=tmp_path, backbone=CNN, limit=300))
 
 
 def test_parts_that_need_a_choice_ask_for_it(tmp_path, small):

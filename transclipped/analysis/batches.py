@@ -59,9 +59,11 @@ def lab_batch(lab: LabSet, head: Head, *, size: int, seed: int) -> Batch:
 
 def serves(lab: LabSet, record: dict) -> bool:
     """Whether the lab set's embeddings are those of a run (its `config.json`): same pictures, backbone and size."""
+    data = record.get("data", {})
     return (
         not lab.about["projected"]
-        and record.get("data", {}).get("dataset") == "cifar10"
+        and (data.get("dataset"), data.get("data")) == ("cifar10", None)
+        and data.get("protocol") in (None, "I")
         and record.get("backbone", {}).get("train") == "frozen"
         and record.get("backbone_fingerprint") == lab.about["fingerprint"]
         and record.get("image_size") == lab.about["image_size"]

@@ -184,7 +184,7 @@ def quantization_error(queries: np.ndarray, codebooks: np.ndarray) -> Error:
     """What coding loses of each query `[Q, D]` (stored as float16): 1 − cosine to its decoded code, in [0, 2]."""
     m, _, d = codebooks.shape
     x = queries.astype(np.float32)
-    decoded = decode(codebooks, encode(codebooks, x)).reshape(len(x), -1)
+    decoded = decode(codebooks, encode(codebooks, x))
     parts = _cosine(x.reshape(-1, m, d), decoded.reshape(-1, m, d))
     return Error(1 - _cosine(x, decoded), 1 - parts)
 

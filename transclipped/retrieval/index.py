@@ -192,7 +192,8 @@ def encode(codebooks: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
 
 def decode(codebooks: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Codewords `[N, D]` that codes `[N, M]` name; as queries they make a search symmetric."""
-    return codebooks[np.arange(codes.shape[1]), codes].reshape(len(codes), -1)
+    m, _, d = codebooks.shape
+    return codebooks[np.arange(m), codes].reshape(len(codes), m * d)
 
 
 def ordered(scores: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from transclipped.retrieval.index import CodeIndex, FloatIndex, Hits
+from transclipped.retrieval.index import CodeIndex, FloatIndex
 
 BINS = 4096  # of scores in [−1, 1] behind the precision–recall curve
 RECALL_POINTS = 101
@@ -213,12 +213,6 @@ def n_relevant(query_labels: np.ndarray, database_labels: np.ndarray) -> np.ndar
         return np.array([known.get(label, 0) for label in query_labels.tolist()], np.int64)
     parts = [relevance(query_labels[c], database_labels, None).sum(1) for c in _chunks(len(query_labels), SCORED)]
     return np.concatenate([np.zeros(0, np.int64), *parts])
-
-
-def precision_at_ranks(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarray) -> np.ndarray:
-    """Precision `[Q, k]` at each rank of some hits, for a page that shows one query."""
-    found = relevance(query_labels, database_labels, hits.rows)
-    return found.cumsum(1) / np.arange(1, found.shape[1] + 1)
 
 
 def ranks_shown(k: int) -> np.ndarray:

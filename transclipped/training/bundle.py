@@ -29,8 +29,10 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, s
         epochs: heads of at most this many epochs are kept, evenly spaced.
 
     Raises:
-        InputError: the run is not finished, or `out` exists.
+        InputError: the run is not finished, `out` exists, or no query would be left.
     """
+    if queries < 1:
+        raise InputError(f"queries is {queries}; keep 1 or more, since pages ask with them")
     metrics = run.metrics()
     if metrics is None or run.status().get("state") != "finished":
         raise InputError(f"{run.path} is not finished; `train --run {run.path} --resume` finishes it")

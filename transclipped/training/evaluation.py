@@ -27,7 +27,7 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     """Index and measure the kept model of a run; writes retrieval.npz and metrics.json, unless it is bundled.
 
     Args:
-        seconds: of earlier stages, to be kept in the metrics.
+        seconds: of earlier stages, to be kept in the metrics; None keeps what an earlier measurement knew of them.
 
     Raises:
         InputError: the run has no model, or the disk is full.
@@ -45,12 +45,19 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
         metrics["modes"][mode] = _ranking(stored, *modes[mode], k=metrics["k"], class_names=images.class_names)
     yield Progress("measuring", len(modes), len(modes), time.monotonic() - encoded)
     metrics |= {"selection": session.config.select, "n_queries_stored": len(stored.queries)}
-    metrics["seconds"] = (seconds or {}) | {
+    metrics["seconds"] = (_known_seconds(run) if seconds is None else seconds) | {
         "encoding": round(encoded - started, 2),
         "measuring": round(time.monotonic() - encoded, 2),
     }
     stored.save(run.path / "retrieval.npz")
     write_json(run.path / "metrics.json", metrics)
+
+
+def _known_seconds(run: RunDir) -> dict[str, float]:
+    try:
+        return dict((run.metrics() or {}).get("seconds", {}))
+    except (InputError, AttributeError, TypeError, ValueError):  # a damaged file is about to be replaced
+        return {}
 
 
 def _encoded(session: Session, run: RunDir) -> Iterator[Progress]:

@@ -6,7 +6,7 @@ on where it was. Parts:
 
 | part       | varies                                                     | data, bits, seeds             |
 | ---------- | ---------------------------------------------------------- | ----------------------------- |
-| `curve`    | amount of clipping of every rule, at three temperatures    | (I), 32 bits, one seed        |
+| `curve`    | amount of clipping, at two temperatures or three           | (I), 32 bits, one seed        |
 | `rules-I`  | the rule, each with the setting that `curve` chose         | (I), 16/32/64 bits, three     |
 | `rules-II` | the same, heads trained on 500 pictures a class            | (II), 16/32/64 bits, three    |
 | `ideas`    | what decides: other embeddings, other thresholds           | (I), 32 bits, two seeds       |
@@ -138,19 +138,21 @@ def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Prog
         yield Progress(f"study: {part}", len(todo), len(todo), time.monotonic() - started)
 
 
-def chosen(out: Path) -> dict[str, RunConfig]:
-    """The setting of each rule with the best validation mAP in the part `curve`.
+def chosen(plan: Plan) -> dict[str, RunConfig]:
+    """The setting of each rule with the best validation mAP in the plan's part `curve`.
 
     Raises:
         InputError: that part is not done.
     """
+    found = {result["key"]: result for result in results(plan.out, "curve")}
+    wanted = [trial.key for trial in _curve(plan)]
+    if missing := sum(key not in found for key in wanted):
+        raise InputError(f"{plan.out} lacks {missing} results of the part curve; run `study --part curve` first")
     best: dict[str, dict[str, Any]] = {}
-    for result in results(out, "curve"):
+    for result in (found[key] for key in wanted):
         rule = result["rule"]
         if rule not in best or result["validation_map"] > best[rule]["validation_map"]:
             best[rule] = result
-    if missing := [rule for rule in AMOUNTS if rule not in best]:
-        raise InputError(f"{out} has no result of the part curve for {missing[0]}; run `study --part curve` first")
     return {rule: _config(rule, found["amount"], found["temperature"]) for rule, found in best.items()}
 
 
@@ -188,12 +190,12 @@ def _rules(plan: Plan, protocol: str) -> list[Trial]:
         Trial("rules", rule, _on(plan, config, bits=bits, seed=seed, protocol=protocol))
         for bits in (32, 16, 64)
         for seed in SEEDS
-        for rule, config in chosen(plan.out).items()
+        for rule, config in chosen(plan).items()
     ]
 
 
 def _ideas(plan: Plan) -> list[Trial]:
-    adaptive = chosen(plan.out)["adaptive"]
+    adaptive = chosen(plan)["adaptive"]
     ideas = {
         "adaptive": adaptive.clipping,
         "adaptive on continuous embeddings": replace(adaptive.clipping, on="continuous"),
@@ -214,14 +216,14 @@ def _batch(plan: Plan) -> list[Trial]:
     trials = []
     for batch in BATCHES:
         for rule in ("none", "adaptive"):
-            config = _on(plan, chosen(plan.out)[rule])
+            config = _on(plan, chosen(plan)[rule])
             trials.append(Trial("batch", rule, replace(config, schedule=replace(config.schedule, batch=batch))))
     return trials
 
 
 def _codes(plan: Plan) -> list[Trial]:
     return [
-        Trial("codes", rule, _on(plan, chosen(plan.out)[rule], bits=bits), every_search=True)
+        Trial("codes", rule, _on(plan, chosen(plan)[rule], bits=bits), every_search=True)
         for bits in BITS
         for rule in ("none", "adaptive")
     ]
@@ -231,7 +233,7 @@ def _backbone(plan: Plan) -> list[Trial]:
     named = {CNN: CNN, DISTILLED: DISTILLED, HYBRID: HYBRID}
     named |= {label: f"{HYBRID}={file}" for label, file in plan.others.items()}
     return [
-        Trial("backbone", label, _on(plan, chosen(plan.out)[rule], backbone=spec, seed=seed), every_search=seed == 0)
+        Trial("backbone", label, _on(plan, chosen(plan)[rule], backbone=spec, seed=seed), every_search=seed == 0)
         for seed in SEEDS
         for label, spec in named.items()
         for rule in ("none", "adaptive")

@@ -174,8 +174,9 @@ def run_sweep(lab: LabSet, sweep: Sweep, folder: Path, *, tell: Callable[[dict],
 
     Raises:
         Stopped: the stop file appeared.
-        InputError: the disk is full, or a training failed.
+        InputError: the disk is full, a training failed, or the folder holds another sweep.
     """
+    _refuse_another(folder, sweep)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / SETTINGS, asdict(sweep))
     settings, done = sweep.settings(), {(r["rule"], r["amount"]) for r in results(folder)}
@@ -200,6 +201,15 @@ def run_sweep(lab: LabSet, sweep: Sweep, folder: Path, *, tell: Callable[[dict],
     finally:
         write_json(folder / STATE, note | ending | {"t": time.time()})
         (folder / STOP).unlink(missing_ok=True)
+
+
+def _refuse_another(folder: Path, sweep: Sweep) -> None:
+    """Results of other settings would be told as this sweep's; more or fewer amounts of the same are welcome."""
+    if not (folder / SETTINGS).exists():
+        return
+    earlier, now = read_json(folder / SETTINGS), json.loads(json.dumps(asdict(sweep)))
+    if not isinstance(earlier, dict) or earlier | {"amounts": None} != now | {"amounts": None}:
+        raise InputError(f"{folder} holds a sweep with other settings; choose another folder")
 
 
 class _Notes:

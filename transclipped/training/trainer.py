@@ -26,7 +26,6 @@ from transclipped.models.network import Codes, Head
 from transclipped.models.precision import fastest_dtype
 from transclipped.training.sources import Source, check_batch
 
-OBSERVATIONS = ("clip_precision", "validation_map")  # these alone need labels
 MOMENTUM = 0.9  # of SGD
 
 

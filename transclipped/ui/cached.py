@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from transclipped.errors import InputError
 from transclipped.training.run import RunDir
 
 
@@ -24,6 +25,13 @@ def pictures(data: tuple):
     return load(DataConfig(**dict(data)))
 
 
+class Rows(dict):
+    """Row by id."""
+
+    def __missing__(self, identity):
+        raise InputError(f"picture {identity} is no longer among the run's pictures; put it back, or train a new run")
+
+
 def run_data(run: RunDir) -> tuple:
     """What names a run's pictures, hashable."""
     data = run.config.data
@@ -32,6 +40,6 @@ def run_data(run: RunDir) -> tuple:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def rows_of_ids(fingerprint: str, _run: RunDir) -> dict:
-    """Row in the picture set of every id of the run's database and queries."""
+    """Row in the picture set by id; one that is not there any more ends in an InputError."""
     images = pictures(run_data(_run))
-    return {identity: row for row, identity in enumerate(images.ids.tolist())}
+    return Rows({identity: row for row, identity in enumerate(images.ids.tolist())})

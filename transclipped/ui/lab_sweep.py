@@ -58,6 +58,8 @@ def chosen() -> Sweep | None:
             required=True,
         )  # fmt: skip
     ordered = tuple(a for a in offered if a in amounts)
+    if not ordered:
+        raise InputError(f"Choose at least one {SCALES[rule].symbol} to train with.")
     return Sweep(rule=rule, amounts=ordered, temperature=float(tau), treatment=treatment, seed=int(seed))
 
 

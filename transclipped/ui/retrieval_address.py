@@ -11,7 +11,7 @@ import random
 import numpy as np
 import streamlit as st
 
-from transclipped.ui.retrieval_question import Place, stored_part
+from transclipped.ui.retrieval_question import COLLECTED, Place, stored_part
 
 OWN = "data set"  # as a way to ask
 ANY = "any class"
@@ -60,7 +60,8 @@ def _set(where: Place, names: list[str]) -> None:
     """Write ids into the address; one stored query alone as its number."""
     if len(names) == 1:
         rows = np.flatnonzero(where.own.stored.query_ids.astype(str) == names[0])
-        if len(rows):
+        part = stored_part(where, names[0])
+        if len(rows) and part is not None and not part.key.startswith(COLLECTED):
             st.session_state["query"] = int(rows[0])
             names = []
     if names:

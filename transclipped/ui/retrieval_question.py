@@ -17,6 +17,8 @@ from transclipped.ui import cached, gallery
 from transclipped.ui import retrieval_cached as found
 from transclipped.ui.intake import Brought
 
+COLLECTED = "collected "  # begins the key of a collection's picture, whose id may also be one of the run's
+
 
 @dataclass(frozen=True)
 class Part:
@@ -132,7 +134,7 @@ def question(where: Place, parts: list[Part], *, number: int | None = None) -> Q
 
 def vector(where: Place, part: Part) -> np.ndarray:
     """Continuous embedding `[D]` of one picture: stored, computed, or, without a network, what its code tells."""
-    if part.identity is not None:
+    if part.identity is not None and not part.key.startswith(COLLECTED):
         rows = np.flatnonzero(where.own.stored.query_ids.astype(str) == part.identity)
         if len(rows):
             return where.own.stored.queries[rows[0]].astype(np.float32)
@@ -181,7 +183,7 @@ def _collected(where: Place, name: str) -> Part | None:
             raise InputError(f"the collection does not tell where the picture {name} is")
         return open_picture(hit.path)
 
-    return Part(f"collected {name}", name, hit.labels, where.shown(hit), image, name)
+    return Part(COLLECTED + name, name, hit.labels, where.shown(hit), image, name)
 
 
 def relevant(engine: Engine, wanted: list[str]) -> np.ndarray | None:
