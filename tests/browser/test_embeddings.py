@@ -41,7 +41,8 @@ def place(page, shown, kind, row):
     number = list(items.vectors).index(kind)
     scale, x, y = (float(v) for v in page.locator("canvas.points").nth(number).get_attribute("data-view").split(","))
     box = page.locator("canvas.marks").nth(number).bounding_box()
-    return box["x"] + (maps[kind][row, 0] - x) * scale, box["y"] + (y - maps[kind][row, 1]) * scale
+    across, down = (float(v) for v in maps[kind][row])
+    return box["x"] + (across - x) * scale, box["y"] + (y - down) * scale
 
 
 def lonely(shown, kind):
@@ -86,6 +87,7 @@ def test_lasso_chooses_what_lies_inside_and_gallery_export_and_sentence_agree(pa
         panels.get_by_role("button", name="CSV").click()
     with open(download.value.path(), newline="") as file:
         assert [int(line["id"]) for line in csv.DictReader(file)] == shown[0].ids[inside].tolist()
+    settled(panels)
     panels.keyboard.press("Escape")
     panels.get_by_text("pictures are chosen").wait_for(state="detached")
     assert count(panels) == 0
@@ -138,7 +140,7 @@ def test_double_click_in_the_legend_isolates_a_class_and_lasso_then_takes_it_alo
     entry.dblclick()
     assert panels.locator(".map .entry.off").count() == panels.locator(".map .entry").count() - 1
     box = panels.locator("canvas.marks").first.bounding_box()
-    (x0, y0), (x1, y1) = (box["x"] + 1, box["y"] + 1), (box["x"] + box["width"] - 2, box["y"] + box["height"] - 2)
+    (x0, y0), (x1, y1) = (box["x"] + 6, box["y"] + 6), (box["x"] + box["width"] - 7, box["y"] + box["height"] - 7)
     lasso(panels, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     first = shown[0].labels.min()  # the legend is in order of classes
-    panels.get_by_text(f"{(shown[0].labels == first).sum()} pictures are chosen").wait_for(timeout=8000)
+    panels.get_by_text(f"{(shown[0].labels == first).sum()} pictures are chosen").wait_for()
