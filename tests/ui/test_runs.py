@@ -15,9 +15,9 @@ def folders(tmp_path, monkeypatch):
     return tmp_path / "own", tmp_path / "bundled"
 
 
-def put(folder, name, *, backbone="efficientnet-lite0", rule="none", bits=32, protocol="I"):
+def put(folder, name, *, backbone="efficientnet-lite0", rule="none", bits=32, protocol="I", dataset="cifar10"):
     config = RunConfig(
-        data=DataConfig(protocol=protocol), backbone=BackboneConfig(name=backbone),
+        data=DataConfig(dataset=dataset, protocol=protocol), backbone=BackboneConfig(name=backbone),
         quantizer=QuantizerConfig(bits=bits), clipping=ClippingConfig(rule=rule),
     )  # fmt: skip
     (folder / name).mkdir(parents=True)
@@ -27,6 +27,7 @@ def put(folder, name, *, backbone="efficientnet-lite0", rule="none", bits=32, pr
 def test_the_first_run_is_a_bundled_clipped_hybrid_of_the_usual_length(folders):
     own, bundled = folders
     put(own, "mine", backbone="hybrid-vit", rule="rank")
+    put(bundled, "a-hybrid-clipped", backbone="hybrid-vit", rule="rank", dataset="caltech101")
     put(bundled, "cnn-clipped", rule="adaptive")
     assert runs.first() == "cnn-clipped"
     put(bundled, "hybrid-none", backbone="hybrid-vit")

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from transclipped.config import QuantizerConfig
+from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.training.run import RunDir, find_runs
@@ -30,7 +30,7 @@ def home() -> Path:
 
 def all_runs() -> dict[str, RunDir]:
     """Own runs, newest first, then the bundled ones, by name; an own run hides a bundled namesake."""
-    found = {run.name: run for run in find_runs(BUNDLED)}
+    found = {run.name: run for run in sorted(find_runs(BUNDLED), key=lambda run: run.name)}
     return {run.name: run for run in find_runs(home())} | {k: v for k, v in found.items() if not (home() / k).exists()}
 
 
@@ -62,7 +62,8 @@ def current() -> RunDir | None:
 def first() -> str | None:
     """Name of the run that a visitor sees before choosing one: a bundled hybrid with clipping, else any bundled one.
 
-    Own runs come first only where none is bundled. Of several, the usual code length and the whole training set win.
+    Own runs come first only where none is bundled. Of several, CIFAR-10, the usual code length and the whole training
+    set win.
     """
     known = all_runs()
     bundled = [run for run in known.values() if BUNDLED in run.path.parents]
@@ -73,9 +74,10 @@ def _rank(run: RunDir) -> tuple:
     try:
         config = run.config
     except InputError:
-        return (True, True, True, True, run.name)
+        return (True, True, True, True, True, run.name)
     usual = QuantizerConfig().bits
     return (
+        config.data.dataset != DataConfig().dataset,
         not config.backbone.name.startswith("hybrid"),
         config.clipping.rule == "none",
         config.quantizer.bits != usual,
