@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 PATIENCE = 90_000  # milliseconds
-PAUSE = 1.5  # seconds in which charts and pictures finish drawing
+PAUSE = 6.0  # seconds in which charts and pictures finish drawing, on a busy machine too
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
