@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from transclipped.analysis.tables import markdown, results, summary
-from transclipped.clipping import RULES, negatives
+from transclipped.clipping import negatives
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.models.backbone import CNN
@@ -96,7 +96,7 @@ def test_tables_hold_means_and_half_ranges(tmp_path):
     assert markdown(summary(tmp_path, "rules-I")) == "nothing measured yet"
 
 
-@pytest.mark.parametrize("rule", ["mixture", "otsu"])
+@pytest.mark.parametrize("rule", [studies._mixture, studies._otsu])
 def test_a_threshold_of_the_whole_batch_parts_two_clear_humps(rule):
     import torch
 
@@ -105,6 +105,6 @@ def test_a_threshold_of_the_whole_batch_parts_two_clear_humps(rule):
     low, high = rng.normal(0.1, 0.05, (n, n)), rng.normal(0.8, 0.05, (n, n))
     same = rng.random((n, n)) < 0.1
     similarity = torch.tensor(np.where(same, high, low).clip(-1, 1), dtype=torch.float32)
-    picked, level = RULES[rule](similarity, negatives(n), ClippingConfig(rule=rule))
+    picked, level = rule(similarity, negatives(n), ClippingConfig())
     assert 0.2 < level < 0.7
     assert (picked.numpy() == same).mean() > 0.999

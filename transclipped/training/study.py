@@ -105,14 +105,12 @@ class Trial:
         return hashlib.sha256(spelled.encode()).hexdigest()[:16]
 
 
-@register("mixture")
 def _mixture(similarity, candidates, config):
     """Every pair above the point where two normal distributions fitted to the batch's similarities cross."""
     level = mixture(similarity[candidates].numpy())
     return similarity > level, level
 
 
-@register("otsu")
 def _otsu(similarity, candidates, config):
     """Every pair above Otsu's threshold of the batch's similarities."""
     level = otsu(similarity[candidates].numpy())
@@ -195,6 +193,8 @@ def _rules(plan: Plan, protocol: str) -> list[Trial]:
 
 
 def _ideas(plan: Plan) -> list[Trial]:
+    register("mixture")(_mixture)
+    register("otsu")(_otsu)
     adaptive = chosen(plan)["adaptive"]
     ideas = {
         "adaptive": adaptive.clipping,
