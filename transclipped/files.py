@@ -65,6 +65,27 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not valid JSON ({error}); restore it or delete it") from error
 
 
+def json_lines(path: Path) -> Iterator[Any]:
+    """Values of a file of JSON lines; torn ones are passed over, and a file that cannot be read has none."""
+    with suppress(OSError), Path(path).open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with suppress(ValueError):
+                yield json.loads(line)
+
+
+def append_json_line(path: Path, value: Any) -> None:
+    """Add a value to a file of JSON lines.
+
+    Raises:
+        InputError: the disk is full, or the folder is missing or cannot be written.
+    """
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(value) + "\n")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error
+
+
 def folder_size(path: Path) -> int:
     """Bytes in all files below a folder, 0 if it does not exist."""
     return sum(p.stat().st_size for p in Path(path).rglob("*") if p.is_file())

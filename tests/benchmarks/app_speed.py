@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from playwright.sync_api import sync_playwright
 
+from tests.browser.serving import ROOT, launched, served
 from transclipped.ui.shell import ORDER
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120_000  # milliseconds
 DRAWN = """place => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
   && document.querySelector('.st-key-lesson-steps')?.innerText.includes(place)
@@ -37,15 +32,11 @@ def main() -> None:
     options = parser.parse_args()
     pages = [(name, title) for name, title, _ in ORDER if (ROOT / "pages" / f"{name}.py").is_file()]
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
+        browser = launched(playwright)
         tab = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         tab.set_default_timeout(PATIENCE)
         started = time.perf_counter()
-        server, address = _started(home)
-        try:
+        with served({"TRANSCLIPPED_RUNS": home, **os.environ}, look_every=0.03) as (address, server):
             tab.goto(f"{address}/?{options.query}")
             _wait(tab, 0, len(pages))
             print(f"start of the server to drawn Overview  {time.perf_counter() - started:6.2f} s")
@@ -54,10 +45,7 @@ def main() -> None:
             time.sleep(options.idle)
             _switches(tab, pages)
             print(f"memory after all pages                 {_memory(server):6.0f} MB")
-        finally:
-            server.terminate()
-            server.wait(20)
-            browser.close()
+        browser.close()
 
 
 def _switches(tab, pages: list[tuple[str, str]]) -> None:
@@ -79,25 +67,6 @@ def _switches(tab, pages: list[tuple[str, str]]) -> None:
 
 def _wait(tab, number: int, n: int) -> None:
     tab.wait_for_function(DRAWN, arg=f"{number + 1} of {n}", polling=20)
-
-
-def _started(home: str) -> tuple[subprocess.Popen, str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
-    environment = {"TRANSCLIPPED_RUNS": home, **os.environ}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(2000):
-        try:
-            with urlopen(f"{address}/_stcore/health", timeout=2):
-                return server, address
-        except (URLError, OSError):
-            time.sleep(0.03)
-    server.terminate()
-    raise SystemExit("the app did not start")
 
 
 def _memory(server: subprocess.Popen) -> float:

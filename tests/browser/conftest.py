@@ -1,18 +1,13 @@
 """The app in a real browser: a server of its own, and whichever Chromium is there."""
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.browser.serving import ROOT, launched, program, served
+
+__all__ = ["PATIENCE", "ROOT", "settled"]
 PATIENCE = 60_000  # milliseconds; a slow machine is no failure
 
 
@@ -21,16 +16,12 @@ def chromium():
     """A browser; without one the tests are skipped, unless TRANSCLIPPED_NEEDS_BROWSER is set."""
     sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
     with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-        program = next((found for name in names if (found := shutil.which(name))), None)
-        own = Path(playwright.chromium.executable_path)
-        program = program or (str(own) if own.exists() else None)
-        if program is None:
+        if program(playwright) is None:
             reason = "no Chromium found: install Debian's chromium, or run `python -m playwright install chromium`"
             if os.environ.get("TRANSCLIPPED_NEEDS_BROWSER"):
                 pytest.fail(reason)
             pytest.skip(reason)
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        browser = launched(playwright)
         yield browser
         browser.close()
 
@@ -44,20 +35,8 @@ def own_runs(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def server(own_runs, own_cache):
     """Address of a running app."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
-    environment = {**os.environ, "TRANSCLIPPED_RUNS": str(own_runs)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health", process)
+    with served({**os.environ, "TRANSCLIPPED_RUNS": str(own_runs)}) as (address, _):
         yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture
@@ -83,14 +62,3 @@ def settled(tab) -> None:
 def _serious(message) -> bool:
     noise = ("favicon", "Failed to load resource", "preload", "ERR_INTERNET_DISCONNECTED", "WebGL")
     return message.type == "error" and not any(word in message.text for word in noise)
-
-
-def _wait_for(url: str, process: subprocess.Popen) -> None:
-    for _ in range(240):
-        try:
-            with urlopen(url, timeout=2):
-                return
-        except (URLError, OSError):
-            assert process.poll() is None, process.stdout.read().decode()
-            time.sleep(0.25)
-    pytest.fail("the app did not start within a minute")

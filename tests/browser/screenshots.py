@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.browser.serving import ROOT, launched, served
+
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 PATIENCE = 90_000  # milliseconds
 PAUSE = 6.0  # seconds in which charts and pictures finish drawing, on a busy machine too
@@ -38,11 +33,12 @@ def main() -> None:
     parser.add_argument("--height", type=int, help="pixels (default: the whole page)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, _served(Path(home)) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served({"TRANSCLIPPED_RUNS": home, **os.environ}) as (address, _),
+        sync_playwright() as playwright,
+    ):
+        browser = launched(playwright)
         for scheme in options.schemes:
             for width in options.widths:
                 for name in options.pages:
@@ -68,34 +64,6 @@ def _take(browser, url: str, name: str, *, scheme: str, width: int, height: int 
     small.save(path, optimize=True)
     print(path)
     context.close()
-
-
-class _served:
-    """The app on a free port, with an empty folder of own runs."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-
-    def __enter__(self) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
-        environment = {"TRANSCLIPPED_RUNS": str(self.home), **os.environ}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(400):
-            try:
-                with urlopen(f"{address}/_stcore/health", timeout=2):
-                    return address
-            except (URLError, OSError):
-                time.sleep(0.25)
-        raise SystemExit("the app did not start")
-
-    def __exit__(self, *_) -> None:
-        self.process.terminate()
-        self.process.wait(20)
 
 
 if __name__ == "__main__":

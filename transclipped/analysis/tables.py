@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from transclipped.files import json_lines
 
 BY = {  # part: what makes a line
     "curve": ["temperature", "rule", "amount"],
@@ -21,16 +22,7 @@ VALUES = ("map", "map_tie_aware", "validation_map", "symmetric", "float", "soft"
 
 def results(folder: Path, part: str) -> list[dict[str, Any]]:
     """Results `<part>.jsonl` of a part so far; a torn last line is passed over."""
-    path = folder / f"{part}.jsonl"
-    if not path.exists():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+    return list(json_lines(folder / f"{part}.jsonl"))
 
 
 def summary(folder: Path, part: str) -> pd.DataFrame:

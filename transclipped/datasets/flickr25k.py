@@ -21,10 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import DataConfig
-from transclipped.datasets.folder import folder_of
-from transclipped.datasets.labels import find_lists, kind_of, read_numbers, text_files
-from transclipped.datasets.listed import ListedSet, Listing, assemble, merged
-from transclipped.datasets.listing import scan
+from transclipped.datasets.labels import find_lists, kind_of, read_numbers
+from transclipped.datasets.listed import ListedSet, Listing, assemble, below, merged
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS = 25_000, 2_000, 5_000, 24
@@ -49,11 +47,7 @@ def load(config: DataConfig) -> ListedSet:
     Raises:
         InputError: no labels, or hardly any picture, are there.
     """
-    root = folder_of(config)
-    found, skipped = scan(root)
-    texts = text_files(root, [file.id for file in found])
-    if config.labels is not None:
-        texts += lists_beside(config.labels)
+    root, found, skipped, texts = below(config)
     listing = _annotated(texts)
     lists = merged(find_lists(texts), canonical, width=N_LABELS)
     if listing is None:
@@ -73,18 +67,6 @@ def load(config: DataConfig) -> ListedSet:
 def canonical(name: str) -> str:
     """Id of a name in a list: the file's name, whatever folder the list's author had it in."""
     return name.rpartition("/")[2]
-
-
-def lists_beside(labels: str) -> list[Path]:
-    """Text files of a folder with lists.
-
-    Raises:
-        InputError: it is no folder.
-    """
-    root = Path(labels).expanduser()
-    if not root.is_dir():
-        raise InputError(f"{root} is not a folder; give the folder with the label lists")
-    return text_files(root.resolve(), [file.id for file in scan(root.resolve())[0]])
 
 
 def _annotated(texts: list[Path]) -> Listing | None:

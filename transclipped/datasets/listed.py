@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from transclipped.config import DataConfig
 from transclipped.datasets.base import Roles, fingerprint
-from transclipped.datasets.folder import Folder
-from transclipped.datasets.labels import PICTURE, LabelList
-from transclipped.datasets.listing import Found, signature, whole
+from transclipped.datasets.folder import Folder, folder_of
+from transclipped.datasets.labels import PICTURE, LabelList, text_files
+from transclipped.datasets.listing import Found, scan, signature, whole
 from transclipped.datasets.sampling import shuffled
 from transclipped.errors import InputError
 
@@ -102,6 +103,20 @@ class ListedSet(Folder):
         order = np.empty(self.listed, np.int64)
         order[shuffled(np.arange(self.listed), seed=seed, purpose=purpose)] = np.arange(self.listed)
         return rows[np.argsort(order[self.positions[rows]])]
+
+
+def below(config: DataConfig) -> tuple[Path, list[Found], list[tuple[str, str]], list[Path]]:
+    """The folder `config.data`, files and skipped (name, reason) below it, and text files, also of `config.labels`.
+
+    Raises:
+        InputError: a folder is missing.
+    """
+    root = folder_of(config)
+    found, skipped = scan(root)
+    texts = text_files(root, [file.id for file in found])
+    if config.labels is not None:
+        texts += _lists_beside(config.labels)
+    return root, found, skipped, texts
 
 
 def merged(lists: list[LabelList], canonical: Callable[[str], str], *, width: int) -> Listing:
@@ -193,3 +208,15 @@ class _Places:
             return self._nested[name]
         same = self._flat.get(name.rpartition("/")[2], [])
         return same[0] if len(same) == 1 else None
+
+
+def _lists_beside(labels: str) -> list[Path]:
+    """Text files of a folder with lists.
+
+    Raises:
+        InputError: it is no folder.
+    """
+    root = Path(labels).expanduser()
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder; give the folder with the label lists")
+    return text_files(root.resolve(), [file.id for file in scan(root.resolve())[0]])

@@ -22,11 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import DataConfig
-from transclipped.datasets.flickr25k import lists_beside
-from transclipped.datasets.folder import folder_of
-from transclipped.datasets.labels import PICTURE, find_lists, lines_of, read_marks, text_files
-from transclipped.datasets.listed import ListedSet, Listing, assemble, merged
-from transclipped.datasets.listing import scan
+from transclipped.datasets.labels import PICTURE, find_lists, lines_of, read_marks
+from transclipped.datasets.listed import ListedSet, Listing, assemble, below, merged
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS, N_CONCEPTS = 269_648, 2_100, 10_500, 21, 81
@@ -48,11 +45,7 @@ def load(config: DataConfig) -> ListedSet:
     Raises:
         InputError: no labels, or hardly any picture, are there; or ground truth that does not fit together.
     """
-    root = folder_of(config)
-    found, skipped = scan(root)
-    texts = text_files(root, [file.id for file in found])
-    if config.labels is not None:
-        texts += lists_beside(config.labels)
+    root, found, skipped, texts = below(config)
     listing = _ground_truth(texts)
     lists = merged(find_lists(texts), canonical, width=N_LABELS)
     if listing is None:

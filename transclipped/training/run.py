@@ -15,7 +15,6 @@ import platform
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -28,7 +27,7 @@ import numpy as np
 from transclipped import __version__
 from transclipped.config import RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
-from transclipped.files import ASSETS, read_json, replacing, write_json
+from transclipped.files import ASSETS, json_lines, read_json, replacing, write_json
 from transclipped.flags import command
 from transclipped.machine import process_alive
 
@@ -169,17 +168,8 @@ class RunDir:
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
         """Events so far, of the given kinds or all; a torn last line is passed over."""
-        return [e for e in self._lines() if not kinds or e.get("kind") in kinds]
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        with suppress(OSError), (self.path / "events.jsonl").open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(event, dict):
-                    yield event
+        found = (e for e in json_lines(self.path / "events.jsonl") if isinstance(e, dict))
+        return [e for e in found if not kinds or e.get("kind") in kinds]
 
     def epochs(self) -> list[int]:
         """Epochs whose head was kept, ascending."""

@@ -45,11 +45,13 @@ from transclipped.config import (
     ScheduleConfig,
 )
 from transclipped.errors import InputError
+from transclipped.files import append_json_line
 from transclipped.flags import arguments
 from transclipped.models.backbone import CNN, DISTILLED, HYBRID
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
 from transclipped.retrieval.metrics import measure
+from transclipped.training.evaluation import quick_map
 from transclipped.training.features import Progress
 from transclipped.training.session import Session, prepare
 from transclipped.training.sources import CachedViews
@@ -125,6 +127,7 @@ def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Prog
     """
     if unknown := sorted(set(parts) - set(PARTS)):
         raise InputError(f"there is no part {unknown[0]!r} of the study; choose from {', '.join(PARTS)}")
+    _make(plan.out)
     for part in parts:
         done = {result["key"] for result in results(plan.out, part)}
         todo = [trial for trial in PARTS[part](plan) if trial.key not in done]
@@ -132,8 +135,16 @@ def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Prog
         for n, trial in enumerate(todo):
             yield Progress(f"study: {part}", n, len(todo), time.monotonic() - started)
             result = yield from _measured(trial, device)
-            _append(plan.out / f"{part}.jsonl", result)
+            rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in result.items()}
+            append_json_line(plan.out / f"{part}.jsonl", rounded)
         yield Progress(f"study: {part}", len(todo), len(todo), time.monotonic() - started)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}; choose another folder with --out") from error
 
 
 def chosen(plan: Plan) -> dict[str, RunConfig]:
@@ -323,18 +334,14 @@ def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:
 def _validated(head: Head, session: Session) -> float:
     """mAP of the validation pictures against the training pictures."""
     split, plain, labels = session.split, session.cache.view(0), session.images.labels
-    index = CodeIndex(
-        head.quantizer.codewords().detach().numpy(), embed_in_batches(head, plain[split.train])[1].numpy()
-    )
-    return measure(
-        index,
-        embed_in_batches(head, plain[split.validation])[0].numpy(),
+    return quick_map(
+        head,
+        embed_in_batches(head, plain[split.validation])[0],
+        embed_in_batches(head, plain[split.train])[1],
         query_labels=labels[split.validation],
         database_labels=labels[split.train],
         k=session.depth(len(split.train)),
-        tie_aware=False,
-        curve=False,
-    ).map
+    )
 
 
 @torch.inference_mode()
@@ -353,12 +360,3 @@ def _session(data: DataConfig, backbone: BackboneConfig, device: str) -> Session
 def _in_memory(folder: Path, cache, views: int) -> list[np.ndarray]:
     """Cached views as arrays: an epoch touches every row, and a memory map would page them in one by one."""
     return [np.array(cache.view(view)) for view in range(views)]
-
-
-def _append(path: Path, result: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in result.items()}) + "\n")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error

@@ -14,7 +14,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ import torch
 from transclipped.clipping import clip
 from transclipped.config import ClippingConfig, LossConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.files import read_json, write_json
+from transclipped.files import append_json_line, json_lines, read_json, write_json
 from transclipped.flags import command
 from transclipped.losses import cosines
 from transclipped.models.network import Head, embed_in_batches
@@ -191,7 +190,7 @@ def run_sweep(lab: LabSet, sweep: Sweep, folder: Path, *, tell: Callable[[dict],
             note |= {"rule": clipping.rule, "amount": amount}
             config = lab_config(lab, clipping=clipping, temperature=sweep.temperature, seed=sweep.seed)
             result = result_of(lab, config, watch=_Notes(folder, note))
-            _append(folder / RESULTS, result)
+            append_json_line(folder / RESULTS, result)
             note["done"] += 1
             tell(result)
         ending = {"state": "finished"}
@@ -229,14 +228,11 @@ class _Notes:
 
 def results(folder: Path) -> list[dict[str, Any]]:
     """Results so far, in the order of training; lines that are torn or of another kind are passed over."""
-    found = []
-    with suppress(OSError):
-        for line in (folder / RESULTS).read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError):
-                value = json.loads(line)
-                if isinstance(value, dict) and {"rule", "amount", "map"} <= value.keys():
-                    found.append(value)
-    return found
+    return [
+        value
+        for value in json_lines(folder / RESULTS)
+        if isinstance(value, dict) and {"rule", "amount", "map"} <= value.keys()
+    ]
 
 
 def status(folder: Path) -> dict[str, Any] | None:
@@ -249,11 +245,3 @@ def status(folder: Path) -> dict[str, Any] | None:
         return None
     silent = time.time() - note.get("t", 0) > SILENCE
     return note | {"state": "interrupted"} if note["state"] == "running" and silent else note
-
-
-def _append(path: Path, result: dict[str, Any]) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error
