@@ -53,7 +53,9 @@ def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) ->
 
 def stem() -> nn.Module:
     """EfficientNet-Lite0 up to stride 16: `[B, 3, H, W]` to one map `[B, 112, H/16, W/16]`, with random weights."""
-    return timm.create_model(STEM, features_only=True, out_indices=(STEM_STAGE,))
+    network = timm.create_model(STEM, features_only=True, out_indices=(STEM_STAGE,))
+    network.blocks = network.blocks[:STEM_BLOCKS]  # timm keeps, and runs, the stages after the map that is asked for
+    return network
 
 
 def joined(stem_state: dict[str, Tensor], hybrid_state: dict[str, Tensor]) -> dict[str, Tensor]:
