@@ -1,10 +1,12 @@
-"""What is exported comes back the same in plain pyarrow, plain faiss, torch.export and, where installed, ONNX."""
+"""What is exported comes back the same in plain pyarrow, plain faiss, torch.export and ONNX."""
 
 import importlib.util
 import json
 
 import faiss
 import numpy as np
+import onnx
+import onnxruntime
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -12,9 +14,22 @@ import torch
 from transclipped.cli import main
 from transclipped.engine import Engine
 from transclipped.errors import InputError
+from transclipped.files import ASSETS
 from transclipped.retrieval import export
 from transclipped.training.run import RunDir
 from transclipped.training.session import trained_model
+
+BUNDLED = {
+    "efficientnet-lite0": "cnn-cifar10-32-clipped",
+    "hybrid-vit": "hybrid-cifar10-32-clipped",
+    "hybrid-vit-photographs": "hybrid-caltech101-32-clipped",
+}
+
+
+@pytest.fixture(params=BUNDLED)
+def bundled_run(request):
+    """Path of a run that lies in the repository, one for each bundled backbone."""
+    return ASSETS / "runs" / BUNDLED[request.param]
 
 
 def exported(capsys, run, what, out, *flags):
@@ -102,25 +117,48 @@ def test_encoder_is_the_model_for_any_number_of_pictures(tiny_run):
             assert torch.equal(code.to(torch.uint8), head.quantizer.encode(expected))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("onnx") is not None, reason="says what is missing only where it is")
-def test_missing_packages_are_named(tiny_run, tmp_path, capsys):
+def test_missing_packages_are_named(tiny_run, tmp_path, capsys, monkeypatch):
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else there(name))
     message = refused(capsys, "export", "--run", tiny_run, "--what", "onnx", "--out", tmp_path / "x.onnx")
     assert "onnxscript" in message and "pip install" in message
     assert not list(tmp_path.iterdir())
 
 
-def test_onnx_answers_as_torch_does(tiny_run, tmp_path, capsys):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    written = exported(capsys, tiny_run, "onnx", tmp_path / "x.onnx")
+def test_onnx_answers_as_torch_does_for_every_bundled_backbone(bundled_run, tmp_path, capsys):
+    run = RunDir(bundled_run)
+    written = exported(capsys, bundled_run, "onnx", tmp_path / "x.onnx")
     assert written["checked"]
+    onnx.checker.check_model(written["out"], full_check=True)
+    about = json.loads((tmp_path / "x.json").read_text())
+    side = about["image_size"]
+    assert side == run.record["image_size"] and about["backbone"] == run.config.backbone.name
+    backbone, head = trained_model(run, default_size=side)
+    session = onnxruntime.InferenceSession(written["out"], providers=["CPUExecutionProvider"])
+    for n in (1, 2, 5):
+        pictures = torch.randn(n, 3, side, side, generator=torch.Generator().manual_seed(n))
+        embedding, code = session.run(["embedding", "code"], {"pixels": pictures.numpy()})
+        with torch.inference_mode():
+            expected = head.embed(backbone(pictures))  # [n, M, d]
+            scores = torch.einsum("bmd,mkd->bmk", expected, head.quantizer.codewords())
+        np.testing.assert_allclose(embedding, expected.flatten(1).numpy(), atol=1e-4)
+        chosen = scores.gather(-1, torch.from_numpy(code)[..., None])[..., 0]
+        torch.testing.assert_close(chosen, scores.amax(-1), atol=1e-4, rtol=0)  # the same codeword, or one as near
+
+
+def test_file_that_answers_otherwise_than_torch_is_refused(tiny_run, tmp_path, capsys):
+    exported(capsys, tiny_run, "onnx", tmp_path / "x.onnx")
     backbone, head = trained_model(RunDir(tiny_run), default_size=32)
-    example = export.example_input(backbone)
-    session = onnxruntime.InferenceSession(str(tmp_path / "x.onnx"), providers=["CPUExecutionProvider"])
-    embedding, _ = session.run(["embedding", "code"], {"pixels": example[:1].numpy()})
     with torch.no_grad():
-        expected = head.embed(backbone(example[:1])).flatten(1).numpy()
-    np.testing.assert_allclose(embedding, expected, atol=1e-3)
+        head.projection.weight.neg_()
+    with pytest.raises(InputError, match="other embeddings than torch"):
+        export._checked(tmp_path / "x.onnx", export.Encoder(backbone, head).eval(), export.example_input(backbone))
+
+
+def test_weights_that_no_file_of_onnx_holds_are_refused(tiny_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(export, "MAX_WEIGHTS", 1000)
+    message = refused(capsys, "export", "--run", tiny_run, "--what", "onnx", "--out", tmp_path / "x.onnx")
+    assert "GB of weights" in message and not list(tmp_path.iterdir())
 
 
 def test_bad_requests_end_in_one_sentence(tiny_run, tmp_path, capsys):

@@ -37,6 +37,7 @@ from transclipped.training.session import prepare, trained_model
 ONNX_PACKAGES = ("onnx", "onnxscript")
 LAYERS = ("continuous", "backbone")
 TOLERANCE = 1e-3  # cosine distance between the encoder by ONNX and by torch
+MAX_WEIGHTS = 1_500_000_000  # bytes; above it torch puts the weights into a second file
 
 
 class Encoder(nn.Module):
@@ -114,7 +115,7 @@ def onnx(run: RunDir, out: Path) -> dict[str, Any]:
     """The encoder as ONNX with any number of pictures at once, checked against torch where onnxruntime is there.
 
     Raises:
-        InputError: packages are missing, or the network cannot be written as ONNX.
+        InputError: packages are missing, the weights do not fit a file, or the network cannot be written as ONNX.
     """
     if missing := [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]:
         raise InputError(
@@ -123,12 +124,20 @@ def onnx(run: RunDir, out: Path) -> dict[str, Any]:
         )
     backbone, head = trained_model(run, default_size=run.record.get("image_size"))
     encoder = Encoder(backbone, head).eval()
+    weights = sum(tensor.nbytes for tensor in encoder.state_dict().values())
+    if weights > MAX_WEIGHTS:
+        raise InputError(
+            f"{backbone.name} has {weights / 1e9:.1f} GB of weights, and a file of ONNX holds "
+            f"{MAX_WEIGHTS / 1e9:.1f} GB here; choose a smaller backbone"
+        )
     example = example_input(backbone)
     dynamic = {"pixels": {0: torch.export.Dim("batch", min=1)}}
     names = {"input_names": ["pixels"], "output_names": ["embedding", "code"]}
     try:
         with torch.inference_mode(False), torch.no_grad():
-            program = torch.onnx.export(encoder, (example,), dynamo=True, dynamic_shapes=dynamic, **names)
+            program = torch.onnx.export(  # not verbose: standard output is for the result
+                encoder, (example,), dynamo=True, dynamic_shapes=dynamic, verbose=False, **names
+            )
         with replacing(out) as temporary:
             program.save(str(temporary))
     except InputError:
