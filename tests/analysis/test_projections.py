@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
 
 from transclipped.analysis import projections, umap_job
 from transclipped.analysis.projections import Items, Map, UmapSettings
@@ -67,9 +69,8 @@ def loop_trustworthiness(x, y, k):
 
 @pytest.mark.parametrize("d", [7, 300])  # decomposed exactly, and iterated
 def test_pca_equals_scikit_learns_up_to_sign(rng, d):
-    decomposition = pytest.importorskip("sklearn.decomposition")
     x = rng.normal(size=(60, d)) * np.linspace(3, 0.1, d)
-    theirs = decomposition.PCA(2, svd_solver="full").fit(x)
+    theirs = PCA(2, svd_solver="full").fit(x)
     found = projections.pca(x)
     np.testing.assert_allclose(np.abs(found.xy), np.abs(theirs.transform(x)), atol=1e-3)
     assert found.settings["variance"] == pytest.approx(theirs.explained_variance_ratio_.sum(), rel=1e-4)
@@ -102,9 +103,8 @@ def test_pca_refuses_what_is_not_finite(rng):
 @pytest.mark.parametrize("metric", projections.METRICS)
 @pytest.mark.parametrize("k", [1, 5, 14])
 def test_trustworthiness_equals_scikit_learns(rng, metric, k):
-    manifold = pytest.importorskip("sklearn.manifold")
     x, y = groups(rng), rng.normal(size=(90, 2))
-    theirs = manifold.trustworthiness(x, y, n_neighbors=k, metric=metric)
+    theirs = trustworthiness(x, y, n_neighbors=k, metric=metric)
     assert projections.trustworthiness(x, y, k=k, metric=metric) == pytest.approx(theirs, abs=1e-3)
 
 

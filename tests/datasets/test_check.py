@@ -123,18 +123,25 @@ def test_unreadable_folder_and_file_are_named(album):
 
 
 @posix
-def test_unreadable_folder_is_named_whoever_runs(album, monkeypatch):
-    """As above, for root too: the system call is made to refuse."""
-    real = os.scandir
+def test_unreadable_folder_and_file_are_named_whoever_runs(album, monkeypatch):
+    """As above, for root too: the calls are made to refuse."""
 
-    def refusing(path):
-        if str(path).endswith("city"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return real(path)
+    def refusing(real, ending):
+        def call(path, *rest):
+            if str(path).endswith(ending):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *rest)
 
-    monkeypatch.setattr(listing.os, "scandir", refusing)
+        return call
+
+    monkeypatch.setattr(listing.os, "scandir", refusing(os.scandir, "city"))
+    monkeypatch.setattr(Image, "open", refusing(Image.open, "1.webp"))
     images = load(album)
-    assert len(images) == 5 and dict(images.skipped) == {"city": "this folder cannot be read: permission denied"}
+    assert len(images) == 4
+    assert dict(images.skipped) == {
+        "city": "this folder cannot be read: permission denied",
+        "sea/1.webp": "permission denied",
+    }
 
 
 @posix

@@ -4,11 +4,10 @@ import io
 import struct
 import sys
 import zlib
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image
 
 from transclipped.datasets.pictures import MAX_PIXELS, fault, learn_heic, open_picture, square
 from transclipped.errors import InputError
@@ -151,35 +150,52 @@ def test_jpeg_with_trailing_bytes_is_whole(tmp_path):
 HEIC_START = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
 
 
-def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # makes the import fail
+@pytest.fixture
+def unlearnt(monkeypatch):
+    """Pillow as it is before it has learnt HEIC; afterwards as it was."""
+    known = dict(Image.OPEN)
+    known.pop("HEIF", None)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    monkeypatch.setattr(Image, "OPEN", known)
     learn_heic.cache_clear()
+    yield
+    learn_heic.cache_clear()
+
+
+def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch, unlearnt):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # makes the import fail
     path = tmp_path / "phone.heic"
     path.write_bytes(HEIC_START)
     with pytest.raises(InputError, match=r"phone\.heic.*pip install pillow-heif"):
         open_picture(path)
     assert "pillow-heif" in fault(path)
-    learn_heic.cache_clear()
 
 
-def test_heic_opens_where_its_package_is_installed(monkeypatch):
-    """With a stand-in for the package, which registers an opener as the real one does."""
+def test_heic_opens_upright(tmp_path, unlearnt):
+    turned = Image.Exif()
+    turned[0x112] = 6  # the camera was held upright: turn a quarter clockwise
+    path = tmp_path / "phone.heic"
+    assert learn_heic()
+    half_and_half("RGB", "red", "blue", size=(96, 64)).save(path, "HEIF", quality=95, exif=turned.tobytes())
+    assert path.read_bytes()[4:12] == HEIC_START[4:12]
+    opened = open_picture(path)
+    assert opened.size == (64, 96) and opened.mode == "RGB"
+    red, blue = opened.getpixel((32, 8)), opened.getpixel((32, 88))
+    assert red[0] > 240 > 20 > max(red[1:]) and blue[2] > 240 > 20 > max(blue[:2])
+    assert fault(path) is None
 
-    class Stand(ImageFile.ImageFile):
-        format = "HEIF"
 
-        def _open(self):
-            self._mode, self._size = "RGB", (4, 2)
-            self.im, self.pyaccess = Image.new("RGB", (4, 2), "red").im, None
-            self.tile = []
+def test_damaged_heic_is_refused(tmp_path, unlearnt):
+    path = tmp_path / "phone.heic"
+    whole = encoded_heic(half_and_half("RGB", "red", "blue", size=(96, 64)))
+    path.write_bytes(whole[: len(whole) // 2])
+    assert fault(path) is not None
+    with pytest.raises(InputError, match=r"phone\.heic cannot be used as a picture"):
+        open_picture(path)
+    path.write_bytes(HEIC_START)
+    assert fault(path) is not None
 
-    def register():
-        Image.register_open("HEIF", Stand, lambda start: start[4:12] == b"ftypheic")
 
-    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register))
-    monkeypatch.setattr(Image, "ID", [*Image.ID])
-    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
-    learn_heic.cache_clear()
-    opened = open_picture(HEIC_START)
-    assert opened.size == (4, 2) and opened.getpixel((0, 0)) == (255, 0, 0)
-    learn_heic.cache_clear()
+def encoded_heic(image):
+    learn_heic()
+    return encoded(image, "HEIF")

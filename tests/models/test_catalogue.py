@@ -2,6 +2,7 @@
 
 import json
 
+import huggingface_hub
 import pytest
 import timm
 import torch
@@ -80,13 +81,12 @@ def test_fetched_weights_count_as_here(tmp_path, monkeypatch):
 
 
 def test_hub_cache_counts_as_here(tmp_path, monkeypatch):
-    hub = pytest.importorskip("huggingface_hub")
     known = timm.get_pretrained_cfg("vit_tiny_patch16_224.augreg_in21k")
     file = tmp_path / "model.safetensors"
     file.touch()
     found = {"model.safetensors": str(file)}
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda repo, name: found.get(name))
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda repo, name: found.get(name))
     assert catalogue.cached_file(known) == file
 
 
