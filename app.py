@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from transclipped.ui import runs, shell
+from transclipped.ui import runs, shell, warm
 
 st.set_page_config(page_title="TransClipped", page_icon="✂️", layout="wide")
 
@@ -12,4 +12,4 @@ with st.sidebar, shell.aside("run"):
     runs.choose()
 shell.frame(shown, page)
 page.run()
-shell.warm_up()
+warm.up(runs.current())

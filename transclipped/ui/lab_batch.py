@@ -91,6 +91,15 @@ def choose(run: RunDir | None) -> View | None:
     return _of_lab(known, model, int(size), int(seed))
 
 
+def first(run: RunDir) -> View:
+    """The batch of a run that the lab shows before anything is chosen.
+
+    Raises:
+        InputError: the run lacks something.
+    """
+    return _of_run(run, None, SIZE, 0)
+
+
 def turned(view: View, config: ClippingConfig) -> tuple[Dial, str]:
     """The dial of a rule over a batch, and a name of its content."""
     settings = (config.rule, config.fraction if config.rule == "rank+threshold" else None)

@@ -6,18 +6,11 @@ the page's base font and the CSS variable `--scale` grow, and `scale()` tells fi
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 import streamlit as st
-from streamlit import runtime
 
 ROOT = Path(__file__).resolve().parents[2]
-WARM = ("torch", "timm", "faiss")  # take seconds to import, and the first page does without
-PAUSE = 1.0  # seconds in which the first page is drawn undisturbed
 PROJECTOR = 1.35  # times the usual size
 BASE = 16  # pixels of the base font
 ORDER = (  # file, title, icon; a page whose file is missing is left out
@@ -87,29 +80,9 @@ def scale() -> float:
     return PROJECTOR if st.session_state.get("projector") else 1.0
 
 
-def warm_up() -> None:
-    """Import in the background, once a server, what the pages behind the first one need."""
-    if runtime.exists():
-        _warming()
-
-
 def aside(name: str):
     """A container for what a class need not see; `name` is its own on the page."""
     return st.container(key=f"aside-{name}")
-
-
-@st.cache_resource(show_spinner=False)
-def _warming() -> Thread:
-    thread = Thread(target=_import_heavy, name="warm-up", daemon=True)
-    thread.start()
-    return thread
-
-
-def _import_heavy() -> None:
-    time.sleep(PAUSE)
-    for name in WARM:
-        with suppress(ImportError):  # the page that needs it will say so
-            import_module(name)
 
 
 def _controls() -> None:

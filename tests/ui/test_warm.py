@@ -1,0 +1,95 @@
+"""The warm-up: begins once, never reaches a page with what goes wrong, and leaves what pages then find."""
+
+import gc
+import shutil
+import threading
+
+import pytest
+from streamlit.runtime import Runtime
+from streamlit.testing.v1 import AppTest
+
+from transclipped import engine
+from transclipped.errors import InputError
+from transclipped.training.run import RunDir
+from transclipped.ui import anatomy_cached, cached, lab_batch, shell, warm
+
+APP = str(shell.ROOT / "app.py")
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Runs with which the work was begun, by a server that looks like a real one."""
+    done, over = [], threading.Event()
+    monkeypatch.setattr(warm, "_work", lambda run: (done.append(run), over.set()))
+    monkeypatch.setattr(warm.runtime, "exists", lambda: True)
+    monkeypatch.setattr(warm.runtime, "get_instance", lambda: object.__new__(Runtime))
+    warm._begun.clear()
+    yield done, over
+    warm._begun.clear()
+
+
+@pytest.fixture
+def cold(monkeypatch):
+    """Nothing is cached, and no time is given away."""
+    monkeypatch.setattr(warm, "PAUSE", 0)
+    monkeypatch.setattr(warm, "BREATH", 0)
+    caches = (cached.engine, anatomy_cached.model, anatomy_cached.seen, lab_batch._run_batch, warm._first_screens)
+    for cache in caches:
+        cache.clear()
+    yield
+    for cache in caches:
+        cache.clear()
+    gc.unfreeze()
+
+
+def _refused(*args, **kwargs):
+    raise AssertionError("computed anew")
+
+
+def test_it_begins_once_a_server_whatever_visitors_look_at(begun, tiny_run):
+    done, over = begun
+    warm.up(RunDir(tiny_run))
+    assert over.wait(10)
+    warm.up(None)
+    warm.up(RunDir(tiny_run))
+    assert [run.name for run in done] == ["tiny"]
+
+
+def test_a_page_test_warms_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path))
+    monkeypatch.setattr(warm, "_begun", _refused)
+    assert not AppTest.from_file(APP, default_timeout=60).run().exception
+
+
+def test_pages_find_their_first_screens(cold, tiny_run, monkeypatch):
+    run = RunDir(tiny_run)
+    warm._work(run)
+    monkeypatch.setattr(engine, "Engine", _refused)
+    monkeypatch.setattr(engine, "trained_model", _refused)
+    monkeypatch.setattr(lab_batch, "batch_of", _refused)
+    searcher = cached.engine(run.fingerprint, run)
+    assert len(searcher.model) == 2
+    row = cached.rows_of_ids(run.fingerprint, run)[searcher.stored.query_ids[0].item()]
+    monkeypatch.setattr(anatomy_cached, "model", _refused)
+    assert anatomy_cached.seen(run.fingerprint, row, run).embedding.ndim == 1
+    assert len(lab_batch.first(run).batch.rows) == lab_batch.SIZE
+
+
+def test_what_goes_wrong_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_path, monkeypatch):
+    shutil.copytree(tiny_run, tmp_path / "damaged")
+    (tmp_path / "damaged" / "model.safetensors").write_bytes(b"no")
+    run = RunDir(tmp_path / "damaged")
+    monkeypatch.setattr(warm, "HEAVY", ("there is no such module", "torch"))
+    warm._work(run)
+    monkeypatch.setattr(engine, "Engine", _refused)
+    assert cached.engine(run.fingerprint, run).index.n == 200  # what needs no network is there all the same
+    with pytest.raises(InputError, match="model"):
+        lab_batch.first(run)
+    (tmp_path / "damaged" / "retrieval.npz").write_bytes(b"no")
+    warm._work(run)
+
+
+def test_what_was_loaded_is_out_of_the_collectors_sight(cold):
+    before = gc.get_freeze_count()
+    warm._work(None)
+    assert gc.get_freeze_count() > before + 10_000
