@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, get_type_hints
 
 from transclipped.errors import InputError
@@ -300,8 +301,11 @@ def from_dict(cls: type, values: Any) -> Any:
     known = {f.name for f in fields(cls)}
     if unknown := sorted(set(values) - known):
         raise InputError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     return cls(**{name: _converted(cls, name, hints[name], value) for name, value in values.items()})
+
+
+_hints = cache(get_type_hints)  # evaluates every annotation; pages read the settings of all runs each time
 
 
 def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:

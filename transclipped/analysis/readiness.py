@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -82,6 +83,9 @@ def requirements() -> dict[str, tuple[int, ...]]:
     return {match[1]: _numbers(match[2]) for match in found if match}
 
 
+installed = cache(version)  # parses a file; what is imported does not change while the app runs
+
+
 def _python() -> Check:
     wanted = ".".join(map(str, PYTHON))
     ok = tuple(map(int, platform.python_version_tuple()[:2])) >= PYTHON
@@ -92,7 +96,7 @@ def _packages() -> Check:
     known, wrong = [], []
     for name, least in requirements().items():
         try:
-            there = version(name)
+            there = installed(name)
         except PackageNotFoundError:
             wrong.append(name)
             continue
