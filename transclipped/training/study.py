@@ -69,6 +69,7 @@ AMOUNTS = {  # rule: the setting that says how much, and what is tried
 }
 CURVES = {0.2: tuple(AMOUNTS), 0.3: tuple(AMOUNTS), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
 RANKED = 0.1  # q of rank+threshold
+SAME = "none, τ of adaptive"  # what clipping alone changes, where temperature stays
 BATCHES = (64, 128, 256, 512, 1024)
 SEEDS = (0, 1, 2)
 BITS = (16, 32, 64)
@@ -195,11 +196,14 @@ def _curve(plan: Plan) -> list[Trial]:
 
 
 def _rules(plan: Plan, protocol: str) -> list[Trial]:
+    """Each rule at the temperature that suits it, and none also at the one that suits `adaptive`."""
+    settings = chosen(plan)
+    settings[SAME] = replace(settings["none"], loss=settings["adaptive"].loss)
     return [
-        Trial("rules", rule, _on(plan, config, bits=bits, seed=seed, protocol=protocol))
+        Trial("rules", label, _on(plan, config, bits=bits, seed=seed, protocol=protocol))
         for bits in (32, 16, 64)
         for seed in SEEDS
-        for rule, config in chosen(plan).items()
+        for label, config in settings.items()
     ]
 
 
