@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from transclipped.analysis import projections, umap_job
-from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
+from transclipped.analysis import bundled_maps, projections, umap_job
+from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, SETTINGS_COMPARED, UmapSettings
 from transclipped.errors import InputError
 from transclipped.ui import cached, maps, runs
 
 KEY = "map"
 NEIGHBOURS = 12
-SETTINGS = (5, 15, 50)  # n_neighbors of the same data side by side
 WARNING = (
     "**What a map must not be read for.** How large or dense a group is, how wide the gaps are and where the groups "
     "lie mean nothing: UMAP stretches what is crowded. Only *who is next to whom* counts, and only as far as the "
@@ -22,8 +21,9 @@ def choices(shown) -> tuple:
     """What to lay out, how, and in which colours."""
     first, second, third = st.columns([1, 1, 1.4])
     method = first.segmented_control(
-        "Map", ["PCA", "UMAP"], default="PCA", required=True, key="map_method", bind="query-params",
-        help="PCA is at once and linear: the two directions of most variance. UMAP takes seconds and keeps neighbours.",
+        "Map", ["UMAP", "PCA"], default="UMAP", required=True, key="map_method", bind="query-params",
+        help="UMAP keeps neighbours, and takes seconds where no map is there yet. PCA is at once and linear: the two "
+        "directions of most variance.",
     )  # fmt: skip
     options = ["class"] if shown.labels is not None else []
     options += [f"codebook {m + 1}" for m in range(shown.codes.shape[1])]
@@ -37,7 +37,7 @@ def choices(shown) -> tuple:
         bind="query-params",
         help="The stages of the model; or one embedding by UMAP at several n_neighbors, to see what the setting does.",
     )  # fmt: skip
-    return method or "PCA", colour, compare or "embeddings"
+    return method or "UMAP", colour, compare or "embeddings"
 
 
 def umap_settings() -> UmapSettings:
@@ -57,27 +57,27 @@ def umap_settings() -> UmapSettings:
     )  # fmt: skip
 
 
-def wanted_maps(shown, method, compare) -> dict:
+def wanted_maps(shown, bundled, method, compare) -> dict:
     """Name of each panel, with its kind of embedding and UMAP settings (None for PCA)."""
-    if method == "PCA":
-        return {kind: (kind, None) for kind in shown.vectors}
-    settings = umap_settings()
-    if compare == "embeddings":
-        return {kind: (kind, settings) for kind in shown.vectors}
-    kind = st.segmented_control("Embedding", list(shown.vectors), default=QUANTIZED, required=True, key="map_kind")
+    settings = None if method == "PCA" else umap_settings()
+    if settings is None or compare == "embeddings":
+        return {kind: (kind, settings) for kind in bundled_maps.kinds(shown, bundled, settings)}
+    kinds = bundled_maps.kinds(shown, bundled, settings)
+    kind = st.segmented_control("Embedding", kinds, default=QUANTIZED, required=True, key="map_kind") or QUANTIZED
     rest = {"min_dist": settings.min_dist, "metric": settings.metric}
-    return {f"{kind}, {n} neighbours": (kind, UmapSettings(n_neighbors=n, **rest)) for n in SETTINGS}
+    several = {n: UmapSettings(n_neighbors=n, **rest) for n in SETTINGS_COMPARED}
+    there = {n: each for n, each in several.items() if kind in bundled_maps.kinds(shown, bundled, each)}
+    return {f"{kind}, {n} neighbours": (kind, each) for n, each in there.items()}
 
 
-def found_maps(shown, version, wanted) -> tuple[dict, bool]:
+def found_maps(shown, version, bundled, wanted) -> tuple[dict, bool]:
     """The maps, or PCA as long as a map is still to be computed, and whether one is."""
-    pca = {kind: maps.pca(version, kind, shown) for kind in shown.vectors}
-    if all(settings is None for _, settings in wanted.values()):
-        return pca, False
-    keys = {name: projections.map_key(shown.digests[kind], settings) for name, (kind, settings) in wanted.items()}
-    found = {name: projections.stored_map(key) for name, key in keys.items()}
+    found = {name: maps.found(version, kind, each, shown, bundled) for name, (kind, each) in wanted.items()}
     missing = any(laid_out is None for laid_out in found.values())
-    return (pca if missing else found), missing
+    if missing:
+        kinds = bundled_maps.kinds(shown, bundled, None)
+        found = {kind: maps.found(version, kind, None, shown, bundled) for kind in kinds}
+    return found, missing
 
 
 def offer(shown, wanted) -> None:
@@ -89,7 +89,8 @@ def offer(shown, wanted) -> None:
     if job:
         st.error(f"The last map was not finished: {job.get('error')}")
     if st.button("Compute these maps", type="primary", icon=":material/scatter_plot:", key="compute"):
-        umap_job.start([(shown.vectors[kind], settings) for kind, settings in wanted.values()])
+        todo = [(shown.vectors[kind], settings) for kind, settings in wanted.values() if kind in shown.vectors]
+        umap_job.start(todo)
         st.rerun(scope="app")
     st.caption(
         f"UMAP of {len(shown):,} points is not there yet: it takes some seconds for 1,000 points, up to a minute for "
@@ -137,10 +138,11 @@ def page(run) -> None:
         help=f"The run's stored queries, or a sample of at most {projections.SAMPLE:,} of the pictures it searches.",
     )  # fmt: skip
     shown, rows, version = maps.items(run.fingerprint, which or QUERIES, run)
+    bundled = maps.bundled(run.fingerprint, which or QUERIES, run, shown)
     method, colour, compare = choices(shown)
     with st.container():  # what comes and goes stays in here, so that the map keeps its place
-        wanted = wanted_maps(shown, method, compare)
-        found, missing = found_maps(shown, version, wanted)
+        wanted = wanted_maps(shown, bundled, method, compare)
+        found, missing = found_maps(shown, version, bundled, wanted)
         if missing:
             offer(shown, wanted)
         star, neighbours = star_of(run, shown, found)

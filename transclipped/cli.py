@@ -18,6 +18,7 @@ from transclipped import (
     commands_datasets,
     commands_export,
     commands_lab,
+    commands_maps,
     commands_pretrain,
     commands_search,
     commands_study,
@@ -39,6 +40,7 @@ MORE = (
     commands_study,
     commands_bundle,
     commands_lab,
+    commands_maps,
 )
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis import projections, umap_job
+from transclipped.analysis import bundled_maps, projections, umap_job
 from transclipped.training.run import RunDir
+from transclipped.ui import maps
 
 
 @pytest.fixture
@@ -63,6 +64,64 @@ def test_stored_maps_show_at_once(finished, own_maps):
     app.segmented_control(key="map_compare").set_value("settings").run()
     assert "(UMAP)" in words(app)
     assert not [button for button in app.button if button.key == "compute"]
+
+
+@pytest.fixture
+def bundled(finished, tmp_path, monkeypatch):
+    """Random places for all maps that come with a run, trusted by 0.77; returns their file."""
+    folder = tmp_path / "bundled-maps"
+    monkeypatch.setattr(bundled_maps, "FOLDER", folder)
+    run, rng = RunDir(finished), np.random.default_rng(0)
+    shown = projections.items(run.retrieval(), "queries")
+    laid = {at: projections.Map(rng.normal(size=(40, 2)), 0.77) for at in bundled_maps.wanted(shown)}
+    laid["backbone", projections.UmapSettings()] = projections.Map(rng.normal(size=(40, 2)), 0.66)
+    return bundled_maps.save(bundled_maps.content(run, run.retrieval(), "queries"), laid, folder=folder)
+
+
+def drawn(monkeypatch):
+    """Trustworthiness by panel of the map drawn last."""
+    seen = {}
+    real = maps.draw
+
+    def draw(shown, found, *args, **kwargs):
+        seen.clear()
+        seen.update({name: each.trustworthiness for name, each in found.items()})
+        return real(shown, found, *args, **kwargs)
+
+    monkeypatch.setattr(maps, "draw", draw)
+    return seen
+
+
+def test_bundled_maps_are_the_first_look_and_pca_is_a_click_away(bundled, monkeypatch):
+    seen = drawn(monkeypatch)
+    app = opened("embeddings")
+    assert "embedding (UMAP)" in words(app) and "Meanwhile" not in words(app)
+    assert seen == {"backbone": 0.66, "continuous": 0.77, "quantized": 0.77}
+    app.segmented_control(key="map_compare").set_value("settings").run()
+    assert list(seen) == [f"quantized, {n} neighbours" for n in (5, 15, 50)] and set(seen.values()) == {0.77}
+    app.segmented_control(key="map_method").set_value("PCA").run()
+    assert "embedding (PCA)" in words(app)
+    assert 0.77 not in seen.values() and "quantized" in seen
+
+
+def test_other_settings_than_the_bundled_ones_are_offered(bundled):
+    app = opened("embeddings")
+    app.slider(key="map_nn").set_value(22).run()
+    assert "Meanwhile you see PCA" in words(app)
+    assert [button for button in app.button if button.key == "compute"]
+
+
+def test_a_damaged_bundled_map_leaves_pca_and_the_offer(bundled):
+    bundled.write_bytes(bundled.read_bytes()[:500])
+    app = opened("embeddings")
+    assert not app.error
+    assert "Meanwhile you see PCA" in words(app)
+
+
+def test_maps_of_another_content_are_not_shown(bundled, finished):
+    stored = RunDir(finished).retrieval()
+    type(stored)(**{**vars(stored), "queries": stored.queries[::-1]}).save(finished / "retrieval.npz")
+    assert "Meanwhile you see PCA" in words(opened("embeddings"))
 
 
 def test_address_names_the_query_and_nonsense_in_it_is_ignored(finished):

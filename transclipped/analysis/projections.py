@@ -21,7 +21,7 @@ import numpy as np
 
 from transclipped.datasets.base import ImageSet
 from transclipped.errors import InputError
-from transclipped.files import ASSETS, cache_dir, replacing
+from transclipped.files import cache_dir, replacing
 from transclipped.retrieval.index import decode, encode
 from transclipped.training.run import Retrieval, RunDir
 
@@ -31,7 +31,9 @@ TRUST_NEIGHBOURS = 15  # k of trustworthiness
 TRUST_ANCHORS = 1000  # points it is measured at, where there are more
 CHUNK = 256  # anchors whose distances to all points are held at once
 BACKBONE, CONTINUOUS, QUANTIZED = "backbone", "continuous", "quantized"
+KINDS = (BACKBONE, CONTINUOUS, QUANTIZED)  # in the order of the model
 QUERIES, DATABASE = "queries", "database"
+SETTINGS_COMPARED = (5, 15, 50)  # n_neighbors of the same data side by side
 EXACT, BLOCK, ITERATIONS = 256, 24, 40  # of PCA: widest full decomposition; else directions iterated, how often
 FORMAT = 1  # of a stored map; a new one makes all old ones stale
 
@@ -131,7 +133,7 @@ def with_features(run: RunDir, shown: Items, images: ImageSet, rows: np.ndarray)
         from transclipped.models.network import embed_in_batches
 
         vectors[CONTINUOUS] = embed_in_batches(run.head(), features)[0].numpy()
-    order = [kind for kind in (BACKBONE, CONTINUOUS, QUANTIZED) if kind in vectors]
+    order = [kind for kind in KINDS if kind in vectors]
     return Items(shown.which, shown.ids, shown.labels, shown.codes, {kind: vectors[kind] for kind in order})
 
 
@@ -374,17 +376,13 @@ def map_key(content: str, settings: UmapSettings) -> str:
 
 
 def stored_map(key: str) -> Map | None:
-    """A map that was computed before, or is bundled; None if there is none that can be read."""
-    for folder in (maps_dir(), ASSETS / "maps"):
-        try:
-            with np.load(folder / f"{key}.npz", allow_pickle=False) as file:
-                trust = float(file["trustworthiness"])
-                return Map(file["xy"], None if np.isnan(trust) else trust, {"method": "umap"})
-        except (OSError, ValueError, KeyError, EOFError):
-            continue
-        except Exception:  # a torn file: numpy and zipfile raise many kinds; it is made anew
-            continue
-    return None
+    """A map that was computed before; None if there is none that can be read."""
+    try:
+        with np.load(maps_dir() / f"{key}.npz", allow_pickle=False) as file:
+            trust = float(file["trustworthiness"])
+            return Map(file["xy"], None if np.isnan(trust) else trust, {"method": "umap"})
+    except Exception:  # missing or torn: numpy and zipfile raise many kinds; it is made anew
+        return None
 
 
 def store_map(key: str, found: Map) -> Path:
