@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +88,11 @@ class Place:
 
     def row(self, name: str) -> int | None:
         """Row in the run's picture set, None if no picture there has this id."""
-        return found.rows_of_names(self.data).get(name)
+        return self._rows.get(name)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return found.rows_of_names(self.data)
 
     def shown(self, hit: Hit) -> gallery.Picture | None:
         """Picture of a hit; None where it is gone or never was one."""

@@ -78,15 +78,11 @@ def _first_screens(fingerprint: str, _run: RunDir) -> None:
 
 def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
     """In the order of the lesson."""
-    from transclipped.ui import anatomy_cached, cached, lab_batch
+    from transclipped.ui import anatomy_cached, cached, lab_batch, retrieval_cached
 
-    engine = cached.engine(fingerprint, run)
-    yield lambda: cached.rows_of_ids(fingerprint, run)
-    yield lambda: _anatomy(anatomy_cached, cached, fingerprint, run)
+    engine, data = cached.engine(fingerprint, run), cached.run_data(run)
+    row = cached.rows_of_ids(fingerprint, run)[engine.stored.query_ids[0].item()]
+    yield lambda: anatomy_cached.seen(fingerprint, row, run)
     yield lambda: lab_batch.first(run)
-    yield lambda: engine.model
-
-
-def _anatomy(anatomy_cached, cached, fingerprint: str, run: RunDir) -> None:
-    row = cached.rows_of_ids(fingerprint, run)[cached.engine(fingerprint, run).stored.query_ids[0].item()]
-    anatomy_cached.seen(fingerprint, row, run)
+    yield lambda: retrieval_cached.rows_of_names(data)
+    yield lambda: engine.embed([cached.pictures(data).picture(row)])  # a network's first pass takes longer
