@@ -5,7 +5,7 @@ import streamlit as st
 from transclipped.analysis import bundled_maps, projections, umap_job
 from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, SETTINGS_COMPARED, UmapSettings
 from transclipped.errors import InputError
-from transclipped.ui import cached, maps, runs
+from transclipped.ui import cached, map_colours, maps, runs
 
 KEY = "map"
 NEIGHBOURS = 12
@@ -28,9 +28,11 @@ def choices(shown) -> tuple:
     options = ["class"] if shown.labels is not None else []
     options += [f"codebook {m + 1}" for m in range(shown.codes.shape[1])]
     options += ["average precision"] if shown.labels is not None else []
+    options.append(map_colours.CLIPPED)
     colour = second.selectbox(
         "Colour", options, key="map_colour", bind="query-params",
-        help="The class (training never saw it), the codeword of a codebook, or how well the item does as a query.",
+        help="The class (training never saw it), the codeword of a codebook, how well the item does as a query, or "
+        "what the run's clipping rule takes for a false negative of the query.",
     )  # fmt: skip
     compare = third.segmented_control(
         "Side by side", ["embeddings", "settings"], default="embeddings", required=True, key="map_compare",
@@ -110,18 +112,29 @@ def progress() -> None:
         st.rerun(scope="app")
 
 
-def star_of(run, shown, found) -> tuple:
-    """Where a stored query belongs among database items: its place on each panel, and its neighbours."""
+def asked(run, shown):
+    """A stored query `[D]` to draw in among database items, if the visitor wants one."""
     queries = cached.engine(run.fingerprint, run).stored.queries
     if shown.which != DATABASE or not len(queries):
-        return None, []
+        return None
     number = st.number_input(
         "Draw in a query of the run", 0, len(queries) - 1, None, key="map_star",
         help="Its place ★ is the weighted mean of its nearest items' places; the map is not laid out anew.",
     )  # fmt: skip
-    if number is None:
-        return None, []
-    return projections.newcomer(shown, queries[number], found, k=NEIGHBOURS)
+    return None if number is None else queries[number]
+
+
+def coloured(run, shown, version, colour, *, row, query):
+    """Colours of the points, with a sentence on those that need one."""
+    if colour != map_colours.CLIPPED:
+        return map_colours.colouring(run, shown, version, colour)
+    try:
+        colours, said = map_colours.clipping(run, shown, version, row=row, query=query)
+    except InputError as error:
+        st.warning(str(error))
+        return map_colours.colouring(run, shown, version, "codebook 1")
+    st.caption(said)
+    return colours
 
 
 @st.fragment
@@ -145,20 +158,25 @@ def page(run) -> None:
         found, missing = found_maps(shown, version, bundled, wanted)
         if missing:
             offer(shown, wanted)
-        star, neighbours = star_of(run, shown, found)
+        query = asked(run, shown)
+    star, neighbours = None, []
+    if query is not None:
+        star, neighbours = projections.newcomer(shown, query, found, k=NEIGHBOURS)
     picked = maps.picked(shown, KEY, version)
     if picked is not None:
         neighbours = projections.nearest_items(shown, picked, NEIGHBOURS).tolist()
     selection = maps.selection(shown, KEY, version)
-    kinds = " and ".join(dict.fromkeys(kind for kind, _ in wanted.values()))
+    *first, last = dict.fromkeys(kind for kind, _ in wanted.values())
+    kinds = f"{', '.join(first)} and {last}" if first else last
     st.caption(
         f"Each point is one of {len(shown):,} {'queries' if which == QUERIES else 'database pictures'} by its {kinds} "
         f"embedding ({'PCA' if method == 'PCA' or missing else 'UMAP'}). Drag to move, wheel to zoom, point to see, "
         "click to ask, shift-drag to choose, Esc to forget."
     )
+    colours = coloured(run, shown, version, colour, row=picked, query=query)
     st.caption(WARNING, help=TRUST)
     maps.draw(
-        shown, found, maps.colouring(run, shown, version, colour), version=version, key=KEY,
+        shown, found, colours, version=version, key=KEY,
         data=cached.run_data(run), rows=rows, selection=selection.tolist(), picked=picked,
         neighbours=neighbours, star=star,
     )  # fmt: skip

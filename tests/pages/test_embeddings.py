@@ -1,12 +1,14 @@
 """The Embeddings page over a finished run: maps at once, colours, UMAP started, watched and cancelled."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis import bundled_maps, projections, umap_job
+from transclipped.analysis import bundled_maps, map_clipping, projections, umap_job
 from transclipped.training.run import RunDir
-from transclipped.ui import maps
+from transclipped.ui import map_colours, maps
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def own_maps(tmp_path, monkeypatch):
 def test_first_look_shows_all_queries_and_says_what_a_map_is_not(finished):
     said = words(opened("embeddings"))
     assert "one of 40 queries" in said
-    assert "backbone and continuous and quantized" in said
+    assert "backbone, continuous and quantized" in said
     assert "must not be read for" in said
 
 
@@ -33,11 +35,50 @@ def test_database_can_be_shown_and_a_query_drawn_in(finished):
     assert not app.exception
 
 
-@pytest.mark.parametrize("colour", ["class", "codebook 1", "codebook 4", "average precision"])
+@pytest.mark.parametrize("colour", ["class", "codebook 1", "codebook 4", "average precision", "clipped"])
 def test_every_colour_can_be_chosen(finished, colour):
     app = opened("embeddings")
     app.selectbox(key="map_colour").set_value(colour).run()
     assert not app.exception and not app.error
+
+
+def clip(run, **setting):
+    """Make a run look as if it was trained with this clipping."""
+    record = json.loads((run / "config.json").read_text())
+    record["clipping"] |= setting
+    (run / "config.json").write_text(json.dumps(record))
+    return RunDir(run).config.clipping
+
+
+def test_what_the_rule_clips_is_counted_for_the_query_and_for_all(finished):
+    config = clip(finished, rule="rank", fraction=0.2)
+    run = RunDir(finished)
+    assert "for what share of the others the rule *rank*" in words(opened("embeddings", map_colour="clipped"))
+    app = opened("embeddings", map_colour="clipped", point=str(run.retrieval().query_ids[7]))
+    assert f"**{int(0.2 * 39)} clipped**" in words(app)
+    shown = projections.items(run.retrieval(), "queries")
+    taken = map_clipping.taken(shown.vectors[config.on], config, anchor=7)
+    colours, _ = map_colours.clipping(run, shown, "some", row=7)
+    names = [colours.legend[i][0] for i in colours.index]
+    assert names[7] == "the anchor" and [name == "clipped" for name in names] == taken.tolist()
+
+
+def test_a_query_drawn_into_the_database_is_an_anchor_too(finished):
+    clip(finished, rule="rank", fraction=0.1)
+    app = opened("embeddings", map_colour="clipped", map_which="database")
+    app.number_input(key="map_star").set_value(3).run()
+    assert "**20 clipped**" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [({"rule": "none"}, "clips no pair"), ({"rule": "rank", "on": "backbone"}, "looks at backbone embeddings")],
+)
+def test_a_rule_that_clips_nothing_or_cannot_be_followed_is_told(finished, setting, said, monkeypatch):
+    clip(finished, **setting)
+    monkeypatch.setattr(projections, "cached_features", lambda *_: None)
+    app = opened("embeddings", map_colour="clipped")
+    assert said in words(app)
 
 
 def test_umap_is_offered_started_and_cancelled(finished, own_maps):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,10 @@ from transclipped.analysis.bundled_maps import Bundled
 from transclipped.analysis.projections import Items, Map, UmapSettings
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
-from transclipped.ui.theme import NEUTRAL, class_colour
+from transclipped.ui.map_colours import KEPT, OTHERS, Colouring
 
 PER_SHEET, COLUMNS = 256, 16
 TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
-CODEWORDS = 9  # most frequent ones that get a colour of their own
-OTHERS = "others"  # of the legend; drawn faintly, below the rest
-STEPS = 32  # colours of a value in [0, 1]
-RAMP = ("#00224e", "#434e6c", "#7d7c78", "#bcae6c", "#fee838")  # cividis: even for colour-blind eyes
 QUALITY = 82  # of a sheet's JPEG
 
 HTML = '<div class="map"></div>'
@@ -69,60 +64,6 @@ _component = st.components.v2.component(
 )
 
 
-@dataclass(frozen=True)
-class Colouring:
-    """Which colour every item has.
-
-    Attributes:
-        index: `[n]` uint16, an entry of the legend.
-        legend: names and colours.
-        ramp: names of the ends of a scale, where the legend is one.
-        values: text for each item, where the legend is a scale.
-    """
-
-    index: np.ndarray
-    legend: tuple[tuple[str, str], ...]
-    ramp: tuple[str, str] | None = None
-    values: tuple[str, ...] | None = None
-
-
-def by_class(shown: Items, class_names: list[str]) -> Colouring:
-    """A colour for each class that is there; an item of several labels takes its first, one of none is grey."""
-    labels = shown.labels
-    first = labels if labels.ndim == 1 else np.where(labels.any(1), labels.argmax(1), -1)
-    there = np.unique(first)
-    entries = []
-    for label in there.tolist():
-        known = class_names[label] if 0 <= label < len(class_names) else str(label)
-        entries.append(("no label", NEUTRAL) if label < 0 else (known, class_colour(label)))
-    return Colouring(np.searchsorted(there, first).astype(np.uint16), tuple(entries))
-
-
-def by_codeword(shown: Items, codebook: int) -> Colouring:
-    """The most frequent codewords of a codebook have colours, the others share grey."""
-    codes = shown.codes[:, codebook]
-    words, counts = np.unique(codes, return_counts=True)
-    top = words[np.lexsort((words, -counts))][:CODEWORDS].tolist()
-    index = np.full(len(codes), len(top), np.uint16)
-    for place, word in enumerate(top):
-        index[codes == word] = place
-    palette = [class_colour(i) for i in (0, 1, 2, 4, 5, 6, 7, 8, 9)]  # without the grey one
-    entries = [(f"codeword {word}", palette[place]) for place, word in enumerate(top)]
-    if (index == len(top)).any():
-        entries.append((OTHERS, NEUTRAL))
-    return Colouring(index, tuple(entries))
-
-
-def by_value(values: np.ndarray, name: str) -> Colouring:
-    """A scale for values `[n]` in [0, 1]."""
-    index = np.clip(np.nan_to_num(values) * STEPS, 0, STEPS - 1).astype(np.uint16)
-    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in RAMP])
-    at = np.linspace(0, len(RAMP) - 1, STEPS)
-    mixed = np.stack([np.interp(at, np.arange(len(RAMP)), stops[:, c]) for c in range(3)], 1).round().astype(int)
-    legend = tuple(("", f"#{r:02x}{g:02x}{b:02x}") for r, g, b in mixed.tolist())
-    return Colouring(index, legend, (f"{name} 0", "1"), tuple(f"{name} {value:.2f}" for value in values))
-
-
 def draw(
     shown: Items,
     maps: dict[str, Map],
@@ -158,7 +99,9 @@ def draw(
         "panels": panels,
         "colour": _packed(colouring.index, "<u2"),
         "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
-        "legend": [{"name": name, "colour": colour, "faint": name == OTHERS} for name, colour in colouring.legend],
+        "legend": [
+            {"name": name, "colour": colour, "faint": name in (OTHERS, KEPT)} for name, colour in colouring.legend
+        ],
         "ramp": colouring.ramp,
         "values": colouring.values,
         "names": [f"picture {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
@@ -241,22 +184,6 @@ def found(version: str, kind: str, settings: UmapSettings | None, shown: Items, 
 def pca(version: str, kind: str, _shown: Items) -> Map:
     """PCA of one kind of embedding."""
     return projections.pca(_shown.vectors[kind])
-
-
-@st.cache_data(max_entries=12, show_spinner="Asking with every picture …")
-def item_precision(version: str, k: int, _run: RunDir, _shown: Items) -> np.ndarray:
-    """AP@K of every item as the query."""
-    stored = cached.engine(_run.fingerprint, _run).stored
-    return projections.item_average_precision(stored, _shown, k=k)
-
-
-def colouring(run: RunDir, shown: Items, version: str, choice: str) -> Colouring:
-    """The colours that a visitor chose: "class", "average precision", or "codebook 1" and so on."""
-    if choice == "class":
-        return by_class(shown, run.record.get("class_names", []))
-    if choice == "average precision":
-        return by_value(item_precision(version, run.metrics()["k"], run, shown), "AP")
-    return by_codeword(shown, int(choice.removeprefix("codebook ")) - 1)
 
 
 def sheet_urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
