@@ -32,7 +32,7 @@ from transclipped.training.batches import chosen_batch
 
 BATCH = 128  # stored maps, or embeddings, that are taken at once
 AHEAD = 2  # batches that are decoded while the network works
-FEW = 32  # photographs a batch at most: they take long to decode, and the network should not wait for the first
+FEW = 16  # photographs a batch at most: they take long to decode, and the network should not wait for the first
 SAVE_EVERY = 5.0  # seconds between two marks of what is done
 
 
