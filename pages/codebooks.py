@@ -10,6 +10,7 @@ from transclipped.ui.guard import guarded
 
 PICTURES, RESPONDING = 24, 8
 TILE = 64  # pixels of a picture: twice CIFAR-10's
+ASK = "Click to ask with it on Retrieval."
 NOBODY = "no other run"
 LABELS = "Observed with labels, which training never saw."
 HELP = {
@@ -171,7 +172,15 @@ def tiles(run, ids, texts: list[str], *, key: str) -> None:
         gallery.Tile(str(identity), gallery.of_row(data, row_of[identity]), text, title=f"picture {identity}")
         for identity, text in zip(ids.tolist(), texts, strict=True)
     ]
-    gallery.draw(shown, key=f"{key} {run.name}", size=TILE)
+
+    def ask(identity: str) -> None:
+        st.session_state["run"] = run.name  # of two runs side by side it may be the other one
+        st.session_state["asked"] = identity
+
+    gallery.draw(shown, key=f"{key} {run.name}", size=TILE, on_click=ask, hint=ASK)
+    asked = st.session_state.pop("asked", None)
+    if asked is not None:  # `run` is the sidebar's, so it must not be among the parameters
+        st.switch_page("pages/retrieval.py", query_params={"query_id": asked})
 
 
 def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:

@@ -1,0 +1,65 @@
+"""Codebooks under real hands: a picture that is clicked there asks on Retrieval."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import PATIENCE, settled
+from transclipped.datasets.registry import load
+from transclipped.engine import Engine
+from transclipped.training.run import RunDir
+
+pytestmark = pytest.mark.browser
+RUN, OTHER = "codebooks-of-tiny", "codebooks-beside-it"
+
+
+@pytest.fixture(scope="module")
+def engine(own_runs, tiny_run):
+    for name in (RUN, OTHER):
+        shutil.copytree(tiny_run, own_runs / name)
+    return Engine(RunDir(own_runs / RUN))
+
+
+def best(engine, identity):
+    """Hits of a picture of the database or of the queries, as Retrieval must list them."""
+    images = load(engine.run.config.data)
+    rows = np.flatnonzero(engine.stored.query_ids.astype(str) == identity)
+    row = int(np.flatnonzero(images.ids.astype(str) == identity)[0])
+    query = engine.stored.queries[rows[0]] if len(rows) else engine.embed([images.picture(row)])[0]
+    return [str(hit.id) for hit in engine.search(np.asarray(query, np.float32), top=24)]
+
+
+def shown(page, selector):
+    return page.locator(selector).evaluate_all("all => all.map((one) => one.dataset.id)")
+
+
+def asked(page, tiles):
+    """Click the second picture; its id, when Retrieval has answered."""
+    page.locator(tiles).nth(1).wait_for(timeout=PATIENCE)
+    settled(page)
+    name = shown(page, tiles)[1]
+    page.locator(tiles).nth(1).click()
+    page.wait_for_url("**/retrieval?**")
+    page.locator(".st-key-hits .ask").first.wait_for()
+    settled(page)
+    return name
+
+
+@pytest.mark.parametrize("gallery", ["members", "responding"])
+def test_a_clicked_picture_asks_on_retrieval_and_back_returns(server, page, engine, gallery):
+    page.goto(f"{server}/codebooks?run={RUN}")
+    name = asked(page, f'[class*="st-key-{gallery}"] .ask')
+    assert f"run={RUN}" in page.url
+    assert shown(page, ".st-key-question .ask") == [name]
+    assert shown(page, ".st-key-hits .ask") == best(engine, name)
+    page.go_back()
+    page.wait_for_url("**/codebooks?**")
+    page.get_by_text("Are the codewords used evenly?").wait_for()
+
+
+def test_a_picture_of_the_run_beside_asks_that_run(server, page, engine):
+    page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}")
+    name = asked(page, f'[class*="st-key-members"][class*="{OTHER}"] .ask')
+    assert f"run={OTHER}" in page.url
+    assert shown(page, ".st-key-question .ask") == [name]
