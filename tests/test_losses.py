@@ -291,6 +291,18 @@ def test_total_weighs_its_parts():
     torch.testing.assert_close(parts.contrastive, parts.per_anchor.mean())
 
 
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+def test_what_is_not_looked_at_changes_no_loss(config):
+    """Neither naming the codes as what clipping looks at, nor watching an entropy without weight."""
+    given = codes_of(embeddings(32, seed=0).view(16, 2, 4), embeddings(16, seed=1).view(2, 8, 4))
+    whole = training_loss(*given, detect=given[0].clone(), clipping=config, loss=LossConfig(entropy=0.0))
+    short = training_loss(*given, clipping=config, loss=LossConfig(entropy=0.0), watched=False)
+    assert torch.equal(whole.total, short.total) and torch.equal(whole.clipped.mask, short.clipped.mask)
+    assert whole.entropy > 0 and short.entropy == 0
+    weighed = training_loss(*given, clipping=config, loss=LossConfig(entropy=0.5), watched=False)
+    assert torch.equal(weighed.entropy, whole.entropy)
+
+
 def test_clipping_looks_where_it_is_told_and_leaves_no_gradient_there():
     z, assignment, codewords = codes_of(embeddings(32, seed=0).view(16, 2, 4), embeddings(16, seed=1).view(2, 8, 4))
     detect = embeddings(16, width=9, seed=2).requires_grad_()

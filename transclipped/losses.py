@@ -38,7 +38,7 @@ class LossParts:
     Attributes:
         total: contrastive + λ · entropy + γ · diversity.
         contrastive: mean over anchors, nats.
-        entropy: mean entropy of the soft codes, nats.
+        entropy: mean entropy of the soft codes, nats; 0 where it weighs nothing and was not to be watched.
         diversity: mean cosine of different codewords of a codebook.
         per_anchor: `[2B]` contrastive losses, nats.
         clipped: which pairs were clipped.
@@ -57,10 +57,11 @@ def training_loss(
     assignment: Tensor,
     codewords: Tensor,
     *,
-    detect: Tensor,
+    detect: Tensor | None = None,
     clipping: ClippingConfig,
     loss: LossConfig,
     epoch: float = math.inf,
+    watched: bool = True,
 ) -> LossParts:
     """Clipped contrastive loss of soft codes, with both regularisers.
 
@@ -68,24 +69,28 @@ def training_loss(
         z: `[2B, D]` soft codes; rows i and i + B are two views of one picture.
         assignment: `[2B, M, K]` soft assignments.
         codewords: `[M, K, d]`, unit length.
-        detect: `[2B, E]` embeddings whose similarities clipping looks at; they get no gradient.
+        detect: `[2B, E]` embeddings whose similarities clipping looks at, None for `z`; they get no gradient.
         epoch: fractional epochs done, for the warm-up of clipping.
+        watched: whether the entropy is worked out where it weighs nothing, a tenth of a step of a head.
 
     Raises:
         ValueError: shapes disagree.
         InputError: no clipping rule, or no loss, has this name.
     """
-    if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(detect):
-        shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, detect))
+    looked_at = z if detect is None else detect
+    if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(looked_at):
+        shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, looked_at))
         raise ValueError(f"need [2B, D], [2B, M, K], [M, K, d] and [2B, E], got {shapes}")
     with torch.autocast(z.device.type, enabled=False):
         similarity = cosines(z)  # [2B, 2B]
-        clipped = clip(cosines(detect.detach()), clipping, epoch=epoch)
+        seen = similarity.detach() if detect is None else cosines(detect.detach())
+        clipped = clip(seen, clipping, epoch=epoch)
         contrast = loss_named(loss.name)
         per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
         weighed = assignment if loss.entropy else assignment.detach()  # spares the backward pass
-        entropy, diversity = assignment_entropy(weighed), codeword_similarity(codewords)
+        entropy = assignment_entropy(weighed) if watched or loss.entropy else contrastive.new_zeros(())
+        diversity = codeword_similarity(codewords)
         total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
 

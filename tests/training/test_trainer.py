@@ -188,6 +188,19 @@ def test_labels_are_only_looked_at():
         assert torch.equal(tensor, watched.model.state_dict()[name])
 
 
+def test_an_unwatched_training_ends_alike_and_tells_less():
+    watched, unwatched = blobs.trainer(), blobs.trainer(watched=False)
+    told, silent = list(watched.events()), list(unwatched.events())
+    assert all(torch.equal(a, b) for a, b in zip(weights(watched), weights(unwatched), strict=True))
+    for many, few in zip(told, silent, strict=True):
+        assert set(many.values) - set(few.values) == {"entropy", "perplexity"}
+        assert few.values["loss"] == many.values["loss"]
+
+
+def weights(trainer):
+    return list(trainer.model.parameters())
+
+
 def test_observer_is_asked_at_every_nth_epoch_and_the_last():
     config = RunConfig(**{**vars(blobs.settings(epochs=5)), "validate_every": 2})
     asked = []

@@ -46,9 +46,9 @@ class ProductQuantizer(nn.Module):
         """Soft codes of unit sub-vectors `[B, M, d]`, in float32 even under autocast."""
         with torch.autocast(x.device.type, enabled=False):
             codewords = self.codewords()  # [M, K, d]
-            scores = torch.einsum("bmd,mkd->bmk", x.float(), codewords)
-            assignment = F.softmax(self.alpha * scores, dim=-1)  # [B, M, K]
-            return Soft(assignment, torch.einsum("bmk,mkd->bmd", assignment, codewords))
+            x = x.float().transpose(0, 1)  # [M, B, d]; as products lie in memory, so that no [B, M, K] is copied
+            assignment = F.softmax(self.alpha * (x @ codewords.mT), dim=-1)  # [M, B, K]
+            return Soft(assignment.transpose(0, 1), (assignment @ codewords).transpose(0, 1))
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:

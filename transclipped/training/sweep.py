@@ -109,7 +109,7 @@ def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> Hea
     """
     source = CachedViews(lab.features, np.arange(len(lab)), seed=config.seed)
     head = Head(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
-    for event in Trainer(head, source, config, labels=lab.labels).events():
+    for event in Trainer(head, source, config, labels=lab.labels, watched=False).events():
         watch(event, head)
     return head.eval()
 

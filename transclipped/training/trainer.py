@@ -53,6 +53,7 @@ class Trainer:
         config: of the run; `schedule`, `loss` and `clipping` count here.
         labels: of all rows, `[N]` int or `[N, L]` 0/1, only to observe how many clipped pairs were false negatives.
         observe: called at the end of every `validate_every`-th epoch; its figures join the epoch's event.
+        watched: whether steps tell entropy and perplexity; without them a step of a head takes a fifth less.
 
     Raises:
         InputError: the batch is larger than the data.
@@ -66,11 +67,12 @@ class Trainer:
         *,
         labels: np.ndarray | None = None,
         observe: Callable[[], dict[str, float]] | None = None,
+        watched: bool = True,
     ) -> None:
         check_batch(len(source.rows), config.schedule.batch)
         self.model, self.source, self.config = model, source, config
         self.labels = None if labels is None else torch.as_tensor(labels)
-        self.observe = observe
+        self.observe, self.watched = observe, watched
         self.step = 0
         self._ended = 0  # epochs whose end was told
         self._sums: dict[str, tuple[float, int]] = {}  # of this epoch's figures so far, and how many they are
@@ -126,7 +128,7 @@ class Trainer:
         device = next(self.model.parameters()).device
         with self._autocast:
             codes = self.model(views.to(device, non_blocking=True))
-        parts = loss_of(codes, _head(self.model), self.config, epoch=self.epoch)
+        parts = loss_of(codes, _head(self.model), self.config, epoch=self.epoch, watched=self.watched)
         if not torch.isfinite(parts.total):
             raise InputError(
                 f"the loss became {parts.total.item()} at step {self.step}; choose a smaller learning rate "
@@ -144,11 +146,11 @@ class Trainer:
         values = {
             "loss": parts.total.item(),
             "contrastive": parts.contrastive.item(),
-            "entropy": parts.entropy.item(),
             "diversity": parts.diversity.item(),
             "clip_fraction": clipped / max(1, len(mask) * (len(mask) - 2)),
-            "perplexity": perplexity(codes.assignment.detach()),
         }
+        if self.watched:
+            values |= {"entropy": parts.entropy.item(), "perplexity": perplexity(codes.assignment.detach())}
         if self.labels is not None and clipped:
             same = same_class(self.labels[np.tile(rows, 2)]).to(mask.device)
             values["clip_precision"] = int((mask & same).sum()) / clipped
@@ -207,17 +209,18 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
     return int(state["step"])
 
 
-def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float) -> LossParts:
-    """The training loss of two views' codes, clipping where the configuration looks."""
-    detect = {"quantized": codes.quantized, "continuous": codes.continuous, "backbone": codes.features}
+def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, watched: bool = True) -> LossParts:
+    """The training loss of two views' codes, clipping where the configuration looks; `watched` as in `training_loss`"""
+    detect = {"quantized": None, "continuous": codes.continuous, "backbone": codes.features}[config.clipping.on]
     return training_loss(
         codes.quantized.flatten(1),
         codes.assignment,
         head.quantizer.codewords(),
-        detect=detect[config.clipping.on].detach().flatten(1),
+        detect=None if detect is None else detect.detach().flatten(1),
         clipping=config.clipping,
         loss=config.loss,
         epoch=epoch,
+        watched=watched,
     )
 
 
