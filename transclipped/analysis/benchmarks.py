@@ -6,7 +6,7 @@ Measured and published numbers are kept in tables of their own: they come from o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -160,8 +160,7 @@ def table(lines: list) -> dict[str, list[Any]]:
     """Columns of lines or references, ready for a data frame."""
     if not lines:
         return {}
-    names = [field.name for field in fields(lines[0])]
-    return {name: [asdict(line)[name] for line in lines] for name in names}
+    return {field.name: [getattr(line, field.name) for line in lines] for field in fields(lines[0])}
 
 
 def published() -> dict[str, list[Any]]:
