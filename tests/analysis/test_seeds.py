@@ -1,6 +1,7 @@
 """Means and intervals of seeds, grouping of runs, and tables with what they cite."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -135,6 +136,22 @@ def test_bibtex_is_whole(capsys):
         assert f"{{{key},\n" in text
     assert "eprint = {2401.15362}" in text
     assert references.bibtex(["chen2020", "chen2020"]).count("@") == 1
+
+
+def test_entries_agree_with_themselves():
+    """Key, first author and year; an arXiv number of the year of publication or the two before it; no arXiv twice."""
+    from transclipped.analysis.references import _BACKBONES, _DATASETS, _RULES, _WORKS
+
+    for key, (kind, _, authors, where, year, arxiv) in _WORKS.items():
+        surname = authors.partition(",")[0].replace(r"{\'e}", "e").replace("-", "").lower()
+        assert key == f"{surname}{year}" and bool(where) == (kind != "misc"), key
+        if arxiv:
+            assert re.fullmatch(r"\d{4}\.\d{5}", arxiv) and 1 <= int(arxiv[2:4]) <= 12, key
+            assert year - 2 <= 2000 + int(arxiv[:2]) <= year, key
+    numbers = [work[-1] for work in _WORKS.values() if work[-1]]
+    assert len(set(numbers)) == len(numbers)
+    named = {key for _, key in _BACKBONES} | {*_DATASETS.values()} | {key for keys in _RULES.values() for key in keys}
+    assert named <= _WORKS.keys()
 
 
 def test_seeds_train_a_run_each_and_go_on(tmp_path, capsys):
