@@ -79,7 +79,7 @@ def curves(found: dict, search: str):
         return None
     st.caption(f"{sentence} One line a run. {LABELS}")
     log = kind != "precision_recall"
-    figure = charts.curves(points, x=x, y=name, key=f"curves {kind}", log_x=log).update_yaxes(rangemode="tozero")
+    figure = drawn.curves(points, x=x, y=name, key=f"curves {kind}", log_x=log)
     charts.show(figure, key="curves", name=f"benchmarks-{kind}")
     return sentence, figure
 

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from transclipped.ui.codebook_charts import DIVERGING
+from transclipped.ui.kept import kept
 from transclipped.ui.theme import NEUTRAL
 
 STRIP, LINE = 72, 46  # pixels: height of a strip, and of one line of several
@@ -14,6 +15,7 @@ LETTERS = 15  # font size
 DULL = 98  # percentile of the numbers' size that takes the full colour, so that a few large ones do not pale the rest
 
 
+@kept
 def strip(values: np.ndarray, *, name: str, key: str) -> go.Figure:
     """Numbers `[n]` side by side."""
     limit = max(1e-6, float(np.percentile(np.abs(values), DULL)))
@@ -21,6 +23,7 @@ def strip(values: np.ndarray, *, name: str, key: str) -> go.Figure:
     return figure.update_yaxes(visible=False).update_xaxes(visible=False)
 
 
+@kept
 def parts(values: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     """Sub-vectors `[M, d]`, a line each, on the scale of cosines."""
     m, d = values.shape
@@ -29,6 +32,7 @@ def parts(values: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     return figure.update_traces(texttemplate="%{z:.2f}") if d <= WRITTEN else figure
 
 
+@kept
 def tables(values: np.ndarray, code: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     """Tables `[M, K]`, a line each, and the number that a code `[M]` picks from each."""
     m, k = values.shape

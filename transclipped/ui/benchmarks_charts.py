@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from transclipped.ui import charts
 from transclipped.ui.charts import HEIGHT, _laid_out
+from transclipped.ui.kept import kept
 from transclipped.ui.theme import CLASS_COLOURS
 
 WRITTEN = 12  # classes up to which a cell shows its number
@@ -14,6 +16,13 @@ ROW = 34  # pixels of a run in the heat map
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 
 
+@kept
+def curves(lines: dict[str, tuple[list, list]], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
+    """A line a run, over each other and from 0."""
+    return charts.curves(lines, x=x, y=y, key=key, log_x=log_x).update_yaxes(rangemode="tozero")
+
+
+@kept
 def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: str) -> go.Figure:
     """mAP of each run `[runs, classes]` by class."""
     figure = go.Figure(
@@ -35,6 +44,7 @@ def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: st
     return _laid_out(figure, "", "", key=key).update_layout(height=110 + ROW * len(runs))
 
 
+@kept
 def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: str, key: str) -> go.Figure:
     """A value over the amount of clipping, a line for each temperature; no clipping is dashed in its colour."""
     figure = go.Figure()
@@ -57,6 +67,7 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
     return figure.update_layout(height=HEIGHT + 60)
 
 
+@kept
 def means(table: pd.DataFrame, *, x: str, line: list[str], value: str, key: str) -> go.Figure:
     """Mean and interval over a setting `x`, a line or a set of points for each combination of the columns `line`."""
     figure = go.Figure()

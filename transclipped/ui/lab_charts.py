@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from transclipped.analysis.clipping import AnchorSteps
 from transclipped.analysis.dials import SCALES, Dial
 from transclipped.ui.charts import _laid_out
+from transclipped.ui.kept import kept
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 SQUARE = 460  # pixels
@@ -19,6 +20,7 @@ RULE_COLOURS = dict(zip(SCALES, (CLASS_COLOURS[0], CLASS_COLOURS[1], CLASS_COLOU
 FACES = {True: "same class", False: "other class", None: "negatives"}
 
 
+@kept
 def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key: str) -> go.Figure:
     """Share of the pairs of each two classes that was clipped `[L, L]`, with the counts on hovering."""
     figure = go.Figure(
@@ -63,6 +65,7 @@ def precision_recall(dials: list[Dial], chosen: dict[str, tuple[float, float]], 
     return _laid_out(figure, "recall", "precision", key=key, **axes)
 
 
+@kept
 def by_negative(
     values: np.ndarray, steps: AnchorSteps, *, y: str, key: str, order: np.ndarray | None = None, clipped: bool = False
 ) -> go.Figure:
@@ -95,6 +98,7 @@ def by_negative(
     return _laid_out(figure, x, y, key=key)
 
 
+@kept
 def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     """Gradient arrows of one anchor: its positive is pulled in, its negatives are pushed away.
 

@@ -6,12 +6,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from transclipped.ui.charts import _laid_out
+from transclipped.ui.kept import kept
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 LINE = 22  # pixels of a class's bar
 MANY = 24  # classes up to which bars have their classes' colours
 
 
+@kept
 def contributions(hit: list[float], best: list[float], *, key: str) -> go.Figure:
     """What each codebook gives to a hit's score, and the most that any of its codewords would have given."""
     names = [f"codebook {i + 1}" for i in range(len(hit))]
@@ -21,6 +23,7 @@ def contributions(hit: list[float], best: list[float], *, key: str) -> go.Figure
     return _laid_out(figure, "", "part of the score", key=key)
 
 
+@kept
 def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
     """This question (blue) over the mean of all queries (grey, dotted)."""
     figure = go.Figure()
@@ -32,6 +35,7 @@ def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool
     return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
 
+@kept
 def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, key: str) -> go.Figure:
     """mAP of each class, best first; the question's own class has a dark edge."""
     order = sorted(values, key=lambda name: values[name])
@@ -48,6 +52,7 @@ def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, 
     return figure.update_layout(height=max(220, 80 + LINE * len(order)))
 
 
+@kept
 def spread(values: np.ndarray, mine: float | None, *, key: str) -> go.Figure:
     """How many stored queries have which average precision `[Q]`, and where this one is."""
     edges = np.linspace(0, 1, 41)

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from transclipped.errors import InputError
 from transclipped.training.run import STOP_FILE, RunDir
 from transclipped.ui import charts, jobs, runs
 from transclipped.ui.guard import guarded
+from transclipped.ui.kept import kept
 
 PATIENCE = 20.0  # seconds after which a training that was asked to stop may be ended at once
 OBSERVED = "Labels are for looking only: training never sees them."
@@ -170,14 +172,20 @@ def curves(run: RunDir) -> None:
         found = lines(events, figure)
         with column:
             st.caption(sentence, help=meaning)
-            drawn = charts.curves(found, x="epoch", y=axis, key=f"{run.name} {figure}")
-            drawn.update_traces(line_dash="dot", selector={"name": "contrastive"})  # on the whole, where λ and γ are 0
-            if figure == EPOCHS_ONLY:
-                drawn.update_traces(mode="lines+markers")
-            if not found:
-                middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-                drawn.add_annotation(text=_why_empty(run, figure), showarrow=False, **middle)
+            empty = "" if found else _why_empty(run, figure)
+            drawn = _curves(found, axis, empty, points=figure == EPOCHS_ONLY, key=f"{run.name} {figure}")
             charts.show(drawn, key=f"live {figure}", name=f"{run.name}-{figure}")
+
+
+@kept
+def _curves(found: dict, axis: str, empty: str, *, points: bool, key: str) -> go.Figure:
+    drawn = charts.curves(found, x="epoch", y=axis, key=key)
+    drawn.update_traces(line_dash="dot", selector={"name": "contrastive"})  # on the whole, where λ and γ are 0
+    if points:
+        drawn.update_traces(mode="lines+markers")
+    if empty:
+        drawn.add_annotation(text=empty, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    return drawn
 
 
 def cells() -> list:
