@@ -121,7 +121,7 @@ def test_concept_file_of_another_length_is_left_out_by_name(truth):
     assert name not in images.class_names
     assert any(f"Labels_{name}.txt has 2 lines for 40 pictures" in note for note in images.notes)
     path.unlink()
-    assert any(f"lacks the files of {name}" in note for note in load(truth).notes)
+    assert any(f"labels lack the files of {name}" in note for note in load(truth).notes)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,50 @@ def test_half_of_the_ground_truth_is_refused_by_name(truth, gone, told):
         file.unlink()
     with pytest.raises(InputError, match=told):
         load(truth)
+
+
+def write_halves(root, marks, names=NAMES, swap=()):
+    """The official halves: every third picture is of Test; marks of the concepts of `swap` say the opposite."""
+    test = np.arange(len(names)) % 3 == 0
+    for half, rows in (("Train", np.flatnonzero(~test)), ("Test", np.flatnonzero(test))):
+        text = "".join(names[row].replace("/", "\\") + "\r\n" for row in rows)
+        (root / "ImageList" / f"{half}Imagelist.txt").write_text(text)
+        for column, concept in enumerate(CONCEPTS):
+            found = 1 - marks[rows, column] if concept in swap else marks[rows, column]
+            path = root / "Groundtruth" / "TrainTestLabels" / f"Labels_{concept}_{half}.txt"
+            path.write_text("".join(f"{mark} \n" for mark in found))
+
+
+@pytest.mark.parametrize("gone", ["AllLabels", "AllLabels and Imagelist.txt"])
+def test_official_halves_stand_in_for_the_whole(truth, gone):
+    whole = load(truth)
+    write_halves(truth, marks_of())
+    for file in (truth / "Groundtruth" / "AllLabels").iterdir():
+        file.unlink()
+    if "Imagelist" in gone:
+        (truth / "ImageList" / "Imagelist.txt").unlink()
+    images = load(truth)
+    assert "TrainImagelist.txt" in images.sources and "60 concept files of the official halves" in images.sources
+    assert images.class_names == whole.class_names
+    if "Imagelist" in gone:
+        assert any("draws other rows" in note for note in images.notes)
+        order = np.argsort(images.ids)
+        assert images.ids[order].tolist() == sorted(whole.ids)
+        assert np.array_equal(images.labels[order], whole.labels[np.argsort(whole.ids)])
+    else:  # the same set in all, so the same rows are drawn
+        assert images.fingerprint == whole.fingerprint
+        assert draw(images, DataConfig()).to_json(images) == draw(whole, DataConfig()).to_json(whole)
+
+
+def test_official_halves_are_compared_with_the_whole(truth):
+    whole = load(truth)
+    write_halves(truth, marks_of())
+    images = load(truth)
+    assert images.fingerprint == whole.fingerprint
+    assert any("40 of 40 pictures are in the official halves too and have the same" in note for note in images.notes)
+    write_halves(truth, marks_of(), swap=(whole.class_names[2],))
+    assert any("differ there in 40 labels; AllLabels counts" in note for note in load(truth).notes)
+    assert load(truth).fingerprint == whole.fingerprint
 
 
 def test_marks_that_are_not_0_or_1_are_refused(truth):

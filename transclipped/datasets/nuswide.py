@@ -6,6 +6,10 @@ the names. The pictures come in a folder of keywords (`Flickr/actor/…`) or fla
 took them down. The hashing literature passes on lists of names with 21 columns (test, train, database), in which
 the same concepts stand in alphabetical order; without the ground truth the columns have no names.
 
+The distribution holds the same labels a second time, by its official halves: `ImageList/TrainImagelist.txt` (161,789
+pictures) with `Groundtruth/TrainTestLabels/Labels_<concept>_Train.txt`, and the same for Test (107,859). Where both
+are there they are compared; where `AllLabels` is not, the halves stand in for it. Retrieval does not split by them.
+
 The concepts are counted, not listed by hand: `most_frequent`. Pictures with none of them (about 73,800) take no
 part. Protocol: of the rest (about 195,800) 2,100 ask, the others are searched, 10,500 of them train; protocol
 "listed" takes these roles from the lists. mAP@5000.
@@ -17,6 +21,7 @@ References:
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +32,12 @@ from transclipped.datasets.listed import ListedSet, Listing, assemble, below, me
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS, N_CONCEPTS = 269_648, 2_100, 10_500, 21, 81
+HALVES = ("Train", "Test")
 URL = "https://lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html"
 LAYOUT = """\
 NUS-WIDE/
-├── ImageList/Imagelist.txt                     either the ground truth
-├── Groundtruth/AllLabels/Labels_animal.txt …
+├── ImageList/Imagelist.txt                     either the ground truth (or that of its
+├── Groundtruth/AllLabels/Labels_animal.txt …   halves, TrainTestLabels/)
 ├── ConceptsList/Concepts81.txt
 ├── nuswide_test.txt, nuswide_database.txt …    or the lists of the hashing literature
 └── Flickr/
@@ -74,40 +80,126 @@ def most_frequent(counts: dict[str, int], n: int) -> tuple[str, ...]:
     return tuple(sorted(sorted(counts, key=lambda name: (-counts[name], name))[:n]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Truth:
+    """What a source says of all pictures: ids `N`, empty where a line names none; marks `[N]` by concept."""
+
+    ids: list[str]
+    marks: dict[str, np.ndarray]
+    problems: list[tuple[str, str]]
+    sources: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
 def _ground_truth(texts: list[Path]) -> Listing | None:
     """Pictures with at least one of the 21 most frequent concepts; None without ground truth."""
-    files = {p.stem.removeprefix("Labels_"): p for p in texts if _of_all(p)}
-    names = next((path for path in texts if path.name.lower() == "imagelist.txt"), None)
-    if not files and names is None:
+    halves = _halves(texts)
+    truth = _whole(texts, refuse=halves is None) or halves
+    if truth is None:
         return None
-    if not files or names is None:
-        lacking = "Groundtruth/AllLabels/Labels_<concept>.txt" if names else "ImageList/Imagelist.txt"
-        raise InputError(f"NUS-WIDE's ground truth lacks {lacking}; unpack it too ({URL}), or take away the rest")
-    ids, problems = _image_list(names)
-    marks, notes = _marks(files, len(ids))
-    counts = {name: int(column.sum()) for name, column in marks.items()}
+    counts = {name: int(column.sum()) for name, column in truth.marks.items()}
     chosen = most_frequent(counts, N_LABELS)
-    labels = np.stack([marks[name] for name in chosen], axis=1)
+    labels = np.stack([truth.marks[name] for name in chosen], axis=1)
     part = labels.any(axis=1)
-    proper = np.array([bool(name) for name in ids])
-    notes += _absent(texts, files)
+    proper = np.array([bool(name) for name in truth.ids])
+    notes = [*truth.notes, *_absent(texts, truth.marks)]
+    if halves is not None and halves is not truth:
+        notes.append(_agreement(truth, halves, chosen))
     notes.append(
-        f"{int((~part).sum()):,} of {len(ids):,} pictures have none of the {N_LABELS} concepts; they stay out."
+        f"{int((~part).sum()):,} of {len(part):,} pictures have none of the {N_LABELS} concepts; they stay out."
     )
     kept = np.flatnonzero(part & proper)
     return Listing(
-        ids=[ids[row] for row in kept],
+        ids=[truth.ids[row] for row in kept],
         labels=labels[kept],
         class_names=chosen,
-        problems=problems,
-        sources=[names.name, f"{len(files)} concept files in {next(iter(files.values())).parent.name}/"],
+        problems=truth.problems,
+        sources=truth.sources,
         notes=notes,
     )
 
 
+def _whole(texts: list[Path], *, refuse: bool) -> _Truth | None:
+    """`Imagelist.txt` with `AllLabels`; None where one lacks and there is a substitute, or both lack.
+
+    Raises:
+        InputError: one lacks, and `refuse`; or too few concept files fit.
+    """
+    files = {p.stem.removeprefix("Labels_"): p for p in texts if _of_all(p)}
+    names = _named(texts, "Imagelist.txt")
+    if not files or names is None:
+        if refuse and (files or names):
+            lacking = "Groundtruth/AllLabels/Labels_<concept>.txt" if names else "ImageList/Imagelist.txt"
+            raise InputError(f"NUS-WIDE's ground truth lacks {lacking}; unpack it too ({URL}), or take away the rest")
+        return None
+    ids, problems = _image_list(names)
+    marks, notes = _marks(files, len(ids))
+    sources = [names.name, f"{len(files)} concept files in {next(iter(files.values())).parent.name}/"]
+    return _Truth(ids=ids, marks=marks, problems=problems, sources=sources, notes=notes)
+
+
+def _halves(texts: list[Path]) -> _Truth | None:
+    """Both official halves one after the other, in the order of `Imagelist.txt` where it is there; None without them.
+
+    Concepts that a half lacks, or has in another length, are left out.
+    """
+    names = [_named(texts, f"{half}Imagelist.txt") for half in HALVES]
+    files = [
+        {p.stem.removeprefix("Labels_").removesuffix(f"_{half}"): p for p in texts if _of_half(p, half)}
+        for half in HALVES
+    ]
+    both = sorted(files[0].keys() & files[1].keys())
+    if None in names or len(both) < N_LABELS:
+        return None
+    lists = [_image_list(path) for path in names]
+    columns = {name: [read_marks(part[name]) for part in files] for name in both}
+    lengths = [len(ids) for ids, _ in lists]
+    fitting = {name: parts for name, parts in columns.items() if [len(part) for part in parts] == lengths}
+    if len(fitting) < N_LABELS:
+        return None
+    ids = [name for part, _ in lists for name in part]
+    order, notes = _as_listed(ids, _named(texts, "Imagelist.txt"))
+    return _Truth(
+        ids=[ids[row] for row in order],
+        marks={name: np.concatenate(parts)[order] for name, parts in fitting.items()},
+        problems=[problem for _, problems in lists for problem in problems],
+        sources=[*(path.name for path in names), f"{2 * len(fitting)} concept files of the official halves"],
+        notes=notes,
+    )
+
+
+def _as_listed(ids: list[str], whole: Path | None) -> tuple[np.ndarray, list[str]]:
+    """Rows of `ids` in the order of the whole list, on which draws depend; and a note without one."""
+    if whole is None:
+        note = "ImageList/Imagelist.txt is not there: the protocol draws other rows than with it, in the halves' order."
+        return np.arange(len(ids)), [note]
+    place = {name: row for row, name in enumerate(_image_list(whole)[0])}
+    return np.argsort([place.get(name, len(place)) for name in ids], kind="stable"), []
+
+
+def _agreement(truth: _Truth, halves: _Truth, concepts: tuple[str, ...]) -> str:
+    """Whether both sources say the same of the same pictures and concepts."""
+    place = {name: row for row, name in enumerate(truth.ids) if name}
+    pairs = np.array([(place[name], row) for row, name in enumerate(halves.ids) if name in place], np.int64)
+    pairs = pairs.reshape(-1, 2)
+    known = [name for name in concepts if name in halves.marks]
+    differ = sum(int((truth.marks[name][pairs[:, 0]] != halves.marks[name][pairs[:, 1]]).sum()) for name in known)
+    told = "have the same labels there" if not differ else f"differ there in {differ:,} labels; AllLabels counts"
+    return f"{len(pairs):,} of {len(place):,} pictures are in the official halves too and {told}."
+
+
+def _named(texts: list[Path], name: str) -> Path | None:
+    """The first text of a name, in whatever case."""
+    return next((path for path in texts if path.name.lower() == name.lower()), None)
+
+
+def _of_half(path: Path, half: str) -> bool:
+    return path.name.startswith("Labels_") and path.stem.endswith(f"_{half}")
+
+
 def _of_all(path: Path) -> bool:
-    """Whether a file marks all pictures, and not only the official training or test half."""
-    return path.name.startswith("Labels_") and not path.stem.endswith(("_Train", "_Test"))
+    """Whether a file marks all pictures, and not only an official half."""
+    return path.name.startswith("Labels_") and not any(_of_half(path, half) for half in HALVES)
 
 
 def _image_list(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
@@ -147,14 +239,14 @@ def _marks(files: dict[str, Path], n: int) -> tuple[dict[str, np.ndarray], list[
     return marks, notes
 
 
-def _absent(texts: list[Path], files: dict[str, Path]) -> list[str]:
-    names = next((path for path in texts if path.name == f"Concepts{N_CONCEPTS}.txt"), None)
+def _absent(texts: list[Path], marks: dict[str, np.ndarray]) -> list[str]:
+    names = _named(texts, f"Concepts{N_CONCEPTS}.txt")
     if names is None:
         return []
-    absent = [name for name in " ".join(lines_of(names)).split() if name not in files]
+    absent = [name for name in " ".join(lines_of(names)).split() if name not in marks]
     if not absent:
         return []
-    return [f"AllLabels lacks the files of {', '.join(absent)}: if one of them is frequent, another took its place."]
+    return [f"The labels lack the files of {', '.join(absent)}: if one of them is frequent, another took its place."]
 
 
 def _compared(truth: Listing, lists: Listing) -> list[str]:
