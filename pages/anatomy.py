@@ -1,24 +1,21 @@
 """Anatomy of a code: one picture's way through the network, step by step, to the bytes that are searched."""
 
-import random
-
 import numpy as np
 import streamlit as st
 
 from transclipped.analysis import anatomy
-from transclipped.engine import label_names
 from transclipped.errors import InputError
+from transclipped.retrieval.index import decode
 from transclipped.ui import anatomy_cached as found
 from transclipped.ui import anatomy_charts as drawn
 from transclipped.ui import anatomy_html as pieces
-from transclipped.ui import anatomy_look, anatomy_walk, cached, charts, runs, shell
+from transclipped.ui import anatomy_look, anatomy_subject, anatomy_walk, cached, charts, runs, shell
 from transclipped.ui.guard import guarded
 
 STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
 LIKELY = 4  # codewords shown of a codebook
 DEEPEST = 1000  # rank of a hit
 ALL = "all"
-LABELS = "labels are for looking only; the network never saw them."
 HELP = {
     "layer": "All layers multiplied up, each mixed half and half with what was there before: attention rollout, "
     "Abnar and Zuidema 2020. Or what one layer does.",
@@ -29,32 +26,6 @@ HELP = {
 }
 
 
-def choose(run, stored) -> int:
-    """Number of the query to follow: the address's (`?query=` or `?query_id=`), or one that the visitor picks."""
-    last = len(stored.queries) - 1
-    wanted = st.query_params.get("query_id")
-    if wanted is not None:
-        st.query_params.pop("query_id")
-        at = np.flatnonzero(stored.query_ids.astype(str) == wanted)
-        if len(at):
-            st.session_state["query"] = int(at[0])
-        else:
-            st.warning(f"{run.name} stores no query {wanted[:80]}, so here is another one.")
-    if not 0 <= st.session_state.get("query", 0) <= last:  # a link to a run with more queries
-        st.session_state["query"] = 0
-
-    def another() -> None:
-        st.session_state["query"] = random.randint(0, last)
-
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = st.number_input(
-            "Picture", 0, last, key="query", bind="query-params", width=160,
-            help="Number of a stored query: a picture that the run is asked with, and was not trained on.",
-        )  # fmt: skip
-        st.button("Another one", icon=":material/casino:", on_click=another)
-    return int(number)
-
-
 def told(number: int, sentence: str) -> None:
     """Title of a step and the sentence that says what one is looking at."""
     st.subheader(f"{number} · {STEPS[number - 1]}", anchor=STEPS[number - 1].lower())
@@ -62,7 +33,7 @@ def told(number: int, sentence: str) -> None:
         st.markdown(sentence)
 
 
-def patches(run, row, seen, label) -> None:
+def patches(run, subject, seen) -> None:
     if seen is None or seen.grid is None:
         told(1, "A picture nobody has labelled. What the network makes of its parts cannot be drawn here.")
     elif seen.attention is None:
@@ -72,10 +43,11 @@ def patches(run, row, seen, label) -> None:
         h, w = seen.grid
         told(1, f"The picture becomes **{h} × {w} = {h * w} tokens**: a list of numbers for each patch.")
     grid = (1, 1) if seen is None or seen.grid is None else seen.grid
-    picture, crisp = found.enlarged(cached.run_data(run), row, grid), found.crisp(cached.run_data(run))
+    data = cached.run_data(run)
+    picture, crisp = found.enlarged(data, subject.key, grid, subject), found.crisp(data)
     left, right = st.columns(2, gap="large")
     left.html(pieces.patches(picture, (1, 1), crisp=crisp))
-    left.caption(label)
+    left.caption(subject.caption)
     if grid != (1, 1):
         right.html(pieces.patches(picture, grid, crisp=crisp))
         size = found.model(run.fingerprint, run).microscope.backbone.image_size
@@ -95,9 +67,9 @@ def options(key: str, label: str, n: int, **more) -> int | None:
 
 @st.fragment
 @guarded
-def attention(run, row, seen) -> None:
+def attention(run, subject, seen) -> None:
     if seen.attention is None:
-        energy(run, row, seen)
+        energy(run, subject, seen)
         return
     layers, heads, _, _ = seen.attention.shape
     told(2, "Tokens look at each other. **Dark** places are ignored; point at a place to see what *it* looks at.")
@@ -110,16 +82,16 @@ def attention(run, row, seen) -> None:
             f"The embedding is read off {where}, so that is shown first. Click a place to keep it; press Esc to let go."
         )
     if layer is None:
-        weights, verb, verbs = found.rolled(run.fingerprint, row, run), "draws on", "draw on"
+        weights, verb, verbs = found.rolled(run.fingerprint, subject.key, run, subject), "draws on", "draw on"
     else:
         weights, verb, verbs = anatomy.layer(seen.attention, layer, head), "looks at", "look at"
     rows = np.stack([anatomy.over_places(weights, seen, token) for token in range(seen.grid[0] * seen.grid[1])])
     who = f"The class token {verb}" if seen.class_token else f"On average, tokens {verbs}"
     with left:
-        look(run, row, seen, anatomy.over_places(weights, seen), rows, who=who, verb=verb)
+        look(run, subject, seen, anatomy.over_places(weights, seen), rows, who=who, verb=verb)
 
 
-def energy(run, row, seen) -> None:
+def energy(run, subject, seen) -> None:
     if seen.grid is None:
         told(2, "What this network looks at forms no grid, so it cannot be drawn over the picture.")
         return
@@ -127,13 +99,13 @@ def energy(run, row, seen) -> None:
     left, right = st.columns(2, gap="large")
     right.markdown("Brightness is *channel energy*: the mean square of a place's numbers, as a share of all places.")
     with left:
-        look(run, row, seen, seen.energy, None, who="The map is strongest in", verb="")
+        look(run, subject, seen, seen.energy, None, who="The map is strongest in", verb="")
 
 
-def look(run, row, seen, base, rows, *, who: str, verb: str) -> None:
+def look(run, subject, seen, base, rows, *, who: str, verb: str) -> None:
     data = cached.run_data(run)
     anatomy_look.draw(
-        found.enlarged(data, row, seen.grid), base, rows,
+        found.enlarged(data, subject.key, seen.grid, subject), base, rows,
         grid=seen.grid, who=who, verb=verb, crisp=found.crisp(data), key="look",
     )  # fmt: skip
 
@@ -207,7 +179,7 @@ def code_bytes(run, stored, unit) -> None:
 
 @st.fragment
 @guarded
-def score(run, searcher, row, unit) -> None:
+def score(run, searcher, subject, unit) -> None:
     m, k, _ = searcher.stored.codebooks.shape
     told(7, f"The picture asks: {m} tables say what every codeword would add. A hit's code picks **{m} numbers**.")
     deepest = min(DEEPEST, searcher.index.n)
@@ -224,7 +196,9 @@ def score(run, searcher, row, unit) -> None:
     spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
     st.html(
         pieces.pair(
-            found.small(data, row, found.LARGE), found.small(data, row_of[hit.id], found.LARGE), crisp=found.crisp(data)
+            found.portrait(data, subject.key, subject),
+            found.small(data, row_of[hit.id], found.LARGE),
+            crisp=found.crisp(data),
         )
     )
     st.caption(f"The picture, and hit {rank}{': ' + ', '.join(hit.labels) if hit.labels else ''}, code {spelled}.")
@@ -232,46 +206,58 @@ def score(run, searcher, row, unit) -> None:
     st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A square marks the number that each table gives.")
     names = [f"table {i}" for i in range(1, m + 1)]
     charts.show(drawn.tables(tables, code, names, key="tables"), key="tables", name=f"{run.name}-tables")
-    st.page_link(
-        "pages/retrieval.py", label="See what else it finds", icon=":material/image_search:",
-        query_params={"run": run.name, "query": str(st.session_state.get("query", 0))},
-    )  # fmt: skip
+    if subject.address:
+        st.page_link(
+            "pages/retrieval.py", label="See what else it finds", icon=":material/image_search:",
+            query_params={"run": run.name, **dict(subject.address)},
+        )  # fmt: skip
 
 
-def looked_at(run, row):
+def looked_at(run, subject):
     """What the network makes of the picture: (seen, projected), or the reason why it cannot be had."""
     try:
-        seen = found.seen(run.fingerprint, row, run)
+        seen = found.seen(run.fingerprint, subject.key, run, subject)
         return seen, anatomy.project(found.model(run.fingerprint, run).head, seen.embedding), ""
     except InputError as error:
         return None, None, str(error)
+
+
+def sub_vectors_of(run, stored, subject):
+    """`[M, d]` of unit length, as search has them: stored, from the network, or as the picture's code tells."""
+    m = len(stored.codebooks)
+    if subject.query is not None:
+        return subject.query.reshape(m, -1)
+    try:
+        return found.embedded(run.fingerprint, subject.key, run, subject).reshape(m, -1)
+    except InputError:
+        return None if subject.code is None else decode(stored.codebooks, subject.code[None])[0].reshape(m, -1)
 
 
 @guarded
 def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
     stored = searcher.stored
-    if not len(stored.queries):
-        st.info(f"{run.name} stores no queries to follow; choose another run.")
-        return
     with shell.aside("picture"):
-        number = choose(run, stored)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            subject = anatomy_subject.choose(run, searcher)
         step = anatomy_walk.choose(STEPS)
-    row = cached.rows_of_ids(run.fingerprint, run)[stored.query_ids[number].item()]
-    seen, projected, why = looked_at(run, row)
-    unit = stored.queries[number].astype(np.float32).reshape(stored.codebooks.shape[0], -1)
-    names = ", ".join(label_names(stored.query_labels, number, searcher.class_names))
-    label = f"Its label is {names}; {LABELS}" if names else f"Query {number} of {run.name}."
+    if subject is None:
+        return
+    seen, projected, why = looked_at(run, subject)
+    unit = sub_vectors_of(run, stored, subject)
     if why:
         st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {why}")
+    if unit is None:
+        st.info("Without it, your picture has no code. Follow one of the run's own instead.")
+        return
     parts = [
-        lambda: patches(run, row, seen, label),
-        (lambda: attention(run, row, seen)) if seen is not None else None,
+        lambda: patches(run, subject, seen),
+        (lambda: attention(run, subject, seen)) if seen is not None else None,
         (lambda: embedding(run, seen, projected)) if seen is not None else None,
         lambda: sub_vectors(run, unit, projected),
         lambda: codewords(run, stored, unit),
         lambda: code_bytes(run, stored, unit),
-        lambda: score(run, searcher, row, unit),
+        lambda: score(run, searcher, subject, unit),
     ]
     for place, draw in enumerate(parts[:step], 1):
         if place == step:

@@ -4,9 +4,11 @@ import re
 import shutil
 
 import numpy as np
+from PIL import Image
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis import anatomy
+from transclipped.datasets.pictures import to_png
 from transclipped.engine import Engine
 from transclipped.training.run import Retrieval, RunDir
 
@@ -66,8 +68,59 @@ def test_an_id_in_the_address_names_the_picture(finished):
     app = opened("anatomy", query_id=str(stored.query_ids[11]))
     assert app.number_input(key="query").value == 11
     app = opened("anatomy", query_id="nobody")
-    assert "stores no query nobody" in words(app)
+    assert "stores no picture nobody" in words(app)
     assert not app.error
+
+
+def test_any_picture_of_the_database_can_be_followed_by_number_or_id(finished):
+    engine = Engine(RunDir(finished))
+    stored = engine.stored
+    app = opened("anatomy", follow="database", item="123")
+    assert not app.error and not app.warning and len(titles(app)) == 7
+    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in stored.codes[123].tolist()]
+    label = RunDir(finished).record["class_names"][stored.database_labels[123]]
+    assert f"Its label is {label}" in words(app)
+    app = opened("anatomy", query_id=str(stored.database_ids[77]))
+    assert app.segmented_control(key="follow").value == "database"
+    assert app.number_input(key="item").value == 77
+    next(button for button in app.button if button.label == "Another one").click().run()
+    assert not app.exception and 0 <= app.number_input(key="item").value < 200
+
+
+def test_a_number_beyond_the_database_is_the_first(finished):
+    app = opened("anatomy", follow="database", item="4000")
+    assert not app.error and app.number_input(key="item").value == 0
+
+
+def test_an_own_picture_is_followed_as_retrieval_embeds_it(finished):
+    engine, picture = Engine(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
+    app = opened("anatomy", follow="upload")
+    assert "Choose a picture" in words(app) and not titles(app)
+    app.file_uploader[0].set_value(("mine.png", to_png(picture), "image/png")).run()
+    assert not app.exception and not app.error and len(titles(app)) == 7
+    assert "mine.png, your picture" in words(app) and "reduced to 32 × 32 pixels" in words(app)
+    unit = engine.embed([picture])[0]
+    code = anatomy.code_of(unit.reshape(4, -1), engine.stored.codebooks)
+    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in code.tolist()]
+    hit = engine.search(unit, top=1)[0]
+    said = float(re.search(r"Search returns \*\*(-?[\d.]+)\*\*", words(app))[1])
+    assert said == round(hit.score, 3)
+
+
+def test_an_own_file_that_is_no_picture_ends_in_a_sentence(finished):
+    app = opened("anatomy", follow="upload")
+    app.file_uploader[0].set_value(("mine.png", b"no picture at all", "image/png")).run()
+    assert not app.exception and "mine.png" in app.error[0].value and not titles(app)
+
+
+def test_without_the_network_an_own_picture_has_no_code_but_the_database_has(finished):
+    (finished / "model.safetensors").unlink()
+    app = opened("anatomy", follow="database", item="5")
+    stored = RunDir(finished).retrieval()
+    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in stored.codes[5].tolist()]
+    app = opened("anatomy", follow="upload")
+    app.file_uploader[0].set_value(("mine.png", to_png(Image.new("RGB", (40, 40))), "image/png")).run()
+    assert "has no code" in words(app) and not app.exception
 
 
 def test_another_picture_is_one_of_the_stored_queries(finished):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+import torch
 from PIL import Image
 
 from transclipped.analysis import anatomy, codebooks
@@ -15,6 +16,7 @@ from transclipped.datasets.pictures import square, to_png
 from transclipped.models.network import Head
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
+from transclipped.ui.anatomy_subject import Subject
 
 THUMB = 64  # pixels of a photograph that stands for a codeword
 STANDING = 3  # pictures that stand for a codeword
@@ -40,29 +42,41 @@ def model(fingerprint: str, _run: RunDir) -> Model:
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def seen(fingerprint: str, row: int, _run: RunDir) -> anatomy.Seen:
-    """What the run's backbone makes of a row of the picture set; read-only, since a large ViT's attention has 20 MB."""
+def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.Seen:
+    """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB."""
     microscope = model(fingerprint, _run).microscope
-    images = cached.pictures(cached.run_data(_run))
-    return microscope.look(images.pixels(np.array([row]), microscope.backbone.image_size)[0])
-
-
-@st.cache_data(max_entries=24, show_spinner=False)
-def rolled(fingerprint: str, row: int, _run: RunDir) -> np.ndarray:
-    """Attention of a row's picture through all layers."""
-    return anatomy.rollout(seen(fingerprint, row, _run).attention)
+    side = _run.record.get("native_size") or microscope.backbone.image_size
+    pixels = np.array(square(_subject.image(), side))
+    return microscope.look(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def enlarged(data: tuple, row: int, grid: tuple[int, int]) -> np.ndarray:
-    """The square that the network sees of a row, `[S, S, 3]` uint8, large, and divisible by a grid."""
-    images = cached.pictures(data)
-    native = images.native_size
-    side = anatomy.side_for(grid, native)
-    picture = images.picture(row)
+def embedded(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
+    """Continuous embedding `[D]` of a picture as search and database have it, to the last bit of its code."""
+    return cached.engine(fingerprint, _run).embed([_subject.image()])[0]
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def rolled(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
+    """Attention of a picture through all layers."""
+    return anatomy.rollout(seen(fingerprint, key, _run, _subject).attention)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def enlarged(data: tuple, key: str, grid: tuple[int, int], _subject: Subject) -> np.ndarray:
+    """The square that the network sees of a picture, `[S, S, 3]` uint8, large, and divisible by a grid."""
+    side = anatomy.side_for(grid, cached.pictures(data).native_size)
+    picture = _subject.image()
     if crisp(data):
         return np.asarray(picture.resize((side, side), Image.Resampling.NEAREST))
     return np.asarray(square(picture, side))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def portrait(data: tuple, key: str, _subject: Subject) -> str:
+    """The picture that is followed as a data address."""
+    picture = _subject.image()
+    return address(picture if crisp(data) else square(picture, LARGE), crisp=crisp(data))
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)

@@ -44,18 +44,21 @@ class Brought:
     image: Image.Image
 
 
-def pictures(*, key: str) -> list[Brought]:
+def pictures(*, key: str, several: bool = True) -> list[Brought]:
     """Uploader, with drag and drop and paste; what was brought and can be used. Says what cannot be.
 
     Args:
         key: of the uploader; a container around it gets `key` and "-place".
+        several: whether more than one picture can be brought.
     """
     with st.container(key=f"{key}-place"):
         files = st.file_uploader(
-            "Your pictures", accept_multiple_files=True, max_upload_size=LARGEST, key=key,
-            help=f"Up to {LARGEST} MB each. They stay on this machine and are not kept. Several ask together.",
+            "Your pictures" if several else "Your picture", accept_multiple_files=several, max_upload_size=LARGEST,
+            key=key, help=f"Up to {LARGEST} MB each. They stay on this machine and are not kept."
+            + " Several ask together." * several,
         )  # fmt: skip
         _component(key=f"{key}-paste", data={"mode": "paste", "place": f"st-key-{key}-place"})
+    files = files if several else [files] if files is not None else []
     if len(files) > MOST:
         st.warning(f"{len(files)} pictures are too many at once; the first {MOST} ask.")
     return [found for file in files[:MOST] if (found := _usable(file.name, file)) is not None]
