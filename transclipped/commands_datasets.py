@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transclipped.config import DataConfig
+from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size, replacing, write_json
 from transclipped.progress import with_bars
@@ -29,6 +29,7 @@ def add(commands) -> None:
     option("name", nargs="?", help="data set")
     option("folder", nargs="?", help="its folder, where the pictures are not bundled")
     option("--labels", help="CSV for a folder of pictures; folder with the label lists for mirflickr and nuswide")
+    option("--annotations", choices=ANNOTATIONS, default=POTENTIAL, help="of mirflickr: 24 labels, 14 stricter, both")
     option("--split", help="file that names training, query and database ids")
     option("--protocol", help="I or II for CIFAR-10, default or listed for mirflickr and nuswide")
     option("--seed", type=int, default=0, help="of the drawn split (default 0)")
@@ -150,6 +151,7 @@ def _config(arguments: argparse.Namespace) -> DataConfig:
         dataset=_named(arguments),
         data=arguments.folder,
         labels=arguments.labels,
+        annotations=arguments.annotations,
         split=arguments.split,
         protocol=arguments.protocol,
         seed=arguments.seed,

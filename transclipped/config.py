@@ -16,6 +16,7 @@ from transclipped.errors import InputError
 MAX_CODEWORDS = 256  # codes are one byte per codebook
 AUTO = "auto"
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
+ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone
 
 
@@ -28,6 +29,8 @@ class DataConfig:
         data: folder with the pictures, where the data set is not bundled.
         labels: CSV with labels for a folder of pictures; folder with the label lists of Flickr25K or NUS-WIDE.
         split: file that names the training, query and database ids, instead of a drawn split.
+        annotations: of MIRFLICKR: its 24 "potential" labels, as the hashing literature takes them, its 14 stricter
+            "relevant" ones, or "both".
         protocol: "I" or "II" for CIFAR-10; others have "default", and "listed" where lists name the roles.
         validation: pictures cut from the training set to observe progress, 0 for none.
         train_limit, query_limit, database_limit: at most this many pictures, None for all.
@@ -37,6 +40,7 @@ class DataConfig:
     dataset: str = "cifar10"
     data: str | None = None
     labels: str | None = None
+    annotations: str = POTENTIAL
     split: str | None = None
     protocol: str | None = None
     validation: int = 0
@@ -46,6 +50,7 @@ class DataConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _one_of("data.annotations", self.annotations, ANNOTATIONS)
         _at_least("data.validation", self.validation, 0)
         for name in ("train_limit", "query_limit", "database_limit"):
             if getattr(self, name) is not None:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
-from transclipped.config import AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
+from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ FLAGS = (
     Flag("--dataset", "data.dataset", str, "data set; `datasets` lists them"),
     Flag("--data", "data.data", str, "folder with the pictures, where they are not bundled; or file of embeddings"),
     Flag("--labels", "data.labels", str, "CSV for a folder of pictures; folder of lists for mirflickr, nuswide"),
+    Flag("--annotations", "data.annotations", str, "labels of mirflickr: 24, 14 stricter ones, or both", ANNOTATIONS),
     Flag("--split", "data.split", str, "file that names training, query and database ids"),
     Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10; default or listed for mirflickr, nuswide"),
     Flag("--validation", "data.validation", int, "pictures cut from the training set to observe progress"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets import flickr25k, listed, registry
 from transclipped.datasets.listed import Listing
@@ -133,6 +134,41 @@ def test_annotation_lines_that_are_no_numbers_are_named(tmp_path, stand_ins):
     images = load(root)
     assert sum(name.startswith("sky.txt line") for name, _ in images.skipped) == 2
     assert any("annotations of bird are missing" in note for note in images.notes)
+
+
+def test_stricter_annotations_are_a_choice(tmp_path, stand_ins):
+    root = stand_ins(tmp_path / "mirflickr", NAMES)
+    write_annotations(root / "annotations")
+    (root / "annotations" / "people_r1.txt").write_text("2\n5\n")
+    potential, relevant, both = (load(root, annotations=which) for which in ("potential", "relevant", "both"))
+    assert potential.fingerprint == load(root).fingerprint and len(potential.class_names) == 24
+    assert relevant.class_names == ("people_r1", "sky_r1") and relevant.notes == []
+    assert np.argwhere(relevant.labels).tolist() == [[0, 1], [1, 0], [4, 0]]
+    assert set(both.class_names) == {*potential.class_names, *relevant.class_names}
+    column = both.class_names.index("people_r1")
+    assert np.array_equal(both.labels[:, column], relevant.labels[:, 0])
+    assert len({potential.fingerprint, relevant.fingerprint, both.fingerprint}) == 3
+
+
+def test_stricter_annotations_are_refused_where_there_are_none(tree, capsys):
+    for which in ("relevant", "both"):
+        with pytest.raises(InputError, match=f"no annotation files of MIRFLICKR with {which} labels"):
+            load(tree, annotations=which)
+    with pytest.raises(InputError, match="choose one of potential, relevant, both"):
+        load(tree, annotations="strict")
+    with pytest.raises(InputError, match="nuswide has no relevant annotations"):
+        registry.load(DataConfig(dataset="nuswide", data=str(tree), annotations="relevant"))
+    assert main(["datasets", "check", "mirflickr", str(tree), "--annotations", "relevant", "--quick"]) == 2
+    assert "sky_r1.txt" in capsys.readouterr().err
+
+
+def test_order_of_the_columns_is_said_to_be_inferred_and_checked_where_it_can_be(tree):
+    assert any("order of the 24 names is inferred" in note for note in load(tree).notes)
+    write_annotations(tree / "annotations")
+    assert any("40 of the lists' 40 pictures have the labels of the annotations" in n for n in load(tree).notes)
+    write_lists(tree, NAMES, [row[1:] + row[:1] for row in TARGETS])
+    whole = sum(len(set(row)) == 1 for row in TARGETS)
+    assert any(note.startswith(f"{whole} of the lists' 40") for note in load(tree).notes)
 
 
 def test_lists_of_different_length_are_refused_with_both_counts(tree):

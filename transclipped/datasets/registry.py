@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from transclipped.config import DataConfig
+from transclipped.config import POTENTIAL, DataConfig
 from transclipped.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def load(config: DataConfig) -> ImageSet:
     module = _entry(config.dataset)[0]
     if config.labels is not None and _canonical(config.dataset) not in _LABELS:
         raise InputError(f"{config.dataset} brings its own labels; leave {config.labels} out, or choose 'folder'")
+    if config.annotations != POTENTIAL and _canonical(config.dataset) != "mirflickr":
+        raise InputError(f"{config.dataset} has no {config.annotations} annotations; mirflickr has, so leave that out")
     return import_module(module).load(config)
 
 
