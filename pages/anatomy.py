@@ -238,8 +238,7 @@ def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
     stored = searcher.stored
     with shell.aside("picture"):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            subject = anatomy_subject.choose(run, searcher)
+        subject = anatomy_subject.choose(run, searcher)
         step = anatomy_walk.choose(STEPS)
     if subject is None:
         return

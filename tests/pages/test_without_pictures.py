@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.pages.conftest import PAGES, opened
+from tests.pages.conftest import PAGES, opened, words
 from transclipped.cli import main
 
 
@@ -28,3 +28,11 @@ def test_page_opens_without_pictures(page, home, elsewhere):
     app = opened(page, run="elsewhere")
     assert not app.exception, [error.message for error in app.exception]
     assert app.title
+
+
+def test_an_item_without_a_picture_is_followed_from_its_code(home, elsewhere):
+    shutil.copytree(elsewhere, home / "elsewhere")
+    for follow in ("query", "database"):
+        app = opened("anatomy", run="elsewhere", follow=follow)
+        assert not app.error
+        assert "embeddings made elsewhere" in words(app) and "7 · Score" in words(app)

@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from transclipped.analysis import anatomy, codebooks
+from transclipped.config import IDENTITY
 from transclipped.datasets.pictures import square, to_png
+from transclipped.errors import InputError
 from transclipped.models.network import Head
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
@@ -43,7 +45,13 @@ def model(fingerprint: str, _run: RunDir) -> Model:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.Seen:
-    """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB."""
+    """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB.
+
+    Raises:
+        InputError: the run was trained on embeddings made elsewhere, or its network cannot be loaded.
+    """
+    if _run.config.backbone.name == IDENTITY:
+        raise InputError(f"{_run.name} was trained on embeddings made elsewhere, so there is none")
     microscope = model(fingerprint, _run).microscope
     side = _run.record.get("native_size") or microscope.backbone.image_size
     pixels = np.array(square(_subject.image(), side))

@@ -52,14 +52,15 @@ def choose(run: RunDir, engine: Engine) -> Subject | None:
     _named(run, stored)
     if st.session_state.get("follow", kinds[0]) not in kinds:
         st.session_state.pop("follow", None)
-    kind = st.segmented_control(
-        "Follow", kinds, default=kinds[0], required=True, key="follow", bind="query-params",
-        help="A picture that the run is asked with and was not trained on, one of those it searches, or your own.",
-    ) or kinds[0]  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Follow", kinds, default=kinds[0], required=True, key="follow", bind="query-params",
+            help="A picture that the run is asked with and was not trained on, one of those it searches, or your own.",
+        ) or kinds[0]  # fmt: skip
+        ids = stored.database_ids if kind == DATABASE else stored.query_ids
+        number = 0 if kind == OWN else _number(kind, len(ids))
     if kind == OWN:
         return _own(run)
-    ids = stored.query_ids if kind == QUERY else stored.database_ids
-    number = _number(kind, len(ids))
     identity = ids[number].item()
     row = cached.rows_of_ids(run.fingerprint, run)[identity]
     images = cached.pictures(cached.run_data(run))
