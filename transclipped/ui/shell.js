@@ -1,10 +1,24 @@
 // Arrow keys step through the pages by clicking the links that Python drew; a button opens the app afresh.
+// Once a visit, when nothing else is to be done, the scripts that other pages draw with are loaded ahead.
 
 const TYPES = "input, textarea, select, canvas, iframe, video, audio, [contenteditable='true']";
 const ROLES = ["slider", "radio", "radiogroup", "tab", "tablist", "listbox", "option", "combobox", "menu", "menuitem",
   "grid", "gridcell", "spinbutton", "textbox", "tree", "treeitem"];
 const USES_ARROWS = [TYPES, ...ROLES.map((role) => `[role='${role}']`)].join(", ");
 const LINKS = { ArrowLeft: ".st-key-lesson-previous a", ArrowRight: ".st-key-lesson-next a" };
+
+const PAUSE = 1500; // milliseconds in which the first page is drawn undisturbed
+let begun = false;
+
+async function loadAhead(scripts) {
+  if (begun) return;
+  begun = true;
+  await new Promise((done) => setTimeout(done, PAUSE));
+  for (const script of scripts) {
+    await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(done));
+    await import(script).catch(() => {}); // the page that needs it says so
+  }
+}
 
 function step(event) {
   const link = LINKS[event.key];
@@ -21,6 +35,7 @@ export default function (component) {
   const button = parentElement.querySelector(".restart");
   button.textContent = `↺ ${data.label}`;
   button.onclick = () => location.assign(data.start);
+  loadAhead(data.ahead.map((path) => new URL(path, location.origin).href));
   const listen = (event) => step(event); // one of its own, so that an older instance's end does not silence it
   document.addEventListener("keydown", listen);
   return () => document.removeEventListener("keydown", listen);

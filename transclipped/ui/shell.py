@@ -1,11 +1,13 @@
 """The frame around every page: the order of a lesson, arrow keys, projector scale, lesson view, a fresh start.
 
 What a class need not see goes into `aside`, which `?lesson=1` hides. A projector needs larger text, points and lines:
-the page's base font and the CSS variable `--scale` grow, and `scale()` tells figures by how much.
+the page's base font and the CSS variable `--scale` grow, and `scale()` tells figures by how much. The browser loads
+what other pages draw with while the visitor looks at the first one, as warm.py does on the server.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +15,7 @@ import streamlit as st
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTOR = 1.35  # times the usual size
 BASE = 16  # pixels of the base font
+AHEAD = ("PlotlyChart", "DataFrame", "StreamlitSyntaxHighlighter")  # scripts of Streamlit's, 0.5 to 4.7 MB each
 ORDER = (  # file, title, icon; a page whose file is missing is left out
     ("overview", "Overview", "home"),
     ("anatomy", "Anatomy", "account_tree"),
@@ -95,11 +98,20 @@ def _controls() -> None:
         st.toggle("Projector", key="projector", bind="query-params", help="Larger text, points and lines.")
         st.toggle("Lesson view", key="lesson", help="Hides what a class need not see, such as choices of files.")
         base = st.get_option("server.baseUrlPath").strip("/")
-        _keys(key="shell", data={"start": f"/{base}/" if base else "/", "label": "Back to the start"})
+        start = f"/{base}/" if base else "/"
+        ahead = [f"{start}static/js/{name}" for name in _scripts()]
+        _keys(key="shell", data={"start": start, "label": "Back to the start", "ahead": ahead})
     if st.session_state["lesson"] and st.query_params.get("lesson") != "1":
         st.query_params["lesson"] = "1"
     elif not st.session_state["lesson"]:
         st.query_params.pop("lesson", None)
+
+
+@cache
+def _scripts() -> list[str]:
+    """Files of the installed Streamlit that its browser part loads with the first chart, table or code."""
+    folder = Path(st.__file__).parent / "static" / "static" / "js"
+    return [file.name for name in AHEAD for file in sorted(folder.glob(f"{name}.*.js"))]
 
 
 def _steps(shown: list, page) -> None:
