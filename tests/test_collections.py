@@ -148,7 +148,7 @@ def test_several_pictures_ask_by_their_mean_score(tiny_run, cifar):
     pictures = [cifar.picture(row) for row in (3, 30, 300)]
     n = engine.index.n
     together = {hit.row: hit.score for hit in engine.search_pictures(pictures, top=n)}
-    apart = [{hit.row: hit.score for hit in engine.search_picture(picture, top=n)} for picture in pictures]
+    apart = [{hit.row: hit.score for hit in engine.search_pictures([picture], top=n)} for picture in pictures]
     for row, score in together.items():
         assert score == pytest.approx(np.mean([scores[row] for scores in apart]), abs=1e-4)
 

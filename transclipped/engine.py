@@ -6,6 +6,7 @@ is the mean of its scores for the single pictures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from PIL import Image
 from transclipped.collection import paths_of, record_of
 from transclipped.config import IDENTITY
 from transclipped.datasets.pictures import square
+from transclipped.datasets.registry import paths
 from transclipped.datasets.views import render
 from transclipped.errors import InputError
 from transclipped.models.network import embed_in_batches
@@ -31,7 +33,7 @@ from transclipped.training.session import trained_model
 class Hit:
     """One found picture: its place, row and id in the database, score in [-1, 1], what each codebook gave to it.
 
-    path: of its file, None where pictures are not files.
+    path: of its file, None where pictures are not files, or are gone.
     """
 
     rank: int
@@ -95,10 +97,6 @@ class Engine:
             features = backbone(render(pixels, None, size=backbone.image_size, mean=backbone.mean, std=backbone.std))
         return embed_in_batches(head, features.half().numpy())[0].numpy()
 
-    def search_picture(self, picture: Image.Image, *, top: int) -> list[Hit]:
-        """The `top` most similar pictures of the database, best first."""
-        return self.search_pictures([picture], top=top)
-
     def search_pictures(self, pictures: list[Image.Image], *, top: int) -> list[Hit]:
         """The pictures of the database whose mean similarity to several is highest, best first."""
         return self.search(self.embed(pictures).mean(axis=0), top=top)
@@ -140,13 +138,15 @@ class Engine:
     def _paths(self) -> list[str | None]:
         return paths_of(self.collection)
 
+    @cached_property
+    def _place(self) -> Callable[[str], Path | None]:
+        return paths(self.run.config.data)
+
     def _path(self, row: int) -> str | None:
         if self.collection is not None:
             return self._paths[row]
-        data = self.run.config.data
-        if data.dataset != "folder":
-            return None
-        return (Path(data.data).expanduser().resolve() / str(self.stored.database_ids[row])).as_posix()
+        path = self._place(str(self.stored.database_ids[row]))
+        return None if path is None else path.as_posix()
 
     def _labels(self, row: int) -> list[str]:
         return label_names(self.stored.database_labels, row, self.class_names)

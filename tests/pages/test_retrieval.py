@@ -357,6 +357,8 @@ def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collect
     query = RunDir(finished).retrieval().queries[0]
     assert ids(drawn["hits"]) == best(engine, query)
     assert all(tile.picture is not None for tile in drawn["hits"])
+    first = engine.search(query.astype(np.float32), top=1)[0]
+    assert first.path in [code.value for code in app.code]  # to copy
     name = str(engine.stored.database_ids[4])
     opened("retrieval", collection=str(collection), query_id=name)
     assert ids(drawn["question"]) == [name]

@@ -191,6 +191,20 @@ def assemble(
     )
 
 
+def finder(root: Path) -> Callable[[str], Path | None]:
+    """Where the picture of an id lies below `root`, as `assemble` finds it; None for one that is not there.
+
+    Costs one listing of the folder, and reads neither lists nor pictures.
+    """
+    places = _Places(scan(root)[0])
+
+    def find(identity: str) -> Path | None:
+        found = places.find(identity)
+        return None if found is None else root / found.id
+
+    return find
+
+
 class _Places:
     """Files by their names: a picture may lie in the folder that the list names, or flat in any other."""
 

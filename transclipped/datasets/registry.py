@@ -7,6 +7,7 @@ needed, so that listing the names does not take the seconds that torch takes.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ _SETS = {
     "embeddings": ("transclipped.datasets.embeddings", "embeddings made elsewhere, in a .npy, .npz or parquet file"),
 }
 _ALIASES = {"flickr25k": "mirflickr", "nus-wide": "nuswide"}
+_LISTED = ("mirflickr", "nuswide")  # name their pictures by lists, and find them wherever they lie
+_FILES = ("folder", *_LISTED)
 _LABELS = ("folder", "embeddings", "mirflickr", "nuswide")  # take labels from elsewhere
 
 
@@ -51,6 +54,21 @@ def load(config: DataConfig) -> ImageSet:
     if config.annotations != POTENTIAL and _canonical(config.dataset) != "mirflickr":
         raise InputError(f"{config.dataset} has no {config.annotations} annotations; mirflickr has, so leave that out")
     return import_module(module).load(config)
+
+
+def paths(config: DataConfig) -> Callable[[str], Path | None]:
+    """Where the picture of an id lies: a function that answers None for what is gone, or was never a file."""
+    name = _canonical(config.dataset)
+    if name not in _FILES:
+        return lambda identity: None
+    from transclipped.datasets.folder import folder_of
+    from transclipped.datasets.listed import finder
+
+    try:
+        root = folder_of(config)
+    except InputError:  # moved or unplugged: codes can be searched all the same
+        return lambda identity: None
+    return finder(root) if name in _LISTED else lambda identity: root / identity
 
 
 def download(name: str, folder: str | Path) -> Path:

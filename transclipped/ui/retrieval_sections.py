@@ -50,6 +50,8 @@ def why(where: Place, question: Question, hits: list[Hit], mask: np.ndarray | No
         rank = st.number_input("Hit", 1, len(hits), key="hit", bind="query-params", help="Its place in the ranking.")
         hit = hits[int(rank) - 1]
         gallery.draw(tiles(where, [hit], mask), key="why picture", size=160)
+        if hit.path:
+            st.code(hit.path, language=None, wrap_lines=True)  # to copy
     codes, books = where.engine.index.codes, where.engine.stored.codebooks
     m, _, d = books.shape
     best = (books @ question.embedding.reshape(m, d, 1))[..., 0].max(1) / m
