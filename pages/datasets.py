@@ -3,7 +3,7 @@
 import streamlit as st
 
 from transclipped.analysis import picture_sets
-from transclipped.config import DataConfig
+from transclipped.config import POTENTIAL, DataConfig
 from transclipped.datasets.folder import Folder
 from transclipped.ui import charts, gallery, runs, shell
 from transclipped.ui import datasets_cached as cached
@@ -36,7 +36,8 @@ def choice() -> DataConfig:
             "CSV with labels" if name == "folder" else "Folder with the label lists", key="labels",
             bind="query-params", placeholder="optional", help="Leave it empty if they lie below the folder.",
         ).strip()  # fmt: skip
-    return DataConfig(dataset=name, data=data or None, labels=labels or None)
+        which = sections.annotations() if name == "mirflickr" else POTENTIAL
+    return DataConfig(dataset=name, data=data or None, labels=labels or None, annotations=which)
 
 
 def how_to_get(name: str) -> None:

@@ -132,6 +132,12 @@ def test_flickr_tree_tells_what_is_missing(finished, tmp_path):
     assert not app.error
     assert metric(app, "Pictures") == "30" and metric(app, "Queries") == "3"
     assert "10 listed pictures are not there" in words(app)
+    assert any("order of the 24 names is inferred" in note.value for note in app.info)
+    for label, numbers in (("sky", "1\n2\n"), ("sky_r1", "1\n"), ("baby", "3\n"), ("baby_r1", "3\n")):
+        (root / f"{label}.txt").write_text(numbers)
+    strict = opened("datasets", set="mirflickr", folder=str(root), annotations="relevant")
+    assert not strict.error and metric(strict, "Labels") == "2"
+    assert any("--annotations relevant" in code.value for code in strict.code)
 
 
 def test_too_few_pictures_for_a_split_are_still_shown(finished, tmp_path):

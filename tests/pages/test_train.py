@@ -107,6 +107,21 @@ def test_a_folder_asks_for_its_path_and_labels(home, no_estimate, tmp_path):
     assert "--data /photos" in command(app) and "--labels /labels.csv" in command(app)
 
 
+def test_listed_sets_ask_for_their_lists_and_mirflickr_for_its_annotations(home, no_estimate):
+    app = opened("train")
+    app.selectbox(key="set dataset").set_value("mirflickr").run()
+    app.text_input(key="set data").set_value("/flickr").run()
+    app.text_input(key="set lists").set_value("/lists").run()
+    assert "--data /flickr" in command(app) and "--labels /lists" in command(app)
+    assert "--annotations" not in command(app)
+    app.segmented_control(key="set annotations").set_value("relevant").run()
+    assert "--annotations relevant" in command(app)
+    app.selectbox(key="set dataset").set_value("nuswide").run()
+    assert "--labels /lists" in command(app) and "--annotations" not in command(app)
+    app.selectbox(key="set dataset").set_value("caltech101").run()
+    assert "--labels" not in command(app)
+
+
 def test_settings_that_cannot_be_are_explained(home, no_estimate):
     app = opened("train")
     app.number_input(key="set start").set_value(3.0).run()

@@ -35,7 +35,7 @@ class Rows(dict):
 def run_data(run: RunDir) -> tuple:
     """What names a run's pictures, hashable."""
     data = run.config.data
-    return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels"))
+    return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels", "annotations"))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -29,6 +29,7 @@ def start(config: DataConfig, fingerprint: str) -> None:
     log = _file(fingerprint, "log")
     command = ["datasets", "check", config.dataset, *([str(Path(config.data).resolve())] if config.data else [])]
     command += ["--labels", str(Path(config.labels).resolve())] if config.labels else []
+    command += ["--annotations", config.annotations]
     command += ["--json", "--progress", str(_file(fingerprint, "progress.json"))]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from transclipped.analysis import picture_sets
-from transclipped.config import DataConfig
+from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.datasets import storage as kept
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.check import last_report
@@ -26,6 +26,15 @@ from transclipped.ui.guard import guarded
 NAMED = 1000  # names in a table; the command writes them all
 GROUPS = 8  # groups of lookalikes that are shown
 MEGABYTE = 1e6
+
+
+def annotations() -> str:
+    """The choice of MIRFLICKR's labels."""
+    return st.segmented_control(
+        "Annotations", ANNOTATIONS, default=POTENTIAL, required=True, key="annotations", bind="query-params",
+        help="24 potential labels, visible at all, as the hashing literature takes them; or 14 relevant ones, which "
+        "matter to the picture (files ending in _r1); or both.",
+    ) or POTENTIAL  # fmt: skip
 
 
 def protocol(images: ImageSet, config: DataConfig) -> DataConfig:
@@ -74,6 +83,7 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
         parts = ["python", "-m", "transclipped", "datasets", "split", config.dataset]
         parts += [config.data] if config.data else []
         parts += ["--labels", config.labels] if config.labels else []
+        parts += ["--annotations", config.annotations] if config.annotations != POTENTIAL else []
         parts += ["--protocol", split.protocol, "--seed", str(split.seed), "--out", f"{stem}.json"]
         st.code(shlex.join(parts), language="bash", wrap_lines=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from transclipped.config import RunConfig, suited_backbone
+from transclipped.config import ANNOTATIONS, POTENTIAL, RunConfig, suited_backbone
 from transclipped.datasets.registry import names as dataset_names
 from transclipped.files import ASSETS
 from transclipped.flags import configured
@@ -45,6 +45,8 @@ HELP = {
     "protocol": "I trains on the whole database; II on 500 pictures a class of it, a draw that uses labels.",
     "data": "A folder on the machine that runs this app; for embeddings, a .npy, .npz or .parquet file.",
     "labels": "CSV with the columns id and label, only to measure with. Without it, sub-folders name the classes.",
+    "lists": "Only to measure with. Leave it empty if the lists lie below the folder of the pictures.",
+    "annotations": "Labels to measure by: the literature's 24, MIRFLICKR's 14 stricter ones, or both.",
     "rule": "Which negatives are taken for false and left out of the loss. Training never sees labels.",
     "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is held where the clipping begins.",
     "tau": "Of the contrastive loss: the smaller, the more the most similar negatives count.",
@@ -154,6 +156,14 @@ def _pictures() -> dict:
         changes["data.data"] = st.text_input("Folder or file", key="set data", help=HELP["data"]).strip() or None
     if dataset in ("folder", "embeddings"):
         changes["data.labels"] = st.text_input("Labels (CSV)", key="set labels", help=HELP["labels"]).strip() or None
+    if dataset in ("mirflickr", "nuswide"):
+        lists = st.text_input("Folder of label lists", key="set lists", placeholder="optional", help=HELP["lists"])
+        changes["data.labels"] = lists.strip() or None
+    if dataset == "mirflickr":
+        changes["data.annotations"] = st.segmented_control(
+            "Annotations", ANNOTATIONS, default=POTENTIAL, required=True, key="set annotations",
+            help=HELP["annotations"],
+        )  # fmt: skip
     changes["seed"] = int(st.number_input("Seed", 0, 99_999, 0, key="set seed", help=HELP["seed"]))
     return changes
 
