@@ -1,7 +1,10 @@
 """The warm-up: begins once, never reaches a page with what goes wrong, and leaves what pages then find."""
 
 import gc
+import os
 import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -59,6 +62,17 @@ def test_a_page_test_warms_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path))
     monkeypatch.setattr(warm, "_begun", _refused)
     assert not AppTest.from_file(APP, default_timeout=60).run().exception
+
+
+def test_the_first_page_waits_for_none_of_what_takes_long_to_import(tmp_path):
+    program = (
+        "import sys; from streamlit.testing.v1 import AppTest;"
+        f"app = AppTest.from_file({APP!r}, default_timeout=60).run(); assert not app.exception and app.metric;"
+        "print([m for m in ('torch', 'timm', 'faiss', 'pandas') if m in sys.modules])"
+    )
+    environment = {**os.environ, "TRANSCLIPPED_RUNS": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-c", program], env=environment, cwd=shell.ROOT, capture_output=True)
+    assert answer.stdout.split() == [b"[]"], answer.stderr.decode()
 
 
 def test_pages_find_their_first_screens(cold, tiny_run, monkeypatch):

@@ -99,7 +99,7 @@ def _controls() -> None:
         st.toggle("Lesson view", key="lesson", help="Hides what a class need not see, such as choices of files.")
         base = st.get_option("server.baseUrlPath").strip("/")
         start = f"/{base}/" if base else "/"
-        ahead = [f"{start}static/js/{name}" for name in _scripts()]
+        ahead = tuple(f"{start}static/js/{name}" for name in _scripts())  # for a list Streamlit would import pandas
         _keys(key="shell", data={"start": start, "label": "Back to the start", "ahead": ahead})
     if st.session_state["lesson"] and st.query_params.get("lesson") != "1":
         st.query_params["lesson"] = "1"
