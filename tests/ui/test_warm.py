@@ -83,9 +83,6 @@ def test_pages_find_their_first_screens(cold, tiny_run, monkeypatch):
     monkeypatch.setattr(lab_batch, "batch_of", _refused)
     searcher = cached.engine(run.fingerprint, run)
     assert len(searcher.model) == 2
-    row = cached.rows_of_ids(run.fingerprint, run)[searcher.stored.query_ids[0].item()]
-    monkeypatch.setattr(anatomy_cached, "model", _refused)
-    assert anatomy_cached.seen(run.fingerprint, row, run).embedding.ndim == 1
     assert len(lab_batch.first(run).batch.rows) == lab_batch.SIZE
 
 

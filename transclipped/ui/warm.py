@@ -79,10 +79,12 @@ def _first_screens(fingerprint: str, _run: RunDir) -> None:
 def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
     """In the order of the lesson."""
     from transclipped.ui import anatomy_cached, cached, lab_batch, retrieval_cached
+    from transclipped.ui.anatomy_subject import Subject
 
     engine, data = cached.engine(fingerprint, run), cached.run_data(run)
     row = cached.rows_of_ids(fingerprint, run)[engine.stored.query_ids[0].item()]
-    yield lambda: anatomy_cached.seen(fingerprint, row, run)
+    subject = Subject(f"row {row}", "", lambda: cached.pictures(data).picture(row))
+    yield lambda: anatomy_cached.seen(fingerprint, subject.key, run, subject)
     yield lambda: lab_batch.first(run)
     yield lambda: retrieval_cached.rows_of_names(data)
-    yield lambda: engine.embed([cached.pictures(data).picture(row)])  # a network's first pass takes longer
+    yield lambda: engine.embed([subject.image()])  # a network's first pass takes longer
