@@ -1,6 +1,7 @@
 """The command line end to end on 200 real pictures, and its answers to bad input."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_datasets_lists_checks_and_tells_the_cache(capsys):
 def test_existing_run_is_not_overwritten_unasked(tiny_run, capsys):
     assert "--overwrite" in refused(capsys, "train", *TINY, "--run", tiny_run)
     assert "0.9" in refused(capsys, "train", "--run", tiny_run, "--resume", "--temperature", "0.9")
+
+
+def test_overwriting_with_what_cannot_be_trained_leaves_the_old_run(tiny_run, tmp_path, capsys):
+    run = tmp_path / "precious"
+    shutil.copytree(tiny_run, run)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for wrong in (["--dataset", "cifra10"], ["--dataset", "folder", "--data", tmp_path / "gone"], ["--clip", "mine"],
+                  ["--backbone", "no_such_net"], ["--batch", "500"], ["--loss", "mine"]):  # fmt: skip
+        refused(capsys, "train", *TINY, "--run", run, "--overwrite", *wrong)
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert main(["train", *TINY, "--run", str(run), "--overwrite", "--bits", "16", "--epochs", "1"]) == 0
+    assert RunDir(run).config.quantizer.bits == 16 and RunDir(run).epochs() == [1]
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,13 @@ def run_training(
         InputError: bad settings, data or disk; the run's status tells it too.
         Stopped: on request.
     """
+    replaced = overwrite and RunDir(path).exists
+    session = _prepared(config, device) if replaced else None  # settings that cannot be replace nothing
     run = create(path, config, resume=resume, overwrite=overwrite)
     log = RunLog(run)
     position = {"epoch": 0.0, "step": 0}
     try:
-        with closing(_train(run, log, device)) as work:  # closing it saves the state
+        with closing(_train(run, log, device, session)) as work:  # closing it saves the state
             for item in work:
                 if isinstance(item, Event):
                     position = {"epoch": item.epoch, "step": item.step}
@@ -87,11 +89,21 @@ def run_training(
         raise
 
 
-def _train(run: RunDir, log: RunLog, device: str) -> Iterator[Progress | Event]:
-    rule_named(run.config.clipping.rule)  # bad settings show before anything slow begins
-    session = prepare(run.config, device=device)
-    check_batch(len(session.split.train), run.config.schedule.batch)
+def _prepared(config: RunConfig, device: str) -> Session:
+    """What a configuration names, loaded and checked.
+
+    Raises:
+        InputError: it cannot be trained with.
+    """
+    rule_named(config.clipping.rule)  # bad settings show before anything slow begins
+    session = prepare(config, device=device)
+    check_batch(len(session.split.train), config.schedule.batch)
     _check_selection(session)
+    return session
+
+
+def _train(run: RunDir, log: RunLog, device: str, session: Session | None) -> Iterator[Progress | Event]:
+    session = session or _prepared(run.config, device)
     _check_same(run, _found(session))
     write_config(run.path, run.config, **_found(session))
     write_json(run.path / "split.json", session.split.to_json(session.images))
