@@ -23,9 +23,15 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def process_alive(pid: int) -> bool:
-    """Whether a process of this machine still runs; no process has a number below 1."""
+def process_alive(pid: int, started: str | None = None) -> bool:
+    """Whether a process of this machine still runs; no process has a number below 1.
+
+    Args:
+        started: its `process_start`; another process that got the number since does not count then.
+    """
     if not isinstance(pid, int) or pid < 1:  # 0 and −1 would ask about groups of processes, which live
+        return False
+    if started is not None and (found := process_start(pid)) is not None and found != started:
         return False
     if WINDOWS:
         answer = subprocess.run(["tasklist", "/FI", f"PID eq {pid}", "/NH"], capture_output=True, text=True)
@@ -37,6 +43,16 @@ def process_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return not _zombie(pid)
+
+
+def process_start(pid: int) -> str | None:
+    """When a process began, in words that no later one of its number shares; None if it is gone, or off Linux."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]  # since the system's start
+    except (OSError, IndexError):
+        return None
+    return f"{boot} {ticks}"
 
 
 def _zombie(pid: int) -> bool:

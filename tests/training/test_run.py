@@ -16,6 +16,7 @@ from tests.training import blobs
 from transclipped.config import QuantizerConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS, write_json
+from transclipped.machine import process_start
 from transclipped.models.weights import save_tensors
 from transclipped.training import run as module
 from transclipped.training.run import Retrieval, RunDir, RunLog, create, find_runs, trim_events, write_config
@@ -220,6 +221,33 @@ def test_silent_dead_run_is_interrupted_and_a_quiet_living_one_is_not(run):
     assert not run.running  # nobody needs to wait for a dead process
     write_json(run.path / "status.json", {**status, "pid": os.getpid()})
     assert run.status()["state"] == "running"
+
+
+def test_another_process_that_got_the_number_of_a_dead_one_does_not_count(run):
+    log = RunLog(run)
+    status = json.loads((run.path / "status.json").read_text())
+    assert run.running
+    log.end("stopped")  # so that it writes no more; what follows is as after a crash
+    write_json(run.path / "status.json", status)
+    assert run.running
+    assert status["started"] == process_start(os.getpid())
+    boot, ticks = status["started"].split()
+    for other in (f"{boot} {int(ticks) + 1}", f"another-start-of-the-system {ticks}"):
+        write_json(run.path / "status.json", {**status, "started": other})
+        assert not run.running
+        write_json(run.path / "status.json", {**status, "started": other, "heartbeat": time.time() - 60})
+        assert run.status()["state"] == "interrupted"
+
+
+def test_where_the_system_does_not_tell_when_a_process_began_its_number_counts(run, monkeypatch):
+    monkeypatch.setattr("transclipped.machine.process_start", lambda pid: None)
+    monkeypatch.setattr("transclipped.training.run.process_start", lambda pid: None)
+    log = RunLog(run)
+    status = json.loads((run.path / "status.json").read_text())
+    assert "started" not in status and run.running
+    log.end("stopped")
+    write_json(run.path / "status.json", {**status, "started": "long ago"})  # a folder that came from elsewhere
+    assert run.running
 
 
 def test_damaged_status_is_told_and_keeps_nobody_from_training(run):

@@ -28,7 +28,7 @@ from typing import Any
 
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
-from transclipped.machine import exclusive, process_alive, spawn
+from transclipped.machine import exclusive, process_alive, process_start, spawn
 from transclipped.training.manage import place
 from transclipped.training.run import QUEUED, RunDir, find_runs
 
@@ -113,7 +113,7 @@ def training(home: Path) -> str | None:
     now = _now(home)
     if now and "name" in now and "pid" not in now and _worker_is_there(home):  # about to start it
         return str(now["name"])
-    if now and process_alive(now.get("pid") or -1):
+    if now and process_alive(now.get("pid") or -1, now.get("started")):
         run = RunDir(home / str(now.get("name")))
         status = _status(run)
         if status.get("pid") != now["pid"] or status.get("state") == "running":  # first another's, or no status at all
@@ -174,11 +174,16 @@ def _train_next(home: Path, name: str, train: Train) -> None:
     flags = ["--resume"] if arguments is None else [str(a) for a in arguments]
     write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1})
     child = train(home / name, flags)
-    write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1, "pid": child.pid})
+    write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1, **_process(child.pid)})
     while child.poll() is None:
         time.sleep(TICK)
     _put_aside(home, name)
     now.unlink(missing_ok=True)
+
+
+def _process(pid: int) -> dict[str, Any]:
+    """What tells a process from a later one of its number."""
+    return {"pid": pid, "started": process_start(pid)}
 
 
 def _recover(home: Path) -> None:
@@ -187,12 +192,12 @@ def _recover(home: Path) -> None:
     if now is None:
         (home / FOLDER / NOW).unlink(missing_ok=True)
         return
-    while process_alive(now.get("pid") or -1) and training(home) == now.get("name"):
+    while process_alive(now.get("pid") or -1, now.get("started")) and training(home) == now.get("name"):
         time.sleep(TICK)
     name = str(now.get("name"))
     if (home / name).is_dir() and not RunDir(home / name).exists and "arguments" in now:
         if now.get("tries", 0) < TRIES:
-            write_json(home / name / QUEUED, {k: v for k, v in now.items() if k != "pid"})
+            write_json(home / name / QUEUED, {k: v for k, v in now.items() if k not in ("pid", "started")})
         else:
             _put_aside(home, name)
     (home / FOLDER / NOW).unlink(missing_ok=True)

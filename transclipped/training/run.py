@@ -29,7 +29,7 @@ from transclipped.config import RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
 from transclipped.files import ASSETS, json_lines, read_json, replacing, write_json
 from transclipped.flags import command
-from transclipped.machine import process_alive
+from transclipped.machine import process_alive, process_start
 
 FORMAT = 1
 HEARTBEAT = 2.0  # seconds between two signs of life
@@ -153,7 +153,7 @@ class RunDir:
         if not isinstance(status, dict):
             raise InputError(f"{path} does not hold a status; delete it")
         silent = time.time() - status.get("heartbeat", 0) > SILENCE
-        if status.get("state") == "running" and silent and not process_alive(status.get("pid", -1)):
+        if status.get("state") == "running" and silent and not _alive(status):
             status["state"] = "interrupted"
         return status
 
@@ -164,7 +164,7 @@ class RunDir:
             status = self.status()
         except InputError:
             return False
-        return status.get("state") == "running" and process_alive(status.get("pid", -1))
+        return status.get("state") == "running" and _alive(status)
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
         """Events so far, of the given kinds or all; a torn last line is passed over."""
@@ -208,6 +208,11 @@ def _written(run: RunDir) -> float:
         return 0.0
 
 
+def _alive(status: dict[str, Any]) -> bool:
+    """Whether the process that wrote a status is still there, and not another that got its number."""
+    return process_alive(status.get("pid", -1), status.get("started"))
+
+
 def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
     """An empty run directory, or the one to go on with.
 
@@ -245,7 +250,10 @@ class RunLog:
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
-        self._status: dict[str, Any] = {"v": FORMAT, "state": "running", "pid": os.getpid(), "stage": "preparing"}
+        self._running: dict[str, Any] = {"v": FORMAT, "state": "running", "pid": os.getpid()}
+        if started := process_start(os.getpid()):
+            self._running["started"] = started
+        self._status = self._running | {"stage": "preparing"}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._write()
@@ -265,7 +273,7 @@ class RunLog:
     def stage(self, stage: str, **progress: Any) -> None:
         """What is being done; written with the next heartbeat."""
         with self._lock:
-            self._status = {k: self._status[k] for k in ("v", "state", "pid")} | {"stage": stage, **progress}
+            self._status = self._running | {"stage": stage, **progress}
 
     def end(self, state: str, *, error: str | None = None, epoch: float = 0.0, step: int = 0) -> None:
         """Last words: finished, stopped or failed."""
