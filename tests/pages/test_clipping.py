@@ -14,7 +14,7 @@ from transclipped.analysis.dials import SCALES
 from transclipped.config import ClippingConfig
 from transclipped.training import labset
 from transclipped.training.run import RunDir
-from transclipped.training.sweep import RESULTS, SETTINGS, Sweep
+from transclipped.training.sweep import RESULTS, SETTINGS, Sweep, head_file, run_sweep
 
 SECTIONS = ("Tune the cut", "Anchors and mistakes", "Step by step", "All rules", "Live sweep")
 
@@ -154,3 +154,28 @@ def test_a_sweep_is_started_watched_and_cancelled(home, monkeypatch):
     (folder / STATE).write_text(json.dumps(note | {"state": "stopped"}))
     app.run()
     assert app.button(key="sweep button").label == "Train 7 heads"
+
+
+def test_a_swept_head_is_kept_as_a_run_that_other_pages_list(home, monkeypatch):
+    monkeypatch.setattr(labset, "EPOCHS", 1)
+    sweep = Sweep(amounts=(0.5,), seed=3)
+    folder = home / "sweeps" / sweep.key
+    run_sweep(labset.load(), sweep, folder)
+    address = {"look": "Live sweep", "seed": "3"}
+    app = opened("clipping", **address)
+    app.multiselect(key="amounts threshold").set_value([0.5]).run()
+    offered = app.selectbox(key="keep head").options
+    assert sorted(offered) == ["adaptive c = 2", "none", "threshold δ = 0.5"]
+    app.selectbox(key="keep head").set_value("threshold δ = 0.5").run()
+    app.button(key="keep button").click().run()
+    assert not app.exception and not app.error
+    kept = RunDir(home / "lab-threshold-0.5-seed-3")
+    assert kept.metrics()["n_database"] == 5000 and kept.config.clipping.threshold == 0.5
+    assert f"Kept as {kept.name}" in words(app)
+    assert kept.name in app.selectbox(key="run").options
+    assert not opened("retrieval", run=kept.name).error
+    compared = opened("benchmarks", run=kept.name)
+    assert not compared.error and kept.name in str([frame.value for frame in compared.dataframe])
+    head_file(folder, kept.config.clipping).write_bytes(b"torn")
+    app.button(key="keep button").click().run()
+    assert not app.exception and app.error

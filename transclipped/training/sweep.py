@@ -5,6 +5,7 @@ the base line, then more and more clipping, then `adaptive`. A sweep is a folder
 
     settings.json   the sweep        results.jsonl   one line a head, written when it is there
     status.json     state, pid, how far the head in training is       stop   its presence ends the sweep
+    heads/          each head and the events of its training, of which `kept.py` can make a run
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from transclipped.files import append_json_line, json_lines, read_json, write_js
 from transclipped.flags import command
 from transclipped.losses import cosines
 from transclipped.models.network import Head, embed_in_batches
+from transclipped.models.weights import save_tensors
 from transclipped.training.evaluation import quick_map
 from transclipped.training.labset import LabSet, lab_config
 from transclipped.training.sources import CachedViews
@@ -42,7 +44,8 @@ SIGMA = 2.0  # c of the adaptive rule that is marked beside the others
 SETTLED = 4  # last epochs over which figures of the training are averaged
 WRITE_EVERY = 0.25  # seconds between two notes of progress
 SILENCE = 20.0  # seconds without a note after which a sweep counts as interrupted
-STATE, RESULTS, SETTINGS, STOP = "status.json", "results.jsonl", "settings.json", "stop"
+STEPS_KEPT = 5  # of so many steps one is kept as an event
+STATE, RESULTS, SETTINGS, STOP, HEADS = "status.json", "results.jsonl", "settings.json", "stop", "heads"
 
 
 Watch = Callable[[Event, Head], None]
@@ -94,6 +97,12 @@ def amount_of(clipping: ClippingConfig) -> float | None:
     return getattr(clipping, AMOUNTS[clipping.rule][0]) if clipping.rule in AMOUNTS else None
 
 
+def head_file(folder: Path, clipping: ClippingConfig) -> Path:
+    """Where a sweep keeps the head of a setting; the events of its training are beside it, as JSON."""
+    amount = amount_of(clipping)
+    return folder / HEADS / f"{clipping.rule}{'' if amount is None else f'-{amount:g}'}.safetensors"
+
+
 def _nobody(event: Event, head: Head) -> None:
     """Watches nothing."""
 
@@ -136,16 +145,26 @@ def landing(lab: LabSet, head: Head, config: RunConfig) -> float | None:
     return float(clipped.level[touched].mean()) if touched.any() else None
 
 
-def result_of(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> dict[str, Any]:
-    """Train and measure one setting; the result as results.jsonl holds it. `clip_precision` is observed with labels."""
-    started, epochs = time.monotonic(), []
+def result_of(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody, keep: Path | None = None) -> dict[str, Any]:
+    """Train and measure one setting; the result as results.jsonl holds it. `clip_precision` is observed with labels.
+
+    Args:
+        keep: folder where the head and the events of its training are stored, see `head_file`.
+    """
+    started, epochs, events = time.monotonic(), [], []
 
     def seen(event: Event, head: Head) -> None:
         if event.kind == "epoch":
             epochs.append(event.values)
+        if event.kind == "epoch" or event.step % STEPS_KEPT == 1:
+            events.append({"kind": event.kind, "epoch": event.epoch, "step": event.step, **event.values})
         watch(event, head)
 
     head = train_head(lab, config, watch=seen)
+    if keep is not None:
+        path = head_file(keep, config.clipping)
+        save_tensors(path, head.state_dict())
+        write_json(path.with_suffix(".json"), events)
     last = epochs[-SETTLED:]
     precision = [values["clip_precision"] for values in last if "clip_precision" in values]
     delta, rule = landing(lab, head, config), config.clipping.rule
@@ -189,7 +208,7 @@ def run_sweep(lab: LabSet, sweep: Sweep, folder: Path, *, tell: Callable[[dict],
                 continue
             note |= {"rule": clipping.rule, "amount": amount}
             config = lab_config(lab, clipping=clipping, temperature=sweep.temperature, seed=sweep.seed)
-            result = result_of(lab, config, watch=_Notes(folder, note))
+            result = result_of(lab, config, watch=_Notes(folder, note), keep=folder)
             append_json_line(folder / RESULTS, result)
             note["done"] += 1
             tell(result)

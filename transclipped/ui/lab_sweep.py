@@ -9,7 +9,7 @@ from transclipped.analysis.dials import SCALES
 from transclipped.errors import InputError
 from transclipped.training import curves
 from transclipped.training.sweep import AMOUNTS, Sweep, results
-from transclipped.ui import charts, sweep_charts, sweep_jobs
+from transclipped.ui import charts, sweep_charts, sweep_jobs, sweep_keep
 
 TEMPERATURES = (0.2, 0.3, 0.5)
 WORDS = {"threshold": "thresholds δ", "rank": "shares q", "adaptive": "c of the adaptive rule"}
@@ -87,6 +87,7 @@ def _shown(sweep: Sweep, state: dict) -> None:
     _figure(sweep, found)
     if found:
         _verdict(sweep, found)
+        sweep_keep.section(sweep, found)
         _table(found)
 
 
@@ -184,7 +185,7 @@ def _verdict(sweep: Sweep, found: list[dict]) -> None:
 def _table(found: list[dict]) -> None:
     lines = [
         {
-            "setting": r["rule"] + ("" if r["amount"] is None else f" {SCALES[r['rule']].symbol} = {r['amount']:g}"),
+            "setting": sweep_keep.setting(r),
             "mAP@500": r["map"],
             "pairs clipped": r["clip_fraction"],
             "false among clipped": r["clip_precision"],

@@ -1,0 +1,66 @@
+"""Keep a head of a sweep: one press makes it a run, which all other pages then list."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from transclipped.analysis.dials import SCALES
+from transclipped.config import ClippingConfig
+from transclipped.errors import InputError
+from transclipped.training import labset
+from transclipped.training.sweep import Sweep, amount_of, head_file
+from transclipped.ui import jobs, runs, sweep_jobs
+
+HELP = (
+    "The lab set holds the backbone's own embeddings, rounded to 8 bits, so the head works behind the backbone on any "
+    "picture. The run searches the lab set's 5,000 pictures, and its numbers are measured on the rounded embeddings."
+)
+
+
+def setting(result: dict) -> str:
+    """Rule and amount of a result."""
+    amount = result["amount"]
+    return result["rule"] + ("" if amount is None else f" {SCALES[result['rule']].symbol} = {amount:g}")
+
+
+def kept_settings(sweep: Sweep, found: list[dict]) -> dict[str, ClippingConfig]:
+    """Settings whose head the sweep has kept, by their text, the best one first."""
+    folder, order = sweep_jobs.folder(sweep), sorted(found, key=lambda r: -r["map"])
+    known = {(clipping.rule, amount_of(clipping)): clipping for clipping in sweep.settings()}
+    there = [(r, known.get((r["rule"], r["amount"]))) for r in order]
+    return {setting(r): clipping for r, clipping in there if clipping and head_file(folder, clipping).exists()}
+
+
+def section(sweep: Sweep, found: list[dict]) -> None:
+    """The choice of a head, the button, and the run that came of it."""
+    there = kept_settings(sweep, found)
+    if not there:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="keep"):
+        text = st.selectbox("Keep a head", list(there), key="keep head", width=220, help=HELP)
+        st.button(
+            "Keep it as a run", key="keep button", icon=":material/bookmark_add:",
+            on_click=_keep, args=(sweep, there.get(text) or next(iter(there.values()))),
+        )  # fmt: skip
+        if st.session_state.get("kept run") in runs.all_runs():
+            _links(st.session_state["kept run"])
+    if refused := st.session_state.pop("kept error", None):
+        st.error(refused)
+
+
+def _links(name: str) -> None:
+    st.caption(f"Kept as {name}.", width="content")
+    for page, label in (("retrieval", "Ask with it"), ("benchmarks", "Compare it")):
+        st.page_link(f"pages/{page}.py", label=label, query_params={"run": name}, width="content")
+
+
+def _keep(sweep: Sweep, clipping: ClippingConfig) -> None:
+    from transclipped.training.kept import keep
+
+    amount = amount_of(clipping)
+    name = jobs.free_name(f"lab-{clipping.rule}{'' if amount is None else f'-{amount:g}'}-seed-{sweep.seed}")
+    try:
+        keep(labset.load(), sweep, clipping, folder=sweep_jobs.folder(sweep), path=runs.home() / name)
+        st.session_state["kept run"] = name
+    except InputError as error:
+        st.session_state["kept error"] = str(error)
