@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from transclipped.analysis import benchmarks, benchmarks_study, report
+from transclipped.analysis import benchmarks, benchmarks_study, report, tables
 from transclipped.ui import benchmarks_charts as drawn
 from transclipped.ui import benchmarks_view as view
 from transclipped.ui import charts, runs
@@ -106,8 +106,8 @@ def downloads(lines: list, figures: dict, search: str) -> None:
             on_click="ignore", icon=":material/table:",
         )  # fmt: skip
         st.download_button(
-            "Markdown", lambda: report.markdown(table), "benchmarks.md", "text/markdown", key="md", on_click="ignore",
-            icon=":material/notes:",
+            "Markdown", lambda: tables.markdown(table, number=".4g") + "\n", "benchmarks.md", "text/markdown", key="md",
+            on_click="ignore", icon=":material/notes:",
         )  # fmt: skip
         st.download_button(
             "Report (HTML)", lambda: view.html_report(lines, figures, commands, search).encode(), "benchmarks.html",

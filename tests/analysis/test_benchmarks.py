@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from transclipped.analysis import benchmarks, benchmarks_study, report
+from transclipped.analysis import benchmarks, benchmarks_study, report, tables
 from transclipped.config import ClippingConfig, DataConfig, QuantizerConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.training.run import RunDir, write_config
@@ -116,9 +116,11 @@ def test_csv_and_markdown_read_back_as_the_table(tmp_path):
     read = list(csv.DictReader(io.StringIO(report.csv(table).decode("utf-8-sig"))))
     assert [line["run"] for line in read] == ["a|b", "c"]
     assert float(read[0]["map"]) == 0.123456
-    head, rule, first, second = report.markdown(table).strip().splitlines()
+    head, rule, first, second = tables.markdown(table, number=".4g").splitlines()
     assert head.count("|") == rule.count("|") == second.count("|") == first.replace("\\|", "").count("|")
     assert "0.1235" in first
+    odd = tables.markdown({"a": [None, True, float("nan")], "b": [3, np.float32(0.25), "x"]}).splitlines()
+    assert odd[2:] == ["|  | 3 |", "| yes | 0.250 |", "|  | x |"]
 
 
 def test_the_report_holds_plotly_once_asks_for_nothing_and_escapes_names():
@@ -159,7 +161,7 @@ def test_the_interval_is_students_over_seeds(folder):
     line = found[found["label"] == "adaptive"].iloc[0]
     assert line["n"] == 3
     assert line["mean"] == pytest.approx(statistics.mean(values))
-    assert line["half"] == pytest.approx(4.303 * statistics.stdev(values) / math.sqrt(3))
+    assert line["half"] == pytest.approx(4.3026527 * statistics.stdev(values) / math.sqrt(3))
 
 
 def test_one_seed_has_no_interval(folder):

@@ -11,11 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from transclipped.analysis.student import half_width
 from transclipped.analysis.tables import BY, results
 
-# 97.5 % quantiles of Student's t for 1, 2, … degrees of freedom, from any table of it; beyond, the normal's.
-T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-NORMAL = 1.96
 MORE_IS_LESS = ("threshold", "rank+threshold", "adaptive")  # rules that clip more, the smaller their setting
 UNCLIPPED = "none"
 
@@ -44,7 +42,7 @@ def means(found: pd.DataFrame, by: list[str], *, value: str = "map") -> pd.DataF
     by = [name for name in by if name in found]
     groups = found.dropna(subset=[value]).groupby(by, sort=False, dropna=False)[value]
     table = groups.agg(n="count", mean="mean", spread="std").reset_index()
-    table["half"] = [_t(n) * spread / n**0.5 for n, spread in zip(table["n"], table["spread"], strict=True)]
+    table["half"] = [half_width(spread, n) for n, spread in zip(table["n"], table["spread"], strict=True)]
     return table.drop(columns="spread")
 
 
@@ -76,9 +74,3 @@ def _flat(line: dict[str, Any]) -> dict[str, Any]:
     setting = line.get("setting")
     rest = {name: value for name, value in line.items() if name != "setting"}
     return (setting | rest) if isinstance(setting, dict) else rest
-
-
-def _t(n: int) -> float:
-    if n < 2:
-        return float("nan")
-    return T[n - 2] if n - 2 < len(T) else NORMAL

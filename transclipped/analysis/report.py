@@ -10,6 +10,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from transclipped.analysis.tables import text
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430;
   background: #fff; }
@@ -59,16 +61,6 @@ def csv(columns: dict[str, Sequence[Any]]) -> bytes:
     return file.getvalue().encode("utf-8-sig")
 
 
-def markdown(columns: dict[str, Sequence[Any]]) -> str:
-    """Table in GitHub's Markdown."""
-    head = "| " + " | ".join(columns) + " |\n|" + " --- |" * len(columns)
-    lines = [
-        "| " + " | ".join(_text(value).replace("|", "\\|") for value in line) + " |"
-        for line in zip(*columns.values(), strict=True)
-    ]
-    return "\n".join([head, *lines]) + "\n"
-
-
 def _block(block: Text | Table | go.Figure, number: int) -> str:
     if isinstance(block, go.Figure):
         div = f"figure-{number}"
@@ -94,12 +86,4 @@ def _table(columns: dict[str, Sequence[Any]]) -> str:
 
 def _cell(value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"<td{NUMBER if number else ''}>{escape(_text(value))}</td>"
-
-
-def _text(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"<td{NUMBER if number else ''}>{escape(text(value))}</td>"

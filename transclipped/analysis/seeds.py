@@ -1,8 +1,7 @@
 """Several seeds of one setting: mean and 95 % interval, as tables that a paper takes.
 
-Runs whose settings differ in nothing but the seed make a line. The interval is Student's, of the mean:
-mean ± t · s / √n with t the 97.5 % quantile for n − 1 degrees of freedom and s the sample's standard deviation. It
-tells of the randomness in training alone (weights, batches), not of another draw of the queries or another data set.
+Runs whose settings differ in nothing but the seed make a line. The interval is Student's, of the mean. It tells of
+the randomness in training alone (weights, batches), not of another draw of the queries or another data set.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from transclipped.analysis.references import cited
+from transclipped.analysis.student import half_width
 from transclipped.errors import InputError
 from transclipped.flags import settings
 from transclipped.training.run import RunDir
@@ -69,10 +69,8 @@ def interval(values: Iterable[float]) -> Interval:
     mean = math.fsum(found) / n
     if n == 1:
         return Interval(mean, None, 1)
-    from scipy.stats import t
-
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (n - 1))
-    return Interval(mean, float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n), n)
+    return Interval(mean, half_width(deviation, n), n)
 
 
 def lines(runs: Iterable[RunDir]) -> list[Line]:

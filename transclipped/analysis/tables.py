@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from transclipped.files import json_lines
@@ -40,18 +42,26 @@ def summary(folder: Path, part: str) -> pd.DataFrame:
     return table.dropna(axis=1, how="all").reset_index()
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Markdown of a table, numbers with three digits after the point."""
-    if table.empty:
+def markdown(columns: Mapping[str, Iterable[Any]] | pd.DataFrame, *, number: str = ".3f") -> str:
+    """Table in GitHub's Markdown, a line each without a last line break.
+
+    Args:
+        columns: by name, all of one length.
+        number: format of numbers that are not whole.
+    """
+    names = list(columns)
+    if not names:
         return "nothing measured yet"
-    head = "| " + " | ".join(map(str, table.columns)) + " |"
-    lines = [head, "|" + " --- |" * len(table.columns)]
-    for row in table.itertuples(index=False):
-        lines.append("| " + " | ".join(_cell(value) for value in row) + " |")
-    return "\n".join(lines)
+    lines = zip(*(columns[name] for name in names), strict=True)
+    rows = [names, *([text(value, number) for value in line] for line in lines)]
+    written = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([written[0], "|" + " --- |" * len(names), *written[1:]])
 
 
-def _cell(value) -> str:
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.3f}"
-    return str(value)
+def text(value: Any, number: str = ".4g") -> str:
+    """A value as people read it; nothing for what is missing."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return format(value, number) if isinstance(value, float | np.floating) else str(value)
