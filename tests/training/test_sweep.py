@@ -1,6 +1,8 @@
 """Sweeps: real trainings that stay comparable, stop, go on, and show the inverted U on the bundled lab set."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 
@@ -11,6 +13,7 @@ from tests.training.lab import small_lab
 from transclipped.cli import main
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
+from transclipped.files import ASSETS
 from transclipped.training import curves, labset, sweep
 from transclipped.training.sweep import Stopped, Sweep, result_of, results, run_sweep, status
 
@@ -166,3 +169,9 @@ def test_clipping_helps_on_the_bundled_lab_set(monkeypatch):
     lab = labset.load()
     none, adaptive = (result_of(lab, setting(lab, rule=rule)) for rule in ("none", "adaptive"))
     assert adaptive["map"] > none["map"] + 0.03
+
+
+def test_a_sweep_begins_without_the_seconds_that_timm_takes():
+    program = "import sys, transclipped.training.sweep; print('torch' in sys.modules, 'timm' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ASSETS.parent)
+    assert answer.stdout.split() == ["True", "False"], answer.stderr

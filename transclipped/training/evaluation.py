@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
@@ -17,10 +17,11 @@ from transclipped.files import ASSETS, write_json
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
 from transclipped.retrieval.metrics import measure as measure_ranking
-from transclipped.training.features import Progress
-from transclipped.training.features import encode as encode_pictures
 from transclipped.training.run import Retrieval, RunDir
-from transclipped.training.session import Session, trained_model
+
+if TYPE_CHECKING:  # timm takes seconds, and a sweep, which measures a head alone, does without
+    from transclipped.training.features import Progress
+    from transclipped.training.session import Session
 
 
 def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None = None) -> Iterator[Progress]:
@@ -32,6 +33,8 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     Raises:
         InputError: the run has no model, or the disk is full.
     """
+    from transclipped.training.features import Progress
+
     if ASSETS in run.path.resolve().parents:
         raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
     started = time.monotonic()
@@ -62,6 +65,8 @@ def _known_seconds(run: RunDir) -> dict[str, float]:
 
 def _encoded(session: Session, run: RunDir) -> Iterator[Progress]:
     """Continuous embeddings `[N, D]` of the database, and what is stored."""
+    from transclipped.training.session import trained_model
+
     backbone, head = trained_model(run, backbone=session.backbone)
     backbone, head = backbone.to(session.device), head.to("cpu")
     images, split, features = session.images, session.split, {}
@@ -162,6 +167,9 @@ def _ranking(
 
 def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Iterator[Progress]:
     """Plain embeddings `[n, F]` float16 of rows: from the cache where the backbone is frozen."""
+    from transclipped.training.features import Progress
+    from transclipped.training.features import encode as encode_pictures
+
     if session.frozen:
         yield from session.cache.fill(0, rows, device=session.device)
         return session.cache.view(0)[rows]

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -35,7 +35,9 @@ from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.models.network import Head, head_from_state
 from transclipped.models.weights import load_tensors, save_tensors
-from transclipped.training.features import FeatureCache, Progress
+
+if TYPE_CHECKING:  # timm takes seconds, and whoever opens a lab set does without
+    from transclipped.training.features import Progress
 
 FOLDER = ASSETS / "lab"
 FILE, HEADS = "labset.safetensors", "heads.safetensors"
@@ -120,6 +122,7 @@ def build(
     Raises:
         InputError: pictures or backbone cannot be had, or the disk is full.
     """
+    from transclipped.training.features import FeatureCache
     from transclipped.training.session import prepare
 
     session = prepare(RunConfig(data=data, backbone=backbone), device=device)

@@ -7,7 +7,7 @@ follows from (seed, epoch), so training can go on in mid-epoch after a crash.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from torch import Tensor
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.views import random_parameters, render
 from transclipped.errors import InputError
-from transclipped.models.backbone import Backbone
+
+if TYPE_CHECKING:  # timm takes seconds, and a head learns from cached views without
+    from transclipped.models.backbone import Backbone
 
 
 class Batch(NamedTuple):
