@@ -5,7 +5,7 @@ import streamlit as st
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables
 from transclipped.ui import benchmarks_charts as drawn
 from transclipped.ui import benchmarks_view as view
-from transclipped.ui import charts, runs
+from transclipped.ui import charts, links, runs
 from transclipped.ui.guard import guarded
 
 SHOWN = 8  # runs over each other, at first
@@ -67,11 +67,9 @@ def choice(lines: list) -> list:
 
 def curves(found: dict, search: str):
     """Curves over each other; returns the sentence above them and the figure."""
-    kind = st.segmented_control(
-        "Curve", list(CURVES), format_func=lambda name: CURVES[name][0], default="precision", key="curve",
-        bind="query-params", required=True,
-    )  # fmt: skip
-    name, x, sentence = CURVES[kind or "precision"]
+    texts = {kind: about[0] for kind, about in CURVES.items()}
+    kind = links.choose(st.segmented_control, "Curve", texts, key="curve", default="precision", required=True)
+    name, x, sentence = CURVES[kind]
     known = {run: benchmarks.curve(metrics, kind, search=search) for run, metrics in found.items()}
     points = {run: curve for run, curve in known.items() if curve}
     if not points:
@@ -175,14 +173,16 @@ def inverted_u(found) -> None:
 
 
 def part_of(there: list, version: tuple) -> None:
-    part = st.segmented_control(
-        "What else matters", there, format_func=lambda name: view.PARTS[name][0], default=there[0], key="study_part",
-        bind="query-params", required=True,
-    ) or there[0]  # fmt: skip
+    texts = {name: view.PARTS[name][0] for name in there}
+    part = links.choose(
+        st.segmented_control, "What else matters", texts, key="study_part", default=there[0], required=True
+    )
     _, question, x, lines = view.PARTS[part]
     found = view.study(version, part, view.STUDY)
     values = [name for name in VALUES if name in found and found[name].notna().any()]
-    value = st.selectbox("Value", values, format_func=VALUES.get, key="study_value", bind="query-params")
+    value = links.choose(
+        st.selectbox, "Value", {name: VALUES[name] for name in values}, key="study_value", default=values[0]
+    )
     table = benchmarks_study.means(found, [x, *lines], value=value)
     st.caption(f"{question} Mean over seeds of the {VALUES[value]}.")
     figure = drawn.means(table, x=x, line=[n for n in lines if n in table], value=VALUES[value], key=f"study {part}")

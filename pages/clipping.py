@@ -3,11 +3,17 @@
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import lab_batch, lab_look, lab_sweep, lab_tune, runs
+from transclipped.ui import lab_batch, lab_look, lab_sweep, lab_tune, links, runs
 from transclipped.ui.guard import guarded
 
-TUNE, PAIRS, STEPS, RULES, SWEEP = "Tune the cut", "Anchors and mistakes", "Step by step", "All rules", "Live sweep"
-SECTIONS = (TUNE, PAIRS, STEPS, RULES, SWEEP)
+TUNE, PAIRS, STEPS, RULES, SWEEP = "tune", "mistakes", "steps", "rules", "sweep"
+SECTIONS = {
+    TUNE: "Tune the cut",
+    PAIRS: "Anchors and mistakes",
+    STEPS: "Step by step",
+    RULES: "All rules",
+    SWEEP: "Live sweep",
+}
 
 
 @st.fragment
@@ -60,13 +66,13 @@ st.caption(
     "A negative of the anchor's own class is false: pushing it away hurts. Clipping leaves out the most similar ones, "
     "since those are likely false. Labels are for looking only: training never sees them."
 )
-section = st.segmented_control(
-    "Section", SECTIONS, default=TUNE, key="look", bind="query-params", required=True, label_visibility="collapsed"
+run = runs.current()
+section = links.choose(
+    st.segmented_control, "Section", SECTIONS, key="look", default=TUNE, required=True, label_visibility="collapsed"
 )
 if section == SWEEP:
     sweep()
 else:
-    run = runs.current()
     view = batch(runs.finished() if run is not None else None)
     if view is not None:
         draw = {TUNE: tune, PAIRS: pairs, STEPS: steps, RULES: rules}[section]

@@ -1,5 +1,6 @@
 """The Clipping lab in a real browser: what the slider shows is what the library counts, and sweeps deliver."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from transclipped.config import ClippingConfig
 from transclipped.training import labset
 
 pytestmark = pytest.mark.browser
-LAB = "from=the+lab+set&size=64"
+LAB = "from=lab&size=64"
 
 
 def go(page, server, query):
@@ -76,7 +77,7 @@ def test_threshold_is_dragged_in_the_histogram_itself(server, page):
 
 
 def test_redraw_at_512_pictures_takes_less_than_a_fifth_of_a_second(server, page):
-    go(page, server, "from=the+lab+set&size=512")
+    go(page, server, "from=lab&size=512")
     slider = page.locator('input[type="range"][aria-label^="Clip every pair"]')
     slowest = slider.evaluate(
         """(slider) => { let slowest = 0;
@@ -112,7 +113,7 @@ def test_setting_travels_to_train(server, page):
 
 
 def test_a_press_trains_heads_and_results_arrive(server, page, own_runs):
-    go(page, server, "look=Live+sweep&seed=7")
+    go(page, server, "look=sweep&seed=7")
     page.get_by_role("button", name="Train 7 heads").click()
     page.get_by_text("Head 1 of 7: none").wait_for()
     page.get_by_text("Without clipping mAP is").wait_for(timeout=3 * PATIENCE)  # after the second head
@@ -120,3 +121,22 @@ def test_a_press_trains_heads_and_results_arrive(server, page, own_runs):
     page.get_by_role("button", name="Train the rest").wait_for()
     settled(page)
     assert len(list((own_runs / "sweeps").glob("*/results.jsonl"))) == 1
+
+
+def test_a_section_is_in_the_address_by_a_short_name_and_the_first_visitor_sees_the_sidebar(own_runs, own_cache, page):
+    from tests.browser.serving import served
+
+    with served({**os.environ, "TRANSCLIPPED_RUNS": str(own_runs)}) as (address, _):  # a server nobody has visited
+        go(page, address, "look=sweep")
+        page.get_by_role("heading", name="Live sweep").wait_for()
+        page.locator(".st-key-run").wait_for()
+        page.get_by_role("radio", name="All rules").click()
+        page.wait_for_function("() => location.search.includes('look=rules')")
+        settled(page)
+        page.reload()
+        settled(page)
+        assert page.get_by_role("radio", name="All rules").get_attribute("aria-checked") == "true"
+        page.get_by_role("radio", name="Tune the cut").click()
+        page.wait_for_function("() => !location.search.includes('look')")
+        settled(page)
+        page.wait_for_load_state("networkidle")  # the server ends here, and nothing may be asked of it any more

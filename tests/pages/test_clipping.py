@@ -16,7 +16,7 @@ from transclipped.training import labset
 from transclipped.training.run import RunDir
 from transclipped.training.sweep import RESULTS, SETTINGS, Sweep, head_file, run_sweep
 
-SECTIONS = ("Tune the cut", "Anchors and mistakes", "Step by step", "All rules", "Live sweep")
+SECTIONS = ("tune", "mistakes", "steps", "rules", "sweep")
 
 
 def clipped(app) -> tuple[int, int]:
@@ -36,7 +36,7 @@ def test_without_any_run_the_lab_set_serves(home):
 
 @pytest.mark.parametrize("step", ["1 Similarities", "2 Sorted", "3 Clipped", "4 Loss", "5 Gradient"])
 def test_each_step_of_an_anchor_is_drawn(home, step):
-    app = opened("clipping", look="Step by step", size="64", anchor="7", step=step, delta="0.3")
+    app = opened("clipping", look="steps", size="64", anchor="7", step=step, delta="0.3")
     assert not app.error
     assert app.number_input(key="anchor").value == 7
 
@@ -53,6 +53,14 @@ def test_a_suggested_threshold_can_be_taken(home):
     assert clipped(app)[0] == done.mask.sum()
 
 
+def test_links_hold_short_names_and_old_ones_with_texts_are_followed(finished):
+    app = opened("clipping", look="Live sweep", **{"from": "the lab set"})
+    assert app.segmented_control(key="look").value == "sweep"
+    app.segmented_control(key="look").set_value("rules").run()
+    assert app.segmented_control(key="from").value == "lab"
+    assert {name: app.query_params.get(name) for name in ("look", "from")} == {"look": "rules", "from": "lab"}
+
+
 def test_results_of_a_sweep_are_shown_with_a_verdict(home):
     sweep = Sweep()
     folder = home / "sweeps" / sweep.key
@@ -66,7 +74,7 @@ def test_results_of_a_sweep_are_shown_with_a_verdict(home):
         line | {"rule": "adaptive", "amount": 2.0, "map": 0.61},
     ]
     (folder / RESULTS).write_text("\n".join(map(json.dumps, found)) + "\nnot a result")
-    app = opened("clipping", look="Live sweep")
+    app = opened("clipping", look="sweep")
     assert "δ = 0.5 with 0.550" in words(app)
     assert "adaptive rule, set without a look, gets 0.610" in words(app)
     assert app.button(key="sweep button").label == "Train the rest"
@@ -85,7 +93,7 @@ def test_counts_of_a_run_are_the_librarys(finished, rule):
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_opens_with_a_run_and_without(finished, section):
-    for source in ("the chosen run", "the lab set"):
+    for source in ("run", "lab"):
         app = opened("clipping", look=section, **{"from": source, "size": "64"})
         assert not app.error, [e.value for e in app.error]
     assert app.segmented_control(key="look").value == section
@@ -112,7 +120,7 @@ def test_a_run_without_labels_shows_what_is_left(finished, monkeypatch, section)
 
 @pytest.mark.parametrize("order", ["true negatives clipped", "false negatives missed"])
 def test_worst_mistakes_can_be_shown_first(finished, order):
-    app = opened("clipping", look="Anchors and mistakes", size="64", order=order)
+    app = opened("clipping", look="mistakes", size="64", order=order)
     assert not app.error
     assert app.segmented_control(key="order").value == order
 
@@ -139,7 +147,7 @@ def test_a_sweep_is_started_watched_and_cancelled(home, monkeypatch):
 
     child, started = Child(), []
     monkeypatch.setattr(sweep_jobs, "spawn", lambda words, *, log: started.append(words) or child)
-    app = opened("clipping", look="Live sweep", seed="5")
+    app = opened("clipping", look="sweep", seed="5")
     app.button(key="sweep button").click().run()
     assert not app.exception and len(started) == 1
     assert app.button(key="sweep button").label == "Cancel"
@@ -161,7 +169,7 @@ def test_a_swept_head_is_kept_as_a_run_that_other_pages_list(home, monkeypatch):
     sweep = Sweep(amounts=(0.5,), seed=3)
     folder = home / "sweeps" / sweep.key
     run_sweep(labset.load(), sweep, folder)
-    address = {"look": "Live sweep", "seed": "3"}
+    address = {"look": "sweep", "seed": "3"}
     app = opened("clipping", **address)
     app.multiselect(key="amounts threshold").set_value([0.5]).run()
     offered = app.selectbox(key="keep head").options

@@ -13,11 +13,12 @@ from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.run import RunDir
-from transclipped.ui import cached, shell
+from transclipped.ui import cached, links, shell
 
 SIZES = (64, 128, 256, 512)
 SIZE = 128
-RUN, LAB = "the chosen run", "the lab set"
+RUN, LAB = "run", "lab"
+SOURCES = {RUN: "the chosen run", LAB: "the lab set"}
 KEPT = "kept"
 PICTURES = (("dataset", labset.DATA.dataset), ("data", None), ("labels", None))  # of the lab set
 
@@ -73,8 +74,8 @@ def choose(run: RunDir | None) -> View | None:
     with shell.aside("batch"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         source = sources[0]
         if len(sources) > 1:
-            source = st.segmented_control(
-                "Batch from", sources, default=RUN, key="from", bind="query-params", required=True,
+            source = links.choose(
+                st.segmented_control, "Batch from", SOURCES, key="from", default=RUN, required=True,
                 help="The lab set is 5,000 pictures embedded beforehand: it answers at once, and needs no run.",
             )  # fmt: skip
         model = _model(run) if source == RUN else _head()

@@ -1,0 +1,51 @@
+"""Choices whose place in the address is a short name that stays, whatever text stands on the page.
+
+Streamlit's own binding (`bind="query-params"`) writes the text that is displayed, so a better wording would break
+every link. Here options are keys, shown by their texts; the key goes into the address. Links from before are followed:
+a text that is displayed is taken for its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+
+def choose(
+    widget: Callable[..., Any], label: str, texts: Mapping[str, str], *, key: str, default: str, **more: Any
+) -> str:
+    """A choice among the keys of `texts`, kept in the address as `?key=`, which is left out for the default.
+
+    Args:
+        widget: `st.selectbox`, `st.segmented_control` and the like, of any container.
+        texts: what is displayed, by key.
+        key: of the widget, and name in the address; not to be bound elsewhere on the page.
+        default: a key of `texts`.
+        more: for the widget, but neither a default nor `format_func`, `bind` or `on_change`.
+    """
+    said = st.query_params.get(key)
+    wanted = key_of(said, texts) or default
+    if st.session_state.get(key) != wanted:  # a callback keeps them equal, so the address has changed
+        st.session_state[key] = wanted
+    _tell(key, wanted, default)
+
+    def changed() -> None:
+        _tell(key, st.session_state.get(key) or default, default)
+
+    return widget(label, list(texts), key=key, format_func=texts.get, on_change=changed, **more) or default
+
+
+def key_of(said: str | None, texts: Mapping[str, str]) -> str | None:
+    """The key that an address means: itself, or the text that is displayed for it; None for anything else."""
+    if said in texts:
+        return said
+    return next((key for key, text in texts.items() if text == said), None)
+
+
+def _tell(key: str, value: str, default: str) -> None:
+    if value == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != value:
+        st.query_params[key] = value
