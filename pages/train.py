@@ -3,10 +3,11 @@
 import streamlit as st
 
 from transclipped.flags import command
-from transclipped.ui import runs, train_form, train_keep, train_live, train_start
+from transclipped.ui import links, runs, train_form, train_keep, train_live, train_start
 from transclipped.ui.guard import guarded
 
-CURVES, COMPARE, KEEP = "Curves", "Compare runs", "Keep and share"
+CURVES, COMPARE, KEEP = "curves", "compare", "keep"
+PARTS = {CURVES: "Curves", COMPARE: "Compare runs", KEEP: "Keep and share"}
 
 
 @guarded
@@ -22,8 +23,9 @@ def new_training():
 
 @guarded
 def look(current) -> None:
-    part = st.segmented_control("Show", [CURVES, COMPARE, KEEP], default=CURVES, required=True, key="part",
-                                bind="query-params", label_visibility="collapsed")  # fmt: skip
+    part = links.choose(
+        st.segmented_control, "Show", PARTS, key="part", default=CURVES, required=True, label_visibility="collapsed"
+    )
     if part == COMPARE:
         train_keep.compare(current)
     elif part == KEEP:

@@ -198,14 +198,14 @@ def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home, n
     app = opened("train", watch="tiny", run="tiny")
     assert "tiny is finished" in words(app)
     shutil.rmtree(finished)
-    for part in ("Curves", "Compare runs", "Keep and share"):
+    for part in ("curves", "compare", "keep"):
         show(app, part)
         assert "No run yet" in words(app)
 
 
 def test_runs_are_laid_over_each_other(finished, home, no_estimate):
     shutil.copytree(finished, home / "other")
-    app = show(opened("train"), "Compare runs")
+    app = show(opened("train"), "compare")
     assert sorted(app.multiselect(key="compare").value) == ["other", "tiny"]
     shutil.rmtree(home / "other")
     app.run()
@@ -214,7 +214,7 @@ def test_runs_are_laid_over_each_other(finished, home, no_estimate):
 
 def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):
     shutil.copytree(finished, home / "other")
-    app = show(opened("train", run="tiny"), "Keep and share")
+    app = show(opened("train", run="tiny"), "keep")
     app.selectbox(key="kept").set_value("other").run()
     app.text_input(key="name of other").set_value("tiny").run()
     app.button(key="rename").click().run()
@@ -232,7 +232,7 @@ def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):
 def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home, no_estimate):
     file = io.BytesIO()
     manage.pack(RunDir(finished), file)
-    app = show(opened("train"), "Keep and share")
+    app = show(opened("train"), "keep")
     app.file_uploader(key="upload").upload("tiny.zip", file.getvalue(), "application/zip")
     app.button(key="take").click().run()
     assert "tiny-2 was taken in" in words(app), words(app)
