@@ -2,11 +2,12 @@
 
 import csv
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
-from tests.browser.conftest import PATIENCE, settled
-from transclipped.analysis import projections
+from tests.browser.conftest import PATIENCE, ROOT, settled
+from transclipped.analysis import bundled_maps, map_clipping, projections
 from transclipped.training.run import RunDir
 
 pytestmark = pytest.mark.browser
@@ -144,3 +145,25 @@ def test_double_click_in_the_legend_isolates_a_class_and_lasso_then_takes_it_alo
     lasso(panels, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     first = shown[0].labels.min()  # the legend is in order of classes
     panels.get_by_text(f"{(shown[0].labels == first).sum()} pictures are chosen").wait_for()
+
+
+def test_bundled_maps_come_first_and_a_click_colours_what_the_rule_clips_from_there(server, page):
+    run = RunDir(ROOT / "assets" / "runs" / "hybrid-cifar10-32-clipped")
+    items = projections.items(run.retrieval(), "queries")
+    maps = bundled_maps.load(bundled_maps.content(run, run.retrieval(), "queries"), len(items))
+    found = {kind: maps[kind, projections.UmapSettings()] for kind in projections.KINDS}
+    page.goto(f"{server}/embeddings?run={run.name}&map_colour=clipped")
+    page.wait_for_selector("canvas.points[data-view]", timeout=PATIENCE)
+    settled(page)
+    # no feature is cached here, so the backbone's map can only be the bundled one
+    titles = page.locator(".map .title").all_inner_texts()
+    assert titles == [f"{kind} trustworthiness {each.trustworthiness:.3f}" for kind, each in found.items()]
+    page.get_by_text("for what share of the others the rule").wait_for()
+    both = (SimpleNamespace(vectors=found), {kind: each.xy for kind, each in found.items()})
+    page.locator("canvas.marks").first.scroll_into_view_if_needed()
+    row = lonely(both, "quantized")
+    page.mouse.click(*place(page, both, "quantized", row))
+    taken = map_clipping.taken(items.vectors["quantized"], run.config.clipping, anchor=row)
+    page.get_by_text(f"{taken.sum():,} clipped").wait_for()
+    page.locator(".map .entry").nth(2).wait_for()
+    assert page.locator(".map .entry").all_inner_texts() == ["clipped", "kept as negatives", "the anchor"]
