@@ -43,7 +43,7 @@ def choices(shown) -> tuple:
 
 
 def umap_settings() -> UmapSettings:
-    one, two, three = st.columns(3)
+    one, two, three = st.expander("Settings of UMAP", icon=":material/tune:").columns(3)
     return UmapSettings(
         n_neighbors=one.slider(
             "n_neighbors", 2, 100, 15, key="map_nn", bind="query-params",
