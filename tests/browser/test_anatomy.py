@@ -5,9 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import PATIENCE, settled
 from transclipped.analysis import anatomy
+from transclipped.datasets.pictures import to_png
+from transclipped.engine import Engine
 from transclipped.training.run import RunDir
 from transclipped.training.session import trained_model
 
@@ -81,3 +84,28 @@ def test_arrow_keys_on_the_slider_move_alpha_alone(server, page, run):
     shares = page.locator(".an-bar + small").all_inner_texts()
     assert shares[:4] == [f"{assigned.p[0, word]:.1%}" for word in assigned.order[0, :4]]
     assert page.get_by_role("heading", name="7 · Score").count() == 0
+
+
+def test_an_own_picture_is_followed_to_the_bytes_that_search_gives_it(server, page, run):
+    engine = Engine(run)
+    picture = Image.effect_noise((80, 64), 90).convert("RGB")
+    expected = anatomy.code_of(
+        engine.embed([picture])[0].reshape(len(engine.stored.codebooks), -1), engine.stored.codebooks
+    )
+    go(page, server)
+    page.get_by_role("radio", name="upload").click()
+    page.wait_for_function("() => location.search.includes('follow=upload')")
+    chooser = page.locator('.st-key-own-picture-place [data-testid="stFileUploaderDropzoneInput"]')
+    chooser.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": to_png(picture)})
+    page.get_by_text("mine.png, your picture").wait_for()
+    page.locator(".an-hex").nth(len(expected) - 1).wait_for()
+    assert page.locator(".an-hex").all_inner_texts() == [f"{number:02X}" for number in expected.tolist()]
+    settled(page)
+
+
+def test_a_database_picture_is_in_the_address(server, page, run):
+    go(page, server, follow="database", item=9)
+    code = [f"{number:02X}" for number in run.retrieval().codes[9].tolist()]
+    page.locator(".an-hex").nth(len(code) - 1).wait_for()
+    assert page.locator(".an-hex").all_inner_texts() == code
+    settled(page)
