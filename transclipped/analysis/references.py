@@ -1,7 +1,7 @@
 """What a result cites, as BibTeX: data set, backbone, loss, clipping rule, quantizer and measures of a run.
 
-Titles, authors, venues, years and arXiv numbers were each compared with how other works cite them. Volumes, pages and
-publishers were not, so no entry has any.
+Titles, authors, venues, years and arXiv numbers of the less familiar half were compared with how other works cite them.
+Volumes, pages and publishers were not, so no entry has any.
 """
 
 from __future__ import annotations
