@@ -219,5 +219,5 @@ def _stacked(pictures: list[np.ndarray], size: int) -> torch.Tensor:
 
     if not pictures:
         return torch.zeros(0, 3, size, size, dtype=torch.uint8)
-    # Put in order by NumPy: torch would start threads of its own beside those of the network, for each thread that decodes.
+    # By NumPy: torch would start a team of threads for each thread that decodes, beside those of the network.
     return torch.from_numpy(np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2)))
