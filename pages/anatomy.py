@@ -209,7 +209,7 @@ def score(run, searcher, subject, unit) -> None:
     if subject.address:
         st.page_link(
             "pages/retrieval.py", label="See what else it finds", icon=":material/image_search:",
-            query_params={"run": run.name, **dict(subject.address)},
+            query_params=dict(subject.address),  # `run` is the sidebar's, so it must not be among them
         )  # fmt: skip
 
 

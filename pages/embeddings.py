@@ -69,6 +69,8 @@ def wanted_maps(shown, bundled, method, compare) -> dict:
     rest = {"min_dist": settings.min_dist, "metric": settings.metric}
     several = {n: UmapSettings(n_neighbors=n, **rest) for n in SETTINGS_COMPARED}
     there = {n: each for n, each in several.items() if kind in bundled_maps.kinds(shown, bundled, each)}
+    if len(there) < len(several):
+        st.caption(f"Other settings need the {kind} embeddings of these pictures, which are not on this machine.")
     return {f"{kind}, {n} neighbours": (kind, each) for n, each in there.items()}
 
 

@@ -10,6 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from transclipped.errors import InputError
 from transclipped.files import ASSETS
 
 RUNS = ASSETS / "runs"
@@ -38,6 +39,8 @@ def _maps(arguments: argparse.Namespace) -> int:
 
     out = arguments.out or arguments.runs.parent / "maps"
     runs = sorted(find_runs(arguments.runs), key=lambda run: run.name)
+    if not runs:
+        raise InputError(f"{arguments.runs} holds no run; name a folder of runs with --runs")
     known: list[str] = []
     for run in runs:
         stored = run.retrieval()

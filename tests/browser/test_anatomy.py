@@ -109,3 +109,13 @@ def test_a_database_picture_is_in_the_address(server, page, run):
     page.locator(".an-hex").nth(len(code) - 1).wait_for()
     assert page.locator(".an-hex").all_inner_texts() == code
     settled(page)
+
+
+def test_what_else_it_finds_asks_with_the_same_picture(server, page, run):
+    go(page, server, query=5)
+    page.get_by_text("See what else it finds").click()
+    page.wait_for_url("**/retrieval?**")
+    page.locator(".st-key-question .ask").first.wait_for()
+    settled(page)
+    asked = page.locator(".st-key-question .ask").evaluate_all("all => all.map((one) => one.dataset.id)")
+    assert asked == [str(run.retrieval().query_ids[5])]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from dataclasses import asdict
 
@@ -177,13 +178,21 @@ def test_a_swept_head_is_kept_as_a_run_that_other_pages_list(home, monkeypatch):
     app.selectbox(key="keep head").set_value("threshold δ = 0.5").run()
     app.button(key="keep button").click().run()
     assert not app.exception and not app.error
-    kept = RunDir(home / "lab-threshold-0.5-seed-3")
+    kept = RunDir(home / "lab-threshold-0.5-t0.3-seed-3")
     assert kept.metrics()["n_database"] == 5000 and kept.config.clipping.threshold == 0.5
     assert f"Kept as {kept.name}" in words(app)
     assert kept.name in app.selectbox(key="run").options
     assert not opened("retrieval", run=kept.name).error
     compared = opened("benchmarks", run=kept.name)
     assert not compared.error and kept.name in str([frame.value for frame in compared.dataframe])
+    app.button(key="kept retrieval").click().run()
+    assert app.session_state["run"] == kept.name
+    app = opened("clipping", **address)
+    app.multiselect(key="amounts threshold").set_value([0.5]).run()
+    app.selectbox(key="keep head").set_value("threshold δ = 0.5").run()
+    app.button(key="keep button").click().run()
+    assert not app.error and [run.name for run in home.glob("lab-*")] == [kept.name]
+    shutil.rmtree(kept.path)
     head_file(folder, kept.config.clipping).write_bytes(b"torn")
     app.button(key="keep button").click().run()
     assert not app.exception and app.error

@@ -5,6 +5,7 @@ import gc
 import pytest
 
 from tests.pages.conftest import opened, words
+from transclipped import engine
 from transclipped.errors import InputError
 from transclipped.training import session
 from transclipped.training.run import RunDir
@@ -27,6 +28,7 @@ def _refuse(monkeypatch):
         raise InputError("computed again")
 
     monkeypatch.setattr(session, "trained_model", refused)
+    monkeypatch.setattr(engine, "Engine", refused)
     monkeypatch.setattr(lab_batch, "batch_of", refused)
 
 

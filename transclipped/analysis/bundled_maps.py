@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -108,9 +109,10 @@ def kinds(shown: Items, bundled: Bundled, settings: UmapSettings | None) -> list
 
 
 def prune(keep: Iterable[str], *, folder: Path) -> list[Path]:
-    """Delete the maps of every other content; returns their files."""
+    """Delete the maps of every other content; returns their files. Files of other names are not ours to delete."""
     kept = set(keep)
-    stale = sorted(path for path in folder.glob("*.npz") if path.stem not in kept)
+    ours = (path for path in folder.glob("*.npz") if re.fullmatch("[0-9a-f]{16}", path.stem))
+    stale = sorted(path for path in ours if path.stem not in kept)
     for path in stale:
         path.unlink()
     return stale

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,17 +48,15 @@ def keep(lab: LabSet, sweep: Sweep, clipping: ClippingConfig, *, folder: Path, p
         raise InputError("the sweep did not keep this head; train it again, then it can be made a run")
     session = prepare(lab_config(lab, clipping=clipping, temperature=sweep.temperature, seed=sweep.seed))
     _check(lab, session)
-    made = trained.with_suffix(".run")
-    shutil.rmtree(made, ignore_errors=True)
     try:
-        _write(lab, session, trained, made, name=path.name)
-        _measured(lab, session, RunDir(made), seconds=_seconds(folder, clipping))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(made, path)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            made = Path(scratch) / "run"
+            _write(lab, session, trained, made, name=path.name)
+            _measured(lab, session, RunDir(made), seconds=_seconds(folder, clipping))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(made, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; free some space or choose another name") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return RunDir(path)
 
 

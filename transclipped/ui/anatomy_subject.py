@@ -68,10 +68,10 @@ def choose(run: RunDir, engine: Engine) -> Subject | None:
     caption = (
         f"Its label is {', '.join(labels)}; {LABELS}" if labels else f"{kind.capitalize()} {number} of {run.name}."
     )
+    address = ("query_id", str(identity))  # not `query`, which a widget of this page holds as it is left
     if kind == QUERY:
-        query, address = stored.queries[number].astype(np.float32), ("query", str(number))
+        query = stored.queries[number].astype(np.float32)
         return Subject(f"row {row}", caption, lambda: images.picture(row), query, None, (address,))
-    address = ("query_id", str(identity))
     return Subject(f"row {row}", caption, lambda: images.picture(row), None, stored.codes[number], (address,))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from transclipped.config import DataConfig
 from transclipped.errors import InputError
 from transclipped.training.run import RunDir
 
@@ -19,7 +20,6 @@ def engine(fingerprint: str, _run: RunDir):
 @st.cache_resource(max_entries=4, show_spinner="Opening the pictures …")
 def pictures(data: tuple):
     """The picture set of `run_data`."""
-    from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
 
     return load(DataConfig(**dict(data)))
@@ -34,7 +34,11 @@ class Rows(dict):
 
 def run_data(run: RunDir) -> tuple:
     """What names a run's pictures, hashable."""
-    data = run.config.data
+    return named_data(run.config.data)
+
+
+def named_data(data: DataConfig) -> tuple:
+    """What names a picture set, hashable."""
     return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels", "annotations"))
 
 

@@ -20,7 +20,7 @@ SIZE = 128
 RUN, LAB = "run", "lab"
 SOURCES = {RUN: "the chosen run", LAB: "the lab set"}
 KEPT = "kept"
-PICTURES = (("dataset", labset.DATA.dataset), ("data", None), ("labels", None))  # of the lab set
+PICTURES = cached.named_data(labset.DATA)  # of the lab set
 
 
 @dataclass(frozen=True)

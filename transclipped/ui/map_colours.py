@@ -113,7 +113,9 @@ def clipping(
     how = f"if these {n:,} pictures were one batch; it goes by their {config.on} embeddings, labels are not used."
     if row is None and query is None:
         shares = clipped_shares(version, repr(config), config, vectors)
-        said = f"Colour: for what share of the others the rule *{config.rule}* would clip a picture, {how} "
+        drawn = f"{map_clipping.ANCHORS:,} of the others, drawn at random,"
+        asked = "the others" if n <= map_clipping.ANCHORS else drawn
+        said = f"Colour: for what share of {asked} the rule *{config.rule}* would clip a picture, {how} "
         return by_value(shares, "share", top=float(shares.max()) or 1.0), said + "Click a point to see it from there."
     stored = cached.engine(run.fingerprint, run).stored
     anchor = row if row is not None else map_clipping.seen_query(stored, query, config)

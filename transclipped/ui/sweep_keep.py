@@ -9,7 +9,7 @@ from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.sweep import Sweep, amount_of, head_file
-from transclipped.ui import jobs, runs, sweep_jobs
+from transclipped.ui import runs, sweep_jobs
 
 HELP = (
     "The lab set holds the backbone's own embeddings, rounded to 8 bits, so the head works behind the backbone on any "
@@ -51,16 +51,29 @@ def section(sweep: Sweep, found: list[dict]) -> None:
 def _links(name: str) -> None:
     st.caption(f"Kept as {name}.", width="content")
     for page, label in (("retrieval", "Ask with it"), ("benchmarks", "Compare it")):
-        st.page_link(f"pages/{page}.py", label=label, query_params={"run": name}, width="content")
+        if st.button(label, key=f"kept {page}", on_click=_look_at, args=(name,)):
+            st.switch_page(f"pages/{page}.py")  # `run` is the sidebar's, so it must not be among the parameters
+
+
+def _look_at(name: str) -> None:
+    st.session_state["run"] = name
 
 
 def _keep(sweep: Sweep, clipping: ClippingConfig) -> None:
     from transclipped.training.kept import keep
 
-    amount = amount_of(clipping)
-    name = jobs.free_name(f"lab-{clipping.rule}{'' if amount is None else f'-{amount:g}'}-seed-{sweep.seed}")
+    name = _name(sweep, clipping)
     try:
-        keep(labset.load(), sweep, clipping, folder=sweep_jobs.folder(sweep), path=runs.home() / name)
+        if not (runs.home() / name).exists():
+            keep(labset.load(), sweep, clipping, folder=sweep_jobs.folder(sweep), path=runs.home() / name)
         st.session_state["kept run"] = name
     except InputError as error:
         st.session_state["kept error"] = str(error)
+
+
+def _name(sweep: Sweep, clipping: ClippingConfig) -> str:
+    """All that tells the head apart from others of the lab set, so that a second press finds the run of the first."""
+    amount = amount_of(clipping)
+    parts = ["lab", clipping.rule, "" if amount is None else f"{amount:g}", f"t{sweep.temperature:g}"]
+    parts += ["clamp" if clipping.treatment == "clamp" else "", f"seed-{sweep.seed}"]
+    return "-".join(part for part in parts if part)
