@@ -5,7 +5,6 @@ import streamlit as st
 
 from transclipped.analysis import anatomy
 from transclipped.errors import InputError
-from transclipped.retrieval.index import decode
 from transclipped.ui import anatomy_cached as found
 from transclipped.ui import anatomy_charts as drawn
 from transclipped.ui import anatomy_html as pieces
@@ -222,17 +221,6 @@ def looked_at(run, subject):
         return None, None, str(error)
 
 
-def sub_vectors_of(run, stored, subject):
-    """`[M, d]` of unit length, as search has them: stored, from the network, or as the picture's code tells."""
-    m = len(stored.codebooks)
-    if subject.query is not None:
-        return subject.query.reshape(m, -1)
-    try:
-        return found.embedded(run.fingerprint, subject.key, run, subject).reshape(m, -1)
-    except InputError:
-        return None if subject.code is None else decode(stored.codebooks, subject.code[None])[0].reshape(m, -1)
-
-
 @guarded
 def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
@@ -243,7 +231,7 @@ def page(run) -> None:
     if subject is None:
         return
     seen, projected, why = looked_at(run, subject)
-    unit = sub_vectors_of(run, stored, subject)
+    unit = found.sub_vectors(run, stored.codebooks, subject)
     if why:
         st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {why}")
     if unit is None:

@@ -16,6 +16,7 @@ from transclipped.config import IDENTITY
 from transclipped.datasets.pictures import square, to_png
 from transclipped.errors import InputError
 from transclipped.models.network import Head
+from transclipped.retrieval.index import decode
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.anatomy_subject import Subject
@@ -62,6 +63,20 @@ def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy
 def embedded(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
     """Continuous embedding `[D]` of a picture as search and database have it, to the last bit of its code."""
     return cached.engine(fingerprint, _run).embed([_subject.image()])[0]
+
+
+def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndarray | None:
+    """`[M, d]` float32 of unit length, as search has them: stored, from the network, or as the picture's code tells.
+
+    None for a visitor's own picture where the network cannot be loaded.
+    """
+    m = len(codewords)  # of shape [M, K, d]
+    if subject.query is not None:
+        return subject.query.reshape(m, -1)
+    try:
+        return embedded(run.fingerprint, subject.key, run, subject).reshape(m, -1)
+    except InputError:
+        return None if subject.code is None else decode(codewords, subject.code[None])[0].reshape(m, -1)
 
 
 @st.cache_data(max_entries=24, show_spinner=False)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from transclipped.ui.chart_data import csv_of, enlarged
 from transclipped.ui.shell import scale
-from transclipped.ui.theme import CLASS_COLOURS, RELEVANT
+from transclipped.ui.theme import CLASS_COLOURS
 
 HEIGHT = 320
 SAVED = "The camera above the chart saves the picture as it looks now (SVG: sharp at any size)."
@@ -55,10 +55,3 @@ def curves(lines: dict[str, tuple[list, list]], *, x: str, y: str, key: str, log
         colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
         figure.add_scatter(x=xs, y=ys, name=name, mode="lines", line={"color": colour, "width": 2.5})
     return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
-
-
-def contributions(parts: list[float], *, key: str) -> go.Figure:
-    """What each codebook gives to a score."""
-    names = [f"codebook {i + 1}" for i in range(len(parts))]
-    figure = go.Figure(go.Bar(x=names, y=parts, marker_color=RELEVANT))
-    return _laid_out(figure, "", "part of the score", key=key)
