@@ -21,6 +21,8 @@ KINDS = {
     "checks": "reports of checked data sets, with names of files",
     "maps": "positions of points on the Embeddings page",
     "precision.json": "which number format is fastest on this machine",
+    "batches.json": "how many pictures at a time each network takes fastest on this machine",
+    "speed.json": "how fast this machine encodes, trains and ranks, for the time told before a training",
 }
 OTHER = "everything else"
 
