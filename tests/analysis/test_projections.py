@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -19,6 +20,7 @@ from transclipped.analysis import projections, umap_job
 from transclipped.analysis.projections import Items, Map, UmapSettings
 from transclipped.errors import InputError
 from transclipped.files import write_json
+from transclipped.machine import process_start
 from transclipped.retrieval.index import decode, encode
 from transclipped.training.run import Retrieval, RunDir
 
@@ -373,6 +375,25 @@ def test_dead_child_is_told_and_its_place_taken(rng, cache):
     keys = umap_job.start([(groups(rng, n=3), UmapSettings())])
     finish(keys)
     assert projections.stored_map(keys[0]) is not None
+
+
+@pytest.mark.skipif(process_start(os.getpid()) is None, reason="the system does not tell when a process began")
+def test_another_process_that_got_the_number_of_a_dead_child_is_neither_waited_for_nor_ended(cache):
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        progress = umap_job._progress([], other.pid, at=0, step="", done=0.5)
+        path = projections.maps_dir() / "job" / "progress.json"
+        write_json(path, progress)
+        assert umap_job.current()["state"] == "running"
+        boot, ticks = progress["started"].split()
+        write_json(path, {**progress, "started": f"{boot} {int(ticks) - 1}"})
+        assert umap_job.current()["state"] == "failed"
+        umap_job.cancel()
+        assert umap_job.current() is None and not path.exists()
+        assert other.poll() is None
+    finally:
+        other.communicate(b"\n")
+    assert other.returncode == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "running", "pid": "x"}', "{"])

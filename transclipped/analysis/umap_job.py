@@ -4,7 +4,8 @@ The parent writes vectors and settings into a folder and starts `python -m trans
 child writes its progress there, and each map into the cache of maps. Whoever comes later finds both.
 
     maps/job/spec.json       [{"key": …, "vectors": "0.npy", "settings": {…}}, …]
-    maps/job/progress.json   {"state": running | finished | failed, "pid", "keys", "map", "of", "step", "done", "error"}
+    maps/job/progress.json   {"state": running | finished | failed, "pid", "started", "keys", "map", "of", "step",
+                             "done", "error"}
     maps/<key>.npz           a finished map
 
 Equal vectors (frequent among short codes) are laid out once and share a place, or they would form cliques of their own.
@@ -40,10 +41,10 @@ from transclipped.analysis.projections import (
 )
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
-from transclipped.machine import WINDOWS, process_alive
+from transclipped.machine import WINDOWS, process_alive, process_start
 
 EPOCHS = 200  # of the layout: what UMAP takes for more than 10,000 points, and enough for fewer
-STALE = 3600.0  # seconds without a sign of life after which a process number is taken for another's
+STALE = 3600.0  # seconds without a sign of life after which a process counts as dead; not all systems tell its start
 WRITE_EVERY = 0.25  # seconds between two signs of progress
 _children: dict[int, subprocess.Popen] = {}  # kept so that ended ones are reaped
 
@@ -86,7 +87,7 @@ def current() -> dict[str, Any] | None:
         state, pid = progress["state"], int(progress["pid"])
     except (InputError, KeyError, TypeError, ValueError):
         return None
-    if state == "running" and not _lives(pid):
+    if state == "running" and not _lives(pid, progress.get("started")):
         return {**progress, "state": "failed", "error": "the process that computed it has ended; start it again"}
     return None if state == "finished" else progress
 
@@ -198,9 +199,8 @@ def _self_first(rows: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np
 def _progress(spec: list[dict], pid: int, *, at: int, step: str, done: float) -> dict[str, Any]:
     keys = [task["key"] for task in spec]
     share = (at + done) / max(1, len(spec))
-    return {
-        "state": "running", "pid": pid, "keys": keys, "map": at + 1, "of": len(spec), "step": step, "done": share,
-    }  # fmt: skip
+    who = {"pid": pid, "started": process_start(pid)}
+    return {"state": "running", **who, "keys": keys, "map": at + 1, "of": len(spec), "step": step, "done": share}
 
 
 def _folder() -> Path:
@@ -230,10 +230,11 @@ def _fresh(folder: Path) -> bool:
     return False
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, started: str | None) -> bool:
+    """Whether the process that wrote the progress still runs, and no other that got its number."""
     with suppress(OSError):
         silent = time.time() - (_folder() / "progress.json").stat().st_mtime
-        return process_alive(pid) and silent < STALE
+        return process_alive(pid, started) and silent < STALE
     return False
 
 
