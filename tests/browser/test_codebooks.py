@@ -54,10 +54,7 @@ def test_a_clicked_picture_asks_on_retrieval_and_back_returns(server, page, engi
     assert shown(page, ".st-key-question .ask") == [name]
     assert shown(page, ".st-key-hits .ask") == best(engine, name)
     page.go_back()
-    settled(page)
-    if "/retrieval" in page.url:  # the picture is often added as a step of its own
-        page.go_back()
-    page.wait_for_url("**/codebooks?**")
+    page.wait_for_url(f"{server}/codebooks?run={RUN}")
     page.get_by_text("Are the codewords used evenly?").wait_for()
 
 

@@ -89,6 +89,23 @@ def test_the_run_survives_page_switches_the_address_and_the_back_button(server, 
     assert OLD in chosen_run(page)
 
 
+def test_one_press_of_back_takes_back_one_act(server, page, two_runs):
+    opened(page, server, "anatomy", run=OLD)
+    page.get_by_role("link", name="See what else it finds").click()
+    at(page, "Retrieval")
+    settled(page)
+    asked = page.url
+    page.locator(".st-key-hits .ask").nth(2).click()
+    page.wait_for_url("**query_id=**")
+    settled(page)
+    page.go_back()
+    page.wait_for_url(asked)
+    settled(page)
+    page.go_back()
+    at(page, TITLES[1])
+    assert page.url == f"{server}/anatomy?run={OLD}"
+
+
 def test_projector_enlarges_text_and_charts_and_stays_on_the_next_page(server, page, two_runs):
     size = "() => parseFloat(getComputedStyle(document.documentElement).fontSize)"
     tick = "() => parseFloat(getComputedStyle(document.querySelector('.js-plotly-plot .xtick text')).fontSize)"

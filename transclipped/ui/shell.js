@@ -1,5 +1,7 @@
 // Arrow keys step through the pages by clicking the links that Python drew; a button opens the app afresh.
 // Once a visit, when nothing else is to be done, the scripts that other pages draw with are loaded ahead.
+// One press of the browser's Back button takes back one act of the visitor: Streamlit adds a step to the history for
+// every change of the address that Python makes, three of them when a picture leads to another page.
 
 const TYPES = "input, textarea, select, canvas, iframe, video, audio, [contenteditable='true']";
 const ROLES = ["slider", "radio", "radiogroup", "tab", "tablist", "listbox", "option", "combobox", "menu", "menuitem",
@@ -19,6 +21,20 @@ async function loadAhead(scripts) {
     await import(script).catch(() => {}); // the page that needs it says so
   }
 }
+
+function oneStepAnAct() {
+  if (Object.hasOwn(history, "pushState")) return; // a newer copy of this script finds it done
+  let acted = false; // since the last step
+  for (const act of ["pointerdown", "keydown"]) addEventListener(act, () => (acted = true), true);
+  addEventListener("popstate", () => (acted = false), true);
+  history.pushState = (...entry) => {
+    const method = acted ? "pushState" : "replaceState";
+    acted = false;
+    History.prototype[method].apply(history, entry);
+  };
+}
+
+oneStepAnAct();
 
 function step(event) {
   const link = LINKS[event.key];

@@ -2,7 +2,8 @@
 
 What a class need not see goes into `aside`, which `?lesson=1` hides. A projector needs larger text, points and lines:
 the page's base font and the CSS variable `--scale` grow, and `scale()` tells figures by how much. The browser loads
-what other pages draw with while the visitor looks at the first one, as warm.py does on the server.
+what other pages draw with while the visitor looks at the first one, as warm.py does on the server, and its Back button
+takes back one act of the visitor at a press.
 """
 
 from __future__ import annotations
