@@ -2,16 +2,16 @@
 
 import json
 
-import numpy as np
 import pytest
 
+from transclipped import clipping, losses
 from transclipped.analysis.tables import markdown, results, summary
-from transclipped.clipping import negatives
-from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.models.backbone import CNN
-from transclipped.training import study as studies
-from transclipped.training.study import Plan, chosen, study
+from transclipped.training import study_parts
+from transclipped.training.study import left, study
+from transclipped.training.study_parts import Plan, chosen
+from transclipped.training.study_trial import measured
 
 PARTS = ("curve", "rules-I", "ideas", "batch", "codes")
 
@@ -20,13 +20,15 @@ PARTS = ("curve", "rules-I", "ideas", "batch", "codes")
 def small():
     """A study of two rules, one seed and one epoch."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(studies, "VALIDATION", 40)
-    patch.setattr(studies, "EPOCHS", {"I": 1})
-    patch.setattr(studies, "CURVES", {0.2: ("none", "adaptive"), 0.5: ("none", "adaptive")})
-    patch.setattr(studies, "AMOUNTS", {"none": ("threshold", (1.0,)), "adaptive": ("sigma", (2.0, 1.5))})
-    patch.setattr(studies, "BATCHES", (32, 64))
-    patch.setattr(studies, "BITS", (16,))
-    patch.setattr(studies, "SEEDS", (0,))
+    patch.setattr(clipping, "RULES", dict(clipping.RULES))  # ideas are known to the study alone
+    patch.setattr(losses, "LOSSES", dict(losses.LOSSES))
+    patch.setattr(study_parts, "VALIDATION", 40)
+    patch.setattr(study_parts, "EPOCHS", {"I": 1})
+    patch.setattr(study_parts, "CURVES", {0.2: ("none", "adaptive"), 0.5: ("none", "adaptive")})
+    patch.setattr(study_parts, "AMOUNTS", {"none": ("threshold", (1.0,)), "adaptive": ("sigma", (2.0, 1.5))})
+    patch.setattr(study_parts, "BATCHES", (32, 64))
+    patch.setattr(study_parts, "BITS", (16,))
+    patch.setattr(study_parts, "SEEDS", (0,))
     yield
     patch.undo()
 
@@ -80,6 +82,33 @@ def test_parts_that_need_a_choice_ask_for_it(tmp_path, small):
         next(study(["colour"], Plan(out=tmp_path)))
 
 
+def test_ideas_that_were_measured_earlier_are_not_measured_again(out, tmp_path):
+    for part in ("curve", "ideas"):
+        (tmp_path / f"{part}.jsonl").write_text((out / f"{part}.jsonl").read_text())
+    plan = Plan(out=tmp_path, backbone=CNN, limit=300)
+    lines = (out / "ideas.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "ideas.jsonl").write_text("".join(lines[:7]))
+    new = [trial.label for trial in left("ideas", plan)]
+    assert new == ["learned quantile, q = 0.1", *(f"adaptive, soft weights, T = {width}" for width in (0.05, 0.1))]
+
+
+def test_a_threshold_that_learns_begins_each_trial_anew(out):
+    learned = study_parts.PARTS["ideas"](Plan(out=out, backbone=CNN, limit=300))[7]
+    found = {result["label"]: result for result in results(out, "ideas")}[learned.label]
+    assert found["amount"] == learned.config.clipping.fraction and found["clip_fraction"] == 0  # too few steps yet
+    again = [values_of(measured(learned.config)) for _ in range(2)]
+    assert again[0]["map"] == again[1]["map"] == pytest.approx(found["map"], abs=1e-5)
+
+
+def values_of(generator):
+    """What a generator returns at its end."""
+    try:
+        while True:
+            next(generator)
+    except StopIteration as end:
+        return end.value
+
+
 def test_every_search_is_measured_where_codes_are_compared(out):
     for result in results(out, "codes"):
         assert all(0 < result[name] <= 1 for name in ("map", "symmetric", "float", "soft"))
@@ -94,17 +123,3 @@ def test_tables_hold_means_and_half_ranges(tmp_path):
     ]
     assert markdown(table).splitlines()[2] == "| 32 | none | 3 | 0.600 | 0.100 |"
     assert markdown(summary(tmp_path, "rules-I")) == "nothing measured yet"
-
-
-@pytest.mark.parametrize("rule", [studies._mixture, studies._otsu])
-def test_a_threshold_of_the_whole_batch_parts_two_clear_humps(rule):
-    import torch
-
-    rng = np.random.default_rng(0)
-    n = 64
-    low, high = rng.normal(0.1, 0.05, (n, n)), rng.normal(0.8, 0.05, (n, n))
-    same = rng.random((n, n)) < 0.1
-    similarity = torch.tensor(np.where(same, high, low).clip(-1, 1), dtype=torch.float32)
-    picked, level = rule(similarity, negatives(n), ClippingConfig())
-    assert 0.2 < level < 0.7
-    assert (picked.numpy() == same).mean() > 0.999
