@@ -5,43 +5,49 @@ from functools import partial
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import gallery, intake, runs, shell
+from transclipped.ui import gallery, intake, links, runs, shell
 from transclipped.ui import retrieval_address as address
+from transclipped.ui import retrieval_collections as collections
 from transclipped.ui import retrieval_cost as cost
 from transclipped.ui import retrieval_sections as sections
 from transclipped.ui.guard import guarded
-from transclipped.ui.retrieval_collections import known as known_collections
 from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
 
-ASK = (address.OWN, "upload", "camera")
+ASK = {address.SET: "data set", "upload": "upload", "camera": "camera"}
 WAITING = {
     "upload": "Choose a picture on the left, drop one there, or paste one.",
     "camera": "Take a picture, and it asks.",
 }
 TOPS = (12, 24, 48, 96)
 LARGE, SMALL = 160, 64  # pixels of a query that asks alone, and of one of several
-TABS = (
-    "Why this hit", "Three searches", "Code lengths", "How good", "Hardest and easiest", "Size and speed", "Teach it",
-)  # fmt: skip
+SECTIONS = {
+    "why": "Why this hit",
+    "searches": "Three searches",
+    "lengths": "Code lengths",
+    "quality": "How good",
+    "extremes": "Hardest and easiest",
+    "cost": "Size and speed",
+    "teach": "Teach it",
+}
 
 
 def options(run) -> tuple[str, str | None, int]:
     """With what is asked, where is searched, and how many hits are shown."""
-    folders = ["", *known_collections(run)]
+    known, said = collections.known(run), st.query_params.get("collection")
     left, right = st.columns([1, 1.6], gap="medium", vertical_alignment="bottom")
-    how = left.segmented_control(
-        "Ask with", ASK, default=ASK[0], key="how", bind="query-params", required=True,
+    how = links.choose(
+        left.segmented_control, "Ask with", ASK, key="how", default=address.SET, required=True,
         help="A picture of the run's data set, your own pictures (chosen, dropped or pasted), or the camera's.",
     )  # fmt: skip
     with right, shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
-        folder = st.selectbox(
-            "Search in", folders, key="collection", bind="query-params", accept_new_options=True,
-            format_func=lambda path: path or "the run's own database",
+        there = links.choose(
+            st.selectbox, "Search in", collections.texts(known, said), key="collection",
+            default=collections.OWN, accept_new_options=True,
             help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES --run "
             f"{run.path} --out FOLDER`. Type its folder, or put it into {runs.home()}.",
         )  # fmt: skip
         top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
-    return how or ASK[0], (folder or "").strip() or None, top or TOPS[1]
+    return how, known.get(there, there).strip() or None, top or TOPS[1]
 
 
 def stored(where) -> tuple[list, int | None]:
@@ -87,7 +93,7 @@ def stored(where) -> tuple[list, int | None]:
 def asked(where, how: str):
     """The question, its pictures on the left; None as long as the visitor has brought none."""
     shown = st.container()
-    if how == ASK[0]:
+    if how == address.SET:
         parts, number = stored(where)
     else:
         brought = intake.pictures(key="pictures") if how == "upload" else intake.photograph(key="camera")
@@ -99,7 +105,7 @@ def asked(where, how: str):
     with shown:
         several = len(parts) > 1
         query = [gallery.Tile(part.identity or part.key, part.shown, title=part.name) for part in parts]
-        remove = partial(address.drop, where) if several and how == ASK[0] else None
+        remove = partial(address.drop, where) if several and how == address.SET else None
         gallery.draw(
             query, key="question", size=SMALL if several else LARGE, on_click=remove, hint="Click to leave it out."
         )
@@ -129,20 +135,21 @@ def ranked(where, asks, top: int) -> tuple[list, object]:
 
 
 def below(where, asks, hits, mask, top: int) -> None:
-    """What one wants to know next; only the open tab is computed."""
-    parts = (
-        lambda: sections.why(where, asks, hits, mask),
-        lambda: sections.searches(where, asks, mask),
-        lambda: sections.lengths(where, asks),
-        lambda: sections.quality(where, asks, mask),
-        lambda: sections.extremes(where, asks),
-        lambda: cost.cost(where),
-        lambda: cost.teach(where, asks, mask, top),
-    )
-    for tab, draw in zip(st.tabs(TABS, on_change="rerun", key="section", bind="query-params"), parts, strict=True):
-        if tab.open:
-            with tab:
-                draw()
+    """What one wants to know next; only the chosen section is computed."""
+    parts = {
+        "why": lambda: sections.why(where, asks, hits, mask),
+        "searches": lambda: sections.searches(where, asks, mask),
+        "lengths": lambda: sections.lengths(where, asks),
+        "quality": lambda: sections.quality(where, asks, mask),
+        "extremes": lambda: sections.extremes(where, asks),
+        "cost": lambda: cost.cost(where),
+        "teach": lambda: cost.teach(where, asks, mask, top),
+    }
+    st.divider()
+    parts[links.choose(
+        st.segmented_control, "More", SECTIONS, key="section", default="why", required=True,
+        label_visibility="collapsed",
+    )]()  # fmt: skip
 
 
 @guarded

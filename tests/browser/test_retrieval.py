@@ -184,7 +184,7 @@ def test_without_a_camera_the_page_says_why(at):
 
 
 def test_marks_move_the_query_as_rocchio_says(at, engine):
-    page = at(".st-key-taught-hits .ask", section="Teach it", query=4)
+    page = at(".st-key-taught-hits .ask", section="teach", query=4)
     tiles = ".st-key-taught-hits .ask"
     first = best(engine, engine.stored.queries[4])
     shows(page, first, tiles)
@@ -199,7 +199,7 @@ def test_marks_move_the_query_as_rocchio_says(at, engine):
 
 
 def test_a_hardest_query_is_asked_by_a_click(at, engine):
-    page = at(".st-key-hardest .ask", section="Hardest and easiest", query=0)
+    page = at(".st-key-hardest .ask", section="extremes", query=0)
     name = shown(page, ".st-key-hardest .ask")[1]
     page.locator(".st-key-hardest .ask").nth(1).click()
     shows(page, [name], ".st-key-question .ask")
@@ -208,7 +208,7 @@ def test_a_hardest_query_is_asked_by_a_click(at, engine):
 
 
 def test_nothing_is_wider_than_a_narrow_window_and_all_tabs_are_reached(at):
-    page = at(until=".st-key-taught-hits .ask", section="Teach it")
+    page = at(until=".st-key-taught-hits .ask", section="teach")
     page.set_viewport_size({"width": 600, "height": 900})
     page.wait_for_timeout(300)
     assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0

@@ -137,7 +137,7 @@ def test_three_searches_are_those_of_the_library(engine, drawn):
     from transclipped import floats
     from transclipped.retrieval.index import FloatIndex
 
-    app = section("Three searches", query="4")
+    app = section("searches", query="4")
     query, books = engine.stored.queries[4].astype(np.float32), engine.stored.codebooks
     coded = decode(books, encode(books, query[None]))[0]
     found = floats.database(engine, load(engine.run.config.data))
@@ -152,7 +152,7 @@ def test_float_search_without_cached_embeddings_says_so_and_orders_the_best_by_c
     finished, drawn, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "empty"))
-    app = section("Three searches")
+    app = section("searches")
     assert "200 of 200 are not in the feature cache" in words(app)
     assert len(drawn["hits float"]) == 8
 
@@ -175,7 +175,7 @@ def shorter(run, path):
 
 def test_code_lengths_stand_side_by_side_each_with_its_own_hits(finished, engine, drawn):
     short = shorter(finished, finished.parent / "short")
-    app = section("Code lengths", run="tiny", query="6")
+    app = section("lengths", run="tiny", query="6")
     query = engine.stored.queries[6]
     assert ids(drawn["hits 32"]) == best(engine, query, 8)
     assert ids(drawn["hits 16"]) == best(short, query, 8)
@@ -183,13 +183,13 @@ def test_code_lengths_stand_side_by_side_each_with_its_own_hits(finished, engine
 
 
 def test_without_other_code_lengths_the_page_says_what_to_train(finished):
-    assert "other than 32 bits" in words(section("Code lengths"))
+    assert "other than 32 bits" in words(section("lengths"))
 
 
 def test_hardest_and_easiest_queries_are_ordered_by_average_precision(engine, drawn):
     from transclipped.retrieval.metrics import measure
 
-    section("Hardest and easiest")
+    section("extremes")
     stored = engine.stored
     values = measure(
         engine.index, stored.queries.astype(np.float32), query_labels=stored.query_labels,
@@ -201,7 +201,7 @@ def test_hardest_and_easiest_queries_are_ordered_by_average_precision(engine, dr
 
 
 def test_size_is_told_and_time_is_measured_when_asked(finished):
-    app = section("Size and speed")
+    app = section("cost")
     assert f"{200 * 256 / (200 * 4 + 65_536):.1f}×" in words(app)
     assert "as long" not in words(app)
     app.button(key="timing").click().run()
@@ -209,7 +209,7 @@ def test_size_is_told_and_time_is_measured_when_asked(finished):
 
 
 def test_feedback_searches_again_by_rocchios_query(engine, drawn):
-    app = section("Teach it")
+    app = section("teach")
     shown = ids(drawn["taught-hits"])
     assert app.button(key="again").disabled
     taught = app.session_state["taught"]
@@ -229,7 +229,7 @@ def test_feedback_searches_again_by_rocchios_query(engine, drawn):
     assert ids(drawn["taught-hits"]) == shown
 
 
-@pytest.mark.parametrize("name", ["Three searches", "Code lengths", "How good", "Hardest and easiest", "Teach it"])
+@pytest.mark.parametrize("name", ["searches", "lengths", "quality", "extremes", "teach"])
 def test_run_without_labels_has_no_frames_and_fails_nowhere(finished, drawn, name):
     stored = RunDir(finished).retrieval()
     Retrieval(**{**vars(stored), "database_labels": None, "query_labels": None}).save(finished / "retrieval.npz")
@@ -239,7 +239,7 @@ def test_run_without_labels_has_no_frames_and_fails_nowhere(finished, drawn, nam
 
 
 def test_quality_compares_this_query_with_all(finished):
-    app = section("How good")
+    app = section("quality")
     assert not app.error
     assert "the share of relevant pictures among the first k hits" in words(app)
 
@@ -351,8 +351,9 @@ def collection(finished, tmp_path):
 def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collection, drawn):
     app = opened("retrieval")
     assert str(collection) in app.selectbox(key="collection").options
-    app.selectbox(key="collection").set_value(str(collection)).run()
+    app.selectbox(key="collection").set_value("my-collection").run()
     assert not app.exception and not app.error
+    assert app.query_params["collection"] == "my-collection"
     engine = Engine(RunDir(finished), collection=collection)
     query = RunDir(finished).retrieval().queries[0]
     assert ids(drawn["hits"]) == best(engine, query)
@@ -364,6 +365,50 @@ def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collect
     assert ids(drawn["question"]) == [name]
     with Image.open(engine.search(query.astype(np.float32), top=12)[0].path) as picture:
         assert picture.size == (32, 32)
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["link", "typed"])
+def test_a_collection_is_found_by_its_folder_too_and_the_link_becomes_short(finished, collection, drawn, typed):
+    app = opened("retrieval", **({} if typed else {"collection": str(collection)}))
+    if typed:
+        app.selectbox(key="collection").set_value(f"{collection}").run()
+    assert not app.exception and not app.error
+    assert app.query_params["collection"] == "my-collection"
+    query = RunDir(finished).retrieval().queries[0]
+    assert ids(drawn["hits"]) == best(Engine(RunDir(finished), collection=collection), query)
+
+
+def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collection, tmp_path, drawn):
+    shutil.copytree(collection, tmp_path / "elsewhere")
+    app = opened("retrieval", collection=str(tmp_path / "elsewhere"))
+    assert not app.exception and not app.error
+    assert app.query_params["collection"] == str(tmp_path / "elsewhere")
+    assert len(drawn["hits"]) == 12
+    app.selectbox(key="collection").set_value("").run()
+    assert "collection" not in app.query_params and len(drawn["hits"]) == 24
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [("section", "Teach it", "teach"), ("section", "Three searches", "searches"), ("section", "Why this hit", None),
+     ("how", "data set", None), ("how", "upload", "upload"), ("collection", "the run's own database", None),
+     ("section", "nonsense", None), ("how", "nonsense", None)],
+)  # fmt: skip
+def test_old_links_open_the_page_and_become_short(finished, key, old, new):
+    app = opened("retrieval", **{key: old})
+    assert not app.error
+    assert app.query_params.get(key) == new
+
+
+def test_a_hit_asks_though_an_upload_asked_before(finished, engine, drawn):
+    app = opened("retrieval", how="upload")
+    app.file_uploader[0].set_value([("plain.jpg", FINE["plain.jpg"], "image/jpeg")]).run()
+    app.query_params.pop("how")  # as `ask` does
+    app.query_params["query_id"] = drawn["hits"][2].id
+    app.run()
+    assert not app.exception and "query_id" in app.query_params
+    assert app.segmented_control(key="how").value == "set"
+    assert ids(drawn["question"]) == [app.query_params["query_id"]]
 
 
 def test_a_folder_that_is_no_collection_is_refused_in_a_sentence(finished, tmp_path):

@@ -34,7 +34,10 @@ def choose(
     def changed() -> None:
         _tell(key, st.session_state.get(key) or default, default)
 
-    return widget(label, list(texts), key=key, format_func=texts.get, on_change=changed, **more) or default
+    def displayed(name: str) -> str:
+        return texts.get(name, name)  # what a visitor types, where new options are accepted
+
+    return widget(label, list(texts), key=key, format_func=displayed, on_change=changed, **more) or default
 
 
 def key_of(said: str | None, texts: Mapping[str, str]) -> str | None:

@@ -13,15 +13,14 @@ import streamlit as st
 
 from transclipped.ui.retrieval_question import COLLECTED, Place, stored_part
 
-OWN = "data set"  # as a way to ask
+SET = "set"  # the data set, as a way to ask (`?how=`)
 ANY = "any class"
 MOST = 16  # pictures that ask together
 
 
 def ask(where: Place, name: str) -> None:
     """Ask with the picture of this id, alone or, if the visitor wants so, besides what asks already."""
-    if st.session_state.get("how") != OWN:
-        st.session_state["how"] = OWN
+    st.query_params.pop("how", None)
     names = st.query_params.get_all("query_id")
     if st.session_state.get("add"):
         number = st.session_state.get("query", 0)

@@ -11,23 +11,37 @@ from transclipped.errors import InputError
 from transclipped.files import read_json
 from transclipped.training.run import RunDir
 from transclipped.ui import runs
+from transclipped.ui.links import key_of
+
+OWN = ""  # as a place to search: the run's own database
 
 
-def known(run: RunDir) -> list[str]:
-    """Folders of this run's collections, directly below the folder of runs or inside the run, by name."""
-    candidates = [*runs.home().glob("*/collection.json"), *run.path.glob("*/collection.json")]
+def known(run: RunDir) -> dict[str, str]:
+    """Folders of this run's collections, directly below the folder of runs or inside the run, by their short names."""
+    candidates = [*sorted(runs.home().glob("*/collection.json")), *sorted(run.path.glob("*/collection.json"))]
     if not candidates:
-        return []
+        return {}
     model = _model(run.fingerprint, run)
-    found = []
-    for path in sorted(candidates):
+    found = {}
+    for path in candidates:
         try:
             record = read_json(path)
         except InputError:
             continue
         if isinstance(record, dict) and record.get("model") == model:
-            found.append(os.fspath(path.parent))
-    return list(dict.fromkeys(found))
+            there = os.fspath(path.parent)
+            found[there if path.parent.name in found else path.parent.name] = there
+    return found
+
+
+def texts(known: dict[str, str], said: str | None) -> dict[str, str]:
+    """What the choice of a place to search displays, by its name in the address.
+
+    Args:
+        said: in the address now; another folder, which a visitor typed, is its own name.
+    """
+    found = {OWN: "the run's own database", **known}
+    return found if not said or key_of(said, found) is not None else {**found, said: said}
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
