@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.readme_tables import Sentence, measured
 from transclipped.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,3 +35,20 @@ def test_modules_that_are_named_can_be_run():
 def test_files_that_are_linked_exist():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_measured_numbers_are_those_of_the_result_files():
+    pages = {piece.file: piece.file.read_text(encoding="utf-8") for piece in measured()}
+    stale = [piece for piece in measured() if piece.put_into(pages[piece.file]) != pages[piece.file]]
+    told = "\n\n".join(f"{piece.file.relative_to(ROOT)} should say:\n{piece}" for piece in stale)
+    assert not stale, f"`python -m tests.readme_tables --write` puts this right:\n\n{told}"
+
+
+def test_stale_numbers_are_put_right_where_they_stand():
+    for piece in measured():
+        right, stale = str(piece), re.sub(r"0\.\d+", "9.999", str(piece))
+        if isinstance(piece, Sentence):  # whose lines may break anywhere
+            right, stale = (piece.words.format(*v).replace(" ", "\n") for v in (piece.values, ["9.999"] * 3))
+        assert stale != right and piece.put_into(f"Before.\n\n{stale}\n\nAfter.\n") == f"Before.\n\n{right}\n\nAfter.\n"
+        with pytest.raises(ValueError, match="has 0 places"):
+            piece.put_into("Before.\n\nAfter.\n")
