@@ -36,7 +36,7 @@ def test_it_is_measured_once_and_remembered(measured, tmp_path):
     assert list(json.loads((tmp_path / "precision.json").read_text()).values()) == [True]
 
 
-def test_other_thread_counts_are_measured_apart(measured):
+def test_the_number_of_threads_makes_no_difference(measured):
     before = torch.get_num_threads()
     precision.fastest_dtype(CPU)
     try:
@@ -44,7 +44,7 @@ def test_other_thread_counts_are_measured_apart(measured):
         precision.fastest_dtype(CPU)
     finally:
         torch.set_num_threads(before)
-    assert len(measured) == 2
+    assert len(measured) == 1
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "null", "{}", ""])

@@ -33,17 +33,17 @@ def inference(device: torch.device) -> Iterator[None]:
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """torch.bfloat16 or torch.float32, whichever a small convolutional network runs faster in."""
-    return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type, torch.get_num_threads()) else torch.float32
+    return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type) else torch.float32
 
 
 @cache
-def _prefers_bfloat16(device: str, threads: int) -> bool:
+def _prefers_bfloat16(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.is_bf16_supported()
     if device != "cpu":
         return False
     path = cache_dir() / "precision.json"
-    key = machine_key(threads)
+    key = machine_key()
     try:
         known = read_json(path)
     except InputError:
@@ -57,8 +57,8 @@ def _prefers_bfloat16(device: str, threads: int) -> bool:
     return known[key]
 
 
-def machine_key(threads: int) -> str:
-    """Tells machines, thread counts and versions of torch apart, for what was measured; 16 hex digits."""
+def machine_key(threads: int = 0) -> str:
+    """Tells machines, versions of torch and, where it counts, numbers of threads apart, for what was measured."""
     described = f"{platform.processor()} {_cpu_flags()} {torch.__version__} {threads}"
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +27,10 @@ from transclipped.files import cache_dir, replacing
 from transclipped.models.backbone import Backbone, on_stem
 from transclipped.models.precision import inference
 from transclipped.training.batches import chosen_batch
+from transclipped.training.workers import on_one_core, side_by_side
 
 BATCH = 128  # stored maps, or embeddings, that are taken at once
-AHEAD = 2  # batches that are decoded while the network works
-FEW = 16  # photographs a batch at most: they take long to decode, and the network should not wait for the first
+FEW = 16  # photographs a batch at most: they take long to decode, and the first should be there soon
 SAVE_EVERY = 5.0  # seconds between two marks of what is done
 
 
@@ -160,7 +158,7 @@ def encode(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows `[b]` with their embeddings `[b, F]` float16, in order.
 
-    Memory is bounded by the batch: while the network works on one, threads decode the next two.
+    Batches are decoded and encoded side by side, one a core; memory is bounded by them.
 
     Args:
         batch: pictures a forward pass, None for what is fastest on this machine.
@@ -171,18 +169,19 @@ def encode(
         return
     parameters = view_parameters(len(images), view=view, seed=seed) if view else None
     backbone = backbone.to(device).eval()
+
+    def embedded(chunk: np.ndarray) -> np.ndarray:
+        pixels = images.pixels(chunk, backbone.image_size).to(device)
+        return _embed(backbone, pixels, None if parameters is None else parameters[chunk]).cpu().numpy()
+
+    if len(rows) <= FEW:  # not worth a thread
+        yield from ((chunk, embedded(chunk)) for chunk in _chunks(rows, batch or FEW))
+        return
     if batch is None:
-        batch = chosen_batch(backbone, device, pictures=len(rows))
+        batch = on_one_core(lambda: chosen_batch(backbone, device, pictures=len(rows)))
         batch = batch if images.native_size else min(batch, FEW)
     chunks = _chunks(rows, batch)
-    with ThreadPoolExecutor(AHEAD) as decoder:
-        waiting = deque(decoder.submit(images.pixels, chunk, backbone.image_size) for chunk in chunks[:AHEAD])
-        for i, chunk in enumerate(chunks):
-            pixels = waiting.popleft().result()
-            if i + AHEAD < len(chunks):
-                waiting.append(decoder.submit(images.pixels, chunks[i + AHEAD], backbone.image_size))
-            drawn = None if parameters is None else parameters[chunk]
-            yield chunk, _embed(backbone, pixels.to(device), drawn).cpu().numpy()
+    yield from zip(chunks, side_by_side(embedded, chunks, device=device), strict=True)
 
 
 def encode_maps(
