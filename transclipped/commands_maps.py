@@ -76,7 +76,7 @@ def _make(run, stored, which: str):
 
 def _quietly(vectors, settings):
     """UMAP, which talks on standard output."""
-    from transclipped.analysis.umap_job import umap_map
+    from transclipped.analysis.umap_layout import umap_map
 
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from transclipped import commands_maps
-from transclipped.analysis import bundled_maps, projections, umap_job
+from transclipped.analysis import bundled_maps, plane, projections, umap_layout
 from transclipped.analysis.projections import BACKBONE, CONTINUOUS, QUANTIZED, Map, UmapSettings
 from transclipped.cli import main
 from transclipped.files import ASSETS, folder_size
@@ -34,7 +34,7 @@ def kept(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """UMAP's place is taken by PCA: it is the files that matter here."""
-    monkeypatch.setattr(umap_job, "umap_map", lambda vectors, settings: projections.pca(vectors))
+    monkeypatch.setattr(umap_layout, "umap_map", lambda vectors, settings: plane.pca(vectors))
 
 
 def test_places_come_back_to_a_grid_step_and_trust_to_the_last_bit(kept):
@@ -144,7 +144,7 @@ def test_command_makes_what_is_missing_and_deletes_what_is_stale(tiny_run, tmp_p
 
 
 def test_umap_says_nothing_on_standard_output(capsys, monkeypatch):
-    monkeypatch.setattr(umap_job, "umap_map", lambda vectors, settings: print("Construct fuzzy simplicial set"))
+    monkeypatch.setattr(umap_layout, "umap_map", lambda vectors, settings: print("Construct fuzzy simplicial set"))
     commands_maps._quietly(None, None)
     assert capsys.readouterr().out == ""
 
@@ -158,7 +158,7 @@ def test_every_bundled_run_has_maps_that_are_as_trustworthy_as_they_say(run):
     for kind in (CONTINUOUS, QUANTIZED):
         # equal codes share a place, which the map's own number leaves out
         vectors, first = np.unique(shown.vectors[kind], axis=0, return_index=True)
-        trust = projections.trustworthiness(vectors, found[kind, PAGE].xy[first])
+        trust = plane.trustworthiness(vectors, found[kind, PAGE].xy[first])
         assert trust == pytest.approx(found[kind, PAGE].trustworthiness, abs=2e-3)
         assert trust > 0.85
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis import bundled_maps, map_clipping, projections, umap_job
+from transclipped.analysis import bundled_maps, map_clipping, map_store, projections, umap_job
 from transclipped.training.run import RunDir
 from transclipped.ui import map_colours, maps
 
@@ -14,7 +14,7 @@ from transclipped.ui import map_colours, maps
 @pytest.fixture
 def own_maps(tmp_path, monkeypatch):
     """Maps of this test alone."""
-    monkeypatch.setattr(projections, "maps_dir", lambda: tmp_path / "maps")
+    monkeypatch.setattr(map_store, "maps_dir", lambda: tmp_path / "maps")
     monkeypatch.setattr(umap_job, "maps_dir", lambda: tmp_path / "maps")
     yield tmp_path / "maps"
     umap_job.cancel()

@@ -1,4 +1,4 @@
-"""Maps that come with the app: those a visitor of a bundled run sees first, laid out beforehand by `umap_job.umap_map`.
+"""Maps that come with the app: those a visitor of a bundled run sees first, laid out beforehand by `umap_layout`.
 
 A file holds all maps of one run's queries, or of the sample of its database, in `assets/maps`:
 
@@ -21,17 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from transclipped.analysis.projections import (
-    BACKBONE,
-    FORMAT,
-    KINDS,
-    QUERIES,
-    SETTINGS_COMPARED,
-    Items,
-    Map,
-    UmapSettings,
-    pca,
-)
+from transclipped.analysis.map_store import FORMAT, Map, UmapSettings
+from transclipped.analysis.plane import pca
+from transclipped.analysis.projections import BACKBONE, KINDS, QUERIES, SETTINGS_COMPARED, Items
 from transclipped.files import ASSETS, replacing
 from transclipped.training.run import Retrieval, RunDir
 
@@ -93,7 +85,7 @@ def make(shown: Items, layout: Layout, *, only: Iterable[UmapSettings] | None = 
     """Lay out all that is `wanted`, or of it what has one of these settings.
 
     Args:
-        layout: of vectors `[n, D]`, such as `umap_job.umap_map`.
+        layout: of vectors `[n, D]`, such as `umap_layout.umap_map`.
     """
     some = None if only is None else {None, *only}
     return {

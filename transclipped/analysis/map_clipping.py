@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from transclipped.analysis.projections import CONTINUOUS, QUANTIZED, Items, sample, unit
+from transclipped.analysis.plane import sample, unit
+from transclipped.analysis.projections import CONTINUOUS, QUANTIZED, Items
 from transclipped.clipping import rule_named
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError

@@ -7,8 +7,6 @@ child writes its progress there, and each map into the cache of maps. Whoever co
     maps/job/progress.json   {"state": running | finished | failed, "pid", "started", "keys", "map", "of", "step",
                              "done", "error"}
     maps/<key>.npz           a finished map
-
-Equal vectors (frequent among short codes) are laid out once and share a place, or they would form cliques of their own.
 """
 
 from __future__ import annotations
@@ -26,26 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from transclipped.analysis.projections import (
-    Map,
-    UmapSettings,
-    digest,
-    map_key,
-    maps_dir,
-    neighbours,
-    pca,
-    store_map,
-    stored_map,
-    trustworthiness,
-    unit,
-)
+from transclipped.analysis.map_store import UmapSettings, digest, map_key, maps_dir, store_map, stored_map
+from transclipped.analysis.umap_layout import WRITE_EVERY, umap_map
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
 from transclipped.machine import WINDOWS, process_alive, process_start
 
-EPOCHS = 200  # of the layout: what UMAP takes for more than 10,000 points, and enough for fewer
 STALE = 3600.0  # seconds without a sign of life after which a process counts as dead; not all systems tell its start
-WRITE_EVERY = 0.25  # seconds between two signs of progress
 _children: dict[int, subprocess.Popen] = {}  # kept so that ended ones are reaped
 
 
@@ -105,42 +90,6 @@ def cancel() -> None:
     shutil.rmtree(_folder(), ignore_errors=True)
 
 
-def umap_map(vectors: np.ndarray, settings: UmapSettings, *, report=lambda step, done: None) -> Map:
-    """Lay out `[n, D]` by UMAP over exact neighbours, from its PCA; imports umap. The same for a seed.
-
-    Args:
-        report: called with what is being done and the share that is done.
-    """
-    different, place = np.unique(vectors, axis=0, return_inverse=True)
-    place = place.reshape(-1)
-    if len(different) < 4:
-        return Map(pca(different).xy[place], None, asdict(settings))
-    report("finding neighbours", 0.0)
-    k = min(settings.n_neighbors, len(different) - 1)
-    distances, rows = neighbours(different, different, k, metric=settings.metric)
-    rows, distances = _self_first(rows, distances)
-    report("loading UMAP", 0.05)
-    import umap
-
-    begin = pca(different).xy
-    begin = begin * (10 / max(1e-9, np.abs(begin).max()))
-    model = umap.UMAP(
-        n_neighbors=k,
-        min_dist=settings.min_dist,
-        metric=settings.metric,
-        random_state=settings.seed,
-        n_jobs=1,
-        n_epochs=EPOCHS,
-        init=begin + np.random.default_rng(settings.seed).normal(0, 1e-3, begin.shape).astype(np.float32),
-        precomputed_knn=(rows, distances),
-        verbose=True,
-        tqdm_kwds={"file": _Epochs(report), "bar_format": "{n}/{total} ", "mininterval": WRITE_EVERY, "disable": False},
-    )
-    xy = model.fit_transform(unit(different) if settings.metric == "cosine" else different)
-    report("measuring trust", 0.97)
-    return Map(xy[place], trustworthiness(different, xy, metric=settings.metric), asdict(settings))
-
-
 def main(arguments: list[str]) -> int:
     """Work off the folder that is named."""
     folder = Path(arguments[0])
@@ -164,36 +113,6 @@ def main(arguments: list[str]) -> int:
         ending = {"state": "failed", "error": str(error) or type(error).__name__}
     write_json(folder / "progress.json", {**_progress(spec, os.getpid(), at=at, step="", done=1.0), **ending})
     return 0 if ending["state"] == "finished" else 1
-
-
-class _Epochs:
-    """A file that tqdm writes "n/total" into, and that tells them on."""
-
-    def __init__(self, report) -> None:
-        self._report = report
-
-    def write(self, text: str) -> None:
-        done, slash, total = text.strip().partition("/")
-        if slash and done.isdecimal() and total.isdecimal() and int(total):
-            self._report("laying out", 0.15 + 0.8 * int(done) / int(total))
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-
-def _self_first(rows: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """UMAP expects every point as its own first neighbour; rounding may have put another one there, or left it out."""
-    rows, distances = rows.copy(), distances.copy()
-    for i in range(len(rows)):
-        if rows[i, 0] == i:
-            continue
-        at = np.flatnonzero(rows[i] == i)
-        last = int(at[0]) if len(at) else rows.shape[1] - 1
-        rows[i, 1 : last + 1] = rows[i, :last].copy()
-        distances[i, 1 : last + 1] = distances[i, :last].copy()
-        rows[i, 0] = i
-    distances[:, 0] = 0
-    return rows.astype(np.int64), distances.astype(np.float32)
 
 
 def _progress(spec: list[dict], pid: int, *, at: int, step: str, done: float) -> dict[str, Any]:
