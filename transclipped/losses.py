@@ -5,8 +5,7 @@ Rows i and i + B of a batch are two views of one picture, each the other's posit
     ℓ_i = −log( e^{s_i⁺/τ} / ( e^{s_i⁺/τ} + Σ_{j ∈ N_i} e^{s_ij/τ} ) )
 
 Clipping decides which of the n = 2B − 2 negatives stay in N_i. Everything is computed in float32 or better, with
-autocast off: bfloat16 would err by 0.004 / τ in the exponent. What an anchor does to negative j is the gradient
-τ · ∂ℓ_i/∂s_ij = p_ij, the softmax weight of j: a repulsion, largest for the most similar negatives.
+autocast off: bfloat16 would err by 0.004 / τ in the exponent.
 
 References:
     Chen et al. 2020, arXiv 2002.05709, eq. 1 (without clipping); Chuang et al. 2020, arXiv 2007.00224, eq. 8
@@ -17,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -238,53 +237,6 @@ def cosines(z: Tensor) -> Tensor:
     with torch.autocast(z.device.type, enabled=False):
         z = F.normalize(_precise(z), dim=-1)
         return (z @ z.T).clamp(-1, 1)
-
-
-def clip_fraction(mask: Tensor) -> float:
-    """Clipped pairs `[2B, 2B]` / (2B · n): their share of all pairs of an anchor and a negative; 0 for one picture."""
-    n = len(mask)
-    return int(mask.sum()) / max(1, n * (n - 2))
-
-
-def repulsion(
-    similarity: Tensor, clipped: Clipped, *, clipping: ClippingConfig, temperature: float, epoch: float = math.inf
-) -> Tensor:
-    """`[2B, 2B]` force τ · ∂ℓ_i/∂s_ij ≥ 0 with which anchor i pushes negative j away; 0 for what is no negative.
-
-    Without clipping it is the softmax weight p_ij; a clipped pair feels none.
-    """
-    with torch.enable_grad():
-        s = similarity.detach().clone().requires_grad_()
-        loss = contrastive_loss(s, clipped, clipping=clipping, temperature=temperature, epoch=epoch).sum()
-    (gradient,) = torch.autograd.grad(loss, s)
-    return temperature * gradient.masked_fill(~negatives(len(s), device=s.device), 0)
-
-
-def false_negative_repulsion(
-    similarity: Tensor,
-    clipped: Clipped,
-    same_class: Tensor,
-    *,
-    clipping: ClippingConfig,
-    temperature: float,
-    epoch: float = math.inf,
-) -> tuple[float, float]:
-    """Share of all repulsion that hits false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij.
-
-    Args:
-        same_class: `[2B, 2B]` bool, True where two pictures share a label.
-
-    Returns:
-        Two numbers in [0, 1]; 0 where nothing is pushed away.
-    """
-    plain = replace(clipping, rule="none")
-    before = repulsion(similarity, clip(similarity, plain), clipping=plain, temperature=temperature)
-    after = repulsion(similarity, clipped, clipping=clipping, temperature=temperature, epoch=epoch)
-    return _share(before, same_class), _share(after, same_class)
-
-
-def _share(weights: Tensor, where: Tensor) -> float:
-    return ((weights * where).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)).item()
 
 
 def _precise(x: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from torch import Tensor
 from transclipped.analysis.thresholds import mixture, otsu
 from transclipped.clipping import Clipped, clip, negatives
 from transclipped.config import ClippingConfig
-from transclipped.losses import attention_logits, contrastive_loss, cosines, false_negative_repulsion
+from transclipped.losses import attention_logits, contrastive_loss, cosines
+from transclipped.repulsion import false_negative_repulsion
 
 CURVE = np.linspace(-1, 1, 401)  # cosines where curves are drawn
 PAIRS_OF_VIEWS = 8  # ordered pairs of rows that show the same two pictures

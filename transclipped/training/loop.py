@@ -24,7 +24,8 @@ from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation
 from transclipped.training.features import Progress, encode
-from transclipped.training.run import STOP_FILE, RunDir, RunLog, create, trim_events, write_config
+from transclipped.training.run import STOP_FILE, RunDir, create, write_config
+from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
 from transclipped.training.sources import CachedViews, FreshViews, check_batch
 from transclipped.training.trainer import Event, Trainer

@@ -9,13 +9,9 @@ Files are replaced atomically, so a reader never meets half of one; nothing is e
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import platform
 import shutil
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -29,10 +25,9 @@ from transclipped.config import RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
 from transclipped.files import ASSETS, json_lines, read_json, replacing, write_json
 from transclipped.flags import command
-from transclipped.machine import process_alive, process_start
+from transclipped.machine import process_alive
 
 FORMAT = 1
-HEARTBEAT = 2.0  # seconds between two signs of life
 SILENCE = 15.0  # seconds without one, and no process: interrupted
 QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
 STOP_FILE = "stop"  # its presence asks a training to save and end
@@ -245,63 +240,6 @@ def write_config(path: Path, config: RunConfig, **found: Any) -> None:
     write_json(path / "config.json", record)
 
 
-class RunLog:
-    """Writes the events and the status of a running training, with a heartbeat of its own."""
-
-    def __init__(self, run: RunDir) -> None:
-        self.run = run
-        self._running: dict[str, Any] = {"v": FORMAT, "state": "running", "pid": os.getpid()}
-        if started := process_start(os.getpid()):
-            self._running["started"] = started
-        self._status = self._running | {"stage": "preparing"}
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._write()
-        threading.Thread(target=self._beat, daemon=True).start()
-
-    def event(self, kind: str, *, epoch: float, step: int, **values: Any) -> None:
-        """Append one line."""
-        record = {"v": FORMAT, "t": round(time.time(), 3), "kind": kind, "epoch": round(epoch, 5), "step": step}
-        line = json.dumps(record | {k: _short(v) for k, v in values.items()}) + "\n"
-        path = self.run.path / "events.jsonl"
-        try:  # opened each time, since resuming replaces the file
-            with path.open("a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}; free some space, then resume") from error
-
-    def stage(self, stage: str, **progress: Any) -> None:
-        """What is being done; written with the next heartbeat."""
-        with self._lock:
-            self._status = self._running | {"stage": stage, **progress}
-
-    def end(self, state: str, *, error: str | None = None, epoch: float = 0.0, step: int = 0) -> None:
-        """Last words: finished, stopped or failed."""
-        if self._ended.is_set():
-            return
-        self._ended.set()
-        with self._lock:
-            self._status = {"v": FORMAT, "state": state, "pid": os.getpid()} | ({"error": error} if error else {})
-        self._write()
-        self.event("state", epoch=epoch, step=step, state=state)
-
-    def _beat(self) -> None:
-        while not self._ended.wait(HEARTBEAT):
-            with suppress(InputError):  # a missed beat harms nobody; a full disk shows at the next event
-                self._write()
-
-    def _write(self) -> None:
-        with self._lock:
-            write_json(self.run.path / "status.json", {**self._status, "heartbeat": round(time.time(), 3)})
-
-
-def trim_events(run: RunDir, step: int) -> None:
-    """Drop what was logged after `step`, which a resumed training will do again."""
-    kept = [event for event in run.events() if event.get("step", 0) <= step]
-    with replacing(run.path / "events.jsonl") as temporary:
-        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
-
-
 def _versions() -> dict[str, str]:
     found = {"transclipped": __version__, "python": platform.python_version()}
     for package in PACKAGES:
@@ -310,7 +248,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _short(value: Any) -> Any:
-    return float(f"{value:.6g}") if isinstance(value, float) else value
