@@ -60,7 +60,7 @@ def _look_at(name: str) -> None:
 
 
 def _keep(sweep: Sweep, clipping: ClippingConfig) -> None:
-    from transclipped.training.kept import keep
+    from transclipped.training.sweep_run import keep
 
     name = _name(sweep, clipping)
     try:

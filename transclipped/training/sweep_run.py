@@ -1,4 +1,4 @@
-"""A head of a sweep, kept as a run: pages list it, search with it and compare it like any other.
+"""A head of a sweep as a run: pages list it, search with it and compare it like any other.
 
 The lab set holds a backbone's own embeddings of pictures of CIFAR-10, rounded to 8 bits. So a head that was trained on
 it works behind that backbone on any picture. What becomes of the rounding: the run is measured on the rounded

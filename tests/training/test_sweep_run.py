@@ -15,9 +15,9 @@ from transclipped.errors import InputError
 from transclipped.files import read_json
 from transclipped.models.network import embed_in_batches
 from transclipped.training import labset
-from transclipped.training.kept import keep
 from transclipped.training.run import find_runs
 from transclipped.training.sweep import Sweep, head_file, results, run_sweep
+from transclipped.training.sweep_run import keep
 from transclipped.training.uploaded import check
 
 SWEEP, CLIPPING = Sweep(amounts=(0.4,)), ClippingConfig(rule="threshold", threshold=0.4)
