@@ -3,11 +3,20 @@
 import streamlit as st
 
 from transclipped.analysis import codebooks
-from transclipped.ui import cached, charts, gallery, runs
+from transclipped.ui import cached, charts, gallery, runs, sections
 from transclipped.ui import codebook_cached as found
 from transclipped.ui import codebook_charts as drawn
 from transclipped.ui.guard import guarded
 
+USE, WORD, ALIKE, PAIRS, COST = "use", "word", "alike", "pairs", "cost"
+SECTIONS = {
+    USE: "Even use",
+    WORD: "One codeword",
+    ALIKE: "Alike codewords",
+    PAIRS: "Pairs of codebooks",
+    COST: "Cost of coding",
+}
+LOOKS_INSIDE = ("codebook", "codeword", "codeword2")  # names in the address
 PICTURES, RESPONDING = 24, 8
 TILE = 64  # pixels of a picture: twice CIFAR-10's
 ASK = "Click to ask with it on Retrieval."
@@ -82,7 +91,7 @@ def training(shown: list) -> None:
             "Perplexity during training, mean over codebooks, counted within one batch: at most the number of its "
             "views, so below that of the whole database."
         )
-        figure = charts.curves(lines, x="epoch", y="perplexity of a batch", key="perplexity")
+        figure = drawn.perplexity(lines, y="perplexity of a batch", key="perplexity")
         charts.show(figure, key="perplexity", name="perplexity")
     else:
         st.info("This run kept no record of its training.")
@@ -103,15 +112,12 @@ def epochs(shown: list) -> None:
             f"codebook {m + 1}": (history.epoch.tolist(), values.tolist())
             for m, values in enumerate(history.perplexity.T)
         }
-        figure = charts.curves(lines, x="epoch", y="perplexity", key=f"epochs {run.name}")
-        figure.update_traces(mode="lines+markers").update_yaxes(range=[0, 1.05 * top])
+        figure = drawn.perplexity(lines, y="perplexity", key=f"epochs {run.name}", top=top)
         charts.show(figure, key=f"epochs {run.name}", name=f"{run.name}-perplexity")
 
 
-@st.fragment
-@guarded
-def one_codebook(shown: list) -> None:
-    st.subheader("What does a codeword stand for?")
+def codebook(shown: list) -> int:
+    """Which codebook is looked into, from 0."""
     most = max(found.stored(run.fingerprint, run).codebooks.shape[0] for run in shown)
     if not 1 <= st.session_state.get("codebook", 1) <= most:  # a link to a run with more of them
         st.session_state["codebook"] = 1
@@ -119,12 +125,25 @@ def one_codebook(shown: list) -> None:
         "Codebook", 1, most, key="codebook", bind="query-params",
         help="Each codebook codes its own part of the embedding, with one byte.",
     )  # fmt: skip
+    return int(number) - 1
+
+
+def having(shown: list, m: int):
+    """A column for each run, of which those without codebook `m` say so."""
     for place, run in enumerate(side_by_side(shown)):
-        if number > found.stored(run.fingerprint, run).codebooks.shape[0]:
-            st.info(f"{run.name} has no codebook {number}.")
+        if m < found.stored(run.fingerprint, run).codebooks.shape[0]:
+            yield place, run
         else:
-            codeword(run, number - 1, key="codeword" if place == 0 else "codeword2", wide=len(shown) == 1)
-    likeness(shown, number - 1)
+            st.info(f"{run.name} has no codebook {m + 1}.")
+
+
+@st.fragment
+@guarded
+def one_codebook(shown: list) -> None:
+    st.subheader("What does a codeword stand for?")
+    m = codebook(shown)
+    for place, run in having(shown, m):
+        codeword(run, m, key="codeword" if place == 0 else "codeword2", wide=len(shown) == 1)
 
 
 def codeword(run, m: int, *, key: str, wide: bool) -> None:
@@ -206,15 +225,17 @@ def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:
     two.metric("Purity", f"{codebooks.purity(table):.0%}", help=HELP["purity"])
 
 
-def likeness(shown: list, m: int) -> None:
+@st.fragment
+@guarded
+def likeness(shown: list) -> None:
     """Cosines between the codewords of one codebook, now or after any epoch."""
+    st.subheader("Do codewords say the same?")
+    m = codebook(shown)
     st.caption(
         f"Cosines between the codewords of codebook {m + 1}, similar ones side by side. Red off the diagonal: "
         "codewords that say nearly the same."
     )
-    for run in side_by_side(shown):
-        if m >= found.stored(run.fingerprint, run).codebooks.shape[0]:
-            continue
+    for _, run in having(shown, m):
         kept = [*run.epochs(), None]
         epoch = st.select_slider(
             "Epoch", kept, None, format_func=lambda epoch: "kept" if epoch is None else str(epoch),
@@ -265,12 +286,13 @@ def cost(shown: list) -> None:
 
 @guarded
 def page(run) -> None:
+    part = sections.choose(SECTIONS, told_by=dict.fromkeys(LOOKS_INSIDE, WORD))
     shown = compared(run)
-    evenness(shown)
-    training(shown)
-    one_codebook(shown)
-    together(shown)
-    cost(shown)
+    if part == USE:
+        evenness(shown)
+        training(shown)
+    else:
+        {WORD: one_codebook, ALIKE: likeness, PAIRS: together, COST: cost}[part](shown)
 
 
 st.title("Codebooks")

@@ -48,18 +48,34 @@ def asked(page, tiles):
 
 @pytest.mark.parametrize("gallery", ["members", "responding"])
 def test_a_clicked_picture_asks_on_retrieval_and_back_returns(server, page, engine, gallery):
-    page.goto(f"{server}/codebooks?run={RUN}")
+    page.goto(f"{server}/codebooks?run={RUN}&section=word")
     name = asked(page, f'[class*="st-key-{gallery}"] .ask')
     assert f"run={RUN}" in page.url
     assert shown(page, ".st-key-question .ask") == [name]
     assert shown(page, ".st-key-hits .ask") == best(engine, name)
     page.go_back()
-    page.wait_for_url(f"{server}/codebooks?run={RUN}")
-    page.get_by_text("Are the codewords used evenly?").wait_for()
+    page.wait_for_url(f"{server}/codebooks?run={RUN}&section=word")
+    page.get_by_text("What does a codeword stand for?").wait_for()
 
 
 def test_a_picture_of_the_run_beside_asks_that_run(server, page, engine):
-    page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}")
+    page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}&section=word")
     name = asked(page, f'[class*="st-key-members"][class*="{OTHER}"] .ask')
     assert f"run={OTHER}" in page.url
     assert shown(page, ".st-key-question .ask") == [name]
+
+
+def test_an_old_link_to_a_codebook_opens_it_and_a_section_survives_a_reload(server, page, engine):
+    page.goto(f"{server}/codebooks?run={RUN}&codebook=2")
+    page.get_by_text("that codebook 2 gives codeword").wait_for(timeout=PATIENCE)
+    settled(page)
+    for section, word in (("Alike codewords", "section=alike"), ("Even use", "")):
+        page.get_by_role("radio", name=section).click()
+        page.wait_for_function(
+            "word => word ? location.search.includes(word) : !/section/.test(location.search)", arg=word
+        )
+        settled(page)
+        page.reload()
+        settled(page)
+        assert page.get_by_role("radio", name=section).get_attribute("aria-checked") == "true"
+    assert page.locator(".js-plotly-plot").count() > 0

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis import codebooks as cb
@@ -22,8 +23,33 @@ def test_figures_are_the_librarys(finished):
     assert metrics(app, "Dead") == [f"{use.dead.sum():,}"]
     assert metrics(app, "Crowded") == [f"{use.crowded.sum():,}"]
     error = cb.quantization_error(stored.queries, stored.codebooks)
-    assert metrics(app, "Quantization error") == [f"{error.whole.mean():.4f}"]
+    assert metrics(opened("codebooks", section="cost"), "Quantization error") == [f"{error.whole.mean():.4f}"]
+    app = opened("codebooks", section="word")
     assert metrics(app, "Purity") and "Observed with labels" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("address", "heading"),
+    [
+        ({}, "used evenly"),
+        ({"section": "alike"}, "say the same"),
+        ({"section": "pairs"}, "repeat each other"),
+        ({"section": "nonsense"}, "used evenly"),
+        ({"codebook": "2"}, "stand for"),  # a link from before there were sections
+        ({"codeword": "9", "section": "cost"}, "coding cost"),
+    ],
+)
+def test_the_address_opens_a_section(finished, address, heading):
+    app = opened("codebooks", **address)
+    assert not app.error
+    assert [s.value for s in app.subheader if heading in s.value]
+
+
+def test_a_section_is_left_although_the_address_names_a_codebook(finished):
+    app = opened("codebooks", codebook="2")
+    assert app.query_params.get("section") == "word"
+    app.segmented_control(key="section").set_value("use").run()
+    assert metrics(app, "Perplexity") and not metrics(app, "Purity")
 
 
 def test_page_starts_at_the_most_used_codeword_and_shows_the_chosen_one(finished):
@@ -44,8 +70,12 @@ def test_two_runs_stand_side_by_side(finished, home):
     app = opened("codebooks")
     other = next(name for name in app.selectbox(key="beside").options if name in ("tiny", "other"))
     app.selectbox(key="beside").set_value(other).run()
-    assert not app.exception and not app.error
-    assert len(metrics(app, "Perplexity")) == len(metrics(app, "Quantization error")) == 2
+    assert len(metrics(app, "Perplexity")) == 2
+    for section in ("word", "alike", "pairs", "cost"):
+        app.segmented_control(key="section").set_value(section).run()
+        assert not app.exception and not app.error
+        assert app.selectbox(key="beside").value == other
+    assert len(metrics(app, "Quantization error")) == 2
 
 
 def test_runs_of_different_shape_stand_side_by_side(finished, home):
@@ -58,19 +88,23 @@ def test_runs_of_different_shape_stand_side_by_side(finished, home):
         "queries": stored.queries[:, : stored.codebooks.shape[2]],
     }
     Retrieval(**values).save(home / "small" / "retrieval.npz")
-    app = opened("codebooks")
+    app = opened("codebooks", section="word")
     app.selectbox(key="run").set_value("tiny").run()
     app.selectbox(key="beside").set_value("small").run()
     app.number_input(key="codebook").set_value(3).run()
+    for section in ("word", "alike"):
+        app.segmented_control(key="section").set_value(section).run()
+        assert not app.exception and not app.error
+        assert "small has no codebook 3" in words(app)
+    app.segmented_control(key="section").set_value("pairs").run()
     assert not app.exception and not app.error
-    assert "small has no codebook 3" in words(app)
     assert "single codebook" in words(app)
 
 
 def test_run_without_labels_shows_no_classes(finished):
     stored = RunDir(finished).retrieval()
     Retrieval(**vars(stored) | {"database_labels": None, "query_labels": None}).save(finished / "retrieval.npz")
-    app = opened("codebooks")
+    app = opened("codebooks", section="word")
     assert not app.exception and not app.error
     assert not metrics(app, "Purity") and "Observed with labels" not in words(app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from transclipped.ui import charts
 from transclipped.ui.charts import _laid_out
 from transclipped.ui.kept import kept
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT, class_colour
@@ -24,6 +25,13 @@ def usage(counts: np.ndarray, even: float, *, top: float, key: str) -> go.Figure
         figure.add_scatter(x=places, y=row, name=f"codebook {m + 1}", mode="lines", line=line)
     figure.add_hline(even, line_dash="dot", line_color=NEUTRAL, annotation_text="even share")
     return _laid_out(figure, "codewords, most used first", "pictures", key=key, yaxis_range=[0, 1.05 * top])
+
+
+@kept
+def perplexity(lines: dict[str, tuple[list, list]], *, y: str, key: str, top: float | None = None) -> go.Figure:
+    """Named lines (epochs, perplexities) over each other; up to `top` with their points, where it is given."""
+    figure = charts.curves(lines, x="epoch", y=y, key=key)
+    return figure if top is None else figure.update_traces(mode="lines+markers").update_yaxes(range=[0, 1.05 * top])
 
 
 @kept
