@@ -5,10 +5,13 @@ import streamlit as st
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables
 from transclipped.ui import benchmarks_charts as drawn
 from transclipped.ui import benchmarks_view as view
-from transclipped.ui import charts, links, runs
+from transclipped.ui import charts, links, runs, sections
 from transclipped.ui.guard import guarded
 
+RUNS, STUDY, PUBLISHED = "measured", "study", "published"
+SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published elsewhere"}
 SHOWN = 8  # runs over each other, at first
+CLASSES = "classes"
 CURVES = {
     "precision": ("precision at k", "k, hits looked at", "Share of relevant pictures among the first k hits."),
     "recall": ("recall at k", "k, hits looked at", "Share of all relevant pictures among the first k hits."),
@@ -23,29 +26,45 @@ SYMBOLS = {name: symbol for name, (_, symbol) in benchmarks.AMOUNT.items()}
 LABELS = "Labels are for measuring only: no training saw them."
 
 
-def measured(search: str) -> list:
+def asked() -> str:
+    """By which search."""
+    return st.segmented_control(
+        "Search", list(benchmarks.SEARCHES), default="asymmetric", key="search", bind="query-params", required=True,
+        help="Asymmetric: the query's numbers against codes. Symmetric: code against code. Float: no codes at all.",
+    ) or "asymmetric"  # fmt: skip
+
+
+@guarded
+def measured() -> None:
+    search = asked()
+    lines = table(search)
+    if lines:
+        together(lines, search)
+
+
+def table(search: str) -> list:
     """Table of all runs; returns its lines."""
-    lines, problems = view.lines(runs.all_runs(), search)
+    known = runs.all_runs()
+    lines, problems = view.lines(known, search)
     for name, problem in problems.items():
         st.warning(f"{name} is left out: {problem}")
     if not lines:
-        st.info("No run was measured yet. Train one: the preset takes about a minute.")
+        st.info("No run was measured yet. Train one: the quick preset is a first look.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return []
     st.caption(
         f"Every measured run by {search} search. Compare rows of the same data set, protocol, K and database alone. "
         + LABELS
     )
-    view.shown(benchmarks.table(lines), key="table")
+    view.shown(view.table(lines, known), key="table")
     return lines
 
 
 def published() -> None:
-    with st.container(border=True):
-        st.markdown("**Published elsewhere, not measured here**")
-        view.shown(benchmarks.published(), key="published")
-        st.caption(f"mAP@1000 by asymmetric search. Source: {benchmarks.REFERENCES[0].source}.")
-        st.caption(benchmarks.DIFFERENCES)
+    st.subheader("Published elsewhere, not measured here")
+    view.shown(benchmarks.published(), key="published")
+    st.caption(f"mAP@1000 by asymmetric search. Source: {benchmarks.REFERENCES[0].source}.")
+    st.caption(benchmarks.DIFFERENCES)
 
 
 def choice(lines: list) -> list:
@@ -65,53 +84,53 @@ def choice(lines: list) -> list:
     return [line for line in lines if line.run in wanted]
 
 
-def curves(found: dict, search: str):
-    """Curves over each other; returns the sentence above them and the figure."""
-    texts = {kind: about[0] for kind, about in CURVES.items()}
-    kind = links.choose(st.segmented_control, "Curve", texts, key="curve", default="precision", required=True)
+def figure(kind: str, found: dict, search: str):
+    """The sentence above a figure and the figure; None where nothing of it was measured."""
+    if kind == CLASSES:
+        names, columns, cells = benchmarks.per_class(found, search=search)
+        sentence = "mAP of each run by the class of the query: which classes it finds easily, and which it confuses."
+        return (sentence, drawn.class_map(names, columns, cells, key=kind)) if names else None
     name, x, sentence = CURVES[kind]
     known = {run: benchmarks.curve(metrics, kind, search=search) for run, metrics in found.items()}
     points = {run: curve for run, curve in known.items() if curve}
-    if not points:
-        st.info("None of the chosen runs has labels, so there is nothing to measure.")
-        return None
-    st.caption(f"{sentence} One line a run. {LABELS}")
     log = kind != "precision_recall"
-    figure = drawn.curves(points, x=x, y=name, key=f"curves {kind}", log_x=log)
-    charts.show(figure, key="curves", name=f"benchmarks-{kind}")
-    return sentence, figure
+    return (sentence, drawn.curves(points, x=x, y=name, key=kind, log_x=log)) if points else None
 
 
-def classes(found: dict, search: str):
-    """mAP by run and class; returns the sentence above it and the figure."""
-    names, columns, cells = benchmarks.per_class(found, search=search)
-    if not names:
-        return None
-    sentence = "mAP of each run by the class of the query: which classes it finds easily, and which it confuses."
-    st.caption(f"{sentence} {LABELS}")
-    figure = drawn.class_map(names, columns, cells, key="classes")
-    charts.show(figure, key="classes", name="benchmarks-classes")
-    return sentence, figure
+def over_each_other(found: dict, search: str) -> None:
+    texts = {kind: about[0] for kind, about in CURVES.items()} | {CLASSES: "mAP by class"}
+    kind = links.choose(st.segmented_control, "Figure", texts, key="curve", default="precision", required=True)
+    made = figure(kind, found, search)
+    if made is None:
+        st.info("None of the chosen runs has labels, so there is nothing to measure.")
+        return
+    st.caption(f"{made[0]} {LABELS}")
+    charts.show(made[1], key="curves", name=f"benchmarks-{kind}")
 
 
-def downloads(lines: list, figures: dict, search: str) -> None:
+def downloads(lines: list, found: dict, search: str) -> None:
     known = runs.all_runs()
     commands = {line.run: known[line.run].record.get("command", "") for line in lines if line.run in known}
-    table = view.columns(benchmarks.table(lines))
+    columns = view.table(lines, known)
+
+    def whole() -> bytes:
+        figures = dict(filter(None, (figure(kind, found, search) for kind in (*CURVES, CLASSES))))
+        return view.html_report(columns, figures, commands, search).encode()
+
     with st.container(horizontal=True):
         st.download_button(
-            "CSV", lambda: report.csv(benchmarks.table(lines)), "benchmarks.csv", "text/csv", key="csv",
-            on_click="ignore", icon=":material/table:",
+            "CSV", lambda: report.csv(columns), "benchmarks.csv", "text/csv", key="csv", on_click="ignore",
+            icon=":material/table:",
         )  # fmt: skip
         st.download_button(
-            "Markdown", lambda: tables.markdown(table, number=".4g") + "\n", "benchmarks.md", "text/markdown", key="md",
-            on_click="ignore", icon=":material/notes:",
+            "Markdown", lambda: tables.markdown(view.columns(columns), number=".4g") + "\n", "benchmarks.md",
+            "text/markdown", key="md", on_click="ignore", icon=":material/notes:",
         )  # fmt: skip
         st.download_button(
-            "Report (HTML)", lambda: view.html_report(lines, figures, commands, search).encode(), "benchmarks.html",
-            "text/html", key="report", on_click="ignore", icon=":material/article:",
-            help="The chosen runs, their figures, the references and the commands that repeat each run, in one file "
-            "of 5 MB that needs no network.",
+            "Report (HTML)", whole, "benchmarks.html", "text/html", key="report", on_click="ignore",
+            icon=":material/article:",
+            help="The chosen runs, all their figures, the references and the commands that repeat each run, in one "
+            "file of 5 MB that needs no network.",
         )  # fmt: skip
 
 
@@ -127,10 +146,11 @@ def together(lines: list, search: str) -> None:
     if not found:
         st.info("Choose a run to draw.")
         return
-    drawn_curves = curves(found, search)
-    drawn_classes = classes(found, search)
+    over_each_other(found, search)
+    if rounded := view.rounded(chosen, known):
+        st.caption(rounded)
     st.caption("Take the chosen runs along:")
-    downloads(chosen, dict(each for each in (drawn_curves, drawn_classes) if each), search)
+    downloads(chosen, found, search)
 
 
 @st.fragment
@@ -138,6 +158,7 @@ def together(lines: list, search: str) -> None:
 def study() -> None:
     there = benchmarks_study.parts(view.STUDY)
     if not there:
+        st.info("No result of the study is here; `python -m transclipped study` makes them.")
         return
     st.subheader("The study")
     st.caption(
@@ -177,33 +198,23 @@ def part_of(there: list, version: tuple) -> None:
     part = links.choose(
         st.segmented_control, "What else matters", texts, key="study_part", default=there[0], required=True
     )
-    _, question, x, lines = view.PARTS[part]
+    _, question, x, lines, panels = view.PARTS[part]
     found = view.study(version, part, view.STUDY)
     values = [name for name in VALUES if name in found and found[name].notna().any()]
     value = links.choose(
         st.selectbox, "Value", {name: VALUES[name] for name in values}, key="study_value", default=values[0]
     )
-    table = benchmarks_study.means(found, [x, *lines], value=value)
+    table = benchmarks_study.means(found, [x, *lines, *panels], value=value)
     st.caption(f"{question} Mean over seeds of the {VALUES[value]}.")
-    figure = drawn.means(table, x=x, line=[n for n in lines if n in table], value=VALUES[value], key=f"study {part}")
+    there = {"line": [n for n in lines if n in table], "panel": [n for n in panels if n in table]}
+    figure = drawn.means(table, x=x, **there, value=VALUES[value], key=f"study {part}")
     charts.show(figure, key="study part", name=f"study-{part}")
     headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95 %)"}
     st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", width="stretch")
 
 
-@guarded
-def page() -> None:
-    search = st.segmented_control(
-        "Search", list(benchmarks.SEARCHES), default="asymmetric", key="search", bind="query-params", required=True,
-        help="Asymmetric: the query's numbers against codes. Symmetric: code against code. Float: no codes at all.",
-    ) or "asymmetric"  # fmt: skip
-    lines = measured(search)
-    if lines:
-        together(lines, search)
-    published()
-    study()
-
-
 st.title("Benchmarks")
 st.caption("What was measured here, run by run; set apart from it, what others have published.")
-page()
+runs.current()  # opens the app around a page that was opened alone
+section = sections.choose(SECTIONS, told_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
+{RUNS: measured, STUDY: study, PUBLISHED: published}[section]()

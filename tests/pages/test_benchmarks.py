@@ -3,9 +3,13 @@
 import json
 import shutil
 
+import pandas as pd
+import pytest
+
 from tests.pages.conftest import opened, words
 from transclipped.training.run import RunDir
-from transclipped.ui import benchmarks_view
+from transclipped.training.sweep_run import ROUNDED
+from transclipped.ui import benchmarks_charts, benchmarks_view
 
 
 def test_the_table_holds_each_measured_run_with_its_map(finished, home):
@@ -27,9 +31,9 @@ def test_a_damaged_run_is_named_and_the_other_still_shown(finished, home):
 
 
 def test_published_numbers_are_set_apart_with_their_source(finished):
-    app = opened("benchmarks")
-    measured, published = app.dataframe[0].value, app.dataframe[1].value
-    assert "Method" not in measured
+    assert "Method" not in opened("benchmarks").dataframe[0].value
+    app = opened("benchmarks", section="published")
+    published = app.dataframe[0].value
     assert published["mAP, 32 bits"].tolist() == [0.7024, 0.6409]
     said = words(app)
     assert "not measured here" in said and "AAAI22-MeCoQ" in said and "JPEG" in said
@@ -53,8 +57,8 @@ def test_without_a_chosen_run_the_page_says_so(finished):
 
 
 def test_the_study_is_shown_where_its_folder_is(finished, tmp_path, monkeypatch):
-    assert "The study" not in words(opened("benchmarks")) or benchmarks_view.STUDY.is_dir()
     monkeypatch.setattr(benchmarks_view, "STUDY", tmp_path / "study")
+    assert "No result of the study" in words(opened("benchmarks", section="study"))
     (tmp_path / "study").mkdir()
     curve = [
         {"label": "threshold", "rule": "threshold", "amount": a, "temperature": t, "seed": 0, "map": a * t}
@@ -66,6 +70,49 @@ def test_the_study_is_shown_where_its_folder_is(finished, tmp_path, monkeypatch)
     ]
     for name, lines in (("curve", curve), ("rules", rules)):
         (tmp_path / "study" / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    app = opened("benchmarks", section="study")
+    assert "The study" in words(app) and not app.error
+    assert app.dataframe[0].value["mAP"].tolist() == [0.505]
+    assert "The study" in words(opened("benchmarks", study_part="rules"))  # a link from before there were sections
+
+
+def test_numbers_of_kept_heads_are_told_to_be_of_rounded_embeddings(finished, home):
+    shutil.copytree(finished, home / "kept")
+    assert "Measured on" not in opened("benchmarks").dataframe[0].value
+    record = json.loads((home / "kept" / "config.json").read_text())
+    (home / "kept" / "config.json").write_text(json.dumps(record | {"features": ROUNDED}))
     app = opened("benchmarks")
-    assert "The study" in words(app)
-    assert app.dataframe[2].value["mAP"].tolist() == [0.505]
+    table = app.dataframe[0].value.set_index("Run")["Measured on"]
+    assert table["kept"] == ROUNDED and pd.isna(table["tiny"])
+    assert "rounded to 8 bits: kept." in words(app)
+    app.multiselect(key="runs").set_value(["tiny"]).run()
+    assert "rounded to 8 bits" not in words(app)
+
+
+@pytest.mark.parametrize("kind", ["precision", "recall", "precision_recall", "classes"])
+def test_every_figure_of_a_link_is_drawn(finished, kind):
+    app = opened("benchmarks", curve=kind)
+    assert not app.error and app.segmented_control(key="curve").value == kind
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_rules_stand_below_each_other_in_a_panel_for_each_code_length():
+    table = pd.DataFrame(
+        [(label, bits, protocol, 3, 0.5 + bits / 1000, 0.01)
+         for bits in (64, 16) for protocol in ("II", "I") for label in ("none", "rank")],
+        columns=["label", "bits", "protocol", "n", "mean", "half"],
+    )  # fmt: skip
+    figure = benchmarks_charts.means(table, x="label", line=["protocol"], panel=["bits"], value="mAP", key="k")
+    assert [a.text for a in figure.layout.annotations] == ["16 bits", "64 bits"]
+    drawn = [(trace.name, trace.xaxis, list(trace.y)) for trace in figure.data if trace.x[0] is not None]
+    both = ["none", "rank"]
+    assert drawn == [("I 16", "x", both), ("II 16", "x", both), ("I 64", "x2", both), ("II 64", "x2", both)]
+    assert figure.layout.xaxis.range == figure.layout.xaxis2.range
+
+
+def test_a_number_is_joined_from_small_to_large():
+    table = pd.DataFrame(
+        {"batch": [256, 64, 128], "label": ["none"] * 3, "n": 1, "mean": [3.0, 1.0, 2.0], "half": None}
+    )
+    figure = benchmarks_charts.means(table, x="batch", line=["label"], panel=[], value="mAP", key="k")
+    assert list(figure.data[0].x) == ["64", "128", "256"] and list(figure.data[0].y) == [1.0, 2.0, 3.0]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from transclipped.ui import charts
 from transclipped.ui.charts import HEIGHT, _laid_out
@@ -68,23 +71,65 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
 
 
 @kept
-def means(table: pd.DataFrame, *, x: str, line: list[str], value: str, key: str) -> go.Figure:
-    """Mean and interval over a setting `x`, a line or a set of points for each combination of the columns `line`."""
+def means(table: pd.DataFrame, *, x: str, line: list[str], panel: list[str], value: str, key: str) -> go.Figure:
+    """Mean and interval over a setting `x`, in a colour for each combination of the columns `line`.
+
+    Numbers are joined by lines from left to right; names stand below each other, in a panel for each `panel`.
+    """
+    if pd.api.types.is_numeric_dtype(table[x]):
+        return _over_numbers(table, x, line, value, key)
+    return _by_name(table, x, line, panel, value, key)
+
+
+def _over_numbers(table: pd.DataFrame, x: str, line: list[str], value: str, key: str) -> go.Figure:
     figure = go.Figure()
-    numeric = pd.api.types.is_numeric_dtype(table[x])
-    table = table.sort_values([*line, x] if numeric else line) if numeric or line else table
-    order = [str(value) for value in (sorted(table[x].unique()) if numeric else table[x].unique())]
-    groups = table.groupby(line, sort=False, dropna=False) if line else [("", table)]
-    for i, (name, points) in enumerate(groups):
-        name = " · ".join(str(part) for part in (name if isinstance(name, tuple) else (name,)))
+    for i, (name, points) in enumerate(_groups(table.sort_values([*line, x]), line)):
         figure.add_scatter(
-            x=points[x].astype(str), y=points["mean"], error_y=_whiskers(points), name=name,
-            mode="lines+markers" if numeric else "markers",
-            line={"color": CLASS_COLOURS[i % len(CLASS_COLOURS)], "width": 2},
-            marker={"size": 9, "symbol": SYMBOLS[i % len(SYMBOLS)], "color": CLASS_COLOURS[i % len(CLASS_COLOURS)]},
+            x=points[x].astype(str), y=points["mean"], error_y=_whiskers(points), name=name, mode="lines+markers",
+            line={"color": CLASS_COLOURS[i % len(CLASS_COLOURS)], "width": 2}, marker=_mark(i),
         )  # fmt: skip
+    order = [str(number) for number in sorted(table[x].unique())]
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
     return _laid_out(figure, x, value, key=key, showlegend=len(figure.data) > 1).update_layout(height=HEIGHT + 40)
+
+
+def _by_name(table: pd.DataFrame, y: str, line: list[str], panel: list[str], value: str, key: str) -> go.Figure:
+    ordered = table.sort_values([*panel, *line], kind="stable") if panel or line else table
+    panels = list(_groups(ordered, panel))
+    lines = sorted(name for name, _ in _groups(table, line))
+    figure = make_subplots(
+        1, len(panels), shared_yaxes=True, horizontal_spacing=0.02,
+        subplot_titles=[f"{title} {panel[0]}" for title, _ in panels] if panel else None,
+    )  # fmt: skip
+    for i, name in enumerate(lines if len(lines) > 1 else []):  # the legend, once for all panels
+        figure.add_scatter(x=[None], y=[None], name=f"{line[0]} {name}", mode="markers", marker=_mark(i))
+    for column, (title, inside) in enumerate(panels, 1):
+        for name, points in _groups(inside, line):
+            figure.add_scatter(
+                x=points["mean"], y=points[y], error_x=_whiskers(points), name=" ".join(filter(None, (name, title))),
+                mode="markers", marker=_mark(lines.index(name)), showlegend=False, orientation="h", offsetgroup=name,
+                row=1, col=column,
+            )  # fmt: skip
+    figure = _laid_out(figure, "", "", key=key, showlegend=len(lines) > 1, scattermode="group", scattergap=0.4)
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=table[y].unique(), autorange="reversed")
+    half = table["half"].fillna(0)
+    low, high = (table["mean"] - half).min(), (table["mean"] + half).max()
+    room = 0.05 * (high - low or 1)
+    figure.update_xaxes(title=value, nticks=4, range=[low - room, high + room])  # one scale, so that panels compare
+    return figure.update_layout(height=130 + ROW * table[y].nunique(), margin_t=60, legend_y=1.1)
+
+
+def _groups(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Lines of a table by what they have in common, with its name; all of it where that is nothing."""
+    if not by:
+        yield "", table
+        return
+    for name, points in table.groupby(by, sort=False, dropna=False):
+        yield " · ".join(map(str, name)), points
+
+
+def _mark(i: int) -> dict:
+    return {"size": 9, "symbol": SYMBOLS[i % len(SYMBOLS)], "color": CLASS_COLOURS[i % len(CLASS_COLOURS)]}
 
 
 def _whiskers(points: pd.DataFrame) -> dict:

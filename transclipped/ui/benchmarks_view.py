@@ -15,6 +15,12 @@ from transclipped.training.run import RunDir
 STUDY = ASSETS / "study"
 NAMES = {  # column: (heading, format, help)
     "run": ("Run", None, "A trained model with its coded database."),
+    "features": (
+        "Measured on",
+        None,
+        "Heads kept from a sweep are measured on the embeddings of the lab set, which are rounded to 8 bits, not on "
+        "those of the pictures themselves; `train` with the run's command measures without rounding.",
+    ),
     "dataset": ("Data set", None, None),
     "protocol": ("Protocol", None, "I trains on the whole database, II on 500 pictures a class of it."),
     "bits": ("Bits", "%d", "Length of a code: 8 bits a codebook of 256 codewords."),
@@ -40,12 +46,12 @@ NAMES = {  # column: (heading, format, help)
     "network": ("Network and search", None, None),
     **{f"mAP, {bits} bits": (f"mAP, {bits} bits", "%.4f", None) for bits in (16, 32, 64)},
 }
-PARTS = {  # part of the study: (heading, question, x, lines)
-    "rules": ("Rules", "Which rule helps, at every code length?", "label", ["bits", "protocol"]),
-    "ideas": ("Ideas", "What decides: other embeddings, other thresholds?", "label", []),
-    "batch": ("Batch", "How many pictures a step?", "batch", ["label"]),
-    "codes": ("Codes", "How long a code?", "bits", ["label"]),
-    "backbone": ("Backbone", "How much is the network's doing?", "label", ["rule"]),
+PARTS = {  # part of the study: (heading, question, x, lines, panels)
+    "rules": ("Rules", "Which rule helps, at every code length?", "label", ["protocol"], ["bits"]),
+    "ideas": ("Ideas", "What decides: other embeddings, other thresholds?", "label", [], []),
+    "batch": ("Batch", "How many pictures a step?", "batch", ["label"], []),
+    "codes": ("Codes", "How long a code?", "bits", ["label"], []),
+    "backbone": ("Backbone", "How much is the network's doing?", "label", ["rule"], []),
 }
 
 
@@ -63,6 +69,21 @@ def lines(runs: dict[str, RunDir], search: str) -> tuple[list[benchmarks.Row], d
         found += its
         problems |= wrong
     return benchmarks.in_order(found), problems
+
+
+def table(lines: list[benchmarks.Row], runs: dict[str, RunDir]) -> dict[str, list]:
+    """The table of the lines, with what each was measured on where that is not the pictures' own embeddings."""
+    columns = benchmarks.table(lines)
+    notes = [runs[line.run].record.get("features") if line.run in runs else None for line in lines]
+    return {"run": columns.pop("run"), "features": notes, **columns} if columns and any(notes) else columns
+
+
+def rounded(lines: list[benchmarks.Row], runs: dict[str, RunDir]) -> str:
+    """A sentence on those lines that were measured on rounded embeddings; empty if none was."""
+    names = [line.run for line in lines if line.run in runs and runs[line.run].record.get("features")]
+    if not names:
+        return ""
+    return f"Heads kept from a sweep were measured on embeddings rounded to 8 bits: {', '.join(names)}."
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -97,16 +118,17 @@ def shown(table: dict[str, list], *, key: str) -> None:
     st.dataframe(pd.DataFrame(columns(table)), column_config=config, hide_index=True, key=key, width="stretch")
 
 
-def html_report(chosen: list[benchmarks.Row], figures: dict[str, Any], commands: dict[str, str], search: str) -> str:
+def html_report(chosen: dict[str, list], figures: dict[str, Any], commands: dict[str, str], search: str) -> str:
     """The page as one file.
 
     Args:
+        chosen: `table` of the runs.
         figures: by the sentence that goes above each.
         commands: that repeat each run.
     """
     blocks: list = [
-        report.Text(f"{len(chosen)} runs, {search} search. Everything in this table was measured by this project."),
-        report.Table(columns(benchmarks.table(chosen))),
+        report.Text(f"{len(commands)} runs, {search} search. Everything in this table was measured by this project."),
+        report.Table(columns(chosen)),
     ]
     for sentence, figure in figures.items():
         blocks += [report.Text(sentence), figure]
