@@ -6,9 +6,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transclipped.errors import InputError
 from transclipped.progress import with_bars
+
+if TYPE_CHECKING:
+    from transclipped.training.study_ahead import Ahead
 
 FOLDER = Path("assets/study")
 PARTS = ("curve", "rules-I", "rules-II", "ideas", "batch", "codes", "backbone")
@@ -48,7 +52,9 @@ def _study(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
     from transclipped.machine import best_device
     from transclipped.models.backbone import DISTILLED
-    from transclipped.training.study import Plan, study
+    from transclipped.training.study import study
+    from transclipped.training.study_ahead import ahead
+    from transclipped.training.study_parts import Plan
 
     plan = Plan(
         out=arguments.out,
@@ -56,9 +62,22 @@ def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
         others=dict(_pair(text) for text in arguments.hybrid),
         limit=arguments.limit,
     )
-    for _ in with_bars(study(parts, plan, device=arguments.device or best_device())):
-        pass
+    device = arguments.device or best_device()
+    for part in parts:
+        if device == "cpu":  # whose speed is measured
+            print(f"{part}: {_told(ahead(part, plan))}", file=sys.stderr)
+        for _ in with_bars(study([part], plan, device=device)):
+            pass
     print(f"results are in {arguments.out}", file=sys.stderr)
+
+
+def _told(found: Ahead) -> str:
+    """What is left of a part, in a few words."""
+    if not found.trials:
+        return "nothing is left to do"
+    first, last = (f"{max(1, round(seconds / 60)):,} min" for seconds in (found.first, found.seconds))
+    encoded = f"; {found.pictures:,} pictures are encoded for them" if found.pictures else ""
+    return f"{found.trials} trials, about {last}, the first after {first}{encoded}"
 
 
 def _pair(text: str) -> tuple[str, str]:
