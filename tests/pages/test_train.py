@@ -52,7 +52,9 @@ def test_the_form_offers_exactly_the_librarys_choices():
         ({"rule": "rank", "q": "0.1"}, ["--clip-fraction 0.1"]),
         ({"rule": "rank+threshold", "q": "0.2", "delta": "-0.3"}, ["--clip-fraction 0.2", "--clip-threshold -0.3"]),
         ({"rule": "adaptive", "c": "1.25"}, ["--clip adaptive", "--clip-sigma 1.25"]),
+        ({"preset": "careful"}, ["--validation 2000", "--epochs 8"]),
         ({"preset": "Careful"}, ["--validation 2000", "--epochs 8"]),
+        ({"preset": "One minute on this laptop"}, ["--train-limit 2000", "--epochs 8"]),
     ],
 )  # fmt: skip
 def test_a_link_fills_the_form(home, no_estimate, query, flags):
@@ -77,6 +79,18 @@ def test_a_preset_fills_in_and_each_setting_can_be_changed(home, no_estimate):
     app.selectbox(key="set dataset").set_value("caltech101").run()
     assert "--dataset caltech101" in command(app) and "--validation 200" in command(app)
     assert "--protocol" not in command(app)
+
+
+def test_the_usual_settings_are_those_that_the_form_begins_with(home, monkeypatch):
+    asked = []
+    monkeypatch.setattr(train_start, "estimated", asked.append)
+    opened("train")
+    assert asked == [train_form.usual()]
+
+
+def test_a_preset_promises_no_time():
+    said = " ".join([*train_form.PRESETS.values(), train_form.HELP["preset"]])
+    assert not [word for word in ("minute", "second", "hour", "laptop", "quick", "fast") if word in said.lower()]
 
 
 def test_every_setting_reaches_the_command(home, no_estimate):
@@ -183,6 +197,25 @@ def test_curves_are_those_of_the_events(finished, no_estimate):
     many = [{"kind": "step", "epoch": i / 100, "perplexity": float(i)} for i in range(3701)]
     epochs, values = train_live.lines(many, "perplexity")["perplexity"]
     assert 400 < len(values) <= train_live.MOST_POINTS and values[0] == 0 and epochs[-1] > 36.9
+
+
+def drawn(app) -> int:
+    return len(app.get("plotly_chart"))
+
+
+def test_a_pair_of_figures_is_drawn_and_the_address_opens_another_or_all(finished, no_estimate):
+    app = opened("train")
+    assert drawn(app) == 2 and "Loss by part" in words(app) and "Validation mAP" in words(app)
+    app.segmented_control(key="curves").set_value("clipping").run()
+    assert drawn(app) == 2 and "Precision of the clipped pairs" in words(app)
+    assert app.query_params.get("curves") == "clipping"
+    assert drawn(opened("train", curves="all")) == len(train_live.FIGURES)
+    assert drawn(show(opened("train", curves="codes"), "compare")) == 2
+
+
+def test_each_figure_is_in_a_pair():
+    pairs = [figure for part, (_, figures) in train_live.SHOWN.items() for figure in figures if part != "all"]
+    assert sorted(pairs) == sorted(train_live.FIGURES) == sorted(train_live.SHOWN["all"][1])
 
 
 def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished, no_estimate):

@@ -8,8 +8,10 @@ from transclipped.config import ANNOTATIONS, POTENTIAL, RunConfig, suited_backbo
 from transclipped.datasets.registry import names as dataset_names
 from transclipped.files import ASSETS
 from transclipped.flags import configured
+from transclipped.ui import links
 
-QUICK, CAREFUL = "One minute on this laptop", "Careful"
+QUICK, CAREFUL = "quick", "careful"
+PRESETS = {QUICK: "Small sample", CAREFUL: "Careful"}  # how long either takes, the estimate alone may say
 BUNDLED_SETS = ("cifar10", "caltech101", "collage")
 HYBRID, DISTILLED, CNN = "hybrid-vit", "hybrid-vit-distilled", "efficientnet-lite0"
 OTHER = "another of timm's …"
@@ -19,6 +21,7 @@ BACKBONES = {  # what each is, and the file it needs beside the CNN's
     CNN: ("EfficientNet-Lite0, a CNN", CNN),
     DISTILLED: ("The hybrid ViT before its contrastive training", DISTILLED),
 }
+RULE, BITS, TAU = "adaptive", 32, 0.3  # at first
 RULES = {  # rule: what it clips, and its settings
     "none": ("nothing", ()),
     "rank": ("the share q of an anchor's most similar negatives", ("q",)),
@@ -40,7 +43,8 @@ LEARNS = {
     "all": "all of it",
 }
 HELP = {
-    "preset": "Fills in the settings below. Each can be changed afterwards.",
+    "preset": "Fills in the settings below; each can be changed afterwards. Small sample: 2,000 pictures and 8 epochs, "
+    "for a first look. Careful: all pictures.",
     "dataset": "The pictures that are learnt from and searched.",
     "protocol": "I trains on the whole database; II on 500 pictures a class of it, a draw that uses labels.",
     "data": "A folder on the machine that runs this app; for embeddings, a .npy, .npz or .parquet file.",
@@ -90,14 +94,17 @@ def form() -> RunConfig:
     Raises:
         InputError: settings that cannot be; the rest of the form is drawn already.
     """
-    chosen = st.segmented_control(
-        "Preset", [QUICK, CAREFUL], default=QUICK, required=True, key="preset", bind="query-params",
-        on_change=_fill, help=HELP["preset"],
-    )  # fmt: skip
+    chosen = links.choose(
+        st.segmented_control, "Preset", PRESETS, key="preset", default=QUICK, required=True, help=HELP["preset"]
+    )
+    state = st.session_state
+    if state.get("filled", chosen) != chosen:
+        _fill()
+    state["filled"] = chosen
     left, middle, right = st.columns(3)
     with left:
         changes = _pictures()
-    _fill(chosen, only_new=True)
+    _fill(only_new=True)
     with middle:
         changes |= _clipping()
     with right:
@@ -113,19 +120,33 @@ def form() -> RunConfig:
     return configured(RunConfig(), changes)
 
 
+def usual() -> RunConfig:
+    """What the form answers before anything is chosen."""
+    values = preset(QUICK, "cifar10", "I")
+    limits = {f"data.{name}_limit": values[name] for name in ("train", "database", "query")}
+    schedule = {f"schedule.{name}": values[name] for name in ("epochs", "batch", "views")}
+    path, *_, amount = AMOUNTS["c"]
+    others = {"data.dataset": "cifar10", "data.protocol": "I", "data.validation": values["validation"]}
+    others |= {"backbone.name": backbones("cifar10")[0], "clipping.rule": RULE, path: amount}
+    return configured(RunConfig(), limits | schedule | others | {"quantizer.bits": BITS, "loss.temperature": TAU})
+
+
 def stem(config: RunConfig) -> str:
     """A name for a run, from what tells it from others."""
     rule = config.clipping.rule.replace("+", "-")
     return f"{config.data.dataset}-{rule}-{config.quantizer.bits}-s{config.seed}"
 
 
-def _fill(chosen: str | None = None, *, only_new: bool = False) -> None:
-    """Put a preset's values into the widgets, or only into those that have none yet."""
+def _filling() -> dict[str, int | None]:
+    """What the chosen preset fills in."""
     state = st.session_state
-    values = preset(
-        chosen or state.get("preset") or QUICK, state.get("set dataset", "cifar10"), state.get("set protocol")
-    )
-    for name, value in values.items():
+    return preset(state.get("preset") or QUICK, state.get("set dataset", "cifar10"), state.get("set protocol"))
+
+
+def _fill(*, only_new: bool = False) -> None:
+    """Put the preset's values into the widgets, or only into those that have none yet."""
+    state = st.session_state
+    for name, value in _filling().items():
         if not only_new or f"set {name}" not in state:
             state[f"set {name}"] = value
 
@@ -138,9 +159,7 @@ def _suit() -> None:
 
 def _fill_validation() -> None:
     """As many validation pictures as the preset takes from the training set of this protocol."""
-    state = st.session_state
-    values = preset(state.get("preset") or QUICK, state.get("set dataset", "cifar10"), state.get("set protocol"))
-    state["set validation"] = values["validation"]
+    st.session_state["set validation"] = _filling()["validation"]
 
 
 def _pictures() -> dict:
@@ -170,7 +189,7 @@ def _pictures() -> dict:
 
 def _clipping() -> dict:
     rule = st.selectbox(
-        "Clipping rule", list(RULES), index=list(RULES).index("adaptive"), key="rule", bind="query-params",
+        "Clipping rule", list(RULES), index=list(RULES).index(RULE), key="rule", bind="query-params",
         help=HELP["rule"],
     )  # fmt: skip
     st.caption(f"Clips {RULES[rule][0]}.")
@@ -196,10 +215,10 @@ def _network(dataset: str) -> dict:
             name = st.text_input("Name at timm", key="set timm", help=HELP["timm"]).strip() or backbones(dataset)[0]
         changes["backbone.name"] = name
     changes["quantizer.bits"] = st.segmented_control(
-        "Bits", [16, 32, 64], default=32, required=True, key="set bits", help=HELP["bits"]
+        "Bits", [16, 32, 64], default=BITS, required=True, key="set bits", help=HELP["bits"]
     )
     changes["loss.temperature"] = st.slider(
-        "Temperature τ", 0.05, 1.0, 0.3, 0.01, key="tau", bind="query-params", help=HELP["tau"]
+        "Temperature τ", 0.05, 1.0, TAU, 0.01, key="tau", bind="query-params", help=HELP["tau"]
     )
     return changes
 

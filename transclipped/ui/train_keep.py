@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import RunDir
 from transclipped.ui import charts, jobs, runs
-from transclipped.ui.train_live import FIGURES, cells, lines, select, told
+from transclipped.ui.kept import kept
+from transclipped.ui.train_live import FIGURES, cells, chosen, lines, select, told
 
 WHOLE_LOSS = "**Whole loss**: what training lowers."
 MOST = 8  # runs over each other; more cannot be told apart
@@ -35,25 +37,31 @@ def compare(current: RunDir | None) -> None:
     elif "compare" not in st.query_params:
         first = [current.name] if current is not None else []
         state["compare"] = (first + [name for name in known if name not in first])[:2]
-    chosen = st.multiselect(
+    names = st.multiselect(
         "Runs", list(known), key="compare", bind="query-params", max_selections=MOST,
         help="Each run keeps one colour in all charts.",
     )  # fmt: skip
     events = {}
-    for name in chosen:
+    for name in names:
         try:
             events[name] = known[name].events("step", "epoch")
         except InputError as error:
             st.error(str(error))
     st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
-    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(chosen)}
-    for column, (figure, (sentence, _, axis, meaning)) in zip(cells(), FIGURES.items(), strict=True):
+    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(names)}
+    for column, figure in cells(chosen()):
+        sentence, _, axis, meaning = FIGURES[figure]
         with column:
             st.caption(WHOLE_LOSS if figure == "loss" else sentence, help=meaning)
-            drawn = charts.curves(overlay(events, figure), x="epoch", y=axis, key=f"compare {figure}")
-            drawn.for_each_trace(lambda trace: trace.update(line_color=colours[trace.name], mode="lines+markers"))
-            drawn.update_traces(marker_size=5).update_layout(showlegend=True)
+            drawn = _compared(overlay(events, figure), axis, colours, key=f"compare {figure}")
             charts.show(drawn, key=f"compare {figure}", name=f"compared-{figure}")
+
+
+@kept
+def _compared(lines: dict, axis: str, colours: dict[str, str], *, key: str) -> go.Figure:
+    drawn = charts.curves(lines, x="epoch", y=axis, key=key)
+    drawn.for_each_trace(lambda trace: trace.update(line_color=colours[trace.name], mode="lines+markers"))
+    return drawn.update_traces(marker_size=5).update_layout(showlegend=True)
 
 
 def keep(current: RunDir | None) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from transclipped.errors import InputError
 from transclipped.training.run import STOP_FILE, RunDir
-from transclipped.ui import charts, jobs, runs
+from transclipped.ui import charts, jobs, links, runs
 from transclipped.ui.guard import guarded
 from transclipped.ui.kept import kept
 
@@ -50,6 +51,12 @@ FIGURES = {  # what is drawn: a sentence, its values by name in the legend, axis
     ),
 }  # fmt: skip
 EPOCHS_ONLY = "validation_map"
+SHOWN = {  # what is drawn together: a text, and its figures
+    "learning": ("Loss and mAP", ("loss", "validation_map")),
+    "clipping": ("Clipping", ("clip_fraction", "clip_precision")),
+    "codes": ("Codewords and speed", ("perplexity", "images_per_s")),
+    "all": ("All", tuple(FIGURES)),
+}
 MOST_POINTS = 500  # of a curve; a long training has thousands, and all are drawn anew every second
 
 
@@ -165,10 +172,21 @@ def _controls(run: RunDir, state: str) -> None:
                    args=(select, run.name), help="All pages then look at this run.")  # fmt: skip
 
 
+def chosen() -> list[str]:
+    """Draw the choice of figures; returns those of `FIGURES` to draw."""
+    texts = {name: text for name, (text, _) in SHOWN.items()}
+    part = links.choose(
+        st.segmented_control, "Curves", texts, key="curves", default="learning", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return [name for name in FIGURES if name in SHOWN[part][1]]
+
+
 def curves(run: RunDir) -> None:
-    """All curves of a run so far, two in a row; places stay while a figure has nothing yet."""
-    events = run.events("step", "epoch")
-    for column, (figure, (sentence, _, axis, meaning)) in zip(cells(), FIGURES.items(), strict=True):
+    """The chosen curves of a run so far, two in a row; places stay while a figure has nothing yet."""
+    figures, events = chosen(), run.events("step", "epoch")
+    for column, figure in cells(figures):
+        sentence, _, axis, meaning = FIGURES[figure]
         found = lines(events, figure)
         with column:
             st.caption(sentence, help=meaning)
@@ -188,9 +206,12 @@ def _curves(found: dict, axis: str, empty: str, *, points: bool, key: str) -> go
     return drawn
 
 
-def cells() -> list:
+def cells(figures: list[str]) -> Iterator[tuple[DeltaGenerator, str]]:
     """A place for each figure, two in a row, in this order on a narrow window too."""
-    return [column for _ in range(0, len(FIGURES), 2) for column in st.columns(2)]
+    for i, figure in enumerate(figures):
+        if i % 2 == 0:
+            row = st.columns(2)
+        yield row[i % 2], figure
 
 
 def _why_empty(run: RunDir, figure: str) -> str:

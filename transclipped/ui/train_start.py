@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 import streamlit as st
 
@@ -55,10 +56,11 @@ def estimated(config: RunConfig):
     from transclipped.datasets.protocols import draw
     from transclipped.training import estimate
 
-    images = cached.pictures(tuple((name, getattr(config.data, name)) for name in ("dataset", "data", "labels")))
-    if jobs.busy() is not None and not estimate.measured(config, images):
+    images = cached.pictures(cached.named_data(config.data))
+    known = estimate.measured(config, images)
+    if jobs.busy() is not None and not known:
         return None
-    with st.spinner("Measuring how fast this machine is, once …"):
+    with nullcontext() if known else st.spinner("Measuring how fast this machine is, once …"):
         return estimate.estimate(config, images, draw(images, config.data))
 
 
