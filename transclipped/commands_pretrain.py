@@ -33,6 +33,8 @@ def add(commands) -> None:
     option("--refine-lr", type=float, help="of stem and blocks in stage (c)")
     option("--temperature", type=float, help="of stages (b) and (c)")
     option("--bits", type=int, help="of the quantizer that trains along in stages (b) and (c)")
+    option("--neighbours", type=int, help="of a picture, whose views may stand for its second one in stage (b)")
+    option("--neighbour-share", type=float, help="of the pairs that they do it for")
     option("--start", help="file with hybrid weights to begin from")
     option("--limit", type=int, help="pictures of each set, for trials")
     option("--seed", type=int)

@@ -84,6 +84,27 @@ def test_stopped_in_each_stage_it_resumes_to_the_same_weights(whole, tmp_path):
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
+def test_with_neighbours_it_resumes_in_mid_epoch_to_the_same_weights(whole, tmp_path):
+    config = replace(TINY, distill_epochs=0, neighbours=2, neighbour_share=0.5, start=str(whole / RESULT))
+    list(pretrain(config, tmp_path / "whole"))
+    work = pretrain(config, tmp_path / "stopped")
+    steps = 0
+    for item in work:
+        steps += isinstance(item, Event) and item.kind == "step"
+        if steps == 3:  # 2 make an epoch
+            break
+    work.close()
+    list(pretrain(config, tmp_path / "stopped"))
+    near = [np.load(tmp_path / "stopped" / f"neighbours-{epoch}.npy") for epoch in range(3)]
+    assert all(rows.shape == (32, 2) for rows in near)
+    expected, found = (load_tensors(tmp_path / name / RESULT) for name in ("whole", "stopped"))
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    without = replace(config, neighbours=0)
+    list(pretrain(without, tmp_path / "without"))
+    other = load_tensors(tmp_path / "without" / RESULT)
+    assert any(not torch.equal(other[name], tensor) for name, tensor in expected.items())
+
+
 def test_a_spent_budget_is_told_and_a_finished_recipe_has_nothing_to_do(whole, tmp_path):
     with pytest.raises(BudgetSpent):
         list(pretrain(TINY, tmp_path, minutes=1e-9))

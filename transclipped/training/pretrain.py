@@ -2,10 +2,11 @@
 
 Stage (a), distillation: the transformer learns to say of augmented views what ImageNet-trained teachers say of
 the plain picture (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
-the clipped contrastive loss, past the teachers. So far the stem is frozen: its feature maps of V views of each
-picture are computed once and cached, and both stages run on those, which a laptop can do. Stage (c), refinement, is
-for accelerators: the same loss on freshly augmented pictures, rendered on the device, through all of the network,
-the stem included, at a small learning rate.
+the clipped contrastive loss, past the teachers; for a share of the pairs the second view may be a near neighbour's
+(`neighbours.py`). So far the stem is frozen: its feature maps of V views of each picture are computed once and cached,
+and both stages run on those, which a laptop can do. Stage (c), refinement, is for accelerators: the same loss on
+freshly augmented pictures, rendered on the device, through all of the network, the stem included, at a small learning
+rate.
 
 No label of any picture takes part, and no query or test picture: the corpora are CIFAR-10's 50,000 training
 pictures and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
-from transclipped.files import read_json, write_json
+from transclipped.files import read_json, replacing, write_json
 from transclipped.models.backbone import (
     CNN,
     HYBRID,
@@ -55,7 +57,8 @@ from transclipped.models.hybrid import STEM_PREFIX, OnMaps, hybrid_vit, joined, 
 from transclipped.models.network import Head, Network
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training.distill import Corpus, Distiller, distillation_targets
-from transclipped.training.features import FeatureCache, Progress
+from transclipped.training.features import FeatureCache, Progress, encode_maps
+from transclipped.training.neighbours import NeighbourViews, nearest_neighbours
 from transclipped.training.sources import CachedViews, FreshViews
 from transclipped.training.trainer import Event, Trainer
 
@@ -81,6 +84,8 @@ class PretrainConfig:
         refine_lr: peak learning rate of stem and blocks in stage (c).
         clipping, temperature: of stages (b) and (c).
         bits: of the quantizer that trains along in stages (b) and (c).
+        neighbours: k of `NeighbourViews` in stage (b), 0 for pairs of a picture's own views only.
+        neighbour_share: of the pairs whose second view is a neighbour's.
         limit: pictures of each corpus, None for all; for trials.
         start: file with hybrid weights to begin from, instead of random ones.
     """
@@ -99,6 +104,8 @@ class PretrainConfig:
     clipping: ClippingConfig = field(default_factory=lambda: ClippingConfig(rule="adaptive"))
     temperature: float = 0.2
     bits: int = 32
+    neighbours: int = 0
+    neighbour_share: float = 0.5
     limit: int | None = None
     start: str | None = None
     seed: int = 0
@@ -111,6 +118,10 @@ class PretrainConfig:
             raise InputError("distillation needs a teacher; name one, or choose 0 distill epochs")
         if self.views < 2:
             raise InputError(f"views is {self.views}; choose 2 or more")
+        if self.neighbours < 0:
+            raise InputError(f"neighbours is {self.neighbours}; choose 0 for none, or more")
+        if not 0 <= self.neighbour_share <= 1:
+            raise InputError(f"neighbour_share is {self.neighbour_share}; choose a share from 0 to 1")
         if self.batch < 2:
             raise InputError(f"batch is {self.batch}; choose 2 or more")
         for spec in self.teachers:
@@ -164,7 +175,7 @@ def pretrain(
 
 def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progress | Event]:
     """Prepare one stage, go on from its checkpoint, and write its result when it is done."""
-    learner = yield from build(config, vit, corpora, device)
+    learner = yield from build(config, vit, corpora, folder, device)
     checkpoint = folder / f"{stage}.checkpoint.safetensors"
     if checkpoint.exists():
         learner.restore(load_tensors(checkpoint))
@@ -194,7 +205,7 @@ def exported(vit: VisionTransformer, *, stem: bool = False) -> dict[str, torch.T
     return {name: tensor.detach().cpu().half() for name, tensor in state.items()}
 
 
-def _distiller(config, vit, corpora, device) -> Iterator[Progress]:
+def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
     prepared = []
     targets = yield from _targets(config, corpora, device)
     for pictures, target in zip(corpora, targets, strict=True):
@@ -210,15 +221,33 @@ def _distiller(config, vit, corpora, device) -> Iterator[Progress]:
     )
 
 
-def _contrast(config, vit, corpora, device) -> Iterator[Progress]:
+def _contrast(config, vit, corpora, folder, device) -> Iterator[Progress]:
     pictures = corpora[0]
     views = yield from _maps(config, vit, pictures, device)
     run = _contrastive(config, epochs=config.contrast_epochs, lr=config.blocks_lr)
     model = Network(OnMaps(vit), _head(config, vit)).to(device)
-    return Trainer(model, CachedViews(views, pictures.rows, seed=config.seed), run)
+    source = CachedViews(views, pictures.rows, seed=config.seed)
+    if config.neighbours:
+        find = partial(_neighbours, model.backbone, views, pictures.rows, config.neighbours, folder, device)
+        source = NeighbourViews(views, pictures.rows, find=find, share=config.neighbour_share, seed=config.seed)
+    return Trainer(model, source, run)
 
 
-def _refiner(config, vit, corpora, device) -> Iterator[Progress]:
+def _neighbours(network, views, rows, k, folder, device, epoch) -> np.ndarray:
+    """Rows `[n, k]` that are near in the embedding as an epoch begins; kept, so that resuming finds the same."""
+    path = folder / f"neighbours-{epoch}.npy"
+    if not path.exists():
+        training = network.training
+        found = [np.concatenate([z for _, z in encode_maps(network, view, rows, device=device)]) for view in views[:2]]
+        network.train(training)
+        lengths = [np.linalg.norm(z.astype(np.float32), axis=1, keepdims=True).clip(1e-12) for z in found]
+        mean = sum(z / length for z, length in zip(found, lengths, strict=True))  # of a picture and its mirror image
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, rows[nearest_neighbours(mean, k)])
+    return np.load(path, allow_pickle=False)
+
+
+def _refiner(config, vit, corpora, folder, device) -> Iterator[Progress]:
     yield Progress("decoding the pictures", 0, 1, 0.0)
     pictures = corpora[0]
     pictures.images.all_pixels  # noqa: B018 - decoded once and kept, so that an epoch only renders

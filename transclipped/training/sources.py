@@ -54,11 +54,16 @@ class CachedViews:
         order = rng.permutation(self.rows)
         first = rng.integers(len(self.views), size=len(order))
         second = (first + rng.integers(1, len(self.views), size=len(order))) % len(self.views)
+        partners = self.partners(epoch, order)
         for start in range(skip * batch, len(order) - batch + 1, batch):
             part = slice(start, start + batch)
-            rows = order[part]
+            rows = np.concatenate([order[part], partners[part]])
             which = np.concatenate([first[part], second[part]])
-            yield Batch(rows, torch.from_numpy(gathered(self.views, np.tile(rows, 2), which)))
+            yield Batch(order[part], torch.from_numpy(gathered(self.views, rows, which)))
+
+    def partners(self, epoch: int, order: np.ndarray) -> np.ndarray:
+        """Whose view each anchor's second view is, `[n]` rows: its own."""
+        return order
 
 
 class FreshViews:
