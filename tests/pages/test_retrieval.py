@@ -62,6 +62,15 @@ def test_first_screen_is_the_first_query_with_its_hits_ranked_framed_and_caption
     assert f"{sum(wanted in hit.labels for hit in hits)} of 24 share a class" in words(app)
 
 
+def test_pictures_of_the_data_set_reach_the_browser_as_they_are_kept(engine, drawn):
+    opened("retrieval")
+    images = load(engine.run.config.data)
+    for tile in drawn["hits"][:3]:
+        row = int(np.flatnonzero(images.ids.astype(str) == tile.id)[0])
+        assert tile.picture.file == images.encoded(row)
+        assert (tile.picture.kind, tile.picture.width, tile.picture.height) == ("image/jpeg", 32, 32)
+
+
 def test_number_and_class_choose_the_query(engine, drawn):
     app = opened("retrieval", query="5")
     assert ids(drawn["question"]) == [str(engine.stored.query_ids[5])]
@@ -126,8 +135,10 @@ def test_why_adds_up_to_the_score_and_shows_pictures_with_the_hits_codewords(eng
     hit = engine.search(engine.stored.queries[0].astype(np.float32), top=24)[2]
     assert f"The score {hit.score:.3f} is a sum" in words(app)
     names = engine.stored.database_ids.astype(str)
+    best = (engine.stored.codebooks @ engine.stored.queries[0].astype(np.float32).reshape(4, -1, 1)).max(1)[:, 0] / 4
     for m in range(4):
         assert f"adds **{hit.by_codebook[m]:.3f}**" in words(app)
+        assert any(f"{hit.by_codebook[m]:.3f} of at most {best[m]:.3f}" in html.body for html in app.get("html"))
         for tile in drawn.get(f"standing {m}", []):
             row = np.flatnonzero(names == tile.id)[0]
             assert row != hit.row and engine.stored.codes[row, m] == engine.stored.codes[hit.row, m]

@@ -147,7 +147,7 @@ def of_row(data: tuple, row: int) -> Picture:
     """Picture of a row of the picture set that `cached.run_data` names."""
     images = cached.pictures(data)
     if images.native_size is not None and images.native_size <= CRISP:
-        return _exact(images.picture(row))
+        return _kept(images.encoded(row))
     return of_image(images.preview(row, side=SIDE))
 
 
@@ -179,6 +179,12 @@ def of_image(image: Image.Image) -> Picture:
 
 def _exact(image: Image.Image) -> Picture:
     return Picture(to_png(image), "image/png", *image.size)
+
+
+def _kept(file: bytes) -> Picture:
+    """A file that browsers know, as it is; only its header is read."""
+    with Image.open(io.BytesIO(file)) as image:
+        return Picture(file, Image.MIME[image.format], *image.size)
 
 
 def _sent(tile: Tile, url: str) -> dict:

@@ -10,17 +10,23 @@ from transclipped.ui.kept import kept
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 LINE = 22  # pixels of a class's bar
+BAR = "position: relative; height: 0.8rem; background: color-mix(in srgb, currentColor 12%, transparent)"
+LIMIT = f"position: absolute; top: -0.2rem; height: 1.2rem; width: 3px; background: {IRRELEVANT};"
 MANY = 24  # classes up to which bars have their classes' colours
 
 
-@kept
-def contributions(hit: list[float], best: list[float], *, key: str) -> go.Figure:
-    """What each codebook gives to a hit's score, and the most that any of its codewords would have given."""
-    names = [f"codebook {i + 1}" for i in range(len(hit))]
-    figure = go.Figure(go.Bar(x=names, y=hit, name="this hit", marker_color=RELEVANT))
-    marker = {"symbol": "line-ew", "size": 34, "line": {"width": 3, "color": IRRELEVANT}}
-    figure.add_scatter(x=names, y=best, name="best codeword", mode="markers", marker=marker)
-    return _laid_out(figure, "", "part of the score", key=key)
+def part(value: float, best: float, *, top: float) -> str:
+    """What one codebook gives to a hit's score, as a bar in HTML; a line at the most that any codeword would give.
+
+    Args:
+        top: what fills the whole width; of several bars the same.
+    """
+    shares = [max(0.0, each / top) if top > 0 else 0.0 for each in (value, best)]
+    return (
+        f'<div style="{BAR}" title="{value:.3f} of at most {best:.3f}">'
+        f'<div style="height: 100%; width: {shares[0]:.1%}; background: {RELEVANT}"></div>'
+        f'<div style="{LIMIT} left: calc({shares[1]:.1%} - 3px)"></div></div>'
+    )
 
 
 @kept

@@ -45,34 +45,37 @@ def share(hits: list[Hit], mask: np.ndarray | None) -> str:
 def why(where: Place, question: Question, hits: list[Hit], mask: np.ndarray | None) -> None:
     if not 1 <= st.session_state.get("hit", 1) <= len(hits):  # a link to a longer list
         st.session_state["hit"] = 1
-    left, right = st.columns([1, 2], gap="large")
+    left, right = st.columns([1, 3], gap="medium")
     with left:
         rank = st.number_input("Hit", 1, len(hits), key="hit", bind="query-params", help="Its place in the ranking.")
         hit = hits[int(rank) - 1]
         gallery.draw(tiles(where, [hit], mask), key="why picture", size=160)
         if hit.path:
             st.code(hit.path, language=None, wrap_lines=True)  # to copy
+    with right:
+        st.caption(
+            f"The score {hit.score:.3f} is a sum: each codebook adds the similarity of the query's sub-vector to the "
+            "codeword that the hit has there. The orange line is the most that any codeword of the codebook could have "
+            "added. Below: what the hit's codeword stands for, other pictures of the database that have it there, "
+            "whatever the rest of their code says."
+        )
+        parts(where, question, hit)
+
+
+def parts(where: Place, question: Question, hit: Hit) -> None:
+    """A card for each codebook: what it adds to the score, and what the hit's codeword stands for."""
     codes, books = where.engine.index.codes, where.engine.stored.codebooks
     m, _, d = books.shape
     best = (books @ question.embedding.reshape(m, d, 1))[..., 0].max(1) / m
     own = encode(books, question.embedding[None])[0]
-    with right:
-        st.caption(
-            f"The score {hit.score:.3f} is a sum: each codebook adds the similarity of the query's sub-vector to the "
-            "codeword that the hit has there. Orange: the most that any codeword of the codebook could have added."
-        )
-        figure = drawn.contributions(hit.by_codebook, best.tolist(), key="why")
-        charts.show(figure, key="why", name=f"{where.run.name}-why")
-    st.caption(
-        "What the hit's codewords stand for: other pictures of the database that have the same codeword there, "
-        "whatever the rest of their code says."
-    )
-    columns = st.columns(min(m, 4))
     for i in range(m):
+        if i % 2 == 0:  # a row of two, so that their order stays where a narrow window stacks them
+            columns = st.columns(2)
         word = int(codes[hit.row, i])
-        with columns[i % len(columns)], st.container(border=True):
+        with columns[i % 2], st.container(border=True):
             same = " It is the query's own." if own[i] == word else ""
             st.markdown(f"**Codebook {i + 1}** · codeword {word} adds **{hit.by_codebook[i]:.3f}**.{same}")
+            st.html(drawn.part(hit.by_codebook[i], float(best[i]), top=float(best.max())))
             standing(where, i, word, besides=hit.row)
 
 

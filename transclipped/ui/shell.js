@@ -1,5 +1,6 @@
 // Arrow keys step through the pages by clicking the links that Python drew; a button opens the app afresh.
-// Once a visit, when nothing else is to be done, the scripts that other pages draw with are loaded ahead.
+// Once a visit, when nothing else is to be done, the scripts that other pages draw with are fetched and compiled
+// ahead; running them as well would halt the page for up to half a second.
 // One press of the browser's Back button takes back one act of the visitor: Streamlit adds a step to the history for
 // every change of the address that Python makes, three of them when a picture leads to another page.
 
@@ -16,9 +17,8 @@ async function loadAhead(scripts) {
   if (begun) return;
   begun = true;
   await new Promise((done) => setTimeout(done, PAUSE));
-  for (const script of scripts) {
-    await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(done));
-    await import(script).catch(() => {}); // the page that needs it says so
+  for (const href of scripts) {
+    document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href }));
   }
 }
 
