@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from transclipped.analysis import bundled_maps, projections, umap_job
-from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, SETTINGS_COMPARED, UmapSettings
+from transclipped.analysis import projections
+from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
 from transclipped.errors import InputError
-from transclipped.ui import cached, map_colours, maps, runs
+from transclipped.ui import cached, map_colours, map_offer, maps, runs
+from transclipped.ui import map_layouts as layouts
+from transclipped.ui.guard import guarded
 
 KEY = "map"
 NEIGHBOURS = 12
@@ -42,11 +44,11 @@ def choices(shown) -> tuple:
     return method or "UMAP", colour, compare or "embeddings"
 
 
-def umap_settings() -> UmapSettings:
+def umap_settings(compare: str) -> UmapSettings:
     one, two, three = st.expander("Settings of UMAP", icon=":material/tune:").columns(3)
     return UmapSettings(
         n_neighbors=one.slider(
-            "n_neighbors", 2, 100, 15, key="map_nn", bind="query-params",
+            "n_neighbors", 2, 100, 15, key="map_nn", bind="query-params", disabled=compare == "settings",
             help="Size of the neighbourhood that UMAP tries to keep: small shows detail, large the whole.",
         ),
         min_dist=two.slider(
@@ -59,59 +61,21 @@ def umap_settings() -> UmapSettings:
     )  # fmt: skip
 
 
-def wanted_maps(shown, bundled, method, compare) -> dict:
-    """Name of each panel, with its kind of embedding and UMAP settings (None for PCA)."""
-    settings = None if method == "PCA" else umap_settings()
-    if settings is None or compare == "embeddings":
-        return {kind: (kind, settings) for kind in bundled_maps.kinds(shown, bundled, settings)}
-    kinds = bundled_maps.kinds(shown, bundled, settings)
-    kind = st.segmented_control("Embedding", kinds, default=QUANTIZED, required=True, key="map_kind") or QUANTIZED
-    rest = {"min_dist": settings.min_dist, "metric": settings.metric}
-    several = {n: UmapSettings(n_neighbors=n, **rest) for n in SETTINGS_COMPARED}
-    there = {n: each for n, each in several.items() if kind in bundled_maps.kinds(shown, bundled, each)}
-    if len(there) < len(several):
-        st.caption(f"Other settings need the {kind} embeddings of these pictures, which are not on this machine.")
-    return {f"{kind}, {n} neighbours": (kind, each) for n, each in there.items()}
-
-
-def found_maps(shown, version, bundled, wanted) -> tuple[dict, bool]:
-    """The maps, or PCA as long as a map is still to be computed, and whether one is."""
-    found = {name: maps.found(version, kind, each, shown, bundled) for name, (kind, each) in wanted.items()}
-    missing = any(laid_out is None for laid_out in found.values())
-    if missing:
-        kinds = bundled_maps.kinds(shown, bundled, None)
-        found = {kind: maps.found(version, kind, None, shown, bundled) for kind in kinds}
-    return found, missing
-
-
-def offer(shown, wanted) -> None:
-    """Start the missing maps, or watch them being made."""
-    job = umap_job.current()
-    if job and job["state"] == "running":
-        progress()
-        return
-    if job:
-        st.error(f"The last map was not finished: {job.get('error')}")
-    if st.button("Compute these maps", type="primary", icon=":material/scatter_plot:", key="compute"):
-        todo = [(shown.vectors[kind], settings) for kind, settings in wanted.values() if kind in shown.vectors]
-        umap_job.start(todo)
-        st.rerun(scope="app")
-    st.caption(
-        f"UMAP of {len(shown):,} points is not there yet: it takes some seconds for 1,000 points, up to a minute for "
-        "10,000, once. Meanwhile you see PCA."
-    )
-
-
-@st.fragment(run_every="1s")
-def progress() -> None:
-    job = umap_job.current()
-    if job is None or job["state"] != "running":
-        st.rerun(scope="app")
-    text = f"Map {job['map']} of {job['of']}: {job['step']} …"
-    st.progress(min(1.0, max(0.0, job["done"])), text=text)
-    if st.button("Cancel", icon=":material/close:", key="cancel"):
-        umap_job.cancel()
-        st.rerun(scope="app")
+def wanted_maps(shown, bundled, method: str, compare: str):
+    """What is to lie side by side."""
+    if method == "PCA":
+        return layouts.stages(shown, bundled, None)
+    settings = umap_settings(compare)
+    if compare == "embeddings":
+        return layouts.stages(shown, bundled, settings)
+    kinds = layouts.comparable(shown, bundled, settings)
+    if st.session_state.get("map_kind") not in kinds:
+        st.session_state.pop("map_kind", None)
+    kind = st.segmented_control(
+        "Embedding", kinds, default=QUANTIZED, required=True, key="map_kind", bind="query-params",
+        help="Those of these pictures that are on this machine.",
+    )  # fmt: skip
+    return layouts.several(shown, bundled, settings, kind or QUANTIZED)
 
 
 def asked(run, shown):
@@ -139,51 +103,55 @@ def coloured(run, shown, version, colour, *, row, query):
     return colours
 
 
+def about(shown, laid, compare: str) -> None:
+    """What is drawn, and what cannot be."""
+    *first, last = laid.kinds
+    kinds = f"{', '.join(first)} and {last}" if first else last
+    what = "queries" if shown.which == QUERIES else "database pictures"
+    st.caption(
+        f"Each point is one of {len(shown):,} {what} by its {kinds} embedding ({laid.method}). Drag to move, wheel to "
+        "zoom, point to see, click to ask, shift-drag to choose, Esc to forget."
+    )
+    absent = [kind for kind in projections.KINDS if kind not in laid.kinds and not laid.missing]
+    if absent and compare == "embeddings":
+        st.caption(
+            f"Not shown: {' and '.join(absent)} embeddings, which are not on this machine for these pictures. "
+            "Training a run on them keeps them."
+        )
+
+
 @st.fragment
+@guarded
 def explore(run) -> None:
-    try:
-        page(run)
-    except InputError as error:
-        st.error(str(error))
-
-
-def page(run) -> None:
     which = st.segmented_control(
         "Pictures", [QUERIES, DATABASE], default=QUERIES, required=True, key="map_which", bind="query-params",
         help=f"The run's stored queries, or a sample of at most {projections.SAMPLE:,} of the pictures it searches.",
-    )  # fmt: skip
-    shown, rows, version = maps.items(run.fingerprint, which or QUERIES, run)
-    bundled = maps.bundled(run.fingerprint, which or QUERIES, run, shown)
+    ) or QUERIES  # fmt: skip
+    shown, rows, version = maps.items(run.fingerprint, which, run)
+    bundled = layouts.bundled(run.fingerprint, which, run, shown)
     method, colour, compare = choices(shown)
     with st.container():  # what comes and goes stays in here, so that the map keeps its place
-        wanted = wanted_maps(shown, bundled, method, compare)
-        found, missing = found_maps(shown, version, bundled, wanted)
-        if missing:
-            offer(shown, wanted)
+        laid = layouts.laid_out(shown, version, bundled, wanted_maps(shown, bundled, method, compare))
+        if laid.missing:
+            map_offer.offer(shown, laid.missing, instead="Meanwhile you see PCA." if laid.method == "PCA" else "")
         query = asked(run, shown)
     star, neighbours = None, []
     if query is not None:
-        star, neighbours = projections.newcomer(shown, query, found, k=NEIGHBOURS)
+        star, neighbours = projections.newcomer(shown, query, laid.found, k=NEIGHBOURS)
     picked = maps.picked(shown, KEY, version)
     if picked is not None:
         neighbours = projections.nearest_items(shown, picked, NEIGHBOURS).tolist()
-    selection = maps.selection(shown, KEY, version)
-    *first, last = dict.fromkeys(kind for kind, _ in wanted.values())
-    kinds = f"{', '.join(first)} and {last}" if first else last
-    st.caption(
-        f"Each point is one of {len(shown):,} {'queries' if which == QUERIES else 'database pictures'} by its {kinds} "
-        f"embedding ({'PCA' if method == 'PCA' or missing else 'UMAP'}). Drag to move, wheel to zoom, point to see, "
-        "click to ask, shift-drag to choose, Esc to forget."
-    )
+    about(shown, laid, compare)
     colours = coloured(run, shown, version, colour, row=picked, query=query)
     st.caption(WARNING, help=TRUST)
+    selection = maps.selection(shown, KEY, version)
     maps.draw(
-        shown, found, colours, version=version, key=KEY,
+        shown, laid.found, colours, version=version, key=KEY,
         data=cached.run_data(run), rows=rows, selection=selection.tolist(), picked=picked,
         neighbours=neighbours, star=star,
     )  # fmt: skip
     if len(selection):
-        export(run, shown, selection, found)
+        export(run, shown, selection, laid.found)
 
 
 def export(run, shown, selection, found) -> None:

@@ -145,6 +145,42 @@ def test_bundled_maps_are_the_first_look_and_pca_is_a_click_away(bundled, monkey
     assert 0.77 not in seen.values() and "quantized" in seen
 
 
+@pytest.fixture
+def some_bundled(finished, tmp_path, monkeypatch):
+    """Maps at the page's own settings alone, as they come with a database; the backbone's with them."""
+    folder = tmp_path / "bundled-maps"
+    monkeypatch.setattr(bundled_maps, "FOLDER", folder)
+    monkeypatch.setattr(projections, "cached_features", lambda *_: None)
+    run, rng, settings = RunDir(finished), np.random.default_rng(0), projections.UmapSettings()
+    laid = {(kind, settings): projections.Map(rng.normal(size=(200, 2)), 0.77) for kind in projections.KINDS}
+    return bundled_maps.save(bundled_maps.content(run, run.retrieval(), "database"), laid, folder=folder)
+
+
+def test_of_settings_side_by_side_those_there_are_drawn_and_the_others_offered(some_bundled, own_maps, monkeypatch):
+    seen = drawn(monkeypatch)
+    app = opened("embeddings", map_which="database")
+    assert list(seen) == list(projections.KINDS) and set(seen.values()) == {0.77}
+    app.segmented_control(key="map_compare").set_value("settings").run()
+    assert list(seen.items()) == [("quantized, 15 neighbours", 0.77)]
+    said = words(app)
+    assert "Not there yet: UMAP of quantized, 5 neighbours; quantized, 50 neighbours" in said
+    assert "Meanwhile" not in said and "by its quantized embedding (UMAP)" in said
+    assert app.segmented_control(key="map_kind").options == ["quantized"]  # of the others there is a single setting
+    assert app.slider(key="map_nn").disabled
+    app.button(key="compute").click().run()
+    assert umap_job.current()["of"] == 2
+
+
+def test_without_any_map_pca_shows_at_once_and_what_is_absent_is_told(finished, own_maps, monkeypatch):
+    monkeypatch.setattr(projections, "cached_features", lambda *_: None)
+    seen = drawn(monkeypatch)
+    app = opened("embeddings", map_which="database", map_compare="settings")
+    assert list(seen) == ["quantized"] and "by its quantized embedding (PCA)" in words(app)
+    assert "Meanwhile you see PCA" in words(app)
+    app = opened("embeddings", map_which="database", map_method="PCA")
+    assert "Not shown: backbone and continuous embeddings" in words(app)
+
+
 def test_other_settings_than_the_bundled_ones_are_offered(bundled):
     app = opened("embeddings")
     app.slider(key="map_nn").set_value(22).run()

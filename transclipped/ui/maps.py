@@ -16,9 +16,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from transclipped.analysis import bundled_maps, projections
-from transclipped.analysis.bundled_maps import Bundled
-from transclipped.analysis.projections import Items, Map, UmapSettings
+from transclipped.analysis import projections
+from transclipped.analysis.projections import Items, Map
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.map_colours import KEPT, OTHERS, Colouring
@@ -160,30 +159,6 @@ def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray
     shown = projections.with_features(_run, shown, cached.pictures(cached.run_data(_run)), rows)
     version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]
     return shown, rows, version
-
-
-@st.cache_resource(max_entries=6, ttl=300, show_spinner=False)
-def bundled(fingerprint: str, which: str, _run: RunDir, _shown: Items) -> Bundled:
-    """Maps that come with the app, empty for a run that is not bundled; read-only."""
-    name = bundled_maps.content(_run, cached.engine(fingerprint, _run).stored, which)
-    return bundled_maps.load(name, len(_shown))
-
-
-def found(version: str, kind: str, settings: UmapSettings | None, shown: Items, bundled: Bundled) -> Map | None:
-    """A map that can be drawn at once: PCA where `settings` is None, else a bundled or earlier one; None if neither."""
-    if (kind, settings) in bundled:
-        return bundled[kind, settings]
-    if kind not in shown.vectors:
-        return None
-    if settings is None:
-        return pca(version, kind, shown)
-    return projections.stored_map(projections.map_key(shown.digests[kind], settings))
-
-
-@st.cache_data(max_entries=24, show_spinner="Projecting …")
-def pca(version: str, kind: str, _shown: Items) -> Map:
-    """PCA of one kind of embedding."""
-    return projections.pca(_shown.vectors[kind])
 
 
 def sheet_urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
