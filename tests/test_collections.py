@@ -143,21 +143,14 @@ def test_half_written_collection_is_made_anew(tiny_run, folder, tmp_path, capsys
     assert encoded(capsys, folder, tiny_run, out)["n"] == 6
 
 
-def test_several_pictures_ask_by_their_mean_score(tiny_run, cifar):
-    engine = Engine(RunDir(tiny_run))
-    pictures = [cifar.picture(row) for row in (3, 30, 300)]
-    n = engine.index.n
-    together = {hit.row: hit.score for hit in engine.search_pictures(pictures, top=n)}
-    apart = [{hit.row: hit.score for hit in engine.search_pictures([picture], top=n)} for picture in pictures]
-    for row, score in together.items():
-        assert score == pytest.approx(np.mean([scores[row] for scores in apart]), abs=1e-4)
-
-
 def test_search_takes_several_files_and_stored_items(tiny_run, folder, capsys):
     run = ["--run", tiny_run, "--json"]
     assert main([*map(str, ["search", folder / "0.png", folder / "1.png", *run])]) == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found["queries"]) == 2 and len(found["hits"]) == 10
+    engine = Engine(RunDir(tiny_run))
+    mean = engine.embed([open_picture(folder / "0.png"), open_picture(folder / "1.png")]).mean(0)
+    assert [hit["row"] for hit in found["hits"]] == [hit.row for hit in engine.search(mean, top=10)]
     item = str(found["hits"][0]["id"])
     assert main([*map(str, ["search", "--id", item, *run])]) == 0
     best = json.loads(capsys.readouterr().out)["hits"]

@@ -33,7 +33,7 @@ from transclipped.training.session import trained_model
 class Hit:
     """One found picture: its place, row and id in the database, score in [-1, 1], what each codebook gave to it.
 
-    path: of its file, None where pictures are not files, or are gone.
+    path: of its file, which may be gone since; None where pictures are not files, or nobody can tell where they lie.
     """
 
     rank: int
@@ -96,10 +96,6 @@ class Engine:
         with inference(torch.device("cpu")):
             features = backbone(render(pixels, None, size=backbone.image_size, mean=backbone.mean, std=backbone.std))
         return embed_in_batches(head, features.half().numpy())[0].numpy()
-
-    def search_pictures(self, pictures: list[Image.Image], *, top: int) -> list[Hit]:
-        """The pictures of the database whose mean similarity to several is highest, best first."""
-        return self.search(self.embed(pictures).mean(axis=0), top=top)
 
     def item(self, name: str) -> np.ndarray:
         """Embedding `[D]` of a stored query, or of a database item as its code remembers it, by id.
