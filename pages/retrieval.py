@@ -12,6 +12,7 @@ from transclipped.ui import retrieval_cost as cost
 from transclipped.ui import retrieval_sections as sections
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
+from transclipped.ui.retrieval_why import why
 
 ASK = {address.SET: "data set", "upload": "upload", "camera": "camera"}
 WAITING = {
@@ -137,7 +138,7 @@ def ranked(where, asks, top: int) -> tuple[list, object]:
 def below(where, asks, hits, mask, top: int) -> None:
     """What one wants to know next; only the chosen section is computed."""
     parts = {
-        "why": lambda: sections.why(where, asks, hits, mask),
+        "why": lambda: why(where, asks, hits, mask),
         "searches": lambda: sections.searches(where, asks, mask),
         "lengths": lambda: sections.lengths(where, asks),
         "quality": lambda: sections.quality(where, asks, mask),

@@ -68,6 +68,7 @@ def drawn_split(images: ImageSet, config: DataConfig) -> tuple[Split | None, dic
 
 @guarded
 def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
+    """The rows of a split to take along, and the command that draws them again."""
     stem = f"{images.name}-{split.protocol}-{split.seed}"
     with st.container(horizontal=True):
         st.download_button(
@@ -90,6 +91,7 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
 
 @guarded
 def missing(images: ImageSet) -> None:
+    """What is listed but not there, and what was left out, by name and reason."""
     gone = getattr(images, "missing", [])
     notes = getattr(images, "notes", [])
     st.subheader("What is missing?")
@@ -109,6 +111,7 @@ def missing(images: ImageSet) -> None:
 
 @guarded
 def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
+    """The last check of every picture, and the button that starts one."""
     st.subheader("Is every picture whole, and is any there twice?")
     if job.running(images.fingerprint):
         _follow(images.fingerprint)
@@ -183,6 +186,7 @@ def _groups(groups: list[list[str]], images: ImageSet, key: str, title: str) -> 
 @st.fragment
 @guarded
 def storage() -> None:
+    """What the cache holds, its size, and the way to clear it."""
     with shell.aside("storage"):
         st.subheader("What is kept of your pictures, and where?")
         st.markdown(told.PRIVACY)

@@ -1,30 +1,25 @@
 """Maps of embeddings: a component of ours that draws side-by-side panels, with pictures on hover, click and lasso.
 
-map.js beside this file does the drawing; here is what it is sent. Pictures travel as sheets of 256 thumbnails that the
-browser fetches when it first needs one.
+map.js beside this file does the drawing, with a canvas for each panel in map_panel.js; here is what it is sent.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from transclipped.analysis import projections
 from transclipped.analysis.projections import Items, Map
 from transclipped.training.run import RunDir
-from transclipped.ui import cached
+from transclipped.ui import cached, map_sheets
 from transclipped.ui.map_colours import KEPT, OTHERS, Colouring
 
-PER_SHEET, COLUMNS = 256, 16
-TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
-QUALITY = 82  # of a sheet's JPEG
+SCRIPTS = ("map.js", "map_panel.js", "map_shapes.js")  # one module for the browser
 
 HTML = '<div class="map"></div>'
 CSS = """
@@ -59,7 +54,10 @@ canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: 
 """
 
 _component = st.components.v2.component(
-    "transclipped_map", html=HTML, css=CSS, js=Path(__file__).with_name("map.js").read_text(encoding="utf-8")
+    "transclipped_map",
+    html=HTML,
+    css=CSS,
+    js="".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS),
 )
 
 
@@ -96,18 +94,9 @@ def draw(
         "layout": hashlib.sha256("".join(panel["name"] + panel["xy"] for panel in panels).encode()).hexdigest(),
         "n": len(shown),
         "panels": panels,
-        "colour": _packed(colouring.index, "<u2"),
-        "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
-        "legend": [
-            {"name": name, "colour": colour, "faint": name in (OTHERS, KEPT)} for name, colour in colouring.legend
-        ],
-        "ramp": colouring.ramp,
-        "values": colouring.values,
+        **_coloured(colouring),
         "names": [f"picture {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
-        "sheets": sheet_urls(data, rows, key),
-        "per_sheet": PER_SHEET,
-        "columns": COLUMNS,
-        "tile": _tile_side(data),
+        **map_sheets.sent(data, rows, key),
         "base": st.get_option("server.baseUrlPath"),
         "selection": selection,
         "picked": picked,
@@ -161,52 +150,17 @@ def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray
     return shown, rows, version
 
 
-def sheet_urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
-    """Addresses of the sheets of thumbnails, in the order of rows; none where no server runs (in tests)."""
-    from streamlit import runtime
-
-    if not runtime.exists():
-        return []
-    files = runtime.get_instance().media_file_mgr
-    named = hashlib.sha256(np.ascontiguousarray(rows, np.int64)).hexdigest()
-    pages = _sheets(data, named, rows)
-    return [files.add(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
-
-
-@st.cache_data(max_entries=6, show_spinner="Cutting out the pictures …")
-def _sheets(data: tuple, named: str, _rows: np.ndarray) -> list[bytes]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    images, side = cached.pictures(data), _tile_side(data)
-    with ThreadPoolExecutor(2) as pool:
-        starts = range(0, len(_rows), PER_SHEET)
-        return list(pool.map(lambda start: _sheet(images, _rows[start : start + PER_SHEET], side), starts))
-
-
-def _sheet(images, rows: np.ndarray, side: int) -> bytes:
-    """JPEG of up to 256 thumbnails, 16 a line, in the colour resolution of the pictures."""
-    lines = -(-len(rows) // COLUMNS)
-    page = Image.new("RGB", (COLUMNS * side, lines * side))
-    for at, row in enumerate(rows.tolist()):
-        page.paste(thumbnail(images.picture(row), side), (at % COLUMNS * side, at // COLUMNS * side))
-    buffer = io.BytesIO()
-    page.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
-    return buffer.getvalue()
-
-
-def thumbnail(picture: Image.Image, side: int) -> Image.Image:
-    """The whole picture inside a square, centred on black."""
-    if picture.size == (side, side):
-        return picture
-    scale = side / max(picture.size)
-    small = picture.resize([max(1, round(length * scale)) for length in picture.size], Image.Resampling.LANCZOS)
-    square = Image.new("RGB", (side, side))
-    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
-    return square
-
-
-def _tile_side(data: tuple) -> int:
-    return min(TILE, cached.pictures(data).native_size or TILE)
+def _coloured(colouring: Colouring) -> dict[str, Any]:
+    """Colours and legend, as map.js reads them."""
+    return {
+        "colour": _packed(colouring.index, "<u2"),
+        "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
+        "legend": [
+            {"name": name, "colour": colour, "faint": name in (OTHERS, KEPT)} for name, colour in colouring.legend
+        ],
+        "ramp": colouring.ramp,
+        "values": colouring.values,
+    }
 
 
 def _trust(found: Map) -> str:

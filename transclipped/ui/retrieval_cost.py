@@ -22,6 +22,7 @@ ROCCHIO = (
 @st.fragment
 @guarded
 def cost(where: Place) -> None:
+    """Bytes and, once asked for, times of codes beside those of floats."""
     st.caption(
         f"What it takes to keep and to search {where.engine.index.n:,} pictures as codes, and as the numbers before "
         "coding."
@@ -46,6 +47,7 @@ def cost(where: Place) -> None:
 
 
 def timed(where: Place, take: int) -> None:
+    """Median times of both searches, measured for the `take`-th time."""
     found_times = found.times(where.key, take, where.engine, where.own.stored.queries)
     one, two, three = st.columns(3)
     one.metric("A query by codes", milliseconds(found_times.codes))
@@ -70,6 +72,7 @@ def milliseconds(seconds: float) -> str:
 @st.fragment
 @guarded
 def teach(where: Place, question: Question, mask: np.ndarray | None, top: int) -> None:
+    """Hits to be marked good or bad, and the ranking that comes of the marks."""
     st.caption(
         "Say which hits are good and which are bad, then search again: the question learns what you mean, by two "
         f"clicks and no training. {LABELS}",
@@ -95,6 +98,7 @@ def teach(where: Place, question: Question, mask: np.ndarray | None, top: int) -
 
 
 def controls(taught: dict) -> None:
+    """Buttons that search again by the marks or forget them, and how many there are."""
     good, bad = (sum(value == sign for value in taught["marks"].values()) for sign in (1, -1))
 
     def again() -> None:

@@ -54,6 +54,7 @@ class Question:
 
     @property
     def key(self) -> str:
+        """Names its pictures by their content or place."""
         return "\n".join(part.key for part in self.parts)
 
     @property
@@ -80,10 +81,12 @@ class Place:
 
     @property
     def data(self) -> tuple:
+        """Names the run's picture set, see `cached.run_data`."""
         return cached.run_data(self.run)
 
     @property
     def is_own(self) -> bool:
+        """Whether the run's own database is searched."""
         return self.engine is self.own
 
     def row(self, name: str) -> int | None:

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from transclipped.analysis import codebooks
 from transclipped.engine import Hit, label_names
 from transclipped.retrieval.index import decode, encode
 from transclipped.retrieval.siblings import siblings
@@ -20,9 +19,7 @@ from transclipped.ui.retrieval_question import Place, Question, place, relevant,
 from transclipped.ui.retrieval_question import question as asked
 
 BESIDE = 8  # hits of each search, side by side
-STANDING = 6  # pictures of a codeword
 EXTREMES = 12  # hardest and easiest queries
-SMALL = 64  # pixels of a picture beside others: twice CIFAR-10's
 ASK = "Click to ask with it."
 LABELS = "Labels are for looking and measuring only: neither training nor search saw them."
 
@@ -42,60 +39,8 @@ def share(hits: list[Hit], mask: np.ndarray | None) -> str:
 
 @st.fragment
 @guarded
-def why(where: Place, question: Question, hits: list[Hit], mask: np.ndarray | None) -> None:
-    if not 1 <= st.session_state.get("hit", 1) <= len(hits):  # a link to a longer list
-        st.session_state["hit"] = 1
-    left, right = st.columns([1, 3], gap="medium")
-    with left:
-        rank = st.number_input("Hit", 1, len(hits), key="hit", bind="query-params", help="Its place in the ranking.")
-        hit = hits[int(rank) - 1]
-        gallery.draw(tiles(where, [hit], mask), key="why picture", size=160)
-        if hit.path:
-            st.code(hit.path, language=None, wrap_lines=True)  # to copy
-    with right:
-        st.caption(
-            f"The score {hit.score:.3f} is a sum: each codebook adds the similarity of the query's sub-vector to the "
-            "codeword that the hit has there. The orange line is the most that any codeword of the codebook could have "
-            "added. Below: what the hit's codeword stands for, other pictures of the database that have it there, "
-            "whatever the rest of their code says."
-        )
-        parts(where, question, hit)
-
-
-def parts(where: Place, question: Question, hit: Hit) -> None:
-    """A card for each codebook: what it adds to the score, and what the hit's codeword stands for."""
-    codes, books = where.engine.index.codes, where.engine.stored.codebooks
-    m, _, d = books.shape
-    best = (books @ question.embedding.reshape(m, d, 1))[..., 0].max(1) / m
-    own = encode(books, question.embedding[None])[0]
-    for i in range(m):
-        if i % 2 == 0:  # a row of two, so that their order stays where a narrow window stacks them
-            columns = st.columns(2)
-        word = int(codes[hit.row, i])
-        with columns[i % 2], st.container(border=True):
-            same = " It is the query's own." if own[i] == word else ""
-            st.markdown(f"**Codebook {i + 1}** · codeword {word} adds **{hit.by_codebook[i]:.3f}**.{same}")
-            st.html(drawn.part(hit.by_codebook[i], float(best[i]), top=float(best.max())))
-            standing(where, i, word, besides=hit.row)
-
-
-def standing(where: Place, codebook: int, word: int, *, besides: int) -> None:
-    """Pictures of the database that a codebook gives this codeword."""
-    books = where.engine.stored.codebooks
-    rows = codebooks.members(where.engine.index.codes[:, codebook], word, STANDING + 1)
-    rows = rows[rows != besides][:STANDING]
-    if not len(rows):
-        st.caption("No other picture has it.")
-        return
-    nothing = np.zeros(books.shape[0] * books.shape[2], np.float32)
-    hits = where.engine.hits(nothing, rows, np.zeros(len(rows), np.float32))
-    shown = [gallery.Tile(str(h.id), where.shown(h), title=f"picture {h.id} {', '.join(h.labels)}") for h in hits]
-    clickable(where, shown, key=f"standing {codebook}", size=SMALL)
-
-
-@st.fragment
-@guarded
 def searches(where: Place, question: Question, mask: np.ndarray | None) -> None:
+    """Asymmetric, symmetric and float search of the same question, side by side."""
     st.caption(
         "The same question three ways. *Asymmetric*: the query stays as it is, the database is codes. *Symmetric*: the "
         "query is coded too, so more items tie. *Float*: nothing is coded; slower and larger, and what codes are to "
@@ -117,6 +62,7 @@ def searches(where: Place, question: Question, mask: np.ndarray | None) -> None:
 
 
 def by_floats(where: Place, question: Question, mask: np.ndarray | None) -> None:
+    """Float search of the whole database where its embeddings are known, else of the best by codes."""
     index, missing, reason = found.floats(where.run)
     if index is not None:
         from transclipped.floats import search
@@ -137,6 +83,7 @@ def by_floats(where: Place, question: Question, mask: np.ndarray | None) -> None
 
 
 def one_search(where: Place, mode: str, hits: list[Hit], mask: np.ndarray | None) -> None:
+    """The hits of one search, with how many are relevant."""
     st.markdown(f"**{mode.capitalize()}**")
     measured = ((where.run.metrics() or {}).get("modes") or {}).get(mode) or {}
     over_all = f" mAP over all queries: {measured['map']:.3f}." if where.is_own and "map" in measured else ""
@@ -147,6 +94,7 @@ def one_search(where: Place, mode: str, hits: list[Hit], mask: np.ndarray | None
 @st.fragment
 @guarded
 def lengths(where: Place, question: Question) -> None:
+    """The same question to runs that differ in nothing but their code length."""
     known = runs.all_runs()
     others = siblings(where.run.config, found.settings(known))
     if not others:
@@ -167,6 +115,7 @@ def lengths(where: Place, question: Question) -> None:
 
 @guarded
 def one_length(where: Place, run, bits: int, question: Question) -> None:
+    """The hits of one code length."""
     there = place(run, None)
     here = asked(there, question.parts)
     hits, mask = there.engine.search(here.embedding, top=BESIDE), relevant(there.engine, question.labels)
@@ -180,6 +129,7 @@ def one_length(where: Place, run, bits: int, question: Question) -> None:
 @st.fragment
 @guarded
 def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
+    """Precision of this question and of all, over ranks, over recall and by class."""
     known = ((where.run.metrics() or {}).get("modes") or {}).get("asymmetric") if where.is_own else None
     if not known and mask is None:
         st.info("Nobody knows what is relevant here: neither the question nor the database has labels to go by.")
@@ -219,6 +169,7 @@ def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
 @st.fragment
 @guarded
 def extremes(where: Place, question: Question) -> None:
+    """The stored queries that do worst and best, and where this one stands among all."""
     values = found.average_precision(where.run.fingerprint, where.run)
     if values is None:
         st.info("Without labels nobody can say which queries do well.")
@@ -240,6 +191,7 @@ def extremes(where: Place, question: Question) -> None:
 
 
 def query_tile(where: Place, number: int, values: np.ndarray) -> gallery.Tile:
+    """A stored query with its classes and average precision."""
     stored = where.own.stored
     name = str(stored.query_ids[number])
     labels = ", ".join(label_names(stored.query_labels, number, where.own.class_names))

@@ -1,0 +1,241 @@
+
+// A panel of the map: one layout on a canvas of points and one of marks, moved, zoomed, asked and lassoed by itself.
+
+const REACH = 9; // px around the pointer in which a point is found
+const GREY = [148, 156, 166];
+
+class Panel {
+  constructor(map, about, before) {
+    this.map = map;
+    this.about = about;
+    this.xy = decoded(about.xy, Float32Array);
+    this.points = element("canvas", { class: "points" });
+    this.marks = element("canvas", { class: "marks", tabindex: "0", "aria-label": about.title });
+    const title = element("div", { class: "title" }, element("b", {}, about.title), ` ${about.note}`);
+    this.frame = element("div", { class: "frame" }, this.points, this.marks);
+    this.box = element("div", { class: "panel" }, title, this.frame);
+    this.bounds();
+    const same = before && before.about.xy === about.xy;
+    this.view = same ? before.view : { x: 0.5, y: 0.5, zoom: 1 }; // centre in the unit square, and magnification
+    this.listen();
+  }
+
+  bounds() {
+    let x0 = Infinity, x1 = -Infinity, y0 = Infinity, y1 = -Infinity;
+    for (let i = 0; i < this.xy.length; i += 2) {
+      x0 = Math.min(x0, this.xy[i]);
+      x1 = Math.max(x1, this.xy[i]);
+      y0 = Math.min(y0, this.xy[i + 1]);
+      y1 = Math.max(y1, this.xy[i + 1]);
+    }
+    const side = Math.max(x1 - x0, y1 - y0) || 1;
+    this.span = { x: (x0 + x1 - side) / 2, y: (y0 + y1 - side) / 2, side };
+  }
+
+  fit() {
+    this.view = { x: 0.5, y: 0.5, zoom: 1 };
+    this.draw();
+  }
+
+  resize() {
+    const width = Math.round(this.frame.clientWidth);
+    if (!width) return;
+    const height = Math.min(width, 440);
+    const ratio = window.devicePixelRatio || 1;
+    if (width === this.width && height === this.height && ratio === this.ratio) return;
+    Object.assign(this, { width, height, ratio });
+    this.frame.style.height = `${height}px`;
+    for (const canvas of [this.points, this.marks]) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    this.draw();
+  }
+
+  // px per data unit, and the data point at the panel's upper left corner: screen = (data − origin) · scale, y upwards.
+  transform() {
+    const scale = (0.94 * Math.min(this.width, this.height) * this.view.zoom) / this.span.side;
+    const cx = this.span.x + this.view.x * this.span.side, cy = this.span.y + this.view.y * this.span.side;
+    return { scale, x: cx - this.width / 2 / scale, y: cy + this.height / 2 / scale };
+  }
+
+  place(row, t = this.transform()) {
+    return [(this.xy[2 * row] - t.x) * t.scale, (t.y - this.xy[2 * row + 1]) * t.scale];
+  }
+
+  draw() {
+    if (!this.width || !this.map.paper) return;
+    const { map } = this, { width, height } = this.points;
+    const context = this.points.getContext("2d");
+    const image = context.createImageData(width, height);
+    const pixels = image.data, words = new Uint32Array(pixels.buffer);
+    const [r, g, b] = map.paper;
+    words.fill(((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
+    const n = map.n, t = this.transform();
+    const crowd = n > 20000 ? 1.4 : n > 3000 ? 1.8 : 2.8;
+    const disc = discOf(crowd * map.scale * this.ratio * Math.min(2, Math.sqrt(this.view.zoom)));
+    const faint = map.data.legend.map((entry) => entry.faint);
+    const alike = !map.chosen && !map.isolated && !faint.includes(true);
+    for (const lit of alike ? [true] : [false, true]) {
+      const strength = lit ? (n > 3000 ? 0.75 : 0.88) : 0.42;
+      for (let row = 0; row < n; row++) {
+        if (!alike && (map.lit(row) && (!faint[map.colour[row]] || Boolean(map.chosen))) !== lit) continue;
+        const px = Math.round((this.xy[2 * row] - t.x) * t.scale * this.ratio);
+        const py = Math.round((t.y - this.xy[2 * row + 1]) * t.scale * this.ratio);
+        if (px < -14 || py < -14 || px > width + 14 || py > height + 14) continue;
+        const colour = lit ? map.colours[map.colour[row]] || GREY : GREY;
+        for (let k = 0; k < disc.length; k += 3) {
+          const x = px + disc[k], y = py + disc[k + 1];
+          if (x < 0 || y < 0 || x >= width || y >= height) continue;
+          const at = 4 * (y * width + x), cover = disc[k + 2] * strength;
+          pixels[at] += (colour[0] - pixels[at]) * cover;
+          pixels[at + 1] += (colour[1] - pixels[at + 1]) * cover;
+          pixels[at + 2] += (colour[2] - pixels[at + 2]) * cover;
+        }
+      }
+    }
+    context.putImageData(image, 0, 0);
+    this.points.dataset.view = [t.scale, t.x, t.y].join(",");
+    this.drawMarks();
+  }
+
+  drawMarks() {
+    if (!this.width) return;
+    const { map } = this, context = this.marks.getContext("2d"), t = this.transform();
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    context.strokeStyle = context.fillStyle = map.ink;
+    const star = map.data.star?.[this.about.name];
+    const from = map.picked >= 0 ? this.place(map.picked, t) : star ? this.toScreen(star, t) : null;
+    if (from) {
+      context.lineWidth = 1.2;
+      for (const row of map.data.neighbours || []) {
+        const to = this.place(row, t);
+        context.globalAlpha = 0.55;
+        line(context, from, to);
+        context.globalAlpha = 1;
+        ring(context, to, 5 * map.scale, 1.6 * map.scale);
+      }
+      if (map.picked >= 0) ring(context, from, 8 * map.scale, 3 * map.scale);
+      else drawStar(context, from, 10 * map.scale, map.paperName);
+    }
+    if (map.hover >= 0) ring(context, this.place(map.hover, t), 7 * map.scale, 2.5 * map.scale);
+    if (this.drawn) {
+      context.beginPath();
+      this.drawn.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
+      context.closePath();
+      context.globalAlpha = 0.12;
+      context.fill();
+      context.globalAlpha = 1;
+      context.lineWidth = 1.5;
+      context.setLineDash([5, 4]);
+      context.stroke();
+      context.setLineDash([]);
+    }
+  }
+
+  toScreen([x, y], t) {
+    return [(x - t.x) * t.scale, (t.y - y) * t.scale];
+  }
+
+  nearest(x, y) {
+    const t = this.transform(), { map } = this;
+    let best = REACH * REACH, found = -1;
+    for (let row = 0; row < map.n; row++) {
+      const dx = (this.xy[2 * row] - t.x) * t.scale - x;
+      if (dx > REACH || dx < -REACH) continue;
+      const dy = (t.y - this.xy[2 * row + 1]) * t.scale - y;
+      let far = dx * dx + dy * dy;
+      if (far > best) continue;
+      if (!map.lit(row)) far += REACH * REACH * 0.5; // grey ones only where nothing else is meant
+      if (far < best) [best, found] = [far, row];
+    }
+    return found;
+  }
+
+  listen() {
+    const { marks, map } = this;
+    const at = (event) => {
+      const box = marks.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    marks.onpointerdown = (event) => {
+      if (event.button) return;
+      marks.focus({ preventScroll: true });
+      marks.setPointerCapture(event.pointerId);
+      map.point(-1);
+      this.from = at(event);
+      this.moved = false;
+      if (event.shiftKey || map.lassoing) this.drawn = [this.from];
+      else this.start = { ...this.view };
+      event.preventDefault();
+    };
+    marks.onpointermove = (event) => {
+      const [x, y] = at(event);
+      if (!this.from) return map.point(this.nearest(x, y), event.clientX, event.clientY);
+      const dx = x - this.from[0], dy = y - this.from[1];
+      if (dx * dx + dy * dy > 9) this.moved = true;
+      if (this.drawn) {
+        this.drawn.push([x, y]);
+        this.drawMarks();
+      } else if (this.moved) {
+        map.point(-1);
+        const unit = this.transform().scale * this.span.side;
+        this.view = { ...this.view, x: this.start.x - dx / unit, y: this.start.y + dy / unit };
+        this.soon();
+      }
+    };
+    marks.onpointerup = (event) => {
+      const [x, y] = at(event), drawn = this.drawn;
+      const click = this.from && !this.moved;
+      this.from = this.drawn = null;
+      if (drawn && !click) {
+        map.choose(this.within(drawn));
+        map.setLasso(false);
+      } else if (click && !drawn) {
+        const row = this.nearest(x, y);
+        if (row >= 0) map.pick(row);
+      }
+      this.drawMarks();
+    };
+    marks.onpointercancel = () => (this.from = this.drawn = null);
+    marks.onpointerleave = () => this.from || map.point(-1);
+    marks.ondblclick = (event) => this.nearest(...at(event)) < 0 && this.fit();
+    marks.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const [x, y] = at(event), before = this.transform();
+        const zoom = Math.min(200, Math.max(0.5, this.view.zoom * Math.exp(-event.deltaY * 0.0015)));
+        const grown = (before.scale * zoom) / this.view.zoom;
+        const shift = (1 / before.scale - 1 / grown) / this.span.side; // what is under the pointer stays there
+        this.view = {
+          x: this.view.x + (x - this.width / 2) * shift,
+          y: this.view.y - (y - this.height / 2) * shift,
+          zoom,
+        };
+        this.soon();
+      },
+      { passive: false },
+    );
+  }
+
+  // One drawing a frame, however often the pointer moves.
+  soon() {
+    if (this.waiting) return;
+    this.waiting = requestAnimationFrame(() => {
+      this.waiting = 0;
+      this.draw();
+    });
+  }
+
+  within(polygon) {
+    const t = this.transform(), rows = [];
+    for (let row = 0; row < this.map.n; row++) {
+      const [x, y] = this.place(row, t);
+      const on = !this.map.isolated || this.map.isolated.has(this.map.colour[row]);
+      if (on && inside(polygon, x, y)) rows.push(row);
+    }
+    return rows;
+  }
+}
