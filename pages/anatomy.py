@@ -6,12 +6,12 @@ import streamlit as st
 from transclipped.analysis import anatomy
 from transclipped.errors import InputError
 from transclipped.ui import anatomy_cached as found
-from transclipped.ui import anatomy_charts as drawn
 from transclipped.ui import anatomy_html as pieces
-from transclipped.ui import anatomy_look, anatomy_subject, anatomy_walk, cached, charts, runs, shell
+from transclipped.ui import anatomy_look, anatomy_strips, anatomy_subject, anatomy_walk, cached, charts, runs, shell
 from transclipped.ui.guard import guarded
 
 STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
+WRITTEN = 16  # numbers a line, up to which they are written into the cells
 LIKELY = 4  # codewords shown of a codebook
 DEEPEST = 1000  # rank of a hit
 ALL = "all"
@@ -109,25 +109,26 @@ def look(run, subject, seen, base, rows, *, who: str, verb: str) -> None:
     )  # fmt: skip
 
 
+def numbers(run, values, names=(), *, key: str, **options) -> None:
+    """Lines of numbers as colours, and what saves them."""
+    st.html(anatomy_strips.html(values, names, **options))
+    with charts.saving(key):
+        charts.offer(lambda: anatomy_strips.csv(values, names), key=key, name=f"{run.name}-{key}", type="tertiary")
+
+
 def embedding(run, seen, projected) -> None:
     f, (m, d) = len(seen.embedding), projected.raw.shape
     told(3, f"The places are pooled to one list of **{f:,} numbers**, the embedding. Similar pictures, similar lists.")
-    charts.show(
-        drawn.strip(seen.embedding, name="number of the embedding", key="embedding"),
-        key="embedding",
-        name=f"{run.name}-embedding",
-    )
+    numbers(run, seen.embedding[None], what="number of the embedding", key="embedding", height=4)
     st.markdown(f"A learned matrix of {m * d} × {f:,} weights projects it to **{m * d} numbers**.")
-    charts.show(
-        drawn.strip(projected.raw.ravel(), name="number after projection", key="raw"), key="raw", name=f"{run.name}-raw"
-    )
+    numbers(run, projected.raw.reshape(1, -1), what="number after projection", key="raw", height=4)
 
 
 def sub_vectors(run, unit, projected) -> None:
     m, d = unit.shape
     told(4, f"They are cut into **{m} sub-vectors** of {d} numbers, and each is brought to length 1.")
     names = [f"sub-vector {i}" for i in range(1, m + 1)]
-    charts.show(drawn.parts(unit, names, key="parts"), key="parts", name=f"{run.name}-parts")
+    numbers(run, unit, names, what="number", key="parts", height=2.5, limit=1.0, written=d <= WRITTEN)
     if projected is not None:
         lengths = ", ".join(f"{length:.2f}" for length in projected.length)
         st.caption(f"Their lengths were {lengths}. At length 1, every codebook has the same say.")
@@ -204,7 +205,8 @@ def score(run, searcher, subject, unit) -> None:
     st.html(pieces.total(picked.tolist(), float(picked.sum())))
     st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A square marks the number that each table gives.")
     names = [f"table {i}" for i in range(1, m + 1)]
-    charts.show(drawn.tables(tables, code, names, key="tables"), key="tables", name=f"{run.name}-tables")
+    most = float(np.abs(tables).max(initial=1e-6))
+    numbers(run, tables, names, what="codeword", key="tables", height=2.75, limit=most, picked=code)
     if subject.address:
         st.page_link(
             "pages/retrieval.py", label="See what else it finds", icon=":material/image_search:",

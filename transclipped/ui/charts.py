@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -23,16 +25,23 @@ def show(figure: go.Figure, *, key: str, name: str, **options):
     """
     config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}}
     answer = st.plotly_chart(enlarged(figure, scale()), key=key, config=config, **options)
-    with (
-        st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}"),
-        st.popover("Save", type="tertiary", icon=":material/download:"),
-    ):
+    with saving(key), st.popover("Save", type="tertiary", icon=":material/download:"):
         st.caption(SAVED)
-        st.download_button(
-            "Data as CSV", lambda: csv_of(figure), f"{name}.csv", "text/csv", key=f"csv {key}", on_click="ignore",
-            icon=":material/table:",
-        )  # fmt: skip
+        offer(lambda: csv_of(figure), key=key, name=name)
     return answer
+
+
+def saving(key: str):
+    """A place below a drawing for what saves it."""
+    return st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}")
+
+
+def offer(data: Callable[[], bytes], *, key: str, name: str, **options) -> None:
+    """A button that saves numbers as CSV, made when it is pressed."""
+    st.download_button(
+        "Data as CSV", data, f"{name}.csv", "text/csv", key=f"csv {key}", on_click="ignore", icon=":material/table:",
+        **options,
+    )  # fmt: skip
 
 
 def _laid_out(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:

@@ -1,0 +1,48 @@
+"""Strips of numbers: each has its colour, its number on pointing, and a frame where it is picked."""
+
+import re
+
+import numpy as np
+import pytest
+
+from transclipped.ui import anatomy_strips as strips
+
+
+@pytest.mark.parametrize(
+    ("share", "colour"), [(-1, "#2166ac"), (-7, "#2166ac"), (0, "#f7f7f7"), (0.5, "#f4a582"), (1, "#b2182b"),
+                          (0.25, "#f6cebc")],
+)  # fmt: skip
+def test_colours_run_from_blue_to_red(share, colour):
+    assert strips.colours(np.array([share])) == [colour]
+
+
+def test_each_number_is_told_in_order():
+    values = np.array([[0.5, -0.25], [0.001, -0.001]])
+    html = strips.html(values, ["one", "two"], what="number", height=2, limit=1.0, written=True)
+    told = ["number 0: 0.500", "number 1: −0.250", "number 0: 0.001", "number 1: −0.001"]
+    assert re.findall(r'title="([^"]+)"', html) == told
+    assert re.findall(r">([−\d.]+)</i>", html) == ["0.50", "−0.25", "0.00", "0.00"]  # no −0.00
+    assert re.findall(r"<span>(\w+)</span>", html) == ["one", "two"]
+
+
+def test_the_picked_number_of_each_line_is_framed_and_stands_beside_it():
+    values = np.arange(6.0).reshape(2, 3) - 2
+    html = strips.html(values, what="codeword", height=2, picked=np.array([0, 2], np.uint8))
+    assert re.findall(r'class="picked [^>]+title="([^"]+)"', html) == ["codeword 0: −2.000", "codeword 2: 3.000"]
+    assert re.findall(r"<b>([^<]+)</b>", html) == ["−2.000", "+3.000"]
+
+
+def test_one_large_number_does_not_pale_the_rest():
+    values = np.ones((1, 200))
+    values[0, 0] = 1000
+    assert strips.html(values, what="number", height=2).count("#b2182b") == 200
+
+
+def test_numbers_that_are_all_zero_are_drawn():
+    assert strips.html(np.zeros((1, 3)), what="number", height=2).count("#f7f7f7") == 3
+
+
+def test_the_table_has_a_line_for_each_number():
+    told = strips.csv(np.array([[0.5, -0.25], [1.0, 2.0]]), ["a", "b"]).decode("utf-8-sig")
+    assert told.splitlines() == ["line,number,value", "a,0,0.5", "a,1,-0.25", "b,0,1.0", "b,1,2.0"]
+    assert strips.csv(np.array([[3.0]])).decode("utf-8-sig").splitlines() == ["number,value", "0,3.0"]
