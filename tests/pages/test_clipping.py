@@ -35,11 +35,12 @@ def test_without_any_run_the_lab_set_serves(home):
     assert "lab set" in words(app)
 
 
-@pytest.mark.parametrize("step", ["1 Similarities", "2 Sorted", "3 Clipped", "4 Loss", "5 Gradient"])
+@pytest.mark.parametrize("step", ["similarities", "sorted", "clipped", "loss", "gradient"])
 def test_each_step_of_an_anchor_is_drawn(home, step):
     app = opened("clipping", look="steps", size="64", anchor="7", step=step, delta="0.3")
     assert not app.error
     assert app.number_input(key="anchor").value == 7
+    assert app.segmented_control(key="step").value == step
 
 
 def test_a_suggested_threshold_can_be_taken(home):
@@ -60,6 +61,28 @@ def test_links_hold_short_names_and_old_ones_with_texts_are_followed(finished):
     app.segmented_control(key="look").set_value("rules").run()
     assert app.segmented_control(key="from").value == "lab"
     assert {name: app.query_params.get(name) for name in ("look", "from")} == {"look": "rules", "from": "lab"}
+
+
+@pytest.mark.parametrize(
+    ("section", "kind", "name", "text", "key", "other"),
+    [
+        ("steps", "segmented_control", "step", "4 Loss", "loss", "gradient"),
+        ("mistakes", "segmented_control", "order", "false negatives missed", "missed", "clipped"),
+        ("tune", "selectbox", "head", "after 4 epochs", "epoch-4", "none"),
+    ],
+)
+def test_old_links_with_texts_open_the_same_and_new_ones_hold_keys(home, section, kind, name, text, key, other):
+    app = opened("clipping", look=section, size="64", **{name: text})
+    assert not app.error and getattr(app, kind)(key=name).value == key
+    assert app.query_params.get(name) == key
+    getattr(app, kind)(key=name).set_value(other).run()
+    assert not app.exception and app.query_params.get(name) == other
+
+
+@pytest.mark.parametrize("name", ["step", "order", "head", "epoch", "look", "from"])
+def test_nonsense_in_a_link_opens_the_page_as_usual(finished, name):
+    for section in SECTIONS:
+        assert not opened("clipping", **{"look": section, "size": "64", name: "nonsense"}).error
 
 
 def test_results_of_a_sweep_are_shown_with_a_verdict(home):
@@ -119,7 +142,7 @@ def test_a_run_without_labels_shows_what_is_left(finished, monkeypatch, section)
     assert not [c for c in app.segmented_control if c.key == "order" and len(c.options) > 1]
 
 
-@pytest.mark.parametrize("order", ["true negatives clipped", "false negatives missed"])
+@pytest.mark.parametrize("order", ["clipped", "missed"])
 def test_worst_mistakes_can_be_shown_first(finished, order):
     app = opened("clipping", look="mistakes", size="64", order=order)
     assert not app.error

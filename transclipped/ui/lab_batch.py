@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from transclipped.analysis import clipping
 from transclipped.analysis.batches import batch_of
 from transclipped.analysis.clipping import Batch, mean_level, spread, suggestions
-from transclipped.analysis.dials import Dial, dial
+from transclipped.analysis.dials import SCALES, Dial, dial
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.training import labset
@@ -20,6 +21,9 @@ SIZE = 128
 RUN, LAB = "run", "lab"
 SOURCES = {RUN: "the chosen run", LAB: "the lab set"}
 KEPT = "kept"
+HEADS = {  # of the lab set, by what a link calls them
+    rule if epoch == labset.EPOCHS else f"epoch-{epoch}": name for name, (rule, epoch) in labset.STAGES.items()
+}
 PICTURES = cached.named_data(labset.DATA)  # of the lab set
 
 
@@ -101,10 +105,30 @@ def first(run: RunDir) -> View:
     return _of_run(run, None, SIZE, 0)
 
 
+def prepare(view: View) -> None:
+    """Count what the lab's first screen shows of a batch before anything is set."""
+    config = ClippingConfig(rule="threshold", threshold=SCALES["threshold"].start)
+    turned(view, config)
+    suggested(view)
+    report(view, config, temperature=view.temperature)
+    for each in (config, ClippingConfig(rule="none", treatment=config.treatment)):
+        mean_loss(view, each, temperature=view.temperature)
+
+
 def turned(view: View, config: ClippingConfig) -> tuple[Dial, str]:
     """The dial of a rule over a batch, and a name of its content."""
     settings = (config.rule, config.fraction if config.rule == "rank+threshold" else None)
     return _dial(view.key, settings, config, view.batch), f"{view.key} {settings}"
+
+
+def report(view: View, config: ClippingConfig, *, temperature: float) -> clipping.Report:
+    """What a rule clips of the batch; read-only."""
+    return _report(view.key, config, temperature, view.batch)
+
+
+def mean_loss(view: View, config: ClippingConfig, *, temperature: float) -> float:
+    """Contrastive loss of the batch in nats."""
+    return _mean_loss(view.key, config, temperature, view.batch)
 
 
 def suggested(view: View) -> list[tuple[str, float]]:
@@ -115,18 +139,19 @@ def suggested(view: View) -> list[tuple[str, float]]:
 def _model(run: RunDir) -> int | None:
     """Epoch whose head is looked at; None for the kept one."""
     epochs = [KEPT, *map(str, run.epochs())] if run.config.backbone.train == "frozen" else [KEPT]
-    chosen = st.selectbox(
-        "After epoch", epochs, key="epoch", bind="query-params", width=130,
+    chosen = links.choose(
+        st.selectbox, "After epoch", {epoch: epoch for epoch in epochs}, key="epoch", default=KEPT, width=130,
         help="Each epoch's head was kept: early ones know little, and clip what they should not.",
     )  # fmt: skip
     return None if chosen == KEPT else int(chosen)
 
 
 def _head() -> str:
-    return st.selectbox(
-        "Model", list(labset.STAGES), key="head", bind="query-params", width=300,
+    chosen = links.choose(
+        st.selectbox, "Model", HEADS, key="head", default=next(iter(HEADS)), width=300,
         help="Heads trained on the lab set with τ = 0.3.",
     )  # fmt: skip
+    return HEADS[chosen]
 
 
 def _of_run(run: RunDir, epoch: int | None, size: int, seed: int) -> View:
@@ -174,6 +199,16 @@ def _lab_batch(stamp: int, head: str, size: int, seed: int, _lab: labset.LabSet)
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _dial(key: str, settings: tuple, _config: ClippingConfig, _batch: Batch) -> Dial:
     return dial(_batch, _config)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _report(key: str, config: ClippingConfig, temperature: float, _batch: Batch) -> clipping.Report:
+    return clipping.report(_batch, config, temperature=temperature)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _mean_loss(key: str, config: ClippingConfig, temperature: float, _batch: Batch) -> float:
+    return clipping.mean_loss(_batch, config, temperature=temperature)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

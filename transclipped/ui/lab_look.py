@@ -9,13 +9,20 @@ import streamlit as st
 from transclipped.analysis import clipping, mistakes
 from transclipped.analysis.clipping import AnchorSteps, Report
 from transclipped.analysis.dials import SCALES
-from transclipped.ui import charts, gallery, lab_batch, lab_charts, lab_tune
+from transclipped.ui import charts, gallery, lab_batch, lab_charts, lab_tune, links
 from transclipped.ui.lab_batch import View
 from transclipped.ui.theme import MARKS
 
 ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
 TILE = 80  # pixels of a picture
-STEPS = ("1 Similarities", "2 Sorted", "3 Clipped", "4 Loss", "5 Gradient")
+STEPS = {
+    "similarities": "1 Similarities",
+    "sorted": "2 Sorted",
+    "clipped": "3 Clipped",
+    "loss": "4 Loss",
+    "gradient": "5 Gradient",
+}
+ORDERS = dict(zip(("drawn", "clipped", "missed"), mistakes.ORDERS, strict=True))  # by what a link calls them
 FRAMES = "Solid blue frame ✓: same class, so a false negative. Dashed orange frame ✗: another class. ✂: clipped."
 PLAIN_FRAMES = "✂: clipped. This batch has no labels, so nobody knows which negatives are false."
 
@@ -23,13 +30,13 @@ PLAIN_FRAMES = "✂: clipped. This batch has no labels, so nobody knows which ne
 def anchors(view: View, done: Report) -> None:
     """Anchors with their most similar negatives."""
     st.subheader("Anchors and their most similar negatives")
-    orders = mistakes.ORDERS if view.labelled else mistakes.ORDERS[:1]
-    order = st.segmented_control(
-        "Show first", orders, default=orders[0], key="order", bind="query-params", required=True,
+    orders = ORDERS if view.labelled else {"drawn": ORDERS["drawn"]}
+    order = links.choose(
+        st.segmented_control, "Show first", orders, key="order", default="drawn", required=True,
         help="Worst mistakes: true negatives that are clipped, or false negatives that are missed, by similarity.",
     )  # fmt: skip
     st.caption(FRAMES if view.labelled else PLAIN_FRAMES)
-    rows = mistakes.anchor_rows(view.batch, done, order=order, anchors=ANCHORS, count=NEIGHBOURS)
+    rows = mistakes.anchor_rows(view.batch, done, order=ORDERS[order], anchors=ANCHORS, count=NEIGHBOURS)
     if not rows:
         st.info("This setting makes no such mistake in this batch.")
     for place, row in enumerate(rows):
@@ -69,16 +76,16 @@ def one_anchor(view: View) -> None:
             st.number_input("Anchor", 0, b - 1, 0, key="anchor", bind="query-params", width=130,
                             help="Which picture of the batch looks at all others.")
         )  # fmt: skip
-        step = st.segmented_control("Step", STEPS, default=STEPS[0], key="step", bind="query-params", required=True)
-    config = lab_tune.setting()
+        name = links.choose(st.segmented_control, "Step", STEPS, key="step", default=next(iter(STEPS)), required=True)
+    step, config = list(STEPS).index(name), lab_tune.setting()
     steps = clipping.anchor_steps(view.batch, anchor, config, temperature=lab_tune.temperature(view))
-    st.markdown(_told(view, steps, STEPS.index(step)))
+    st.markdown(_told(view, steps, step))
     left, right = st.columns([2, 1])
     with left:
-        figure = _figure(steps, STEPS.index(step))
-        charts.show(figure, key=f"step {step}", name=f"clipping-step-{STEPS.index(step) + 1}")
+        figure = _figure(steps, step)
+        charts.show(figure, key=f"step {name}", name=f"clipping-step-{step + 1}")
     with right:
-        _top(view, anchor, steps, STEPS.index(step))
+        _top(view, anchor, steps, step)
 
 
 def _told(view: View, steps: AnchorSteps, step: int) -> str:
@@ -156,7 +163,7 @@ def side_by_side(view: View) -> None:
         if view.labelled:
             repulsion = done.repulsion[1] if done.repulsion else None
             line |= {"precision": done.precision, "recall": done.recall, "repulsion on false negatives": repulsion}
-        lines.append(line | {"mean loss (nats)": clipping.mean_loss(view.batch, config, temperature=tau)})
+        lines.append(line | {"mean loss (nats)": lab_batch.mean_loss(view, config, temperature=tau)})
     shares = [
         name for name in lines[0] if name in ("share clipped", "precision", "recall", "repulsion on false negatives")
     ]

@@ -6,7 +6,6 @@ import math
 
 import streamlit as st
 
-from transclipped.analysis import clipping
 from transclipped.analysis.clipping import Report
 from transclipped.analysis.dials import SCALES
 from transclipped.analysis.mistakes import best_by_labels
@@ -102,7 +101,7 @@ def dial(view: View) -> Report:
 
 
 def report(view: View, config: ClippingConfig) -> Report:
-    return clipping.report(view.batch, config, temperature=temperature(view))
+    return lab_batch.report(view, config, temperature=temperature(view))
 
 
 def _share(view: View) -> None:
@@ -139,7 +138,7 @@ def effects(view: View, done: Report) -> None:
 
 def losses(view: View) -> tuple[float, float]:
     """Mean loss of the batch in nats, without clipping and as set."""
-    return tuple(clipping.mean_loss(view.batch, c, temperature=temperature(view)) for c in (at("none"), setting()))
+    return tuple(lab_batch.mean_loss(view, c, temperature=temperature(view)) for c in (at("none"), setting()))
 
 
 def suggestions(view: View) -> None:
