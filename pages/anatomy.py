@@ -12,7 +12,6 @@ from transclipped.ui.guard import guarded
 
 STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
 WRITTEN = 16  # numbers a line, up to which they are written into the cells
-LIKELY = 4  # codewords shown of a codebook
 DEEPEST = 1000  # rank of a hit
 ALL = "all"
 HELP = {
@@ -137,30 +136,23 @@ def sub_vectors(run, unit, projected) -> None:
 @st.fragment
 @guarded
 def codewords(run, stored, unit) -> None:
-    m, k, _ = stored.codebooks.shape
+    k = stored.codebooks.shape[1]
     told(5, f"Each sub-vector is compared with its codebook's **{k} codewords**. The nearest ★ will stand for it.")
     alpha = st.slider(
-        "Sharpness α of the soft assignment", 1.0, 100.0, min(100.0, max(1.0, float(run.config.quantizer.alpha))), 1.0,
-        key="alpha", bind="query-params", help=HELP["alpha"],
+        "Sharpness α of the soft assignment", 1.0, found.SHARPEST, found.sharpness(run), 1.0, key="alpha",
+        bind="query-params", help=HELP["alpha"],
     )  # fmt: skip
     assigned = anatomy.assign(unit, stored.codebooks, alpha)
-    code = anatomy.code_of(unit, stored.codebooks)
-    crisp = found.crisp(cached.run_data(run))
+    code, crisp = anatomy.code_of(unit, stored.codebooks), found.crisp(cached.run_data(run))
+    likely = found.likely(assigned)
     cards = []
-    for i in range(m):
-        likely = assigned.order[i, :LIKELY].tolist()
+    for i, faces in enumerate(found.faces(run.fingerprint, likely, run)):
         words = [
-            pieces.Word(
-                word, float(assigned.p[i, word]), found.standing(run.fingerprint, i, word, run), word == code[i]
-            )
-            for word in likely
+            pieces.Word(word, float(assigned.p[i, word]), pictures, word == code[i])
+            for word, pictures in zip(likely[i], faces, strict=True)
         ]
-        rest = float(1 - assigned.p[i, likely].sum())
-        cards.append(
-            pieces.candidates(
-                i + 1, words, rest=rest, others=k - len(likely), bits=float(assigned.bits[i]), crisp=crisp
-            )
-        )
+        rest, bits = 1 - sum(word.p for word in words), float(assigned.bits[i])
+        cards.append(pieces.candidates(i + 1, words, rest=rest, others=k - len(words), bits=bits, crisp=crisp))
     st.html(pieces.cards(cards, width=17))
     st.caption("Beside a codeword: database pictures that have it in their code.", help=HELP["entropy"])
 
@@ -197,7 +189,7 @@ def score(run, searcher, subject, unit) -> None:
     st.html(
         pieces.pair(
             found.portrait(data, subject.key, subject),
-            found.small(data, row_of[hit.id], found.LARGE),
+            found.hit(data, row_of[hit.id]),
             crisp=found.crisp(data),
         )
     )

@@ -6,17 +6,26 @@ import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped import engine
+from transclipped.analysis import clipping, codebooks
 from transclipped.errors import InputError
-from transclipped.training import session
+from transclipped.training import estimate, session
 from transclipped.training.run import RunDir
-from transclipped.ui import anatomy_cached, cached, lab_batch, warm
+from transclipped.ui import anatomy_cached, cached, codebook_cached, lab_batch, warm
 
 
 @pytest.fixture
 def nothing_more(finished, monkeypatch):
-    """After the warm-up of the finished run no network can be loaded, and no batch embedded."""
+    """After the warm-up of the finished run no network can be loaded, no batch embedded, and nothing measured."""
     monkeypatch.setattr(warm, "PAUSE", 0)
-    for cache in (cached.engine, anatomy_cached.model, anatomy_cached.seen, lab_batch._run_batch, warm._first_screens):
+    caches = (
+        anatomy_cached.model,
+        anatomy_cached.seen,
+        anatomy_cached.faces,
+        anatomy_cached.standing,
+        codebook_cached.usage,
+    )
+    caches += (lab_batch._run_batch, lab_batch._dial, lab_batch._report, lab_batch._mean_loss, lab_batch._suggested)
+    for cache in (cached.engine, *caches, warm._first_screens):
         cache.clear()
     warm._work(RunDir(finished))
     yield lambda: _refuse(monkeypatch)
@@ -27,16 +36,25 @@ def _refuse(monkeypatch):
     def refused(*args, **kwargs):
         raise InputError("computed again")
 
-    monkeypatch.setattr(session, "trained_model", refused)
-    monkeypatch.setattr(engine, "Engine", refused)
-    monkeypatch.setattr(lab_batch, "batch_of", refused)
+    for place, names in (
+        (session, ("trained_model",)),
+        (engine, ("Engine",)),
+        (lab_batch, ("batch_of", "dial", "spread")),
+        (clipping, ("report", "mean_loss")),
+        (codebooks, ("usage",)),
+        (anatomy_cached.anatomy, ("rollout",)),
+        (estimate, ("_images_per_s", "_step_seconds", "_pair_seconds")),
+    ):
+        for name in names:
+            monkeypatch.setattr(place, name, refused)
+    monkeypatch.setattr(anatomy_cached, "codebooks", None)  # whose pictures stand for a codeword
 
 
-@pytest.mark.parametrize("page", ["anatomy", "clipping", "retrieval"])
+@pytest.mark.parametrize("page", ["anatomy", "clipping", "codebooks", "retrieval", "train"])
 def test_the_first_screen_is_there(nothing_more, page):
     nothing_more()
     app = opened(page, run="tiny")
-    assert not app.warning and not app.error
+    assert not app.warning and not app.error, words(app)
     assert "computed again" not in words(app)
 
 

@@ -104,3 +104,19 @@ def test_what_was_loaded_is_out_of_the_collectors_sight(cold):
     before = gc.get_freeze_count()
     warm._work(None)
     assert gc.get_freeze_count() > before + 10_000
+
+
+def test_a_step_that_takes_no_time_is_followed_at_once(monkeypatch):
+    rested = []
+    monkeypatch.setattr(warm.time, "sleep", rested.append)
+    monkeypatch.setattr(warm.time, "monotonic", iter([0, 0, 0, 1, 1, 1]).__next__)
+    warm._each(iter([lambda: None, lambda: None, lambda: 1 / 0]))
+    assert rested == [warm.BREATH]
+
+
+def test_the_collector_rests_during_the_work_and_not_after(cold, monkeypatch):
+    seen = []
+    monkeypatch.setattr(warm, "_modules", lambda: iter([lambda: seen.append(gc.isenabled())]))
+    monkeypatch.setattr(warm, "_screens", lambda *_: 1 / 0)
+    warm._work(None)
+    assert seen == [False] and gc.isenabled()

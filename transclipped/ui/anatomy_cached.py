@@ -13,6 +13,7 @@ from PIL import Image
 
 from transclipped.analysis import anatomy, codebooks
 from transclipped.config import IDENTITY
+from transclipped.datasets.base import ImageSet
 from transclipped.datasets.pictures import square, to_png
 from transclipped.errors import InputError
 from transclipped.models.network import Head
@@ -22,6 +23,8 @@ from transclipped.ui import cached
 from transclipped.ui.anatomy_subject import Subject
 
 THUMB = 64  # pixels of a photograph that stands for a codeword
+LIKELY = 4  # codewords shown of a codebook
+SHARPEST = 100.0  # α of the slider, at most
 STANDING = 3  # pictures that stand for a codeword
 LARGE = 256  # pixels of query and hit
 CRISP = 64  # pixels a side up to which pictures are enlarged as they are, pixel by pixel
@@ -79,6 +82,27 @@ def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndar
         return None if subject.code is None else decode(codewords, subject.code[None])[0].reshape(m, -1)
 
 
+def prepare(run: RunDir, subject: Subject, unit: np.ndarray) -> None:
+    """Compute what the page shows of a picture before anything is set."""
+    found, data = seen(run.fingerprint, subject.key, run, subject), cached.run_data(run)
+    if found.attention is not None:
+        rolled(run.fingerprint, subject.key, run, subject)
+    enlarged(data, subject.key, found.grid or (1, 1), subject)
+    portrait(data, subject.key, subject)
+    books = cached.engine(run.fingerprint, run).stored.codebooks
+    faces(run.fingerprint, likely(anatomy.assign(unit, books, sharpness(run))), run)
+
+
+def sharpness(run: RunDir) -> float:
+    """α of the soft assignment that is shown first: the run's own, within the slider."""
+    return min(SHARPEST, max(1.0, float(run.config.quantizer.alpha)))
+
+
+def likely(assigned: anatomy.Assigned) -> tuple[tuple[int, ...], ...]:
+    """The codewords of each codebook that are shown."""
+    return tuple(map(tuple, assigned.order[:, :LIKELY].tolist()))
+
+
 @st.cache_data(max_entries=24, show_spinner=False)
 def rolled(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
     """Attention of a picture through all layers."""
@@ -105,23 +129,26 @@ def portrait(data: tuple, key: str, _subject: Subject) -> str:
 @st.cache_data(max_entries=1024, show_spinner=False)
 def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
     """Small pictures of the database that have this codeword in their code."""
-    stored = cached.engine(fingerprint, _run).stored
-    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
-    row_of, data = cached.rows_of_ids(fingerprint, _run), cached.run_data(_run)
-    return [small(data, row_of[identity]) for identity in stored.database_ids[rows].tolist()]
+    stored, images = cached.engine(fingerprint, _run).stored, cached.pictures(cached.run_data(_run))
+    rows, row_of = codebooks.members(stored.codes[:, codebook], word, STANDING), cached.rows_of_ids(fingerprint, _run)
+    return [_address(images, row_of[identity], THUMB) for identity in stored.database_ids[rows].tolist()]
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
-def small(data: tuple, row: int, side: int = THUMB) -> str:
-    """Picture of a row as a data address: as it is if it is tiny, else its centre square."""
-    picture = cached.pictures(data).picture(row)
-    return address(picture if crisp(data) else square(picture, side), crisp=crisp(data))
+@st.cache_data(max_entries=256, show_spinner=False)
+def faces(fingerprint: str, words: tuple[tuple[int, ...], ...], _run: RunDir) -> list[list[list[str]]]:
+    """What `standing` has for some codewords of each codebook."""
+    return [[standing(fingerprint, m, word, _run) for word in mine] for m, mine in enumerate(words)]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def hit(data: tuple, row: int) -> str:
+    """The picture of a hit as a data address."""
+    return _address(cached.pictures(data), row, LARGE)
 
 
 def crisp(data: tuple) -> bool:
     """Whether pictures are so small that their pixels are to be seen."""
-    native = cached.pictures(data).native_size
-    return native is not None and native <= CRISP
+    return _crisp(cached.pictures(data))
 
 
 def address(picture: Image.Image, *, crisp: bool) -> str:
@@ -131,3 +158,13 @@ def address(picture: Image.Image, *, crisp: bool) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _crisp(images: ImageSet) -> bool:
+    return images.native_size is not None and images.native_size <= CRISP
+
+
+def _address(images: ImageSet, row: int, side: int) -> str:
+    """Picture of a row as a data address: as it is if it is tiny, else its centre square."""
+    picture = images.picture(row)
+    return address(picture if _crisp(images) else square(picture, side), crisp=_crisp(images))

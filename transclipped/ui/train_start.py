@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 
 import streamlit as st
 
@@ -29,7 +28,8 @@ def name_and_button(config: RunConfig) -> str:
 @guarded
 def estimate(config: RunConfig) -> None:
     """One line: how long, and why."""
-    found = estimated(config)
+    with st.spinner("Measuring how fast this machine is, once …"):
+        found = estimated(config)
     if found is None:
         st.caption("How long it takes is measured when the current training is over: now both would be slow.")
         return
@@ -57,11 +57,9 @@ def estimated(config: RunConfig):
     from transclipped.training import estimate
 
     images = cached.pictures(cached.named_data(config.data))
-    known = estimate.measured(config, images)
-    if jobs.busy() is not None and not known:
+    if jobs.busy() is not None and not estimate.measured(config, images):
         return None
-    with nullcontext() if known else st.spinner("Measuring how fast this machine is, once …"):
-        return estimate.estimate(config, images, draw(images, config.data))
+    return estimate.estimate(config, images, draw(images, config.data))
 
 
 def _start(config: RunConfig, typed: str) -> None:

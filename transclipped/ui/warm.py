@@ -1,12 +1,14 @@
 """Warm-up: what the pages behind the first one need is made ready while the visitor looks at that one.
 
-Once a server, in a thread: the modules that take seconds to import, then the run's database and network, the lab set
-and the batch that Clipping shows first. All of it lies in caches that the pages ask anyway, so a visitor who comes
-earlier waits for the same result instead of computing it twice, and one who comes never finds anything different.
+Once a server, in a thread: the modules that take seconds to import, then what the pages show of the run first, in the
+order of the lesson, and at last how fast the machine is, which Train wants to know. All of it lies in caches that the
+pages ask anyway, so a visitor who comes earlier waits for the same result instead of computing it twice, and one who
+comes never finds anything different.
 What fails here fails again, with a sentence, on the page that needs it.
 
 Streamlit collects garbage after every rerun, over all objects there are: a third of a second once torch is loaded, in
-which nobody is answered. What is loaded here stays, so it is taken out of the collector's sight.
+which nobody is answered. What is loaded here stays, so it is taken out of the collector's sight; and the collector
+rests meanwhile, since looking through half-imported modules takes a quarter of the time that imports take.
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ from streamlit.runtime import Runtime
 from transclipped import ui
 from transclipped.training.run import RunDir
 
-HEAVY = ("torch", "timm", "faiss", "pandas", "plotly.graph_objects")  # seconds, and the first page does without
+HEAVY = (  # modules that take seconds to import, and the first page does without
+    "torch", "timm", "faiss", "pandas", "plotly.graph_objects", "pyarrow", "scipy.special",
+)  # fmt: skip
 PAUSE = 1.0  # seconds in which the first page is drawn undisturbed
-BREATH = 0.05  # seconds between two steps, for whoever waits
+BREATH = 0.05  # seconds after a step that took as long, for whoever waits
 
 
 def up(run: RunDir | None) -> None:
@@ -50,20 +54,26 @@ def _begun(_run: RunDir | None) -> Thread:
 
 def _work(run: RunDir | None) -> None:
     time.sleep(PAUSE)
-    _each(_modules())
-    gc.freeze()
-    if run is not None:
-        with suppress(Exception):
-            _first_screens(run.fingerprint, run)
-    gc.freeze()
+    gc.disable()
+    try:
+        _each(_modules())
+        gc.freeze()
+        if run is not None:
+            with suppress(Exception):
+                _first_screens(run.fingerprint, run)
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _each(steps: Iterator[Callable[[], object]]) -> None:
     """Do one step after the other, whatever becomes of it."""
     for step in steps:
+        begun = time.monotonic()
         with suppress(Exception):
             step()
-        time.sleep(BREATH)
+        if time.monotonic() - begun > BREATH:
+            time.sleep(BREATH)
 
 
 def _modules() -> Iterator[Callable[[], object]]:
@@ -77,14 +87,32 @@ def _first_screens(fingerprint: str, _run: RunDir) -> None:
 
 
 def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
-    """In the order of the lesson."""
-    from transclipped.ui import anatomy_cached, cached, lab_batch, retrieval_cached
+    """In the order of the lesson; the machine is measured last, when nothing else keeps it busy."""
+    from transclipped.ui import (
+        anatomy_cached,
+        benchmarks_view,
+        cached,
+        charts,
+        codebook_cached,
+        lab_batch,
+        retrieval_cached,
+        runs,
+        train_form,
+        train_start,
+    )
     from transclipped.ui.anatomy_subject import Subject
 
     engine, data = cached.engine(fingerprint, run), cached.run_data(run)
     row = cached.rows_of_ids(fingerprint, run)[engine.stored.query_ids[0].item()]
     subject = Subject(f"row {row}", "", lambda: cached.pictures(data).picture(row))
-    yield lambda: anatomy_cached.seen(fingerprint, subject.key, run, subject)
-    yield lambda: lab_batch.first(run)
+    query = engine.stored.queries[0].astype("float32")
+    unit = query.reshape(len(engine.stored.codebooks), -1)
+    yield lambda: anatomy_cached.prepare(run, subject, unit)
+    yield lambda: engine.search(query, top=1)
+    yield lambda: lab_batch.prepare(lab_batch.first(run))
+    yield lambda: codebook_cached.usage(fingerprint, run)
+    yield lambda: charts.curves({"": ([0], [0])}, x="", y="", key="").to_json()  # the first figure takes longer
     yield lambda: retrieval_cached.rows_of_names(data)
-    yield lambda: engine.embed([subject.image()])  # a network's first pass takes longer
+    yield lambda: engine.embed([subject.image()])  # so does a network's first pass
+    yield lambda: benchmarks_view.lines(runs.all_runs(), "asymmetric")
+    yield lambda: train_start.estimated(train_form.usual())
