@@ -5,7 +5,7 @@ import streamlit as st
 from transclipped.analysis import picture_sets
 from transclipped.config import POTENTIAL, DataConfig
 from transclipped.datasets.folder import Folder
-from transclipped.ui import charts, gallery, runs, shell
+from transclipped.ui import charts, gallery, links, runs, shell
 from transclipped.ui import datasets_cached as cached
 from transclipped.ui import datasets_charts as drawn
 from transclipped.ui import datasets_help as told
@@ -19,11 +19,8 @@ LABELS = "Labels are for looking and measuring only; training never sees them."
 
 def choice() -> DataConfig:
     """The data set that the visitor chose; without a folder where that is still to be named."""
-    name = st.segmented_control(
-        "Data set", told.OFFERED, default="cifar10", required=True, key="set", bind="query-params",
-        help="By the names that the command line knows.",
-    ) or "cifar10"  # fmt: skip
-    st.markdown(f"**{told.TITLES[name]}.** {told.ABOUT[name]}")
+    name = links.choose(st.segmented_control, "Data set", told.TITLES, key="set", default="cifar10", required=True)
+    st.markdown(told.ABOUT[name])
     if name not in told.NEEDS_FOLDER:
         return DataConfig(dataset=name)
     with shell.aside("folder"):
@@ -53,13 +50,17 @@ def whole(config: DataConfig):
 
 
 def figures(images, about: dict) -> None:
-    columns = st.columns(5)
     listed = getattr(images, "listed", len(images))
-    columns[0].metric("Pictures", f"{len(images):,}", help=f"Of {listed:,} that are listed." if listed else None)
-    columns[1].metric("Labels", f"{len(images.class_names):,}" if images.class_names else "none")
-    columns[2].metric("Queries", f"{about['query']:,}", help="Pictures that ask.")
-    columns[3].metric("Database", f"{about['database']:,}", help="Pictures that are searched.")
-    columns[4].metric("Training", f"{about['train']:,}", help="Pictures that the contrastive loss sees, unlabelled.")
+    shown = (
+        ("Pictures", f"{len(images):,}", f"Of {listed:,} that are listed." if listed else None),
+        ("Labels", f"{len(images.class_names):,}" if images.class_names else "none", None),
+        ("Queries", f"{about['query']:,}", "Pictures that ask."),
+        ("Database", f"{about['database']:,}", "Pictures that are searched."),
+        ("Training", f"{about['train']:,}", "Pictures that the contrastive loss sees, unlabelled."),
+    )
+    with st.container(horizontal=True, gap="medium"):
+        for name, value, told_more in shown:
+            st.metric(name, value, help=told_more, width="content")
     st.caption(f"Retrieval is measured by mAP@{about['k']:,}: among the first {about['k']:,} hits of each query.")
     if about["uses_labels"]:
         st.caption("This protocol draws its training pictures by their labels, as the literature does.")

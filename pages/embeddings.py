@@ -12,17 +12,18 @@ from transclipped.ui.guard import guarded
 KEY = "map"
 NEIGHBOURS = 12
 WARNING = (
-    "**What a map must not be read for.** How large or dense a group is, how wide the gaps are and where the groups "
-    "lie mean nothing: UMAP stretches what is crowded. Only *who is next to whom* counts, and only as far as the "
-    "trustworthiness says. What shows at one setting alone is the setting's doing."
+    "**What a map must not be read for:** how large or dense a group is, how wide the gaps are, and where the groups "
+    "lie. Only *who is next to whom* counts, as far as the trustworthiness says."
 )
-TRUST = "Trustworthiness tells how far neighbours on the map are also in the embedding: 1 is perfect, 0.5 chance."
+TRUST = (
+    "Trustworthiness tells how far neighbours on the map are also in the embedding: 1 is perfect, 0.5 chance. UMAP "
+    "stretches what is crowded, and what shows at one of its settings alone is the setting's doing."
+)
 
 
 def choices(shown) -> tuple:
     """What to lay out, how, and in which colours."""
-    first, second, third = st.columns([1, 1, 1.4])
-    method = first.segmented_control(
+    method = st.segmented_control(
         "Map", ["UMAP", "PCA"], default="UMAP", required=True, key="map_method", bind="query-params",
         help="UMAP keeps neighbours, and takes seconds where no map is there yet. PCA is at once and linear: the two "
         "directions of most variance.",
@@ -31,14 +32,14 @@ def choices(shown) -> tuple:
     options += [f"codebook {m + 1}" for m in range(shown.codes.shape[1])]
     options += ["average precision"] if shown.labels is not None else []
     options.append(map_colours.CLIPPED)
-    colour = second.selectbox(
-        "Colour", options, key="map_colour", bind="query-params",
+    colour = st.selectbox(
+        "Colour", options, key="map_colour", bind="query-params", width=190,
         help="The class (training never saw it), the codeword of a codebook, how well the item does as a query, or "
         "what the run's clipping rule takes for a false negative of the query.",
     )  # fmt: skip
-    compare = third.segmented_control(
+    compare = st.segmented_control(
         "Side by side", ["embeddings", "settings"], default="embeddings", required=True, key="map_compare",
-        bind="query-params",
+        bind="query-params", disabled=method == "PCA",
         help="The stages of the model; or one embedding by UMAP at several n_neighbors, to see what the setting does.",
     )  # fmt: skip
     return method or "UMAP", colour, compare or "embeddings"
@@ -69,6 +70,8 @@ def wanted_maps(shown, bundled, method: str, compare: str):
     if compare == "embeddings":
         return layouts.stages(shown, bundled, settings)
     kinds = layouts.comparable(shown, bundled, settings)
+    if kinds == [QUANTIZED]:
+        return layouts.several(shown, bundled, settings, QUANTIZED)
     if st.session_state.get("map_kind") not in kinds:
         st.session_state.pop("map_kind", None)
     kind = st.segmented_control(
@@ -84,7 +87,7 @@ def asked(run, shown):
     if shown.which != DATABASE or not len(queries):
         return None
     number = st.number_input(
-        "Draw in a query of the run", 0, len(queries) - 1, None, key="map_star",
+        "Draw in a query of the run", 0, len(queries) - 1, None, key="map_star", width=260, placeholder="its number",
         help="Its place ★ is the weighted mean of its nearest items' places; the map is not laid out anew.",
     )  # fmt: skip
     return None if number is None else queries[number]
@@ -123,13 +126,15 @@ def about(shown, laid, compare: str) -> None:
 @st.fragment
 @guarded
 def explore(run) -> None:
-    which = st.segmented_control(
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    which = controls.segmented_control(
         "Pictures", [QUERIES, DATABASE], default=QUERIES, required=True, key="map_which", bind="query-params",
         help=f"The run's stored queries, or a sample of at most {projections.SAMPLE:,} of the pictures it searches.",
     ) or QUERIES  # fmt: skip
     shown, rows, version = maps.items(run.fingerprint, which, run)
     bundled = layouts.bundled(run.fingerprint, which, run, shown)
-    method, colour, compare = choices(shown)
+    with controls:
+        method, colour, compare = choices(shown)
     with st.container():  # what comes and goes stays in here, so that the map keeps its place
         laid = layouts.laid_out(shown, version, bundled, wanted_maps(shown, bundled, method, compare))
         if laid.missing:

@@ -52,20 +52,20 @@ def key_figures(run) -> None:
     st.subheader("How good is that?")
     metrics = found.metrics(run.fingerprint, run)
     mode = metrics["modes"].get("asymmetric", {})
-    columns = st.columns([1, 0.8, 1, 1.5])
+    row = st.container(horizontal=True, gap="medium")
     if mode.get("map") is not None:
         plain = benchmarks.without_clipping(run, runs.all_runs().values())
         other = plain and found.metrics(plain.fingerprint, plain)["modes"].get("asymmetric", {}).get("map")
         gain = f"{mode['map'] - other:+.3f} by clipping" if other is not None else None
-        columns[0].metric(f"mAP@{metrics['k']}", f"{mode['map']:.3f}", gain, help=HELP["map"])
-    columns[1].metric("Code", f"{metrics['bytes_per_item']} bytes", help=HELP["code"])
+        row.metric(f"mAP@{metrics['k']}", f"{mode['map']:.3f}", gain, help=HELP["map"], width="content")
+    row.metric("Code", f"{metrics['bytes_per_item']} bytes", help=HELP["code"], width="content")
     size = metrics["n_database"] * metrics["bytes_per_item"] / 1000
-    columns[2].metric(f"All {metrics['n_database']:,} codes", f"{size:,.0f} kB", help=HELP["all"])
-    columns[3].metric("Clipping", benchmarks.clipping_of(run.config.clipping), help=HELP["clipping"])
+    row.metric(f"All {metrics['n_database']:,} codes", f"{size:,.0f} kB", help=HELP["all"], width="content")
+    row.metric("Clipping", benchmarks.clipping_of(run.config.clipping), help=HELP["clipping"], width="content")
 
 
 def door(column, page: str, label: str, icon: str, drawing: str, text: str, **query: str) -> None:
-    with column.container(border=True, height="stretch"):
+    with column.container(border=True, height="stretch", vertical_alignment="distribute"):
         st.html(story.STYLE + drawing)
         st.caption(text)
         st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:", query_params=query)

@@ -47,7 +47,7 @@ def test_clicked_picture_tells_its_path(server, page, album):
 def test_choosing_a_set_keeps_it_in_the_address(server, page):
     page.goto(f"{server}/datasets")
     settled(page)
-    page.get_by_role("radio", name="caltech101").click()
+    page.get_by_role("radio", name="Caltech-101").click()
     page.wait_for_function("() => location.search.includes('set=caltech101')")
     main(page).get_by_text("24 of 3,030 pictures").wait_for()
     page.reload()

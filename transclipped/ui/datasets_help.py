@@ -5,9 +5,7 @@ from __future__ import annotations
 from transclipped.datasets import flickr25k, nuswide
 
 NEEDS_FOLDER = ("mirflickr", "nuswide", "folder", "embeddings")
-OFFERED = ("cifar10", "caltech101", "collage", "mirflickr", "nuswide", "folder")
-
-TITLES = {
+TITLES = {  # of those offered
     "cifar10": "CIFAR-10",
     "caltech101": "Caltech-101",
     "collage": "Collages",
