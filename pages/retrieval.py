@@ -16,10 +16,11 @@ from transclipped.ui.retrieval_why import why
 
 ASK = {address.SET: "data set", "upload": "upload", "camera": "camera"}
 WAITING = {
-    "upload": "Choose a picture on the left, drop one there, or paste one.",
+    "upload": "Choose a picture, drop one into the field, or paste one, and it asks.",
     "camera": "Take a picture, and it asks.",
 }
 TOPS = (12, 24, 48, 96)
+WIDTH = 180  # pixels of a control: one fills the left column, several stand side by side in a narrow window
 LARGE, SMALL = 160, 64  # pixels of a query that asks alone, and of one of several
 SECTIONS = {
     "why": "Why this hit",
@@ -51,9 +52,8 @@ def options(run) -> tuple[str, str | None, int]:
     return how, known.get(there, there).strip() or None, top or TOPS[1]
 
 
-def stored(where) -> tuple[list, int | None]:
-    """Pictures of the data set that ask: those the address names, else a stored query, and its number."""
-    names = address.named(where)
+def query_number(where) -> int | None:
+    """The stored query that asks unless the address names another picture; None where the run stores none."""
     last = len(where.own.stored.query_ids) - 1
     if not 0 <= st.session_state.get("query", 0) <= last:  # a link to a run with more queries
         st.session_state["query"] = 0
@@ -62,25 +62,33 @@ def stored(where) -> tuple[list, int | None]:
         if st.session_state.get("class", address.ANY) not in classes:
             st.session_state.pop("class", None)
         st.selectbox(
-            "Class", [address.ANY, *classes], key="class", bind="query-params",
+            "Class", [address.ANY, *classes], key="class", bind="query-params", width=WIDTH,
             on_change=partial(address.another, where, first=True),
             help=f"Asks with a query of this class. {sections.LABELS}",
         )  # fmt: skip
-    number = None
-    if last >= 0:
-        number = int(st.number_input(
-            "Query number", 0, last, key="query", bind="query-params", on_change=address.forget,
-            help="Stored queries are pictures that the run neither learnt from nor searches.",
-        ))  # fmt: skip
-        st.button("Another one", icon=":material/casino:", on_click=partial(address.another, where), key="random")
-    st.toggle(
-        "Add clicked", key="add", bind="query-params",
-        help="Pictures that you click then ask together, by the mean of their embeddings: what they have in common "
-        "counts. Off: the picture you click asks alone.",
+    if last < 0:
+        return None
+    number = st.number_input(
+        "Query number", 0, last, key="query", bind="query-params", width=WIDTH, on_change=address.forget,
+        help="Stored queries are pictures that the run neither learnt from nor searches.",
     )  # fmt: skip
-    if names:
-        if number is not None:
+    st.button("Another one", icon=":material/casino:", on_click=partial(address.another, where), key="random")
+    return int(number)
+
+
+def stored(where) -> tuple[list, int | None]:
+    """Pictures of the data set that ask: those the address names, else a stored query, and its number."""
+    names = address.named(where)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = query_number(where)
+        st.toggle(
+            "Add clicked", key="add", bind="query-params",
+            help="Pictures that you click then ask together, by the mean of their embeddings: what they have in common "
+            "counts. Off: the picture you click asks alone.",
+        )  # fmt: skip
+        if names and number is not None:
             st.button("Back", icon=":material/undo:", on_click=address.forget, help="Asks with the stored query again.")
+    if names:
         return [stored_part(where, name) for name in names], None
     name = str(where.own.stored.query_ids[number] if number is not None else where.own.stored.database_ids[0])
     part = stored_part(where, name)
