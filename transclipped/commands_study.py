@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transclipped.training.study_ahead import Ahead
 
 FOLDER = Path("assets/study")
-PARTS = ("curve", "rules-I", "rules-II", "ideas", "batch", "codes", "backbone")
+PARTS = ("curve", "rules-I", "rules-II", "shared", "ideas", "batch", "codes", "backbone")
 
 
 def add(commands) -> None:

@@ -5,6 +5,7 @@
 | `curve`    | amount of clipping, at two temperatures or three           | (I), 32 bits, one seed        |
 | `rules-I`  | the rule, each with the setting that `curve` chose         | (I), 16/32/64 bits, three     |
 | `rules-II` | the same, heads trained on 500 pictures a class            | (II), 16/32/64 bits, three    |
+| `shared`   | the rule, all at one temperature, 0.3                      | (I), 16/32/64 bits, three     |
 | `ideas`    | what decides: other embeddings, thresholds, soft weights   | (I), 32 bits, three seeds     |
 | `batch`    | pictures a step, 64 to 1,024                               | (I), 32 bits, one seed        |
 | `codes`    | soft, hard, asymmetric, symmetric, float                   | (I), 16/32/64, one seed       |
@@ -50,6 +51,7 @@ AMOUNTS = {  # rule: the setting that says how much, and what is tried
 }
 CURVES = {0.2: tuple(AMOUNTS), 0.3: tuple(AMOUNTS), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
 RANKED = 0.1  # q of rank+threshold, and of a learned quantile
+SHARED = 0.3  # temperature of the part `shared`
 SAME = "none, τ of adaptive"  # what clipping alone changes, where temperature stays
 BATCHES = (64, 128, 256, 512, 1024)
 SEEDS = (0, 1, 2)
@@ -97,8 +99,8 @@ class Trial:
         return getattr(clipping, AMOUNTS.get(clipping.rule, ("sigma", ()))[0])
 
 
-def chosen(plan: Plan) -> dict[str, RunConfig]:
-    """The setting of each rule with the best validation mAP in the plan's part `curve`.
+def chosen(plan: Plan, *, temperature: float | None = None) -> dict[str, RunConfig]:
+    """The setting of each rule with the best validation mAP in the plan's part `curve`, of one temperature if given.
 
     Raises:
         InputError: that part is not done.
@@ -110,6 +112,8 @@ def chosen(plan: Plan) -> dict[str, RunConfig]:
     best: dict[str, dict[str, Any]] = {}
     for result in (found[key] for key in wanted):
         rule = result["rule"]
+        if temperature not in (None, result["temperature"]):
+            continue
         if rule not in best or result["validation_map"] > best[rule]["validation_map"]:
             best[rule] = result
     return {rule: _config(rule, found["amount"], found["temperature"]) for rule, found in best.items()}
@@ -153,6 +157,17 @@ def _rules(plan: Plan, protocol: str) -> list[Trial]:
         for bits in (32, 16, 64)
         for seed in SEEDS
         for label, config in settings.items()
+    ]
+
+
+def _shared_temperature(plan: Plan) -> list[Trial]:
+    """What clipping changes where nothing else does."""
+    settings = chosen(plan, temperature=SHARED)
+    return [
+        Trial("shared", rule, _on(plan, settings[rule], bits=bits, seed=seed))
+        for bits in (16, 32, 64)
+        for seed in SEEDS
+        for rule in ("none", "rank", "threshold", "adaptive")
     ]
 
 
@@ -210,6 +225,7 @@ PARTS = {
     "curve": _curve,
     "rules-I": partial(_rules, protocol="I"),
     "rules-II": partial(_rules, protocol="II"),
+    "shared": _shared_temperature,
     "ideas": _ideas,
     "batch": _batch,
     "codes": _codes,

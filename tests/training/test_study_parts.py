@@ -1,0 +1,17 @@
+"""What the study tries, on the bundled results."""
+
+from transclipped.analysis.tables import results
+from transclipped.files import ASSETS
+from transclipped.training.study_parts import PARTS, Plan
+
+STUDY = ASSETS / "study"
+
+
+def test_the_shared_temperature_takes_the_amounts_that_validation_chose_there():
+    trials = PARTS["shared"](Plan(out=STUDY))
+    assert len({trial.key for trial in trials}) == len(trials) == 4 * 3 * 3
+    assert {trial.config.loss.temperature for trial in trials} == {0.3}
+    lines = [line for line in results(STUDY, "curve") if line["temperature"] == 0.3]
+    for rule in ("rank", "threshold", "adaptive"):
+        best = max((line for line in lines if line["rule"] == rule), key=lambda line: line["validation_map"])
+        assert {trial.amount for trial in trials if trial.label == rule} == {best["amount"]}
