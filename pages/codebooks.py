@@ -13,8 +13,8 @@ SECTIONS = {
     USE: "Even use",
     WORD: "One codeword",
     ALIKE: "Alike codewords",
-    PAIRS: "Pairs of codebooks",
-    COST: "Cost of coding",
+    PAIRS: "Overlap",
+    COST: "Coding cost",
 }
 LOOKS_INSIDE = ("codebook", "codeword", "codeword2")  # names in the address
 PICTURES, RESPONDING = 24, 8
