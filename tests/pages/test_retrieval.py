@@ -1,5 +1,6 @@
 """The Retrieval page: what asks, what is found, and what is refused in a sentence."""
 
+import base64
 import io
 import json
 import shutil
@@ -69,6 +70,9 @@ def test_pictures_of_the_data_set_reach_the_browser_as_they_are_kept(engine, dra
         row = int(np.flatnonzero(images.ids.astype(str) == tile.id)[0])
         assert tile.picture.file == images.encoded(row)
         assert (tile.picture.kind, tile.picture.width, tile.picture.height) == ("image/jpeg", 32, 32)
+        kind, _, text = gallery._url(tile.picture, "").partition(";base64,")
+        assert kind == "data:image/jpeg" and base64.b64decode(text) == tile.picture.file
+    assert not gallery._url(gallery.Picture(bytes(10_000), "image/jpeg", 256, 256), "").startswith("data:")
 
 
 def test_number_and_class_choose_the_query(engine, drawn):

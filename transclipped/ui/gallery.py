@@ -1,11 +1,13 @@
 """Galleries: a component of ours that shows pictures in a grid, framed, captioned, clickable and reachable by keys.
 
 gallery.js beside this file does the drawing. Pictures are files of Streamlit's media file manager, which the browser
-fetches when they come into sight. Tiny ones are enlarged by whole multiples of the screen's pixels, others smoothly.
+fetches when they come into sight; those of CIFAR-10's size travel with the grid, which saves a request each. Tiny ones
+are enlarged by whole multiples of the screen's pixels, others smoothly.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from transclipped.ui.theme import IRRELEVANT, MARKS, RELEVANT
 CRISP = 64  # pixels a side up to which pictures are enlarged pixel by pixel
 SIDE = 256  # pixels of the longer side of a photograph, as it is sent
 QUALITY = 85  # of its JPEG
+INLINE = 4096  # bytes up to which a picture travels with the grid
 TILE = 96  # pixels a side that a picture gets on the page: three times CIFAR-10's
 
 HTML = '<div class="gallery"></div>'
@@ -111,7 +114,7 @@ def draw(
         on_mark: told the id and 1, -1 or 0 when a mark is set or taken back. Without it there are no marks.
         hint: what a click does, told when pointing at a picture.
     """
-    urls = _urls([tile.picture for tile in tiles], key)
+    urls = [_url(tile.picture, f"{key}-picture-{i}") for i, tile in enumerate(tiles)]
     known = {tile.id for tile in tiles}
     sent = {
         "tiles": [_sent(tile, url) for tile, url in zip(tiles, urls, strict=True)],
@@ -202,17 +205,17 @@ def _sent(tile: Tile, url: str) -> dict:
     }
 
 
-def _urls(pictures: list[Picture | None], key: str) -> list[str]:
-    """Addresses of the pictures; empty where no server runs (in tests)."""
+def _url(picture: Picture | None, name: str) -> str:
+    """Address of a picture, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
     from streamlit import runtime
 
+    if picture is None:
+        return ""
+    if len(picture.file) <= INLINE:
+        return f"data:{picture.kind};base64,{base64.b64encode(picture.file).decode()}"
     if not runtime.exists():
-        return [""] * len(pictures)
-    files = runtime.get_instance().media_file_mgr
-    return [
-        files.add(picture.file, picture.kind, f"{key}-picture-{i}") if picture else ""
-        for i, picture in enumerate(pictures)
-    ]
+        return ""
+    return runtime.get_instance().media_file_mgr.add(picture.file, picture.kind, name)
 
 
 def _said(key: str, name: str):
