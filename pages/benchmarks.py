@@ -49,7 +49,7 @@ def table(search: str) -> list:
     for name, problem in problems.items():
         st.warning(f"{name} is left out: {problem}")
     if not lines:
-        st.info("No run was measured yet. Train one: the quick preset is a first look.")
+        st.info("No run was measured yet. Train one: the small sample is enough for a first look.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return []
     st.caption(
