@@ -1,5 +1,7 @@
 """Anatomy of a code: one picture's way through the network, step by step, to the bytes that are searched."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -111,8 +113,11 @@ def look(run, subject, seen, base, rows, *, who: str, verb: str) -> None:
 def numbers(run, values, names=(), *, key: str, **options) -> None:
     """Lines of numbers as colours, and what saves them."""
     st.html(anatomy_strips.html(values, names, **options))
+    name = f"{run.name}-{key}"
     with charts.saving(key):
-        charts.offer(lambda: anatomy_strips.csv(values, names), key=key, name=f"{run.name}-{key}", type="tertiary")
+        drawing = partial(anatomy_strips.svg, values, names, **options)
+        charts.offer(drawing, key=key, name=name, kind="svg", type="tertiary")
+        charts.offer(lambda: anatomy_strips.csv(values, names), key=key, name=name, type="tertiary")
 
 
 def embedding(run, seen, projected) -> None:

@@ -1,6 +1,7 @@
 """Strips of numbers: each has its colour, its number on pointing, and a frame where it is picked."""
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -46,3 +47,15 @@ def test_the_table_has_a_line_for_each_number():
     told = strips.csv(np.array([[0.5, -0.25], [1.0, 2.0]]), ["a", "b"]).decode("utf-8-sig")
     assert told.splitlines() == ["line,number,value", "a,0,0.5", "a,1,-0.25", "b,0,1.0", "b,1,2.0"]
     assert strips.csv(np.array([[3.0]])).decode("utf-8-sig").splitlines() == ["number,value", "0,3.0"]
+
+
+def test_the_saved_drawing_is_well_formed_and_has_a_box_for_each_number():
+    values = np.array([[-1.0, 0.0, 0.5], [0.25, 1.0, -0.5]])
+    root = ElementTree.fromstring(strips.svg(values, ["one", "two"], what="number", limit=1.0, height=2))
+    boxes = root.findall("{*}rect")
+    assert [box.get("fill") for box in boxes] == strips.colours(values.ravel())
+    assert boxes[1].find("{*}title").text == "number 1: 0.000"
+    assert boxes[3].find("{*}title").text == "number 0: 0.250"
+    assert [text.text for text in root.findall("{*}text")] == ["one", "two"]
+    right = max(float(box.get("x")) + float(box.get("width")) for box in boxes)
+    assert right <= float(root.get("width"))

@@ -11,6 +11,7 @@ from transclipped.ui.codebook_charts import DIVERGING
 
 DULL = 98  # percentile of the numbers' size that takes the full colour, so that a few large ones do not pale the rest
 DARK = 0.75  # of the full colour, beyond which numbers on it are white
+CELL, LEAST, LINE, GAP = 4, 900, 40, 8  # pixels of a saved drawing: a number, all of a line, its height, below it
 CSS = """<style>
 .strips { display: grid; gap: 0.45rem 0.7rem; align-items: center; font-size: 0.95rem;
   font-variant-numeric: tabular-nums; }
@@ -44,7 +45,7 @@ def html(
         written: whether the numbers stand in the cells.
         picked: `[m]`, the place in each line that is framed, its number beside the line.
     """
-    limit = limit or max(1e-6, float(np.percentile(np.abs(values), DULL)))
+    limit = limit or suited(values)
     lines = []
     for row, numbers in enumerate(values.astype(float)):
         cells = [
@@ -60,6 +61,27 @@ def html(
         lines.append(f'{name}<div class="strip" style="height: {height}rem">{"".join(cells)}</div>{beside}')
     columns = " ".join(["auto"] * bool(names) + ["1fr"] + ["auto"] * (picked is not None))
     return f'{CSS}<div class="strips" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
+
+
+def svg(values: np.ndarray, names: Sequence[str] = (), *, what: str, limit: float | None = None, **_: object) -> bytes:
+    """The same lines `[m, n]` as a drawing to save; of the other options of `html` it needs none."""
+    limit = limit or suited(values)
+    m, n = values.shape
+    left, width = (120 if names else 0), max(CELL, LEAST / n)
+    pieces = [f'<text x="0" y="{LINE * (row + 0.6)}">{name}</text>' for row, name in enumerate(names)]
+    for row, numbers in enumerate(values.astype(float)):
+        for place, (number, colour) in enumerate(zip(numbers.tolist(), colours(numbers / limit), strict=True)):
+            box = f'x="{left + place * width:.6g}" y="{LINE * row}" width="{width:.6g}" height="{LINE - GAP}"'
+            title = f"<title>{what} {place}: {_signed(f'{number:.3f}')}</title>"
+            pieces.append(f'<rect {box} fill="{colour}">{title}</rect>')
+    size = f'width="{left + n * width:.6g}" height="{LINE * m}"'
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="16">'
+    return f"{start}{''.join(pieces)}</svg>".encode()
+
+
+def suited(values: np.ndarray) -> float:
+    """The number of the full colour."""
+    return max(1e-6, float(np.percentile(np.abs(values), DULL)))
 
 
 def colours(shares: np.ndarray) -> list[str]:

@@ -12,6 +12,10 @@ from transclipped.ui.shell import scale
 from transclipped.ui.theme import CLASS_COLOURS
 
 HEIGHT = 320
+KINDS = {  # ending: (what the button says, MIME type, icon)
+    "csv": ("Data as CSV", "text/csv", ":material/table:"),
+    "svg": ("Drawing as SVG", "image/svg+xml", ":material/image:"),
+}
 SAVED = "The camera above the chart saves the picture as it looks now (SVG: sharp at any size)."
 
 
@@ -36,12 +40,12 @@ def saving(key: str):
     return st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}")
 
 
-def offer(data: Callable[[], bytes], *, key: str, name: str, **options) -> None:
-    """A button that saves numbers as CSV, made when it is pressed."""
+def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", **options) -> None:
+    """A button that saves numbers as CSV, or a drawing as SVG, made when it is pressed."""
+    label, mime, icon = KINDS[kind]
     st.download_button(
-        "Data as CSV", data, f"{name}.csv", "text/csv", key=f"csv {key}", on_click="ignore", icon=":material/table:",
-        **options,
-    )  # fmt: skip
+        label, data, f"{name}.{kind}", mime, key=f"{kind} {key}", on_click="ignore", icon=icon, **options
+    )
 
 
 def _laid_out(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:
