@@ -14,6 +14,7 @@ from transclipped.files import json_lines
 BY = {  # part: what makes a line
     "curve": ["temperature", "rule", "amount"],
     "rules": ["protocol", "bits", "label", "amount", "temperature"],
+    "shared": ["bits", "label"],
     "ideas": ["label"],
     "batch": ["batch", "label"],
     "codes": ["bits", "label"],

@@ -48,6 +48,7 @@ NAMES = {  # column: (heading, format, help)
 }
 PARTS = {  # part of the study: (heading, question, x, lines, panels)
     "rules": ("Rules", "Which rule helps, at every code length?", "label", ["protocol"], ["bits"]),
+    "shared": ("One temperature", "Which rule helps where nothing else changes?", "label", [], ["bits"]),
     "ideas": ("Ideas", "What decides: other embeddings, other thresholds?", "label", [], []),
     "batch": ("Batch", "How many pictures a step?", "batch", ["label"], []),
     "codes": ("Codes", "How long a code?", "bits", ["label"], []),

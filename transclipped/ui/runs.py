@@ -104,7 +104,7 @@ def finished() -> RunDir | None:
     """The chosen run if it can be searched; otherwise says what is missing and what to press."""
     run = current()
     if run is None:
-        st.info("There is no run to look at yet. Train one: the preset takes about a minute.")
+        st.info("There is no run to look at yet. Train one: the small sample is quick.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return None
     if (run.path / "retrieval.npz").exists() and (run.path / "metrics.json").exists():
