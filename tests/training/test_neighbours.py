@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transclipped.errors import InputError
 from transclipped.training.neighbours import NeighbourViews, nearest_neighbours
 from transclipped.training.sources import CachedViews
 
@@ -37,6 +38,12 @@ def test_no_picture_is_its_own_neighbour_among_equal_ones():
     found = nearest_neighbours(np.ones((9, 4)), 3)
     assert not (found == np.arange(9)[:, None]).any()
     assert all(len(set(row)) == 3 for row in found.tolist())
+
+
+@pytest.mark.parametrize("k", [0, 5, 8])
+def test_more_neighbours_than_there_are_others_are_refused(k):
+    with pytest.raises(InputError, match=f"neighbours is {k}, but there are 5 pictures"):
+        nearest_neighbours(np.eye(5), k)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (1.0, 12)])

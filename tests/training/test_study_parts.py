@@ -1,10 +1,18 @@
 """What the study tries, on the bundled results."""
 
-from transclipped.analysis.tables import results
+from transclipped import commands_study
+from transclipped.analysis.tables import BY, results
 from transclipped.files import ASSETS
 from transclipped.training.study_parts import PARTS, Plan
+from transclipped.ui import benchmarks_view
 
 STUDY = ASSETS / "study"
+
+
+def test_every_part_can_be_asked_for_made_into_a_table_and_looked_at():
+    kinds = {part.partition("-")[0] for part in PARTS}
+    assert tuple(PARTS) == commands_study.PARTS
+    assert kinds == BY.keys() == benchmarks_view.PARTS.keys() | {"curve"}  # the curve has a section of its own
 
 
 def test_the_shared_temperature_takes_the_amounts_that_validation_chose_there():

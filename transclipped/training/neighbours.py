@@ -16,6 +16,7 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 
+from transclipped.errors import InputError
 from transclipped.training.sources import CachedViews
 
 
@@ -49,7 +50,13 @@ class NeighbourViews(CachedViews):
 
 
 def nearest_neighbours(embeddings: np.ndarray, k: int) -> np.ndarray:
-    """Places `[n, k]` of the most similar others of each embedding `[n, F]`, by cosine, nearest first."""
+    """Places `[n, k]` of the most similar others of each embedding `[n, F]`, by cosine, nearest first.
+
+    Raises:
+        InputError: there are not so many others.
+    """
+    if not 0 < k < len(embeddings):
+        raise InputError(f"neighbours is {k}, but there are {len(embeddings)} pictures; choose fewer, and at least 1")
     x = np.ascontiguousarray(embeddings, np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True).clip(1e-12)
     _, found = faiss.knn(x, x, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
