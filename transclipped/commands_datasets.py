@@ -13,6 +13,7 @@ from typing import Any
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size, replacing, write_json
+from transclipped.machine import process_start
 from transclipped.progress import with_bars
 
 LINES = 10  # names that are printed of a longer list
@@ -95,12 +96,11 @@ def _described(images, config: DataConfig) -> dict[str, Any]:
 
 def _told(work: Iterator[Any], path: Path | None) -> Iterator[Any]:
     """Pass on progress, writing it to a file every second."""
-    told = -TELL_EVERY
+    told, who = -TELL_EVERY, {"pid": os.getpid(), "started": process_start(os.getpid())}
     for step in work:
         if path is not None and step.seconds - told >= TELL_EVERY:
-            write_json(
-                path, {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1), "pid": os.getpid()}
-            )
+            far = {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)}
+            write_json(path, far | who)
             told = step.seconds
         yield step
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -11,6 +12,7 @@ from transclipped.config import DataConfig
 from transclipped.datasets import storage
 from transclipped.datasets.check import Check
 from transclipped.datasets.registry import load
+from transclipped.machine import process_start
 
 
 @pytest.fixture
@@ -167,15 +169,17 @@ def test_failed_check_tells_why(finished, album, own_cache_folder):
     assert "the disk was unplugged" in app.error[0].value
 
 
-def test_check_that_goes_on_shows_how_far_it_is(finished, album, own_cache_folder, monkeypatch):
+def test_check_that_goes_on_shows_how_far_it_is(finished, album, own_cache_folder):
     from transclipped.ui import datasets_job
 
     images = load(DataConfig(dataset="folder", data=str(album)))
     path = datasets_job._file(images.fingerprint, "progress.json")
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2, "pid": 1}))
-    monkeypatch.setattr(datasets_job.machine, "process_alive", lambda pid: True)
+    itself = {"pid": os.getpid(), "started": process_start(os.getpid())}
+    path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2} | itself))
     assert datasets_job.running(images.fingerprint) and datasets_job.progress(images.fingerprint)["done"] == 4
+    path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2} | itself | {"started": "another boot 1"}))
+    assert not datasets_job.running(images.fingerprint) or process_start(os.getpid()) is None
     path.write_text("[]")
     assert not datasets_job.running(images.fingerprint)
 

@@ -45,12 +45,12 @@ def running(fingerprint: str) -> bool:
     child = _children().get(fingerprint)
     if child is not None:
         return child.poll() is None
-    pid = progress(fingerprint).get("pid")
-    return isinstance(pid, int) and machine.process_alive(pid)
+    told = progress(fingerprint)
+    return machine.process_alive(told.get("pid"), told.get("started"))
 
 
 def progress(fingerprint: str) -> dict:
-    """`done`, `total`, `seconds` and `pid` of the last check; empty before it tells any."""
+    """`done`, `total`, `seconds`, `pid` and `started` of the last check; empty before it tells any."""
     try:
         found = read_json(_file(fingerprint, "progress.json"))
     except InputError:
