@@ -1,16 +1,27 @@
 """Pages after the warm-up: they draw their first screens without computing them again."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped import engine
-from transclipped.analysis import clipping, codebooks
+from transclipped.analysis import benchmarks, clipping, codebooks
 from transclipped.errors import InputError
 from transclipped.training import estimate, session
 from transclipped.training.run import RunDir
 from transclipped.ui import anatomy_cached, cached, codebook_cached, lab_batch, warm
+
+
+@pytest.fixture
+def without_queries(finished, tmp_path, monkeypatch):
+    """The finished run, of which no query was stored, on a machine whose speed nobody has measured."""
+    monkeypatch.setattr(estimate, "_path", lambda: tmp_path / "speed.json")
+    stored = RunDir(finished).retrieval()
+    labels = None if stored.query_labels is None else stored.query_labels[:0]
+    less = replace(stored, queries=stored.queries[:0], query_ids=stored.query_ids[:0], query_labels=labels)
+    less.save(finished / "retrieval.npz")
 
 
 @pytest.fixture
@@ -42,6 +53,7 @@ def _refuse(monkeypatch):
         (lab_batch, ("batch_of", "dial", "spread")),
         (clipping, ("report", "mean_loss")),
         (codebooks, ("usage",)),
+        (benchmarks, ("rows",)),
         (anatomy_cached.anatomy, ("rollout",)),
         (estimate, ("_images_per_s", "_step_seconds", "_pair_seconds")),
     ):
@@ -56,6 +68,12 @@ def test_the_first_screen_is_there(nothing_more, page):
     app = opened(page, run="tiny")
     assert not app.warning and not app.error, words(app)
     assert "computed again" not in words(app)
+
+
+@pytest.mark.parametrize("page", ["benchmarks", "clipping", "codebooks", "train"])
+def test_what_needs_no_query_is_there_in_a_run_without_any(without_queries, nothing_more, page):
+    nothing_more()
+    assert "computed again" not in words(opened(page, run="tiny"))
 
 
 def test_another_run_is_computed(nothing_more, finished):

@@ -102,17 +102,22 @@ def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
     )
     from transclipped.ui.anatomy_subject import Subject
 
-    engine, data = cached.engine(fingerprint, run), cached.run_data(run)
-    row = cached.rows_of_ids(fingerprint, run)[engine.stored.query_ids[0].item()]
-    subject = Subject(f"row {row}", "", lambda: cached.pictures(data).picture(row))
-    query = engine.stored.queries[0].astype("float32")
-    unit = query.reshape(len(engine.stored.codebooks), -1)
-    yield lambda: anatomy_cached.prepare(run, subject, unit)
-    yield lambda: engine.search(query, top=1)
+    def engine():
+        return cached.engine(fingerprint, run)
+
+    def query():  # the first one; a run may have none
+        return engine().stored.queries[0].astype("float32")
+
+    def subject() -> Subject:
+        row = cached.rows_of_ids(fingerprint, run)[engine().stored.query_ids[0].item()]
+        return Subject(f"row {row}", "", lambda: cached.pictures(cached.run_data(run)).picture(row))
+
+    yield lambda: anatomy_cached.prepare(run, subject(), query().reshape(len(engine().stored.codebooks), -1))
+    yield lambda: engine().search(query(), top=1)
     yield lambda: lab_batch.prepare(lab_batch.first(run))
     yield lambda: codebook_cached.usage(fingerprint, run)
     yield lambda: charts.curves({"": ([0], [0])}, x="", y="", key="").to_json()  # the first figure takes longer
-    yield lambda: retrieval_cached.rows_of_names(data)
-    yield lambda: engine.embed([subject.image()])  # so does a network's first pass
+    yield lambda: retrieval_cached.rows_of_names(cached.run_data(run))
+    yield lambda: engine().embed([subject().image()])  # so does a network's first pass
     yield lambda: benchmarks_view.lines(runs.all_runs(), "asymmetric")
     yield lambda: train_start.estimated(train_form.usual())
