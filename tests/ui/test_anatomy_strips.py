@@ -59,3 +59,37 @@ def test_the_saved_drawing_is_well_formed_and_has_a_box_for_each_number():
     assert [text.text for text in root.findall("{*}text")] == ["one", "two"]
     right = max(float(box.get("x")) + float(box.get("width")) for box in boxes)
     assert right <= float(root.get("width"))
+
+
+def test_the_saved_drawing_frames_what_is_picked_and_tells_it_beside_the_line():
+    values = np.arange(6.0).reshape(2, 3) - 2
+    plain, drawn = (
+        ElementTree.fromstring(strips.svg(values, what="codeword", height=2, picked=picked))
+        for picked in (None, np.array([0, 2], np.uint8))
+    )
+    assert [text.text for text in drawn.findall("{*}text")] == ["−2.000", "+3.000"]
+    boxes = [box for box in drawn.findall("{*}rect") if box.find("{*}title") is not None]
+    frames = [box for box in drawn.findall("{*}rect") if box.get("fill") == "none"]
+    assert len(boxes) == 6
+    assert {_middle(frame) for frame in frames} == {_middle(boxes[0]), _middle(boxes[5])}
+    starts = {float(text.get("x")) for text in drawn.findall("{*}text")}
+    assert float(plain.get("width")) < min(starts) == max(starts) < float(drawn.get("width"))
+
+
+def test_numbers_written_on_the_page_are_written_in_the_saved_drawing():
+    values = np.array([[0.5, -0.25], [0.001, -0.9]])
+    root = ElementTree.fromstring(strips.svg(values, what="number", height=2, limit=1.0, written=True))
+    texts = root.findall("{*}text")
+    assert [text.text for text in texts] == ["0.50", "−0.25", "0.00", "−0.90"]
+    assert [text.get("fill") for text in texts] == [strips.INK] * 3 + [strips.PAPER]
+    assert [float(text.get("x")) for text in texts] == [_middle(box)[0] for box in root.findall("{*}rect")]
+
+
+def test_an_option_that_there_is_not_is_refused():
+    with pytest.raises(TypeError, match="piked"):
+        strips.svg(np.ones((1, 2)), what="number", height=2, piked=np.array([0]))
+
+
+def _middle(box) -> tuple[float, float]:
+    x, y, width, height = (float(box.get(name)) for name in ("x", "y", "width", "height"))
+    return x + width / 2, y + height / 2

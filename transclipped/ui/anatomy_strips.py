@@ -11,7 +11,9 @@ from transclipped.ui.codebook_charts import DIVERGING
 
 DULL = 98  # percentile of the numbers' size that takes the full colour, so that a few large ones do not pale the rest
 DARK = 0.75  # of the full colour, beyond which numbers on it are white
-CELL, LEAST, LINE, GAP = 4, 900, 40, 8  # pixels of a saved drawing: a number, all of a line, its height, below it
+REM, CELL, LEAST, GAP = 16, 4, 900, 8  # pixels of a saved drawing: a rem, a number, all of a line, below and beside it
+BEFORE, AFTER, SQUARE = 120, 90, 20  # for a line's name, for the number beside it; a side of what frames a number
+INK, PAPER = "#1c2430", "#fff"
 CSS = """<style>
 .strips { display: grid; gap: 0.45rem 0.7rem; align-items: center; font-size: 0.95rem;
   font-variant-numeric: tabular-nums; }
@@ -63,20 +65,41 @@ def html(
     return f'{CSS}<div class="strips" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
 
 
-def svg(values: np.ndarray, names: Sequence[str] = (), *, what: str, limit: float | None = None, **_: object) -> bytes:
-    """The same lines `[m, n]` as a drawing to save; of the other options of `html` it needs none."""
+def svg(
+    values: np.ndarray,
+    names: Sequence[str] = (),
+    *,
+    what: str,
+    height: float,
+    limit: float | None = None,
+    written: bool = False,
+    picked: np.ndarray | None = None,
+) -> bytes:
+    """The same lines as a drawing to save; arguments are those of `html`."""
     limit = limit or suited(values)
     m, n = values.shape
-    left, width = (120 if names else 0), max(CELL, LEAST / n)
-    pieces = [f'<text x="0" y="{LINE * (row + 0.6)}">{name}</text>' for row, name in enumerate(names)]
+    tall, left, width = REM * height, BEFORE * bool(names), max(CELL, LEAST / n)
+    right, pitch = left + n * width, tall + GAP
+    cells, above = [], []  # what is framed or written lies above all cells
     for row, numbers in enumerate(values.astype(float)):
+        top, middle = row * pitch, row * pitch + tall / 2
+        if names:
+            above.append(_text(0, middle, names[row]))
         for place, (number, colour) in enumerate(zip(numbers.tolist(), colours(numbers / limit), strict=True)):
-            box = f'x="{left + place * width:.6g}" y="{LINE * row}" width="{width:.6g}" height="{LINE - GAP}"'
+            x = left + place * width
+            box = f'x="{x:.6g}" y="{top:.6g}" width="{width:.6g}" height="{tall:.6g}"'
             title = f"<title>{what} {place}: {_signed(f'{number:.3f}')}</title>"
-            pieces.append(f'<rect {box} fill="{colour}">{title}</rect>')
-    size = f'width="{left + n * width:.6g}" height="{LINE * m}"'
-    start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="16">'
-    return f"{start}{''.join(pieces)}</svg>".encode()
+            cells.append(f'<rect {box} fill="{colour}">{title}</rect>')
+            if written:
+                ink = PAPER if abs(number) > DARK * limit else INK
+                above.append(_text(x + width / 2, middle, _short(number), fill=ink, text_anchor="middle"))
+        if picked is not None:
+            at = int(picked[row])
+            above.append(_frame(left + (at + 0.5) * width, middle))
+            above.append(_text(right + 2 * GAP, middle, _signed(f"{numbers[at]:+.3f}"), font_weight="bold"))
+    size = f'width="{right + AFTER * (picked is not None):.6g}" height="{m * pitch:.6g}"'
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="{REM}">'
+    return f"{start}{''.join(cells + above)}</svg>".encode()
 
 
 def suited(values: np.ndarray) -> float:
@@ -100,9 +123,24 @@ def csv(values: np.ndarray, names: Sequence[str] = ()) -> bytes:
 
 
 def _cell(number: float, colour: str, what: str, *, written: bool, dark: bool) -> str:
-    said = _signed(f"{round(number, 2) + 0:.2f}") if written else ""
+    said = _short(number) if written else ""
     title = f"{what}: {_signed(f'{number:.3f}')}"
     return f'<i class="{"dark" if dark else ""}" style="background:{colour}" title="{title}">{said}</i>'
+
+
+def _text(x: float, middle: float, said: str, **look: str) -> str:
+    looks = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in look.items())
+    return f'<text x="{x:.6g}" y="{middle:.6g}" dy="0.35em"{looks}>{said}</text>'
+
+
+def _frame(x: float, y: float) -> str:
+    """A square around a place, dark with a white edge as on the page."""
+    box = f'x="{x - SQUARE / 2:.6g}" y="{y - SQUARE / 2:.6g}" width="{SQUARE}" height="{SQUARE}" fill="none"'
+    return "".join(f'<rect {box} stroke="{ink}" stroke-width="{wide}"/>' for ink, wide in ((PAPER, 6), (INK, 4)))
+
+
+def _short(number: float) -> str:
+    return _signed(f"{round(number, 2) + 0:.2f}")  # no −0.00
 
 
 def _signed(number: str) -> str:
