@@ -22,7 +22,6 @@ HELP = {
     "head": "A layer attends several times at once, in its heads, for different things. All: their mean.",
     "alpha": "Training mixes codewords by softmax(α · cosine). A large α decides, a small one hesitates. "
     "The stored code takes the nearest codeword ★, whatever α is.",
-    "entropy": "Entropy of the soft assignment: 0 bits if one codeword has it all, 8 if 256 share alike.",
 }
 
 
@@ -159,7 +158,10 @@ def codewords(run, stored, unit) -> None:
         rest, bits = 1 - sum(word.p for word in words), float(assigned.bits[i])
         cards.append(pieces.candidates(i + 1, words, rest=rest, others=k - len(words), bits=bits, crisp=crisp))
     st.html(pieces.cards(cards, width=17))
-    st.caption("Beside a codeword: database pictures that have it in their code.", help=HELP["entropy"])
+    st.caption(
+        "Bits: entropy of the soft assignment, 0 if one codeword has it all, "
+        f"{np.log2(k):.3g} if all {k} share alike. Beside a codeword: database pictures that have it in their code."
+    )
 
 
 def code_bytes(run, stored, unit) -> None:
