@@ -2,9 +2,10 @@
 
 import base64
 import re
+from dataclasses import replace
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis import story
+from transclipped.analysis import benchmarks, story
 from transclipped.training.run import RunDir
 
 
@@ -52,6 +53,30 @@ def test_key_figures_are_the_measured_ones(finished):
     metrics = RunDir(finished).metrics()
     assert values[0] == f"{metrics['modes']['asymmetric']['map']:.3f}"
     assert values[1] == "4 bytes"
+
+
+def test_colours_of_the_histogram_are_named(finished):
+    assert "of one class (blue; orange: of different ones)" in words(opened("overview"))
+
+
+def test_a_gain_on_a_backbone_that_was_trained_with_clipping_says_so(finished, monkeypatch):
+    def said() -> str:
+        return opened("overview").metric[0].help
+
+    monkeypatch.setattr(benchmarks, "without_clipping", lambda run, others: run)
+    assert "itself trained with clipping" not in said()  # the test's backbone is another
+    config = RunDir(finished).config
+    bundled = replace(config, backbone=replace(config.backbone, name="hybrid-vit", weights=None, train="frozen"))
+    monkeypatch.setattr(RunDir, "config", bundled)
+    assert "itself trained with clipping" in said()
+    monkeypatch.setattr(benchmarks, "without_clipping", lambda run, others: None)
+    assert "itself trained with clipping" not in said()  # no gain is shown
+
+
+def test_embedding_and_projection_are_called_as_on_anatomy(finished):
+    text, m_d = drawn(opened("overview")), RunDir(finished).retrieval().queries.shape[1]
+    assert "</i>Projection<" in text and "</i>Embedding<" not in text
+    assert f"projects to {m_d} numbers" in text
 
 
 def test_without_a_run_the_page_still_says_what_this_is_and_checks_the_machine(home):

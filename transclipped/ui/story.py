@@ -20,6 +20,7 @@ SIDE = 128  # pixels of the picture, at most
 HIT, TINY = 64, 64  # pixels of a preview's picture; and up to how many a picture is magnified crisp
 GAP = 2  # pixels between patches
 SHOWN = 4  # codebooks whose codewords are drawn
+BORDER = "#cc79a7"  # the line of a histogram, told apart from both kinds of pairs
 COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 and 1, as on Codebooks
 STYLE = """<style>
 .story { container-type: inline-size; }
@@ -46,7 +47,7 @@ STYLE = """<style>
 
 
 def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:
-    """Six drawings: picture, patches, embedding, sub-vectors, codewords, code.
+    """Six drawings: picture, patches, projection, sub-vectors, codewords, code.
 
     Args:
         image_size: pixels a side that the network is fed.
@@ -62,9 +63,11 @@ def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int,
     drawn = [
         ("Picture", _picture(picture, scale), "A real picture of this run. Nobody told the network what it shows."),
         ("Patches", _patches(picture, image_size, n, scale), f"The network sees {n} × {n} {places}."),
-        ("Embedding", _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>',
-         f"What it sees becomes {m * d} numbers (blue below 0, red above); similar pictures get similar ones."),
-        ("Sub-vectors", "".join(_stripe(part, 12) for part in told.parts), f"Cut into {m} pieces of {d} numbers each."),
+        ("Projection", _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>',
+         f"What it sees becomes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
+         "above); similar pictures get similar ones."),
+        ("Sub-vectors", "".join(_stripe(part, 12) for part in told.parts),
+         f"Cut into {m} pieces of {d} numbers, each brought to length 1, as drawn in 3."),
         ("Codewords", _codewords(told),
          f"Each piece (top) is replaced by the most similar of {told.n_codewords} learned codewords (below)."),
         ("Code", _code(told), f"{m} bytes are all that is stored; the {m * d} numbers would take {4 * m * d}."),
@@ -87,16 +90,20 @@ def hits(picture: Image.Image, found: list[tuple[bytes, bool | None]], *, scale:
 
 
 def histogram(found: Pairs) -> str:
-    """Similarities of pairs, those of one class in front, and where the most similar 5 % begin."""
+    """Similarities of pairs, and where the most similar 5 % begin.
+
+    Colours are those of Clipping: blue of one class, in front, orange of different ones, grey where nobody knows.
+    """
+    behind = NEUTRAL if found.share is None else IRRELEVANT
     total, width = (found.same + found.other).max(initial=1), 100 / len(found.same)
     bars = ""
     for i, (same, other) in enumerate(zip(found.same.tolist(), found.other.tolist(), strict=True)):
         high, low = 40 * (same + other) / total, 40 * same / total
-        bars += _rect(i * width, 40 - high, width * 0.92, high, NEUTRAL)
-        bars += _rect(i * width, 40 - low, width * 0.92, low, IRRELEVANT)
+        bars += _rect(i * width, 40 - high, width * 0.92, high, behind)
+        bars += _rect(i * width, 40 - low, width * 0.92, low, RELEVANT)
     at = 100 * (found.border - found.edges[0]) / (found.edges[-1] - found.edges[0])
-    line = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="40" stroke="{RELEVANT}" stroke-width="1.2"/>'
-    shade = _rect(at, 0, 100 - at, 40, RELEVANT, opacity=0.12)
+    line = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="40" stroke="{BORDER}" stroke-width="1.2"/>'
+    shade = _rect(at, 0, 100 - at, 40, BORDER, opacity=0.2)
     return f'<div class="preview">{_svg(shade + bars + line, 100, 40)}</div>'
 
 
