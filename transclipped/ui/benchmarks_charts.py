@@ -21,8 +21,8 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 
 @kept
 def curves(lines: dict[str, tuple[list, list]], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
-    """A line a run, over each other and from 0."""
-    return charts.curves(lines, x=x, y=y, key=key, log_x=log_x).update_yaxes(rangemode="tozero")
+    """A line a run, over each other; the axis fits the lines, which from 0 would lie on each other."""
+    return charts.curves(lines, x=x, y=y, key=key, log_x=log_x)
 
 
 @kept
