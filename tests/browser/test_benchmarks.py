@@ -33,6 +33,21 @@ def test_the_runs_of_a_link_are_drawn_and_another_curve_goes_into_the_link(opene
     assert f"runs={ONE}" in opened.url and f"runs={TWO}" in opened.url
 
 
+def test_a_section_survives_a_reload_after_a_part_of_the_study(server, opened):
+    for name in ("The study", "Batch", "Measured here"):
+        opened.get_by_role("radio", name=name).click()
+        opened.wait_for_function(
+            "name => [...document.querySelectorAll('[role=radio][aria-checked=true]')]"
+            ".some(radio => radio.innerText === name)",
+            arg=name,
+        )
+        settled(opened)
+    opened.wait_for_function("() => !/study/.test(location.search)")
+    opened.reload()
+    settled(opened)
+    assert opened.get_by_role("radio", name="Measured here").get_attribute("aria-checked") == "true"
+
+
 def test_the_report_opens_offline_with_table_figures_references_and_commands(opened, own_runs, tmp_path):
     with opened.expect_download() as download:
         opened.get_by_role("button", name="Report (HTML)").click()

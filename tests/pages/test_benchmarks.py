@@ -76,6 +76,16 @@ def test_the_study_is_shown_where_its_folder_is(finished, tmp_path, monkeypatch)
     assert "The study" in words(opened("benchmarks", study_part="rules"))  # a link from before there were sections
 
 
+@pytest.mark.parametrize(("section", "stays"), [("measured", False), ("published", True)])
+def test_leaving_the_study_survives_a_reload(finished, section, stays):
+    app = opened("benchmarks", section="study")
+    app.segmented_control(key="study_part").set_value("batch").run()
+    app.segmented_control(key="section").set_value(section).run()
+    assert ("study_part" in app.query_params) == stays
+    reloaded = opened("benchmarks", **app.query_params)
+    assert reloaded.segmented_control(key="section").value == section
+
+
 def test_numbers_of_kept_heads_are_told_to_be_of_rounded_embeddings(finished, home):
     shutil.copytree(finished, home / "kept")
     assert "Measured on" not in opened("benchmarks").dataframe[0].value
