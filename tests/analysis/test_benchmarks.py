@@ -98,6 +98,21 @@ def test_the_run_without_clipping_is_alike_in_all_but_clipping_and_loss(tmp_path
     assert benchmarks.without_clipping(clipped, others[:2]) is None
 
 
+def test_alike_are_runs_on_the_same_data_the_twin_without_clipping_first(tmp_path):
+    clipped = made(tmp_path, "clipped", rule="adaptive")
+    others = [
+        made(tmp_path, "elsewhere", dataset="caltech101"),
+        made(tmp_path, "protocol", protocol="II"),
+        made(tmp_path, "longer", bits=64),
+        made(tmp_path, "rank", rule="rank"),
+        made(tmp_path, "none"),
+    ]
+    (tmp_path / "broken").mkdir()
+    found = benchmarks.alike(clipped, [clipped, RunDir(tmp_path / "broken"), *others])
+    assert [run.name for run in found] == ["none", "rank", "longer"]
+    assert benchmarks.alike(others[0], [clipped, *others]) == []
+
+
 def test_references_are_mecoqs_and_say_where_they_are_from():
     table = benchmarks.published()
     assert table["protocol"] == ["I", "II"]

@@ -1,6 +1,7 @@
 """The Train page: what a link, a preset and a person choose becomes the command; queue, curves, comparing, keeping."""
 
 import io
+import json
 import shutil
 
 import pytest
@@ -243,6 +244,22 @@ def test_runs_are_laid_over_each_other(finished, home, no_estimate):
     shutil.rmtree(home / "other")
     app.run()
     assert app.multiselect(key="compare").value == ["tiny"] and not app.exception
+
+
+def test_a_run_is_at_first_laid_over_its_twin_without_clipping_or_alone(finished, home, no_estimate):
+    for name, changed in (
+        ("twin", {"clipping": {"rule": "none"}}),
+        ("another", {"data": {"seed": 7}}),
+        ("apart", {"data": {"seed": 8}}),
+    ):
+        shutil.copytree(finished, home / name)
+        record = json.loads((home / name / "config.json").read_text())
+        for part, values in changed.items():
+            record[part] |= values
+        (home / name / "config.json").write_text(json.dumps(record))
+    app = show(opened("train", run="tiny"), "compare")
+    assert app.multiselect(key="compare").value == ["tiny", "twin"]
+    assert show(opened("train", run="apart"), "compare").multiselect(key="compare").value == ["apart"]
 
 
 def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):

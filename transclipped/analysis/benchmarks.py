@@ -6,6 +6,7 @@ Measured and published numbers are kept in tables of their own: they come from o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -215,6 +216,25 @@ def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
         except InputError:
             continue
     return None
+
+
+def alike(run: RunDir, others: Iterable[RunDir]) -> list[RunDir]:
+    """Other runs on the same pictures in the same roles.
+
+    First those that differ in clipping and loss alone, then those of the same backbone; each time those without
+    clipping come first.
+    """
+    found = []
+    for other in others:
+        with suppress(InputError):
+            if other.name != run.name and other.config.data == run.config.data:
+                found.append(other)
+
+    def far(other: RunDir) -> tuple[bool, bool, bool]:
+        theirs, ours = other.config, run.config
+        return _compared(theirs) != _compared(ours), theirs.backbone != ours.backbone, theirs.clipping.rule != "none"
+
+    return sorted(found, key=far)
 
 
 def _compared(config: RunConfig) -> tuple:

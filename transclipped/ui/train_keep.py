@@ -8,6 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
+from transclipped.analysis import benchmarks
 from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import RunDir
@@ -35,8 +36,8 @@ def compare(current: RunDir | None) -> None:
     if "compare" in state:  # without what was deleted or renamed meanwhile
         state["compare"] = [name for name in state["compare"] if name in known]
     elif "compare" not in st.query_params:
-        first = [current.name] if current is not None else []
-        state["compare"] = (first + [name for name in known if name not in first])[:2]
+        first = current or next(iter(known.values()))
+        state["compare"] = [run.name for run in (first, *benchmarks.alike(first, known.values()))][:2]
     names = st.multiselect(
         "Runs", list(known), key="compare", bind="query-params", max_selections=MOST,
         help="Each run keeps one colour in all charts.",
