@@ -87,7 +87,7 @@ def stored(where) -> tuple[list, int | None]:
             "counts. Off: the picture you click asks alone.",
         )  # fmt: skip
         if names and number is not None:
-            st.button("Back", icon=":material/undo:", on_click=address.forget, help="Asks with the stored query again.")
+            st.button(f"Ask with query {number}", icon=":material/undo:", key="stored", on_click=address.forget)
     if names:
         return [stored_part(where, name) for name in names], None
     name = str(where.own.stored.query_ids[number] if number is not None else where.own.stored.database_ids[0])
@@ -130,8 +130,8 @@ def ranked(where, asks, top: int) -> tuple[list, object]:
     mask = relevant(where.engine, asks.labels)
     how_many = f"The {len(hits)} most similar of {where.engine.index.n:,} pictures"
     frames = (
-        f" Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. {sections.share(hits, mask)}"
-        if mask is not None else ""
+        " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
+        + sections.share(hits, mask, asking=asks.names(where)) if mask is not None else ""
     )  # fmt: skip
     st.caption(
         f"{how_many}, judged by {where.engine.index.codes.shape[1]} bytes each.{frames} Click one to ask with it.",

@@ -121,6 +121,16 @@ def test_several_pictures_ask_by_their_mean(engine, drawn):
     assert "2 pictures ask together" in words(app)
 
 
+def test_a_picture_that_finds_itself_is_told_and_a_stored_query_asks_again(engine, drawn):
+    name = str(engine.stored.database_ids[11])
+    app = opened("retrieval", query="3", query_id=name)
+    assert name in ids(drawn["hits"]) and "share a class with the query, itself among them." in words(app)
+    assert app.button(key="stored").label == "Ask with query 3"
+    app.button(key="stored").click().run()
+    assert ids(drawn["question"]) == [str(engine.stored.query_ids[3])]
+    assert "share a class with the query." in words(app)
+
+
 def test_unknown_picture_is_told_and_another_asks(finished, drawn):
     app = opened("retrieval", query_id="nothing like it")
     assert "knows no picture nothing like it" in words(app)

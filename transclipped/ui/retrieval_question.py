@@ -64,6 +64,11 @@ class Question:
             return []
         return list(dict.fromkeys(label for part in self.parts for label in part.labels))
 
+    def names(self, where: Place) -> set[str]:
+        """Ids that its pictures would have as hits; without those that come from elsewhere than where is searched."""
+        own = (part for part in self.parts if part.key.startswith(COLLECTED) != where.is_own)
+        return {part.identity for part in own if part.identity is not None}
+
 
 @dataclass(frozen=True)
 class Place:

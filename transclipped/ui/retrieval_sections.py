@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import partial
 
 import numpy as np
@@ -30,11 +31,12 @@ def clickable(where: Place, shown: list[gallery.Tile], *, key: str, size: int = 
         st.rerun(scope="app")
 
 
-def share(hits: list[Hit], mask: np.ndarray | None) -> str:
-    """How many hits are relevant, in words; empty where nobody knows."""
+def share(hits: list[Hit], mask: np.ndarray | None, *, asking: Container[str] = ()) -> str:
+    """How many hits are relevant, in words, and whether a picture that asks is one; empty where nobody knows."""
     if mask is None or not hits:
         return ""
-    return f"{sum(bool(mask[hit.row]) for hit in hits)} of {len(hits)} share a class with the query."
+    itself = ", itself among them" if any(str(hit.id) in asking for hit in hits) else ""
+    return f"{sum(bool(mask[hit.row]) for hit in hits)} of {len(hits)} share a class with the query{itself}."
 
 
 @st.fragment
