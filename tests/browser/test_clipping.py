@@ -58,6 +58,21 @@ def test_slider_counts_what_the_library_counts_and_the_server_follows(server, pa
     page.get_by_text(f"{hits:,} of them were false negatives").wait_for()
 
 
+def test_legend_shows_the_colours_of_the_bars_pale_where_kept_and_full_where_clipped(server, page):
+    go(page, server, LAB)
+    number(page, "amount").wait_for()
+    marks = page.locator(".legend i").evaluate_all(
+        "marks => marks.map((mark) => getComputedStyle(mark)).map((style) => [style.background, style.opacity])"
+    )
+    bars = page.locator(".plot rect[fill-opacity]").evaluate_all(
+        "bars => bars.map((bar) => `${getComputedStyle(bar).fill} ${bar.getAttribute('fill-opacity')}`)"
+    )
+    (other, _), (same, _), (kept, pale), (clipped, full) = marks
+    colours = [background.partition(")")[0] + ")" for background in (other, same)]
+    assert kept == clipped and all(colour in kept for colour in colours)
+    assert {f"{colour} {opacity}" for colour in colours for opacity in (pale, full)} <= set(bars)
+
+
 def test_threshold_is_dragged_in_the_histogram_itself(server, page):
     go(page, server, f"{LAB}&delta=0.90")
     reads(page, "amount", "δ = 0.90")

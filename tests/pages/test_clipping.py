@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from dataclasses import asdict
+from decimal import Decimal
 
 import pytest
 
@@ -113,6 +114,15 @@ def test_counts_of_a_run_are_the_librarys(finished, rule):
     done = report(batch, config, temperature=0.3)
     assert clipped(app) == (done.mask.sum(), 256 * 254)
     assert f"{done.repulsion[1]:.1%}" in words(app)
+
+
+@pytest.mark.parametrize("delta", ["0.3", "0.4", "0.5", "0.6", "0.7"])
+def test_the_change_in_repulsion_is_that_of_the_shares_as_shown(home, delta):
+    shown = {metric.label: metric for metric in opened("clipping", delta=delta, size="64").metric}
+    before = shown["Repulsion on false negatives, unclipped"]
+    after = shown["… with this clipping"]
+    change = Decimal(after.value.rstrip("%")) - Decimal(before.value.rstrip("%"))
+    assert Decimal(after.delta.removesuffix(" points")) == change
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -130,8 +130,9 @@ class Dial {
       mark.style.background = colour;
       return element("span", {}, mark, text);
     };
-    const faint = swatch("currentColor", "kept");
-    faint.firstChild.className = "faint";
+    const both = hits ? `linear-gradient(90deg, ${colours.other} 50%, ${colours.same} 50%)` : colours.all;
+    const kept = swatch(both, "kept");
+    kept.firstChild.className = "kept";
     const entries = hits
       ? [swatch(colours.other, "other class: true negatives"), swatch(colours.same, "same class: false negatives")]
       : [swatch(colours.all, "negatives, of unknown class")];
@@ -150,7 +151,7 @@ class Dial {
       button("SVG", "Save this figure as it looks now.", () => this.save("svg", "image/svg+xml", this.svg())),
       button("CSV", "Save the counts at every position of the slider.", () => this.save("csv", "text/csv", this.csv())),
     );
-    this.legend.replaceChildren(...entries, faint, swatch("currentColor", "✂ clipped"), buttons);
+    this.legend.replaceChildren(...entries, kept, swatch(both, "✂ clipped"), buttons);
   }
 
   save(ending, type, text) {

@@ -30,7 +30,7 @@ CSS = """
 .legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; align-items: center; font-size: 0.8rem; }
 .legend i { display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 2px; margin-right: 0.3rem;
   vertical-align: -1px; }
-.legend .faint { opacity: 0.35; }
+.legend .kept { opacity: 0.35; }
 .buttons { display: flex; gap: 0.3rem; margin-left: auto; }
 .legend button { font: inherit; color: inherit; background: transparent; cursor: pointer;
   border: 1px solid var(--st-border-color); border-radius: 0.4rem; padding: 0.1rem 0.5rem; }

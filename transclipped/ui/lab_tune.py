@@ -126,10 +126,10 @@ def effects(view: View, done: Report) -> None:
     st.markdown(said)
     columns = st.columns(3)
     if done.repulsion is not None:
-        before, after = done.repulsion
-        columns[0].metric("Repulsion on false negatives, unclipped", f"{before:.1%}", help=HELP["before"])
+        before, after = (round(100 * share, 1) for share in done.repulsion)  # as shown, so that they add up
+        columns[0].metric("Repulsion on false negatives, unclipped", f"{before:.1f}%", help=HELP["before"])
         columns[1].metric(
-            "… with this clipping", f"{after:.1%}", f"{100 * (after - before):+.1f} points", delta_color="inverse",
+            "… with this clipping", f"{after:.1f}%", f"{after - before:+.1f} points", delta_color="inverse",
             help=HELP["after"],
         )  # fmt: skip
     plain, now = losses(view)
