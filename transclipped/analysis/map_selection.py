@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from transclipped.analysis.projections import Items
+from transclipped.analysis.map_items import Items
 
 
 def row_of_id(shown: Items, name: str | None) -> int | None:

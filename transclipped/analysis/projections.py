@@ -9,12 +9,11 @@ from there can be had here too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
 
+from transclipped.analysis.map_items import Items
 from transclipped.analysis.map_selection import chosen, row_of_id, selection_table, to_csv, to_parquet
 from transclipped.analysis.map_store import (
     METRICS,
@@ -67,32 +66,6 @@ BACKBONE, CONTINUOUS, QUANTIZED = "backbone", "continuous", "quantized"
 KINDS = (BACKBONE, CONTINUOUS, QUANTIZED)  # in the order of the model
 QUERIES, DATABASE = "queries", "database"
 SETTINGS_COMPARED = (5, 15, 50)  # n_neighbors of the same data side by side
-
-
-@dataclass(frozen=True)
-class Items:
-    """What a map shows.
-
-    Attributes:
-        which: "queries" or "database".
-        ids: `[n]`. labels: `[n]`, `[n, L]`, or None.
-        codes: `[n, M]` uint8.
-        vectors: by kind of embedding, `[n, D]` float32, the backbone's float16; quantized is always there.
-    """
-
-    which: str
-    ids: np.ndarray
-    labels: np.ndarray | None
-    codes: np.ndarray
-    vectors: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """What each kind of embedding holds, see `digest`; computed once, since vectors can have megabytes."""
-        return {kind: digest(vectors) for kind, vectors in self.vectors.items()}
 
 
 def items(stored: Retrieval, which: str, *, limit: int = SAMPLE, seed: int = 0) -> Items:
