@@ -87,7 +87,9 @@ def render(
             picture = _recoloured(picture, parameters)
         # Resampling weights sum to 1, so the source, which is mostly smaller, can be normalised instead.
         picture = _resampled((picture - centre) / spread, parameters, size)
-        return picture.clamp_(-centre / spread, (1 - centre) / spread)  # the cubic kernel overshoots at edges
+        for channel, m, d in zip(picture.unbind(1), mean, std, strict=True):  # the cubic kernel overshoots at edges
+            channel.clamp_(-m / d, (1 - m) / d)
+        return picture
 
 
 def _augmented(draws: np.ndarray) -> np.ndarray:
@@ -132,9 +134,11 @@ def _resampled(picture: Tensor, parameters: Tensor | None, size: int) -> Tensor:
     """Crop, flip and resize `[B, 3, s, s]` to `[B, 3, size, size]`."""
     b, _, s, _ = picture.shape
     if parameters is None:
-        parameters = torch.from_numpy(PLAIN).to(picture.device)[None]
         if s == size:
             return picture
+        start, extent = torch.zeros(1, device=picture.device), torch.ones(1, device=picture.device)
+        w = _weights(start, extent, s, size)[0]  # [size, s], of both directions
+        return torch.matmul(w, (picture.reshape(-1, s) @ w.T).view(b, 3, s, size))
     column = dict(zip(FIELDS, parameters.T, strict=True))
     mirrored = column["flip"] > 0.5
     left = torch.where(mirrored, column["left"] + column["width"], column["left"])
