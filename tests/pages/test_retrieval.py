@@ -1,6 +1,7 @@
 """The Retrieval page: what asks, what is found, and what is refused in a sentence."""
 
 import base64
+import csv
 import io
 import json
 import shutil
@@ -18,7 +19,7 @@ from transclipped.engine import Engine
 from transclipped.retrieval.feedback import rocchio
 from transclipped.retrieval.index import decode, encode
 from transclipped.training.run import Retrieval, RunDir
-from transclipped.ui import gallery, intake
+from transclipped.ui import charts, gallery, intake
 
 
 @pytest.fixture
@@ -156,6 +157,17 @@ def test_why_adds_up_to_the_score_and_shows_pictures_with_the_hits_codewords(eng
         for tile in drawn.get(f"standing {m}", []):
             row = np.flatnonzero(names == tile.id)[0]
             assert row != hit.row and engine.stored.codes[row, m] == engine.stored.codes[hit.row, m]
+
+
+def test_what_adds_up_to_the_score_can_be_saved(engine, drawn, monkeypatch):
+    offered = {}
+    monkeypatch.setattr(charts, "offer", lambda data, *, key, **_: offered.update({key: data().decode("utf-8-sig")}))
+    opened("retrieval", hit="3")
+    hit = engine.search(engine.stored.queries[0].astype(np.float32), top=24)[2]
+    lines = list(csv.DictReader(offered["why"].splitlines()))
+    assert [int(line["codeword"]) for line in lines] == engine.stored.codes[hit.row].tolist()
+    assert sum(float(line["adds"]) for line in lines) == pytest.approx(hit.score, abs=1e-5)
+    assert all(float(line["adds"]) <= float(line["most"]) + 1e-6 for line in lines)
 
 
 def test_three_searches_are_those_of_the_library(engine, drawn):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from transclipped.analysis import codebooks
+from transclipped.analysis import codebooks, report
 from transclipped.engine import Hit
 from transclipped.retrieval.index import encode
-from transclipped.ui import gallery
+from transclipped.ui import charts, gallery
 from transclipped.ui import retrieval_charts as drawn
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import Place, Question, tiles
@@ -56,6 +56,14 @@ def parts(where: Place, question: Question, hit: Hit) -> None:
             st.markdown(f"**Codebook {i + 1}** · codeword {word} adds **{hit.by_codebook[i]:.3f}**.{same}")
             st.html(drawn.part(hit.by_codebook[i], float(best[i]), top=float(best.max())))
             standing(where, i, word, besides=hit.row)
+    sums = {
+        "codebook": list(range(1, m + 1)),
+        "codeword": codes[hit.row].tolist(),
+        "adds": hit.by_codebook,
+        "most": best.tolist(),
+    }
+    with charts.saving("why"):
+        charts.offer(lambda: report.csv(sums), key="why", name=f"why-{hit.id}".replace("/", "-"), type="tertiary")
 
 
 def standing(where: Place, codebook: int, word: int, *, besides: int) -> None:
