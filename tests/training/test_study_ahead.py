@@ -52,7 +52,8 @@ def test_each_backbone_is_encoded(plan, monkeypatch):
     assert ahead("curve", plan) == Ahead(2, 800, 43, 86)
 
 
-def test_pictures_that_the_cache_lacks_are_counted(plan, monkeypatch):
+def test_pictures_that_the_cache_lacks_are_counted(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "empty"))  # other tests fill the common one
     monkeypatch.setattr(study_parts, "VALIDATION", 40)
     monkeypatch.setattr(study_parts, "CURVES", {0.2: ("none",)})
     found = ahead("curve", plan)
