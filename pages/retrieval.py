@@ -13,6 +13,7 @@ from transclipped.ui import retrieval_sections as sections
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
 from transclipped.ui.retrieval_why import why
+from transclipped.ui.sections import choose
 
 ASK = {address.SET: "data set", "upload": "upload", "camera": "camera"}
 WAITING = {
@@ -155,10 +156,7 @@ def below(where, asks, hits, mask, top: int) -> None:
         "teach": lambda: cost.teach(where, asks, mask, top),
     }
     st.divider()
-    parts[links.choose(
-        st.segmented_control, "More", SECTIONS, key="section", default="why", required=True,
-        label_visibility="collapsed",
-    )]()  # fmt: skip
+    parts[choose(SECTIONS)]()
 
 
 @guarded

@@ -1,6 +1,9 @@
 """The number format: measured once on a machine, remembered, and measured again where that fails."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -44,6 +47,19 @@ def test_the_number_of_threads_makes_no_difference(measured):
         precision.fastest_dtype(CPU)
     finally:
         torch.set_num_threads(before)
+    assert len(measured) == 1
+
+
+def test_threads_that_ask_at_once_measure_once(measured, monkeypatch):
+    together = threading.Barrier(4, timeout=20)
+    monkeypatch.setattr(precision, "_measure", lambda: measured.append(1) or time.sleep(0.1) is None)
+
+    def ask(_):
+        together.wait()
+        return precision.fastest_dtype(CPU)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(4))) == {torch.bfloat16}
     assert len(measured) == 1
 
 

@@ -94,7 +94,7 @@ def hostile(tmp_path):
     arrays = {"nan": nan, "zero": zero, "flat": good.ravel(), "whole": np.ones((4, 3), int), "one": good[:1]}
     for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
-    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}, None], object), allow_pickle=True)
+    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}, None], object))
     (tmp_path / "text.npy").write_text("hello")
     (tmp_path / "empty.parquet").touch()
     (tmp_path / "half.npz").write_bytes(b"PK\x03\x04 half")

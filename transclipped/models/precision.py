@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from transclipped.files import cache_dir, read_json, write_json
 MARGIN = 1.1  # bfloat16 must win by this much, since it costs digits
 REPEATS = 4  # after a first one, which also prepares
 
+_turn = threading.Lock()
+
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
@@ -33,7 +36,8 @@ def inference(device: torch.device) -> Iterator[None]:
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """torch.bfloat16 or torch.float32, whichever a small convolutional network runs faster in."""
-    return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type) else torch.float32
+    with _turn:  # threads that encode side by side would else all measure, and each slow the others down
+        return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type) else torch.float32
 
 
 @cache

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import faiss
 import numpy as np
 
+from transclipped.analysis.plane import neighbours
 from transclipped.errors import InputError
 from transclipped.training.sources import CachedViews
 
@@ -57,9 +57,7 @@ def nearest_neighbours(embeddings: np.ndarray, k: int) -> np.ndarray:
     """
     if not 0 < k < len(embeddings):
         raise InputError(f"neighbours is {k}, but there are {len(embeddings)} pictures; choose fewer, and at least 1")
-    x = np.ascontiguousarray(embeddings, np.float32)
-    x /= np.linalg.norm(x, axis=1, keepdims=True).clip(1e-12)
-    _, found = faiss.knn(x, x, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    others = found != np.arange(len(x))[:, None]
+    _, found = neighbours(embeddings, embeddings, k + 1)
+    others = found != np.arange(len(embeddings))[:, None]
     others[others.all(1), -1] = False  # of many equal ones, a picture may not have found itself
-    return found[others].reshape(len(x), k)
+    return found[others].reshape(len(embeddings), k)
