@@ -6,6 +6,7 @@ format of many phones, needs the optional package pillow-heif; AVIF comes with P
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import warnings
@@ -88,6 +89,11 @@ def to_png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def data_address(file: bytes, kind: str) -> str:
+    """A file of MIME type `kind` as an address that holds all of it, for HTML."""
+    return f"data:{kind};base64,{base64.b64encode(file).decode()}"
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from PIL import Image
 from transclipped.analysis import anatomy, codebooks
 from transclipped.config import IDENTITY
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.pictures import square, to_png
+from transclipped.datasets.pictures import data_address, square, to_png
 from transclipped.errors import InputError
 from transclipped.models.network import Head
 from transclipped.retrieval.index import decode
@@ -154,10 +153,10 @@ def crisp(data: tuple) -> bool:
 def address(picture: Image.Image, *, crisp: bool) -> str:
     """A picture as a data address: exact where its pixels are to be seen, else as JPEG."""
     if crisp:
-        return f"data:image/png;base64,{base64.b64encode(to_png(picture)).decode()}"
+        return data_address(to_png(picture), "image/png")
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_address(buffer.getvalue(), "image/jpeg")
 
 
 def _crisp(images: ImageSet) -> bool:

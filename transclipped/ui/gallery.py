@@ -7,7 +7,6 @@ are enlarged by whole multiples of the screen's pixels, others smoothly.
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from transclipped.datasets.pictures import to_png
+from transclipped.datasets.pictures import data_address, to_png
 from transclipped.datasets.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
@@ -212,7 +211,7 @@ def _url(picture: Picture | None, name: str) -> str:
     if picture is None:
         return ""
     if len(picture.file) <= INLINE:
-        return f"data:{picture.kind};base64,{base64.b64encode(picture.file).decode()}"
+        return data_address(picture.file, picture.kind)
     if not runtime.exists():
         return ""
     return runtime.get_instance().media_file_mgr.add(picture.file, picture.kind, name)

@@ -5,15 +5,13 @@ They take the page's text colour and font, so both themes and the projector fit.
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 
 import numpy as np
 from PIL import Image
 
 from transclipped.analysis.story import Pairs, Story
-from transclipped.datasets.pictures import square
+from transclipped.datasets.pictures import data_address, square, to_png
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colour
 
 SIDE = 128  # pixels of the picture, at most
@@ -177,8 +175,8 @@ def _svg(content: str, width: int, height: int, *, style: str = "") -> str:
     """A drawing as an image, since Streamlit strips SVG out of HTML; it is stretched where `style` says so."""
     stretched = ' preserveAspectRatio="none"' if style else ""
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"{stretched}>{content}</svg>'
-    encoded = base64.b64encode(drawing.encode()).decode()
-    return f'<img class="svg" alt="" src="data:image/svg+xml;base64,{encoded}" style="{style}">'
+    source = data_address(drawing.encode(), "image/svg+xml")
+    return f'<img class="svg" alt="" src="{source}" style="{style}">'
 
 
 def _rect(x: float, y: float, width: float, height: float, colour: str, *, opacity: float = 1) -> str:
@@ -200,17 +198,13 @@ def _png(picture: Image.Image) -> bytes:
     """Encoded at the size it is shown, at most."""
     small = picture.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "PNG")
-    return buffer.getvalue()
+    return to_png(small)
 
 
 def _image(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return f'<img alt="" width="{picture.width}" src="{_url(buffer.getvalue())}">'
+    return f'<img alt="" width="{picture.width}" src="{_url(to_png(picture))}">'
 
 
 def _url(encoded: bytes) -> str:
     kind = "png" if encoded.startswith(b"\x89PNG") else "webp" if encoded[8:12] == b"WEBP" else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
+    return data_address(encoded, f"image/{kind}")
