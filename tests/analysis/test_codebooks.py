@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from transclipped.analysis import codebooks as cb
 from transclipped.errors import InputError
+from transclipped.training.bundle import bundle
 from transclipped.training.run import RunDir
 
 
@@ -227,6 +228,14 @@ def test_last_epoch_codes_as_the_run_does(tiny_run):
     assert history.epoch.tolist() == [1, 2] and history.n == 200
     kept = cb.usage(run.retrieval().codes, 256)
     assert history.perplexity[-1] == pytest.approx(kept.perplexity, rel=0.02)  # heads of epochs are float16
+
+
+def test_a_bundled_run_that_kept_the_first_epoch_alone_shows_its_last_too(tiny_run, tmp_path):
+    small = bundle(RunDir(tiny_run), tmp_path / "small", epochs=1)
+    assert small.epochs() == [1]
+    history, whole = cb.by_epoch(small), cb.by_epoch(RunDir(tiny_run))
+    assert history.epoch.tolist() == [1, 2]
+    np.testing.assert_allclose(history.perplexity, whole.perplexity, rtol=0.02)
 
 
 def test_without_kept_epochs_a_sentence_says_so(tmp_path, tiny_run):

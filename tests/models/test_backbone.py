@@ -6,7 +6,8 @@ import torch
 
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
-from transclipped.models.backbone import CNN, MODELS, load_backbone, on_stem, set_trainable, stem_backbone
+from transclipped.models.backbone import CNN, DISTILLED, MODELS, load_backbone, on_stem, set_trainable, stem_backbone
+from transclipped.models.hybrid import EARLY_STRIDE
 from transclipped.models.weights import load_tensors, save_tensors
 
 SMALL = "test_vit"  # timm's tiniest transformer
@@ -172,6 +173,19 @@ def test_cnn_shares_its_stem_until_that_is_trained_further():
     assert shared.fingerprint == stem_backbone(64).fingerprint
     with torch.no_grad():
         backbone.network.conv_stem.weight.add_(0.01)
+    assert on_stem(backbone) is None
+
+
+def test_a_hybrid_that_trained_the_last_stages_of_its_stem_shares_the_first():
+    backbone = load_backbone(BackboneConfig(name=DISTILLED, image_size=64))
+    with torch.no_grad():
+        backbone.network.patch_embed.backbone.blocks[3][0].conv_pw.weight.mul_(1.01)
+    shared, rest = on_stem(backbone)
+    assert shared.fingerprint == stem_backbone(64, EARLY_STRIDE).fingerprint != stem_backbone(64).fingerprint
+    with torch.inference_mode():
+        torch.testing.assert_close(rest(shared(pictures())), backbone(pictures()), atol=1e-3, rtol=1e-3)
+    with torch.no_grad():
+        backbone.network.patch_embed.backbone.blocks[2][0].conv_pw.weight.mul_(1.01)
     assert on_stem(backbone) is None
 
 

@@ -8,12 +8,15 @@ from transclipped.errors import InputError
 from transclipped.models.backbone import CNN, MODELS, load_backbone
 from transclipped.models.hybrid import (
     CHANNELS,
+    EARLY_STRIDE,
     HEADS,
     STEM_PREFIX,
+    STRIDE,
     WIDTH,
     CnnOnMaps,
     OnMaps,
     StemMaps,
+    freeze_stem,
     hybrid_vit,
     joined,
     stem,
@@ -48,8 +51,18 @@ def test_any_size_gives_one_finite_embedding_a_picture(size, vit):
 def test_stored_maps_give_what_pictures_give(size, vit):
     with torch.inference_mode():
         maps = StemMaps(vit.patch_embed.backbone, size)(pictures(size))
-        assert maps.shape == (2, CHANNELS * (size // 16) ** 2)
+        assert maps.shape == (2, CHANNELS[STRIDE] * (size // 16) ** 2)
         torch.testing.assert_close(OnMaps(vit)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [64, 96, 160])
+def test_maps_of_the_first_stages_give_what_pictures_give(size, vit):
+    early = stem(EARLY_STRIDE)
+    early.load_state_dict({name: vit.patch_embed.backbone.state_dict()[name] for name in early.state_dict()})
+    with torch.inference_mode():
+        maps = StemMaps(early.eval(), size)(pictures(size))
+        assert maps.shape == (2, CHANNELS[EARLY_STRIDE] * (size // 8) ** 2)
+        torch.testing.assert_close(OnMaps(vit, EARLY_STRIDE)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
 
 
 def test_stored_maps_give_what_pictures_give_the_cnn():
@@ -62,12 +75,29 @@ def test_stored_maps_give_what_pictures_give_the_cnn():
 
 
 def test_maps_train_the_blocks_and_leave_the_stem(vit):
+    freeze_stem(vit)
+    learnt = learns_from_maps(vit, STRIDE, size=6)
+    assert learnt == {name for name, _ in vit.named_parameters() if not name.startswith(STEM_PREFIX)}
+
+
+def test_early_maps_train_the_last_stages_of_the_stem_but_their_depthwise_kernels(vit):
+    freeze_stem(vit, EARLY_STRIDE)
+    statistics = vit.patch_embed.backbone.blocks[4][0].bn1.running_mean.clone()
+    learnt = {name for name in learns_from_maps(vit, EARLY_STRIDE, size=12) if name.startswith(STEM_PREFIX)}
+    freeze_stem(vit)
+    late = tuple(f"{STEM_PREFIX}blocks.{stage}." for stage in (3, 4))
+    assert learnt == {name for name, _ in vit.named_parameters() if name.startswith(late) and ".conv_dw." not in name}
+    assert torch.equal(vit.patch_embed.backbone.blocks[4][0].bn1.running_mean, statistics)
+
+
+def learns_from_maps(vit, stride, *, size):
+    """Names of the parameters that get a gradient."""
     for parameter in vit.parameters():
         parameter.grad = None
-    maps = torch.randn(3, CHANNELS * 36, generator=torch.Generator().manual_seed(0)).half()
-    (OnMaps(vit)(maps) * torch.randn(3, WIDTH)).sum().backward()
-    for name, parameter in vit.named_parameters():
-        assert (parameter.grad is None) == name.startswith(STEM_PREFIX), name
+    maps = torch.randn(3, CHANNELS[stride] * size**2, generator=torch.Generator().manual_seed(0)).half()
+    (OnMaps(vit, stride).train()(maps) * torch.randn(3, WIDTH)).sum().backward()
+    vit.eval()
+    return {name for name, parameter in vit.named_parameters() if parameter.grad is not None}
 
 
 def test_a_batch_does_not_mix_pictures(vit):

@@ -223,8 +223,8 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
     from transclipped.models.network import embed_in_batches
     from transclipped.training.session import prepare
 
-    epochs = run.epochs()
-    if not epochs:
+    heads = {epoch: run.head(epoch=epoch) for epoch in run.epochs()}
+    if not heads:
         raise InputError(f"{run.name} kept no heads of its epochs; train it again to see them")
     if run.config.backbone.train != "frozen":
         raise InputError(f"the backbone of {run.name} learnt too, and only its last state was kept")
@@ -234,12 +234,11 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
     for _ in session.cache.fill(0, rows):
         pass
     features = session.cache.view(0)[np.sort(rows)]
-    found = []
-    for epoch in epochs:
-        head = run.head(epoch=epoch)
-        found.append(usage(embed_in_batches(head, features)[1].numpy(), head.shape[1]))
+    if (run.metrics() or {}).get("selection") == "last":  # bundled runs keep that head once
+        heads.setdefault(run.config.schedule.epochs, run.head())
+    found = [usage(embed_in_batches(head, features)[1].numpy(), head.shape[1]) for head in heads.values()]
     return Epochs(
-        np.array(epochs), np.array([u.perplexity for u in found]), np.array([u.dead for u in found]), len(rows)
+        np.array(list(heads)), np.array([u.perplexity for u in found]), np.array([u.dead for u in found]), len(rows)
     )
 
 

@@ -22,8 +22,10 @@ from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.models import own
 from transclipped.models.hybrid import (
+    EARLY_STRIDE,
     STEM,
     STEM_PREFIX,
+    STRIDE,
     BesideCnn,
     BesideOnMaps,
     CnnOnMaps,
@@ -125,33 +127,40 @@ def load_backbone(config: BackboneConfig, *, default_size: int | None = None) ->
     return Backbone(network, name=config.name, image_size=size, mean=mean, std=std, variant=variant)
 
 
-def stem_backbone(size: int, network: nn.Module | None = None) -> Backbone:
-    """The bundled CNN up to stride 16 as a backbone of flat feature maps, see `StemMaps`.
+def stem_backbone(size: int, stride: int = STRIDE) -> Backbone:
+    """The bundled CNN up to a stride as a backbone of flat feature maps, see `StemMaps`.
 
     Args:
         size: pixels a side.
-        network: a stem with weights, None for the bundled ones.
     """
-    if network is None:
-        state = load_tensors(MODELS / f"{CNN}.safetensors")
-        network = _filled(stem(), state, MODELS / f"{CNN}.safetensors")
-    return Backbone(StemMaps(network, size), name="stem", image_size=size, mean=LITE_MEAN, std=LITE_STD)
+    path = MODELS / f"{CNN}.safetensors"
+    maps = StemMaps(_filled(stem(stride), load_tensors(path), path), size)
+    name = "stem" if stride == STRIDE else f"stem-{stride}"
+    return Backbone(maps, name=name, image_size=size, mean=LITE_MEAN, std=LITE_STD)
 
 
 def on_stem(backbone: Backbone) -> tuple[Backbone, nn.Module] | None:
     """The stem that the bundled models share, and what of `backbone` follows it; None for any other backbone.
 
-    Feature maps of the stem, once stored, serve the CNN and every hybrid over it.
+    Feature maps of the stem, once stored, serve the CNN and every hybrid over it. A hybrid that trained the stem's
+    last stages shares the first ones with others of its kind.
     """
     if backbone.name not in BUNDLED:
         return None
-    shared = stem_backbone(backbone.image_size)
     prefix, rest = OVER_STEM[backbone.name]
-    own = backbone.network.state_dict()
-    for name, tensor in shared.network.stem.state_dict().items():
-        if not torch.equal(own[prefix + name].cpu(), tensor):
-            return None  # a stem that was trained further
-    return shared, rest(backbone.network)
+    shared = stem_backbone(backbone.image_size)
+    if _begins_with(backbone.network, prefix, shared.network.stem):
+        return shared, rest(backbone.network)
+    shared = stem_backbone(backbone.image_size, EARLY_STRIDE)
+    if rest is OnMaps and _begins_with(backbone.network, prefix, shared.network.stem):
+        return shared, OnMaps(backbone.network, EARLY_STRIDE)
+    return None
+
+
+def _begins_with(network: nn.Module, prefix: str, stem: nn.Module) -> bool:
+    """Whether the tensors of `stem` are those of `network` under a prefix."""
+    own = network.state_dict()
+    return all(torch.equal(own[prefix + name].cpu(), tensor) for name, tensor in stem.state_dict().items())
 
 
 def set_trainable(backbone: Backbone, mode: str) -> list[nn.Parameter]:

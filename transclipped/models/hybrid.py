@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from transclipped.errors import InputError
 
 STEM = "tf_efficientnet_lite0"
-STEM_STAGE = 3  # of timm's feature maps: stride 16
-STEM_BLOCKS = 5  # of the network's seven stages
-STRIDE, CHANNELS = 16, 112
+STRIDE, EARLY_STRIDE = 16, 8
+CHANNELS = {STRIDE: 112, EARLY_STRIDE: 40}  # of the maps at a stride
+STEM_STAGES = {STRIDE: 5, EARLY_STRIDE: 3}  # of the CNN's seven that lead to them
 SIZE = 96  # pixels a side that position embeddings are stored for
 WIDTH, DEPTH, HEADS = 256, 4, 4
 MLP_RATIO = 2  # half of a ViT's usual 4: encoding stays near the speed of the bare CNN
@@ -51,10 +51,11 @@ def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) ->
     return vit
 
 
-def stem() -> nn.Module:
-    """EfficientNet-Lite0 up to stride 16: `[B, 3, H, W]` to one map `[B, 112, H/16, W/16]`, with random weights."""
-    network = timm.create_model(STEM, features_only=True, out_indices=(STEM_STAGE,))
-    network.blocks = network.blocks[:STEM_BLOCKS]  # timm keeps, and runs, the stages after the map that is asked for
+def stem(stride: int = STRIDE) -> nn.Module:
+    """EfficientNet-Lite0 up to a stride: `[B, 3, S, S]` to one map `[B, C, S/stride, S/stride]`, untrained."""
+    place = (2, 4, 8, 16).index(stride)  # among timm's maps
+    network = timm.create_model(STEM, features_only=True, out_indices=(place,))
+    network.blocks = network.blocks[: STEM_STAGES[stride]]  # timm keeps, and runs, the stages after the map asked for
     return network
 
 
@@ -71,20 +72,40 @@ def without_stem(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if not name.startswith(STEM_PREFIX)}
 
 
+def freeze_stem(vit: VisionTransformer, stride: int = STRIDE) -> None:
+    """Let all learn but the stem up to a stride.
+
+    The depthwise kernels after it stay as they are, too: on CPUs their gradients take longer than all others together.
+    """
+    frozen = tuple(STEM_PREFIX + name for name in stem(stride).state_dict())
+    for name, parameter in vit.named_parameters():
+        parameter.requires_grad_(not name.startswith(frozen) and ".conv_dw." not in name)
+
+
 class OnMaps(nn.Module):
-    """The hybrid after its stem, on stored feature maps: `[B, 112 · h · w]` to `[B, width]`.
+    """The hybrid after its stem, or after the stem's first stages, on stored maps: `[B, C · h · w]` to `[B, width]`.
 
     Args:
-        vit: shares its weights with this; its stem stays out.
+        vit: shares its weights with this. The running statistics of its stem stay as they are.
+        stride: of the maps.
     """
 
-    def __init__(self, vit: VisionTransformer) -> None:
+    def __init__(self, vit: VisionTransformer, stride: int = STRIDE) -> None:
         super().__init__()
-        self.vit = vit
+        self.vit, self.stride = vit, stride
         self.num_features = vit.num_features
 
+    def train(self, mode: bool = True) -> OnMaps:
+        super().train(mode)
+        self.vit.patch_embed.backbone.eval()
+        return self
+
     def forward(self, maps: Tensor) -> Tensor:
-        tokens = self.vit.patch_embed.proj(_square_maps(maps)).permute(0, 2, 3, 1)  # [B, h, w, width]
+        x = _square_maps(maps, self.stride)
+        if self.stride != STRIDE:
+            x = x.contiguous(memory_format=torch.channels_last)
+            x = self.vit.patch_embed.backbone.blocks[STEM_STAGES[self.stride] :](x)
+        tokens = self.vit.patch_embed.proj(x).permute(0, 2, 3, 1)  # [B, h, w, width]
         x = self.vit.norm_pre(self.vit._pos_embed(tokens))  # [B, h · w, width]
         x = self.vit.norm(self.vit.blocks(x))
         return self.vit.forward_head(x, pre_logits=True).float()
@@ -99,7 +120,7 @@ class CnnOnMaps(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         x = _square_maps(maps).contiguous(memory_format=torch.channels_last)
-        x = self.cnn.bn2(self.cnn.conv_head(self.cnn.blocks[STEM_BLOCKS:](x)))
+        x = self.cnn.bn2(self.cnn.conv_head(self.cnn.blocks[STEM_STAGES[STRIDE] :](x)))
         return self.cnn.forward_head(x, pre_logits=True).float()
 
 
@@ -136,18 +157,19 @@ class BesideOnMaps(nn.Module):
 
 
 class StemMaps(nn.Module):
-    """The stem as a network of flat feature maps: `[B, 3, S, S]` to `[B, 112 · (S/16)²]`, for the feature cache."""
+    """A stem as a network of flat feature maps: `[B, 3, S, S]` to `[B, C · (S/stride)²]`, for the feature cache."""
 
     def __init__(self, stem: nn.Module, size: int) -> None:
         super().__init__()
         self.stem = stem
-        self.num_features = CHANNELS * (size // STRIDE) ** 2
+        (channels,), (stride,) = stem.feature_info.channels(), stem.feature_info.reduction()
+        self.num_features = channels * (size // stride) ** 2
 
     def forward(self, images: Tensor) -> Tensor:
         return self.stem(images)[-1].flatten(1)
 
 
-def _square_maps(maps: Tensor) -> Tensor:
-    """`[B, 112 · h · w]` of any precision to `[B, 112, h, h]` float32."""
-    side = round((maps.shape[1] / CHANNELS) ** 0.5)
-    return maps.float().view(-1, CHANNELS, side, side)
+def _square_maps(maps: Tensor, stride: int = STRIDE) -> Tensor:
+    """`[B, C · h · w]` of any precision to `[B, C, h, h]` float32."""
+    side = round((maps.shape[1] / CHANNELS[stride]) ** 0.5)
+    return maps.float().view(-1, CHANNELS[stride], side, side)

@@ -26,7 +26,7 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, s
 
     Args:
         queries: at most this many are stored, drawn by `seed` from all that were measured.
-        epochs: heads of at most this many epochs are kept, evenly spaced.
+        epochs: heads of at most this many epochs are kept beside the run's own, evenly spaced.
 
     Raises:
         InputError: the run is not finished, `out` exists, or no query would be left.

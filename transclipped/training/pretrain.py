@@ -3,10 +3,10 @@
 Stage (a), distillation: the transformer learns to say of augmented views what ImageNet-trained teachers say of
 the plain picture (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
 the clipped contrastive loss, past the teachers; for a share of the pairs the second view may be a near neighbour's
-(`neighbours.py`). So far the stem is frozen: its feature maps of V views of each picture are computed once and cached,
-and both stages run on those, which a laptop can do. Stage (c), refinement, is for accelerators: the same loss on
-freshly augmented pictures, rendered on the device, through all of the network, the stem included, at a small learning
-rate.
+(`neighbours.py`). So far the stem is frozen, or its first stages up to stride 8: its feature maps of V views of each
+picture are computed once and cached, and both stages run on those, which a laptop can do. Stage (c), refinement, is for
+accelerators: the same loss on freshly augmented pictures, rendered on the device, through all of the network, the stem
+included, at a small learning rate.
 
 No label of any picture takes part, and no query or test picture: the corpora are CIFAR-10's 50,000 training
 pictures and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
@@ -53,7 +53,16 @@ from transclipped.models.backbone import (
     load_backbone,
     stem_backbone,
 )
-from transclipped.models.hybrid import STEM_PREFIX, OnMaps, hybrid_vit, joined, without_stem
+from transclipped.models.hybrid import (
+    STEM_PREFIX,
+    STEM_STAGES,
+    STRIDE,
+    OnMaps,
+    freeze_stem,
+    hybrid_vit,
+    joined,
+    without_stem,
+)
 from transclipped.models.network import Head, Network
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training.distill import Corpus, Distiller, distillation_targets
@@ -78,6 +87,8 @@ class PretrainConfig:
             weights. Without SIZE a teacher sees pictures 1.5 times as large as the student.
         flips: average each teacher's embedding with that of the mirror image.
         views: V, cached views a picture.
+        frozen_stride: of the cached maps in stages (a) and (b); 16 freezes all of the stem, with 8 its two stages from
+            there to stride 16 train along.
         distill_epochs, contrast_epochs, refine_epochs: of the stages, 0 skips one.
         batch: pictures a step.
         distill_lr, blocks_lr, head_lr: peak learning rates.
@@ -93,6 +104,7 @@ class PretrainConfig:
     teachers: tuple[str, ...] = (CNN,)
     flips: bool = False
     views: int = 4
+    frozen_stride: int = STRIDE
     distill_epochs: int = 6
     contrast_epochs: int = 3
     refine_epochs: int = 0
@@ -118,6 +130,8 @@ class PretrainConfig:
             raise InputError("distillation needs a teacher; name one, or choose 0 distill epochs")
         if self.views < 2:
             raise InputError(f"views is {self.views}; choose 2 or more")
+        if self.frozen_stride not in STEM_STAGES:
+            raise InputError(f"frozen_stride is {self.frozen_stride}; choose {' or '.join(map(str, STEM_STAGES))}")
         if self.neighbours < 0:
             raise InputError(f"neighbours is {self.neighbours}; choose 0 for none, or more")
         if not 0 <= self.neighbour_share <= 1:
@@ -170,7 +184,7 @@ def pretrain(
                     if time.monotonic() > deadline:
                         raise BudgetSpent
         vit.load_state_dict(joined(_stem_state(), load_tensors(finished)))
-    save_tensors(folder / RESULT, exported(vit, stem=config.refine_epochs > 0))
+    save_tensors(folder / RESULT, exported(vit))
 
 
 def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progress | Event]:
@@ -190,7 +204,7 @@ def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progr
                 _log(folder, stage, event)
     finally:
         save_tensors(checkpoint, learner.state())
-    save_tensors(folder / f"{stage}.safetensors", exported(vit, stem=stage == "refined"))
+    save_tensors(folder / f"{stage}.safetensors", exported(vit))
 
 
 def _log(folder: Path, stage: str, event: Event) -> None:
@@ -199,20 +213,25 @@ def _log(folder: Path, stage: str, event: Event) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def exported(vit: VisionTransformer, *, stem: bool = False) -> dict[str, torch.Tensor]:
-    """Half-precision weights to bundle: without the stem unless it was trained, since it is the CNN's own."""
-    state = vit.state_dict() if stem else without_stem(vit.state_dict())
-    return {name: tensor.detach().cpu().half() for name, tensor in state.items()}
+def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:
+    """Half-precision weights to bundle: all but what of the stem is still the CNN's own."""
+    shared = {STEM_PREFIX + name: tensor.float() for name, tensor in _stem_state().items()}
+    own = {name: tensor.detach().cpu() for name, tensor in vit.state_dict().items()}
+    return {
+        name: tensor.half()
+        for name, tensor in own.items()
+        if name not in shared or not torch.equal(tensor.float(), shared[name])
+    }
 
 
 def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
     prepared = []
     targets = yield from _targets(config, corpora, device)
     for pictures, target in zip(corpora, targets, strict=True):
-        views = yield from _maps(config, vit, pictures, device)
+        views = yield from _maps(config, pictures, device)
         prepared.append(Corpus(views, pictures.rows, target, pictures.repeat))
     return Distiller(
-        OnMaps(vit).to(device),
+        OnMaps(vit, config.frozen_stride).to(device),
         prepared,
         epochs=config.distill_epochs,
         batch=config.batch,
@@ -223,9 +242,9 @@ def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
 
 def _contrast(config, vit, corpora, folder, device) -> Iterator[Progress]:
     pictures = corpora[0]
-    views = yield from _maps(config, vit, pictures, device)
+    views = yield from _maps(config, pictures, device)
     run = _contrastive(config, epochs=config.contrast_epochs, lr=config.blocks_lr)
-    model = Network(OnMaps(vit), _head(config, vit)).to(device)
+    model = Network(OnMaps(vit, config.frozen_stride), _head(config, vit)).to(device)
     source = CachedViews(views, pictures.rows, seed=config.seed)
     if config.neighbours:
         find = partial(_neighbours, model.backbone, views, pictures.rows, config.neighbours, folder, device)
@@ -317,9 +336,9 @@ def _parsed(spec: str) -> tuple[str, int | None, str | None]:
     return name, int(size) if size else None, weights
 
 
-def _maps(config: PretrainConfig, vit: VisionTransformer, pictures: _Pictures, device: str) -> Iterator[Progress]:
-    """The frozen stem's feature maps of V views, cached."""
-    stem = stem_backbone(pictures.size, vit.patch_embed.backbone)
+def _maps(config: PretrainConfig, pictures: _Pictures, device: str) -> Iterator[Progress]:
+    """Feature maps of V views by the frozen part of the stem, cached."""
+    stem = stem_backbone(pictures.size, config.frozen_stride)
     cache = FeatureCache(pictures.images, stem, seed=config.seed)
     for view in range(config.views):
         yield from cache.fill(view, pictures.rows, device=device)
@@ -327,12 +346,11 @@ def _maps(config: PretrainConfig, vit: VisionTransformer, pictures: _Pictures, d
 
 
 def _vit(config: PretrainConfig) -> VisionTransformer:
-    """The hybrid with the CNN's stem frozen, and random or given weights after it."""
+    """The hybrid over the CNN's stem, frozen as far as it is to be, with random or given weights after it."""
     vit = hybrid_vit()
     rest = load_tensors(config.start) if config.start else without_stem(vit.state_dict())
     vit.load_state_dict(joined(_stem_state(), rest))
-    for name, parameter in vit.named_parameters():
-        parameter.requires_grad_(not name.startswith(STEM_PREFIX))
+    freeze_stem(vit, config.frozen_stride)
     return vit
 
 
