@@ -238,7 +238,7 @@ def _bundled(config: BackboneConfig) -> nn.Module:
 
 
 def weights_file(config: BackboneConfig) -> Path:
-    """File with the weights of a bundled model; of a hybrid, all but the stem, which is the CNN's."""
+    """File with the weights of a bundled model; of a hybrid, all but what of its stem is the CNN's."""
     if config.weights:
         return Path(config.weights).expanduser()
     return MODELS / f"{DISTILLED if config.name == PHOTOGRAPHS else config.name}.safetensors"

@@ -2,7 +2,8 @@
 
 Stem: EfficientNet-Lite0 up to stride 16 (112 channels, ImageNet weights). Each place of its feature map is a
 token, 6 × 6 of them at 96 pixels; timm's transformer blocks and average pooling follow. Position embeddings
-are interpolated for other sizes.
+are interpolated for other sizes. The stem's last two stages may train along with the blocks, from its maps at
+stride 8; a hybrid's file then brings those stages, and shares the rest with the CNN.
 
 Source: Dosovitskiy et al. 2021, arXiv 2010.11929, §3.1 ("hybrid architecture").
 """
@@ -60,7 +61,7 @@ def stem(stride: int = STRIDE) -> nn.Module:
 
 
 def joined(stem_state: dict[str, Tensor], hybrid_state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """State of the whole hybrid: the CNN's own stem, unless the hybrid's file brings a stem that it trained."""
+    """State of the whole hybrid: the CNN's own stem, but for what the hybrid's file brings because it trained it."""
     names = stem().state_dict().keys()
     if missing := [name for name in names if name not in stem_state]:
         raise InputError(f"the stem's file lacks {missing[0]}; it is not EfficientNet-Lite0")

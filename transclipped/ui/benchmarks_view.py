@@ -13,6 +13,7 @@ from transclipped.files import ASSETS
 from transclipped.training.run import RunDir
 
 STUDY = ASSETS / "study"
+WHOLE = 20  # rows that a table shows without scrolling
 NAMES = {  # column: (heading, format, help)
     "run": ("Run", None, "A trained model with its coded database."),
     "features": (
@@ -116,7 +117,9 @@ def shown(table: dict[str, list], *, key: str) -> None:
     for heading, form, explained in NAMES.values():
         kind = st.column_config.NumberColumn if form else st.column_config.Column
         config[heading] = kind(heading, help=explained, **({"format": form} if form else {}))
-    st.dataframe(pd.DataFrame(columns(table)), column_config=config, hide_index=True, key=key, width="stretch")
+    frame = pd.DataFrame(columns(table))
+    height = "content" if len(frame) <= WHOLE else "auto"
+    st.dataframe(frame, column_config=config, hide_index=True, key=key, width="stretch", height=height)
 
 
 def html_report(chosen: dict[str, list], figures: dict[str, Any], commands: dict[str, str], search: str) -> str:
