@@ -1,7 +1,5 @@
 """Anatomy of a code: one picture's way through the network, step by step, to the bytes that are searched."""
 
-from functools import partial
-
 import numpy as np
 import streamlit as st
 
@@ -111,12 +109,12 @@ def look(run, subject, seen, base, rows, *, who: str, verb: str) -> None:
 
 def numbers(run, values, names=(), *, key: str, **options) -> None:
     """Lines of numbers as colours, and what saves them."""
-    st.html(anatomy_strips.html(values, names, **options))
+    strips = anatomy_strips.Strips(values, names, **options)
+    st.html(strips.html())
     name = f"{run.name}-{key}"
     with charts.saving(key):
-        drawing = partial(anatomy_strips.svg, values, names, **options)
-        charts.offer(drawing, key=key, name=name, kind="svg", type="tertiary")
-        charts.offer(lambda: anatomy_strips.csv(values, names), key=key, name=name, type="tertiary")
+        charts.offer(strips.svg, key=key, name=name, kind="svg", type="tertiary")
+        charts.offer(strips.csv, key=key, name=name, type="tertiary")
 
 
 def embedding(run, seen, projected) -> None:

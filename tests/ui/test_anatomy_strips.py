@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from transclipped.ui import anatomy_strips as strips
+from transclipped.ui.anatomy_strips import Strips
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ def test_colours_run_from_blue_to_red(share, colour):
 
 def test_each_number_is_told_in_order():
     values = np.array([[0.5, -0.25], [0.001, -0.001]])
-    html = strips.html(values, ["one", "two"], what="number", height=2, limit=1.0, written=True)
+    html = Strips(values, ["one", "two"], what="number", height=2, limit=1.0, written=True).html()
     told = ["number 0: 0.500", "number 1: −0.250", "number 0: 0.001", "number 1: −0.001"]
     assert re.findall(r'title="([^"]+)"', html) == told
     assert re.findall(r">([−\d.]+)</i>", html) == ["0.50", "−0.25", "0.00", "0.00"]  # no −0.00
@@ -28,7 +29,7 @@ def test_each_number_is_told_in_order():
 
 def test_the_picked_number_of_each_line_is_framed_and_stands_beside_it():
     values = np.arange(6.0).reshape(2, 3) - 2
-    html = strips.html(values, what="codeword", height=2, picked=np.array([0, 2], np.uint8))
+    html = Strips(values, what="codeword", height=2, picked=np.array([0, 2], np.uint8)).html()
     assert re.findall(r'class="picked [^>]+title="([^"]+)"', html) == ["codeword 0: −2.000", "codeword 2: 3.000"]
     assert re.findall(r"<b>([^<]+)</b>", html) == ["−2.000", "+3.000"]
 
@@ -36,22 +37,23 @@ def test_the_picked_number_of_each_line_is_framed_and_stands_beside_it():
 def test_one_large_number_does_not_pale_the_rest():
     values = np.ones((1, 200))
     values[0, 0] = 1000
-    assert strips.html(values, what="number", height=2).count("#b2182b") == 200
+    assert Strips(values, what="number", height=2).html().count("#b2182b") == 200
 
 
 def test_numbers_that_are_all_zero_are_drawn():
-    assert strips.html(np.zeros((1, 3)), what="number", height=2).count("#f7f7f7") == 3
+    assert Strips(np.zeros((1, 3)), what="number", height=2).html().count("#f7f7f7") == 3
 
 
 def test_the_table_has_a_line_for_each_number():
-    told = strips.csv(np.array([[0.5, -0.25], [1.0, 2.0]]), ["a", "b"]).decode("utf-8-sig")
+    told = Strips(np.array([[0.5, -0.25], [1.0, 2.0]]), ["a", "b"], what="number", height=2).csv().decode("utf-8-sig")
     assert told.splitlines() == ["line,number,value", "a,0,0.5", "a,1,-0.25", "b,0,1.0", "b,1,2.0"]
-    assert strips.csv(np.array([[3.0]])).decode("utf-8-sig").splitlines() == ["number,value", "0,3.0"]
+    told = Strips(np.array([[3.0]]), what="number", height=2).csv().decode("utf-8-sig")
+    assert told.splitlines() == ["number,value", "0,3.0"]
 
 
 def test_the_saved_drawing_is_well_formed_and_has_a_box_for_each_number():
     values = np.array([[-1.0, 0.0, 0.5], [0.25, 1.0, -0.5]])
-    root = ElementTree.fromstring(strips.svg(values, ["one", "two"], what="number", limit=1.0, height=2))
+    root = ElementTree.fromstring(Strips(values, ["one", "two"], what="number", limit=1.0, height=2).svg())
     boxes = root.findall("{*}rect")
     assert [box.get("fill") for box in boxes] == strips.colours(values.ravel())
     assert boxes[1].find("{*}title").text == "number 1: 0.000"
@@ -64,7 +66,7 @@ def test_the_saved_drawing_is_well_formed_and_has_a_box_for_each_number():
 def test_the_saved_drawing_frames_what_is_picked_and_tells_it_beside_the_line():
     values = np.arange(6.0).reshape(2, 3) - 2
     plain, drawn = (
-        ElementTree.fromstring(strips.svg(values, what="codeword", height=2, picked=picked))
+        ElementTree.fromstring(Strips(values, what="codeword", height=2, picked=picked).svg())
         for picked in (None, np.array([0, 2], np.uint8))
     )
     assert [text.text for text in drawn.findall("{*}text")] == ["−2.000", "+3.000"]
@@ -78,7 +80,7 @@ def test_the_saved_drawing_frames_what_is_picked_and_tells_it_beside_the_line():
 
 def test_numbers_written_on_the_page_are_written_in_the_saved_drawing():
     values = np.array([[0.5, -0.25], [0.001, -0.9]])
-    root = ElementTree.fromstring(strips.svg(values, what="number", height=2, limit=1.0, written=True))
+    root = ElementTree.fromstring(Strips(values, what="number", height=2, limit=1.0, written=True).svg())
     texts = root.findall("{*}text")
     assert [text.text for text in texts] == ["0.50", "−0.25", "0.00", "−0.90"]
     assert [text.get("fill") for text in texts] == [strips.INK] * 3 + [strips.PAPER]
@@ -87,7 +89,7 @@ def test_numbers_written_on_the_page_are_written_in_the_saved_drawing():
 
 def test_an_option_that_there_is_not_is_refused():
     with pytest.raises(TypeError, match="piked"):
-        strips.svg(np.ones((1, 2)), what="number", height=2, piked=np.array([0]))
+        Strips(np.ones((1, 2)), what="number", height=2, piked=np.array([0])).svg()
 
 
 def _middle(box) -> tuple[float, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,19 +29,12 @@ CSS = """<style>
 </style>"""
 
 
-def html(
-    values: np.ndarray,
-    names: Sequence[str] = (),
-    *,
-    what: str,
-    height: float,
-    limit: float | None = None,
-    written: bool = False,
-    picked: np.ndarray | None = None,
-) -> str:
-    """Lines of numbers `[m, n]` below each other; pointing at one tells it.
+@dataclass(frozen=True)
+class Strips:
+    """Lines of numbers below each other.
 
-    Args:
+    Attributes:
+        values: `[m, n]` numbers.
         names: `[m]`, of the lines, or none.
         what: a number is called.
         height: of a line, in rem.
@@ -47,64 +42,84 @@ def html(
         written: whether the numbers stand in the cells.
         picked: `[m]`, the place in each line that is framed, its number beside the line.
     """
-    limit = limit or suited(values)
-    lines = []
-    for row, numbers in enumerate(values.astype(float)):
-        cells = [
-            _cell(number, colour, f"{what} {place}", written=written, dark=abs(number) > DARK * limit)
-            for place, (number, colour) in enumerate(zip(numbers.tolist(), colours(numbers / limit), strict=True))
-        ]
-        beside = ""
-        if picked is not None:
-            at = int(picked[row])
-            cells[at] = cells[at].replace('class="', 'class="picked ', 1)
-            beside = f"<b>{_signed(f'{numbers[at]:+.3f}')}</b>"
-        name = f"<span>{names[row]}</span>" if names else ""
-        lines.append(f'{name}<div class="strip" style="height: {height}rem">{"".join(cells)}</div>{beside}')
-    columns = " ".join(["auto"] * bool(names) + ["1fr"] + ["auto"] * (picked is not None))
-    return f'{CSS}<div class="strips" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
 
+    values: np.ndarray
+    names: Sequence[str] = ()
+    _: KW_ONLY
+    what: str
+    height: float
+    limit: float | None = None
+    written: bool = False
+    picked: np.ndarray | None = None
 
-def svg(
-    values: np.ndarray,
-    names: Sequence[str] = (),
-    *,
-    what: str,
-    height: float,
-    limit: float | None = None,
-    written: bool = False,
-    picked: np.ndarray | None = None,
-) -> bytes:
-    """The same lines as a drawing to save; arguments are those of `html`."""
-    limit = limit or suited(values)
-    m, n = values.shape
-    tall, left, width = REM * height, BEFORE * bool(names), max(CELL, LEAST / n)
-    right, pitch = left + n * width, tall + GAP
-    cells, above = [], []  # what is framed or written lies above all cells
-    for row, numbers in enumerate(values.astype(float)):
-        top, middle = row * pitch, row * pitch + tall / 2
-        if names:
-            above.append(_text(0, middle, names[row]))
-        for place, (number, colour) in enumerate(zip(numbers.tolist(), colours(numbers / limit), strict=True)):
-            x = left + place * width
-            box = f'x="{x:.6g}" y="{top:.6g}" width="{width:.6g}" height="{tall:.6g}"'
-            title = f"<title>{what} {place}: {_signed(f'{number:.3f}')}</title>"
-            cells.append(f'<rect {box} fill="{colour}">{title}</rect>')
-            if written:
-                ink = PAPER if abs(number) > DARK * limit else INK
-                above.append(_text(x + width / 2, middle, _short(number), fill=ink, text_anchor="middle"))
-        if picked is not None:
-            at = int(picked[row])
-            above.append(_frame(left + (at + 0.5) * width, middle))
-            above.append(_text(right + 2 * GAP, middle, _signed(f"{numbers[at]:+.3f}"), font_weight="bold"))
-    size = f'width="{right + AFTER * (picked is not None):.6g}" height="{m * pitch:.6g}"'
-    start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="{REM}">'
-    return f"{start}{''.join(cells + above)}</svg>".encode()
+    @cached_property
+    def full(self) -> float:
+        """The number of the full colour."""
+        return self.limit or max(1e-6, float(np.percentile(np.abs(self.values), DULL)))
 
+    def rows(self) -> Iterator[tuple[list[float], list[str]]]:
+        """Numbers of a line and their colours."""
+        for numbers in self.values.astype(float):
+            yield numbers.tolist(), colours(numbers / self.full)
 
-def suited(values: np.ndarray) -> float:
-    """The number of the full colour."""
-    return max(1e-6, float(np.percentile(np.abs(values), DULL)))
+    def html(self) -> str:
+        """For the page; pointing at a number tells it."""
+        lines = []
+        for row, (numbers, shades) in enumerate(self.rows()):
+            cells = [
+                self._cell(place, number, shade)
+                for place, (number, shade) in enumerate(zip(numbers, shades, strict=True))
+            ]
+            beside = ""
+            if self.picked is not None:
+                at = int(self.picked[row])
+                cells[at] = cells[at].replace('class="', 'class="picked ', 1)
+                beside = f"<b>{_signed(f'{numbers[at]:+.3f}')}</b>"
+            name = f"<span>{self.names[row]}</span>" if self.names else ""
+            lines.append(f'{name}<div class="strip" style="height: {self.height}rem">{"".join(cells)}</div>{beside}')
+        columns = " ".join(["auto"] * bool(self.names) + ["1fr"] + ["auto"] * (self.picked is not None))
+        return f'{CSS}<div class="strips" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
+
+    def svg(self) -> bytes:
+        """A drawing to save."""
+        m, n = self.values.shape
+        tall, left, width = REM * self.height, BEFORE * bool(self.names), max(CELL, LEAST / n)
+        right, pitch = left + n * width, tall + GAP
+        cells, above = [], []  # what is framed or written lies above all cells
+        for row, (numbers, shades) in enumerate(self.rows()):
+            top, middle = row * pitch, row * pitch + tall / 2
+            if self.names:
+                above.append(_text(0, middle, self.names[row]))
+            for place, (number, shade) in enumerate(zip(numbers, shades, strict=True)):
+                x = left + place * width
+                box = f'x="{x:.6g}" y="{top:.6g}" width="{width:.6g}" height="{tall:.6g}"'
+                cells.append(f'<rect {box} fill="{shade}"><title>{self._told(place, number)}</title></rect>')
+                if self.written:
+                    ink = PAPER if self._dark(number) else INK
+                    above.append(_text(x + width / 2, middle, _short(number), fill=ink, text_anchor="middle"))
+            if self.picked is not None:
+                at = int(self.picked[row])
+                above.append(_frame(left + (at + 0.5) * width, middle))
+                above.append(_text(right + 2 * GAP, middle, _signed(f"{numbers[at]:+.3f}"), font_weight="bold"))
+        size = f'width="{right + AFTER * (self.picked is not None):.6g}" height="{m * pitch:.6g}"'
+        start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="{REM}">'
+        return f"{start}{''.join(cells + above)}</svg>".encode()
+
+    def csv(self) -> bytes:
+        """A table with a line for each number."""
+        m, n = self.values.shape
+        columns = {"line": np.repeat(self.names, n).tolist()} if self.names else {}
+        return report.csv(columns | {"number": list(range(n)) * m, "value": self.values.ravel().tolist()})
+
+    def _cell(self, place: int, number: float, shade: str) -> str:
+        said, dark = _short(number) if self.written else "", "dark" if self._dark(number) else ""
+        return f'<i class="{dark}" style="background:{shade}" title="{self._told(place, number)}">{said}</i>'
+
+    def _told(self, place: int, number: float) -> str:
+        return f"{self.what} {place}: {_signed(f'{number:.3f}')}"
+
+    def _dark(self, number: float) -> bool:
+        return abs(number) > DARK * self.full
 
 
 def colours(shares: np.ndarray) -> list[str]:
@@ -113,19 +128,6 @@ def colours(shares: np.ndarray) -> list[str]:
     places = [2 * place - 1 for place, _ in DIVERGING]
     channels = np.stack([np.interp(shares, places, channel) for channel in stops.T], axis=-1).round().astype(int)
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in channels.tolist()]
-
-
-def csv(values: np.ndarray, names: Sequence[str] = ()) -> bytes:
-    """Lines of numbers `[m, n]` as a table, a line for each number."""
-    m, n = values.shape
-    columns = {"line": np.repeat(names, n).tolist()} if names else {}
-    return report.csv(columns | {"number": list(range(n)) * m, "value": values.ravel().tolist()})
-
-
-def _cell(number: float, colour: str, what: str, *, written: bool, dark: bool) -> str:
-    said = _short(number) if written else ""
-    title = f"{what}: {_signed(f'{number:.3f}')}"
-    return f'<i class="{"dark" if dark else ""}" style="background:{colour}" title="{title}">{said}</i>'
 
 
 def _text(x: float, middle: float, said: str, **look: str) -> str:
