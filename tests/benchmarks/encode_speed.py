@@ -35,7 +35,7 @@ from transclipped.datasets.views import render
 from transclipped.models.backbone import Backbone, load_backbone
 from transclipped.models.network import Head
 from transclipped.models.precision import fastest_dtype, inference
-from transclipped.training.batches import chosen_batch
+from transclipped.training.batch_size import chosen_batch
 from transclipped.training.features import FEW, FeatureCache, encode
 
 ROOT = Path(__file__).resolve().parents[2]

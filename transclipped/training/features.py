@@ -26,7 +26,7 @@ from transclipped.errors import InputError
 from transclipped.files import cache_dir, replacing
 from transclipped.models.backbone import Backbone, on_stem
 from transclipped.models.precision import inference
-from transclipped.training.batches import chosen_batch
+from transclipped.training.batch_size import chosen_batch
 from transclipped.training.workers import on_one_core, side_by_side
 
 BATCH = 128  # stored maps, or embeddings, that are taken at once

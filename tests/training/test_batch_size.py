@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from transclipped.files import cache_dir
-from transclipped.training import batches
+from transclipped.training import batch_size
 from transclipped.training.features import encode
 
-CPU = batches.SIZES["cpu"]
+CPU = batch_size.SIZES["cpu"]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def clocked(monkeypatch, seconds):
         tried.append(size)
         return seconds[size]
 
-    monkeypatch.setattr(batches, "_forward", forward)
+    monkeypatch.setattr(batch_size, "_forward", forward)
     return tried
 
 
@@ -45,7 +45,7 @@ def clocked(monkeypatch, seconds):
 )
 def test_fastest_size_wins_and_the_smallest_of_equals(monkeypatch, speeds, best):
     clocked(monkeypatch, {size: size / speed for size, speed in zip(CPU, speeds, strict=True)})
-    assert batches.measured(backbone(), "cpu", CPU) == best
+    assert batch_size.measured(backbone(), "cpu", CPU) == best
 
 
 def test_what_does_not_fit_into_memory_is_not_chosen(monkeypatch):
@@ -57,29 +57,29 @@ def test_what_does_not_fit_into_memory_is_not_chosen(monkeypatch):
                 raise torch.OutOfMemoryError("no room")
             return x
 
-    assert batches.measured(Narrow(), "cpu", CPU) in (16, 32)
+    assert batch_size.measured(Narrow(), "cpu", CPU) in (16, 32)
 
 
 def test_slow_networks_are_not_measured_for_long(monkeypatch):
     tried = clocked(monkeypatch, dict.fromkeys(CPU, 1.0))
-    monkeypatch.setattr(batches, "BUDGET", -1.0)
-    assert batches.measured(backbone(), "cpu", CPU) == CPU[0]
+    monkeypatch.setattr(batch_size, "BUDGET", -1.0)
+    assert batch_size.measured(backbone(), "cpu", CPU) == CPU[0]
     assert tried == [CPU[0]]
 
 
 def test_choice_is_remembered_for_each_network_and_size(own_memory, monkeypatch):
     tried = clocked(monkeypatch, {size: size / (500 - size) for size in CPU})
-    assert batches.chosen_batch(backbone(), "cpu", pictures=batches.WORTH) == 16
+    assert batch_size.chosen_batch(backbone(), "cpu", pictures=batch_size.WORTH) == 16
     count = len(tried)
-    assert batches.chosen_batch(backbone(), "cpu", pictures=10) == 16
+    assert batch_size.chosen_batch(backbone(), "cpu", pictures=10) == 16
     assert len(tried) == count
-    batches.chosen_batch(backbone(size=64), "cpu", pictures=batches.WORTH)
+    batch_size.chosen_batch(backbone(size=64), "cpu", pictures=batch_size.WORTH)
     assert len(tried) == 2 * count
 
 
 def test_few_pictures_are_not_worth_a_measurement(own_memory, monkeypatch):
     tried = clocked(monkeypatch, {})
-    assert batches.chosen_batch(backbone(), "cpu", pictures=batches.WORTH - 1) == batches.DEFAULT
+    assert batch_size.chosen_batch(backbone(), "cpu", pictures=batch_size.WORTH - 1) == batch_size.DEFAULT
     assert not tried and not (cache_dir() / "batches.json").exists()
 
 
@@ -87,9 +87,9 @@ def test_few_pictures_are_not_worth_a_measurement(own_memory, monkeypatch):
 def test_damaged_memory_is_measured_again(own_memory, monkeypatch, content):
     clocked(monkeypatch, {size: float(size) for size in CPU})
     cache_dir().mkdir()
-    text = content.replace("%s", batches._key(backbone(), "cpu"))
+    text = content.replace("%s", batch_size._key(backbone(), "cpu"))
     (cache_dir() / "batches.json").write_text(text, encoding="latin-1")
-    assert batches.chosen_batch(backbone(), "cpu", pictures=batches.WORTH) == 16
+    assert batch_size.chosen_batch(backbone(), "cpu", pictures=batch_size.WORTH) == 16
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64, 1000])
