@@ -23,7 +23,7 @@ def add(commands) -> None:
     option("--teacher", action="append", metavar="NAME[@SIZE][=FILE]", help="may be repeated (default: the CNN)")
     option("--flips", action="store_true", help="average each teacher over the mirror image")
     option("--views", type=int, help="cached views a picture")
-    option("--frozen-stride", type=int, help="how far the stem is frozen: 16, all of it (default), or 8")
+    option("--frozen-stride", type=int, help="how far the stem is frozen in stage (a): 16, all of it (default), or 8")
     option("--distill-epochs", type=int, help="of stage (a), 0 skips it")
     option("--contrast-epochs", type=int, help="of stage (b), 0 skips it")
     option("--refine-epochs", type=int, help="of stage (c), through the stem, for accelerators (default 0)")

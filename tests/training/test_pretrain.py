@@ -130,7 +130,7 @@ def test_refinement_trains_the_stem_too_and_stores_it(whole, tmp_path, monkeypat
     load_backbone(BackboneConfig(name=HYBRID, weights=str(tmp_path / RESULT)))
 
 
-def test_the_last_stages_of_the_stem_train_along_and_only_they_are_stored(tmp_path):
+def test_the_last_stages_of_the_stem_learn_from_the_teacher_and_only_they_are_stored(tmp_path):
     config = replace(TINY, distill_epochs=2, contrast_epochs=2, frozen_stride=8)
     work = pretrain(config, tmp_path / "stopped")
     steps = 0
@@ -145,7 +145,11 @@ def test_the_last_stages_of_the_stem_train_along_and_only_they_are_stored(tmp_pa
         found, expected = (load_tensors(tmp_path / folder / f"{stage}.safetensors") for folder in ("stopped", "whole"))
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    stem = [name.removeprefix(STEM_PREFIX) for name in expected if name.startswith(STEM_PREFIX)]
+    distilled = load_tensors(tmp_path / "whole" / "distilled.safetensors")
+    assert distilled.keys() == expected.keys()
+    kept = {name for name, tensor in expected.items() if torch.equal(distilled[name], tensor)}
+    assert kept == {name for name in expected if name.startswith(STEM_PREFIX)}  # contrast leaves the stem
+    stem = [name.removeprefix(STEM_PREFIX) for name in kept]
     assert any(name.endswith("conv_pw.weight") for name in stem)
     assert all(name.startswith(("blocks.3.", "blocks.4.")) and "conv_dw" not in name for name in stem)
     assert not any("running" in name for name in stem)

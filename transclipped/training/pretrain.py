@@ -2,11 +2,12 @@
 
 Stage (a), distillation: the transformer learns to say of augmented views what ImageNet-trained teachers say of
 the plain picture (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
-the clipped contrastive loss, past the teachers; for a share of the pairs the second view may be a near neighbour's
-(`neighbours.py`). So far the stem is frozen, or its first stages up to stride 8: its feature maps of V views of each
-picture are computed once and cached, and both stages run on those, which a laptop can do. Stage (c), refinement, is for
-accelerators: the same loss on freshly augmented pictures, rendered on the device, through all of the network, the stem
-included, at a small learning rate.
+the clipped contrastive loss, past the teachers; for a share of the pairs the second view may be a near
+neighbour's (`neighbours.py`). So far the stem is frozen, but for its last two stages, which may learn along in
+stage (a). Feature maps of V views of each picture, by what is frozen, are computed once and cached, and both
+stages run on those, which a laptop can do. Stage (c), refinement, is for accelerators: the same loss on freshly
+augmented pictures, rendered on the device, through all of the network, the stem included, at a small learning
+rate.
 
 No label of any picture takes part, and no query or test picture: the corpora are CIFAR-10's 50,000 training
 pictures and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
@@ -87,8 +88,8 @@ class PretrainConfig:
             weights. Without SIZE a teacher sees pictures 1.5 times as large as the student.
         flips: average each teacher's embedding with that of the mirror image.
         views: V, cached views a picture.
-        frozen_stride: of the cached maps in stages (a) and (b); 16 freezes all of the stem, with 8 its two stages from
-            there to stride 16 train along.
+        frozen_stride: of the cached maps; 16 freezes all of the stem, with 8 its two stages from there to stride 16
+            learn along in stage (a).
         distill_epochs, contrast_epochs, refine_epochs: of the stages, 0 skips one.
         batch: pictures a step.
         distill_lr, blocks_lr, head_lr: peak learning rates.
@@ -243,6 +244,7 @@ def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
 def _contrast(config, vit, corpora, folder, device) -> Iterator[Progress]:
     pictures = corpora[0]
     views = yield from _maps(config, pictures, device)
+    freeze_stem(vit)  # without a teacher it learns a few cached views by heart, and neighbours get worse
     run = _contrastive(config, epochs=config.contrast_epochs, lr=config.blocks_lr)
     model = Network(OnMaps(vit, config.frozen_stride), _head(config, vit)).to(device)
     source = CachedViews(views, pictures.rows, seed=config.seed)
