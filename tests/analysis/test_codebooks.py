@@ -1,5 +1,6 @@
 """Usage of codewords against loops, and what must hold whatever the codes are."""
 
+import json
 import math
 from collections import Counter
 
@@ -236,6 +237,9 @@ def test_a_bundled_run_that_kept_the_first_epoch_alone_shows_its_last_too(tiny_r
     history, whole = cb.by_epoch(small), cb.by_epoch(RunDir(tiny_run))
     assert history.epoch.tolist() == [1, 2]
     np.testing.assert_allclose(history.perplexity, whole.perplexity, rtol=0.02)
+    metrics = json.loads((small.path / "metrics.json").read_text())
+    (small.path / "metrics.json").write_text(json.dumps(metrics | {"selection": "validation"}))
+    assert cb.by_epoch(small).epoch.tolist() == [1]  # which epoch the run's own head is of, nobody knows
 
 
 def test_without_kept_epochs_a_sentence_says_so(tmp_path, tiny_run):

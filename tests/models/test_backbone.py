@@ -1,13 +1,25 @@
 """Backbones: bundled, timm's, and from files of weights that fit or are told not to."""
 
+from dataclasses import replace
+
 import pytest
 import timm
 import torch
 
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
-from transclipped.models.backbone import CNN, DISTILLED, MODELS, load_backbone, on_stem, set_trainable, stem_backbone
-from transclipped.models.hybrid import EARLY_STRIDE
+from transclipped.models.backbone import (
+    CNN,
+    DISTILLED,
+    HYBRID,
+    MODELS,
+    PHOTOGRAPHS,
+    load_backbone,
+    on_stem,
+    set_trainable,
+    stem_backbone,
+)
+from transclipped.models.hybrid import EARLY_STRIDE, STEM_PREFIX
 from transclipped.models.weights import load_tensors, save_tensors
 
 SMALL = "test_vit"  # timm's tiniest transformer
@@ -181,12 +193,22 @@ def test_a_hybrid_that_trained_the_last_stages_of_its_stem_shares_the_first():
     with torch.no_grad():
         backbone.network.patch_embed.backbone.blocks[3][0].conv_pw.weight.mul_(1.01)
     shared, rest = on_stem(backbone)
-    assert shared.fingerprint == stem_backbone(64, EARLY_STRIDE).fingerprint != stem_backbone(64).fingerprint
+    assert shared.fingerprint == stem_backbone(64, stride=EARLY_STRIDE).fingerprint != stem_backbone(64).fingerprint
     with torch.inference_mode():
         torch.testing.assert_close(rest(shared(pictures())), backbone(pictures()), atol=1e-3, rtol=1e-3)
     with torch.no_grad():
         backbone.network.patch_embed.backbone.blocks[2][0].conv_pw.weight.mul_(1.01)
     assert on_stem(backbone) is None
+
+
+def test_beside_the_cnn_no_other_stem_is_let_in(tmp_path):
+    name = f"{STEM_PREFIX}blocks.4.0.conv_pw.weight"
+    brought = load_backbone(BackboneConfig(name=DISTILLED)).network.state_dict()[name] * 1.01
+    save_tensors(tmp_path / "own.safetensors", load_tensors(MODELS / f"{DISTILLED}.safetensors") | {name: brought})
+    config = BackboneConfig(name=PHOTOGRAPHS, weights=str(tmp_path / "own.safetensors"))
+    with pytest.raises(InputError, match="brings a stem that it trained"):
+        load_backbone(config)
+    assert torch.equal(load_backbone(replace(config, name=HYBRID)).network.state_dict()[name], brought)
 
 
 def test_timms_models_share_no_stem(tmp_path):

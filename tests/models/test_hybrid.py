@@ -57,12 +57,12 @@ def test_stored_maps_give_what_pictures_give(size, vit):
 
 @pytest.mark.parametrize("size", [64, 96, 160])
 def test_maps_of_the_first_stages_give_what_pictures_give(size, vit):
-    early = stem(EARLY_STRIDE)
+    early = stem(stride=EARLY_STRIDE)
     early.load_state_dict({name: vit.patch_embed.backbone.state_dict()[name] for name in early.state_dict()})
     with torch.inference_mode():
         maps = StemMaps(early.eval(), size)(pictures(size))
         assert maps.shape == (2, CHANNELS[EARLY_STRIDE] * (size // 8) ** 2)
-        torch.testing.assert_close(OnMaps(vit, EARLY_STRIDE)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(OnMaps(vit, stride=EARLY_STRIDE)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
 
 
 def test_stored_maps_give_what_pictures_give_the_cnn():
@@ -81,7 +81,7 @@ def test_maps_train_the_blocks_and_leave_the_stem(vit):
 
 
 def test_early_maps_train_the_last_stages_of_the_stem_but_their_depthwise_kernels(vit):
-    freeze_stem(vit, EARLY_STRIDE)
+    freeze_stem(vit, stride=EARLY_STRIDE)
     statistics = vit.patch_embed.backbone.blocks[4][0].bn1.running_mean.clone()
     learnt = {name for name in learns_from_maps(vit, EARLY_STRIDE, size=12) if name.startswith(STEM_PREFIX)}
     freeze_stem(vit)
@@ -95,7 +95,7 @@ def learns_from_maps(vit, stride, *, size):
     for parameter in vit.parameters():
         parameter.grad = None
     maps = torch.randn(3, CHANNELS[stride] * size**2, generator=torch.Generator().manual_seed(0)).half()
-    (OnMaps(vit, stride).train()(maps) * torch.randn(3, WIDTH)).sum().backward()
+    (OnMaps(vit, stride=stride).train()(maps) * torch.randn(3, WIDTH)).sum().backward()
     vit.eval()
     return {name for name, parameter in vit.named_parameters() if parameter.grad is not None}
 

@@ -81,10 +81,17 @@ def test_long_logs_become_short_but_keep_epochs_and_states(tiny_run, tmp_path):
     assert small.events("epoch", "state") == run.events("epoch", "state")
 
 
-def test_all_queries_and_epochs_are_kept_where_there_are_few(tiny_run, tmp_path):
+def test_all_queries_and_epochs_are_kept_where_there_are_few_but_the_run_s_own_head_once(tiny_run, tmp_path):
     small = bundle(RunDir(tiny_run), tmp_path / "small")
     assert len(small.retrieval().queries) == 40
-    assert small.epochs() == [1, 2]
+    assert small.epochs() == [1]  # of two
+
+
+def test_where_the_best_epoch_was_chosen_the_last_is_kept_too(tiny_run, tmp_path):
+    shutil.copytree(tiny_run, tmp_path / "chosen")
+    metrics = json.loads((tmp_path / "chosen" / "metrics.json").read_text())
+    (tmp_path / "chosen" / "metrics.json").write_text(json.dumps(metrics | {"selection": "validation"}))
+    assert bundle(RunDir(tmp_path / "chosen"), tmp_path / "small").epochs() == [1, 2]
 
 
 def test_unfinished_runs_and_existing_folders_are_refused(tiny_run, tmp_path):

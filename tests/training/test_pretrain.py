@@ -130,30 +130,61 @@ def test_refinement_trains_the_stem_too_and_stores_it(whole, tmp_path, monkeypat
     load_backbone(BackboneConfig(name=HYBRID, weights=str(tmp_path / RESULT)))
 
 
-def test_the_last_stages_of_the_stem_learn_from_the_teacher_and_only_they_are_stored(tmp_path):
-    config = replace(TINY, distill_epochs=2, contrast_epochs=2, frozen_stride=8)
-    work = pretrain(config, tmp_path / "stopped")
-    steps = 0
-    for item in work:
-        steps += isinstance(item, Event) and item.kind == "step"
-        if steps == 14:  # 12 make the first stage
-            break
-    work.close()
-    for folder in ("stopped", "whole"):
-        list(pretrain(config, tmp_path / folder))
-    for stage in ("distilled", "contrasted"):
-        found, expected = (load_tensors(tmp_path / folder / f"{stage}.safetensors") for folder in ("stopped", "whole"))
-        assert found.keys() == expected.keys()
-        assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    distilled = load_tensors(tmp_path / "whole" / "distilled.safetensors")
-    assert distilled.keys() == expected.keys()
-    kept = {name for name, tensor in expected.items() if torch.equal(distilled[name], tensor)}
-    assert kept == {name for name in expected if name.startswith(STEM_PREFIX)}  # contrast leaves the stem
-    stem = [name.removeprefix(STEM_PREFIX) for name in kept]
+LATE = replace(TINY, distill_epochs=2, contrast_epochs=2, frozen_stride=8)  # the stem's last stages learn along
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory, own_cache):
+    """An uninterrupted pretraining of the stem's last stages."""
+    folder = tmp_path_factory.mktemp("late")
+    list(pretrain(LATE, folder))
+    return folder
+
+
+def test_what_the_stem_learned_is_stored_and_nothing_else_of_it(late):
+    state = load_tensors(late / RESULT)
+    stem = [name.removeprefix(STEM_PREFIX) for name in state if name.startswith(STEM_PREFIX)]
     assert any(name.endswith("conv_pw.weight") for name in stem)
     assert all(name.startswith(("blocks.3.", "blocks.4.")) and "conv_dw" not in name for name in stem)
     assert not any("running" in name for name in stem)
-    load_backbone(BackboneConfig(name=HYBRID, weights=str(tmp_path / "whole" / RESULT)))
+    load_backbone(BackboneConfig(name=HYBRID, weights=str(late / RESULT)))
+
+
+def test_the_stem_learns_from_the_teacher_alone(late):
+    distilled, contrasted = (load_tensors(late / f"{stage}.safetensors") for stage in ("distilled", "contrasted"))
+    assert distilled.keys() == contrasted.keys()
+    same = {name for name, tensor in contrasted.items() if torch.equal(distilled[name], tensor)}
+    assert same == {name for name in contrasted if name.startswith(STEM_PREFIX)}
+
+
+@pytest.mark.parametrize("stop", [7, 14])  # of 12 steps that make the first stage, and of 4 more
+def test_with_a_learning_stem_it_resumes_to_the_same_weights(stop, late, tmp_path):
+    work = pretrain(LATE, tmp_path)
+    steps = 0
+    for item in work:
+        steps += isinstance(item, Event) and item.kind == "step"
+        if steps == stop:
+            break
+    work.close()
+    list(pretrain(LATE, tmp_path))
+    expected, found = load_tensors(late / RESULT), load_tensors(tmp_path / RESULT)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_weights_whose_stem_learned_do_not_go_on_over_another_stem(late, tmp_path):
+    start = str(late / RESULT)
+    with pytest.raises(InputError, match="trained its stem before stride 16; choose --frozen-stride 8"):
+        list(pretrain(replace(TINY, distill_epochs=0, start=start), tmp_path / "a"))
+    list(pretrain(replace(LATE, distill_epochs=0, contrast_epochs=1, start=start), tmp_path / "b"))
+
+
+def test_a_recipe_of_a_version_with_fewer_settings_goes_on(late, tmp_path):
+    list(pretrain(TINY, tmp_path))
+    recipe = json.loads((tmp_path / "pretrain.json").read_text())
+    del recipe["frozen_stride"]
+    (tmp_path / "pretrain.json").write_text(json.dumps(recipe))
+    assert list(pretrain(TINY, tmp_path)) == []
 
 
 def test_no_query_takes_part():

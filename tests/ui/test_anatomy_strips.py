@@ -87,11 +87,6 @@ def test_numbers_written_on_the_page_are_written_in_the_saved_drawing():
     assert [float(text.get("x")) for text in texts] == [_middle(box)[0] for box in root.findall("{*}rect")]
 
 
-def test_an_option_that_there_is_not_is_refused():
-    with pytest.raises(TypeError, match="piked"):
-        Strips(np.ones((1, 2)), what="number", height=2, piked=np.array([0])).svg()
-
-
 def _middle(box) -> tuple[float, float]:
     x, y, width, height = (float(box.get(name)) for name in ("x", "y", "width", "height"))
     return x + width / 2, y + height / 2

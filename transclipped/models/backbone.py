@@ -34,6 +34,7 @@ from transclipped.models.hybrid import (
     hybrid_vit,
     joined,
     stem,
+    without_stem,
 )
 from transclipped.models.weights import load_tensors
 
@@ -127,14 +128,15 @@ def load_backbone(config: BackboneConfig, *, default_size: int | None = None) ->
     return Backbone(network, name=config.name, image_size=size, mean=mean, std=std, variant=variant)
 
 
-def stem_backbone(size: int, stride: int = STRIDE) -> Backbone:
+def stem_backbone(size: int, *, stride: int = STRIDE) -> Backbone:
     """The bundled CNN up to a stride as a backbone of flat feature maps, see `StemMaps`.
 
     Args:
         size: pixels a side.
+        stride: of the maps, 16 or 8.
     """
     path = MODELS / f"{CNN}.safetensors"
-    maps = StemMaps(_filled(stem(stride), load_tensors(path), path), size)
+    maps = StemMaps(_filled(stem(stride=stride), load_tensors(path), path), size)
     name = "stem" if stride == STRIDE else f"stem-{stride}"
     return Backbone(maps, name=name, image_size=size, mean=LITE_MEAN, std=LITE_STD)
 
@@ -151,9 +153,11 @@ def on_stem(backbone: Backbone) -> tuple[Backbone, nn.Module] | None:
     shared = stem_backbone(backbone.image_size)
     if _begins_with(backbone.network, prefix, shared.network.stem):
         return shared, rest(backbone.network)
-    shared = stem_backbone(backbone.image_size, EARLY_STRIDE)
-    if rest is OnMaps and _begins_with(backbone.network, prefix, shared.network.stem):
-        return shared, OnMaps(backbone.network, EARLY_STRIDE)
+    if rest is not OnMaps:
+        return None
+    shared = stem_backbone(backbone.image_size, stride=EARLY_STRIDE)
+    if _begins_with(backbone.network, prefix, shared.network.stem):
+        return shared, OnMaps(backbone.network, stride=EARLY_STRIDE)
     return None
 
 
@@ -230,10 +234,14 @@ def _bundled(config: BackboneConfig) -> nn.Module:
     path = weights_file(config)
     if config.name == CNN:
         return _filled(_created(STEM), load_tensors(path), path)
-    cnn = load_tensors(MODELS / f"{CNN}.safetensors")
-    vit = _filled(hybrid_vit(), joined(cnn, load_tensors(path)), path)
+    cnn, own = load_tensors(MODELS / f"{CNN}.safetensors"), load_tensors(path)
+    vit = _filled(hybrid_vit(), joined(cnn, own), path)
     if config.name != PHOTOGRAPHS:
         return vit
+    if own.keys() - without_stem(own).keys():
+        raise InputError(
+            f"{path} brings a stem that it trained, but the CNN beside it needs the shared one; use it as {HYBRID}"
+        )
     return BesideCnn(_filled(_created(STEM), cnn, path), vit)
 
 

@@ -2,8 +2,8 @@
 
 Stem: EfficientNet-Lite0 up to stride 16 (112 channels, ImageNet weights). Each place of its feature map is a
 token, 6 × 6 of them at 96 pixels; timm's transformer blocks and average pooling follow. Position embeddings
-are interpolated for other sizes. The stem's last two stages may train along with the blocks, from its maps at
-stride 8; a hybrid's file then brings those stages, and shares the rest with the CNN.
+are interpolated for other sizes. The stem's last two stages may learn along with the blocks, from its maps at
+stride 8, but for their depthwise kernels and running statistics; a hybrid's file then brings what it trained.
 
 Source: Dosovitskiy et al. 2021, arXiv 2010.11929, §3.1 ("hybrid architecture").
 """
@@ -52,7 +52,7 @@ def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) ->
     return vit
 
 
-def stem(stride: int = STRIDE) -> nn.Module:
+def stem(*, stride: int = STRIDE) -> nn.Module:
     """EfficientNet-Lite0 up to a stride: `[B, 3, S, S]` to one map `[B, C, S/stride, S/stride]`, untrained."""
     place = (2, 4, 8, 16).index(stride)  # among timm's maps
     network = timm.create_model(STEM, features_only=True, out_indices=(place,))
@@ -73,14 +73,15 @@ def without_stem(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if not name.startswith(STEM_PREFIX)}
 
 
-def freeze_stem(vit: VisionTransformer, stride: int = STRIDE) -> None:
+def freeze_stem(vit: VisionTransformer, *, stride: int = STRIDE) -> None:
     """Let all learn but the stem up to a stride.
 
-    The depthwise kernels after it stay as they are, too: on CPUs their gradients take longer than all others together.
+    The depthwise kernels after it stay as they are, too: on CPUs their gradients alone would take more than half of
+    the time (5.3 core ms a view with them, 2.2 without, forward pass included; `tests/benchmarks/stem_speed.py`).
     """
-    frozen = tuple(STEM_PREFIX + name for name in stem(stride).state_dict())
+    frozen = {STEM_PREFIX + name for name in stem(stride=stride).state_dict()}
     for name, parameter in vit.named_parameters():
-        parameter.requires_grad_(not name.startswith(frozen) and ".conv_dw." not in name)
+        parameter.requires_grad_(name not in frozen and ".conv_dw." not in name)
 
 
 class OnMaps(nn.Module):
@@ -91,7 +92,7 @@ class OnMaps(nn.Module):
         stride: of the maps.
     """
 
-    def __init__(self, vit: VisionTransformer, stride: int = STRIDE) -> None:
+    def __init__(self, vit: VisionTransformer, *, stride: int = STRIDE) -> None:
         super().__init__()
         self.vit, self.stride = vit, stride
         self.num_features = vit.num_features

@@ -26,7 +26,7 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, s
 
     Args:
         queries: at most this many are stored, drawn by `seed` from all that were measured.
-        epochs: heads of at most this many epochs are kept beside the run's own, evenly spaced.
+        epochs: heads of at most this many epochs are kept, evenly spaced; never that which is the run's own.
 
     Raises:
         InputError: the run is not finished, `out` exists, or no query would be left.
@@ -45,7 +45,9 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, s
     write_json(out / "config.json", {**run.record, "command": command(run.config, f"runs/{out.name}")})
     write_json(out / "status.json", {"v": 1, "state": "finished"})
     shutil.copyfile(run.path / "split.json", out / "split.json")
-    for path in ["model.safetensors", *(f"epochs/{n}.safetensors" for n in _spread(run.epochs(), epochs))]:
+    own = run.config.schedule.epochs if metrics["selection"] == "last" else None
+    others = [epoch for epoch in run.epochs() if epoch != own]
+    for path in ["model.safetensors", *(f"epochs/{n}.safetensors" for n in _spread(others, epochs))]:
         half = {name: tensor.half() for name, tensor in load_tensors(run.path / path).items()}
         save_tensors(out / path, half)
     _write_events(run, out / "events.jsonl")

@@ -55,6 +55,7 @@ from transclipped.models.backbone import (
     stem_backbone,
 )
 from transclipped.models.hybrid import (
+    EARLY_STRIDE,
     STEM_PREFIX,
     STEM_STAGES,
     STRIDE,
@@ -62,6 +63,7 @@ from transclipped.models.hybrid import (
     freeze_stem,
     hybrid_vit,
     joined,
+    stem,
     without_stem,
 )
 from transclipped.models.network import Head, Network
@@ -232,7 +234,7 @@ def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
         views = yield from _maps(config, pictures, device)
         prepared.append(Corpus(views, pictures.rows, target, pictures.repeat))
     return Distiller(
-        OnMaps(vit, config.frozen_stride).to(device),
+        OnMaps(vit, stride=config.frozen_stride).to(device),
         prepared,
         epochs=config.distill_epochs,
         batch=config.batch,
@@ -244,9 +246,9 @@ def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
 def _contrast(config, vit, corpora, folder, device) -> Iterator[Progress]:
     pictures = corpora[0]
     views = yield from _maps(config, pictures, device)
-    freeze_stem(vit)  # without a teacher it learns a few cached views by heart, and neighbours get worse
+    freeze_stem(vit)  # without a teacher it learned the cached views by heart: see assets/models/hybrid-vit.md
     run = _contrastive(config, epochs=config.contrast_epochs, lr=config.blocks_lr)
-    model = Network(OnMaps(vit, config.frozen_stride), _head(config, vit)).to(device)
+    model = Network(OnMaps(vit, stride=config.frozen_stride), _head(config, vit)).to(device)
     source = CachedViews(views, pictures.rows, seed=config.seed)
     if config.neighbours:
         find = partial(_neighbours, model.backbone, views, pictures.rows, config.neighbours, folder, device)
@@ -340,7 +342,7 @@ def _parsed(spec: str) -> tuple[str, int | None, str | None]:
 
 def _maps(config: PretrainConfig, pictures: _Pictures, device: str) -> Iterator[Progress]:
     """Feature maps of V views by the frozen part of the stem, cached."""
-    stem = stem_backbone(pictures.size, config.frozen_stride)
+    stem = stem_backbone(pictures.size, stride=config.frozen_stride)
     cache = FeatureCache(pictures.images, stem, seed=config.seed)
     for view in range(config.views):
         yield from cache.fill(view, pictures.rows, device=device)
@@ -348,11 +350,21 @@ def _maps(config: PretrainConfig, pictures: _Pictures, device: str) -> Iterator[
 
 
 def _vit(config: PretrainConfig) -> VisionTransformer:
-    """The hybrid over the CNN's stem, frozen as far as it is to be, with random or given weights after it."""
+    """The hybrid over the CNN's stem, frozen as far as it is to be, with random or given weights after it.
+
+    Raises:
+        InputError: the given ones trained what is to be frozen, and so do not fit the maps of the CNN's stem.
+    """
     vit = hybrid_vit()
     rest = load_tensors(config.start) if config.start else without_stem(vit.state_dict())
+    frozen = {STEM_PREFIX + name for name in stem(stride=config.frozen_stride).state_dict()}
+    if (config.distill_epochs or config.contrast_epochs) and not frozen.isdisjoint(rest):
+        raise InputError(
+            f"{config.start} trained its stem before stride {config.frozen_stride}; choose --frozen-stride "
+            f"{EARLY_STRIDE} if its first stages are the CNN's, or go on with stage (c) alone"
+        )
     vit.load_state_dict(joined(_stem_state(), rest))
-    freeze_stem(vit, config.frozen_stride)
+    freeze_stem(vit, stride=config.frozen_stride)
     return vit
 
 
@@ -364,6 +376,7 @@ def _keep_recipe(folder: Path, config: PretrainConfig) -> None:
     """Write the settings beside the results; going on with other ones would mix two recipes."""
     path = folder / RECIPE
     settings = json.loads(json.dumps(asdict(config)))  # tuples become lists
-    if path.exists() and read_json(path) != settings:
+    older = json.loads(json.dumps(asdict(PretrainConfig())))  # what a recipe of an older version leaves out
+    if path.exists() and older | read_json(path) != settings:
         raise InputError(f"{folder} holds a pretraining with other settings; choose another folder")
     write_json(path, settings)

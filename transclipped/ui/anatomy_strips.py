@@ -29,7 +29,7 @@ CSS = """<style>
 </style>"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Strips:
     """Lines of numbers below each other.
 
@@ -53,19 +53,19 @@ class Strips:
     picked: np.ndarray | None = None
 
     @cached_property
-    def full(self) -> float:
+    def _full(self) -> float:
         """The number of the full colour."""
-        return self.limit or max(1e-6, float(np.percentile(np.abs(self.values), DULL)))
+        return max(1e-6, float(np.percentile(np.abs(self.values), DULL))) if self.limit is None else self.limit
 
-    def rows(self) -> Iterator[tuple[list[float], list[str]]]:
+    def _rows(self) -> Iterator[tuple[list[float], list[str]]]:
         """Numbers of a line and their colours."""
         for numbers in self.values.astype(float):
-            yield numbers.tolist(), colours(numbers / self.full)
+            yield numbers.tolist(), colours(numbers / self._full)
 
     def html(self) -> str:
         """For the page; pointing at a number tells it."""
         lines = []
-        for row, (numbers, shades) in enumerate(self.rows()):
+        for row, (numbers, shades) in enumerate(self._rows()):
             cells = [
                 self._cell(place, number, shade)
                 for place, (number, shade) in enumerate(zip(numbers, shades, strict=True))
@@ -86,7 +86,7 @@ class Strips:
         tall, left, width = REM * self.height, BEFORE * bool(self.names), max(CELL, LEAST / n)
         right, pitch = left + n * width, tall + GAP
         cells, above = [], []  # what is framed or written lies above all cells
-        for row, (numbers, shades) in enumerate(self.rows()):
+        for row, (numbers, shades) in enumerate(self._rows()):
             top, middle = row * pitch, row * pitch + tall / 2
             if self.names:
                 above.append(_text(0, middle, self.names[row]))
@@ -119,7 +119,7 @@ class Strips:
         return f"{self.what} {place}: {_signed(f'{number:.3f}')}"
 
     def _dark(self, number: float) -> bool:
-        return abs(number) > DARK * self.full
+        return abs(number) > DARK * self._full
 
 
 def colours(shares: np.ndarray) -> list[str]:

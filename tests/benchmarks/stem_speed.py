@@ -1,0 +1,50 @@
+"""What training costs a view behind the frozen part of the stem: `python -m tests.benchmarks.stem_speed`.
+
+Core milliseconds of forward and backward pass on maps of random numbers as large as those of pictures at 96 pixels:
+the transformer alone, and the stem's last two stages with their depthwise kernels and without.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from transclipped.config import BackboneConfig
+from transclipped.models.backbone import DISTILLED, load_backbone
+from transclipped.models.hybrid import CHANNELS, EARLY_STRIDE, SIZE, STEM_STAGES, STRIDE, OnMaps, freeze_stem
+from transclipped.models.precision import fastest_dtype
+
+BATCH, REPEATS = 512, 5
+
+
+def core_ms(work: Callable[[], torch.Tensor]) -> float:
+    """Processor time of forward and backward pass a view, in milliseconds."""
+    dtype = fastest_dtype(torch.device("cpu"))
+    for repeat in range(REPEATS + 1):
+        if repeat == 1:  # the first one prepares
+            started = time.process_time()
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            out = work()
+        out.float().square().mean().backward()
+    return (time.process_time() - started) / REPEATS / BATCH * 1000
+
+
+def main() -> None:
+    """Print the table."""
+    vit = load_backbone(BackboneConfig(name=DISTILLED, image_size=SIZE)).network
+    network = OnMaps(vit).train()
+    maps = {stride: torch.randn(BATCH, c, SIZE // stride, SIZE // stride) for stride, c in CHANNELS.items()}
+    freeze_stem(vit)
+    print(f"transformer              {core_ms(lambda: network(maps[STRIDE].flatten(1))):6.2f} core ms a view")
+    early = maps[EARLY_STRIDE].contiguous(memory_format=torch.channels_last)
+    stages = vit.patch_embed.backbone.blocks[STEM_STAGES[EARLY_STRIDE] :]
+    freeze_stem(vit, stride=EARLY_STRIDE)
+    print(f"the stem's last stages   {core_ms(lambda: stages(early)):6.2f}")
+    stages.requires_grad_(True)
+    print(f"with depthwise kernels   {core_ms(lambda: stages(early)):6.2f}")
+
+
+if __name__ == "__main__":
+    main()
