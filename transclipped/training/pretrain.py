@@ -217,14 +217,10 @@ def _log(folder: Path, stage: str, event: Event) -> None:
 
 
 def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:
-    """Half-precision weights to bundle: all but what of the stem is still the CNN's own."""
-    shared = {STEM_PREFIX + name: tensor.float() for name, tensor in _stem_state().items()}
-    own = {name: tensor.detach().cpu() for name, tensor in vit.state_dict().items()}
-    return {
-        name: tensor.half()
-        for name, tensor in own.items()
-        if name not in shared or not torch.equal(tensor.float(), shared[name])
-    }
+    """Half-precision weights to bundle: all but what of the stem is, at that precision, still the CNN's own."""
+    shared = {STEM_PREFIX + name: tensor.half() for name, tensor in _stem_state().items()}
+    own = {name: tensor.detach().cpu().half() for name, tensor in vit.state_dict().items()}
+    return {name: t for name, t in own.items() if name not in shared or not torch.equal(t, shared[name])}
 
 
 def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
