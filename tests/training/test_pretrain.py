@@ -16,6 +16,7 @@ from transclipped.models.hybrid import STEM_PREFIX, hybrid_vit, without_stem
 from transclipped.models.weights import load_tensors
 from transclipped.training import pretrain as module
 from transclipped.training.pretrain import RESULT, BudgetSpent, PretrainConfig, pretrain
+from transclipped.training.pretrain_data import chosen_corpora, parsed_teacher
 from transclipped.training.trainer import Event
 
 TINY = PretrainConfig(
@@ -188,11 +189,11 @@ def test_a_recipe_of_a_version_with_fewer_settings_goes_on(late, tmp_path):
 
 
 def test_no_query_takes_part():
-    for corpus, dataset in zip(module._corpora(replace(TINY, limit=None)), ("cifar10", "caltech101"), strict=True):
+    for corpus, dataset in zip(chosen_corpora(), ("cifar10", "caltech101"), strict=True):
         split = draw(corpus.images, DataConfig(dataset=dataset))
         assert not np.isin(corpus.rows, split.query).any()
         assert np.isin(corpus.rows, split.database).all()
-    assert [len(corpus.rows) for corpus in module._corpora(TINY)] == [32, 32]
+    assert [len(corpus.rows) for corpus in chosen_corpora(TINY.limit)] == [32, 32]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_no_query_takes_part():
     ],
 )
 def test_teachers_are_spelled_with_size_and_file(spec, parsed):
-    assert module._parsed(spec) == parsed
+    assert parsed_teacher(spec) == parsed
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ def without_stem(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def freeze_stem(vit: VisionTransformer, *, stride: int = STRIDE) -> None:
     """Let all learn but the stem up to a stride.
 
-    The depthwise kernels after it stay as they are, too: on CPUs their gradients alone would take more than half of
-    the time (5.3 core ms a view with them, 2.2 without, forward pass included; `tests/benchmarks/stem_speed.py`).
+    The depthwise kernels after it stay as they are, too: on a CPU their gradients take nearly half of the stages' time
+    (with AMX 5.1 core ms a view with them, 2.7 without, forward pass included: `tests/benchmarks/stem_speed.py`).
     """
     frozen = {STEM_PREFIX + name for name in stem(stride=stride).state_dict()}
     for name, parameter in vit.named_parameters():

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,15 +32,11 @@ from timm.models import VisionTransformer
 from transclipped.config import (
     BackboneConfig,
     ClippingConfig,
-    DataConfig,
     LossConfig,
     QuantizerConfig,
     RunConfig,
     ScheduleConfig,
 )
-from transclipped.datasets.base import ImageSet
-from transclipped.datasets.protocols import draw
-from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
 from transclipped.files import read_json, replacing, write_json
 from transclipped.models.backbone import (
@@ -51,8 +46,6 @@ from transclipped.models.backbone import (
     LITE_STD,
     MODELS,
     Backbone,
-    load_backbone,
-    stem_backbone,
 )
 from transclipped.models.hybrid import (
     EARLY_STRIDE,
@@ -68,14 +61,14 @@ from transclipped.models.hybrid import (
 )
 from transclipped.models.network import Head, Network
 from transclipped.models.weights import load_tensors, save_tensors
-from transclipped.training.distill import Corpus, Distiller, distillation_targets
-from transclipped.training.features import FeatureCache, Progress, encode_maps
+from transclipped.training.distill import Corpus, Distiller
+from transclipped.training.features import Progress, encode_maps
 from transclipped.training.neighbours import NeighbourViews, nearest_neighbours
+from transclipped.training.pretrain_data import Pictures, chosen_corpora, parsed_teacher, stem_maps, teachers_targets
 from transclipped.training.sources import CachedViews, FreshViews
 from transclipped.training.trainer import Event, Trainer
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
-TEACHER_SCALE = 1.5  # a teacher without a size of its own sees pictures this much larger than the student
 RECIPE = "pretrain.json"
 RESULT = "hybrid-vit.safetensors"
 STAGES = {"distilled": "distill_epochs", "contrasted": "contrast_epochs", "refined": "refine_epochs"}  # its length
@@ -142,21 +135,11 @@ class PretrainConfig:
         if self.batch < 2:
             raise InputError(f"batch is {self.batch}; choose 2 or more")
         for spec in self.teachers:
-            _parsed(spec)
+            parsed_teacher(spec)
 
 
 class BudgetSpent(Exception):
     """The wall-clock budget is over and the state is saved; the same call goes on."""
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """A corpus before it is embedded: which pictures, at which size, how often an epoch."""
-
-    images: ImageSet
-    rows: np.ndarray
-    size: int
-    repeat: int
 
 
 def pretrain(
@@ -173,7 +156,7 @@ def pretrain(
     """
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     _keep_recipe(folder, config)
-    corpora = _corpora(config)
+    corpora = chosen_corpora(config.limit)
     torch.manual_seed(config.seed)
     vit = _vit(config)
     for stage, build in (("distilled", _distiller), ("contrasted", _contrast), ("refined", _refiner)):
@@ -225,7 +208,8 @@ def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:
 
 def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
     prepared = []
-    targets = yield from _targets(config, corpora, device)
+    width = vit.num_features
+    targets = yield from teachers_targets(config.teachers, corpora, width=width, flips=config.flips, device=device)
     for pictures, target in zip(corpora, targets, strict=True):
         views = yield from _maps(config, pictures, device)
         prepared.append(Corpus(views, pictures.rows, target, pictures.repeat))
@@ -293,56 +277,8 @@ def _head(config: PretrainConfig, vit: VisionTransformer) -> Head:
     return Head(vit.num_features, QuantizerConfig(bits=config.bits), generator=generator)
 
 
-def _corpora(config: PretrainConfig) -> list[_Pictures]:
-    cifar10, caltech101 = DataConfig(dataset="cifar10"), DataConfig(dataset="caltech101")
-    plans = ((cifar10, 96, 1), (caltech101, 128, 2))
-    corpora = []
-    for data, size, repeat in plans:
-        images = load_images(data)
-        rows = draw(images, data).train[: config.limit]
-        corpora.append(_Pictures(images, rows, size, repeat))
-    return corpora
-
-
-def _targets(config: PretrainConfig, corpora: list[_Pictures], device: str) -> Iterator[Progress]:
-    """Targets of each corpus, in one common space."""
-    embeddings = []
-    for spec in config.teachers:
-        parts = []
-        for pictures in corpora:
-            teacher = _teacher(spec, pictures.size)
-            cache = FeatureCache(pictures.images, teacher)
-            for view in range(1 + config.flips):
-                yield from cache.fill(view, pictures.rows, device=device)
-            views = [cache.view(view)[pictures.rows].astype(np.float32) for view in range(1 + config.flips)]
-            parts.append(sum(views) / len(views))
-        embeddings.append(np.concatenate(parts))
-    targets = distillation_targets(embeddings, width=hybrid_vit().num_features)
-    return targets.split([len(pictures.rows) for pictures in corpora])
-
-
-def _teacher(spec: str, student_size: int) -> Backbone:
-    name, size, weights = _parsed(spec)
-    scaled = round(TEACHER_SCALE * student_size / 16) * 16
-    return load_backbone(BackboneConfig(name=name, image_size=size or scaled, weights=weights))
-
-
-def _parsed(spec: str) -> tuple[str, int | None, str | None]:
-    """Name, size and file of a teacher."""
-    found = re.fullmatch(r"([^@=]+)(?:@(\d+))?(?:=(.+))?", spec)
-    if not found:
-        raise InputError(f"teacher {spec!r} must be NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE")
-    name, size, weights = found.groups()
-    return name, int(size) if size else None, weights
-
-
-def _maps(config: PretrainConfig, pictures: _Pictures, device: str) -> Iterator[Progress]:
-    """Feature maps of V views by the frozen part of the stem, cached."""
-    stem = stem_backbone(pictures.size, stride=config.frozen_stride)
-    cache = FeatureCache(pictures.images, stem, seed=config.seed)
-    for view in range(config.views):
-        yield from cache.fill(view, pictures.rows, device=device)
-    return [cache.view(view) for view in range(config.views)]
+def _maps(config: PretrainConfig, pictures: Pictures, device: str) -> Iterator[Progress]:
+    return stem_maps(pictures, views=config.views, stride=config.frozen_stride, seed=config.seed, device=device)
 
 
 def _vit(config: PretrainConfig) -> VisionTransformer:
