@@ -36,6 +36,17 @@ def losses(folder, stage):
     return [line["loss"] for line in lines if line["stage"] == stage]
 
 
+def stop_after(n, config, folder):
+    """Pretrain for n steps, then stop as a person would."""
+    work = pretrain(config, folder)
+    steps = 0
+    for item in work:
+        steps += isinstance(item, Event) and item.kind == "step"
+        if steps == n:
+            break
+    work.close()
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, own_cache):
     """An uninterrupted pretraining."""
@@ -72,13 +83,7 @@ def test_contrast_goes_on_from_distillation(whole):
 
 def test_stopped_in_each_stage_it_resumes_to_the_same_weights(whole, tmp_path):
     for stop in (7, 18):  # steps of a call: 6 make an epoch of the first stage, 24 all of it
-        work = pretrain(TINY, tmp_path)
-        steps = 0
-        for item in work:
-            steps += isinstance(item, Event) and item.kind == "step"
-            if steps == stop:
-                break
-        work.close()
+        stop_after(stop, TINY, tmp_path)
         assert not (tmp_path / RESULT).exists()
     list(pretrain(TINY, tmp_path))
     expected, found = load_tensors(whole / RESULT), load_tensors(tmp_path / RESULT)
@@ -88,13 +93,7 @@ def test_stopped_in_each_stage_it_resumes_to_the_same_weights(whole, tmp_path):
 def test_with_neighbours_it_resumes_in_mid_epoch_to_the_same_weights(whole, tmp_path):
     config = replace(TINY, distill_epochs=0, neighbours=2, neighbour_share=0.5, start=str(whole / RESULT))
     list(pretrain(config, tmp_path / "whole"))
-    work = pretrain(config, tmp_path / "stopped")
-    steps = 0
-    for item in work:
-        steps += isinstance(item, Event) and item.kind == "step"
-        if steps == 3:  # 2 make an epoch
-            break
-    work.close()
+    stop_after(3, config, tmp_path / "stopped")  # 2 make an epoch
     list(pretrain(config, tmp_path / "stopped"))
     near = [np.load(tmp_path / "stopped" / f"neighbours-{epoch}.npy") for epoch in range(3)]
     assert all(rows.shape == (32, 2) for rows in near)
@@ -160,13 +159,7 @@ def test_the_stem_learns_from_the_teacher_alone(late):
 
 @pytest.mark.parametrize("stop", [7, 14])  # of 12 steps that make the first stage, and of 4 more
 def test_with_a_learning_stem_it_resumes_to_the_same_weights(stop, late, tmp_path):
-    work = pretrain(LATE, tmp_path)
-    steps = 0
-    for item in work:
-        steps += isinstance(item, Event) and item.kind == "step"
-        if steps == stop:
-            break
-    work.close()
+    stop_after(stop, LATE, tmp_path)
     list(pretrain(LATE, tmp_path))
     expected, found = load_tensors(late / RESULT), load_tensors(tmp_path / RESULT)
     assert found.keys() == expected.keys()
