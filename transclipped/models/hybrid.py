@@ -10,7 +10,7 @@ Source: Dosovitskiy et al. 2021, arXiv 2010.11929, §3.1 ("hybrid architecture")
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import timm
 import torch
@@ -60,9 +60,15 @@ def stem(*, stride: int = STRIDE) -> nn.Module:
     return network
 
 
+@cache
+def stem_names(*, stride: int = STRIDE) -> tuple[str, ...]:
+    """Names of the stem's tensors up to a stride, as the hybrid calls them."""
+    return tuple(STEM_PREFIX + name for name in stem(stride=stride).state_dict())
+
+
 def joined(stem_state: dict[str, Tensor], hybrid_state: dict[str, Tensor]) -> dict[str, Tensor]:
     """State of the whole hybrid: the CNN's own stem, but for what the hybrid's file brings because it trained it."""
-    names = stem().state_dict().keys()
+    names = [name.removeprefix(STEM_PREFIX) for name in stem_names()]
     if missing := [name for name in names if name not in stem_state]:
         raise InputError(f"the stem's file lacks {missing[0]}; it is not EfficientNet-Lite0")
     return {STEM_PREFIX + name: stem_state[name] for name in names} | hybrid_state
@@ -79,7 +85,7 @@ def freeze_stem(vit: VisionTransformer, *, stride: int = STRIDE) -> None:
     The depthwise kernels after it stay as they are, too: on a CPU their gradients take nearly half of the stages' time
     (with AMX 5.1 core ms a view with them, 2.7 without, forward pass included: `tests/benchmarks/stem_speed.py`).
     """
-    frozen = {STEM_PREFIX + name for name in stem(stride=stride).state_dict()}
+    frozen = stem_names(stride=stride)
     for name, parameter in vit.named_parameters():
         parameter.requires_grad_(name not in frozen and ".conv_dw." not in name)
 

@@ -56,7 +56,7 @@ from transclipped.models.hybrid import (
     freeze_stem,
     hybrid_vit,
     joined,
-    stem,
+    stem_names,
     without_stem,
 )
 from transclipped.models.network import Head, Network
@@ -289,8 +289,8 @@ def _vit(config: PretrainConfig) -> VisionTransformer:
     """
     vit = hybrid_vit()
     rest = load_tensors(config.start) if config.start else without_stem(vit.state_dict())
-    frozen = {STEM_PREFIX + name for name in stem(stride=config.frozen_stride).state_dict()}
-    if (config.distill_epochs or config.contrast_epochs) and not frozen.isdisjoint(rest):
+    frozen = stem_names(stride=config.frozen_stride)
+    if (config.distill_epochs or config.contrast_epochs) and not rest.keys().isdisjoint(frozen):
         raise InputError(
             f"{config.start} trained its stem before stride {config.frozen_stride}; choose --frozen-stride "
             f"{EARLY_STRIDE} if its first stages are the CNN's, or go on with stage (c) alone"
