@@ -9,6 +9,7 @@ from transclipped.ui import anatomy_cached as found
 from transclipped.ui import anatomy_html as pieces
 from transclipped.ui import anatomy_look, anatomy_strips, anatomy_subject, anatomy_walk, cached, charts, runs, shell
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
 WRITTEN = 16  # numbers a line, up to which they are written into the cells
@@ -44,7 +45,7 @@ def patches(run, subject, seen) -> None:
     picture, crisp = found.enlarged(data, subject.key, grid, subject), found.crisp(data)
     left, right = st.columns(2, gap="large")
     left.html(pieces.patches(picture, (1, 1), crisp=crisp))
-    left.caption(subject.caption)
+    left.caption(plain(subject.caption))
     if grid != (1, 1):
         right.html(pieces.patches(picture, grid, crisp=crisp))
         size = found.model(run.fingerprint, run).microscope.backbone.image_size
@@ -198,7 +199,8 @@ def score(run, searcher, subject, unit) -> None:
             crisp=found.crisp(data),
         )
     )
-    st.caption(f"The picture, and hit {rank}{': ' + ', '.join(hit.labels) if hit.labels else ''}, code {spelled}.")
+    labels = f": {plain(', '.join(hit.labels))}" if hit.labels else ""
+    st.caption(f"The picture, and hit {rank}{labels}, code {spelled}.")
     st.html(pieces.total(picked.tolist(), float(picked.sum())))
     st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A square marks the number that each table gives.")
     names = [f"table {i}" for i in range(1, m + 1)]
@@ -232,7 +234,7 @@ def page(run) -> None:
     seen, projected, why = looked_at(run, subject)
     unit = found.sub_vectors(run, stored.codebooks, subject)
     if why:
-        st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {why}")
+        st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {plain(why)}")
     if unit is None:
         st.info("Without it, your picture has no code. Follow one of the run's own instead.")
         return

@@ -7,6 +7,7 @@ from transclipped.ui import benchmarks_charts as drawn
 from transclipped.ui import benchmarks_view as view
 from transclipped.ui import charts, links, runs, sections
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 RUNS, STUDY, PUBLISHED = "measured", "study", "published"
 SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published elsewhere"}
@@ -47,7 +48,7 @@ def table(search: str) -> list:
     known = runs.all_runs()
     lines, problems = view.lines(known, search)
     for name, problem in problems.items():
-        st.warning(f"{name} is left out: {problem}")
+        st.warning(f"{plain(name)} is left out: {plain(problem)}")
     if not lines:
         st.info("No run was measured yet. Train one: the small sample is enough for a first look.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
@@ -148,7 +149,7 @@ def together(lines: list, search: str) -> None:
         return
     over_each_other(found, search)
     if rounded := view.rounded(chosen, known):
-        st.caption(rounded)
+        st.caption(plain(rounded))
     st.caption("Take the chosen runs along:")
     downloads(chosen, found, search)
 
@@ -180,7 +181,7 @@ def inverted_u(found) -> None:
         st.caption("Too few amounts were tried so far to draw a curve.")
         return
     rule = st.segmented_control(
-        "Rule", rules, default="threshold" if "threshold" in rules else rules[0], key="study_rule",
+        "Rule", rules, format_func=plain, default="threshold" if "threshold" in rules else rules[0], key="study_rule",
         bind="query-params", required=True,
     )  # fmt: skip
     st.caption(

@@ -5,6 +5,7 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.ui import lab_batch, lab_look, lab_sweep, lab_tune, links, runs
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 TUNE, PAIRS, STEPS, RULES, SWEEP = "tune", "mistakes", "steps", "rules", "sweep"
 SECTIONS = {
@@ -76,7 +77,7 @@ else:
     view = batch(runs.finished() if run is not None else None)
     if view is not None:
         draw = {TUNE: tune, PAIRS: pairs, STEPS: steps, RULES: rules}[section]
-        st.caption(f"{view.what}, plain and flipped.")
+        st.caption(f"{plain(view.what)}, plain and flipped.")
         draw(view)
     elif run is None:
         runs.finished()

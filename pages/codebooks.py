@@ -7,6 +7,7 @@ from transclipped.ui import cached, charts, gallery, runs, sections
 from transclipped.ui import codebook_cached as found
 from transclipped.ui import codebook_charts as drawn
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 USE, WORD, ALIKE, PAIRS, COST = "use", "word", "alike", "pairs", "cost"
 SECTIONS = {
@@ -39,7 +40,7 @@ def side_by_side(shown: list):
     for column, run in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             if len(shown) > 1:
-                st.markdown(f"**Run `{run.name.replace('`', ' ')}`**")
+                st.markdown(f"**Run {plain(run.name)}**")
             yield run
 
 
@@ -134,7 +135,7 @@ def having(shown: list, m: int):
         if m < found.stored(run.fingerprint, run).codebooks.shape[0]:
             yield place, run
         else:
-            st.info(f"{run.name} has no codebook {m + 1}.")
+            st.info(f"{plain(run.name)} has no codebook {m + 1}.")
 
 
 @st.fragment
@@ -257,7 +258,7 @@ def together(shown: list) -> None:
     top = max(each.largest("excess") for each in dependences)
     for run, each in zip(side_by_side(shown), dependences, strict=True):
         if len(each.plain) < 2:
-            st.info(f"{run.name} has a single codebook; there is none to compare it with.")
+            st.info(f"{plain(run.name)} has a single codebook; there is none to compare it with.")
             continue
         figure = drawn.dependence(each.excess, top=top, key=f"dependence {run.name}")
         charts.show(figure, key=f"dependence {run.name}", name=f"{run.name}-dependence")
@@ -275,7 +276,7 @@ def cost(shown: list) -> None:
     top = max(float(error.whole.max(initial=0)) for error in errors)
     for run, error in zip(side_by_side(shown), errors, strict=True):
         if not len(error.whole):
-            st.info(f"{run.name} stores no queries.")
+            st.info(f"{plain(run.name)} stores no queries.")
             continue
         st.metric("Quantization error", f"{error.whole.mean():.4f}", help=HELP["error"])
         figure = drawn.errors(error.whole, top=top, key=f"error {run.name}")

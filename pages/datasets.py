@@ -11,6 +11,7 @@ from transclipped.ui import datasets_charts as drawn
 from transclipped.ui import datasets_help as told
 from transclipped.ui import datasets_sections as sections
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 SAMPLES = 24
 ALL = "all pictures"
@@ -105,7 +106,7 @@ def closer(images) -> None:
     with st.container(border=True):
         left, right = st.columns([1, 2])
         left.image(cached.picture(images.fingerprint, row, images).file, width="stretch")
-        right.markdown(f"**{', '.join(picture_sets.labels_of(images, row)) or 'no label'}**")
+        right.markdown(f"**{plain(', '.join(picture_sets.labels_of(images, row)) or 'no label')}**")
         where = str(images.path(row)) if isinstance(images, Folder) else f"{images.name} {images.ids[row]}"
         right.code(where, language=None, wrap_lines=True)
 

@@ -8,6 +8,7 @@ from transclipped.errors import InputError
 from transclipped.ui import cached, map_colours, map_offer, maps, runs
 from transclipped.ui import map_layouts as layouts
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 KEY = "map"
 NEIGHBOURS = 12
@@ -100,7 +101,7 @@ def coloured(run, shown, version, colour, *, row, query):
     try:
         colours, said = map_colours.clipping(run, shown, version, row=row, query=query)
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         return map_colours.colouring(run, shown, version, "codebook 1")
     st.caption(said)
     return colours

@@ -8,6 +8,7 @@ from transclipped.analysis import benchmarks, readiness
 from transclipped.ui import cached, runs, shell, story
 from transclipped.ui import overview_cached as found
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 HITS = 5
 CNN, DEFAULT = "efficientnet-lite0", "hybrid-vit"  # bundled backbones
@@ -56,17 +57,17 @@ def key_figures(run) -> None:
     mode = metrics["modes"].get("asymmetric", {})
     row = st.container(horizontal=True, gap="medium")
     if mode.get("map") is not None:
-        plain = benchmarks.without_clipping(run, runs.all_runs().values())
-        other = plain and found.metrics(plain.fingerprint, plain)["modes"].get("asymmetric", {}).get("map")
+        rival = benchmarks.without_clipping(run, runs.all_runs().values())
+        other = rival and found.metrics(rival.fingerprint, rival)["modes"].get("asymmetric", {}).get("map")
         gain = f"{mode['map'] - other:+.3f} by clipping" if other is not None else None
         backbone = run.config.backbone
         bundled = (backbone.name, backbone.weights, backbone.train) == (DEFAULT, None, "frozen")
         about = HELP["map"] + HELP["clipped_backbone"] * (gain is not None and bundled)
-        row.metric(f"mAP@{metrics['k']}", f"{mode['map']:.3f}", gain, help=about, width="content")
-    row.metric("Code", f"{metrics['bytes_per_item']} bytes", help=HELP["code"], width="content")
+        row.metric(f"mAP@{plain(metrics['k'])}", f"{mode['map']:.3f}", gain, help=about, width="content")
+    row.metric("Code", f"{plain(metrics['bytes_per_item'])} bytes", help=HELP["code"], width="content")
     size = metrics["n_database"] * metrics["bytes_per_item"] / 1000
     row.metric(f"All {metrics['n_database']:,} codes", f"{size:,.0f} kB", help=HELP["all"], width="content")
-    row.metric("Clipping", benchmarks.clipping_of(run.config.clipping), help=HELP["clipping"], width="content")
+    row.metric("Clipping", plain(benchmarks.clipping_of(run.config.clipping)), help=HELP["clipping"], width="content")
 
 
 def door(column, page: str, label: str, icon: str, drawing: str, text: str, **query: str) -> None:
@@ -117,8 +118,8 @@ def ready() -> None:
     with shell.aside("ready"), st.expander("Is this machine ready for a lesson?", icon=":material/fact_check:"):
         for check in readiness.checks(runs.home()):
             st.markdown(
-                f"{MARKS[check.ok]} **{check.name}**: {check.found}"
-                + (f" – {check.remedy}" if check.ok is False else "")
+                f"{MARKS[check.ok]} **{plain(check.name)}**: {plain(check.found)}"
+                + (f" – {plain(check.remedy)}" if check.ok is False else "")
             )
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
             backbone = DEFAULT if readiness.bundled(DEFAULT) else CNN

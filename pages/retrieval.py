@@ -14,6 +14,7 @@ from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
 from transclipped.ui.retrieval_why import why
 from transclipped.ui.sections import choose
+from transclipped.ui.text import plain
 
 ASK = {address.SET: "data set", "upload": "upload", "camera": "camera"}
 WAITING = {
@@ -46,8 +47,9 @@ def options(run) -> tuple[str, str | None, int]:
         there = links.choose(
             st.selectbox, "Search in", collections.texts(known, said), key="collection",
             default=collections.OWN, accept_new_options=True,
-            help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES --run "
-            f"{run.path} --out FOLDER`. Type its folder, or put it into {runs.home()}.",
+            help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES "
+            f"--run RUN --out FOLDER`, where RUN is {plain(run.path)}. Type its folder, or put it "
+            f"into {plain(runs.home())}.",
         )  # fmt: skip
         top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
     return how, known.get(there, there).strip() or None, top or TOPS[1]
@@ -120,7 +122,7 @@ def asked(where, how: str):
             query, key="question", size=SMALL if several else LARGE, on_click=remove, hint="Click to leave it out."
         )
         names = dict.fromkeys(label for part in parts for label in part.labels)
-        st.caption(f"{len(parts)} pictures ask together." if several else ", ".join(names) or parts[0].name)
+        st.caption(f"{len(parts)} pictures ask together." if several else plain(", ".join(names) or parts[0].name))
     with st.spinner("Looking at the picture …"):
         return question(where, parts, number=number)
 

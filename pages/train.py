@@ -5,6 +5,7 @@ import streamlit as st
 from transclipped.flags import command
 from transclipped.ui import links, runs, train_form, train_keep, train_live, train_start
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 CURVES, COMPARE, KEEP = "curves", "compare", "keep"
 PARTS = {CURVES: "Curves", COMPARE: "Compare runs", KEEP: "Keep and share"}
@@ -34,7 +35,7 @@ def look(current) -> None:
     elif (name := train_live.watched() or (current and current.name)) is None:
         st.info("No run yet: choose a preset and press Start.")
     else:
-        st.subheader(name)
+        st.subheader(plain(name))
         train_live.follow(name)
 
 

@@ -18,6 +18,7 @@ from transclipped.datasets.pictures import square
 from transclipped.engine import Engine, label_names
 from transclipped.training.run import RunDir
 from transclipped.ui import cached, intake
+from transclipped.ui.text import plain
 
 QUERY, DATABASE, OWN = "query", "database", "upload"
 LABELS = "labels are for looking only; the network never saw them."
@@ -86,7 +87,7 @@ def _named(run: RunDir, stored) -> None:
         if len(at):
             st.session_state["follow"], st.session_state[key] = kind, int(at[0])
             return
-    st.warning(f"{run.name} stores no picture {wanted[:80]}, so here is another one.")
+    st.warning(f"{plain(run.name)} stores no picture {plain(wanted[:80])}, so here is another one.")
 
 
 def _number(kind: str, n: int) -> int:

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from transclipped.ui import charts
 from transclipped.ui.charts import HEIGHT, _laid_out
 from transclipped.ui.kept import kept
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
 WRITTEN = 12  # classes up to which a cell shows its number
@@ -31,8 +32,8 @@ def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: st
     figure = go.Figure(
         go.Heatmap(
             z=np.round(cells, 4),
-            x=classes,
-            y=runs,
+            x=list(map(for_plotly, classes)),
+            y=list(map(for_plotly, runs)),
             zmin=0,
             zmax=1,
             colorscale="Cividis",
@@ -106,12 +107,14 @@ def _by_name(table: pd.DataFrame, y: str, line: list[str], panel: list[str], val
     for column, (title, inside) in enumerate(panels, 1):
         for name, points in _groups(inside, line):
             figure.add_scatter(
-                x=points["mean"], y=points[y], error_x=_whiskers(points), name=" ".join(filter(None, (name, title))),
+                x=points["mean"], y=points[y].map(for_plotly), error_x=_whiskers(points),
+                name=" ".join(filter(None, (name, title))),
                 mode="markers", marker=_mark(lines.index(name)), showlegend=False, orientation="h", offsetgroup=name,
                 row=1, col=column,
             )  # fmt: skip
     figure = _laid_out(figure, "", "", key=key, showlegend=len(lines) > 1, scattermode="group", scattergap=0.4)
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=table[y].unique(), autorange="reversed")
+    order = table[y].map(for_plotly).unique()
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=order, autorange="reversed")
     half = table["half"].fillna(0)
     low, high = (table["mean"] - half).min(), (table["mean"] + half).max()
     room = 0.05 * (high - low or 1)
@@ -120,12 +123,12 @@ def _by_name(table: pd.DataFrame, y: str, line: list[str], panel: list[str], val
 
 
 def _groups(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Lines of a table by what they have in common, with its name; all of it where that is nothing."""
+    """Lines of a table by what they have in common, with its name for a legend; all of it where that is nothing."""
     if not by:
         yield "", table
         return
     for name, points in table.groupby(by, sort=False, dropna=False):
-        yield " · ".join(map(str, name)), points
+        yield for_plotly(" · ".join(map(str, name))), points
 
 
 def _mark(i: int) -> dict:

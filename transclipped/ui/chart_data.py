@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 from collections.abc import Iterator
 
@@ -51,7 +52,7 @@ def _grow(trace, factor: float) -> None:
 
 
 def _lines(trace) -> Iterator[tuple]:
-    name = trace.name or ""
+    name = html.unescape(trace.name or "")
     if trace.type == "heatmap":
         cells = np.asarray(trace.z)
         xs = _column(trace.x, cells.shape[1] if cells.ndim == 2 else 0)
@@ -73,4 +74,6 @@ def _column(values, n: int) -> list:
 def _plain(value):
     if isinstance(value, np.float32 | np.float16):
         return float(str(value))  # 0.373, where a plain conversion would write 0.37299999594688416
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        value = value.item()
+    return html.unescape(value) if isinstance(value, str) else value

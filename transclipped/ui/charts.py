@@ -9,6 +9,7 @@ import streamlit as st
 
 from transclipped.ui.chart_data import csv_of, enlarged
 from transclipped.ui.shell import scale
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
 HEIGHT = 320
@@ -66,5 +67,5 @@ def curves(lines: dict[str, tuple[list, list]], *, x: str, y: str, key: str, log
     figure = go.Figure()
     for i, (name, (xs, ys)) in enumerate(lines.items()):
         colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
-        figure.add_scatter(x=xs, y=ys, name=name, mode="lines", line={"color": colour, "width": 2.5})
+        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line={"color": colour, "width": 2.5})
     return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from transclipped.ui import charts
 from transclipped.ui.charts import _laid_out
 from transclipped.ui.kept import kept
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 DIVERGING = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]]
@@ -123,7 +124,7 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=shares[order].T.round(3),
-            y=names,
+            y=list(map(for_plotly, names)),
             customdata=np.broadcast_to(used[order], (len(names), len(used))),
             zmin=0,
             zmax=1,
@@ -140,6 +141,6 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
 def class_bars(counts: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     """Pictures of one codeword by class `[L]`, each class in its own colour."""
     colours = [class_colour(i) for i in range(len(names))]
-    figure = go.Figure(go.Bar(x=counts, y=names, orientation="h", marker_color=colours))
+    figure = go.Figure(go.Bar(x=counts, y=list(map(for_plotly, names)), orientation="h", marker_color=colours))
     figure.update_yaxes(autorange="reversed")
     return _laid_out(figure, "pictures", "", key=key)

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from transclipped.ui.charts import HEIGHT, _laid_out
 from transclipped.ui.kept import kept
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import IRRELEVANT, RELEVANT
 
 NAMED = 30  # classes whose names fit beside their bars
@@ -23,13 +24,13 @@ def class_counts(classes: dict[str, dict[str, int]], *, key: str) -> go.Figure:
     database, query = classes["database"], classes["query"]
     names = sorted(database, key=lambda name: (-database[name] - query[name], name))
     figure = go.Figure()
-    few = len(names) <= NAMED
+    texts, few = list(map(for_plotly, names)), len(names) <= NAMED
     for role, title, colour in SIDES:
         counts = [classes[role][name] for name in names]
         hover = f"%{{customdata}}: %{{{'x' if few else 'y'}:,}} {title}<extra></extra>"
-        bar = {"customdata": names, "name": title, "marker_color": colour, "marker_line_width": 0}
+        bar = {"customdata": texts, "name": title, "marker_color": colour, "marker_line_width": 0}
         if few:
-            figure.add_bar(y=names, x=counts, orientation="h", hovertemplate=hover, **bar)
+            figure.add_bar(y=texts, x=counts, orientation="h", hovertemplate=hover, **bar)
         else:
             figure.add_bar(x=list(range(len(names))), y=counts, hovertemplate=hover, **bar)
     figure.update_layout(barmode="stack", bargap=0.15 if few else 0)

@@ -22,6 +22,7 @@ from transclipped.ui import datasets_help as told
 from transclipped.ui import datasets_job as job
 from transclipped.ui import gallery, jobs, shell
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
 NAMED = 1000  # names in a table; the command writes them all
 GROUPS = 8  # groups of lookalikes that are shown
@@ -62,7 +63,7 @@ def drawn_split(images: ImageSet, config: DataConfig) -> tuple[Split | None, dic
     try:
         return cached.split_of(images.fingerprint, config, images)
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         return None, {}
 
 
@@ -80,7 +81,7 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
             icon=":material/download:",
         )  # fmt: skip
     with shell.aside("split-command"):
-        st.caption(f"The same from a terminal (fingerprint of these pictures: `{images.fingerprint}`):")
+        st.caption(f"The same from a terminal (fingerprint of these pictures: {plain(images.fingerprint)}):")
         parts = ["python", "-m", "transclipped", "datasets", "split", config.dataset]
         parts += [config.data] if config.data else []
         parts += ["--labels", config.labels] if config.labels else []
@@ -96,9 +97,9 @@ def missing(images: ImageSet) -> None:
     notes = getattr(images, "notes", [])
     st.subheader("What is missing?")
     if sources := getattr(images, "sources", []):
-        st.caption(f"Labels from {', '.join(sources)}.")
+        st.caption(f"Labels from {plain(', '.join(sources))}.")
     for note in notes:
-        st.info(note)
+        st.info(plain(note))
     if not gone and not images.skipped:
         st.caption("Nothing: every picture that is listed is here, and no file was left out.")
         return
@@ -118,7 +119,7 @@ def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
         return
     report = last_report(images.fingerprint)
     if report is None and (said := job.failure(images.fingerprint)):
-        st.error(said)
+        st.error(plain(said))
     st.caption(
         "A check decodes every picture, in a process of its own, and compares them all: files with the same content, "
         "and pictures that look alike although their files differ."
@@ -155,7 +156,8 @@ def _reported(report: dict, images: ImageSet, split: Split | None) -> None:
     formats = ", ".join(f"{count:,} {name}" for name, count in report["formats"].items())
     side = report["shorter_side"]
     if side:
-        st.caption(f"{formats}. Shorter side {side['min']:,} to {side['max']:,} pixels, median {side['median']:,}.")
+        sides = f"{side['min']:,} to {side['max']:,} pixels, median {side['median']:,}"
+        st.caption(f"{plain(formats)}. Shorter side {sides}.")
     if report["damaged"]["pictures"]:
         st.dataframe(pd.DataFrame(report["damaged"]["pictures"]), hide_index=True, height=180)
     for kind, title in (("same_file", "The same file"), ("look_alike", "Lookalikes")):
@@ -194,7 +196,7 @@ def storage() -> None:
             st.success(f"{freed / MEGABYTE:,.1f} MB are free again.")
         kinds = kept.stored()
         total = sum(kind.bytes for kind in kinds)
-        st.caption(f"The cache, `{cache_dir()}`, takes {total / MEGABYTE:,.1f} MB.")
+        st.caption(f"The cache, {plain(cache_dir())}, takes {total / MEGABYTE:,.1f} MB.")
         if not kinds:
             return
         lines = [(kind.name, kind.bytes / MEGABYTE, kind.files, kind.what) for kind in kinds]
@@ -209,7 +211,7 @@ def storage() -> None:
 def _clear(names: list[str]) -> None:
     chosen = st.multiselect("Delete", names, names, key="clear", help="Embeddings take the longest to make again.")
     if (busy := jobs.busy()) is not None:
-        st.caption(f"{busy.name} is being trained and needs the cache; wait until it is done.")
+        st.caption(f"{plain(busy.name)} is being trained and needs the cache; wait until it is done.")
     if st.button("Delete", type="primary", disabled=busy is not None or not chosen, key="clear now"):
         st.session_state["freed"] = kept.clear(chosen)
         st.rerun()

@@ -20,6 +20,7 @@ from transclipped.datasets.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
 from transclipped.ui.shell import scale
+from transclipped.ui.text import visible
 from transclipped.ui.theme import IRRELEVANT, MARKS, RELEVANT
 
 CRISP = 64  # pixels a side up to which pictures are enlarged pixel by pixel
@@ -196,9 +197,9 @@ def _sent(tile: Tile, url: str) -> dict:
         "url": url,
         "width": picture.width if picture else 0,
         "height": picture.height if picture else 0,
-        "caption": tile.caption,
+        "caption": visible(tile.caption),
         "frame": {None: "unknown", True: "relevant", False: "irrelevant"}[tile.relevant],
-        "title": tile.title,
+        "title": visible(tile.title),
         "mark": tile.mark,
         "on": tile.on,
     }

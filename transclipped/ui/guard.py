@@ -8,6 +8,7 @@ from functools import wraps
 import streamlit as st
 
 from transclipped.errors import InputError
+from transclipped.ui.text import plain
 
 
 def guarded(draw: Callable) -> Callable:
@@ -18,7 +19,7 @@ def guarded(draw: Callable) -> Callable:
         try:
             return draw(*args, **kwargs)
         except InputError as error:
-            st.error(str(error))
+            st.error(plain(error))
             return None
 
     return drawn

@@ -15,6 +15,7 @@ from PIL import Image
 
 from transclipped.datasets.pictures import open_picture
 from transclipped.errors import InputError
+from transclipped.ui.text import plain
 
 LARGEST = 20  # MB of a file
 MOST = 16  # pictures at once
@@ -81,7 +82,7 @@ def _usable(name: str, file) -> Brought | None:
         digest = hashlib.sha256(content).hexdigest()
         return Brought(digest, name, _opened(digest, name, content))
     except InputError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 

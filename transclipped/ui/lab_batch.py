@@ -15,6 +15,7 @@ from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.run import RunDir
 from transclipped.ui import cached, links, shell
+from transclipped.ui.text import plain
 
 SIZES = (64, 128, 256, 512)
 SIZE = 128
@@ -180,7 +181,7 @@ def _lab(path: str, stamp: int) -> labset.LabSet | None:
     try:
         return labset.load(labset.FOLDER)
     except InputError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 

@@ -11,6 +11,7 @@ from transclipped.analysis.clipping import AnchorSteps
 from transclipped.analysis.dials import SCALES, Dial
 from transclipped.ui.charts import _laid_out
 from transclipped.ui.kept import kept
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 SQUARE = 460  # pixels
@@ -26,8 +27,8 @@ def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key:
     figure = go.Figure(
         go.Heatmap(
             z=np.round(100 * table, 2),
-            x=list(names),
-            y=list(names),
+            x=list(map(for_plotly, names)),
+            y=list(map(for_plotly, names)),
             customdata=counts,
             zmin=0,
             colorscale="Cividis",

@@ -10,6 +10,7 @@ from transclipped.errors import InputError
 from transclipped.training import curves
 from transclipped.training.sweep import AMOUNTS, Sweep, results
 from transclipped.ui import charts, sweep_charts, sweep_jobs, sweep_keep
+from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
 WORDS = {"threshold": "thresholds δ", "rank": "shares q", "adaptive": "c of the adaptive rule"}
@@ -115,7 +116,7 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
             on_click=sweep_jobs.ask, args=(sweep,), kwargs={"again": again}, width=190,
         )  # fmt: skip
         if state["state"] == "failed":
-            st.error(state.get("error") or "The training failed.")
+            st.error(plain(state.get("error") or "The training failed."))
         elif len(found) >= heads:
             seconds = sum(result["seconds"] for result in found)
             st.caption(f"{heads} heads were trained in {seconds:.0f} s, {seconds / heads:.1f} s each.", width="stretch")

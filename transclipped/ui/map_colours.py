@@ -12,6 +12,7 @@ from transclipped.analysis.projections import Items
 from transclipped.config import ClippingConfig
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
+from transclipped.ui.text import plain
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 CODEWORDS = 9  # most frequent ones that get a colour of their own
@@ -106,21 +107,22 @@ def clipping(
         InputError: the embeddings that the rule looks at are not there.
     """
     config, n = run.config.clipping, len(shown)
+    rule = f"*{plain(config.rule)}*"
     if config.rule in ("none", "debiased"):
         nothing = np.zeros(n, bool)
-        return by_clipping(nothing, None), f"This run's rule is *{config.rule}*: it clips no pair, so all are kept."
+        return by_clipping(nothing, None), f"This run's rule is {rule}: it clips no pair, so all are kept."
     vectors = map_clipping.looked_at(shown, config)
     how = f"if these {n:,} pictures were one batch; it goes by their {config.on} embeddings, labels are not used."
     if row is None and query is None:
         shares = clipped_shares(version, repr(config), config, vectors)
         drawn = f"{map_clipping.ANCHORS:,} of the others, drawn at random,"
         asked = "the others" if n <= map_clipping.ANCHORS else drawn
-        said = f"Colour: for what share of {asked} the rule *{config.rule}* would clip a picture, {how} "
+        said = f"Colour: for what share of {asked} the rule {rule} would clip a picture, {how} "
         return by_value(shares, "share", top=float(shares.max()) or 1.0), said + "Click a point to see it from there."
     stored = cached.engine(run.fingerprint, run).stored
     anchor = row if row is not None else map_clipping.seen_query(stored, query, config)
     taken = map_clipping.taken(vectors, config, anchor=anchor)
-    said = f"**{taken.sum():,} clipped**: what the rule *{config.rule}* would take for false negatives of the query, "
+    said = f"**{taken.sum():,} clipped**: what the rule {rule} would take for false negatives of the query, "
     return by_clipping(taken, row), said + how
 
 

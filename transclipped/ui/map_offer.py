@@ -7,6 +7,7 @@ import streamlit as st
 from transclipped.analysis import umap_job
 from transclipped.analysis.projections import Items
 from transclipped.ui.map_layouts import Wanted
+from transclipped.ui.text import plain
 
 
 def offer(shown: Items, missing: Wanted, *, instead: str) -> None:
@@ -20,7 +21,7 @@ def offer(shown: Items, missing: Wanted, *, instead: str) -> None:
         _progress()
         return
     if job:
-        st.error(f"The last map was not finished: {job.get('error')}")
+        st.error(f"The last map was not finished: {plain(job.get('error'))}")
     if st.button("Compute UMAP", type="primary", icon=":material/scatter_plot:", key="compute"):
         umap_job.start([(shown.vectors[kind], settings) for kind, settings in missing.values()])
         st.rerun(scope="app")
@@ -36,7 +37,7 @@ def _progress() -> None:
     if job is None or job["state"] != "running":
         st.rerun(scope="app")
     text = f"Map {job['map']} of {job['of']}: {job['step']} …"
-    st.progress(min(1.0, max(0.0, job["done"])), text=text)
+    st.progress(min(1.0, max(0.0, job["done"])), text=plain(text))
     if st.button("Cancel", icon=":material/close:", key="cancel"):
         umap_job.cancel()
         st.rerun(scope="app")

@@ -18,6 +18,7 @@ from transclipped.analysis.projections import Items, Map
 from transclipped.training.run import RunDir
 from transclipped.ui import cached, map_sheets
 from transclipped.ui.map_colours import KEPT, OTHERS, Colouring
+from transclipped.ui.text import visible
 
 SCRIPTS = ("map.js", "map_panel.js", "map_shapes.js")  # one module for the browser
 
@@ -156,7 +157,8 @@ def _coloured(colouring: Colouring) -> dict[str, Any]:
         "colour": _packed(colouring.index, "<u2"),
         "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
         "legend": [
-            {"name": name, "colour": colour, "faint": name in (OTHERS, KEPT)} for name, colour in colouring.legend
+            {"name": visible(name), "colour": colour, "faint": name in (OTHERS, KEPT)}
+            for name, colour in colouring.legend
         ],
         "ramp": colouring.ramp,
         "values": colouring.values,

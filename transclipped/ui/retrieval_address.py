@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from transclipped.ui.retrieval_question import COLLECTED, Place, stored_part
+from transclipped.ui.text import plain
 
 SET = "set"  # the data set, as a way to ask (`?how=`)
 ANY = "any class"
@@ -49,7 +50,7 @@ def named(where: Place) -> list[str]:
     names = list(dict.fromkeys(st.query_params.get_all("query_id")))[:MOST]
     known = [name for name in names if stored_part(where, name) is not None]
     if unknown := [name[:80] for name in names if name not in known]:
-        st.warning(f"{where.run.name} knows no picture {', '.join(unknown)}, so here is another one.")
+        st.warning(f"{plain(where.run.name)} knows no picture {plain(', '.join(unknown))}, so here is another one.")
     if known != names or len(known) == 1:
         _set(where, known)
     return st.query_params.get_all("query_id")

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from transclipped.ui.charts import _laid_out
 from transclipped.ui.kept import kept
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 LINE = 22  # pixels of a class's bar
@@ -36,7 +37,7 @@ def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool
     for name, (xs, ys) in lines.items():
         mine = name.startswith("this")
         line = {"color": RELEVANT if mine else NEUTRAL, "width": 3 if mine else 2.5, "dash": None if mine else "dot"}
-        figure.add_scatter(x=xs, y=ys, name=name, mode="lines", line=line)
+        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line=line)
     figure.update_yaxes(range=[0, 1.04])
     return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
@@ -51,7 +52,7 @@ def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, 
     colours = [
         RELEVANT if name in wanted and not coloured else colour for name, colour in zip(order, colours, strict=True)
     ]
-    shown = [f"▸ {name}" if name in wanted else name for name in order]
+    shown = [f"▸ {for_plotly(name)}" if name in wanted else for_plotly(name) for name in order]
     figure = go.Figure(go.Bar(x=[values[name] for name in order], y=shown, orientation="h", marker_color=colours))
     figure.update_xaxes(range=[0, 1])
     figure = _laid_out(figure, "mAP", "", key=key)

@@ -12,6 +12,7 @@ from transclipped.ui import retrieval_cached as found
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import Place, Question, tiles
 from transclipped.ui.retrieval_sections import LABELS, share
+from transclipped.ui.text import plain
 
 ROCCHIO = (
     f"Rocchio 1971: the query moves by {feedback.BETA} towards the mean of the good ones and by {feedback.GAMMA} away "
@@ -38,7 +39,7 @@ def cost(where: Place) -> None:
         "however many pictures there are."
     )
     if not len(where.own.stored.queries):
-        st.info(f"{where.run.name} stores no queries to time.")
+        st.info(f"{plain(where.run.name)} stores no queries to time.")
         return
     if st.button("Time both searches on this machine", icon=":material/timer:", key="timing"):
         st.session_state["takes"] = st.session_state.get("takes", 0) + 1

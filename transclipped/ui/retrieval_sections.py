@@ -18,6 +18,7 @@ from transclipped.ui import retrieval_charts as drawn
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval_question import Place, Question, place, relevant, tiles
 from transclipped.ui.retrieval_question import question as asked
+from transclipped.ui.text import plain
 
 BESIDE = 8  # hits of each search, side by side
 EXTREMES = 12  # hardest and easiest queries
@@ -73,7 +74,7 @@ def by_floats(where: Place, question: Question, mask: np.ndarray | None) -> None
         return
     if reason:
         st.markdown("**Float**")
-        st.info(f"Float search is not to be had: {reason}")
+        st.info(f"Float search is not to be had: {plain(reason)}")
         return
     hits = found.reranked(where.run.fingerprint, question.key, BESIDE, where.run, question.embedding)
     one_search(where, "float", hits, mask)
@@ -124,7 +125,7 @@ def one_length(where: Place, run, bits: int, question: Question) -> None:
     st.markdown(f"**{bits} bits** · {there.engine.index.codes.shape[1]} bytes a picture")
     measured = ((run.metrics() or {}).get("modes") or {}).get("asymmetric") or {}
     over_all = f" mAP over all queries: {measured['map']:.3f}." if "map" in measured else ""
-    st.caption(f"{share(hits, mask)}{over_all} `{run.name}`")
+    st.caption(f"{share(hits, mask)}{over_all} {plain(run.name)}")
     clickable(where, tiles(there, hits, mask), key=f"hits {bits}")
 
 

@@ -12,6 +12,7 @@ from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
 from transclipped.training.run import RunDir, find_runs
+from transclipped.ui.text import plain
 
 BUNDLED = ASSETS / "runs"
 STATES = {
@@ -48,7 +49,7 @@ def choose() -> None:
     )  # fmt: skip
     run = current()
     if run is not None:
-        st.caption(summary(run))
+        st.caption(plain(summary(run)))
 
 
 def current() -> RunDir | None:
@@ -112,10 +113,10 @@ def finished() -> RunDir | None:
     try:
         status = run.status()
     except InputError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
     state = status.get("state", "interrupted")
-    st.info(f"Run {run.name} {STATES.get(state, state)}. {status.get('error', '')}")
+    st.info(f"Run {plain(run.name)} {plain(STATES.get(state, state))}. {plain(status.get('error', ''))}")
     st.page_link("pages/train.py", label="Look at its training", icon=":material/model_training:")
     return None
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from transclipped.analysis.dials import SCALES
 from transclipped.ui.charts import _laid_out
+from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import NEUTRAL, RELEVANT
 
 BEHIND = {0.2: "#92dadd", 0.3: "#b9ac70", 0.5: "#e0a3c8"}  # colours of the precomputed temperatures
@@ -74,7 +75,7 @@ def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[
 
 def _sweep(drawn: go.Figure, rule: str, name: str, results: list[dict[str, Any]], dash: str, *, front: bool) -> None:
     group, size = name, 12 if front else 8
-    label = "" if front else f", {name}"
+    label = "" if front else f", {for_plotly(name)}"
     base = next((r["map"] for r in results if r["rule"] == "none"), None)
     if base is not None:
         drawn.add_hline(base, line_dash="dash" if front else "dot", line_width=2, line_color=NEUTRAL)
@@ -87,7 +88,7 @@ def _sweep(drawn: go.Figure, rule: str, name: str, results: list[dict[str, Any]]
         drawn.add_scatter(
             x=[r["amount"] for r in curve], y=[r["map"] for r in curve], mode="lines+markers+text" if front
             else "lines+markers", text=[f"{r['map']:.3f}" for r in curve], textposition="top center",
-            name=f"trained now{label}" if front else name, legendgroup=group, marker={"size": size},
+            name=f"trained now{label}" if front else for_plotly(name), legendgroup=group, marker={"size": size},
             line={"color": RELEVANT, "width": 3.5 if front else 2, "dash": dash},
             customdata=[[100 * r["clip_fraction"], 100 * (r["clip_precision"] or 0)] for r in curve],
             hovertemplate=f"{SCALES[rule].symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}} % of pairs "

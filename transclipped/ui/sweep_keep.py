@@ -10,6 +10,7 @@ from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.sweep import Sweep, amount_of, head_file
 from transclipped.ui import runs, sweep_jobs
+from transclipped.ui.text import plain
 
 HELP = (
     "The lab set holds the backbone's own embeddings, rounded to 8 bits, so the head works behind the backbone on any "
@@ -45,11 +46,11 @@ def section(sweep: Sweep, found: list[dict]) -> None:
         if st.session_state.get("kept run") in runs.all_runs():
             _links(st.session_state["kept run"])
     if refused := st.session_state.pop("kept error", None):
-        st.error(refused)
+        st.error(plain(refused))
 
 
 def _links(name: str) -> None:
-    st.caption(f"Kept as {name}.", width="content")
+    st.caption(f"Kept as {plain(name)}.", width="content")
     for page, label in (("retrieval", "Ask with it"), ("benchmarks", "Compare it")):
         if st.button(label, key=f"kept {page}", on_click=_look_at, args=(name,)):
             st.switch_page(f"pages/{page}.py")  # `run` is the sidebar's, so it must not be among the parameters

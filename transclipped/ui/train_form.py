@@ -9,6 +9,7 @@ from transclipped.datasets.registry import names as dataset_names
 from transclipped.files import ASSETS
 from transclipped.flags import configured
 from transclipped.ui import links
+from transclipped.ui.text import plain
 
 QUICK, CAREFUL = "quick", "careful"
 PRESETS = {QUICK: "Small sample", CAREFUL: "Careful"}  # how long either takes, the estimate alone may say
@@ -165,7 +166,7 @@ def _fill_validation() -> None:
 
 def _pictures() -> dict:
     dataset = st.selectbox("Data set", list(dataset_names()), key="set dataset", on_change=_suit, help=HELP["dataset"])
-    st.caption(f"{dataset_names()[dataset]}.")
+    st.caption(f"{plain(dataset_names()[dataset])}.")
     changes = {"data.dataset": dataset}
     if dataset == "cifar10":
         changes["data.protocol"] = st.segmented_control(

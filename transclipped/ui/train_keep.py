@@ -14,6 +14,7 @@ from transclipped.training import manage
 from transclipped.training.run import RunDir
 from transclipped.ui import charts, jobs, runs
 from transclipped.ui.kept import kept
+from transclipped.ui.text import plain
 from transclipped.ui.train_live import FIGURES, cells, chosen, lines, select, told
 
 WHOLE_LOSS = "**Whole loss**: what training lowers."
@@ -47,7 +48,7 @@ def compare(current: RunDir | None) -> None:
         try:
             events[name] = known[name].events("step", "epoch")
         except InputError as error:
-            st.error(str(error))
+            st.error(plain(error))
     st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
     colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(names)}
     for column, figure in cells(chosen()):
@@ -61,8 +62,9 @@ def compare(current: RunDir | None) -> None:
 @kept
 def _compared(lines: dict, axis: str, colours: dict[str, str], *, key: str) -> go.Figure:
     drawn = charts.curves(lines, x="epoch", y=axis, key=key)
-    drawn.for_each_trace(lambda trace: trace.update(line_color=colours[trace.name], mode="lines+markers"))
-    return drawn.update_traces(marker_size=5).update_layout(showlegend=True)
+    for trace, name in zip(drawn.data, lines, strict=True):
+        trace.update(line_color=colours[name])
+    return drawn.update_traces(mode="lines+markers", marker_size=5).update_layout(showlegend=True)
 
 
 def keep(current: RunDir | None) -> None:
@@ -86,7 +88,7 @@ def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
     run = known[st.selectbox("Run to open, name or share", names, first, key="kept")]
     own = runs.BUNDLED not in run.path.parents
     live = own and jobs.live(run.name)
-    st.caption(runs.summary(run) if own else f"{runs.summary(run)} (comes with the app: read-only)")
+    st.caption(plain(runs.summary(run) if own else f"{runs.summary(run)} (comes with the app: read-only)"))
     row = st.container(horizontal=True)
     row.button("Open", key="open", icon=":material/visibility:", on_click=told, args=(_opened, run.name),
                help="All pages then look at this run.")  # fmt: skip
@@ -97,7 +99,7 @@ def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
         name = st.text_input("New name", run.name, key=f"name of {run.name}")
         st.button("Rename it", key="rename", on_click=told, args=(_rename, run, name))
     with row.popover("Delete", icon=":material/delete:", disabled=not own or live):
-        st.warning(f"**{run.name}** and all that it learnt will be gone for good.")
+        st.warning(f"**{plain(run.name)}** and all that it learnt will be gone for good.")
         st.button("Delete it", key="delete", type="primary", on_click=told, args=(_delete, run))
     if live:
         st.caption("It is being trained, or waits for it: stop or cancel that first.")

@@ -15,6 +15,7 @@ from transclipped.training.run import STOP_FILE, RunDir
 from transclipped.ui import charts, jobs, links, runs
 from transclipped.ui.guard import guarded
 from transclipped.ui.kept import kept
+from transclipped.ui.text import for_plotly, plain
 
 PATIENCE = 20.0  # seconds after which a training that was asked to stop may be ended at once
 OBSERVED = "Labels are for looking only: training never sees them."
@@ -93,10 +94,10 @@ def _drawn(name: str) -> None:
     if place is not None:
         _in_queue(name, place)
     elif run is None and jobs.live(name):
-        st.progress(0.0, f"{name} is being prepared …")
+        st.progress(0.0, f"{plain(name)} is being prepared …")
     elif run is None:
         said = jobs.last_words(runs.home() / name)
-        st.error(said or f"There is no run {name} any more: it was renamed, deleted or cancelled.")
+        st.error(plain(said or f"There is no run {name} any more: it was renamed, deleted or cancelled."))
         return
     if others:
         _queue(others)
@@ -108,7 +109,7 @@ def _drawn(name: str) -> None:
     if state == "running" and not jobs.live(name):
         state = "interrupted"  # it died just now, and its last heartbeat is still fresh
     if place is None and state != "running" and jobs.live(name):
-        st.progress(0.0, f"{name} is being prepared …")
+        st.progress(0.0, f"{plain(name)} is being prepared …")
     elif place is None:
         _status_line(run, status, state)
         _controls(run, state)
@@ -124,7 +125,7 @@ def _in_queue(name: str, place: int) -> None:
     wait = jobs.wait_for(name, running=left)
     before = "It is next." if place == 0 else f"{place} before it, one at a time."
     begins = "" if wait is None or place == 0 else f" It begins in about {duration(wait)}."
-    st.info(f"**{name}** waits for its turn. {before}{begins}", icon=":material/hourglass_top:")
+    st.info(f"**{plain(name)}** waits for its turn. {before}{begins}", icon=":material/hourglass_top:")
     st.button("Cancel", key="cancel", icon=":material/close:", on_click=told, args=(_cancel, name))
 
 
@@ -132,11 +133,11 @@ def _queue(others: list) -> None:
     with st.expander(f"{len(others)} other training{'s' * (len(others) > 1)} in the queue", key="queue"):
         active = jobs.busy()
         if active is not None:
-            st.caption(f"Being trained: {active.name}")
+            st.caption(f"Being trained: {plain(active.name)}")
         for number, other in enumerate(others, start=1):
             row = st.container(horizontal=True, vertical_alignment="center")
             expected = "" if other.seconds is None else f", about {duration(other.seconds)}"
-            row.write(f"{number}. {other.name}{expected}")
+            row.write(f"{number}. {plain(other.name)}{expected}")
             row.button("Cancel", key=f"cancel {other.name}", type="tertiary", on_click=told,
                        args=(_cancel, other.name), help="It is somebody's: ask first.")  # fmt: skip
 
@@ -145,12 +146,12 @@ def _status_line(run: RunDir, status: dict, state: str) -> None:
     if state == "running":
         done, total = status.get("done", 0), status.get("total") or 1
         left = status.get("seconds_left")
-        text = f"{status.get('stage', 'preparing')}: {done:,} of {total:,}"
+        text = f"{plain(status.get('stage', 'preparing'))}: {done:,} of {total:,}"
         st.progress(min(1.0, done / total), f"{text}, {duration(left)} left" if left else text)
     elif state == "failed":
-        st.error(status.get("error") or "The training failed.")
+        st.error(plain(status.get("error") or "The training failed."))
     else:
-        st.info(f"{run.name} {runs.STATES.get(state, state)}.")
+        st.info(f"{plain(run.name)} {plain(runs.STATES.get(state, state))}.")
 
 
 def _controls(run: RunDir, state: str) -> None:
@@ -218,7 +219,7 @@ def _why_empty(run: RunDir, figure: str) -> str:
     if figure == EPOCHS_ONLY and not run.config.data.validation:
         return "no validation pictures were set aside"
     if figure == "clip_precision" and run.config.clipping.rule in ("none", "debiased"):
-        return f"the rule {run.config.clipping.rule} clips nothing"
+        return f"the rule {for_plotly(run.config.clipping.rule)} clips nothing"
     return "nothing yet" if run.running else "nothing was logged"
 
 
@@ -249,9 +250,9 @@ def notes() -> None:
     """What the last button had to say."""
     kind, note = st.session_state.pop("train note", (None, ""))
     if kind == "error":
-        st.error(note)
+        st.error(plain(note))
     elif kind == "success":
-        st.success(note)
+        st.success(plain(note))
 
 
 def select(name: str) -> None:

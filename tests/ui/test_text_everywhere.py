@@ -1,0 +1,290 @@
+"""Every text of the app that is Markdown or Plotly's HTML, and may hold foreign words, goes through `ui.text`.
+
+The check reads the source: an argument that is drawn must be made of constants, numbers and calls of `plain` or
+`for_plotly`. What it cannot judge stands in REVIEWED, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "transclipped/ui").rglob("*.py"))]
+MARKDOWN = {  # positions of the arguments that Streamlit renders as Markdown, beside `label`, `help` and so on
+    "badge": (0,), "button": (0,), "camera_input": (0,), "caption": (0,), "checkbox": (0,), "download_button": (0,),
+    "error": (0,), "exception": (0,), "expander": (0,), "file_uploader": (0,), "form_submit_button": (0,),
+    "header": (0,), "info": (0,),
+    "link_button": (0,), "markdown": (0,), "metric": (0, 1, 2), "multiselect": (0,), "number_input": (0,),
+    "page_link": (), "pills": (0, 1), "popover": (0,), "progress": (1,), "radio": (0, 1), "segmented_control": (0, 1),
+    "select_slider": (0,), "selectbox": (0,), "slider": (0,), "spinner": (0,), "status": (0,), "subheader": (0,),
+    "success": (0,), "tabs": (0,), "text_area": (0,), "text_input": (0,), "title": (0,), "toast": (0,), "toggle": (0,),
+    "warning": (0,), "write": (0,),
+}  # fmt: skip
+MARKDOWN_NAMES = {"body", "label", "help", "text", "delta", "value", "options", "captions"}
+PLOTLY = {
+    "Bar", "Heatmap", "Scatter", "Scattergl", "add_annotation", "add_bar", "add_hline", "add_scatter", "add_vline",
+    "make_subplots", "_laid_out",
+}  # fmt: skip
+PLOTLY_NAMES = {"name", "text", "annotation_text", "hovertemplate", "subplot_titles", "title", "labels"}
+ESCAPED = {"plain", "for_plotly"}
+NUMBERS = {"int", "float", "len", "round", "sum", "min", "max", "abs", "bool", "range"}
+OURS = {"share", "size", "milliseconds", "duration", "label_sentence"}  # sentences of ours, with nothing but numbers
+KEEPS = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
+TYPES = "bcdeEfFgGn%,"  # of a format that takes numbers alone
+REVIEWED = {  # module.function: what may be foreign there, and why it is not
+    **dict.fromkeys(
+        (
+            "anatomy.patches: found.model(run.fingerprint, run).microscope.backbone.image_size",
+            "anatomy.score: number[1]",
+            "codebooks.cost: run.fingerprint",
+            "retrieval.ranked: where.engine.index.codes.shape[1]",
+            "retrieval.stored: query_number(where)",
+            "retrieval_cost.timed: found_times.k",
+            "retrieval_question.tiles: hit.rank",
+            "retrieval_sections.lengths: where.run.config.quantizer.bits",
+            "retrieval_sections.one_length: there.engine.index.codes.shape[1]",
+            "shell._steps: next((i for i, other in enumerate(shown) if other.url_path == page.url_path), 0)",
+            "train_live._queue: number",
+        ),
+        "a number",
+    ),
+    **dict.fromkeys(
+        (
+            "anatomy.options: label",
+            "anatomy.options: str",
+            "anatomy.told: sentence",
+            "anatomy_walk.buttons: steps[step]",
+            "benchmarks.over_each_other: made[0]",
+            "datasets.figures: name",
+            "datasets.figures: told_more",
+            "datasets.figures: value",
+            "datasets_sections._groups: title",
+            "lab_charts.by_negative: {True: ', clipped ✂', False: ', kept', None: ''}[cut]",
+            "lab_look.side_by_side: view.labelled",
+            "lab_tune.suggestions: name",
+            "map_offer.offer: instead",
+            "overview.door: label",
+            "overview.door: text",
+            "retrieval_sections.extremes: name",
+            "retrieval_sections.one_search: mode.capitalize()",
+            "shell._steps: shown[at + 1].title",
+            "shell._steps: shown[at - 1].title",
+            "sweep_charts.figure: scale.symbol",
+            "sweep_keep._links: label",
+            "train_form._limits: label",
+        ),
+        "its callers, or the loop around it, write it out, with numbers at most",
+    ),
+    **dict.fromkeys(
+        (
+            "benchmarks.table: search",
+            "benchmarks_charts._by_name: line[0]",
+            "benchmarks_charts._by_name: panel[0]",
+            "benchmarks_charts._over_numbers: value",
+            "benchmarks_charts.inverted_u: value",
+            "datasets_sections.protocol: images.protocols",
+            "embeddings.about: first",
+            "embeddings.about: kind",
+            "embeddings.about: laid.kinds",
+            "embeddings.about: laid.method",
+            "embeddings.wanted_maps: layouts.comparable(shown, bundled, settings)",
+            "lab_charts.precision_recall: dial.rule",
+            "lab_charts.precision_recall: name",
+            "map_offer.offer: missing",
+        ),
+        "one of a few words of ours: a search, a kind of embedding, a column, a protocol, a rule with a dial",
+    ),
+    **dict.fromkeys(
+        (
+            "benchmarks_charts._by_name: name",
+            "benchmarks_charts._by_name: title",
+            "benchmarks_charts._over_numbers: name",
+            "embeddings.coloured: map_colours.clipping(run, shown, version, row=row, query=query)",
+            "lab_look.one_anchor: _told(view, steps, step)",
+            "lab_sweep._button: _progress(state, heads)",
+            "train_live._curves: empty",
+        ),
+        "escaped where it is made, or has rules with a dial alone",
+    ),
+    "benchmarks.inverted_u: benchmarks_study.curve_rules(found)": "format_func is plain",
+    "benchmarks.downloads: view.columns(columns)": "a file, not a page",
+}
+
+
+def drawn(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """Calls that draw, with each argument that is rendered."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if name in MARKDOWN and isinstance(call.func, ast.Attribute):
+            places, names = MARKDOWN[name], MARKDOWN_NAMES - ({"value"} if name != "metric" else set())
+            names = names - ({"options"} if name in ("selectbox", "multiselect", "select_slider") else set())
+        elif name in PLOTLY:
+            places, names = (1, 2) if name == "_laid_out" else (), PLOTLY_NAMES
+        else:
+            continue
+        for place in places:
+            if place < len(call.args):
+                yield call, call.args[place]
+        yield from ((call, each.value) for each in call.keywords if each.arg in names)
+
+
+class Judge:
+    """Whether an expression can hold no foreign text."""
+
+    def __init__(self, function: ast.AST) -> None:
+        self.bound: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    self._bind(target, node.value)
+            elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+                self._bind(node.target, node.value)
+        arguments = getattr(function, "args", None)
+        given = [each for each in ast.walk(arguments) if isinstance(each, ast.arg)] if arguments else []
+        self.given = {each.arg for each in given}
+        self.numbers = {each.arg for each in given if getattr(each.annotation, "id", "") in ("int", "float", "bool")}
+        self.asked: set[str] = set()
+
+    def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self.bound.setdefault(target.id, []).append(value)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for one, other in zip(target.elts, value.elts, strict=True):
+                self._bind(one, other)
+        elif isinstance(target, ast.Tuple):
+            for one in target.elts:
+                self._bind(one, value)
+
+    def doubts(self, node: ast.expr | None) -> Iterator[str]:
+        """The smallest parts of an expression that may be foreign text."""
+        match node:
+            case None | ast.Constant() | ast.Compare():
+                pass
+            case ast.Name():
+                yield from self._name(node.id)
+            case ast.Call():
+                yield from self._call(node)
+            case ast.Attribute() | ast.Subscript():
+                if not _constant(node):
+                    yield ast.unparse(node)
+            case ast.FormattedValue():
+                if not _numeric(node.format_spec):
+                    yield from self.doubts(node.value)
+            case ast.BinOp() if isinstance(node.op, ast.Add | ast.BitOr):
+                yield from self.doubts(node.left)
+                yield from self.doubts(node.right)
+            case ast.BinOp():  # * and - are for numbers, or repeat a text
+                if not isinstance(node.op, ast.Sub):
+                    yield from (text for side in (node.left, node.right) for text in self.doubts(side))
+            case ast.JoinedStr() | ast.BoolOp() | ast.Dict():
+                yield from (text for each in node.values for text in self.doubts(each))
+            case ast.Tuple() | ast.List() | ast.Set():
+                yield from (text for each in node.elts for text in self.doubts(each))
+            case ast.IfExp():
+                yield from self.doubts(node.body)
+                yield from self.doubts(node.orelse)
+            case ast.UnaryOp():
+                yield from self.doubts(node.operand)
+            case ast.ListComp() | ast.GeneratorExp():
+                yield from self.doubts(node.elt)
+            case ast.Starred():
+                yield from self.doubts(node.value)
+            case ast.Lambda():
+                yield from self.doubts(node.body)
+            case _:
+                yield ast.unparse(node)
+
+    def _name(self, name: str) -> Iterator[str]:
+        if name.isupper() or len(name) == 1 or name in ESCAPED or name in self.numbers:  # m, k, n are numbers
+            return
+        if name in self.given or name not in self.bound:
+            yield name
+        elif name not in self.asked:
+            self.asked.add(name)
+            yield from (text for value in self.bound[name] for text in self.doubts(value))
+
+    def _call(self, node: ast.Call) -> Iterator[str]:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in (*ESCAPED, *NUMBERS, *OURS) or (name in KEEPS and any(_escapes(each) for each in node.args)):
+            return
+        if name in KEEPS or name == "join":
+            yield from (text for each in node.args for text in self.doubts(each))
+        elif not (name == "get" and _constant(node.func.value)):
+            yield ast.unparse(node)
+
+
+def _escapes(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ESCAPED
+
+
+def _constant(node: ast.expr) -> bool:
+    """A constant, or part of one: HELP["map"], told.ABOUT[name], SCALES[rule].symbol."""
+    if isinstance(node, ast.Attribute) and node.attr.isupper():
+        return True
+    if isinstance(node, ast.Subscript | ast.Attribute):
+        return _constant(node.value)
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id.isupper())
+
+
+def _numeric(spec: ast.expr | None) -> bool:
+    if not isinstance(spec, ast.JoinedStr) or not spec.values:
+        return False
+    last = spec.values[-1]
+    return isinstance(last, ast.Constant) and str(last.value)[-1:] in TYPES
+
+
+def foreign(file: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Lines and what on them may be foreign text, as REVIEWED names it."""
+    owner: dict[int, ast.FunctionDef] = {}
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        owner.update({id(node): function for node in ast.walk(function)})  # inner ones later, so they stay
+    for call, argument in drawn(tree):
+        function = owner.get(id(call), tree)
+        for doubt in Judge(function).doubts(argument):
+            yield call.lineno, f"{file.stem}.{getattr(function, 'name', '')}: {doubt}"
+
+
+def every_doubt() -> list[tuple[str, str]]:
+    found = []
+    for file in FILES:
+        for line, doubt in foreign(file, ast.parse(file.read_text(encoding="utf-8"))):
+            found.append((f"{file.relative_to(ROOT)}:{line}", doubt))
+    return found
+
+
+def test_everything_drawn_is_ours_or_escaped() -> None:
+    assert [f"{place} {doubt}" for place, doubt in every_doubt() if doubt not in REVIEWED] == []
+
+
+def test_no_review_is_out_of_date() -> None:
+    assert set(REVIEWED) - {doubt for _, doubt in every_doubt()} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "doubts"),
+    [
+        ("st.error(str(error))", ["str(error)"]),
+        ("st.error(plain(error))", []),
+        ("st.caption(f'{name} of {n}')", ["name"]),
+        ("st.caption(f'{share:.1%} of {n:,}')", []),
+        ("st.caption(f'{name:>10}')", ["name"]),
+        ("st.metric('a', value, help=more)", ["value", "more"]),
+        ("st.selectbox('Run', names)", []),  # its options are no Markdown
+        ("st.segmented_control('Run', names)", ["names"]),
+        ("text = 'a' + run.name\nst.info(text)", ["run.name"]),
+        ("text = 'a'\ntext += status.get('error')\nst.info(text)", ["status.get('error')"]),
+        ("st.info(HELP[name])", []),
+        ("st.markdown('**' + ', '.join(labels) + '**')", ["labels"]),
+        ("figure.add_scatter(x=xs, name=name)", ["name"]),
+        ("figure.add_scatter(x=xs, name=for_plotly(name))", []),
+    ],
+)
+def test_the_check_sees_foreign_text(source: str, doubts: list[str]) -> None:
+    tree = ast.parse(source)
+    assert sorted(text for _, each in drawn(tree) for text in Judge(tree).doubts(each)) == sorted(doubts)
