@@ -2,14 +2,17 @@
 
 import streamlit as st
 
-from transclipped.ui import runs, shell, warm
+from transclipped.ui import access, imported_form, runs, shell, warm
 
 st.set_page_config(page_title="TransClipped", page_icon="✂️", layout="wide")
+access.admit()
 
 shown = shell.pages()
 page = st.navigation(shown)
 with st.sidebar, shell.aside("run"):
     runs.choose()
+    access.sign_in()
 shell.frame(shown, page)
+imported_form.draw(runs.current())
 page.run()
 warm.up(runs.current())

@@ -5,7 +5,7 @@ import random
 import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
-from transclipped.ui import cached, runs, shell, story
+from transclipped.ui import access, cached, runs, shell, story
 from transclipped.ui import overview_cached as found
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
@@ -121,6 +121,7 @@ def ready() -> None:
                 f"{MARKS[check.ok]} **{plain(check.name)}**: {plain(check.found)}"
                 + (f" – {plain(check.remedy)}" if check.ok is False else "")
             )
+        st.caption(access.about())
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
             backbone = DEFAULT if readiness.bundled(DEFAULT) else CNN
             speed = found.speed(backbone, 96)

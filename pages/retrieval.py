@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import gallery, intake, links, runs, shell
+from transclipped.ui import access, collection_address, gallery, intake, links, runs, shell
 from transclipped.ui import retrieval_address as address
 from transclipped.ui import retrieval_collections as collections
 from transclipped.ui import retrieval_cost as cost
@@ -37,7 +37,8 @@ SECTIONS = {
 
 def options(run) -> tuple[str, str | None, int]:
     """With what is asked, where is searched, and how many hits are shown."""
-    known, said = collections.known(run), st.query_params.get("collection")
+    known = collections.known(run)
+    said = collection_address.said(collections.texts(known, None))
     left, right = st.columns([1, 1.6], gap="medium", vertical_alignment="bottom")
     how = links.choose(
         left.segmented_control, "Ask with", ASK, key="how", default=address.SET, required=True,
@@ -46,13 +47,14 @@ def options(run) -> tuple[str, str | None, int]:
     with right, shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
         there = links.choose(
             st.selectbox, "Search in", collections.texts(known, said), key="collection",
-            default=collections.OWN, accept_new_options=True,
+            default=collections.OWN, accept_new_options=access.may(),
             help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES "
             f"--run RUN --out FOLDER`, where RUN is {plain(run.path)}. Type its folder, or put it "
             f"into {plain(runs.home())}.",
         )  # fmt: skip
         top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
-    return how, known.get(there, there).strip() or None, top or TOPS[1]
+    collection_address.offer()
+    return how, collection_address.folder(known, there), top or TOPS[1]
 
 
 def query_number(where) -> int | None:

@@ -53,3 +53,30 @@ def transformer_run(tmp_path_factory, own_cache):
     flags += ["--backbone", "hybrid-vit", "--weights", str(folder / "weights.safetensors")]
     assert main(["train", *flags, "--run", str(folder / "transformer")]) == 0
     return folder / "transformer"
+
+
+@pytest.fixture
+def listening(monkeypatch):
+    """Sets the address that the app listens on, and the headers that the visitor's browser sends."""
+    import streamlit as st
+    from streamlit.runtime.context import StreamlitHeaders
+
+    from transclipped.ui import access
+
+    option = st.get_option
+
+    def listen(address, **headers) -> None:
+        sent = StreamlitHeaders([(name.replace("_", "-"), value) for name, value in headers.items()])
+        monkeypatch.setattr(st, "get_option", lambda name: address if name == "server.address" else option(name))
+        monkeypatch.setattr(type(st.context), "headers", property(lambda context: sent))
+
+    monkeypatch.delenv(access.OPEN, raising=False)
+    monkeypatch.delenv(access.ROOTS, raising=False)
+    monkeypatch.setattr(access, "_offered", set())
+    return listen
+
+
+@pytest.fixture
+def opened_up(listening) -> None:
+    """A visitor of an app that is open to the network, without the token."""
+    listening("0.0.0.0", Host="192.0.2.7:8501", Origin="http://192.0.2.7:8501")

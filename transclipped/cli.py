@@ -174,6 +174,7 @@ def _add_evaluate(commands) -> None:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from transclipped.machine import best_device
     from transclipped.training import evaluation
+    from transclipped.training.imported import check_backbone
     from transclipped.training.run import RunDir
     from transclipped.training.session import prepare
 
@@ -183,6 +184,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.stored:
         _report(evaluation.measure_stored(run, k=config.k), arguments.json)
         return 0
+    check_backbone(run)
     session = prepare(config, device=arguments.device or best_device())
     for _ in with_bars(evaluation.measure(session, run)):
         pass

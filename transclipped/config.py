@@ -15,6 +15,7 @@ from transclipped.errors import InputError
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
 AUTO = "auto"
+BUNDLED_BACKBONES = ("efficientnet-lite0", "hybrid-vit", "hybrid-vit-distilled", "hybrid-vit-photographs")
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone

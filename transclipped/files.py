@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
@@ -62,7 +62,8 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # nested too deeply
-        raise InputError(f"{path} is not valid JSON ({error}); restore it or delete it") from error
+        why = error if isinstance(error, json.JSONDecodeError) else cause(error)  # the former tells a place alone
+        raise InputError(f"{path} is not valid JSON ({why}); restore it or delete it") from error
 
 
 def json_lines(path: Path) -> Iterator[Any]:

@@ -418,6 +418,8 @@ def test_a_collection_is_found_by_its_folder_too_and_the_link_becomes_short(fini
 def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collection, tmp_path, drawn):
     shutil.copytree(collection, tmp_path / "elsewhere")
     app = opened("retrieval", collection=str(tmp_path / "elsewhere"))
+    assert "collection" not in app.query_params and len(drawn["hits"]) == 24  # a link is anybody's
+    app.button(key="open linked").click().run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == str(tmp_path / "elsewhere")
     assert len(drawn["hits"]) == 12
@@ -450,6 +452,8 @@ def test_a_hit_asks_though_an_upload_asked_before(finished, engine, drawn):
 
 def test_a_folder_that_is_no_collection_is_refused_in_a_sentence(finished, tmp_path):
     app = opened("retrieval", collection=str(tmp_path))
+    assert "is no collection" not in words(app)  # nobody has looked
+    app.button(key="open linked").click().run()
     assert "is no collection" in words(app)
 
 

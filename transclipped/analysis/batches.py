@@ -22,11 +22,11 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
         InputError: the run lacks something.
     """
     from transclipped.training.features import encode
-    from transclipped.training.session import prepare, trained_model
+    from transclipped.training.session import prepare_run, trained_model
 
     if lab is not None and serves(lab, run.record):
         return lab_batch(lab, run.head(epoch=epoch), size=size, seed=seed)
-    session = prepare(run.config)
+    session = prepare_run(run)
     backbone, head = trained_model(run, backbone=session.backbone)
     if epoch is not None:
         head = run.head(epoch=epoch)

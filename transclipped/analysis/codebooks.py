@@ -221,14 +221,14 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
         InputError: no epoch was kept, or the backbone learnt too and only its last state is known.
     """
     from transclipped.models.network import embed_in_batches
-    from transclipped.training.session import prepare
+    from transclipped.training.session import prepare_run
 
     heads = {epoch: run.head(epoch=epoch) for epoch in run.epochs()}
     if not heads:
         raise InputError(f"{run.name} kept no heads of its epochs; train it again to see them")
     if run.config.backbone.train != "frozen":
         raise InputError(f"the backbone of {run.name} learnt too, and only its last state was kept")
-    session = prepare(run.config)
+    session = prepare_run(run)
     database = session.split.database
     rows = np.random.default_rng(seed).choice(database, min(sample, len(database)), replace=False)
     for _ in session.cache.fill(0, rows):

@@ -23,7 +23,7 @@ import pyarrow as pa
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ArraySet, EncodedSet, ImageSet, Roles, fingerprint, read_parquet
 from transclipped.datasets.sampling import stratified
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 from transclipped.files import ASSETS
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -135,7 +135,7 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
         if labels.min() < 0 or labels.max() >= len(CLASSES):
             raise ValueError("labels are not 0 to 9")
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise InputError(f"{path} is not an official CIFAR-10 file ({error}); unpack {URL} again") from error
+        raise InputError(f"{path} is not an official CIFAR-10 file ({cause(error)}); unpack {URL} again") from error
     return pixels.reshape(-1, 3, SIZE, SIZE), labels.astype(np.int64)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.datasets.base import UNLABELLED
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 
 
 def read_labels(path: Path, ids: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
@@ -27,7 +27,9 @@ def read_labels(path: Path, ids: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
     """
     header, lines = read_csv(path)
     if header[0] != "id" or len(header) < 2:
-        raise InputError(f"{path} must begin with the line 'id,label' or 'id,<label>,<label>,…', got {header}")
+        raise InputError(
+            f"{path} must begin with the line 'id,label' or 'id,<label>,<label>,…'; this file has {len(header)} columns"
+        )
     one_hot = header[1:] != ["label"]
     known = {unicodedata.normalize("NFC", name): row for row, name in enumerate(ids)}
     given: dict[str, list[str]] = {}
@@ -65,7 +67,7 @@ def read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a CSV in UTF-8 ({error}); save it as one") from error
+        raise InputError(f"{path} is not a CSV in UTF-8 ({cause(error)}); save it as one") from error
     if not lines:
         raise InputError(f"{path} is empty; it needs a header and one line an id")
     header = lines[0][1]

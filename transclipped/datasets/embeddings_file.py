@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transclipped.datasets.base import UNLABELLED
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 
 SUFFIXES = (".npy", ".npz", ".parquet")
 BLOCK = 65_536  # rows looked at in one go
@@ -102,7 +102,7 @@ def _npy(path: Path) -> tuple[np.ndarray, None, None]:
 def _npz(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     with _explained(path), np.load(path, allow_pickle=False) as file:
         if "embeddings" not in file.files:
-            raise InputError(f"{path} has no array 'embeddings', only {', '.join(file.files) or 'none'}; rename it")
+            raise InputError(f"{path} holds {len(file.files)} arrays, none of them 'embeddings'; rename the right one")
         parts = (file[name] if name in file.files else None for name in ("embeddings", "ids", "labels"))
         return tuple(parts)
 
@@ -113,8 +113,9 @@ def _parquet(path: Path) -> tuple[np.ndarray, list[Any] | None, list[Any] | None
     with _explained(path):
         table = pq.read_table(path)
     if "embedding" not in table.column_names:
-        columns = ", ".join(table.column_names) or "none"
-        raise InputError(f"{path} has no column 'embedding' but {columns}; name the one that holds the embeddings so")
+        raise InputError(
+            f"{path} has {len(table.column_names)} columns, none of them 'embedding'; rename the one of the embeddings"
+        )
     ids, labels = (table[name].to_pylist() if name in table.column_names else None for name in ("id", "label"))
     return _matrix(table["embedding"].combine_chunks(), path), ids, labels
 
@@ -147,8 +148,7 @@ def _explained(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # numpy, zipfile and pyarrow raise many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} cannot be read ({reason}); save it again, as plain numbers") from error
+        raise InputError(f"{path} cannot be read ({cause(error)}); save it again, as plain numbers") from error
 
 
 def _ids(ids: list[Any] | np.ndarray, n: int, path: Path) -> np.ndarray:

@@ -115,7 +115,7 @@ def read_numbers(path: Path, *, most: int) -> tuple[np.ndarray, list[tuple[str, 
         if text.isdecimal() and 1 <= int(text) <= most:
             numbers.append(int(text))
         elif text:
-            problems.append((f"{path.name} line {i}", f"{text[:40]!r} is no picture number from 1 to {most:,}"))
+            problems.append((f"{path.name} line {i}", f"there is no picture number from 1 to {most:,}"))
     return np.unique(np.array(numbers, np.int64)), problems
 
 
@@ -160,7 +160,8 @@ def _checked(path: Path, marked: Path, names: list[str], rows: list[list[str]]) 
         if reason is None and name in seen:
             reason = "the picture is there twice; the first line counts"
         if reason is not None:
-            problems.append((name or f"line {i}", f"{marked.name} line {i}: {reason}"))
+            known = name if PICTURE.search(name) else f"line {i}"  # not what a line of something else holds
+            problems.append((known, f"{marked.name} line {i}: {reason}"))
             continue
         seen.add(name)
         kept.append(name)
@@ -178,8 +179,7 @@ def _fault(name: str, row: list[str], width: int) -> str | None:
         return "its path leads out of the folder"
     if len(row) != width:
         return f"{len(row)} labels, the other lines have {width}"
-    wrong = next((cell for cell in row if cell not in ("0", "1")), None)
-    return None if wrong is None else f"{wrong[:20]!r} is neither 0 nor 1"
+    return None if all(cell in ("0", "1") for cell in row) else "a label is neither 0 nor 1"
 
 
 def _stem(path: Path) -> str:

@@ -212,7 +212,7 @@ def _image_list(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
         identity = canonical(name)
         reason = None
         if not PICTURE.search(name) or ".." in name.split("/"):
-            reason = f"{name[:60]!r} names no picture below the folder"
+            reason = "it names no picture below the folder"
         elif identity in seen:
             reason = f"{identity} is there twice; the first line counts"
         if reason:

@@ -65,11 +65,14 @@ class Split:
         """
         if not isinstance(value, dict) or not all(isinstance(value.get(role, []), list) for role in ROLES):
             raise InputError(f"{source} must be a JSON object of lists named {', '.join(ROLES)}")
-        if unknown := sorted(set(value) - {*ROLES, "protocol", "seed"}):
-            raise InputError(f"{source} has no role {unknown[0]!r}; known are {', '.join(ROLES)}")
+        if unknown := set(value) - {*ROLES, "protocol", "seed"}:
+            raise InputError(f"{source} has {len(unknown)} keys that name no role; known are {', '.join(ROLES)}")
         protocol, seed = value.get("protocol", OWN), value.get("seed", 0)
         if not isinstance(protocol, str) or type(seed) is not int:
-            raise InputError(f"{source} has protocol {protocol!r} and seed {seed!r}; need a name and an integer")
+            raise InputError(
+                f"{source} has a protocol of type {type(protocol).__name__} and a seed of type {type(seed).__name__}; "
+                "need a name and an integer"
+            )
         ids = {role: _expanded(value.get(role, []), images) for role in ROLES}
         return _from_ids(ids, images, source=source, protocol=protocol, seed=seed)
 
@@ -107,7 +110,7 @@ def read_split(path: Path, images: ImageSet) -> Split:
         return Split.from_json(read_json(path), images, source=str(path))
     header, lines = read_csv(path)
     if header != ["id", "role"]:
-        raise InputError(f"{path} must begin with the line 'id,role', got {','.join(header)}")
+        raise InputError(f"{path} must begin with the line 'id,role'; it has {len(header)} columns")
     ids: dict[str, list[Any]] = {role: [] for role in ROLES}
     for number, (name, role) in lines:
         if role not in ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 from transclipped.files import replacing
 
 
@@ -27,9 +26,10 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is damaged or no file of plain tensors ({reason}); fetch or make it anew") from error
+    except Exception as error:  # torch raises many kinds for what is no file of its own
+        raise InputError(
+            f"{path} is damaged or no file of plain tensors ({cause(error)}); fetch or make it again"
+        ) from error
     state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} is not a table of named tensors; save the model's state_dict() and use that")

@@ -32,7 +32,7 @@ from transclipped.models.backbone import Backbone
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.training.features import Progress
 from transclipped.training.run import RunDir
-from transclipped.training.session import prepare, trained_model
+from transclipped.training.session import prepare_run, trained_model
 
 ONNX_PACKAGES = ("onnx", "onnxscript")
 LAYERS = ("continuous", "backbone")
@@ -91,7 +91,7 @@ def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str
     """
     if layer not in LAYERS:
         raise InputError(f"layer is {layer!r}; choose {' or '.join(LAYERS)}")
-    session = prepare(run.config, device=device)
+    session = prepare_run(run, device=device)
     if not session.frozen:
         raise InputError(f"{run.path} trained its backbone, so no embeddings are kept; `encode` its pictures instead")
     split, images = session.split, session.images

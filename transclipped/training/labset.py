@@ -31,7 +31,7 @@ from transclipped.config import (
     RunConfig,
     ScheduleConfig,
 )
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 from transclipped.files import ASSETS
 from transclipped.models.network import Head, head_from_state
 from transclipped.models.weights import load_tensors, save_tensors
@@ -188,7 +188,7 @@ def load(folder: Path = FOLDER) -> LabSet:
             and {"backbone", "image_size", "fingerprint", "projected", "class_names"} <= about.keys()
         )
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{path} is not a lab set ({error}); build it again with `lab build`") from error
+        raise InputError(f"{path} is not a lab set ({cause(error)}); build it again with `lab build`") from error
     if not fits:
         raise InputError(f"{path} holds arrays that do not fit together; build it again with `lab build`")
     return lab

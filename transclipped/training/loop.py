@@ -22,7 +22,7 @@ from transclipped.files import write_json
 from transclipped.models.backbone import set_trainable
 from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
-from transclipped.training import evaluation
+from transclipped.training import evaluation, imported
 from transclipped.training.features import Progress, encode
 from transclipped.training.run import STOP_FILE, RunDir, create, write_config
 from transclipped.training.runlog import RunLog, trim_events
@@ -104,6 +104,8 @@ def _prepared(config: RunConfig, device: str) -> Session:
 
 
 def _train(run: RunDir, log: RunLog, device: str, session: Session | None) -> Iterator[Progress | Event]:
+    if session is None:
+        imported.check_complete(run)
     session = session or _prepared(run.config, device)
     _check_same(run, _found(session))
     write_config(run.path, run.config, **_found(session))

@@ -132,14 +132,16 @@ def unpack(file: BinaryIO, home: Path, *, name: str, taken: Collection[str] = ()
         taken: names that it must not get beside those in `home`.
 
     Raises:
-        InputError: anything in the zip is not what a run consists of; nothing is left behind then.
+        InputError: anything in the zip is not what a run consists of, or imported runs take too much room already;
+            nothing is left behind then.
     """
-    from transclipped.training import uploaded  # brings torch, which a list of runs can do without
+    from transclipped.training import imported, uploaded  # brings torch, which a list of runs can do without
 
     check_name(name)
     incoming = home / ".incoming" / uuid.uuid4().hex
     try:
         incoming.mkdir(parents=True)
+        imported.check_room(home, free=shutil.disk_usage(home).free)
         _extract(file, incoming)
         uploaded.check(incoming)
         while True:

@@ -22,7 +22,7 @@ import numpy as np
 
 from transclipped import __version__
 from transclipped.config import RunConfig, from_dict, to_dict
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 from transclipped.files import ASSETS, json_lines, read_json, replacing, write_json
 from transclipped.flags import command
 from transclipped.machine import process_alive
@@ -70,7 +70,7 @@ class Retrieval:
         except FileNotFoundError as error:
             raise InputError(f"{path} is missing; run `evaluate` on this run to make it") from error
         except Exception as error:  # numpy and zipfile raise many kinds for one damaged file
-            raise InputError(f"{path} is damaged ({error}); run `evaluate` on this run to make it again") from error
+            raise InputError(f"{path} is damaged ({cause(error)}); run `evaluate` on this run again") from error
         return loaded._checked(path)
 
     def _checked(self, path: Path) -> Retrieval:

@@ -13,6 +13,7 @@ from transclipped.errors import InputError
 from transclipped.models.backbone import Backbone, load_backbone
 from transclipped.models.network import Head, head_from_state
 from transclipped.models.weights import load_tensors
+from transclipped.training import imported
 from transclipped.training.features import FeatureCache
 from transclipped.training.run import RunDir
 
@@ -56,6 +57,16 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
     return Session(config, images, split, backbone, FeatureCache(images, backbone, seed=config.data.seed), device)
 
 
+def prepare_run(run: RunDir, *, device: str = "cpu") -> Session:
+    """`prepare` with the configuration of a run.
+
+    Raises:
+        InputError: as `prepare`, or the run is imported and nobody here has named the weights of its backbone.
+    """
+    imported.check_backbone(run)
+    return prepare(run.config, device=device)
+
+
 def trained_model(
     run: RunDir, *, default_size: int | None = None, backbone: Backbone | None = None
 ) -> tuple[Backbone, Head]:
@@ -69,6 +80,7 @@ def trained_model(
         InputError: a file is missing or does not fit.
     """
     plugins.load_named()
+    imported.check_backbone(run)
     path = run.path / "model.safetensors"
     state = load_tensors(path)
     head = head_from_state(state, run.config.quantizer, source=str(path))

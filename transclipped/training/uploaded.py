@@ -25,6 +25,7 @@ from transclipped.flags import command
 from transclipped.losses import loss_named
 from transclipped.models.network import head_from_state
 from transclipped.models.weights import load_tensors
+from transclipped.training import imported
 from transclipped.training.run import FORMAT, Retrieval, RunDir
 
 STATES = ("running", "stopped", "interrupted", "failed", "finished")
@@ -60,13 +61,14 @@ def check(folder: Path) -> None:
 
 
 def settle(folder: Path, *, name: str) -> None:
-    """Make a checked run one of this machine: its command names it, and nobody here is training it."""
+    """Make a checked run one of this machine: its command names it, nobody here is training it, no path of it stays."""
     run = RunDir(folder)
     found = {key: value for key in FOUND if (value := run.record.get(key)) is not None}
-    settings = to_dict(run.config)
+    config, missing = imported.without_sources(run.config)
     write_json(
-        folder / "config.json", {"v": FORMAT, **settings, "command": command(run.config, f"runs/{name}"), **found}
+        folder / "config.json", {"v": FORMAT, **to_dict(config), "command": command(config, f"runs/{name}"), **found}
     )
+    imported.mark(folder, missing)
     status = read_json(folder / "status.json") if (folder / "status.json").exists() else {}
     state = status.get("state", "finished" if (folder / "metrics.json").exists() else "stopped")
     kept = {"v": FORMAT, "state": "stopped" if state == "running" else state}

@@ -12,7 +12,7 @@ from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split, draw
 from transclipped.datasets.registry import describe, load
-from transclipped.ui import gallery
+from transclipped.ui import access, gallery
 
 LOOK_AGAIN = 15  # seconds after which a folder is listed again
 
@@ -21,8 +21,9 @@ def opened(config: DataConfig) -> ImageSet:
     """The pictures that a configuration names, as they are now.
 
     Raises:
-        InputError: files are missing or wrong.
+        InputError: files are missing or wrong, or not for this visitor to read.
     """
+    config = access.allowed(config)
     return _opened(config, _stamp(config))
 
 

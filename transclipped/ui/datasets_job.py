@@ -10,6 +10,7 @@ from transclipped import machine
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, read_json
+from transclipped.ui import access
 
 
 @st.cache_resource
@@ -22,8 +23,10 @@ def start(config: DataConfig, fingerprint: str) -> None:
     """Begin to check a data set, unless that is going on.
 
     Raises:
-        InputError: the cache cannot be written.
+        InputError: this visitor may not, or the cache cannot be written.
     """
+    access.require(access.TRAIN)
+    config = access.allowed(config)
     if running(fingerprint):
         return
     log = _file(fingerprint, "log")

@@ -17,10 +17,10 @@ from transclipped.datasets.check import last_report
 from transclipped.datasets.protocols import Split, split_csv
 from transclipped.errors import InputError
 from transclipped.files import cache_dir
+from transclipped.ui import access, gallery, jobs, shell
 from transclipped.ui import datasets_cached as cached
 from transclipped.ui import datasets_help as told
 from transclipped.ui import datasets_job as job
-from transclipped.ui import gallery, jobs, shell
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
@@ -124,7 +124,8 @@ def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
         "A check decodes every picture, in a process of its own, and compares them all: files with the same content, "
         "and pictures that look alike although their files differ."
     )
-    if st.button("Check every picture" if report is None else "Check again", icon=":material/fact_check:"):
+    if st.button("Check every picture" if report is None else "Check again", icon=":material/fact_check:",
+                 **access.control(access.TRAIN)):  # fmt: skip
         job.start(config, images.fingerprint)
         st.rerun()
     if report is not None:
@@ -204,7 +205,7 @@ def storage() -> None:
             pd.DataFrame(lines, columns=["kept", "MB", "files", "what it is"]), hide_index=True,
             column_config={"MB": st.column_config.NumberColumn(format="%.1f")},
         )  # fmt: skip
-        with st.popover("Clear the cache …", icon=":material/delete:"):
+        with st.popover("Clear the cache …", icon=":material/delete:", **access.control()):
             _clear([kind.name for kind in kinds])
 
 
@@ -212,6 +213,8 @@ def _clear(names: list[str]) -> None:
     chosen = st.multiselect("Delete", names, names, key="clear", help="Embeddings take the longest to make again.")
     if (busy := jobs.busy()) is not None:
         st.caption(f"{plain(busy.name)} is being trained and needs the cache; wait until it is done.")
-    if st.button("Delete", type="primary", disabled=busy is not None or not chosen, key="clear now"):
+    if st.button("Delete", type="primary", key="clear now",
+                 **access.control(disabled=busy is not None or not chosen)):  # fmt: skip
+        access.require()
         st.session_state["freed"] = kept.clear(chosen)
         st.rerun()

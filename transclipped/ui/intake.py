@@ -15,10 +15,12 @@ from PIL import Image
 
 from transclipped.datasets.pictures import open_picture
 from transclipped.errors import InputError
+from transclipped.ui import access
 from transclipped.ui.text import plain
 
 LARGEST = 20  # MB of a file
 MOST = 16  # pictures at once
+MOST_A_VISIT = 200  # different pictures that a visitor who is not the owner may bring
 SHORTER, LONGER = 512, 8192  # pixels a side that are kept; networks look at far fewer
 
 CSS = """
@@ -80,10 +82,25 @@ def _usable(name: str, file) -> Brought | None:
             raise InputError(f"{name} has {file.size >> 20} MB; choose a picture of at most {LARGEST} MB")
         content = file.getvalue()
         digest = hashlib.sha256(content).hexdigest()
+        _count(digest)
         return Brought(digest, name, _opened(digest, name, content))
     except InputError as error:
         st.error(plain(error))
         return None
+
+
+def _count(digest: str) -> None:
+    """Bound what one visitor lets this machine decode.
+
+    Raises:
+        InputError: they have brought too many pictures.
+    """
+    if access.owner():
+        return
+    brought = st.session_state.setdefault("brought", set())
+    if digest not in brought and len(brought) >= MOST_A_VISIT:
+        raise InputError(f"you have brought {MOST_A_VISIT} pictures already, which is the most for one visit")
+    brought.add(digest)
 
 
 @st.cache_resource(max_entries=16, ttl=1800, show_spinner=False)

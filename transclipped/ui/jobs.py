@@ -5,18 +5,24 @@ Their run directory is all we watch; `training/queue.py` keeps the queue in file
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import streamlit as st
 
 from transclipped import machine
-from transclipped.config import RunConfig
+from transclipped.config import BUNDLED_BACKBONES, IDENTITY, RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import arguments
-from transclipped.training import queue
+from transclipped.training import imported, queue
 from transclipped.training.manage import check_name, numbered
 from transclipped.training.run import RunDir
-from transclipped.ui import runs
+from transclipped.ui import access, runs
+
+MOST_EACH, MOST_VISITORS = 3, 20  # trainings that may wait: one visitor's, and all before a visitor adds another
+_counting = Lock()  # so that two presses at once do not both take the last place
 
 
 @st.cache_resource
@@ -67,10 +73,14 @@ def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path
         seconds: that it is expected to take, for those who wait behind it.
 
     Raises:
-        InputError: the name is not fit for a folder or taken, or the queue is full.
+        InputError: this visitor may not, the name is not fit for a folder or taken, or the queue is full.
     """
-    home = runs.home()
-    queue.enqueue(home, check_name(name), arguments(config), seconds=seconds)
+    access.require(access.TRAIN)
+    home, config = runs.home(), replace(config, data=access.allowed(config.data))
+    with _counting:
+        _check_visitor(config)
+        queue.enqueue(home, check_name(name), arguments(config), seconds=seconds)
+        access.remember_started(name)
     queue.ensure_worker(home, lambda: _start_worker(home))
     return home / name
 
@@ -95,10 +105,18 @@ def free_name(stem: str) -> str:
 
 
 def resume(run: RunDir, *, seconds: float | None = None) -> None:
-    """Go on with a stopped, interrupted or failed training, as soon as no other is on."""
+    """Go on with a stopped, interrupted or failed training, as soon as no other is on.
+
+    Raises:
+        InputError: this visitor may not, or the run is gone, being trained, or imported and lacks what it was made of.
+    """
+    access.require(access.TRAIN, of=run.name)
     if not run.exists:
         raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
-    queue.enqueue(run.path.parent, run.name, None, seconds=seconds)
+    imported.check_complete(run)
+    with _counting:
+        _check_visitor(run.config)
+        queue.enqueue(run.path.parent, run.name, None, seconds=seconds)
     queue.ensure_worker(run.path.parent, lambda: _start_worker(run.path.parent))
 
 
@@ -106,13 +124,31 @@ def cancel(name: str) -> None:
     """Take a training out of the queue.
 
     Raises:
-        InputError: it has begun already, or was cancelled.
+        InputError: this visitor may not, it has begun already, or was cancelled.
     """
+    access.require(access.TRAIN, of=name)
     queue.cancel(runs.home(), name)
 
 
+def ask_to_stop(run: RunDir) -> None:
+    """Let a training save its state and end.
+
+    Raises:
+        InputError: this visitor may not, or the run is gone.
+    """
+    access.require(access.TRAIN, of=run.name)
+    if not run.exists:
+        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
+    run.ask_to_stop()
+
+
 def end_now(run: RunDir) -> None:
-    """End a training that does not heed `ask_to_stop`; what it saved last stays and can be resumed."""
+    """End a training that does not heed `ask_to_stop`; what it saved last stays and can be resumed.
+
+    Raises:
+        InputError: this visitor may not.
+    """
+    access.require(access.TRAIN, of=run.name)
     if queue.alive(run):
         machine.end_process(run.status()["pid"])
 
@@ -126,6 +162,26 @@ def last_words(path: Path) -> str:
             if said:
                 return said[-1]
     return ""
+
+
+def _check_visitor(config: RunConfig) -> None:
+    """Bounds for those who are not the owner.
+
+    Raises:
+        InputError: too much waits already, or the backbone would be fetched or read from a file.
+    """
+    if access.owner():
+        return
+    runs.home().mkdir(parents=True, exist_ok=True)
+    names = {waiting.name for waiting in queue.waiting(runs.home())}
+    if len(names & access.started()) >= MOST_EACH:
+        raise InputError(f"{MOST_EACH} trainings of yours wait already; cancel one, or start this when one has begun")
+    if len(names) >= MOST_VISITORS:
+        raise InputError(f"{len(names)} trainings wait already; start yours when some are done")
+    if shutil.disk_usage(runs.home()).free < imported.LEAST_FREE:
+        raise InputError("the disk of this app is nearly full; ask its owner to free some space")
+    if config.backbone.weights or config.backbone.name not in (*BUNDLED_BACKBONES, IDENTITY):
+        raise InputError(f"backbone {config.backbone.name} is not bundled; {access.NEEDS_OWNER}")
 
 
 def _start_worker(home: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -9,7 +12,7 @@ from transclipped.analysis.dials import SCALES
 from transclipped.errors import InputError
 from transclipped.training import curves
 from transclipped.training.sweep import AMOUNTS, Sweep, results
-from transclipped.ui import charts, sweep_charts, sweep_jobs, sweep_keep
+from transclipped.ui import access, charts, sweep_charts, sweep_jobs, sweep_keep
 from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
@@ -100,9 +103,10 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
                 "Cancel",
                 key="sweep button",
                 icon=":material/stop:",
-                on_click=sweep_jobs.cancel,
-                args=(sweep,),
+                on_click=_act,
+                args=(sweep_jobs.cancel, sweep),
                 width=190,
+                **access.control(access.TRAIN),
             )
             share, text = _progress(state, heads)
             st.progress(share, text, width="stretch")
@@ -113,8 +117,11 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
             label, again = ("Train the rest" if found else f"Train {heads} heads"), False
         st.button(
             label, key="sweep button", type="secondary" if again else "primary", icon=":material/play_arrow:",
-            on_click=sweep_jobs.ask, args=(sweep,), kwargs={"again": again}, width=190,
+            on_click=_act, args=(partial(sweep_jobs.ask, again=again), sweep), width=190,
+            **access.control(access.MANAGE if again else access.TRAIN),
         )  # fmt: skip
+        if refused := st.session_state.pop("sweep note", None):
+            st.error(plain(refused))
         if state["state"] == "failed":
             st.error(plain(state.get("error") or "The training failed."))
         elif len(found) >= heads:
@@ -128,6 +135,14 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
                 "where the adaptive rule lands.",
                 width="stretch",
             )
+
+
+def _act(act: Callable[[Sweep], None], sweep: Sweep) -> None:
+    """Start or cancel a sweep; why it cannot be is kept as a sentence for the next run of the page."""
+    try:
+        act(sweep)
+    except InputError as error:
+        st.session_state["sweep note"] = str(error)
 
 
 def _progress(state: dict, heads: int) -> tuple[float, str]:

@@ -6,6 +6,8 @@ import streamlit as st
 
 from transclipped.analysis import umap_job
 from transclipped.analysis.projections import Items
+from transclipped.ui import access
+from transclipped.ui.guard import guarded
 from transclipped.ui.map_layouts import Wanted
 from transclipped.ui.text import plain
 
@@ -22,7 +24,9 @@ def offer(shown: Items, missing: Wanted, *, instead: str) -> None:
         return
     if job:
         st.error(f"The last map was not finished: {plain(job.get('error'))}")
-    if st.button("Compute UMAP", type="primary", icon=":material/scatter_plot:", key="compute"):
+    if st.button("Compute UMAP", type="primary", icon=":material/scatter_plot:", key="compute",
+                 **access.control(access.TRAIN)):  # fmt: skip
+        access.require(access.TRAIN)
         umap_job.start([(shown.vectors[kind], settings) for kind, settings in missing.values()])
         st.rerun(scope="app")
     st.caption(
@@ -32,12 +36,14 @@ def offer(shown: Items, missing: Wanted, *, instead: str) -> None:
 
 
 @st.fragment(run_every="1s")
+@guarded
 def _progress() -> None:
     job = umap_job.current()
     if job is None or job["state"] != "running":
         st.rerun(scope="app")
     text = f"Map {job['map']} of {job['of']}: {job['step']} …"
     st.progress(min(1.0, max(0.0, job["done"])), text=plain(text))
-    if st.button("Cancel", icon=":material/close:", key="cancel"):
+    if st.button("Cancel", icon=":material/close:", key="cancel", **access.control(access.TRAIN)):
+        access.require(access.TRAIN)
         umap_job.cancel()
         st.rerun(scope="app")

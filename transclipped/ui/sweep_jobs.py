@@ -19,7 +19,9 @@ from transclipped.errors import InputError
 from transclipped.files import read_json
 from transclipped.machine import spawn
 from transclipped.training.sweep import SETTINGS, STOP, Sweep, results, status
-from transclipped.ui import runs
+from transclipped.ui import access, runs
+
+MOST = 20  # sweeps that may wait
 
 
 @dataclass
@@ -49,11 +51,17 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
 
     Args:
         again: forget what it found and train all heads anew.
+
+    Raises:
+        InputError: this visitor may not, or too many sweeps wait already.
     """
+    access.require(access.MANAGE if again else access.TRAIN)
     queue = _queue()
     with queue.lock:
         if queue.key == sweep.key and _busy(queue):
             return
+        if len(queue.waiting) >= MOST:
+            raise InputError(f"{MOST} sweeps wait already; start this one when some are done")
         if again:
             shutil.rmtree(folder(sweep), ignore_errors=True)
         if sweep not in queue.waiting:
@@ -78,7 +86,12 @@ def advance() -> None:
 
 
 def cancel(sweep: Sweep) -> None:
-    """Take a sweep out of the queue, or end it; its results so far stay."""
+    """Take a sweep out of the queue, or end it; its results so far stay.
+
+    Raises:
+        InputError: this visitor may not.
+    """
+    access.require(access.TRAIN)
     queue = _queue()
     with queue.lock:
         if sweep in queue.waiting:

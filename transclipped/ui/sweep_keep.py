@@ -9,7 +9,7 @@ from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.sweep import Sweep, amount_of, head_file
-from transclipped.ui import runs, sweep_jobs
+from transclipped.ui import access, runs, sweep_jobs
 from transclipped.ui.text import plain
 
 HELP = (
@@ -41,7 +41,7 @@ def section(sweep: Sweep, found: list[dict]) -> None:
         text = st.selectbox("Keep a head", list(there), key="keep head", width=220, help=HELP)
         st.button(
             "Keep it as a run", key="keep button", icon=":material/bookmark_add:",
-            on_click=_keep, args=(sweep, there.get(text) or next(iter(there.values()))),
+            on_click=_keep, args=(sweep, there.get(text) or next(iter(there.values()))), **access.control(access.TRAIN),
         )  # fmt: skip
         if st.session_state.get("kept run") in runs.all_runs():
             _links(st.session_state["kept run"])
@@ -65,6 +65,7 @@ def _keep(sweep: Sweep, clipping: ClippingConfig) -> None:
 
     name = _name(sweep, clipping)
     try:
+        access.require(access.TRAIN)
         if not (runs.home() / name).exists():
             keep(labset.load(), sweep, clipping, folder=sweep_jobs.folder(sweep), path=runs.home() / name)
         st.session_state["kept run"] = name

@@ -8,7 +8,7 @@ from transclipped.config import ANNOTATIONS, POTENTIAL, RunConfig, suited_backbo
 from transclipped.datasets.registry import names as dataset_names
 from transclipped.files import ASSETS
 from transclipped.flags import configured
-from transclipped.ui import links
+from transclipped.ui import access, links
 from transclipped.ui.text import plain
 
 QUICK, CAREFUL = "quick", "careful"
@@ -210,7 +210,8 @@ def _clipping() -> dict:
 def _network(dataset: str) -> dict:
     changes = {}
     if dataset != "embeddings":
-        name = st.selectbox("Backbone", [*backbones(dataset), OTHER], key="set backbone", help=HELP["backbone"])
+        names = [*backbones(dataset), *([OTHER] if access.may() else [])]
+        name = st.selectbox("Backbone", names, key="set backbone", help=HELP["backbone"])
         if name in BACKBONES:
             st.caption(f"{BACKBONES[name][0]}.")
         else:

@@ -12,7 +12,7 @@ from transclipped.analysis import benchmarks
 from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import RunDir
-from transclipped.ui import charts, jobs, runs
+from transclipped.ui import access, charts, jobs, runs
 from transclipped.ui.kept import kept
 from transclipped.ui.text import plain
 from transclipped.ui.train_live import FIGURES, cells, chosen, lines, select, told
@@ -95,12 +95,13 @@ def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
     row.download_button("Download", lambda: packed(run), f"{run.name}.zip", "application/zip", key="download",
                         icon=":material/download:", on_click="ignore", disabled=live,
                         help="A zip that any copy of this app takes in.")  # fmt: skip
-    with row.popover("Rename", icon=":material/edit:", disabled=not own or live):
+    with row.popover("Rename", icon=":material/edit:", **access.control(disabled=not own or live)):
         name = st.text_input("New name", run.name, key=f"name of {run.name}")
-        st.button("Rename it", key="rename", on_click=told, args=(_rename, run, name))
-    with row.popover("Delete", icon=":material/delete:", disabled=not own or live):
+        st.button("Rename it", key="rename", on_click=told, args=(_rename, run, name), **access.control())
+    with row.popover("Delete", icon=":material/delete:", **access.control(disabled=not own or live)):
         st.warning(f"**{plain(run.name)}** and all that it learnt will be gone for good.")
-        st.button("Delete it", key="delete", type="primary", on_click=told, args=(_delete, run))
+        st.button("Delete it", key="delete", type="primary", on_click=told, args=(_delete, run),
+                  **access.control())  # fmt: skip
     if live:
         st.caption("It is being trained, or waits for it: stop or cancel that first.")
 
@@ -109,9 +110,11 @@ def _take_in() -> None:
     with st.form("take in", clear_on_submit=True, border=False):
         st.file_uploader(
             "Run from elsewhere", type=["zip"], key="upload",
-            help="A zip that Download made. Everything in it is checked before it is taken in; nothing in it is run.",
+            **access.control(help="A zip that Download made. Everything in it is checked before it is taken in. "
+                             "Nothing in it is run, and nothing that it names is opened or fetched before you say so."),
         )  # fmt: skip
-        st.form_submit_button("Take it in", key="take", icon=":material/upload:", on_click=told, args=(_unpack,))
+        st.form_submit_button("Take it in", key="take", icon=":material/upload:", on_click=told, args=(_unpack,),
+                              **access.control())  # fmt: skip
 
 
 def packed(run: RunDir) -> bytes:
@@ -122,6 +125,7 @@ def packed(run: RunDir) -> bytes:
 
 
 def _unpack() -> str:
+    access.require()
     file = st.session_state.get("upload")
     if file is None:
         raise InputError("choose the zip of a run first")
@@ -141,6 +145,7 @@ def _opened(name: str) -> str:
 
 
 def _rename(run: RunDir, name: str) -> str:
+    access.require()
     if name != run.name and name in runs.all_runs():
         raise InputError(f"there is a run {name} already; choose another name")
     new = manage.rename(run, name.strip())
@@ -153,5 +158,6 @@ def _rename(run: RunDir, name: str) -> str:
 
 
 def _delete(run: RunDir) -> str:
+    access.require()
     manage.delete(run)
     return f"{run.name} was deleted."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -12,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from transclipped.errors import InputError
 from transclipped.training.run import STOP_FILE, RunDir
-from transclipped.ui import charts, jobs, links, runs
+from transclipped.ui import access, charts, jobs, links, runs
 from transclipped.ui.guard import guarded
 from transclipped.ui.kept import kept
 from transclipped.ui.text import for_plotly, plain
@@ -126,7 +127,8 @@ def _in_queue(name: str, place: int) -> None:
     before = "It is next." if place == 0 else f"{place} before it, one at a time."
     begins = "" if wait is None or place == 0 else f" It begins in about {duration(wait)}."
     st.info(f"**{plain(name)}** waits for its turn. {before}{begins}", icon=":material/hourglass_top:")
-    st.button("Cancel", key="cancel", icon=":material/close:", on_click=told, args=(_cancel, name))
+    st.button("Cancel", key="cancel", icon=":material/close:", on_click=told, args=(_cancel, name),
+              **access.control(access.TRAIN, of=name))  # fmt: skip
 
 
 def _queue(others: list) -> None:
@@ -139,7 +141,8 @@ def _queue(others: list) -> None:
             expected = "" if other.seconds is None else f", about {duration(other.seconds)}"
             row.write(f"{number}. {plain(other.name)}{expected}")
             row.button("Cancel", key=f"cancel {other.name}", type="tertiary", on_click=told,
-                       args=(_cancel, other.name), help="It is somebody's: ask first.")  # fmt: skip
+                       args=(_cancel, other.name),
+                       **access.control(access.TRAIN, of=other.name, help="It is somebody's: ask first."))  # fmt: skip
 
 
 def _status_line(run: RunDir, status: dict, state: str) -> None:
@@ -159,15 +162,18 @@ def _controls(run: RunDir, state: str) -> None:
     row = st.container(horizontal=True)
     if state == "running":
         asked = _stop_asked(run)
-        row.button("Stop", key="stop", icon=":material/stop:", disabled=asked is not None, on_click=told,
-                   args=(_ask_to_stop, run), help="Saves the state first; Resume goes on from there.")  # fmt: skip
+        row.button("Stop", key="stop", icon=":material/stop:", on_click=told, args=(jobs.ask_to_stop, run),
+                   **access.control(access.TRAIN, of=run.name, disabled=asked is not None,
+                                    help="Saves the state first; Resume goes on from there."))  # fmt: skip
         if asked is not None and asked > PATIENCE:
             row.button("End it now", key="end", icon=":material/dangerous:", on_click=told, args=(jobs.end_now, run),
-                       help="It does not answer. What it saved last stays and can be resumed.")  # fmt: skip
+                       **access.control(access.TRAIN, of=run.name, help="It does not answer. What it saved last stays "
+                                        "and can be resumed."))  # fmt: skip
         elif asked is not None:
             row.caption("Stopping: it saves its state …")
     elif own and state in ("stopped", "interrupted", "failed"):
-        row.button("Resume", key="resume", icon=":material/resume:", on_click=told, args=(_resume, run))
+        row.button("Resume", key="resume", icon=":material/resume:", on_click=told, args=(_resume, run),
+                   **access.control(access.TRAIN, of=run.name))  # fmt: skip
     if state == "finished" and st.session_state.get("run") != run.name:
         row.button("Open in the app", key="open watched", icon=":material/visibility:", on_click=told,
                    args=(select, run.name), help="All pages then look at this run.")  # fmt: skip
@@ -271,7 +277,8 @@ def watch(name: str) -> None:
 def watched() -> str | None:
     """Whose curves are shown: the visitor's own training, else the one that is on, else none."""
     state = st.session_state
-    if "watched" not in state and (linked := st.query_params.get("watch")):
+    linked = Path(st.query_params.get("watch", "")).name.lstrip(".")  # a run, and no folder elsewhere
+    if "watched" not in state and linked:
         watch(linked)
     name = state.get("watched")
     if name and jobs.live(name):
@@ -301,12 +308,6 @@ def _cancel(name: str) -> None:
 def _resume(run: RunDir) -> None:
     jobs.resume(run)
     watch(run.name)
-
-
-def _ask_to_stop(run: RunDir) -> None:
-    if not run.exists:
-        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
-    run.ask_to_stop()
 
 
 def _stop_asked(run: RunDir) -> float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import streamlit as st
 
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.ui import cached, jobs, runs, train_form
+from transclipped.ui import access, cached, jobs, runs, train_form
 from transclipped.ui.guard import guarded
 from transclipped.ui.train_live import duration, watch
 
@@ -20,7 +21,10 @@ def name_and_button(config: RunConfig) -> str:
     free = jobs.free_name(train_form.stem(config))
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     typed = left.text_input("Name of the run", key="name", placeholder=free, help="Empty: the name shown in grey.")
-    if right.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch"):
+    if right.button(
+        "Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
+        **access.control(access.TRAIN),
+    ):  # fmt: skip
         _start(config, typed.strip())
     return typed.strip() or free
 
@@ -44,7 +48,8 @@ def estimate(config: RunConfig) -> None:
     row.markdown(f":material/timer: **About {duration(found.seconds)}** on this machine", width="content")
     row.caption("; ".join(parts))
     row.button("Measure again", key="measure", type="tertiary", on_click=_forget,
-               help="Speeds were measured once and remembered; do this if the machine was busy then.")  # fmt: skip
+               **access.control(help="Speeds were measured once and remembered; do this if the machine was busy then."))
+
 
 
 def estimated(config: RunConfig):
@@ -56,6 +61,7 @@ def estimated(config: RunConfig):
     from transclipped.datasets.protocols import draw
     from transclipped.training import estimate
 
+    config = replace(config, data=access.allowed(config.data))
     images = cached.pictures(cached.named_data(config.data))
     if jobs.busy() is not None and not estimate.measured(config, images):
         return None
@@ -80,4 +86,5 @@ def _start(config: RunConfig, typed: str) -> None:
 def _forget() -> None:
     from transclipped.training import estimate
 
-    estimate.forget()
+    if access.may():
+        estimate.forget()

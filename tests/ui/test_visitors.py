@@ -1,0 +1,181 @@
+"""What a visitor who is not the owner cannot do: each act refuses by itself, whatever its button shows."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+
+from transclipped.config import BackboneConfig, DataConfig, RunConfig
+from transclipped.errors import InputError
+from transclipped.training import imported, queue
+from transclipped.training.run import RunDir
+from transclipped.training.sweep import Sweep
+from transclipped.ui import (
+    access,
+    collection_address,
+    datasets_job,
+    imported_form,
+    intake,
+    jobs,
+    runs,
+    sweep_jobs,
+    sweep_keep,
+    train_keep,
+)
+
+SWEEP = Sweep(rule="threshold", amounts=(0.5,), temperature=0.3, treatment="remove", seed=0)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A folder of runs with one stopped run; nothing that is queued begins."""
+    (tmp_path / "runs" / "old").mkdir(parents=True)
+    (tmp_path / "runs" / "old" / "config.json").write_text('{"v": 1}')
+    monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(runs, "BUNDLED", tmp_path / "bundled")
+    monkeypatch.setattr(queue, "start_worker", lambda home: None)
+    monkeypatch.setattr(sweep_jobs, "spawn", lambda *args, **more: SimpleNamespace(poll=lambda: None))
+    jobs._workers.clear()
+    sweep_jobs._queues.clear()
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def trainer(opened_up, monkeypatch) -> set[str]:
+    """A visitor who may train; the names of what they started."""
+    monkeypatch.setenv(access.OPEN, "train")
+    names: set[str] = set()
+    monkeypatch.setattr(access, "started", lambda: names)
+    monkeypatch.setattr(access, "remember_started", names.add)
+    return names
+
+
+def old() -> RunDir:
+    return RunDir(runs.home() / "old")
+
+
+ACTS = {
+    "start": lambda: jobs.start(RunConfig(), "new"),
+    "start next": lambda: jobs.start_next(RunConfig(), "new"),
+    "resume": lambda: jobs.resume(old()),
+    "stop": lambda: jobs.ask_to_stop(old()),
+    "end": lambda: jobs.end_now(old()),
+    "cancel": lambda: jobs.cancel("old"),
+    "sweep": lambda: sweep_jobs.ask(SWEEP),
+    "sweep again": lambda: sweep_jobs.ask(SWEEP, again=True),
+    "cancel sweep": lambda: sweep_jobs.cancel(SWEEP),
+    "check": lambda: datasets_job.start(DataConfig(), "0" * 16),
+    "upload": train_keep._unpack,
+    "rename": lambda: train_keep._rename(old(), "new"),
+    "delete": lambda: train_keep._delete(old()),
+    "offer": lambda: access.offer("/"),
+    "typed collection": lambda: collection_address.folder({}, "/"),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_act_refuses_a_visitor_and_leaves_everything(home, opened_up, act):
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+    with pytest.raises(InputError, match=r"Only the owner"):
+        ACTS[act]()
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_visitor_who_may_train_does_that_alone(home, trainer, act):
+    if act in ("start", "start next", "sweep", "cancel sweep"):
+        ACTS[act]()
+        return
+    if act == "check":
+        return  # starts a process
+    with pytest.raises(InputError, match=r"Only the owner"):
+        ACTS[act]()
+
+
+def test_acts_that_keep_their_refusal_for_the_page_refuse_too(home, opened_up):
+    sweep_keep._keep(SWEEP, SWEEP.settings()[0])
+    assert "owner" in st.session_state.pop("kept error")
+    imported.mark(old().path, ["data.data"])
+    st.session_state["imported data.data"] = "/"
+    imported_form._use(old(), ["data.data"])
+    assert "owner" in st.session_state.pop(imported_form.NOTE)
+    assert imported.missing(old()) == ["data.data"] and [path.name for path in home.iterdir()] == ["old"]
+
+
+def test_a_visitor_trains_on_what_is_offered_alone(home, trainer, tmp_path, monkeypatch):
+    config = RunConfig(data=DataConfig(dataset="folder", data=str(tmp_path)))
+    with pytest.raises(InputError, match="offers"):
+        jobs.start(config, "a")
+    monkeypatch.setenv(access.ROOTS, str(tmp_path))
+    jobs.start(config, "a")
+    with pytest.raises(InputError, match="offers"):
+        jobs.start(replace(config, data=replace(config.data, labels="/etc/passwd")), "b")
+    for backbone in (BackboneConfig(name="vit_tiny_patch16_224"), BackboneConfig(name="hybrid-vit", weights="/x")):
+        with pytest.raises(InputError, match="not bundled"):
+            jobs.start(RunConfig(backbone=backbone), "c")
+    assert [w.name for w in queue.waiting(home)] == ["a"]
+
+
+def test_a_visitor_stops_and_resumes_only_what_they_started(home, trainer):
+    jobs.start(RunConfig(), "mine")
+    trainer.discard("mine")
+    with pytest.raises(InputError, match="owner"):
+        jobs.cancel("mine")
+    trainer.add("mine")
+    jobs.cancel("mine")
+    with pytest.raises(InputError, match="owner"):
+        jobs.ask_to_stop(old())
+    trainer.add("old")
+    jobs.ask_to_stop(old())
+    assert (old().path / "stop").exists()
+
+
+def test_three_of_one_visitor_wait_even_of_presses_at_once(home, trainer):
+    def press(number: int) -> bool:
+        try:
+            jobs.start(RunConfig(), f"run-{number}")
+            return True
+        except InputError as error:
+            assert "3 trainings of yours" in str(error)
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(press, range(8))) == jobs.MOST_EACH == len(queue.waiting(home))
+
+
+def test_twenty_wait_in_all_before_a_visitor_adds_one(home, trainer, listening, monkeypatch):
+    for number in range(jobs.MOST_VISITORS):
+        queue.enqueue(home, f"other-{number}", [])
+    with pytest.raises(InputError, match="20 trainings wait already"):
+        jobs.start(RunConfig(), "mine")
+    listening("localhost")
+    jobs.start(RunConfig(), "owners")
+
+
+def test_a_full_disk_takes_no_training_of_a_visitor(home, trainer, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=imported.LEAST_FREE - 1))
+    with pytest.raises(InputError, match="nearly full"):
+        jobs.start(RunConfig(), "mine")
+
+
+def test_sweeps_that_wait_are_bounded(home, listening, monkeypatch):
+    listening("localhost")
+    for seed in range(sweep_jobs.MOST + 1):  # one of them is trained
+        sweep_jobs.ask(replace(SWEEP, seed=seed))
+    with pytest.raises(InputError, match="sweeps wait already"):
+        sweep_jobs.ask(replace(SWEEP, seed=99))
+
+
+def test_the_pictures_of_a_visit_are_counted_once_each(opened_up, listening, monkeypatch):
+    monkeypatch.setattr(intake, "MOST_A_VISIT", 3)
+    st.session_state.pop("brought", None)
+    for digest in ("a", "b", "c", "a", "c"):
+        intake._count(digest)
+    with pytest.raises(InputError, match="3 pictures"):
+        intake._count("d")
+    listening("localhost")
+    intake._count("d")
