@@ -121,7 +121,7 @@ def ready() -> None:
                 f"{MARKS[check.ok]} **{plain(check.name)}**: {plain(check.found)}"
                 + (f" – {plain(check.remedy)}" if check.ok is False else "")
             )
-        st.caption(access.about())
+        st.caption(access.ABOUT)
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
             backbone = DEFAULT if readiness.bundled(DEFAULT) else CNN
             speed = found.speed(backbone, 96)

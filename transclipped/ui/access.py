@@ -33,6 +33,13 @@ from transclipped.machine import WINDOWS
 MANAGE, TRAIN = "manage", "train"  # kinds of acts: everything, and what TRANSCLIPPED_OPEN=train allows
 OPEN, ROOTS = "TRANSCLIPPED_OPEN", "TRANSCLIPPED_ROOTS"
 NEEDS_OWNER = "Only the owner of this app may do that: open it by the link with the token in the server's terminal."
+ABOUT = (
+    "Only this machine reaches the app. To open it to a class, start it with "
+    "`python -m streamlit run app.py --server.address 0.0.0.0`: visitors then read all pages and search with their own "
+    "pictures. Starting, stopping, renaming, deleting and uploading needs the link with the token that the terminal "
+    "shows; with `TRANSCLIPPED_OPEN=train` visitors may train too, on bundled sets and on folders that "
+    "`TRANSCLIPPED_ROOTS` names."
+)  # Markdown
 PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")  # headers that proxies add
 SPECIAL = ("/dev", "/proc", "/sys")  # hold no files of people
 _TOKEN = secrets.token_urlsafe(32)  # 256 bits, another one for each start of the server
@@ -165,17 +172,6 @@ def remember_started(name: str) -> None:
     """Let this visitor stop the training that they have just started."""
     if not here():  # at this machine anybody may
         st.session_state[_STARTED] = started() | {name}
-
-
-def about() -> str:
-    """How to open the app to a class, and what visitors may do then; Markdown."""
-    return (
-        "Only this machine reaches the app. To open it to a class, start it with "
-        "`python -m streamlit run app.py --server.address 0.0.0.0`: visitors then read all pages and search with "
-        "their own pictures. Starting, stopping, renaming, deleting and uploading needs the link with the token that "
-        "the terminal shows; with `TRANSCLIPPED_OPEN=train` visitors may train too, on bundled sets and on folders "
-        "that `TRANSCLIPPED_ROOTS` names."
-    )
 
 
 def _hostname(host: str) -> str | None:

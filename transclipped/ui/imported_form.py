@@ -35,17 +35,15 @@ def draw(run: RunDir | None) -> None:
                 label, about = LABELS[name]
                 st.text_input(label, key=f"imported {name}", **access.control(help=about))
             if imported.WEIGHTS in names:
-                st.checkbox(_alternative(run), key="imported own weights", **access.control())
+                name = run.config.backbone.name
+                bundled = name in imported.BUNDLED_BACKBONES
+                source = "that come with the app" if bundled else "fetched once from its hub"
+                st.checkbox(
+                    f"Or the weights of {plain(name)} {source}", key="imported own weights", **access.control()
+                )
             st.form_submit_button(
                 "Use these", key="imported use", on_click=_use, args=(run, names), **access.control()
             )
-
-
-def _alternative(run: RunDir) -> str:
-    name = run.config.backbone.name
-    if name in imported.BUNDLED_BACKBONES:
-        return f"Use the weights of {name} that come with the app"
-    return f"Fetch the weights of {plain(name)} from its hub, once"
 
 
 def _use(run: RunDir, names: list[str]) -> None:
