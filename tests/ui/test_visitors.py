@@ -120,6 +120,16 @@ def test_a_visitor_trains_on_what_is_offered_alone(home, trainer, tmp_path, monk
     assert [w.name for w in queue.waiting(home)] == ["a"]
 
 
+def test_what_the_owner_trains_on_visitors_may_open(home, listening, tmp_path, monkeypatch):
+    listening("localhost")
+    jobs.start(RunConfig(data=DataConfig(dataset="folder", data=str(tmp_path / "offered"))), "owners")
+    jobs.start(RunConfig(), "bundled")
+    listening("0.0.0.0", Host="192.0.2.7")
+    assert access.readable(tmp_path / "offered" / "x") == tmp_path / "offered" / "x"
+    with pytest.raises(InputError, match="offers"):
+        access.readable(tmp_path)
+
+
 def test_a_visitor_stops_and_resumes_only_what_they_started(home, trainer):
     jobs.start(RunConfig(), "mine")
     trainer.discard("mine")

@@ -69,6 +69,8 @@ def wait_for(name: str, *, running: float | None) -> float | None:
 def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path:
     """Let a training begin as soon as no other is on; returns its run directory.
 
+    What the owner trains on, visitors may open from then on: the run shows it to them anyway.
+
     Args:
         seconds: that it is expected to take, for those who wait behind it.
 
@@ -81,6 +83,9 @@ def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path
         _check_visitor(config)
         queue.enqueue(home, check_name(name), arguments(config), seconds=seconds)
         access.remember_started(name)
+    if access.owner():
+        for path in filter(None, (config.data.data, config.data.labels, config.data.split)):
+            access.offer(path)
     queue.ensure_worker(home, lambda: _start_worker(home))
     return home / name
 
