@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+import psutil
+from filelock import FileLock, Timeout
+
+from transclipped.errors import InputError
+
 WINDOWS = os.name == "nt"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # of some network disks
 
 
 def best_device() -> str:
@@ -27,26 +37,25 @@ def process_alive(pid: int, started: str | None = None) -> bool:
     """Whether a process of this machine still runs; no process has a number below 1.
 
     Args:
-        started: its `process_start`; another process that got the number since does not count then.
+        started: its `process_start`; a later process with the same number does not count then.
     """
-    if not isinstance(pid, int) or pid < 1:  # 0 and −1 would ask about groups of processes, which live
+    if type(pid) is not int or pid < 1:
         return False
-    if started is not None and (found := process_start(pid)) is not None and found != started:
+    if started is not None and (actual := process_start(pid)) is not None and actual != started:
         return False
-    if WINDOWS:
-        answer = subprocess.run(["tasklist", "/FI", f"PID eq {pid}", "/NH"], capture_output=True, text=True)
-        return str(pid) in answer.stdout
     try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
         return True
-    return not _zombie(pid)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def process_start(pid: int) -> str | None:
-    """When a process began, in words that no later one of its number shares; None if it is gone, or off Linux."""
+    """Start of a process, different for any later one with its number; None if it is gone, or off Linux.
+
+    psutil's `create_time` would move whenever the clock is set.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]  # since the system's start
@@ -55,12 +64,14 @@ def process_start(pid: int) -> str | None:
     return f"{boot} {ticks}"
 
 
-def _zombie(pid: int) -> bool:
-    """A child that has ended and was not waited for; only Linux tells."""
+@cache
+def host() -> str:
+    """6 hex digits that differ between machines, and between containers that count processes on their own."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
-        return False
+        namespace = ""
+    return hashlib.sha256(f"{socket.gethostname()} {namespace}".encode()).hexdigest()[:6]
 
 
 def spawn(arguments: list[str], *, log: Path, module: str = "transclipped") -> subprocess.Popen:
@@ -79,33 +90,38 @@ def spawn(arguments: list[str], *, log: Path, module: str = "transclipped") -> s
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[bool]:
-    """Whether this process alone holds the lock `path` during the block; the system frees a dead process's lock."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        try:
-            if WINDOWS:
-                import msvcrt
+def exclusive(path: Path, *, wait: float = 0.0) -> Iterator[bool]:
+    """Whether this process alone holds the lock file `path` during the block; a dead process holds none.
 
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
+    The file stays. On a disk without locks the answer is True, with a warning.
 
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True  # closing the file lets it go
+    Args:
+        wait: seconds to wait for another holder.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    lock = FileLock(path, thread_local=False)  # released by whichever thread closes a generator
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=wait, poll_interval=0.02)
+    except Timeout:
+        yield False
+        return
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise InputError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+        warnings.warn(f"{path.parent} is on a disk without locks; let no second process write there", stacklevel=3)
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def end_process(pid: int) -> None:
-    """End a process at once, without asking it."""
-    if WINDOWS:
-        subprocess.run(["taskkill", "/F", "/PID", str(pid)], capture_output=True)
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
+    """End a process at once, without a chance to save."""
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        psutil.Process(pid).kill()
 
 
 def on_stop_signals(handler: Callable[[int], None]) -> None:
@@ -114,19 +130,10 @@ def on_stop_signals(handler: Callable[[int], None]) -> None:
         signal.signal(name, lambda number, frame: handler(number))
 
 
-def memory() -> tuple[int | None, int | None]:
-    """Bytes of memory in all, and of it free for programs; None where the system does not tell."""
-    if WINDOWS:
-        return _windows_memory()
-    try:
-        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        return tuple(int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-    except (OSError, KeyError, ValueError):
-        pass
-    try:  # macOS tells the whole alone
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
-    except (OSError, ValueError):
-        return None, None
+def memory() -> tuple[int, int]:
+    """Bytes of memory in all, and of it free for programs."""
+    found = psutil.virtual_memory()
+    return found.total, found.available
 
 
 def has_route() -> bool:
@@ -137,17 +144,3 @@ def has_route() -> bool:
         except OSError:
             return False
     return True
-
-
-def _windows_memory() -> tuple[int | None, int | None]:
-    import ctypes
-
-    class Status(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
-            (name, ctypes.c_ulonglong) for name in ("total", "free", "a", "b", "c", "d", "e")
-        ]
-
-    status = Status(length=ctypes.sizeof(Status))
-    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return None, None
-    return status.total, status.free

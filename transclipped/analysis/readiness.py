@@ -114,10 +114,8 @@ def _cores() -> Check:
 
 def _memory() -> Check:
     total, free = memory()
-    if total is None:
-        return Check("Memory", "unknown on this system", None)
-    found = f"{total / 1e9:.1f} GB" + ("" if free is None else f", {free / 1e9:.1f} GB of it free")
-    return Check("Memory", found, (total if free is None else free) >= MEMORY, "close other programs")
+    found = f"{total / 1e9:.1f} GB, {free / 1e9:.1f} GB of it free"
+    return Check("Memory", found, free >= MEMORY, "close other programs")
 
 
 def _disk(home: Path) -> Check:
