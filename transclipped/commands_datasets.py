@@ -100,7 +100,7 @@ def _told(work: Iterator[Any], path: Path | None) -> Iterator[Any]:
     for step in work:
         if path is not None and step.seconds - told >= TELL_EVERY:
             far = {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)}
-            write_json(path, far | who)
+            write_json(path, far | who, durable=False)
             told = step.seconds
         yield step
 

@@ -100,7 +100,8 @@ def main(arguments: list[str]) -> int:
     def report(step: str, done: float) -> None:
         if time.monotonic() - last[0] > WRITE_EVERY:
             last[0] = time.monotonic()
-            write_json(folder / "progress.json", _progress(spec, os.getpid(), at=at, step=step, done=done))
+            far = _progress(spec, os.getpid(), at=at, step=step, done=done)
+            write_json(folder / "progress.json", far, durable=False)
 
     try:
         for at, task in enumerate(spec):  # noqa: B007, report reads it

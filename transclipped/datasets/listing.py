@@ -144,7 +144,8 @@ def _remember(root: Path, found: list[Found]) -> None:
     import pyarrow.parquet as pq
 
     ids, sizes, times = zip(*found, strict=True)
-    with suppress(InputError), replacing(_memory(root)) as temporary:  # a full disk only costs the memory
+    path = _memory(root)
+    with suppress(InputError), replacing(path, durable=False) as temporary:  # a full disk only costs the memory
         pq.write_table(pa.table({"id": ids, "size": sizes, "mtime_ns": times}), temporary)
 
 

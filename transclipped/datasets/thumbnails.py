@@ -78,7 +78,7 @@ def _made_for(path: Path, kept: Path) -> Image.Image:
     if scale < 1:
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
-    with suppress(InputError), replacing(kept) as temporary:  # a full disk only costs the thumbnail
+    with suppress(InputError), replacing(kept, durable=False) as temporary:  # a full disk only costs the thumbnail
         picture.save(temporary, "JPEG", quality=88)
     _made += 1
     if _made % EVERY == 0:

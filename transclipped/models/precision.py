@@ -11,8 +11,10 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -48,17 +50,21 @@ def _prefers_bfloat16(device: str) -> bool:
         return False
     path = cache_dir() / "precision.json"
     key = machine_key()
+    known = _known(path).get(key)
+    if isinstance(known, bool):
+        return known
+    prefers = _measure()
+    with suppress(InputError):  # a full disk only means measuring again
+        write_json(path, _known(path) | {key: prefers})  # with what others measured meanwhile
+    return prefers
+
+
+def _known(path: Path) -> dict[str, Any]:
     try:
         known = read_json(path)
     except InputError:
-        known = {}
-    if not isinstance(known, dict) or not isinstance(known.get(key), bool):
-        known = (known if isinstance(known, dict) else {}) | {key: _measure()}
-        try:
-            write_json(path, known)
-        except InputError:
-            return known[key]  # a full disk only means measuring again
-    return known[key]
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def machine_key(threads: int = 0) -> str:

@@ -40,7 +40,10 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, 
     """safetensors file, replaced atomically."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as of any other file; safetensors would let the owner alone read it
         try:
             save_file(whole, temporary, metadata=metadata)
+            temporary.chmod(mode)
         except SafetensorError as error:  # a full disk arrives as this
             raise InputError(f"cannot write {path}: {error}; free some space or choose another folder") from error

@@ -34,10 +34,10 @@ def chosen_batch(backbone: Backbone, device: str, *, pictures: int) -> int:
         return known[key]
     if kind not in SIZES or pictures < WORTH:
         return DEFAULT
-    known[key] = measured(backbone, device, SIZES[kind])
+    best = measured(backbone, device, SIZES[kind])
     with suppress(InputError):  # a full disk only means measuring again
-        write_json(path, known)
-    return known[key]
+        write_json(path, _known(path) | {key: best})  # with what others measured meanwhile
+    return best
 
 
 def measured(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int:
