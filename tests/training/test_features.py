@@ -1,5 +1,6 @@
 """The feature cache: each view of each picture looked at once, whatever stops it, in any order."""
 
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -178,6 +179,90 @@ def test_progress_counts_up_and_tells_what_is_left(make):
     assert steps[-1].seconds_left == 0
     assert Progress("x", 0, 10, 3.0).seconds_left is None
     assert Progress("x", 4, 10, 2.0).seconds_left == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("damage", [0.0, -0.0, np.nan, np.inf, -np.inf])
+def test_rows_marked_done_that_hold_nothing_are_encoded_again(damage, make):
+    """As the caches of an older version may hold them, or a disk that lost a page."""
+    cache = make()
+    list(cache.fill(0, ROWS))
+    expected = np.array(cache.view(0))
+    stored = np.memmap(cache.folder / "view-0.f16", np.float16, "r+", shape=expected.shape)
+    if damage == 0:
+        stored[[3, 4, 29]] = damage
+    else:
+        stored[[3, 4, 29], 2] = damage
+    stored.flush()
+    again = make()
+    assert list(again.missing(0, ROWS)) == [3, 4, 29]
+    list(again.fill(0, ROWS))
+    assert again.backbone.network.shown == 3
+    np.testing.assert_allclose(again.view(0), expected, atol=1e-3)
+    assert not len(make().missing(0, ROWS))
+
+
+def test_a_row_with_one_number_is_sound(make):
+    values = np.zeros((4, 7), np.float16)
+    values[0, 3], values[1, 0], values[2, 6] = 6e-8, -65504, np.nan  # the smallest, and the most negative, there is
+    assert list(module._sound(values)) == [True, True, False, False]
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), 1e6])
+def test_an_embedding_that_no_search_can_use_is_an_error_naming_the_image(value, make, monkeypatch):
+    cache = make()
+    forward = Network.forward
+
+    def broken(self, x):
+        z = forward(self, x)
+        z[-1] = value  # 1e6 is infinite in half precision
+        return z
+
+    monkeypatch.setattr(Network, "forward", broken)
+    with pytest.raises(InputError, match=r"small gives image 8 .*embedding"):
+        list(cache.fill(0, ROWS[:9]))
+    assert len(cache.missing(0, ROWS)) == N
+
+
+def test_a_file_that_another_process_has_just_created_is_filled_and_not_replaced(make):
+    mine, other = make(), make()
+    list(other.fill(0, ROWS[:10]))
+    before = (mine.folder / "view-0.f16").stat().st_ino
+    list(mine.fill(0, ROWS[10:]))
+    assert (mine.folder / "view-0.f16").stat().st_ino == before
+    assert not len(make().missing(0, ROWS))
+    (mine.folder / "view-1.f16").touch()  # created, and not yet of its size
+    assert not make().view(1).any()
+    list(make().fill(1, ROWS))
+    np.testing.assert_allclose(make().view(1), expected(mine, 1), atol=2e-3)
+
+
+def test_marks_of_two_at_once_are_all_kept(make):
+    one, other = make(), make()
+    list(one.fill(0, ROWS[:1]))
+    for row in range(1, N):  # each with marks that it read before the other wrote
+        list((one if row % 2 else other).fill(0, ROWS[row : row + 1]))
+    assert not len(make().missing(0, ROWS))
+    assert np.load(one.folder / "view-0.done.npy").all()
+
+
+def test_a_mark_follows_its_row_to_the_disk(make, monkeypatch):
+    cache, missing = make(), []
+    monkeypatch.setattr(module, "to_disk", lambda path: missing.append((path.name, len(cache.missing(0, ROWS)))))
+    list(cache.fill(0, ROWS))
+    assert missing == [("view-0.f16", N)]  # none was marked yet
+
+
+def test_a_cache_cleared_while_it_is_filled_is_told(make, monkeypatch):
+    monkeypatch.setattr(module, "chosen_batch", lambda *a, **k: 8)
+    cache = make()
+    work = cache.fill(0, ROWS)
+    next(work)
+    shutil.rmtree(cache.folder)
+    with pytest.raises(InputError, match="cleared"):
+        list(work)
+    assert len(make().missing(0, ROWS))  # never believed
+    list(make().fill(0, ROWS))
+    np.testing.assert_allclose(make().view(0), expected(cache, 0), atol=2e-3)
 
 
 def test_full_disk_is_told_and_what_did_not_fit_is_not_marked(make):

@@ -5,11 +5,17 @@ alone, so a cache can be filled in any order, by several runs, and go on after a
 of float16 `[N, F]` that starts as a hole, beside a file that marks the rows which are done:
 
     features/<data set>-<backbone>-<size>-<key>/view-0.f16, view-0.done.npy, …
+
+Both are changed in place: whoever writes a row or its mark writes the same bytes there, so that two processes at once
+need no lock, and a suspended one keeps nobody waiting. A mark follows when its row is on the disk, and is not believed
+where the row is all zero or not finite: that row is lost, and encoded again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +29,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
-from transclipped.files import cache_dir, replacing
+from transclipped.files import cache_dir, in_place, to_disk
 from transclipped.models.backbone import Backbone, on_stem
 from transclipped.models.precision import inference
 from transclipped.training.batch_size import chosen_batch
@@ -32,6 +38,8 @@ from transclipped.training.workers import on_one_core, side_by_side
 BATCH = 128  # stored maps, or embeddings, that are taken at once
 FEW = 16  # photographs a batch at most: they take long to decode, and the first should be there soon
 SAVE_EVERY = 5.0  # seconds between two marks of what is done
+BLOCK = 1 << 25  # bytes of rows that are checked at once
+INFINITE = 0x7C00  # float16 without its sign, as a whole number: from here on infinite or NaN
 
 
 @dataclass(frozen=True)
@@ -68,21 +76,27 @@ class FeatureCache:
     def view(self, view: int) -> np.ndarray:
         """Memory map `[N, F]` float16 of a view; rows not yet encoded are zero."""
         shape = (len(self.images), self.backbone.width)
-        path = self._features(view)
-        if not path.exists():
+        try:
+            return np.memmap(self._features(view), np.float16, "r", shape=shape)
+        except (OSError, ValueError):  # none yet, or shorter: created a moment ago
             return np.broadcast_to(np.float16(0), shape)
-        return np.memmap(path, np.float16, "r", shape=shape)
 
     def missing(self, view: int, rows: np.ndarray) -> np.ndarray:
-        """Those of `rows` that are still to be encoded, sorted."""
+        """Those of `rows` that are still to be encoded, or are damaged; sorted."""
         rows = np.unique(rows)
-        return rows[~self._done(view)[rows]]
+        done = self._done(view)[rows]
+        features, step = self.view(view), max(1, BLOCK // (2 * self.backbone.width))
+        marked = np.flatnonzero(done)
+        for start in range(0, len(marked), step):
+            part = marked[start : start + step]
+            done[part] = _sound(features[rows[part]])
+        return rows[~done]
 
     def fill(self, view: int, rows: np.ndarray, *, device: str = "cpu") -> Iterator[Progress]:
         """Encode what is missing of `rows`, telling how far it is.
 
         Raises:
-            InputError: the disk is full, or a picture cannot be read.
+            InputError: the disk is full, a picture cannot be read, or the backbone gives no finite embedding of it.
         """
         todo = self.missing(view, rows)
         if not len(todo):
@@ -92,6 +106,7 @@ class FeatureCache:
         fresh: list[np.ndarray] = []
         try:
             for batch, features in self._encoded(view, todo, device):
+                self._check(batch, features)
                 self._write(view, batch, features)
                 fresh.append(batch)
                 done += len(batch)
@@ -101,6 +116,16 @@ class FeatureCache:
                 yield Progress(f"encoding view {view}", done, len(todo), time.monotonic() - started)
         finally:
             self._mark(view, fresh)
+        if len(self.missing(view, todo)):
+            raise InputError(f"{self.folder} was cleared while it was being filled; start again")
+
+    def _check(self, rows: np.ndarray, features: np.ndarray) -> None:
+        """Stop at an embedding that no search could use, before it spoils a model."""
+        if len(bad := rows[~_sound(features)]):
+            raise InputError(
+                f"{self.backbone.name} gives image {self.images.ids[bad[0]]} an embedding that is all zero or not "
+                "finite; choose another backbone or other weights, or leave the image out"
+            )
 
     def _encoded(self, view: int, rows: np.ndarray, device: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """From the stem's feature maps where another model over the same stem has stored them, else from pictures."""
@@ -114,36 +139,67 @@ class FeatureCache:
     def _features(self, view: int) -> Path:
         return self.folder / f"view-{view}.f16"
 
+    def _marks(self, view: int) -> Path:
+        return self.folder / f"view-{view}.done.npy"
+
     def _done(self, view: int) -> np.ndarray:
+        """Marks `[N]` bool; none where the file is missing or damaged."""
+        done = self._stored_marks(view)
+        return np.zeros(len(self.images), bool) if done is None else done
+
+    def _stored_marks(self, view: int) -> np.ndarray | None:
         try:
-            done = np.load(self.folder / f"view-{view}.done.npy", allow_pickle=False)
+            done = np.load(self._marks(view), allow_pickle=False)
         except (OSError, ValueError, EOFError):  # the last for an empty file
-            done = np.zeros(0, bool)
-        return done if len(done) == len(self.images) else np.zeros(len(self.images), bool)
+            return None
+        return done if done.dtype == bool and done.shape == (len(self.images),) else None
 
     def _write(self, view: int, rows: np.ndarray, features: np.ndarray) -> None:
         # Plain writes, since a full disk under a memory map kills the process.
-        path = self._features(view)
         width = features.shape[1] * features.itemsize
-        if not path.exists():
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                file.truncate(len(self.images) * width)
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        try:
-            with path.open("r+b") as file:
-                for run, block in zip(np.split(rows, breaks), np.split(features, breaks), strict=True):
-                    file.seek(int(run[0]) * width)
-                    file.write(block.tobytes())
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error
+        with in_place(self._features(view), len(self.images) * width) as file:
+            for run, block in _consecutive(rows, features):
+                file.seek(int(run[0]) * width)
+                file.write(block.tobytes())
 
     def _mark(self, view: int, batches: list[np.ndarray]) -> None:
-        if batches:
-            done = self._done(view)
-            done[np.concatenate(batches)] = True
-            with replacing(self.folder / f"view-{view}.done.npy") as temporary, temporary.open("wb") as file:
-                np.save(file, done)
-            batches.clear()
+        """Mark rows as done, once they are on the disk."""
+        if not batches:
+            return
+        rows = np.unique(np.concatenate(batches))
+        batches.clear()
+        path, n = self._marks(view), len(self.images)
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "|b1", "fortran_order": False, "shape": (n,)})
+        header = header.getvalue()
+        try:
+            if path.exists() and self._stored_marks(view) is None:
+                path.unlink(missing_ok=True)  # damaged
+            to_disk(self._features(view))
+        except OSError as error:
+            raise InputError(f"cannot write {self._features(view)}: {error.strerror}; start again") from error
+        with in_place(path, len(header) + n) as file:
+            start = os.fstat(file.fileno()).st_size - n  # other versions of numpy pad the header otherwise
+            if start == len(header):
+                file.write(header)
+            for run, _ in _consecutive(rows, rows):
+                file.seek(start + int(run[0]))
+                file.write(b"\1" * len(run))
+
+
+def _sound(features: np.ndarray) -> np.ndarray:
+    """Which rows `[n, F]` float16 hold finite numbers, and not zeros alone; `[n]` bool.
+
+    The bits tell, several times faster than arithmetic on float16 would.
+    """
+    largest = (np.ascontiguousarray(features, np.float16).view(np.uint16) & 0x7FFF).max(axis=1)
+    return (largest > 0) & (largest < INFINITE)
+
+
+def _consecutive(rows: np.ndarray, values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Runs of neighbouring rows, with the values of each."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    return zip(np.split(rows, breaks), np.split(values, breaks), strict=True)
 
 
 def encode(
