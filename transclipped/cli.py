@@ -186,7 +186,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         return 0
     check_backbone(run)
     session = prepare(config, device=arguments.device or best_device())
-    for _ in with_bars(evaluation.measure(session, run)):
+    for _ in with_bars(evaluation.measure_alone(session, run)):
         pass
     return _report_run(arguments.run, arguments.json)
 

@@ -1,5 +1,6 @@
 """Measuring a run: the numbers are those of a full sort, and what is stored gives them again."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -11,9 +12,10 @@ from tests.limits import files_up_to, left_over
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
+from transclipped.files import hold
 from transclipped.models.network import embed_in_batches
 from transclipped.training import evaluation
-from transclipped.training.evaluation import measure, measure_stored, quick_map
+from transclipped.training.evaluation import measure, measure_alone, measure_stored, quick_map
 from transclipped.training.loop import run_training
 from transclipped.training.run import Retrieval, RunDir
 from transclipped.training.session import prepare, trained_model
@@ -127,8 +129,21 @@ def test_quick_map_is_the_asymmetric_map(run):
 
 def test_bundled_runs_are_refused_before_anything_is_computed(run, monkeypatch):
     monkeypatch.setattr(evaluation, "ASSETS", run.path.parent)
-    with pytest.raises(InputError, match="read-only"):
-        next(measure(None, run))
+    for start in (measure, measure_alone):
+        with pytest.raises(InputError, match="read-only"):
+            next(start(None, run))
+
+
+def test_a_run_that_cannot_be_written_or_is_held_is_refused_before_anything_is_computed(run, monkeypatch):
+    with hold(run.path), pytest.raises(InputError, match="is being written by process"):
+        next(measure_alone(None, run))
+
+    def refuse(*a, **k):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("transclipped.machine.FileLock.acquire", refuse)
+    with pytest.raises(InputError, match=f"cannot write {run.path}"):
+        next(measure_alone(None, run))
 
 
 def test_full_disk_keeps_what_was_measured_before(run):

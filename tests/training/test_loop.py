@@ -61,7 +61,7 @@ def test_a_run_ends_finished_with_everything_in_its_place(whole):
     files = {str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file()}
     kept = {f"epochs/{n}.safetensors" for n in (1, 2, 3)} | {"model.safetensors", "last.safetensors"}
     records = {"config.json", "events.jsonl", "metrics.json", "retrieval.npz", "split.json", "status.json"}
-    assert files == kept | records
+    assert files == kept | records | {"lock"} and not (whole / "lock").read_text()
     for name, tensor in load_tensors(whole / "model.safetensors").items():
         torch.testing.assert_close(tensor.half(), load_tensors(whole / "epochs" / "3.safetensors")[name])
 
@@ -220,12 +220,50 @@ def test_resuming_on_other_pictures_or_weights_is_refused(tiny, whole, tmp_path)
             trained(tiny(), path, resume=True)
 
 
-def test_bad_settings_are_told_by_the_status_too(tiny, tmp_path):
+def bad_settings(tiny, folder):
+    labels = folder / "labels.csv"
+    labels.write_text("no,header\n")
+    (folder / "images").mkdir()
+    for row, image in enumerate(load(DataConfig()).encoded(row) for row in range(4)):
+        (folder / "images" / f"{row}.png").write_bytes(image)
+    schedule = tiny().schedule
+    return {
+        "rule": tiny(clipping=ClippingConfig(rule="magic")),
+        "folder": tiny(data=DataConfig(dataset="folder", data=str(folder / "nowhere"))),
+        "labels": tiny(data=DataConfig(dataset="folder", data=str(folder / "images"), labels=str(labels))),
+        "batch": tiny(schedule=replace(schedule, batch=100_000)),
+        "backbone": tiny(backbone=BackboneConfig(name="efficientnet-lite0", weights=str(folder / "none.safetensors"))),
+    }
+
+
+@pytest.mark.parametrize("name", ["rule", "folder", "labels", "batch", "backbone"])
+def test_a_start_refused_for_its_settings_leaves_nothing(name, tiny, tmp_path):
+    path = tmp_path / "runs" / "run"
+    with pytest.raises(InputError):
+        trained(bad_settings(tiny, tmp_path)[name], path)
+    assert not path.exists()
+
+
+def test_a_resumed_run_that_cannot_be_prepared_says_why_in_its_status(tiny, whole, tmp_path):
     path = tmp_path / "run"
+    shutil.copytree(whole, path)
+    record = (path / "config.json").read_text()
+    (path / "config.json").write_text(record.replace('"rule": "rank"', '"rule": "magic"'))
     with pytest.raises(InputError, match="magic"):
-        trained(tiny(clipping=ClippingConfig(rule="magic")), path)
+        trained(RunDir(path).config, path, resume=True)
     assert RunDir(path).status()["state"] == "failed"
     assert "magic" in RunDir(path).status()["error"]
+
+
+def test_an_earlier_request_to_stop_is_void_and_one_while_preparing_is_not(tiny, whole, tmp_path, monkeypatch):
+    path, prepare = tmp_path / "run", loop.prepare
+    path.mkdir()
+    RunDir(path).ask_to_stop()
+    assert trained(tiny(), path)[-1].what == "measuring"
+    monkeypatch.setattr(loop, "prepare", lambda *a, **o: RunDir(path).ask_to_stop() or prepare(*a, **o))
+    with pytest.raises(Stopped):
+        trained(tiny(), path, overwrite=True)
+    assert RunDir(path).status()["state"] == "stopped"
 
 
 def test_validation_selects_the_best_epoch_and_says_so(tiny, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
+from transclipped.files import ASSETS, hold
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import manage
 from transclipped.training.queue import QUEUED
@@ -285,7 +285,13 @@ def test_a_run_in_training_or_in_the_queue_stays_as_it_is(home, tiny):
     for act in (manage.delete, lambda run: manage.rename(run, "x"), lambda run: manage.pack(run, io.BytesIO())):
         with pytest.raises(InputError, match="is being trained"):
             act(tiny)
+    (tiny.path / "status.json").write_text(json.dumps({"v": 1, "state": "finished"}))
+    with hold(tiny.path):  # just begun, or being measured
+        for act in (manage.delete, lambda run: manage.rename(run, "x"), lambda run: manage.pack(run, io.BytesIO())):
+            with pytest.raises(InputError, match="is being trained or measured"):
+                act(tiny)
     assert tiny.exists
+    assert manage.rename(tiny, "x").exists
 
 
 def test_of_many_at_once_each_gets_a_name_of_its_own(home, tiny):

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,18 @@ from tests.limits import files_up_to, left_over
 from tests.training import blobs
 from transclipped.config import QuantizerConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.files import ASSETS, write_json
+from transclipped.files import ASSETS, hold, write_json
 from transclipped.models.weights import save_tensors
-from transclipped.training.run import STOP_FILE, Retrieval, RunDir, create, find_runs, write_config
+from transclipped.training.run import (
+    Retrieval,
+    RunDir,
+    check_free,
+    create,
+    find_runs,
+    is_vacant,
+    remove_vacant,
+    write_config,
+)
 from transclipped.training.runlog import RunLog
 
 
@@ -131,6 +141,75 @@ def test_a_run_is_neither_overwritten_nor_mixed_with_other_files(run, tmp_path):
     assert (tmp_path / "photos" / "holiday.jpg").exists()
 
 
+LEFT = {  # by a training that was killed before it had settings, or by a power cut
+    "nothing": {},
+    "epochs": {"epochs/.1.safetensors.4000000.tmp": b"half"},
+    "all": {"stop": b"", "lock": b"4000000", "log.txt": b"words", "status.json": b"{}", ".config.json.9.tmp": b"{"},
+    "empty settings": {"config.json": b"", "epochs/.keep.tmp": b""},
+    "torn settings": {"config.json": b'{"v": 1, "data"', "status.json": b'{"state": "running", "pid": 4194300}'},
+    "nulls": {"config.json": b"\0" * 512},
+}
+OF_VALUE = {
+    "settings": {"config.json": b'{"v": 1}'},
+    "a head": {"config.json": b"", "epochs/1.safetensors": b"x"},
+    "a model": {"config.json": b"", "model.safetensors": b"x"},
+    "a photograph": {"holiday.jpg": b"x"},
+    "waiting": {"queued.json": b"{}"},
+}
+
+
+def fill(folder, content):
+    folder.mkdir()
+    for name, data in content.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("name", LEFT)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_name_with_nothing_of_value_is_free(name, overwrite, tmp_path):
+    path = fill(tmp_path / "run", LEFT[name])
+    assert is_vacant(path)
+    check_free(path, resume=False, overwrite=overwrite)
+    assert create(path, RunConfig(seed=4), resume=False, overwrite=overwrite).config.seed == 4
+    assert not is_vacant(path)
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_vacant_folder_can_be_removed_unless_it_is_held_or_fills(name, tmp_path):
+    path = fill(tmp_path / "run", LEFT[name])
+    with hold(path):
+        remove_vacant(path)
+        assert path.exists()
+        with pytest.raises(InputError, match=f"process {os.getpid()}"):
+            check_free(path, resume=False, overwrite=False)
+    remove_vacant(path)
+    assert not path.exists()
+    remove_vacant(path)
+
+
+@pytest.mark.parametrize("name", OF_VALUE)
+def test_a_folder_with_something_of_value_is_not_free(name, tmp_path):
+    path = fill(tmp_path / "run", OF_VALUE[name])
+    assert not is_vacant(path)
+    remove_vacant(path)
+    with pytest.raises(InputError):
+        check_free(path, resume=False, overwrite=False)
+    assert {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()} == set(OF_VALUE[name])
+
+
+def test_overwriting_deletes_the_settings_last(run, monkeypatch):
+    for name in ("metrics.json", "events.jsonl", "a.txt", "z.txt"):
+        (run.path / name).touch()
+    monkeypatch.setattr("transclipped.training.run.write_config", lambda *a: pytest.fail("killed here"))
+    deleted, unlink = [], Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda self, **k: deleted.append(self.name) or unlink(self, **k))
+    with pytest.raises(BaseException, match="killed here"):
+        create(run.path, RunConfig(), resume=False, overwrite=True)
+    assert deleted[-1] == "config.json" and len(deleted) == 5
+
+
 def test_overwriting_leaves_nothing_of_the_old_run(run):
     (run.path / "metrics.json").write_text("{}")
     fresh = create(run.path, RunConfig(seed=5), resume=False, overwrite=True)
@@ -147,12 +226,6 @@ def test_running_and_bundled_runs_are_left_alone(run):
     with pytest.raises(InputError, match="read-only"):
         create(ASSETS / "runs" / "mine", RunConfig(), resume=False, overwrite=True)
     assert not (ASSETS / "runs" / "mine").exists()
-
-
-def test_asking_to_stop_is_forgotten_when_training_goes_on(run):
-    run.ask_to_stop()
-    create(run.path, RunConfig(), resume=True, overwrite=False)
-    assert not (run.path / STOP_FILE).exists()
 
 
 def test_settings_come_back_from_a_run(run):

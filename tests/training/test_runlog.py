@@ -60,6 +60,30 @@ def test_events_have_the_fields_of_their_contract(run, log):
     assert (event["loss"], event["codewords"]) == (1.23457, 7)
 
 
+def test_times_of_events_never_fall_though_the_clock_does(run, log, monkeypatch):
+    now = time.time()
+    for step, clock in enumerate((now, now - 3600, now + 86400, now)):
+        monkeypatch.setattr(runlog.time, "time", lambda clock=clock: clock)
+        log.event("step", epoch=0.1, step=step)
+    times = [event["t"] for event in run.events()]
+    assert times == sorted(times) and times[0] == round(now, 3)
+
+
+def test_a_heartbeat_is_the_clock_that_readers_compare_it_with(run, log, monkeypatch):
+    monkeypatch.setattr(runlog.time, "time", lambda: 12345.0)
+    log._write()
+    assert json.loads((run.path / "status.json").read_text())["heartbeat"] == 12345.0
+
+
+def test_an_epoch_reaches_the_disk_before_the_state_that_holds_it(run, log, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    log.event("step", epoch=0.5, step=1)
+    assert not synced
+    log.event("epoch", epoch=1.0, step=2)
+    assert len(synced) == 1
+
+
 def test_a_torn_line_is_passed_over(run, log):
     log.event("step", epoch=0.5, step=1)
     path = run.path / "events.jsonl"

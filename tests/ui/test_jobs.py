@@ -139,6 +139,49 @@ def test_a_training_that_dies_before_there_is_a_run_blocks_nobody_and_says_why(h
     assert RunDir(home / "bad").exists
 
 
+def killed(path: Path, flags: list[str]) -> subprocess.Popen:
+    """A training that the system ends before it has a run."""
+    (path / "epochs").mkdir(exist_ok=True)
+    return subprocess.Popen([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+
+
+def test_a_training_killed_before_there_is_a_run_is_tried_again_and_not_for_ever(home):
+    tries = []
+
+    def train(path: Path, flags: list[str]) -> subprocess.Popen:
+        tries.append(path.name)
+        return (killed if path.name == "never" or tries.count(path.name) == 1 else quick)(path, flags)
+
+    for name in ("second time", "never"):
+        jobs.start(RunConfig(), name)
+    queue.work(home, train=train)
+    assert RunDir(home / "second time").exists and tries.count("second time") == 2
+    assert tries.count("never") == queue.TRIES and not (home / "never").exists() and not names(home)
+
+
+def test_a_name_that_a_killed_start_left_is_free(home):
+    (home / "a" / "epochs").mkdir(parents=True)
+    (home / "a" / "config.json").touch()
+    jobs.start(RunConfig(), "a")
+    (home / "b").mkdir()
+    with exclusive(home / "b" / "lock"), pytest.raises(InputError, match="b already"):  # it has just begun
+        jobs.start(RunConfig(), "b")
+    queue.work(home, train=quick)
+    assert RunDir(home / "a").exists and (home / "b").exists()
+
+
+def test_a_request_to_resume_outlives_a_worker_that_died_before_its_process_began(home):
+    (home / "old").mkdir()
+    (home / "old" / "config.json").write_text('{"v": 1}')
+    jobs.resume(RunDir(home / "old"))
+    entry = json.loads((home / "old" / queue.QUEUED).read_text())
+    (home / queue.FOLDER).mkdir(exist_ok=True)
+    os.replace(home / "old" / queue.QUEUED, home / queue.FOLDER / queue.NOW)
+    (home / queue.FOLDER / queue.NOW).write_text(json.dumps(entry | {"tries": 1}))
+    queue.work(home, train=quick)
+    assert order(home)[0] == "+old --resume"
+
+
 def test_a_worker_that_died_is_replaced_and_its_training_started_again(home):
     jobs.start(RunConfig(seed=3), "a")
     entry = json.loads((home / "a" / queue.QUEUED).read_text())

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from transclipped.errors import InputError
-from transclipped.files import ASSETS, write_json
+from transclipped.files import ASSETS, hold, write_json
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
 from transclipped.retrieval.metrics import measure as measure_ranking
@@ -35,8 +35,7 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     """
     from transclipped.training.features import Progress
 
-    if ASSETS in run.path.resolve().parents:
-        raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
+    _check_own(run)
     started = time.monotonic()
     database, stored = yield from _encoded(session, run)
     encoded = time.monotonic()
@@ -54,6 +53,22 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     }
     stored.save(run.path / "retrieval.npz")
     write_json(run.path / "metrics.json", metrics)
+
+
+def measure_alone(session: Session, run: RunDir) -> Iterator[Progress]:
+    """`measure` a run that no process trains or measures meanwhile; refused at once if it cannot be written.
+
+    Raises:
+        InputError: as `measure`, or another process writes there.
+    """
+    _check_own(run)
+    with hold(run.path):
+        yield from measure(session, run)
+
+
+def _check_own(run: RunDir) -> None:
+    if ASSETS in run.path.resolve().parents:
+        raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
 
 
 def _known_seconds(run: RunDir) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ import torch
 from transclipped.clipping import rule_named
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.files import write_json
+from transclipped.files import hold, write_json
 from transclipped.models.backbone import set_trainable
 from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation, imported
 from transclipped.training.features import Progress, encode
-from transclipped.training.run import STOP_FILE, RunDir, create, write_config
+from transclipped.training.run import STOP_FILE, RunDir, check_free, create, write_config
 from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
 from transclipped.training.sources import CachedViews, FreshViews, check_batch
@@ -63,12 +63,24 @@ def run_training(
         stop_asked: called after every step for the number of the signal that came, None if none did.
 
     Raises:
-        InputError: bad settings, data or disk; the run's status tells it too.
+        InputError: bad settings or data, before there is a run; a failure later, which the run's status tells too; or
+            another process trains it.
         Stopped: on request.
     """
-    replaced = overwrite and RunDir(path).exists
-    session = _prepared(config, device) if replaced else None  # settings that cannot be replace nothing
-    run = create(path, config, resume=resume, overwrite=overwrite)
+    check_free(path, resume=resume, overwrite=overwrite)
+    with suppress(OSError):  # of an earlier training
+        (path / STOP_FILE).unlink(missing_ok=True)
+    resumed = resume and RunDir(path).exists
+    session = None if resumed else _prepared(config, device)  # bad settings take no name and replace nothing
+    with hold(path):
+        run = create(path, config, resume=resume, overwrite=overwrite)
+        yield from _logged_training(run, device, session, stop_asked)
+
+
+def _logged_training(
+    run: RunDir, device: str, session: Session | None, stop_asked: Callable[[], int | None]
+) -> Iterator[Progress | Event]:
+    """Train, and tell the run's status how it ends."""
     log = RunLog(run)
     position = {"epoch": 0.0, "step": 0}
     try:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from transclipped.errors import InputError
-from transclipped.files import write_json
+from transclipped.files import write_json, writer
 from transclipped.flags import command
 from transclipped.training.run import QUEUED, RunDir
 
@@ -163,8 +163,8 @@ def _at_rest(run: RunDir) -> None:
         raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
     if (run.path / QUEUED).exists():
         raise InputError(f"{run.name} waits for its training; cancel that first")
-    if run.running:
-        raise InputError(f"{run.name} is being trained; stop it first")
+    if run.running or writer(run.path):
+        raise InputError(f"{run.name} is being trained or measured; stop that first")
 
 
 def _extract(file: BinaryIO, folder: Path) -> None:

@@ -30,11 +30,12 @@ from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
 from transclipped.machine import exclusive, process_alive, process_start, spawn
 from transclipped.training.manage import place
-from transclipped.training.run import QUEUED, RunDir, find_runs
+from transclipped.training.run import QUEUED, RunDir, find_runs, is_vacant, remove_vacant
 
 FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
 MOST = 200  # waiting trainings
-TRIES = 2  # times that an entry is started, if its process dies before there is a run
+TRIES = 2  # times that an entry is started, if its process is killed before there is a run
+ENDED = (0, 1, 2, 130)  # exit status of a training that was not killed: trying again would end alike
 TICK = 0.5  # seconds between two looks
 SILENCE = 60.0  # seconds without a heartbeat after which a training blocks nobody
 
@@ -73,6 +74,8 @@ def enqueue(home: Path, name: str, arguments: list[str] | None, *, seconds: floa
             raise InputError(f"{name} is being trained or waits for it already")
         write_json(home / name / QUEUED, entry)
         return
+    if (home / name).exists() and training(home) != name:
+        remove_vacant(home / name)  # left by a training that was killed at its start
     made = home / ".incoming" / uuid.uuid4().hex
     try:
         write_json(made / QUEUED, entry)
@@ -177,7 +180,10 @@ def _train_next(home: Path, name: str, train: Train) -> None:
     write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1, **_process(child.pid)})
     while child.poll() is None:
         time.sleep(TICK)
-    _put_aside(home, name)
+    if child.returncode in ENDED:
+        _put_aside(home, name)
+    else:
+        _try_again(home, _now(home) or {})
     now.unlink(missing_ok=True)
 
 
@@ -194,18 +200,29 @@ def _recover(home: Path) -> None:
         return
     while process_alive(now.get("pid") or -1, now.get("started")) and training(home) == now.get("name"):
         time.sleep(TICK)
-    name = str(now.get("name"))
-    if (home / name).is_dir() and not RunDir(home / name).exists and "arguments" in now:
-        if now.get("tries", 0) < TRIES:
-            write_json(home / name / QUEUED, {k: v for k, v in now.items() if k not in ("pid", "started")})
-        else:
-            _put_aside(home, name)
+    _try_again(home, now)
     (home / FOLDER / NOW).unlink(missing_ok=True)
+
+
+def _try_again(home: Path, entry: dict[str, Any]) -> None:
+    """Queue a training again that was killed before there was a run; a few times, then put it aside.
+
+    One that was killed later is a run to resume, and so is one to be resumed, if its process had begun.
+    """
+    name = str(entry.get("name"))
+    resumes = entry.get("arguments") is None
+    begun = "pid" in entry if resumes else not is_vacant(home / name)
+    if begun or "arguments" not in entry or not (home / name).is_dir():
+        return
+    if entry.get("tries", 0) < TRIES:
+        write_json(home / name / QUEUED, {k: v for k, v in entry.items() if k not in ("pid", "started")})
+    else:
+        _put_aside(home, name)
 
 
 def _put_aside(home: Path, name: str) -> None:
     """The log of a training that ended before there was a run goes below .failed, and its name is free again."""
-    if RunDir(home / name).exists or not (home / name).is_dir():
+    if not (home / name).is_dir() or (RunDir(home / name).exists and not is_vacant(home / name)):
         return
     shutil.rmtree(home / FAILED / name, ignore_errors=True)
     (home / FAILED).mkdir(exist_ok=True)

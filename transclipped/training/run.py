@@ -1,17 +1,20 @@
 """The run directory: everything that a training leaves, and all that pages and commands read of it.
 
     config.json  events.jsonl  model.safetensors  epochs/<n>.safetensors  last.safetensors
-    split.json   retrieval.npz metrics.json       status.json
+    split.json   retrieval.npz metrics.json       status.json                lock
 
-Files are replaced atomically, so a reader never meets half of one; nothing is ever unpickled.
+Whoever trains or measures holds the lock. Files are replaced atomically, so a reader never meets half of one; nothing
+is ever unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -23,7 +26,7 @@ import numpy as np
 from transclipped import __version__
 from transclipped.config import RunConfig, from_dict, to_dict
 from transclipped.errors import InputError, cause
-from transclipped.files import ASSETS, json_lines, read_json, replacing, write_json
+from transclipped.files import ASSETS, LOCK, json_lines, read_json, replacing, write_json, writer
 from transclipped.flags import command
 from transclipped.machine import process_alive
 
@@ -31,6 +34,7 @@ FORMAT = 1
 SILENCE = 15.0  # seconds without one, and no process: interrupted
 QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
 STOP_FILE = "stop"  # its presence asks a training to save and end
+LEFTOVERS = (STOP_FILE, LOCK, "log.txt", "status.json")  # of no value without settings
 _SETTINGS = {field.name for field in fields(RunConfig)}  # keys of config.json that are not findings
 PACKAGES = ("torch", "timm", "faiss-cpu", "numpy")
 
@@ -208,30 +212,96 @@ def _alive(status: dict[str, Any]) -> bool:
     return process_alive(status.get("pid", -1), status.get("started"))
 
 
-def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
-    """An empty run directory, or the one to go on with.
+def check_free(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that a training may not write to.
 
     Raises:
-        InputError: it exists and neither `resume` nor `overwrite` was asked for, or it is running.
+        InputError: it is bundled, is being trained or measured, waits in the queue, or holds a run, though neither
+            `resume` nor `overwrite` is set, or other files.
     """
+    if holder := writer(path):
+        raise InputError(f"{path} is being written by {holder}; stop that first or choose another")
+    _check_content(path, resume=resume, overwrite=overwrite)
+
+
+def _check_content(path: Path, *, resume: bool, overwrite: bool) -> None:
     run = RunDir(path)
     if ASSETS in run.path.resolve().parents:
         raise InputError(f"{path} lies among the bundled files, which are read-only; choose another folder")
     if run.running:
         raise InputError(f"{path} is being trained by process {run.status()['pid']}; stop that first or choose another")
+    if not run.path.exists() or is_vacant(path):
+        return
     if run.exists and not (resume or overwrite):
         raise InputError(
             f"{path} holds a run already; choose another name, --resume to go on, --overwrite to replace it"
         )
-    if not run.exists and run.path.exists() and any(p.name != "log.txt" for p in run.path.iterdir()):
-        raise InputError(f"{path} holds other files and is not a run; choose another name")
-    if run.exists and overwrite:
-        shutil.rmtree(path)
-    (run.path / "epochs").mkdir(parents=True, exist_ok=True)
-    (run.path / STOP_FILE).unlink(missing_ok=True)
+    if not run.exists and (run.path / QUEUED).exists():
+        raise InputError(f"{path} waits in the app's queue; cancel it there or choose another name")
     if not run.exists:
+        raise InputError(f"{path} holds other files and is not a run; choose another name")
+
+
+def is_vacant(path: Path) -> bool:
+    """Whether a folder is empty or holds only what a training killed at its start leaves, so its name is free.
+
+    config.json counts only if it can be parsed: a power cut may have emptied it.
+    """
+    try:
+        return path.is_dir() and all(_is_leftover(item) for item in path.iterdir())
+    except OSError:
+        return False
+
+
+def _is_leftover(item: Path) -> bool:
+    if item.name == "config.json":
+        try:
+            json.loads(item.read_bytes())
+        except (ValueError, RecursionError):
+            return True
+        return False
+    if item.name == "epochs":
+        return all(head.name.endswith(".tmp") for head in item.iterdir())
+    return item.name in LEFTOVERS or item.name.endswith(".tmp")
+
+
+def remove_vacant(path: Path) -> None:
+    """Delete a vacant folder that no process holds; one that fills meanwhile stays."""
+    if not is_vacant(path) or writer(path):
+        return
+    with suppress(OSError):
+        for item in [*path.glob("epochs/*"), *path.iterdir()]:
+            if _is_leftover(item):
+                item.rmdir() if item.is_dir() else item.unlink()
+        path.rmdir()
+
+
+def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
+    """An empty run directory, or the one to resume. Callers that train hold the folder, see `files.hold`.
+
+    Raises:
+        InputError: as `check_free`, or the folder cannot be written.
+    """
+    _check_content(path, resume=resume, overwrite=overwrite)
+    run = RunDir(path)
+    try:
+        if run.exists and overwrite:
+            _empty(path)
+        (run.path / "epochs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename or path}: {error.strerror}; choose another folder") from error
+    if not run.exists or is_vacant(path):
         write_config(run.path, config)
     return RunDir(path)
+
+
+def _empty(path: Path) -> None:
+    """Delete a run's files but lock and stop; config.json last, so that it stays a run if this is interrupted."""
+    for item in sorted(path.iterdir(), key=lambda item: item.name == "config.json"):
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        elif item.name not in (LOCK, STOP_FILE):
+            item.unlink()
 
 
 def write_config(path: Path, config: RunConfig, **found: Any) -> None:

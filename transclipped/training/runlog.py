@@ -26,19 +26,27 @@ class RunLog:
         if started := process_start(os.getpid()):
             self._running["started"] = started
         self._status = self._running | {"stage": "preparing"}
+        self._time = 0.0
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._write()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def event(self, kind: str, *, epoch: float, step: int, **values: Any) -> None:
-        """Append one line."""
-        record = {"v": FORMAT, "t": round(time.time(), 3), "kind": kind, "epoch": round(epoch, 5), "step": step}
+        """Append one line; times never fall, though the clock may be set back.
+
+        An epoch's line is brought to the disk, since the state that is saved next promises it.
+        """
+        self._time = max(self._time, round(time.time(), 3))
+        record = {"v": FORMAT, "t": self._time, "kind": kind, "epoch": round(epoch, 5), "step": step}
         line = json.dumps(record | {k: _short(v) for k, v in values.items()}) + "\n"
         path = self.run.path / "events.jsonl"
         try:  # opened each time, since resuming replaces the file
             with path.open("a", encoding="utf-8") as file:
                 file.write(line)
+                if kind != "step":
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}; free some space, then resume") from error
 
@@ -54,7 +62,7 @@ class RunLog:
         self._ended.set()
         with self._lock:
             self._status = {"v": FORMAT, "state": state, "pid": os.getpid()} | ({"error": error} if error else {})
-        self._write()
+        self._write(durable=True)
         self.event("state", epoch=epoch, step=step, state=state)
 
     def _beat(self) -> None:
@@ -62,9 +70,10 @@ class RunLog:
             with suppress(InputError):  # a missed beat harms nobody; a full disk shows at the next event
                 self._write()
 
-    def _write(self) -> None:
+    def _write(self, *, durable: bool = False) -> None:
         with self._lock:
-            write_json(self.run.path / "status.json", {**self._status, "heartbeat": round(time.time(), 3)})
+            status = {**self._status, "heartbeat": round(time.time(), 3)}
+            write_json(self.run.path / "status.json", status, durable=durable)
 
 
 def trim_events(run: RunDir, step: int) -> None:
