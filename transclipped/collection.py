@@ -27,7 +27,8 @@ from transclipped.datasets.base import UNLABELLED, ImageSet
 from transclipped.datasets.folder import Folder
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
-from transclipped.files import read_json, replacing, write_json
+from transclipped.files import hold, read_json, replacing, write_json
+from transclipped.models.backbone import Backbone
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.training.features import FeatureCache, Progress
 from transclipped.training.run import Retrieval, RunDir
@@ -76,6 +77,14 @@ def encode_folder(
     images = load_images(config)
     trained_at = None if config.dataset == EMBEDDINGS else run.record.get("image_size")
     backbone, head = trained_model(run, default_size=trained_at or images.default_size)
+    with hold(out):
+        yield from _encoded(run, config, images, backbone, head, out, add=add, device=device, started=started)
+
+
+def _encoded(
+    run: RunDir, config: DataConfig, images: ImageSet, backbone: Backbone, head: Head, out: Path, *,
+    add: bool, device: str, started: float,
+) -> Iterator[Progress]:  # fmt: skip
     model = stamp(head.quantizer.codewords().detach().numpy())
     before, record = _earlier(out, model, add=add)
     files = _files(images, config)

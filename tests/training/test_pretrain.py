@@ -63,6 +63,34 @@ def test_losses_of_both_stages_fall(whole):
     assert min(contrasted[1:]) < contrasted[0]
 
 
+def test_killed_between_log_and_checkpoint_no_epoch_is_logged_twice(whole, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*a, **k):
+        raise Killed
+
+    save = module.save_tensors
+    work = pretrain(TINY, tmp_path)
+    for item in work:
+        if isinstance(item, Event) and item.kind == "epoch" and item.epoch == 2:
+            monkeypatch.setattr(module, "save_tensors", killed)
+        if isinstance(item, Event) and item.epoch > 2:
+            break
+    with pytest.raises(Killed):
+        work.close()
+    monkeypatch.setattr(module, "save_tensors", save)
+    assert len(losses(tmp_path, "distilled")) == 2  # of which the checkpoint knows none
+    list(pretrain(TINY, tmp_path))
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["epoch"]) for line in lines] == [
+        *(("distilled", epoch) for epoch in (1, 2, 3, 4)),
+        *(("contrasted", epoch) for epoch in (1, 2, 3)),
+    ]
+    for stage in ("distilled", "contrasted"):
+        assert losses(tmp_path, stage) == losses(whole, stage)
+
+
 def test_exported_weights_load_strictly_and_embed(whole):
     state = load_tensors(whole / RESULT)
     assert state.keys() == without_stem(hybrid_vit().state_dict()).keys()

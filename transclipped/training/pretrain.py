@@ -38,7 +38,7 @@ from transclipped.config import (
     ScheduleConfig,
 )
 from transclipped.errors import InputError
-from transclipped.files import read_json, replacing, write_json
+from transclipped.files import append_json_line, hold, json_lines, read_json, replacing, write_json
 from transclipped.models.backbone import (
     CNN,
     HYBRID,
@@ -155,6 +155,11 @@ def pretrain(
         BudgetSpent: before the end.
     """
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    with hold(folder):
+        yield from _stages(config, folder, deadline=deadline, device=device)
+
+
+def _stages(config: PretrainConfig, folder: Path, *, deadline: float, device: str) -> Iterator[Progress | Event]:
     _keep_recipe(folder, config)
     corpora = chosen_corpora(config.limit)
     torch.manual_seed(config.seed)
@@ -183,20 +188,21 @@ def _stage(stage, build, config, vit, corpora, folder, device) -> Iterator[Progr
     try:
         for event in learner.events():
             yield event
+            if event.kind == "epoch":
+                _log(folder, stage, event)
             if time.monotonic() - saved > SAVE_EVERY:
                 save_tensors(checkpoint, learner.state())
                 saved = time.monotonic()
-            if event.kind == "epoch":
-                _log(folder, stage, event)
     finally:
         save_tensors(checkpoint, learner.state())
     save_tensors(folder / f"{stage}.safetensors", exported(vit))
 
 
 def _log(folder: Path, stage: str, event: Event) -> None:
-    record = {"v": 1, "t": round(time.time(), 1), "stage": stage, "epoch": round(event.epoch, 3), **event.values}
-    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    """Log an epoch, but for one that a process killed before its checkpoint has logged already."""
+    path, place = folder / "events.jsonl", {"stage": stage, "epoch": round(event.epoch, 3)}
+    if not any(isinstance(old, dict) and place.items() <= old.items() for old in json_lines(path)):
+        append_json_line(path, {"v": 1, "t": round(time.time(), 1), **place, **event.values})
 
 
 def exported(vit: VisionTransformer) -> dict[str, torch.Tensor]:

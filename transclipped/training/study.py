@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from transclipped.analysis.tables import results
 from transclipped.errors import InputError
-from transclipped.files import append_json_line
+from transclipped.files import append_json_line, hold
 from transclipped.training.features import Progress
 from transclipped.training.study_parts import PARTS, Plan, Trial
 from transclipped.training.study_trial import measured
@@ -28,7 +27,11 @@ def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Prog
     """
     if unknown := sorted(set(parts) - set(PARTS)):
         raise InputError(f"there is no part {unknown[0]!r} of the study; choose from {', '.join(PARTS)}")
-    _make(plan.out)
+    with hold(plan.out):
+        yield from _study(parts, plan, device)
+
+
+def _study(parts: list[str], plan: Plan, device: str) -> Iterator[Progress]:
     for part in parts:
         todo = left(part, plan)
         started = time.monotonic()
@@ -48,13 +51,6 @@ def left(part: str, plan: Plan) -> list[Trial]:
     """
     done = {result["key"] for result in results(plan.out, part)}
     return [trial for trial in PARTS[part](plan) if trial.key not in done]
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}; choose another folder with --out") from error
 
 
 def _setting(trial: Trial) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import torch
 from transclipped.clipping import clip
 from transclipped.config import ClippingConfig, LossConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.files import append_json_line, json_lines, read_json, write_json
+from transclipped.files import append_json_line, hold, json_lines, read_json, write_json
 from transclipped.flags import command
 from transclipped.losses import cosines
 from transclipped.models.network import Head, embed_in_batches
@@ -195,11 +195,15 @@ def run_sweep(lab: LabSet, sweep: Sweep, folder: Path, *, tell: Callable[[dict],
         InputError: the disk is full, a training failed, or the folder holds another sweep.
     """
     _refuse_another(folder, sweep)
-    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder):
+        _train_all(lab, sweep, folder, tell)
+
+
+def _train_all(lab: LabSet, sweep: Sweep, folder: Path, tell: Callable[[dict], None]) -> None:
     write_json(folder / SETTINGS, asdict(sweep))
     settings, done = sweep.settings(), {(r["rule"], r["amount"]) for r in results(folder)}
     note = {"state": "running", "pid": os.getpid(), "total": len(settings), "done": len(done), "t": time.time()}
-    write_json(folder / STATE, note)
+    write_json(folder / STATE, note, durable=False)
     ending: dict[str, Any] = {"state": "stopped"}
     try:
         for clipping in settings:
@@ -242,7 +246,8 @@ class _Notes:
         self.written = time.monotonic()
         if (self.folder / STOP).exists():
             raise Stopped
-        write_json(self.folder / STATE, self.note | {"step": event.step, "steps": event.total, "t": time.time()})
+        note = self.note | {"step": event.step, "steps": event.total, "t": time.time()}
+        write_json(self.folder / STATE, note, durable=False)
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
