@@ -57,7 +57,7 @@ def compared(run) -> list:
 
 
 def has_codes(run) -> bool:
-    return (run.path / "retrieval.npz").exists()
+    return (run.path / "retrieval.npz").exists() and run.problem() is None
 
 
 def evenness(shown: list) -> None:

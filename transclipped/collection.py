@@ -27,10 +27,11 @@ from transclipped.datasets.base import UNLABELLED, ImageSet
 from transclipped.datasets.folder import Folder
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
-from transclipped.files import hold, read_json, replacing, write_json
+from transclipped.files import hold, replacing, write_json
 from transclipped.models.backbone import Backbone
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.training.features import FeatureCache, Progress
+from transclipped.training.records import read_collection
 from transclipped.training.run import Retrieval, RunDir
 from transclipped.training.session import trained_model
 
@@ -126,8 +127,8 @@ def record_of(collection: Path, codebooks: np.ndarray, *, run: Path) -> dict[str
     Raises:
         InputError: it is missing, or the collection is another model's.
     """
-    record = read_json(collection / "collection.json")
-    if not isinstance(record, dict) or record.get("model") != stamp(codebooks):
+    record = read_collection(collection / "collection.json")
+    if record["model"] != stamp(codebooks):
         raise InputError(f"{collection} was encoded by another model than {run}; run `encode` again with this one")
     return record
 
@@ -161,8 +162,13 @@ def _earlier(out: Path, model: str, *, add: bool) -> tuple[Items | None, dict[st
     """What a collection holds already, if the same model made it."""
     if not (out / "collection.json").exists():
         return None, {}
-    record = read_json(out / "collection.json")
-    if not isinstance(record, dict) or record.get("model") != model:
+    try:
+        record = read_collection(out / "collection.json")
+    except InputError:
+        if add:
+            raise
+        return None, {}
+    if record["model"] != model:
         if add:
             raise InputError(f"{out} was encoded by another model; leave --add out to encode it anew with this run")
         return None, {}
@@ -185,7 +191,7 @@ def _table(collection: Path) -> dict[str, list[Any]]:
     try:
         found = pq.read_table(path).drop_columns("code").to_pydict()
         return found | {"id": [str(name) for name in found["id"]]}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{path} is missing or damaged; run `encode` again to make it") from error
 
 

@@ -6,7 +6,7 @@ it cannot exist with a value that makes no sense. `to_dict` and `from_dict` roun
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, get_type_hints
@@ -14,6 +14,13 @@ from typing import Any, get_type_hints
 from transclipped.errors import InputError
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
+MAX_BITS, MAX_DIM = 4096, 4096  # far above what anybody codes with; a head of more would fill a machine's memory
+MAX_PICTURES = 10**9  # in a role of a split, or among the hits that count
+MAX_SIDE = 2048  # pixels a side of a picture that a backbone sees
+MAX_EPOCHS, MAX_BATCH, MAX_VIEWS = 100_000, 65_536, 1000
+MAX_SEED = 2**32 - 1  # what every generator of random numbers takes
+MAX_FLOAT = 1e6  # of any rate, weight or temperature
+LONGEST_TEXT = 4096  # characters of a path or name
 AUTO = "auto"
 BUNDLED_BACKBONES = ("efficientnet-lite0", "hybrid-vit", "hybrid-vit-distilled", "hybrid-vit-photographs")
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
@@ -51,12 +58,13 @@ class DataConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _check_texts("data", self)
         _one_of("data.annotations", self.annotations, ANNOTATIONS)
-        _at_least("data.validation", self.validation, 0)
+        _within("data.validation", self.validation, 0, MAX_PICTURES)
         for name in ("train_limit", "query_limit", "database_limit"):
             if getattr(self, name) is not None:
-                _at_least(f"data.{name}", getattr(self, name), 1)
-        _at_least("data.seed", self.seed, 0)
+                _within(f"data.{name}", getattr(self, name), 1, MAX_PICTURES)
+        _within("data.seed", self.seed, 0, MAX_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +86,11 @@ class BackboneConfig:
     pool: str | None = None
 
     def __post_init__(self) -> None:
+        _check_texts("backbone", self)
         if self.image_size is not None:
-            _at_least("backbone.image_size", self.image_size, 32)
-        blocks = self.train.removeprefix("last-")
-        last = self.train.startswith("last-") and blocks.isdecimal() and int(blocks) > 0
-        if self.train not in ("frozen", "all") and not last:
-            raise InputError(f"backbone.train is {self.train!r}; choose frozen, all, or last-N such as last-2")
+            _within("backbone.image_size", self.image_size, 32, MAX_SIDE)
+        if not re.fullmatch(r"frozen|all|last-0*[1-9][0-9]{0,2}", self.train):
+            raise InputError(f"backbone.train is {_short(self.train)}; choose frozen, all, or last-N such as last-2")
         if self.pool is not None:
             _one_of("backbone.pool", self.pool, ("token", "avg"))
         changed = self.weights or self.image_size or self.pool or self.train != "frozen"
@@ -111,10 +118,11 @@ class QuantizerConfig:
         k = self.codewords
         if not 2 <= k <= MAX_CODEWORDS or k & (k - 1):
             raise InputError(
-                f"quantizer.codewords is {k}; choose a power of two from 2 to {MAX_CODEWORDS}, since a code is one byte"
+                f"quantizer.codewords is {_short(k)}; choose a power of two from 2 to {MAX_CODEWORDS}, "
+                "since a code is one byte"
             )
-        _at_least("quantizer.bits", self.bits, 1)
-        _at_least("quantizer.dim", self.dim, 1)
+        _within("quantizer.bits", self.bits, 1, MAX_BITS)
+        _within("quantizer.dim", self.dim, 1, MAX_DIM)
         if self.bits % self._bits_per_codebook:
             raise InputError(
                 f"quantizer.bits is {self.bits}; {k} codewords need a multiple of {self._bits_per_codebook}"
@@ -124,8 +132,7 @@ class QuantizerConfig:
                 f"quantizer.dim is {self.dim}, which {self.codebooks} codebooks do not divide; "
                 f"choose a multiple of {self.codebooks}"
             )
-        if not (math.isfinite(self.alpha) and self.alpha > 0):
-            raise InputError(f"quantizer.alpha is {self.alpha}; choose a positive number")
+        _positive("quantizer.alpha", self.alpha)
 
     @property
     def _bits_per_codebook(self) -> int:
@@ -169,14 +176,17 @@ class ClippingConfig:
 
     def __post_init__(self) -> None:
         if not -1 <= self.threshold <= 1:  # refuses NaN too
-            raise InputError(f"clipping.threshold is {self.threshold}; choose a cosine similarity from -1 to 1")
+            raise InputError(f"clipping.threshold is {_short(self.threshold)}; choose a cosine similarity from -1 to 1")
         for name in ("fraction", "class_prior"):
             if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"clipping.{name} is {getattr(self, name)}; choose at least 0 and less than 1")
-        if not 0 <= self.sigma < math.inf:
-            raise InputError(f"clipping.sigma is {self.sigma}; choose 0 or more standard deviations")
-        if not 0 <= self.start <= self.full < math.inf:
-            raise InputError(f"clipping needs 0 <= start <= full, got start {self.start} and full {self.full}")
+                raise InputError(f"clipping.{name} is {_short(getattr(self, name))}; choose at least 0 and less than 1")
+        _within("clipping.sigma", self.sigma, 0, MAX_FLOAT)
+        if not 0 <= self.start <= self.full <= MAX_EPOCHS:
+            raise InputError(
+                f"clipping needs 0 <= start <= full <= {MAX_EPOCHS:,}, got start {_short(self.start)} "
+                f"and full {_short(self.full)}"
+            )
+        _check_texts("clipping", self)
         _one_of("clipping.treatment", self.treatment, ("remove", "clamp"))
         _one_of("clipping.on", self.on, ("quantized", "continuous", "backbone"))
 
@@ -198,11 +208,10 @@ class LossConfig:
     name: str = "nt-xent"
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < math.inf:
-            raise InputError(f"loss.temperature is {self.temperature}; choose a positive number")
+        _check_texts("loss", self)
+        _positive("loss.temperature", self.temperature)
         for name in ("entropy", "diversity"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"loss.{name} is {getattr(self, name)}; choose 0 or more")
+            _within(f"loss.{name}", getattr(self, name), 0, MAX_FLOAT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,16 +239,14 @@ class ScheduleConfig:
     views: int = 4
 
     def __post_init__(self) -> None:
-        _at_least("schedule.epochs", self.epochs, 1)
-        _at_least("schedule.batch", self.batch, 2)
-        _at_least("schedule.views", self.views, 2)
+        _within("schedule.epochs", self.epochs, 1, MAX_EPOCHS)
+        _within("schedule.batch", self.batch, 2, MAX_BATCH)
+        _within("schedule.views", self.views, 2, MAX_VIEWS)
         _one_of("schedule.optimizer", self.optimizer, ("adamw", "sgd"))
         for name in ("lr", "backbone_lr"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"schedule.{name} is {getattr(self, name)}; choose a positive number")
+            _positive(f"schedule.{name}", getattr(self, name))
         for name in ("weight_decay", "warmup"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"schedule.{name} is {getattr(self, name)}; choose 0 or more")
+            _within(f"schedule.{name}", getattr(self, name), 0, MAX_FLOAT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,11 +282,12 @@ class RunConfig:
                 f"data set {self.data.dataset!r} with backbone {self.backbone.name!r} cannot be: "
                 f"{EMBEDDINGS!r} and {IDENTITY!r} go together, since neither has pictures"
             )
-        _at_least("seed", self.seed, 0)
+        _check_texts("settings", self)
+        _within("seed", self.seed, 0, MAX_SEED)
         _one_of("select", self.select, ("last", "validation"))
-        _at_least("validate_every", self.validate_every, 1)
+        _within("validate_every", self.validate_every, 1, MAX_EPOCHS)
         if self.k is not None:
-            _at_least("k", self.k, 1)
+            _within("k", self.k, 1, MAX_PICTURES)
         if self.select == "validation" and not self.data.validation:
             raise InputError("select is 'validation' but data.validation is 0; set aside some pictures, such as 2000")
 
@@ -305,8 +313,9 @@ def from_dict(cls: type, values: Any) -> Any:
     if not isinstance(values, dict):
         raise InputError(f"{cls.__name__} must be a table of settings, got {type(values).__name__}")
     known = {f.name for f in fields(cls)}
-    if unknown := sorted(set(values) - known):
-        raise InputError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    if unknown := sorted(set(values) - known, key=str):
+        named = ", ".join(map(str, unknown))[:100]
+        raise InputError(f"{cls.__name__} has no setting {named}; known are {', '.join(sorted(known))}")
     hints = _hints(cls)
     return cls(**{name: _converted(cls, name, hints[name], value) for name, value in values.items()})
 
@@ -317,18 +326,46 @@ _hints = cache(get_type_hints)  # evaluates every annotation; pages read the set
 def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         return from_dict(kind, value)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= MAX_FLOAT:  # a larger one may be too large for a float
         return float(value)
     if isinstance(value, bool) or not isinstance(value, kind):
-        raise InputError(f"{cls.__name__}.{name} is {value!r}; expected {getattr(kind, '__name__', kind)}")
+        expected = f"a number up to {MAX_FLOAT:,.0f}" if kind is float else getattr(kind, "__name__", kind)
+        raise InputError(f"{cls.__name__}.{name} is {_short(value)}; expected {expected}")
     return value
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise InputError(f"{name} is {value}; choose {least} or more")
+def _within(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:  # refuses NaN too
+        raise InputError(f"{name} is {_short(value)}; choose {least} or more, at most {most:,.0f}")
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value <= MAX_FLOAT:
+        raise InputError(f"{name} is {_short(value)}; choose a positive number, at most {MAX_FLOAT:,.0f}")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+        raise InputError(f"{name} is {_short(value)}; choose one of {', '.join(choices)}")
+
+
+def _check_texts(section: str, config: Any) -> None:
+    """Names and paths are short, and of characters that a file system and a JSON file can hold."""
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if isinstance(value, str) and (len(value) > LONGEST_TEXT or _UNFIT.search(value)):
+            raise InputError(
+                f"{section}.{each.name} is {_short(value)}; choose at most {LONGEST_TEXT:,} characters, "
+                "none of them a control character"
+            )
+
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters; halves of characters
+
+
+def _short(value: Any) -> str:
+    """A value as a message quotes it, however long it is."""
+    if isinstance(value, int) and value.bit_length() > 80:  # Python refuses to spell those of 4,300 digits
+        return f"a whole number of some {round(value.bit_length() * 0.30103):,} digits"
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"

@@ -242,7 +242,7 @@ def test_settings_come_back_from_a_run(run):
     ("text", "said"),
     [
         ("{", "not valid JSON"),
-        ("[]", "not of this version"),
+        ("[]", "no JSON object"),
         ('{"v": 9}', "not of this version"),
         ('{"v": 1, "seed": "three"}', "seed is 'three'"),
         ('{"v": 1, "quantizer": {"bits": 7}}', "bits is 7"),

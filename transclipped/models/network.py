@@ -6,6 +6,7 @@ to unit length ("intra-normalisation", MeCoQ), so that every codebook has the sa
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,11 @@ from torch import Tensor, nn
 from transclipped.config import QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.models.quantizer import ProductQuantizer
+from transclipped.models.weights import load_tensors
+
+MAX_WEIGHTS = 2**24  # of a projection
+LARGEST = 1e12  # of a weight; larger ones overflow on the way to a code
+PARTS = ("projection.weight", "projection.bias", "quantizer.codebooks")
 
 
 class Codes(NamedTuple):
@@ -98,20 +104,59 @@ def head_from_state(state: dict[str, Tensor], config: QuantizerConfig, *, source
         source: file they come from, for the message.
 
     Raises:
-        InputError: a tensor is missing or has another shape than `config` asks for.
+        InputError: a tensor is missing, has another shape than `config` asks for, or numbers that are not finite.
     """
-    expected = {"projection.weight", "projection.bias", "quantizer.codebooks"}
-    if missing := sorted(expected - state.keys()):
-        raise InputError(f"{source} lacks {', '.join(missing)}; it is not the head of a run")
-    head = Head(state["projection.weight"].shape[-1], config)
-    for name, parameter in head.named_parameters():
-        if state[name].shape != parameter.shape:
+    check_head({name: tuple(tensor.shape) for name, tensor in state.items()}, config, source=source)
+    for name in PARTS:
+        if not are_finite(state[name]):
             raise InputError(
-                f"{source} holds {name} of shape {[*state[name].shape]}, the configuration asks for "
-                f"{[*parameter.shape]}; use the file with the run that it came from"
+                f"{source} holds {name} with numbers that are not finite, or no floating-point ones; "
+                "it is damaged: train the run again"
             )
-    head.load_state_dict({name: state[name].float() for name in expected})
+    head = Head(state["projection.weight"].shape[-1], config)
+    head.load_state_dict({name: state[name].float() for name in PARTS})
     return head.eval()
+
+
+def load_head(path: Path, config: QuantizerConfig) -> Head:
+    """Head with the weights of a file; others in it, such as a backbone's, are not read.
+
+    Raises:
+        InputError: as `head_from_state` and `load_tensors`.
+    """
+    return head_from_state(load_tensors(path, only=PARTS), config, source=str(path))
+
+
+def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, source: str) -> int:
+    """Whether tensors of these shapes make a head, before there is any; returns its width F.
+
+    Raises:
+        InputError: one is missing, has another shape than `config` asks for, or is too large.
+    """
+    if missing := sorted(set(PARTS) - shapes.keys()):
+        raise InputError(f"{source} lacks {', '.join(missing)}; it is not the head of a run")
+    width = shapes["projection.weight"][-1] if shapes["projection.weight"] else 0
+    expected = {
+        "projection.weight": (config.dim, width),
+        "projection.bias": (config.dim,),
+        "quantizer.codebooks": (config.codebooks, config.codewords, config.subspace),
+    }
+    for name, shape in expected.items():
+        if shapes[name] != shape or not width:
+            raise InputError(
+                f"{source} holds {name} of shape {[*shapes[name]]}, the configuration asks for "
+                f"{[*shape]}; use the file with the run that it came from"
+            )
+    if config.dim * width > MAX_WEIGHTS:
+        raise InputError(f"{source} holds a head of {config.dim * width:,} weights; at most {MAX_WEIGHTS:,} are read")
+    return width
+
+
+def are_finite(tensor: Tensor) -> bool:
+    """Whether these are floating-point numbers, none NaN, infinite, or so large that a sum of products would be."""
+    if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        return False
+    return not tensor.numel() or max(tensor.amax().item(), -tensor.amin().item()) <= LARGEST  # NaN spreads to both
 
 
 @torch.inference_mode()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from transclipped.errors import InputError, cause
 from transclipped.files import replacing
+from transclipped.models.tensor_header import read_header
 
 
-def load_tensors(path: str | Path) -> dict[str, Tensor]:
+def load_tensors(path: str | Path, *, only: Collection[str] | None = None) -> dict[str, Tensor]:
     """Tensors of a file by name, on the CPU.
+
+    Args:
+        only: names of those that are wanted; others are not read, and missing ones are left out.
 
     Raises:
         InputError: the file is missing, damaged, or holds more than tensors.
@@ -24,8 +29,12 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         raise InputError(f"weights file {path} does not exist")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            names = [name for name in read_header(path) if only is None or name in only]
+            with safe_open(path, framework="pt") as file:
+                return {name: file.get_tensor(name) for name in names}
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:  # the header's
+        raise
     except Exception as error:  # torch raises many kinds for what is no file of its own
         raise InputError(
             f"{path} is damaged or no file of plain tensors ({cause(error)}); fetch or make it again"
@@ -33,7 +42,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} is not a table of named tensors; save the model's state_dict() and use that")
-    return state
+    return state if only is None else {name: value for name, value in state.items() if name in only}
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None) -> None:

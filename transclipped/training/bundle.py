@@ -45,7 +45,7 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, s
     write_json(out / "config.json", {**run.record, "command": command(run.config, f"runs/{out.name}")})
     write_json(out / "status.json", {"v": 1, "state": "finished"})
     shutil.copyfile(run.path / "split.json", out / "split.json")
-    own = run.config.schedule.epochs if metrics["selection"] == "last" else None
+    own = run.config.schedule.epochs if metrics.get("selection") == "last" else None
     others = [epoch for epoch in run.epochs() if epoch != own]
     for path in ["model.safetensors", *(f"epochs/{n}.safetensors" for n in _spread(others, epochs))]:
         half = {name: tensor.half() for name, tensor in load_tensors(run.path / path).items()}

@@ -13,12 +13,12 @@ import shutil
 import stat
 import uuid
 import zipfile
-import zlib
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from transclipped import archive as archives
 from transclipped.errors import InputError
 from transclipped.files import write_json, writer
 from transclipped.flags import command
@@ -31,6 +31,7 @@ LONGEST_NAME = 80  # characters
 MAX_UNPACKED = 400_000_000  # bytes of all files together
 MAX_FILES = 1000
 MAX_DIRECTORY = 200_000  # bytes of a zip's table of contents: 1,000 files are 100,000
+_ZIP = {"what": "the zip", "remedy": "use one that was downloaded here"}
 _PART = re.compile(rf"(?:{'|'.join(map(re.escape, PARTS))}|epochs/[0-9]{{1,6}}\.safetensors)")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}  # Windows
 
@@ -169,21 +170,17 @@ def _at_rest(run: RunDir) -> None:
 
 def _extract(file: BinaryIO, folder: Path) -> None:
     """Write the parts of a zip into `folder`, after looking at all their names."""
-    _refuse_large_directory(file)
     left = MAX_UNPACKED
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for entry, part in _parts(archive):
-                target = folder / part
-                target.parent.mkdir(exist_ok=True)
-                with archive.open(entry) as source, target.open("xb") as sink:
-                    while block := source.read(1 << 20):
-                        left -= len(block)
-                        if left < 0:
-                            raise InputError(f"the zip unpacks to more than {MAX_UNPACKED:,} bytes; no run is so large")
-                        sink.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
-        raise InputError(f"the file is not a zip of a run, or damaged ({error}); download it again") from error
+    with archives.opened(file, **_ZIP, most_bytes=MAX_UNPACKED, directory=MAX_DIRECTORY) as archive:
+        for entry, part in _parts(archive):
+            target = folder / part
+            target.parent.mkdir(exist_ok=True)
+            with target.open("xb") as sink:
+                for block in archives.blocks(archive, entry, **_ZIP):
+                    left -= len(block)
+                    if left < 0:
+                        raise InputError(f"the zip unpacks to more than {MAX_UNPACKED:,} bytes; no run is so large")
+                    sink.write(block)
 
 
 def _parts(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
@@ -191,8 +188,6 @@ def _parts(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > MAX_FILES:
         raise InputError(f"the zip holds {len(entries):,} files; a run has at most {MAX_FILES:,}")
-    if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
-        raise InputError(f"the zip unpacks to more than {MAX_UNPACKED:,} bytes; no run is so large")
     tops = {entry.filename.partition("/")[0] for entry in entries if "/" in entry.filename}
     top = f"{tops.pop()}/" if len(tops) == 1 and all("/" in e.filename for e in entries) else ""
     found: dict[str, zipfile.ZipInfo] = {}
@@ -208,18 +203,3 @@ def _parts(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
     if "config.json" not in found:
         raise InputError("the zip holds no config.json, so it is not a run; use one that was downloaded here")
     return [(entry, part) for part, entry in found.items()]
-
-
-def _refuse_large_directory(file: BinaryIO) -> None:
-    """A zip can list millions of files in a few bytes each; zipfile would read them all before we can count."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - (1 << 16) - 22))
-    tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    file.seek(0)
-    if at < 0 or len(tail) < at + 22:
-        raise InputError("the file is not a zip; use one that was downloaded here")
-    if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
-        raise InputError("the zip is of the kind for huge files (zip64); no run is so large")
-    if int.from_bytes(tail[at + 12 : at + 16], "little") > MAX_DIRECTORY:
-        raise InputError(f"the zip holds too many files; a run has at most {MAX_FILES:,}")

@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from transclipped.errors import InputError
-from transclipped.files import read_json, write_json
+from transclipped.files import write_json
 from transclipped.machine import exclusive, process_alive, process_start, spawn
 from transclipped.training.manage import place
+from transclipped.training.records import read_queued
 from transclipped.training.run import QUEUED, RunDir, find_runs, is_vacant, remove_vacant
 
 FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
@@ -90,10 +91,9 @@ def waiting(home: Path) -> list[Waiting]:
     for path in home.glob(f"*/{QUEUED}"):
         if path.parent.name.startswith("."):
             continue
-        with suppress(InputError, TypeError, ValueError, AttributeError):
-            entry = read_json(path)
-            seconds = entry.get("seconds")
-            found.append(Waiting(path.parent.name, float(entry["t"]), None if seconds is None else float(seconds)))
+        with suppress(InputError):
+            entry = read_queued(path)
+            found.append(Waiting(path.parent.name, entry["t"], entry.get("seconds")))
     return sorted(found, key=lambda w: (w.since, w.name))
 
 
@@ -236,10 +236,9 @@ def _spawned(path: Path, flags: list[str]) -> subprocess.Popen:
 
 def _now(home: Path) -> dict[str, Any] | None:
     try:
-        now = read_json(home / FOLDER / NOW)
+        return read_queued(home / FOLDER / NOW)
     except InputError:
         return None
-    return now if isinstance(now, dict) else None
 
 
 def _status(run: RunDir) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,25 @@ from typing import Any
 import numpy as np
 
 from transclipped import __version__
+from transclipped.arrays import check_arrays, load_arrays
 from transclipped.config import RunConfig, from_dict, to_dict
-from transclipped.errors import InputError, cause
-from transclipped.files import ASSETS, LOCK, json_lines, read_json, replacing, write_json, writer
+from transclipped.errors import InputError
+from transclipped.files import ASSETS, LOCK, replacing, write_json, writer
 from transclipped.flags import command
 from transclipped.machine import process_alive
+from transclipped.models.tensor_header import read_header
+from transclipped.training import records
+from transclipped.training.records import FORMAT
 
-FORMAT = 1
 SILENCE = 15.0  # seconds without one, and no process: interrupted
 QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
 STOP_FILE = "stop"  # its presence asks a training to save and end
 LEFTOVERS = (STOP_FILE, LOCK, "log.txt", "status.json")  # of no value without settings
+_FIRST = ("config.json", "model.safetensors", "retrieval.npz", "metrics.json", "status.json")
 _SETTINGS = {field.name for field in fields(RunConfig)}  # keys of config.json that are not findings
 PACKAGES = ("torch", "timm", "faiss-cpu", "numpy")
+REMEDY = "run `evaluate` on this run to make it again"  # of a damaged retrieval.npz
+LARGEST = 1e6  # of a stored number; those of a unit sub-vector are at most 1
 
 
 @dataclass(frozen=True)
@@ -62,38 +68,67 @@ class Retrieval:
             np.savez_compressed(file, **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Retrieval:
+    def load(cls, path: Path, *, classes: int | None = None, most_bytes: int | None = None) -> Retrieval:
         """Read and check.
 
-        Raises:
-            InputError: it is missing, damaged, or its shapes disagree.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                loaded = cls(**{name: file[name] for name in file.files})
-        except FileNotFoundError as error:
-            raise InputError(f"{path} is missing; run `evaluate` on this run to make it") from error
-        except Exception as error:  # numpy and zipfile raise many kinds for one damaged file
-            raise InputError(f"{path} is damaged ({cause(error)}); run `evaluate` on this run again") from error
-        return loaded._checked(path)
+        Args:
+            classes: that labels may name, None for any number.
+            most_bytes: of all arrays together, None for any number.
 
-    def _checked(self, path: Path) -> Retrieval:
-        m, k, d = self.codebooks.shape if self.codebooks.ndim == 3 else (0, 0, 0)
-        fits = (
-            self.codes.dtype == np.uint8
+        Raises:
+            InputError: it is missing, damaged, its shapes disagree, or its numbers are not finite.
+        """
+        arrays = load_arrays(path, remedy=REMEDY, most_bytes=most_bytes)
+        names = {field.name for field in fields(cls)}
+        needed = names - {"database_labels", "query_labels"}
+        if not needed <= arrays.keys() <= names:
+            wrong = ", ".join(sorted(needed - arrays.keys() or arrays.keys() - names))[:200]
+            raise InputError(f"{path} is damaged (it lacks or should not have {wrong}); {REMEDY}")
+        loaded = cls(**arrays)
+        if not loaded._fits():
+            raise InputError(f"{path} holds arrays that do not fit together; {REMEDY}")
+        for side in ("database", "query"):
+            labels, n = getattr(loaded, f"{side}_labels"), len(getattr(loaded, f"{side}_ids"))
+            if labels is not None and not _labels_fit(labels, n, classes):
+                of = "" if classes is None else f" of {classes} classes"
+                raise InputError(f"{path} holds {side}_labels that do not fit together with {n} pictures{of}; {REMEDY}")
+        if not all(_are_small(a) for a in (loaded.codebooks, loaded.queries)):
+            raise InputError(f"{path} holds numbers that are not finite, or far too large; {REMEDY}")
+        return loaded
+
+    def _fits(self) -> bool:
+        if self.codebooks.ndim != 3 or not all(a.ndim for a in (self.codes, self.queries)):
+            return False
+        if not _are_ids(self.database_ids) or not _are_ids(self.query_ids):
+            return False
+        m, k, d = self.codebooks.shape
+        return (
+            m * k * d > 0
+            and self.codes.dtype == np.uint8
             and self.codes.shape == (len(self.database_ids), m)
             and self.queries.shape == (len(self.query_ids), m * d)
             and (not self.codes.size or self.codes.max() < k)
-            and _labels_fit(self.database_labels, self.database_ids)
-            and _labels_fit(self.query_labels, self.query_ids)
         )
-        if not fits:
-            raise InputError(f"{path} holds arrays that do not fit together; run `evaluate` on this run again")
-        return self
 
 
-def _labels_fit(labels: np.ndarray | None, ids: np.ndarray) -> bool:
-    return labels is None or (labels.ndim in (1, 2) and len(labels) == len(ids))
+def _are_ids(ids: np.ndarray) -> bool:
+    return ids.ndim == 1 and ids.dtype.kind in "iuU"
+
+
+def _are_small(numbers: np.ndarray) -> bool:
+    """Whether all are finite, and small enough that no sum of their products overflows."""
+    if numbers.dtype.kind != "f":
+        return False
+    return not numbers.size or (float(numbers.min()) >= -LARGEST and float(numbers.max()) <= LARGEST)  # NaN is neither
+
+
+def _labels_fit(labels: np.ndarray, n: int, classes: int | None) -> bool:
+    """A class of each of `n` items, −1 without one; or a row of marks, 0 or 1."""
+    if labels.ndim not in (1, 2) or len(labels) != n or labels.dtype.kind not in "iub":
+        return False
+    low, high = (0, 1) if labels.ndim == 2 else (-1, (classes or 2**31) - 1)
+    named = labels.ndim == 1 or classes is None or labels.shape[1] == classes
+    return named and (not labels.size or bool(low <= labels.min() and labels.max() <= high))
 
 
 class RunDir:
@@ -118,43 +153,55 @@ class RunDir:
         """config.json: the settings, with command, versions and fingerprints."""
         if not self.exists:
             raise InputError(f"{self.path} is not a run: it has no config.json; `train --run {self.path}` makes one")
-        record = read_json(self.path / "config.json")
-        if not isinstance(record, dict) or record.get("v") != FORMAT:
-            raise InputError(f"{self.path / 'config.json'} is not of this version (v = {FORMAT})")
-        return record
+        return records.read_config(self.path / "config.json")
 
     @cached_property
     def config(self) -> RunConfig:
-        return from_dict(RunConfig, {k: v for k, v in self.record.items() if k in _SETTINGS})
+        settings = {k: v for k, v in self.record.items() if k in _SETTINGS}
+        try:
+            return from_dict(RunConfig, settings)
+        except InputError as error:
+            raise InputError(f"{self.path / 'config.json'}: {error}") from error
 
     @property
     def fingerprint(self) -> str:
         """Changes whenever the trained model or what was measured of it does; 16 hex digits."""
-        stamp = [str(self.path.resolve())]
-        for name in ("config.json", "model.safetensors", "retrieval.npz", "metrics.json"):
-            path = self.path / name
-            stamp.append(f"{path.stat().st_mtime_ns} {path.stat().st_size}" if path.exists() else "-")
+        stamp = [str(self.path.resolve()), *map(str, self._stamp()[:4])]
         return hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
+
+    def _stamp(self) -> tuple:
+        """Time and size of each file that pages read first, None where it is missing."""
+        return tuple(_written(self.path / name) for name in _FIRST)
 
     def metrics(self) -> dict[str, Any] | None:
         path = self.path / "metrics.json"
-        return read_json(path) if path.exists() else None
+        return records.read_metrics(path) if path.exists() else None
 
-    def retrieval(self) -> Retrieval:
-        return Retrieval.load(self.path / "retrieval.npz")
+    def retrieval(self, *, most_bytes: int | None = None) -> Retrieval:
+        """retrieval.npz; `most_bytes` as in `Retrieval.load`."""
+        classes = len(self.record["class_names"]) if "class_names" in self.record else None
+        return Retrieval.load(self.path / "retrieval.npz", classes=classes, most_bytes=most_bytes)
 
     def status(self) -> dict[str, Any]:
-        """status.json, with a silent and dead run told as "interrupted"."""
+        """status.json, where the state of a dead run that has not spoken lately is "interrupted".
+
+        A heartbeat of the future is no recent one: the clock went back since.
+        """
         path = self.path / "status.json"
         if not path.exists():
             return {"state": "finished" if (self.path / "metrics.json").exists() else "interrupted"}
-        status = read_json(path)
-        if not isinstance(status, dict):
-            raise InputError(f"{path} does not hold a status; delete it")
-        silent = time.time() - status.get("heartbeat", 0) > SILENCE
-        if status.get("state") == "running" and silent and not _alive(status):
+        status = records.read_status(path)
+        recent = abs(time.time() - status.get("heartbeat", 0)) <= SILENCE
+        if status["state"] == "running" and not recent and not _alive(status):
             status["state"] = "interrupted"
         return status
+
+    def problem(self) -> str | None:
+        """What is wrong with the run's files, as far as a list of runs looks; None if nothing is.
+
+        Numbers within arrays are looked at when they are used.
+        """
+        return _problem(self.path, self._stamp())
 
     @property
     def running(self) -> bool:
@@ -166,9 +213,9 @@ class RunDir:
         return status.get("state") == "running" and _alive(status)
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
-        """Events so far, of the given kinds or all; a torn last line is passed over."""
-        found = (e for e in json_lines(self.path / "events.jsonl") if isinstance(e, dict))
-        return [e for e in found if not kinds or e.get("kind") in kinds]
+        """Events so far, of the given kinds or all; lines that are none, such as a torn last one, are passed over."""
+        events = records.read_events(self.path / "events.jsonl")
+        return [event for event in events if event and (not kinds or event["kind"] in kinds)]
 
     def epochs(self) -> list[int]:
         """Epochs whose head was kept, ascending."""
@@ -180,11 +227,10 @@ class RunDir:
         Raises:
             InputError: there is none, or it does not fit the configuration.
         """
-        from transclipped.models.network import head_from_state
-        from transclipped.models.weights import load_tensors
+        from transclipped.models.network import load_head
 
         path = self.path / ("model.safetensors" if epoch is None else f"epochs/{epoch}.safetensors")
-        return head_from_state(load_tensors(path), self.config.quantizer, source=str(path))
+        return load_head(path, self.config.quantizer)
 
     def ask_to_stop(self) -> None:
         """The training saves its state and ends at the next step."""
@@ -196,15 +242,31 @@ def find_runs(*folders: Path) -> list[RunDir]:
     found = []
     for folder in folders:
         runs = [RunDir(p.parent) for p in Path(folder).glob("*/config.json")]
-        found += sorted(runs, key=_written, reverse=True)
+        found += sorted(runs, key=lambda run: _written(run.path / "config.json") or (0, 0), reverse=True)
     return found
 
 
-def _written(run: RunDir) -> float:
+def _written(path: Path) -> tuple[int, int] | None:
+    """When a file was written, in nanoseconds, and its size; None if it is not there."""
     try:
-        return (run.path / "config.json").stat().st_mtime
-    except OSError:  # deleted just now
-        return 0.0
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_mtime_ns, info.st_size
+
+
+@lru_cache(maxsize=1024)
+def _problem(path: Path, stamp: tuple) -> str | None:
+    run = RunDir(path)
+    try:
+        _ = run.config, run.metrics(), run.status()
+        if (path / "model.safetensors").exists():
+            read_header(path / "model.safetensors")
+        if (path / "retrieval.npz").exists():
+            check_arrays(path / "retrieval.npz", remedy=REMEDY)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _alive(status: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from transclipped.datasets.protocols import Split, draw
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
 from transclipped.models.backbone import Backbone, load_backbone
-from transclipped.models.network import Head, head_from_state
+from transclipped.models.network import Head, are_finite, head_from_state
 from transclipped.models.weights import load_tensors
 from transclipped.training import imported
 from transclipped.training.features import FeatureCache
@@ -91,6 +91,8 @@ def trained_model(
             f"{backbone.width}; use the backbone that the run was trained with"
         )
     learnt = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    if not all(are_finite(tensor) for tensor in learnt.values() if tensor.is_floating_point()):
+        raise InputError(f"{path} holds a backbone with numbers that are not finite; train the run again")
     if learnt:
         try:
             backbone.load_state_dict(learnt)

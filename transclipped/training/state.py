@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from transclipped.errors import InputError
+from transclipped.models.network import are_finite
+
+MAX_STEPS = 10**12
 
 
 def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Tensor]:
@@ -26,7 +29,8 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
     """
     own = model.state_dict()
     weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-    if "step" not in state or weights.keys() != own.keys():
+    step, _ = position(state, source="the saved state")
+    if weights.keys() != own.keys():
         raise InputError("the saved state is of another kind of model; delete it to start again")
     for name, tensor in weights.items():
         if tensor.shape != own[name].shape:
@@ -34,11 +38,29 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
                 f"the saved state holds {name} of shape {[*tensor.shape]}, the configuration asks for "
                 f"{[*own[name].shape]}; delete it to start again"
             )
+    if not all(are_finite(tensor) for tensor in state.values() if tensor.is_floating_point()):
+        raise InputError("the saved state holds numbers that are not finite; delete it to start again")
     model.load_state_dict(weights)
-    slots = optimizer.state_dict()
+    slots, parameters = optimizer.state_dict(), [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in state.items():
         if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            slots["state"].setdefault(int(index), {})[name] = value
+            index, _, name = key.removeprefix("optimizer.").partition(".")
+            number = int(index) if index.isascii() and index.isdecimal() and len(index) < 10 else len(parameters)
+            if number >= len(parameters) or value.shape not in ((), parameters[number].shape):
+                raise InputError(f"the saved state holds {key[:80]}, which does not fit; delete it to start again")
+            slots["state"].setdefault(number, {})[name] = value
     optimizer.load_state_dict(slots)
-    return int(state["step"])
+    return step
+
+
+def position(state: dict[str, Tensor], *, source: str) -> tuple[int, int | None]:
+    """Steps done, and epochs whose end was told; None where the state does not say.
+
+    Raises:
+        InputError: they are missing or senseless.
+    """
+    numbers = [state[name] for name in ("step", "ended") if name in state]
+    whole = all(n.numel() == 1 and not (n.is_floating_point() or n.is_complex()) for n in numbers)
+    if "step" not in state or not whole or not all(0 <= int(n) <= MAX_STEPS for n in numbers):
+        raise InputError(f"{source} does not say at which step it was saved; delete it to start again")
+    return int(state["step"]), int(state["ended"]) if "ended" in state else None

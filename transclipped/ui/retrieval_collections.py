@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.collection import stamp
 from transclipped.errors import InputError
-from transclipped.files import read_json
+from transclipped.training.records import read_collection
 from transclipped.training.run import RunDir
 from transclipped.ui import runs
 from transclipped.ui.links import key_of
@@ -25,10 +25,10 @@ def known(run: RunDir) -> dict[str, str]:
     found = {}
     for path in candidates:
         try:
-            record = read_json(path)
+            record = read_collection(path)
         except InputError:
             continue
-        if isinstance(record, dict) and record.get("model") == model:
+        if record["model"] == model:
             there = os.fspath(path.parent)
             found[there if path.parent.name in found else path.parent.name] = there
     return found

@@ -49,7 +49,11 @@ def choose() -> None:
     )  # fmt: skip
     run = current()
     if run is not None:
-        st.caption(plain(summary(run)))
+        st.caption(plain(run.problem() or summary(run)))
+    others = {other.name: problem for other in all_runs().values() if (problem := other.problem())}
+    if others:
+        named = ", ".join(map(plain, others))
+        st.caption(f"Damaged: {named}", help="\n\n".join(map(plain, others.values())))
 
 
 def current() -> RunDir | None:
@@ -96,7 +100,7 @@ def summary(run: RunDir) -> str:
     rule = config.clipping.rule
     clipping = "no clipping" if rule == "none" else f"{rule} clipping"
     parts = [config.data.dataset, f"{config.quantizer.bits} bits", clipping, config.backbone.name]
-    if metrics and metrics["modes"].get("asymmetric", {}).get("map") is not None:
+    if metrics and "asymmetric" in metrics["modes"]:
         parts.append(f"mAP@{metrics['k']} {metrics['modes']['asymmetric']['map']:.3f}")
     return " · ".join(parts)
 
@@ -108,15 +112,15 @@ def finished() -> RunDir | None:
         st.info("There is no run to look at yet. Train one: the small sample is quick.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return None
-    if (run.path / "retrieval.npz").exists() and (run.path / "metrics.json").exists():
-        return run
     try:
-        status = run.status()
+        _, _, status = run.config, run.metrics(), run.status()
     except InputError as error:
         st.error(plain(error))
         return None
-    state = status.get("state", "interrupted")
-    st.info(f"Run {plain(run.name)} {plain(STATES.get(state, state))}. {plain(status.get('error', ''))}")
+    if (run.path / "retrieval.npz").exists() and (run.path / "metrics.json").exists():
+        return run
+    state = status["state"]
+    st.info(f"Run {plain(run.name)} {STATES.get(state, state)}. {plain(status.get('error', ''))}")
     st.page_link("pages/train.py", label="Look at its training", icon=":material/model_training:")
     return None
 
