@@ -226,7 +226,7 @@ def test_settings_that_run_code_or_are_unknown_are_refused(home, tiny):
     files = packed(tiny)
     refused(home, zipped(changed(files, "config.json", plugin="/tmp/evil.py")), "evil.py")
     refused(home, zipped(changed(files, "config.json", class_names=["a"])), "labels")
-    refused(home, zipped(changed(files, "config.json", class_names=[7] * 10)), "class names")
+    refused(home, zipped(changed(files, "config.json", class_names=[7] * 10)), "class_names")
     for section, value in (("clipping", {"rule": "mine"}), ("loss", {"x": 1})):
         config = json.loads(files["tiny/config.json"])
         refused(home, zipped(changed(files, "config.json", **{section: config[section] | value})), "not taken in")

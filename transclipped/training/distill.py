@@ -151,7 +151,7 @@ class Distiller:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a saved state."""
-        self.step = unpack(state, self.model, self.optimizer)
+        self.step, _ = unpack(state, self.model, self.optimizer)
 
     def _event(self, kind: str, loss: float) -> Event:
         return Event(kind, self.step / self.steps_per_epoch, self.step, self.total_steps, {"loss": loss})

@@ -151,7 +151,14 @@ def read_queued(path: Path) -> dict[str, Any]:
     remedy = "delete it"
     entry = read_object(path, remedy=remedy)
     _check(entry, {"t": "number"}, path, remedy, needed=True)
-    kinds = {"seconds": "number or none", "tries": "count", "arguments": "flags or none", "pid": "id", "name": "text"}
+    kinds = {
+        "seconds": "number or none",
+        "tries": "count",
+        "arguments": "flags or none",
+        "pid": "id",
+        "name": "text",
+        "started": "text or none",
+    }
     _check(entry, kinds, path, remedy)
     return entry
 

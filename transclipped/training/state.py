@@ -21,15 +21,14 @@ def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dic
     return state | {"step": torch.tensor(step)}
 
 
-def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Inverse of `packed`, in place; returns the step.
+def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, int | None]:
+    """Inverse of `packed`, in place; returns the `position`.
 
     Raises:
         InputError: the state is of a model of another shape.
     """
     own = model.state_dict()
     weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-    step, _ = position(state, source="the saved state")
     if weights.keys() != own.keys():
         raise InputError("the saved state is of another kind of model; delete it to start again")
     for name, tensor in weights.items():
@@ -38,6 +37,7 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
                 f"the saved state holds {name} of shape {[*tensor.shape]}, the configuration asks for "
                 f"{[*own[name].shape]}; delete it to start again"
             )
+    at = position(state, source="the saved state")
     if not all(are_finite(tensor) for tensor in state.values() if tensor.is_floating_point()):
         raise InputError("the saved state holds numbers that are not finite; delete it to start again")
     model.load_state_dict(weights)
@@ -50,7 +50,7 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
                 raise InputError(f"the saved state holds {key[:80]}, which does not fit; delete it to start again")
             slots["state"].setdefault(number, {})[name] = value
     optimizer.load_state_dict(slots)
-    return step
+    return at
 
 
 def position(state: dict[str, Tensor], *, source: str) -> tuple[int, int | None]:

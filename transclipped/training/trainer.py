@@ -25,7 +25,7 @@ from transclipped.losses import LossParts, training_loss
 from transclipped.models.network import Codes, Head
 from transclipped.models.precision import fastest_dtype
 from transclipped.training.sources import Source, check_batch
-from transclipped.training.state import packed, position, unpack
+from transclipped.training.state import packed, unpack
 
 MOMENTUM = 0.9  # of SGD
 
@@ -168,12 +168,15 @@ class Trainer:
         Raises:
             InputError: it is of a model of another shape, or of another schedule.
         """
-        step, ended = position(state, source="the saved state")
+        step, ended = unpack(state, self.model, self.optimizer)
         ended = step // self.steps_per_epoch if ended is None else ended
         done, epochs = ended * self.steps_per_epoch, self.config.schedule.epochs
         if ended > epochs or not done <= step <= min(done + self.steps_per_epoch, self.total_steps):
-            raise InputError(f"the saved state is of step {step}, epoch {ended}, of {self.total_steps} and {epochs}")
-        self.step, self._ended = unpack(state, self.model, self.optimizer), ended
+            raise InputError(
+                f"the saved state is of step {step} after {ended} epochs, which this schedule of {self.total_steps} "
+                f"steps in {epochs} epochs does not have; delete it to start again"
+            )
+        self.step, self._ended = step, ended
         sums = {k.removeprefix("sum."): v.tolist() for k, v in state.items() if k.startswith("sum.")}
         self._sums = {name: (total, int(count)) for name, (total, count) in sums.items()}
 

@@ -1,0 +1,83 @@
+"""Settings that make no sense cannot be: every number has bounds, and every refusal is a sentence."""
+
+import json
+import math
+from dataclasses import fields, is_dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transclipped import flags
+from transclipped.config import RunConfig, from_dict, to_dict
+from transclipped.errors import InputError
+from transclipped.files import ASSETS
+from transclipped.training.run import RunDir
+
+SENSELESS = [math.nan, math.inf, -math.inf, -1, 10**18, 10**400, -(10**400), 10**5000, 1e308, True, "1", [], {}]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=8), v, max_size=4))
+
+
+def numbers(cls=RunConfig, prefix=()):
+    """Path of every number among the settings, such as ("schedule", "epochs")."""
+    default = cls()
+    for field in fields(cls):
+        value = getattr(default, field.name)
+        if is_dataclass(value):
+            yield from numbers(type(value), (field.name,))
+        elif "int" in field.type or "float" in field.type:
+            yield (*prefix, field.name)
+
+
+def changed(path, value):
+    """The default settings with another value at `path`."""
+    values = json.loads(json.dumps(to_dict(RunConfig())))
+    at = values
+    for name in path[:-1]:
+        at = at[name]
+    at[path[-1]] = value
+    return values
+
+
+@pytest.mark.parametrize("path", list(numbers()), ids=".".join)
+@pytest.mark.parametrize("value", SENSELESS, ids=lambda v: repr(v)[:12] if v != 10**5000 else "10^5000")
+def test_every_number_has_bounds(path, value):
+    if (path, value) == (("clipping", "threshold"), -1):
+        return  # a cosine may be
+    with pytest.raises(InputError) as caught:
+        from_dict(RunConfig, changed(path, value))
+    assert path[-1] in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@given(VALUES)
+def test_anything_is_a_configuration_or_refused(values):
+    try:
+        assert isinstance(from_dict(RunConfig, values), RunConfig)
+    except InputError as error:
+        str(error).encode("utf-8", "backslashreplace")
+
+
+@given(st.sampled_from([("data", "data"), ("backbone", "name"), ("backbone", "train"), ("clipping", "rule"), ("plugin",)]),
+       st.text(st.characters(codec=None), max_size=50) | st.sampled_from(["x" * 5000, "last-" + "9" * 5000, "last-²"]))  # fmt: skip
+def test_names_and_paths_can_be_written_again(path, text):
+    try:
+        config = from_dict(RunConfig, changed(path, text))
+    except InputError:
+        return
+    assert "\0" not in text and len(text) <= 4096
+    json.dumps(to_dict(config), ensure_ascii=False).encode("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.glob("runs/*")), ids=lambda p: p.name)
+def test_bundled_runs_read_as_they_are_written(path):
+    run, record = RunDir(path), json.loads((path / "config.json").read_text())
+    assert run.record == record
+    for name, value in to_dict(run.config).items():  # older runs lack some settings
+        assert value == (value | record[name] if isinstance(value, dict) else record[name])
+    assert flags.command(run.config, f"runs/{path.name}") == record["command"]
+    assert run.metrics() == json.loads((path / "metrics.json").read_text())
+    assert run.events() == [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
+    assert run.status() == json.loads((path / "status.json").read_text())
+    assert run.problem() is None
