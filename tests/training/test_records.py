@@ -41,7 +41,8 @@ WHOLE = {  # file: a whole one, and its reader
         {"v": 1, "name": "a", "t": 1.5, "arguments": ["--k", "5"], "seconds": None, "tries": 0}, records.read_queued
     ),
     "collection.json": (
-        {"v": 1, "model": "0a", "n": 3, "class_names": [], "native_size": 32, "folders": ["/a"]}, records.read_collection
+        {"v": 1, "model": "0a", "n": 3, "class_names": [], "native_size": 32, "folders": ["/a"]},
+        records.read_collection,
     ),
     "split.json": ({"protocol": "I", "seed": 0, "train": ["0-9"], "query": [], "database": [1]}, records.read_split),
 }  # fmt: skip

@@ -1,0 +1,68 @@
+"""One damaged run among others: its own pages say what is wrong, and those of the others do not mind."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.pages.conftest import opened, words
+
+PAGES = ["overview", "anatomy", "clipping", "codebooks", "embeddings", "retrieval", "train", "benchmarks"]
+DAMAGE = {  # file, its content, and whether the run can still be looked at
+    "metrics of a list": ("metrics.json", "[]"),
+    "metrics of texts": ("metrics.json", '{"modes": {"asymmetric": {"map": "x"}}}'),
+    "a heartbeat of null": ("status.json", '{"v": 1, "state": "running", "pid": 1, "heartbeat": null}'),
+    "settings of nothing": ("config.json", "{}"),
+    "a cut head": ("model.safetensors", "\x08"),
+    "arrays of nothing": ("retrieval.npz", ""),
+}
+
+
+@pytest.fixture
+def two(finished):
+    """A finished run "tiny", and a copy of it, "zz", to be damaged."""
+    shutil.copytree(finished, finished.parent / "zz")
+    return finished.parent / "zz"
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("page", ["overview", "train", "benchmarks"])
+def test_a_damaged_run_spoils_no_page_of_another(two, kind, page):
+    name, content = DAMAGE[kind]
+    (two / name).write_text(content)
+    app = opened(page, run="tiny")
+    assert not app.error
+    sidebar = "\n".join(caption.value for caption in app.sidebar.caption)
+    assert "Damaged: zz" in sidebar
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_its_own_pages_say_which_file_is_damaged(two, kind):
+    name, content = DAMAGE[kind]
+    (two / name).write_text(content)
+    for page in PAGES:
+        said = words(opened(page, run="zz")).replace("\\", "")
+        assert name in said, page
+
+
+def test_a_run_that_says_it_runs_in_the_future_is_interrupted_on_every_page(two):
+    for name in ("metrics.json", "retrieval.npz"):
+        (two / name).unlink()
+    status = {"v": 1, "state": "running", "pid": 2**22 + 1, "heartbeat": 4e9}
+    (two / "status.json").write_text(json.dumps(status))
+    for page in ("overview", "train"):
+        assert "interrupted" in words(opened(page, run="zz"))
+
+
+def test_curves_pass_over_lines_that_are_no_events(two):
+    lines = '{"kind": "epoch", "epoch": "x", "step": null, "loss": "y"}\n{"kind": "step", "epoch": 1}\n[1]\n'
+    (two / "events.jsonl").write_text(lines + (two / "events.jsonl").read_text())
+    for page in ("train", "codebooks", "overview"):
+        assert not opened(page, run="zz").error
+
+
+def test_compared_runs_may_be_damaged(two):
+    (two / "config.json").write_text("{}")
+    opened("train", run="tiny", part="compare", compare="zz")
+    opened("train", run="zz", part="compare")
+    opened("train", run="zz", part="keep")
