@@ -112,13 +112,12 @@ def finished() -> RunDir | None:
         st.info("There is no run to look at yet. Train one: the small sample is quick.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return None
-    try:
-        _, _, status = run.config, run.metrics(), run.status()
-    except InputError as error:
-        st.error(plain(error))
+    if problem := run.problem():
+        st.error(plain(problem))
         return None
     if (run.path / "retrieval.npz").exists() and (run.path / "metrics.json").exists():
         return run
+    status = run.status()
     state = status["state"]
     st.info(f"Run {plain(run.name)} {STATES.get(state, state)}. {plain(status.get('error', ''))}")
     st.page_link("pages/train.py", label="Look at its training", icon=":material/model_training:")
