@@ -172,7 +172,7 @@ def test_commands_end_in_one_line(run, command, capsys, monkeypatch, tmp_path):
         (run / name).write_bytes(whole)
 
 
-@pytest.mark.parametrize("evil", ["step", "ended", "weights", "slots", "far"])
+@pytest.mark.parametrize("evil", ["step", "ended", "weights", "slots", "a slot of one number", "before", "far"])
 def test_a_senseless_state_is_not_resumed(run, evil, capsys):
     state = load_tensors(run / "last.safetensors")
     changes = {
@@ -180,6 +180,8 @@ def test_a_senseless_state_is_not_resumed(run, evil, capsys):
         "ended": {"ended": torch.tensor(-1)},
         "weights": {"model.projection.bias": torch.full_like(state["model.projection.bias"], torch.nan)},
         "slots": {"optimizer.0.exp_avg": torch.zeros(3)},
+        "a slot of one number": {"optimizer.0.exp_avg": torch.tensor(0.0)},
+        "before": {"optimizer.0.step": torch.tensor(-1.0)},
         "far": {"step": torch.tensor(2**40), "ended": torch.tensor(2**39)},
     }
     save_tensors(run / "last.safetensors", state | changes[evil])

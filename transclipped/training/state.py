@@ -9,6 +9,7 @@ from transclipped.errors import InputError
 from transclipped.models.network import are_finite
 
 MAX_STEPS = 10**12
+SLOTS = {"AdamW": {"step", "exp_avg", "exp_avg_sq"}, "SGD": {"momentum_buffer"}}  # of a parameter, once it has moved
 
 
 def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Tensor]:
@@ -41,16 +42,23 @@ def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Op
     if not all(are_finite(tensor) for tensor in state.values() if tensor.is_floating_point()):
         raise InputError("the saved state holds numbers that are not finite; delete it to start again")
     model.load_state_dict(weights)
-    slots, parameters = optimizer.state_dict(), [p for group in optimizer.param_groups for p in group["params"]]
-    for key, value in state.items():
-        if key.startswith("optimizer."):
-            index, _, name = key.removeprefix("optimizer.").partition(".")
-            number = int(index) if index.isascii() and index.isdecimal() and len(index) < 10 else len(parameters)
-            if number >= len(parameters) or value.shape not in ((), parameters[number].shape):
-                raise InputError(f"the saved state holds {key[:80]}, which does not fit; delete it to start again")
-            slots["state"].setdefault(number, {})[name] = value
-    optimizer.load_state_dict(slots)
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": _slots(state, optimizer)})
     return at
+
+
+def _slots(state: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """What the optimizer keeps of each parameter, by the parameter's number."""
+    names, slots = SLOTS[type(optimizer).__name__], {}
+    for number, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+        mine = {name: state[key] for name in names if (key := f"optimizer.{number}.{name}") in state}
+        shapes = {name: torch.Size() if name == "step" else parameter.shape for name in names}
+        if mine and ({k: v.shape for k, v in mine.items()} != shapes or mine.get("step", 0) < 0):
+            raise InputError(
+                f"the saved state of the optimizer does not fit parameter {number}; delete it to start again"
+            )
+        if mine:
+            slots[number] = mine
+    return slots
 
 
 def position(state: dict[str, Tensor], *, source: str) -> tuple[int, int | None]:

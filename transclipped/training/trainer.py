@@ -177,8 +177,10 @@ class Trainer:
                 f"steps in {epochs} epochs does not have; delete it to start again"
             )
         self.step, self._ended = step, ended
-        sums = {k.removeprefix("sum."): v.tolist() for k, v in state.items() if k.startswith("sum.")}
-        self._sums = {name: (total, int(count)) for name, (total, count) in sums.items()}
+        sums = {
+            k.removeprefix("sum."): v.tolist() for k, v in state.items() if k.startswith("sum.") and v.shape == (2,)
+        }
+        self._sums = {name: (total, int(count)) for name, (total, count) in sums.items() if count >= 1}
 
 
 def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, watched: bool = True) -> LossParts:
