@@ -2,6 +2,7 @@
 
 import json
 import math
+from argparse import ArgumentParser
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -79,7 +80,10 @@ def test_bundled_runs_read_as_they_are_written(path):
     for name, value in to_dict(run.config).items():  # older runs lack some settings
         written = record.get(name, value)
         assert value == (value | written if isinstance(value, dict) else written)
-    assert flags.command(run.config, f"runs/{path.name}") == record["command"]
+    parser = ArgumentParser()
+    flags.add_flags(parser)
+    spelled = flags.given(parser.parse_args(flags.arguments(run.config)))
+    assert flags.configured(RunConfig(), spelled) == run.config
     assert run.metrics() == json.loads((path / "metrics.json").read_text())
     assert run.events() == [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
     assert run.status() == json.loads((path / "status.json").read_text())
