@@ -163,17 +163,21 @@ def header(tensors: dict, size: int = 0) -> bytes:
 
 
 def tensor(shape, dtype="F32", span=(0, 0)):
-    return {"dtype": dtype, "shape": shape, "data_offsets": span}
+    return {"dtype": dtype, "shape": shape, "data_offsets": list(span)}
 
 
 def large(files) -> dict[str, dict[str, bytes]]:
     """Runs that would take gigabytes if they were believed, or that are as large as their bounds allow."""
-    nested = b'{"v": 1, "x": [' + b"[]," * 1_300_000 + b"[]]}"
+    nested = b'{"v": 1, "x": [' + b"[]," * 1_660_000 + b"[]]}"  # 4,980,019 bytes
     arrays = io.BytesIO()
     np.savez_compressed(arrays, codes=np.zeros(1 << 28, np.uint8), codebooks=np.zeros(1 << 25))
     events = b'{"kind":"a","epoch":1,"step":1}\n' * 240_000
-    wide = {"projection.weight": tensor([64, 1 << 20], "F16", (0, 1 << 27)), "projection.bias": tensor([0]),
-            "quantizer.codebooks": tensor([0])}  # fmt: skip
+    ends = [1 << 27, (1 << 27) + 256, (1 << 27) + 256 + 65_536]
+    wide = {
+        "projection.weight": tensor([64, 1 << 20], "F16", (0, ends[0])),
+        "projection.bias": tensor([64], span=ends[:2]),
+        "quantizer.codebooks": tensor([4, 256, 16], span=ends[1:]),
+    }
     empty = {
         "projection.weight": tensor([0, 2**33]),
         "projection.bias": tensor([0]),
@@ -184,13 +188,14 @@ def large(files) -> dict[str, dict[str, bytes]]:
         **{f"dim 2^{n}": config(files, quantizer__dim=1 << n) for n in (19, 22, 26, 34)},
         "bits": config(files, quantizer__bits=1 << 23, quantizer__dim=1 << 23),
         "weights of no rows": files | {"tiny/model.safetensors": header(empty)},
-        "a wide head": files | {"tiny/model.safetensors": header(wide, 1 << 27)},
+        "a wide head": files | {"tiny/model.safetensors": header(wide, ends[2])},
         "many tensors": files | {"tiny/model.safetensors": header(many)},
         "a large state": files
         | {"tiny/last.safetensors": header({"x": tensor([1 << 26], span=(0, 1 << 28))}, 1 << 28)},
         "nested settings": files | {"tiny/config.json": nested},
         "nested metrics": files | {"tiny/metrics.json": nested},
-        "nested split": files | {"tiny/split.json": nested[:-2] + b",[]" * 1_200_000 + b"]}"},
+        "nested split": files | {"tiny/split.json": nested[:-2] + b",[]" * 1_000_000 + b"]}"},
+        "nested everything": files | {f"tiny/{name}.json": nested for name in ("config", "metrics", "split")},
         "arrays": files | {"tiny/retrieval.npz": arrays.getvalue()},
         "events": files | {"tiny/events.jsonl": events},
         "a huge json": files | {"tiny/split.json": b"[" + b"[]," * 20_000_000 + b"[]]"},

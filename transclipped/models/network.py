@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transclipped.config import QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.models.quantizer import ProductQuantizer
+from transclipped.models.tensor_header import read_header
 from transclipped.models.weights import load_tensors
 
 MAX_WEIGHTS = 2**24  # of a projection
@@ -43,10 +44,14 @@ class Head(nn.Module):
         width: F, numbers in a backbone's embedding.
         config: of the quantizer.
         generator: of the initial weights.
+
+    Raises:
+        InputError: it would have more than `MAX_WEIGHTS` weights.
     """
 
     def __init__(self, width: int, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
+        _check_size(width, config)
         self.projection = nn.Linear(width, config.dim)
         with torch.no_grad():
             bound = width**-0.5
@@ -124,6 +129,7 @@ def load_head(path: Path, config: QuantizerConfig) -> Head:
     Raises:
         InputError: as `head_from_state` and `load_tensors`.
     """
+    check_head({name: entry.shape for name, entry in read_header(path).items()}, config, source=str(path))
     return head_from_state(load_tensors(path, only=PARTS), config, source=str(path))
 
 
@@ -147,9 +153,16 @@ def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, s
                 f"{source} holds {name} of shape {[*shapes[name]]}, the configuration asks for "
                 f"{[*shape]}; use the file with the run that it came from"
             )
-    if config.dim * width > MAX_WEIGHTS:
-        raise InputError(f"{source} holds a head of {config.dim * width:,} weights; at most {MAX_WEIGHTS:,} are read")
+    _check_size(width, config)
     return width
+
+
+def _check_size(width: int, config: QuantizerConfig) -> None:
+    if width * config.dim > MAX_WEIGHTS:
+        raise InputError(
+            f"a head from {width:,} to {config.dim:,} numbers has {width * config.dim:,} weights; choose a smaller "
+            f"quantizer.dim, so that there are at most {MAX_WEIGHTS:,}"
+        )
 
 
 def are_finite(tensor: Tensor) -> bool:

@@ -25,12 +25,11 @@ FORMAT = 1
 STATES = ("running", "stopped", "interrupted", "failed", "finished")
 MODES = ("asymmetric", "symmetric", "float")
 KINDS = ("single", "multi", "none")  # of labels
-MAX_JSON, MAX_SPLIT = 4_000_000, 8_000_000  # bytes; Python takes up to 25 times as many for what a file holds
-MAX_COLLECTION = 100_000_000  # it names every picture that was left out, and is never uploaded
-MAX_CLASSES, LONGEST_TEXT = 10_000, 4096
+MAX_JSON = 100_000_000  # bytes of a file; of uploads far less is read
+MAX_CLASSES, LONGEST_TEXT = 1_000_000, 4096
 MAX_WHOLE = 2**53  # every program can hold it
 MAX_NUMBER = 1e300
-MAX_WIDTH = 16_384  # numbers in a backbone's embedding
+MAX_WIDTH = 2**24  # numbers in a backbone's embedding
 MAX_SIDE = 2048  # pixels
 FOUND = {  # what config.json holds beside the settings
     "data_fingerprint": "text or none", "backbone_fingerprint": "text or none", "width": "width or none",
@@ -42,17 +41,17 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which no file c
 Check = Callable[[Any], bool]
 
 
-def read_object(path: Path, *, remedy: str, most: int = MAX_JSON) -> dict[str, Any]:
-    """A JSON object of finite numbers, from a file of at most `most` bytes.
+def read_object(path: Path, *, remedy: str) -> dict[str, Any]:
+    """A JSON object of finite numbers.
 
     Raises:
         InputError: the file is missing, too long, no JSON, or holds something else.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise ValueError(f"it has more than {most:,} bytes")
+            content = file.read(MAX_JSON + 1)
+        if len(content) > MAX_JSON:
+            raise ValueError(f"it has more than {MAX_JSON:,} bytes")
         value = parsed(content.decode("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error
@@ -170,7 +169,7 @@ def read_collection(path: Path) -> dict[str, Any]:
         InputError: it is missing or damaged.
     """
     remedy = "run `encode` again to make it"
-    record = read_object(path, remedy=remedy, most=MAX_COLLECTION)
+    record = read_object(path, remedy=remedy)
     _check(record, {"model": "text"}, path, remedy, needed=True)
     kinds = {"class_names": "names", "native_size": "side or none", "folders": "names", "n": "count"}
     _check(record, kinds, path, remedy)
@@ -184,7 +183,7 @@ def read_split(path: Path) -> dict[str, Any]:
         InputError: it is missing or damaged.
     """
     remedy = "train the run again"
-    split = read_object(path, remedy=remedy, most=MAX_SPLIT)
+    split = read_object(path, remedy=remedy)
     if not all(isinstance(split.get(role, []), list) for role in ("train", "query", "database", "validation")):
         raise InputError(f"{path} holds no split; {remedy}")
     return split

@@ -26,7 +26,10 @@ from transclipped.training.records import FORMAT, FOUND
 from transclipped.training.run import Retrieval, RunDir
 from transclipped.training.state import position
 
-MAX_EVENTS = 8_000_000  # bytes of events.jsonl
+MAX_BYTES = {  # of a file; Python takes up to 25 times as many for what it holds
+    "config.json": 5_000_000, "metrics.json": 5_000_000, "status.json": 100_000, "split.json": 8_000_000,
+    "events.jsonl": 8_000_000,
+}  # fmt: skip
 MAX_ARRAYS = 100_000_000  # bytes of retrieval.npz, unpacked; a million pictures with numbers for names take 20,000,000
 _SLOT = re.compile(r"[A-Za-z0-9_.]{1,240}")
 
@@ -39,6 +42,7 @@ def check(folder: Path) -> None:
     """
     run = RunDir(folder)
     try:
+        _check_sizes(folder)
         if (folder / "split.json").exists():
             records.read_split(folder / "split.json")
         _check_config(run)
@@ -66,6 +70,12 @@ def settle(folder: Path, *, name: str) -> None:
         state = "stopped"
     kept = {"v": FORMAT, "state": state}
     write_json(folder / "status.json", kept | ({"error": status["error"]} if status.get("error") else {}))
+
+
+def _check_sizes(folder: Path) -> None:
+    for name, most in MAX_BYTES.items():
+        if (folder / name).exists() and (size := (folder / name).stat().st_size) > most:
+            raise InputError(f"{name} has {size:,} bytes; at most {most:,} are read")
 
 
 def _check_config(run: RunDir) -> None:
@@ -132,8 +142,6 @@ def _check_metrics(run: RunDir, stored: Retrieval | None) -> None:
 
 
 def _check_events(path: Path) -> None:
-    if path.exists() and path.stat().st_size > MAX_EVENTS:
-        raise InputError(f"events.jsonl has {path.stat().st_size:,} bytes; at most {MAX_EVENTS:,} are read")
     for number, event in enumerate(records.read_events(path), start=1):
         if event is None:
             raise InputError(f"events.jsonl line {number} is no event of a training")
