@@ -78,7 +78,7 @@ def _check_directory(file: BinaryIO, what: str, remedy: str, most: int) -> None:
     at = tail.rfind(_END)
     file.seek(0)
     if at < 0 or len(tail) < at + 22:
-        raise InputError(f"{what} is damaged or not a zip; {remedy}")
+        raise InputError(f"{what} is damaged: it is not a zip, or a part of one; {remedy}")
     if _END_OF_ZIP64 in tail[max(0, at - 20) : at]:
         raise InputError(f"{what} is of the kind for huge files (zip64); no run is so large")
     if int.from_bytes(tail[at + 12 : at + 16], "little") > most:
