@@ -13,8 +13,9 @@ from pathlib import Path
 
 from transclipped.config import AUTO, BUNDLED_BACKBONES, IDENTITY, RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
-from transclipped.files import folder_size, read_json, write_json
+from transclipped.files import folder_size, write_json
 from transclipped.flags import command
+from transclipped.training.records import read_object
 from transclipped.training.run import RunDir
 
 FILE = "imported.json"
@@ -55,8 +56,7 @@ def missing(run: RunDir) -> list[str]:
     """
     if not is_imported(run):
         return []
-    record = read_json(run.path / FILE)
-    names = record.get("missing") if isinstance(record, dict) else None
+    names = read_object(run.path / FILE, remedy="delete the run and import it again").get("missing")
     if not isinstance(names, list) or not all(name in SOURCES for name in names):
         raise InputError(f"{run.path / FILE} lists no settings; delete the run and import it again")
     return names
