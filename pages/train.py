@@ -13,13 +13,14 @@ PARTS = {CURVES: "Curves", COMPARE: "Compare runs", KEEP: "Keep and share"}
 
 @guarded
 def new_training():
-    """Where the estimate goes, and of what."""
-    config = train_form.form()
-    name = train_start.name_and_button(config)
+    """Where the estimate goes, and of what; None of settings that cannot train."""
+    form = train_form.form()
+    config = form.config
+    name = train_start.name_and_button(form)
     place = st.container()
     with st.expander("The same from a terminal", icon=":material/terminal:"):
         st.code(command(config, f"runs/{name}"), language="bash", wrap_lines=True)
-    return place, config
+    return place, None if form.problems else config
 
 
 @guarded
@@ -47,6 +48,6 @@ current = runs.current()
 drawn = new_training()
 st.divider()
 look(current)
-if drawn is not None:  # last, since the first one measures this machine
+if drawn is not None and drawn[1] is not None:  # last, since the first one measures this machine
     with drawn[0]:
         train_start.estimate(drawn[1])

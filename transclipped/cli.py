@@ -27,6 +27,7 @@ from transclipped import (
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import add_flags, configured, given, settings
+from transclipped.machine import wait_passively
 from transclipped.progress import with_bars
 
 INTERRUPTED = 130
@@ -46,6 +47,7 @@ MORE = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    wait_passively()
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -100,7 +102,7 @@ def _add_train(commands) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="train a run for each, and tell mean and interval")
+    parser.add_argument("--seeds", type=int, nargs="+", help="train a run for each, and report mean and interval")
     add_flags(parser)
 
 
@@ -125,6 +127,8 @@ def _train(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         device=arguments.device or best_device(),
+        chosen=frozenset(changes),
+        tell=lambda sentence: print(sentence, file=sys.stderr),
         stop_asked=lambda: asked[0] if asked else None,
     )
     try:
@@ -205,7 +209,10 @@ def _report(metrics: dict[str, Any], as_json: bool) -> None:
         return
     if run := metrics.get("run"):
         print(f"run {run}")
-    print(f"{metrics['n_queries']} queries, {metrics['n_database']} in the database, K = {metrics['k']}")
+    queries = "1 query" if metrics["n_queries"] == 1 else f"{metrics['n_queries']:,} queries"
+    print(f"{queries}, {metrics['n_database']:,} in the database, K = {metrics['k']:,}")
+    if not metrics["modes"]:
+        print("no labels, so no mAP")
     for mode, found in metrics["modes"].items():
         if found.get("map") is None:
             print(f"{mode:<11} no labels, so no mAP")

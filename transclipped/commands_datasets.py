@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from transclipped import wording
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size, replacing, write_json
 from transclipped.machine import process_start
 from transclipped.progress import with_bars
 
-LINES = 10  # names that are printed of a longer list
 TELL_EVERY = 1.0  # seconds between two writes of the progress file
 
 
@@ -47,9 +47,8 @@ def _datasets(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(result, ensure_ascii=False))
     else:
-        for name, value in result.items():
-            for line in _printed(name, value):
-                print(line)
+        for line in wording.lines(result):
+            print(line)
     return 0
 
 
@@ -162,22 +161,6 @@ def _named(arguments: argparse.Namespace) -> str:
     if not arguments.name:
         raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets` lists them")
     return arguments.name
-
-
-def _printed(name: str, value: Any) -> Iterator[str]:
-    """Lines for a person: nested values by a line each, long lists cut, with the number of what is left out."""
-    if isinstance(value, dict) and name in ("classes", "kinds"):
-        yield from (f"{name:<16} {key}: {json.dumps(inner, ensure_ascii=False)}" for key, inner in value.items())
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _printed(f"{name} {key}", inner)
-    elif isinstance(value, list):
-        for item in value[:LINES]:
-            yield f"{name:<16} {json.dumps(item, ensure_ascii=False) if isinstance(item, dict | list) else item}"
-        if len(value) > LINES:
-            yield f"{name:<16} … and {len(value) - LINES:,} more; --json or --names tells all"
-    else:
-        yield f"{name:<16} {value}"
 
 
 ACTIONS = {"list": _list, "check": _check, "split": _split, "download": _download, "cache": _cache}

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from transclipped import wording
 from transclipped.errors import InputError
 from transclipped.progress import with_bars
 
@@ -46,8 +47,8 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(written, ensure_ascii=False))
         return 0
-    for name, value in written.items():
-        print(f"{name:<16} {value}")
+    for line in wording.lines(written):
+        print(line)
     return 0
 
 
@@ -92,10 +93,12 @@ def _backbones(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(lines, ensure_ascii=False))
         return 0
+    speed = f"{'images/s':>10}" if arguments.measure else ""
+    print(f"{'name':<44} {'trained':<11} {'parameters':>10} {'size':>7}  {'pooled':<6} {'weights':<8}{speed}")
     for line in lines:
-        speed = f"{line['pictures_per_s']:>8.1f}/s" if arguments.measure else ""
+        speed = f"{line['pictures_per_s']:>10.1f}" if arguments.measure else ""
         print(
-            f"{line['name']:<44} {line['kind']:<11} {line['parameters'] / 1e6:>7.1f} M  {line['image_size']:>4} px  "
+            f"{line['name']:<44} {line['kind']:<11} {line['parameters'] / 1e6:>8.1f} M {line['image_size']:>4} px  "
             f"{line['pool']:<6} {line['available']:<8}{speed}"
         )
     print("\n" + catalogue.HOW_TO_BRING)

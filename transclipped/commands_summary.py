@@ -18,7 +18,7 @@ FILES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex", "bibt
 
 def add(commands) -> None:
     """Register the subcommand."""
-    summary = "Compare finished runs in a table: seeds of one setting as mean and 95 % interval."
+    summary = "Compare finished runs in a table: seeds of one setting as mean and 95-percent interval."
     parser = commands.add_parser("summary", help=summary, description=summary)
     parser.set_defaults(handler=_summary)
     option = parser.add_argument

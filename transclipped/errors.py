@@ -1,12 +1,22 @@
 """The one error that is meant for people."""
 
+from __future__ import annotations
+
 
 class InputError(ValueError):
     """Something that a person gave cannot be used.
 
     The message is shown as it is, without a traceback, so it names the value or file,
     the rule that it breaks, and what to do about it.
+
+    Args:
+        message: one sentence.
+        setting: path of the setting that it is about, such as "schedule.batch", for whoever shows it beside its field.
     """
+
+    def __init__(self, message: str, *, setting: str | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 def cause(error: Exception) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
+
+FEWER = ", adapted to few pictures"
+SIZED = ("schedule.batch", "schedule.epochs")  # settings whose defaults depend on the number of pictures
+BUNDLED = ("cifar10", "caltech101", "collage")  # data sets of 2,000 pictures and more
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,14 @@ FLAGS = (
     Flag("--split", "data.split", str, "file that names training, query and database ids"),
     Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10; default or listed for mirflickr, nuswide"),
     Flag("--validation", "data.validation", int, "pictures cut from the training set to observe progress"),
-    Flag("--train-limit", "data.train_limit", int, "train on at most this many pictures"),
+    Flag(
+        "--train-limit",
+        "data.train_limit",
+        int,
+        "train on at most this many; the database is encoded all the same",
+    ),
     Flag("--query-limit", "data.query_limit", int, "measure at most this many queries"),
-    Flag("--database-limit", "data.database_limit", int, "search among at most this many pictures"),
+    Flag("--database-limit", "data.database_limit", int, "search among, and encode, at most this many pictures"),
     Flag("--split-seed", "data.seed", int, "seed of the drawn split"),
     Flag("--backbone", "backbone.name", str, "bundled model, or any of timm's"),
     Flag("--weights", "backbone.weights", str, "file with the backbone's weights"),
@@ -82,7 +92,7 @@ def add_flags(parser: argparse.ArgumentParser, *, sections: tuple[str, ...] | No
     for flag in FLAGS:
         if sections is None or flag.path.partition(".")[0] in sections:
             default = AUTO if flag.path == "backbone.name" else defaults[flag.path]
-            note = "" if default is None else f" (default {default})"
+            note = "" if default is None else f" (default {default}{FEWER if flag.path in SIZED else ''})"
             parser.add_argument(
                 flag.name,
                 dest=flag.dest,
@@ -120,21 +130,37 @@ def settings(config: RunConfig) -> dict[str, Any]:
     return _flat(to_dict(config))
 
 
-def arguments(config: RunConfig) -> list[str]:
-    """Flags that spell what differs from the defaults, some of which follow from the data set."""
+def arguments(config: RunConfig, *, spelled_out: Collection[str] = ()) -> list[str]:
+    """Flags that spell what differs from the defaults, some of which follow from the data set.
+
+    Args:
+        spelled_out: settings by path that are spelled in any case.
+    """
     mine, data = settings(config), DataConfig()
     suited = settings(RunConfig(data=replace(data, dataset=config.data.dataset)))
     defaults = suited | {"data.dataset": data.dataset}
     spelled = []
     for flag in FLAGS:
-        if mine[flag.path] != defaults[flag.path]:
+        if mine[flag.path] != defaults[flag.path] or flag.path in spelled_out:
             spelled += [flag.name, str(mine[flag.path])]
     return spelled
 
 
+def exact(config: RunConfig) -> list[str]:
+    """Flags that train with just this configuration, whatever the number of pictures.
+
+    With few pictures `train` changes the defaults of `SIZED` that are not spelled. Of a bundled set without limits the
+    number is known, and large enough for all of them.
+    """
+    data = config.data
+    limits = (data.split, data.train_limit, data.database_limit, data.validation or None)
+    known = data.dataset in BUNDLED and limits == (None,) * len(limits)
+    return arguments(config, spelled_out=() if known else SIZED)
+
+
 def command(config: RunConfig, run: str) -> str:
     """The command that repeats a run, quoted for a shell."""
-    return shlex.join(["python", "-m", "transclipped", "train", *arguments(config), "--run", run])
+    return shlex.join(["python", "-m", "transclipped", "train", *exact(config), "--run", run])
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:

@@ -55,13 +55,13 @@ def test_unknown_protocol_names_the_known(cifar):
     n=st.integers(20, 300),
     seed=st.integers(0, 2**40),
     validation=st.integers(0, 10),
-    limits=st.tuples(*[st.none() | st.integers(2, 400)] * 2),
+    limits=st.tuples(*[st.none() | st.integers(3, 400)] * 2),
     query_limit=st.none() | st.integers(1, 50),
 )
 def test_any_split_is_disjoint_seeded_and_within_its_limits(n, seed, validation, limits, query_limit):
     images = numbered(n)
     database_limit, train_limit = limits
-    validation = min(validation, (database_limit or n) - 2)
+    validation = min(validation, (database_limit or n) - 3)
     config = DataConfig(
         seed=seed, validation=validation, database_limit=database_limit, train_limit=train_limit,
         query_limit=query_limit,

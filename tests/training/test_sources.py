@@ -11,7 +11,8 @@ from transclipped.datasets.views import PLAIN, render
 from transclipped.errors import InputError
 from transclipped.models.backbone import load_backbone
 from transclipped.training import sources
-from transclipped.training.sources import CachedViews, FreshViews, check_batch, gathered
+from transclipped.training.defaults import check_batch
+from transclipped.training.sources import CachedViews, FreshViews, gathered
 
 
 def marked(views=3, n=50):

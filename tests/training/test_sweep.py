@@ -175,3 +175,12 @@ def test_a_sweep_begins_without_the_seconds_that_timm_takes():
     program = "import sys, transclipped.training.sweep; print('torch' in sys.modules, 'timm' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ASSETS.parent)
     assert answer.stdout.split() == ["True", "False"], answer.stderr
+
+
+def test_time_left_goes_by_the_last_head_and_then_by_the_one_in_training():
+    note = {"total": 4, "done": 0, "t": 100.0, "since": 99.0, "step": 1, "steps": 100}
+    assert sweep.seconds_left(note, []) is None  # 1 % says nothing yet
+    assert sweep.seconds_left(note | {"done": 1}, [{"seconds": 8.0}]) == pytest.approx(8 * 2.99)
+    half = note | {"done": 1, "since": 90.0, "step": 50}  # 10 s for half a head: the machine is busier now
+    assert sweep.seconds_left(half, [{"seconds": 8.0}]) == pytest.approx(20 * 2.5)
+    assert sweep.seconds_left({"total": 4, "done": 0}, []) is None

@@ -80,8 +80,8 @@ def load(config: DataConfig) -> Folder:
     found, damaged = whole(root, found)
     skipped += damaged
     if len(found) < 2:
-        named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
-        raise InputError(f"{root} holds {len(found)} usable pictures, at least 2 are needed ({named or 'it is empty'})")
+        named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds nothing else"
+        raise InputError(f"{root} holds {len(found)} usable pictures; need 2 at least, 4 to train ({named})")
     ids = np.array([file.id for file in found])
     if config.labels is not None:
         labels, names, unknown = read_labels(Path(config.labels).expanduser(), ids)

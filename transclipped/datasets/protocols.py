@@ -28,6 +28,7 @@ from transclipped.files import read_json, replacing, write_json
 
 ROLES = ("train", "query", "database", "validation")
 OWN = "own"  # protocol of a split from a person's file
+LEAST = 3  # training pictures: of two, an anchor's negatives are always of the one other picture
 MAX_NAMED = 5  # ids in a message
 
 
@@ -92,10 +93,11 @@ def draw(images: ImageSet, config: DataConfig) -> Split:
             split = replace(
                 split, **{role: drawn(getattr(split, role), limit, seed=config.seed, purpose=f"limit {role}")}
             )
-    if len(split.train) < 2 or not len(split.query) or not len(split.database):
+    if len(split.train) < LEAST or not len(split.query) or not len(split.database):
         raise InputError(
             f"the split has {len(split.train)} training, {len(split.query)} query and {len(split.database)} database "
-            f"pictures; need 2, 1 and 1 at least: raise the limits, or add (labelled) pictures"
+            f"pictures; need {LEAST}, 1 and 1 at least, {LEAST + 1} in all: raise the limits, or add (labelled) ones",
+            setting="data.data" if config.train_limit is None else "data.train_limit",
         )
     return split
 
@@ -167,10 +169,12 @@ def _cut_validation(split: Split, config: DataConfig) -> Split:
         return split
     if len(split.validation):
         raise InputError("the split file has a validation role, so data.validation must be 0")
-    if config.validation > len(split.train) - 2:
+    most = max(0, len(split.train) - LEAST)
+    if config.validation > most:
         raise InputError(
-            f"data.validation is {config.validation}, but there are {len(split.train)} training pictures; "
-            f"leave at least 2 of them to train"
+            f"data.validation is {config.validation}, but there are {len(split.train)} training pictures; choose at "
+            f"most {most}, so that {LEAST} are left to train",
+            setting="data.validation",
         )
     validation = drawn(split.train, config.validation, seed=config.seed, purpose="validation")
     return replace(split, validation=validation, train=np.setdiff1d(split.train, validation))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from transclipped.config import AUTO, IDENTITY, BackboneConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
-from transclipped.models import own
+from transclipped.models import hub, own
 from transclipped.models.hybrid import (
     EARLY_STRIDE,
     STEM,
@@ -253,24 +254,55 @@ def weights_file(config: BackboneConfig) -> Path:
 
 
 def _from_timm(config: BackboneConfig) -> nn.Module:
-    base = config.name.partition(".")[0]
-    if base not in timm.list_models():
-        near = difflib.get_close_matches(base, [*BUNDLED, *timm.list_models()], 3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"bundled are {', '.join(BUNDLED)}."
-        raise InputError(
-            f"there is no backbone {config.name!r}; {hint} `backbones` lists them, and one of your own needs --plugin"
-        )
+    _check_known(config.name)
     if config.weights:
         path = Path(config.weights).expanduser()
         network = _created(config.name, size=config.image_size)
         return _filled(network, _translated(load_tensors(path), network), path)
+    online = check_weights(config.name)
     try:
-        return _created(config.name, size=config.image_size, pretrained=True)
+        with nullcontext() if online else hub.offline():
+            return _created(config.name, size=config.image_size, pretrained=True)
     except Exception as error:  # hub clients raise their own kinds, which may not be installed to be named
-        raise InputError(
-            f"the weights of {config.name} cannot be fetched ({_first_line(error)}); connect to the network, "
-            f"give a file with --weights, or choose a bundled backbone: {', '.join(BUNDLED)}"
-        ) from error
+        raise _no_weights(config.name, _first_line(error)) from error
+
+
+def check_weights(name: str) -> bool:
+    """Whether the server with the weights of a timm model answers; if it does not, they are on this machine.
+
+    Raises:
+        InputError: the model is unknown, or its weights can be had neither from here nor from there.
+    """
+    from transclipped.models.catalogue import cached_file
+
+    _check_known(name)
+    known = timm.get_pretrained_cfg(name)
+    address = hub.source(known)
+    if address and hub.reachable(address):
+        return True
+    if known is None or cached_file(known) is None:
+        raise _no_weights(name, f"{address} does not answer" if address else "none are known, or fetching is off")
+    return False
+
+
+def _check_known(name: str) -> None:
+    base = name.partition(".")[0]
+    if base in timm.list_models():
+        return
+    near = difflib.get_close_matches(base, [*BUNDLED, *timm.list_models()], 3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"bundled are {', '.join(BUNDLED)}."
+    raise InputError(
+        f"there is no backbone {name!r}; {hint} The command `backbones` lists them, and one of your own is a plug-in",
+        setting="backbone.name",
+    )
+
+
+def _no_weights(name: str, why: str) -> InputError:
+    return InputError(
+        f"the weights of {name} cannot be fetched ({why}); connect to the network, name a file of weights, or choose a "
+        f"bundled backbone: {', '.join(BUNDLED)}",
+        setting="backbone.name",
+    )
 
 
 def _created(name: str, *, size: int | None = None, pretrained: bool = False) -> nn.Module:

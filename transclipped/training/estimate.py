@@ -24,6 +24,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, read_json, write_json
+from transclipped.flags import BUNDLED as BUNDLED_SETS
 from transclipped.models import own
 from transclipped.models.backbone import BUNDLED, Backbone, load_backbone, weights_file
 from transclipped.models.network import Head
@@ -184,16 +185,17 @@ def _tried(config: BackboneConfig, images: ImageSet) -> tuple[Backbone, str]:
 
 
 def _images_per_s(backbone: Backbone, images: ImageSet, batch: int) -> float:
-    """Decoding, augmenting and encoding, as the feature cache does it; the first batch only warms up."""
-    rows = (
-        np.arange(min(len(images), 8 * batch)) if len(images) > batch else np.resize(np.arange(len(images)), 2 * batch)
-    )
-    started, done = 0.0, 0
-    for found, _ in encode(backbone, images, rows, view=2, batch=batch):
-        if not started:
-            started = time.perf_counter()
-            continue
-        done += len(found)
+    """Decoding, augmenting and encoding, as the feature cache does it.
+
+    Timed from the first picture on, since several batches are on their way when the first one arrives.
+    """
+    for _ in encode(backbone, images, np.arange(min(len(images), batch)), view=2, batch=batch):
+        pass  # warms up
+    n = max(2 * batch, min(len(images), 8 * batch))
+    rows = np.linspace(0, len(images), n, endpoint=False).astype(int)  # some more than once where there are few
+    started, done = time.perf_counter(), 0
+    for encoded, _ in encode(backbone, images, rows, view=2, batch=batch):
+        done += len(encoded)
         if time.perf_counter() - started > BUDGET:
             break
     return done / max(1e-9, time.perf_counter() - started)
@@ -257,8 +259,10 @@ def _path() -> Path:
 
 
 def _encoding(config: BackboneConfig, images: ImageSet) -> str:
+    """What a speed is measured for; pictures of one's own take as long to decode as they are large, so each set."""
     size = config.image_size or images.default_size
-    return f"encode {images.name} {config.name} {config.weights} {size} {config.pool} {_stamp(config)}"
+    which = images.name if images.name in BUNDLED_SETS else f"{images.name} {images.fingerprint}"
+    return f"encode {which} {config.name} {config.weights} {size} {config.pool} {_stamp(config)}"
 
 
 def _stamp(config: BackboneConfig) -> str:

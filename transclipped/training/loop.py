@@ -7,8 +7,9 @@ already when it does. Asked to stop, it saves the state first.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from transclipped.models.backbone import set_trainable
 from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation, imported
+from transclipped.training.defaults import Fit, check, fitted
 from transclipped.training.features import Progress, encode
 from transclipped.training.run import STOP_FILE, RunDir, check_free, create, write_config
 from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
-from transclipped.training.sources import CachedViews, FreshViews, check_batch
+from transclipped.training.sources import CachedViews, FreshViews
+from transclipped.training.threads import suited_threads
 from transclipped.training.trainer import Event, Trainer
 
 STEPS_LOGGED = 10  # one step event in this many reaches events.jsonl
@@ -53,6 +56,8 @@ def run_training(
     resume: bool = False,
     overwrite: bool = False,
     device: str = "cpu",
+    chosen: Collection[str] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
     stop_asked: Callable[[], int | None] = lambda: None,
 ) -> Iterator[Progress | Event]:
     """Train into the run directory `path`.
@@ -60,6 +65,9 @@ def run_training(
     Args:
         resume: go on with the run that is there, whose own settings count.
         overwrite: replace it.
+        chosen: settings by path that a person gave; the others may be changed to suit the number of pictures. None for
+            all of them.
+        tell: called with sentences about what was changed and what is to be done, before it begins.
         stop_asked: called after every step for the number of the signal that came, None if none did.
 
     Raises:
@@ -71,20 +79,24 @@ def run_training(
     with suppress(OSError):  # of an earlier training
         (path / STOP_FILE).unlink(missing_ok=True)
     resumed = resume and RunDir(path).exists
-    session = None if resumed else _prepared(config, device)  # bad settings take no name and replace nothing
+    prepared = None if resumed else _prepared(config, device, chosen)  # bad settings take no name and replace nothing
     with hold(path):
-        run = create(path, config, resume=resume, overwrite=overwrite)
-        yield from _logged_training(run, device, session, stop_asked)
+        run = create(path, prepared[0].config if prepared else config, resume=resume, overwrite=overwrite)
+        yield from _logged_training(run, device, tell, prepared, stop_asked)
 
 
 def _logged_training(
-    run: RunDir, device: str, session: Session | None, stop_asked: Callable[[], int | None]
+    run: RunDir,
+    device: str,
+    tell: Callable[[str], None],
+    prepared: tuple[Session, Fit] | None,
+    stop_asked: Callable[[], int | None],
 ) -> Iterator[Progress | Event]:
-    """Train, and tell the run's status how it ends."""
+    """Train, and record in the run's status how it ends."""
     log = RunLog(run)
     position = {"epoch": 0.0, "step": 0}
     try:
-        with closing(_train(run, log, device, session)) as work:  # closing it saves the state
+        with closing(_train(run, log, device, tell, prepared)) as work:  # closing it saves the state
             for item in work:
                 if isinstance(item, Event):
                     position = {"epoch": item.epoch, "step": item.step}
@@ -102,25 +114,32 @@ def _logged_training(
         raise
 
 
-def _prepared(config: RunConfig, device: str) -> Session:
-    """What a configuration names, loaded and checked.
+def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None) -> tuple[Session, Fit]:
+    """What a configuration names, loaded and checked, with defaults that suit the number of pictures.
 
     Raises:
         InputError: it cannot be trained with.
     """
     rule_named(config.clipping.rule)  # bad settings show before anything slow begins
     session = prepare(config, device=device)
-    check_batch(len(session.split.train), config.schedule.batch)
-    _check_selection(session)
-    return session
+    pictures = len(session.split.train)
+    fit = Fit(config, pictures) if chosen is None else fitted(config, pictures=pictures, chosen=chosen)
+    session = replace(session, config=fit.config)
+    check(fit.config, session.images, session.split, chosen=chosen or ())
+    return session, fit
 
 
-def _train(run: RunDir, log: RunLog, device: str, session: Session | None) -> Iterator[Progress | Event]:
-    if session is None:
+def _train(
+    run: RunDir, log: RunLog, device: str, tell: Callable[[str], None], prepared: tuple[Session, Fit] | None
+) -> Iterator[Progress | Event]:
+    if prepared is None:
         imported.check_complete(run)
-    session = session or _prepared(run.config, device)
+    session, fit = prepared or _prepared(run.config, device, None)  # config.json holds the numbers in use
+    fits = fit.changes or run.record.get("fitted", {})
     _check_same(run, _found(session))
-    write_config(run.path, run.config, **_found(session))
+    write_config(run.path, session.config, **_found(session), **({"fitted": fits} if fits else {}))
+    for sentence in filter(None, (str(fit), _whole_database(session))):
+        tell(sentence)
     write_json(run.path / "split.json", session.split.to_json(session.images))
     model = _model(session)
     if session.frozen:
@@ -134,7 +153,8 @@ def _train(run: RunDir, log: RunLog, device: str, session: Session | None) -> It
             raise InputError(f"{run.path} cannot be resumed: {error}") from error
     trim_events(run, trainer.step)
     started = time.monotonic()
-    yield from _train_and_save(trainer, run, log)
+    with suited_threads(session.config, width=session.backbone.width) if session.frozen else nullcontext():
+        yield from _train_and_save(trainer, run, log)
     seconds = {"training": round(time.monotonic() - started, 2)}
     yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
 
@@ -152,9 +172,18 @@ def _found(session: Session) -> dict[str, Any]:
     }
 
 
-def _check_selection(session: Session) -> None:
-    if session.config.select == "validation" and session.images.labels is None:
-        raise InputError("select is 'validation', which needs labels, but these pictures have none; choose last")
+def _whole_database(session: Session) -> str:
+    """Said to whoever limits the training pictures, since that alone makes no short training."""
+    data, database = session.config.data, session.split.database
+    if data.train_limit is None or data.database_limit is not None or not session.frozen:
+        return ""
+    missing = len(session.cache.missing(0, database))
+    if missing <= len(session.split.train):
+        return ""
+    return (
+        f"{missing:,} of the {len(database):,} pictures of the database are not encoded yet and will be, to be "
+        "searched; --database-limit takes fewer"
+    )
 
 
 def _check_same(run: RunDir, found: dict[str, Any]) -> None:

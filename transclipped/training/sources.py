@@ -15,7 +15,6 @@ from torch import Tensor
 
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.views import random_parameters, render
-from transclipped.errors import InputError
 
 if TYPE_CHECKING:  # timm takes seconds, and a head learns from cached views without
     from transclipped.models.backbone import Backbone
@@ -100,11 +99,3 @@ def gathered(views: list[np.ndarray], rows: np.ndarray, which: np.ndarray) -> np
         mine = which == v
         out[mine] = view[rows[mine]]
     return out
-
-
-def check_batch(pictures: int, batch: int) -> None:
-    """Raises InputError if the training pictures cannot fill one batch."""
-    if batch > pictures:
-        raise InputError(
-            f"schedule.batch is {batch}, but only {pictures} pictures train; choose a batch of at most {pictures}"
-        )

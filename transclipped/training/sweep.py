@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from transclipped.models.weights import save_tensors
 from transclipped.training.evaluation import quick_map
 from transclipped.training.labset import LabSet, lab_config
 from transclipped.training.sources import CachedViews
+from transclipped.training.threads import suited_threads
 from transclipped.training.trainer import Event, Trainer
 
 AMOUNTS = {  # rule: the setting that says how much, and what a sweep tries, little clipping first
@@ -44,6 +46,7 @@ SIGMA = 2.0  # c of the adaptive rule that is marked beside the others
 SETTLED = 4  # last epochs over which figures of the training are averaged
 WRITE_EVERY = 0.25  # seconds between two notes of progress
 SILENCE = 20.0  # seconds without a note after which a sweep counts as interrupted
+SURE = 0.1  # share of a head after which its own speed tells the time left
 STEPS_KEPT = 5  # of so many steps one is kept as an event
 STATE, RESULTS, SETTINGS, STOP, HEADS = "status.json", "results.jsonl", "settings.json", "stop", "heads"
 
@@ -118,8 +121,9 @@ def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> Hea
     """
     source = CachedViews(lab.features, np.arange(len(lab)), seed=config.seed)
     head = Head(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
-    for event in Trainer(head, source, config, labels=lab.labels, watched=False).events():
-        watch(event, head)
+    with suited_threads(config, width=lab.width):
+        for event in Trainer(head, source, config, labels=lab.labels, watched=False).events():
+            watch(event, head)
     return head.eval()
 
 
@@ -210,7 +214,7 @@ def _train_all(lab: LabSet, sweep: Sweep, folder: Path, tell: Callable[[dict], N
             amount = amount_of(clipping)
             if (clipping.rule, amount) in done:
                 continue
-            note |= {"rule": clipping.rule, "amount": amount}
+            note |= {"rule": clipping.rule, "amount": amount, "since": time.time()}
             config = lab_config(lab, clipping=clipping, temperature=sweep.temperature, seed=sweep.seed)
             result = result_of(lab, config, watch=_Notes(folder, note), keep=folder)
             append_json_line(folder / RESULTS, result)
@@ -257,6 +261,21 @@ def results(folder: Path) -> list[dict[str, Any]]:
         for value in json_lines(folder / RESULTS)
         if isinstance(value, dict) and {"rule", "amount", "map"} <= value.keys()
     ]
+
+
+def seconds_left(note: dict[str, Any], trained: list[dict[str, Any]]) -> float | None:
+    """Seconds until a running sweep is done; None as long as there is no speed to go by.
+
+    Args:
+        note: its status.
+        trained: its results so far; only the last one tells of the machine as it is now.
+    """
+    share = note.get("step", 0) / max(1, note.get("steps", 0))  # of the head in training
+    spent = note.get("t", 0.0) - note.get("since", math.inf)
+    heads = note["total"] - note["done"]
+    if trained and share < SURE:
+        return trained[-1]["seconds"] * (heads - share)
+    return spent / share * (heads - share) if share >= SURE and spent > 0 else None
 
 
 def status(folder: Path) -> dict[str, Any] | None:

@@ -24,7 +24,8 @@ from transclipped.errors import InputError
 from transclipped.losses import LossParts, training_loss
 from transclipped.models.network import Codes, Head
 from transclipped.models.precision import fastest_dtype
-from transclipped.training.sources import Source, check_batch
+from transclipped.training.defaults import check_batch
+from transclipped.training.sources import Source
 from transclipped.training.state import packed, unpack
 
 MOMENTUM = 0.9  # of SGD

@@ -15,7 +15,7 @@ import streamlit as st
 from transclipped import machine
 from transclipped.config import BUNDLED_BACKBONES, IDENTITY, RunConfig
 from transclipped.errors import InputError
-from transclipped.flags import arguments
+from transclipped.flags import exact
 from transclipped.training import imported, queue
 from transclipped.training.manage import check_name, numbered
 from transclipped.training.run import RunDir
@@ -81,7 +81,7 @@ def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path
     home, config = runs.home(), replace(config, data=access.allowed(config.data))
     with _counting:
         _check_visitor(config)
-        queue.enqueue(home, check_name(name), arguments(config), seconds=seconds)
+        queue.enqueue(home, check_name(name), exact(config), seconds=seconds)
         access.remember_started(name)
     if access.owner():
         for path in filter(None, (config.data.data, config.data.labels, config.data.split)):

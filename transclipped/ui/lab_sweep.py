@@ -11,9 +11,10 @@ import streamlit as st
 from transclipped.analysis.dials import SCALES
 from transclipped.errors import InputError
 from transclipped.training import curves
-from transclipped.training.sweep import AMOUNTS, Sweep, results
+from transclipped.training.sweep import AMOUNTS, Sweep, results, seconds_left
 from transclipped.ui import access, charts, sweep_charts, sweep_jobs, sweep_keep
 from transclipped.ui.text import plain
+from transclipped.ui.train_live import duration
 
 TEMPERATURES = (0.2, 0.3, 0.5)
 WORDS = {"threshold": "thresholds δ", "rank": "shares q", "adaptive": "c of the adaptive rule"}
@@ -108,7 +109,7 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
                 width=190,
                 **access.control(access.TRAIN),
             )
-            share, text = _progress(state, heads)
+            share, text = _progress(state, heads, found)
             st.progress(share, text, width="stretch")
             return
         if len(found) >= heads:
@@ -145,7 +146,7 @@ def _act(act: Callable[[Sweep], None], sweep: Sweep) -> None:
         st.session_state["sweep note"] = str(error)
 
 
-def _progress(state: dict, heads: int) -> tuple[float, str]:
+def _progress(state: dict, heads: int, trained: list[dict]) -> tuple[float, str]:
     if state["state"] == "waiting":
         return 0.0, f"Waiting for its turn: {state['ahead']} ahead"
     if "rule" not in state:
@@ -153,6 +154,8 @@ def _progress(state: dict, heads: int) -> tuple[float, str]:
     part = state.get("step", 0) / max(1, state.get("steps", 1))
     amount = "" if state.get("amount") is None else f" {SCALES[state['rule']].symbol} = {state['amount']:g}"
     text = f"Head {min(state['done'] + 1, heads)} of {heads}: {state['rule']}{amount}, step {state.get('step', 0)}"
+    if (left := seconds_left(state, trained)) is not None:
+        text += f", {duration(left)} left"
     return min(1.0, (state["done"] + part) / heads), text
 
 

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import streamlit as st
 
 from transclipped.config import RunConfig
-from transclipped.errors import InputError
-from transclipped.ui import access, cached, jobs, runs, train_form
+from transclipped.ui import access, jobs, train_check, train_form
 from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 from transclipped.ui.train_live import duration, watch
 
 DOUBLE = 2.0  # seconds within which a second press is a double click
 
 
-def name_and_button(config: RunConfig) -> str:
-    """Name and Start; returns the name that a run started now would get."""
+def name_and_button(form: train_form.Form) -> str:
+    """Name and Start, which waits for what is wrong; returns the name that a run started now would get."""
+    config, problems = form.config, dict(form.problems)
     free = jobs.free_name(train_form.stem(config))
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     typed = left.text_input("Name of the run", key="name", placeholder=free, help="Empty: the name shown in grey.")
-    if right.button(
+    if wrong := typed.strip() and train_check.name_problem(typed.strip()):
+        problems["name"] = wrong
+        left.error(plain(wrong))
+    hidden = [sentence for setting, sentence in problems.items() if setting in train_form.HIDDEN]
+    for said in hidden:
+        st.error(f"More settings: {plain(said)}")
+    if form.note:
+        st.caption(form.note)
+    pressed = right.button(
         "Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
-        **access.control(access.TRAIN),
-    ):  # fmt: skip
+        **access.control(access.TRAIN, disabled=bool(problems)),
+    )  # fmt: skip
+    if pressed and not problems:
         _start(config, typed.strip())
     return typed.strip() or free
 
@@ -58,14 +67,12 @@ def estimated(config: RunConfig):
     Raises:
         InputError: the pictures, the split or the backbone cannot be had.
     """
-    from transclipped.datasets.protocols import draw
     from transclipped.training import estimate
 
-    config = replace(config, data=access.allowed(config.data))
-    images = cached.pictures(cached.named_data(config.data))
+    images, split = train_check.look(config.data)
     if jobs.busy() is not None and not estimate.measured(config, images):
         return None
-    return estimate.estimate(config, images, draw(images, config.data))
+    return estimate.estimate(config, images, split)
 
 
 def _start(config: RunConfig, typed: str) -> None:
@@ -73,8 +80,6 @@ def _start(config: RunConfig, typed: str) -> None:
         return
     known, seconds = st.session_state.get("estimated", (None, None))
     seconds = seconds if known == config else None
-    if typed and typed in runs.all_runs():
-        raise InputError(f"there is a run {typed} already; choose another name")
     if typed:
         jobs.start(config, typed, seconds=seconds)
     name = typed or jobs.start_next(config, train_form.stem(config), seconds=seconds)

@@ -1,0 +1,100 @@
+"""An unreachable hub is found out by one short connection, and a reachable one is not slowed down."""
+
+import socket
+import threading
+
+import pytest
+import timm
+
+from transclipped.config import BackboneConfig
+from transclipped.errors import InputError
+from transclipped.models import backbone, catalogue, hub
+
+NAME = "vit_tiny_patch16_224"
+
+
+@pytest.fixture
+def server():
+    """Address of a server on this machine that takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}/path"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_server_that_listens_is_reachable_and_one_that_is_gone_is_not(server):
+    assert hub.reachable(server)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    assert not hub.reachable(f"https://127.0.0.1:{port}")
+
+
+def test_without_a_route_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(hub, "has_route", lambda: False)
+    monkeypatch.setattr(socket, "create_connection", None)
+    assert not hub.reachable("https://huggingface.co")
+
+
+def test_a_name_that_nobody_looks_up_is_waited_for_no_longer_than_the_patience(monkeypatch):
+    answered, asked = threading.Event(), []
+
+    def never(address, timeout):
+        asked.append((address, timeout))
+        answered.wait(10)
+        raise OSError
+
+    monkeypatch.setattr(hub, "has_route", lambda: True)
+    monkeypatch.setattr(socket, "create_connection", never)
+    assert not hub.reachable("https://huggingface.co", patience=0.05)
+    answered.set()
+    assert asked == [(("huggingface.co", 443), 0.05)] and hub.PATIENCE < 5
+
+
+def test_a_proxy_is_asked_in_the_place_of_the_server(server, monkeypatch):
+    monkeypatch.setattr(hub, "has_route", lambda: True)
+    proxy = server.removeprefix("https://").removesuffix("/path")
+    monkeypatch.setenv("https_proxy", f"http://{proxy}")
+    assert hub.reachable("https://no-such-host.invalid")
+
+
+def test_weights_that_are_nowhere_are_refused_without_a_client_being_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(hub, "reachable", lambda url: asked.append(url) or False)
+    monkeypatch.setattr(catalogue, "cached_file", lambda known: None)
+    monkeypatch.setattr(timm, "create_model", None)
+    with pytest.raises(InputError, match=r"cannot be fetched.*does not answer") as caught:
+        backbone.load_backbone(BackboneConfig(name=NAME))
+    assert asked == ["https://huggingface.co"] and caught.value.setting == "backbone.name"
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("online", "cached"), [(True, False), (True, True), (False, True)])
+def test_fetched_weights_are_used_without_the_server(online, cached, monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    offline = []
+
+    def created(name, **options):
+        offline.append(constants.HF_HUB_OFFLINE)
+        raise OSError("seen")
+
+    monkeypatch.setattr(hub, "reachable", lambda url: online)
+    monkeypatch.setattr(catalogue, "cached_file", lambda known: tmp_path if cached else None)
+    monkeypatch.setattr(timm, "create_model", created)
+    with pytest.raises(InputError, match="seen"):
+        backbone.load_backbone(BackboneConfig(name=NAME))
+    assert offline == [not online] and not constants.HF_HUB_OFFLINE
+
+
+def test_a_switched_off_hub_is_not_asked(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "reachable", None)
+    monkeypatch.setattr(catalogue, "cached_file", lambda known: None)
+    with pytest.raises(InputError, match="cannot be fetched"):
+        backbone.check_weights(NAME)

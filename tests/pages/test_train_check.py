@@ -1,0 +1,160 @@
+"""The Train form on whatever somebody brings: numbers that suit it, problems by their field, settings in the link."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.pages.conftest import opened, words
+from transclipped.models import hub
+from transclipped.training import estimate, queue
+from transclipped.ui import jobs, train_check, train_form, train_link, train_start
+
+
+@pytest.fixture(autouse=True)
+def nobody_works(monkeypatch):
+    """No process, no measurement, no network."""
+    monkeypatch.setattr(queue, "start_worker", lambda home: None)
+    monkeypatch.setattr(train_start, "DOUBLE", 0.0)
+    monkeypatch.setattr(train_start, "estimated", lambda config: None)
+    monkeypatch.setattr(hub, "reachable", lambda url: False)
+    train_check._weights_problem.clear()
+    jobs._workers.clear()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Folder of n drawn pictures."""
+
+    def made(n, classes=2):
+        rng = np.random.default_rng(n)
+        for i in range(n):
+            path = tmp_path / f"pictures {n}" / f"class {i % classes}" / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+        return str(tmp_path / f"pictures {n}")
+
+    return made
+
+
+def errors(app) -> str:
+    """What boxes say, without the backslashes that keep Markdown off."""
+    return "\n".join(error.value.replace("\\", "") for error in app.error)
+
+
+def command(app) -> str:
+    return app.code[0].value
+
+
+def startable(app) -> bool:
+    return not app.button(key="start").disabled
+
+
+@pytest.mark.parametrize(("n", "batch", "epochs"), [(4, 2, 40), (12, 4, 20), (90, 32, 20), (300, 128, 20)])
+def test_a_folder_of_any_size_can_be_started_at_once(n, batch, epochs, home, folder):
+    app = opened("train", dataset="folder", folder=folder(n))
+    assert startable(app) and not errors(app)
+    assert f"--batch {batch}" in command(app) and f"--epochs {epochs}" in command(app)
+    assert f"Batch {batch} and {epochs} epochs suit" in words(app)
+    app.button(key="start").click().run()
+    assert [w.name for w in queue.waiting(home)] == ["folder-adaptive-32-s0"]
+
+
+def test_numbers_follow_the_pictures_until_somebody_chooses(home, folder):
+    app = opened("train", dataset="folder", folder=folder(90))
+    app.number_input(key="set train").set_value(20).run()
+    assert app.number_input(key="set batch").value == 8 and startable(app)
+    app.number_input(key="set batch").set_value(16).run()
+    app.number_input(key="set train").set_value(40).run()
+    assert app.number_input(key="set batch").value == 16 and startable(app)
+    app.number_input(key="set train").set_value(10).run()
+    assert app.number_input(key="set batch").value == 16 and not startable(app)
+    assert "“Batch” is 16, but only 10 pictures train; choose a batch of at most 10" in errors(app)
+
+
+def test_the_usual_values_may_be_chosen_and_are_spelled(home, folder):
+    app = opened("train", dataset="folder", folder=folder(300), batch="256", epochs="6")
+    assert startable(app) and "--epochs 6 --batch 256" in command(app)
+    app.button(key="start").click().run()
+    entry = json.loads((home / queue.waiting(home)[0].name / queue.QUEUED).read_text())
+    assert "--epochs 6 --batch 256" in " ".join(entry["arguments"])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_too_few_pictures_say_the_least_number(n, home, folder):
+    app = opened("train", dataset="folder", folder=folder(n))
+    assert not startable(app) and " 4 " in errors(app)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({}, "Name the folder of your pictures"),
+        ({"dataset": "embeddings"}, "Name the file of your embeddings"),
+        ({"folder": "/gone"}, "/gone is not a folder"),
+        ({"labels": "/gone.csv"}, "/gone.csv is not there"),
+        ({"batch": "200"}, "“Batch” is 200, but only 81 pictures train"),
+        ({"validation": "79"}, "“Validation pictures” is 79, but there are 81 training pictures; choose at most 78"),
+        ({"train": "2"}, "4 in all"),
+        ({"backbone": train_form.OTHER, "timm": "vit_tiny_patch16_224"}, "cannot be fetched"),
+        ({"backbone": train_form.OTHER, "timm": "vit_tiny"}, "did you mean"),
+        ({"name": "a/b"}, "a/b"),
+    ],
+)
+def test_what_cannot_train_is_said_before_it_starts_in_the_words_of_the_app(query, said, home, folder):
+    own = {} if query == {} or "dataset" in query else {"folder": folder(90)}
+    app = opened("train", **{"dataset": "folder", **own, **query})
+    assert said in errors(app), errors(app)
+    assert "--" not in errors(app) and not startable(app)
+    assert not queue.waiting(home)
+
+
+def test_a_best_epoch_by_validation_needs_validation_pictures(home, folder):
+    app = opened("train", dataset="folder", folder=folder(12), select="validation")
+    assert "needs validation pictures" in errors(app) and not [b for b in app.button if b.key == "start"]
+    app.number_input(key="set validation").set_value(2).run()
+    assert startable(app)
+
+
+def test_a_best_epoch_by_validation_needs_labels(home, folder):
+    app = opened("train", dataset="folder", folder=folder(12, classes=1), select="validation", validation="2")
+    assert "needs labels" in errors(app) and not startable(app)
+
+
+def test_settings_are_in_the_address_and_come_back(home, folder):
+    path = folder(90)
+    app = opened("train")
+    assert not set(train_form.LINKED) & set(app.query_params)
+    app.selectbox(key="set dataset").set_value("folder").run()
+    app.text_input(key="set data").set_value(path).run()
+    app.segmented_control(key="set bits").set_value(64)
+    app.number_input(key="set epochs").set_value(400)
+    app.number_input(key="set lr").set_value(0.01)
+    app.selectbox(key="set learns").set_value("last-1")
+    app.text_input(key="name").set_value("mine").run()
+    link = {name: app.query_params[name] for name in train_form.LINKED if name in app.query_params}
+    link = {name: value[0] if isinstance(value, list) else value for name, value in link.items()}
+    assert set(link) == {"dataset", "folder", "bits", "epochs", "lr", "learns", "name"}
+    again = opened("train", **link)
+    assert command(again) == command(app) and again.text_input(key="name").value == "mine"
+
+
+def test_nonsense_in_the_address_is_passed_over(home):
+    odd = {"dataset": "mine", "bits": "33", "epochs": "-1", "lr": "nan", "seed": "x", "learns": "", "batch": "1e9"}
+    assert command(opened("train", **odd)) == command(opened("train"))
+
+
+def test_numbers_of_an_address_are_within_their_bounds():
+    read = train_link.number(float, 0.0, 1.0)
+    assert [read(said) for said in ("0.5", "0", "1", "1.1", "nan", "x", "")] == [0.5, 0, 1, None, None, None, None]
+
+
+def test_the_speed_of_own_pictures_is_theirs(home, folder):
+    """Another folder of the same kind, or a changed one, is measured for itself."""
+    from transclipped.config import BackboneConfig, DataConfig
+    from transclipped.datasets.registry import load
+
+    one, other = (load(DataConfig(dataset="folder", data=folder(n))) for n in (4, 12))
+    keys = {estimate._encoding(BackboneConfig(name="efficientnet-lite0"), images) for images in (one, other)}
+    assert len(keys) == 2
