@@ -13,7 +13,7 @@ from transclipped.errors import InputError
 from transclipped.flags import BUNDLED, SIZED
 from transclipped.training.defaults import check
 from transclipped.training.manage import check_name
-from transclipped.ui import access, datasets_cached, runs
+from transclipped.ui import access, cached, datasets_cached, runs
 
 LABELS = {  # of the fields, by setting
     "data.validation": "Validation pictures",
@@ -32,9 +32,10 @@ def look(data: DataConfig) -> tuple[ImageSet, Split]:
     """
     _look_at_paths(data)
     data = access.allowed(data)
-    whole = replace(data, validation=0, train_limit=None, query_limit=None, database_limit=None)
-    try:
-        images = datasets_cached.opened(whole)
+    whole = replace(data, split=None, validation=0, train_limit=None, query_limit=None, database_limit=None)
+    try:  # bundled pictures are those that the other pages show; others may have changed
+        bundled = data.dataset in BUNDLED
+        images = cached.pictures(cached.named_data(data)) if bundled else datasets_cached.opened(whole)
     except InputError as error:
         labels = data.labels is not None and data.labels in str(error)
         raise InputError(str(error), setting=error.setting or ("data.labels" if labels else "data.data")) from error
