@@ -12,7 +12,7 @@ from transclipped import flags
 from transclipped.cli import main
 from transclipped.config import DataConfig, RunConfig, ScheduleConfig, from_dict, to_dict
 from transclipped.errors import InputError
-from transclipped.training import defaults
+from transclipped.training import defaults, loop
 from transclipped.training.defaults import STEPS, fitted, suited_batch, suited_epochs
 from transclipped.training.run import RunDir
 
@@ -151,16 +151,19 @@ def test_few_queries_are_enough(embeddings, tmp_path):
     assert RunDir(tmp_path / "run").metrics()["n_queries"] == 1
 
 
-def test_a_training_that_died_before_it_saw_the_pictures_still_fits_its_defaults_when_resumed(embeddings, tmp_path):
-    path = tmp_path / "run"
-    config = RunConfig(data=DataConfig(dataset="embeddings", data=str(embeddings(90))))
-    path.mkdir()
-    record = {"v": 1, **to_dict(config), "chosen": ["data.data", "data.dataset"]}
-    (path / "config.json").write_text(json.dumps(record))
-    assert main(["train", "--run", str(path), "--resume"]) == 0
-    assert RunDir(path).config.schedule.batch == 32 and "chosen" not in RunDir(path).record
-    assert main(["train", "--run", str(path), "--resume"]) == 0
-    assert RunDir(path).record["fitted"] == {"schedule.batch": 32, "schedule.epochs": 20}
+def test_settings_on_the_disk_are_fitted_from_the_first_moment(embeddings, tmp_path, monkeypatch):
+    """So a training that died at once resumes with numbers that suit its pictures."""
+
+    def died(*_):
+        raise KeyboardInterrupt
+        yield
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "_train", died)
+        config = RunConfig(data=DataConfig(dataset="embeddings", data=str(embeddings(90))))
+        list(loop.run_training(config, tmp_path / "run", chosen=["data.data", "data.dataset"]))
+    assert RunDir(tmp_path / "run").config.schedule.batch == 32
+    assert main(["train", "--run", str(tmp_path / "run"), "--resume"]) == 0
 
 
 def test_a_record_from_before_reads_as_before():
