@@ -1,6 +1,7 @@
 """What a visitor who is not the owner cannot do: each act refuses by itself, whatever its button shows."""
 
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -144,7 +145,16 @@ def test_a_visitor_stops_and_resumes_only_what_they_started(home, trainer):
     assert (old().path / "stop").exists()
 
 
-def test_three_of_one_visitor_wait_even_of_presses_at_once(home, trainer):
+def test_three_of_one_visitor_wait_even_of_presses_at_once(home, trainer, monkeypatch):
+    waiting = queue.waiting
+
+    def slowly(home: Path) -> list[queue.Waiting]:
+        entries = waiting(home)
+        time.sleep(0.02)  # in which others look too
+        return entries
+
+    monkeypatch.setattr(queue, "waiting", slowly)
+
     def press(number: int) -> bool:
         try:
             jobs.start(RunConfig(), f"run-{number}")
