@@ -3,15 +3,18 @@
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transclipped.errors import InputError
 from transclipped.files import ASSETS, hold
@@ -246,12 +249,52 @@ def test_an_unpacked_run_of_a_finished_state_must_be_whole(home, tiny):
     refused(home, zipped(files), "lacks retrieval.npz")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".x", "a/b", "a\\b", "a:b", "nul", "COM1.txt", "a\n", " a", "a ", "a.",
-                                  "x" * 81])  # fmt: skip
-def test_names_that_some_system_cannot_take_are_refused(name):
-    with pytest.raises(InputError):
+REFUSED = {  # and the name that is offered instead
+    "": "run", ".": "run", "..": "run", ".x": "x", "-x": "x", "a/b": "a-b", "a\\b": "a-b", "a:b": "a-b",
+    "nul": "run-nul", "COM1.txt": "run-COM1.txt", "a\nb": "a-b", " a": "a", "a ": "a", "a.": "a", "a-": "a",
+    "x" * 81: "x" * 80, "con." + "x" * 76: "run-con." + "x" * 72,
+    "zweiter lauf!": "zweiter-lauf", "Mein erster Lauf ü/..": "Mein-erster-Lauf-ü", "rank+threshold": "rank-threshold",
+    "run (1)": "run-1", "🙂": "run", "语" * 81: "语" * 80, "𐐀" * 61: "𐐀" * 60, "\u0301a": "run",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "offered"), REFUSED.items())
+def test_a_name_that_breaks_the_rule_is_refused_and_another_offered(name, offered):
+    with pytest.raises(InputError, match=re.escape(offered)):
         manage.check_name(name)
-    assert manage.check_name("ünser Lauf-3.b") == "ünser Lauf-3.b"
+    assert manage.fitting_name(name) == offered and manage.check_name(offered) == offered
+
+
+@pytest.mark.parametrize("name", ["tiny", "7", "ünser-Lauf_3.b", "第二次", "हिन्दी", "x" * 80, "hybrid-cifar10-II-32"])
+def test_a_name_of_letters_and_digits_of_any_script_is_taken(name):
+    assert manage.check_name(name) == name
+
+
+def test_a_decomposed_accent_names_the_same_run():
+    assert manage.check_name("u\u0308ben") == "\u00fcben"
+
+
+@given(st.text(max_size=120))
+def test_whatever_is_typed_the_offered_name_is_taken_and_names_one_folder(text):
+    name = manage.fitting_name(text)
+    assert manage.check_name(name) == name and PurePosixPath(name).name == PureWindowsPath(name).name == name
+    assert len(name) <= 80 and len(f"{name}.zip".encode()) <= 255
+
+
+def test_a_renamed_run_is_found_by_its_former_names_until_another_has_them(home, tiny):
+    twice = manage.rename(manage.rename(tiny, "second"), "third")
+    assert manage.former_names(twice) == ["tiny", "second"]
+    for name in ("tiny", "second"):
+        assert manage.renamed(name, find_runs(home)).name == "third"
+    assert manage.renamed("fourth", find_runs(home)) is None
+    (twice.path / manage.FORMER).write_text("[3, {")
+    assert manage.renamed("tiny", find_runs(home)) is None
+
+
+def test_former_names_stay_at_home_when_a_run_is_packed(home, tiny):
+    file = io.BytesIO()
+    manage.pack(manage.rename(tiny, "second"), file)
+    assert manage.FORMER not in {name.rpartition("/")[2] for name in zipfile.ZipFile(file).namelist()}
 
 
 def test_a_renamed_run_keeps_all_and_its_command_names_it(home, tiny):

@@ -11,16 +11,17 @@ import os
 import re
 import shutil
 import stat
+import unicodedata
 import uuid
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from transclipped import archive as archives
 from transclipped.errors import InputError
-from transclipped.files import write_json, writer
+from transclipped.files import read_json, write_json, writer
 from transclipped.flags import command
 from transclipped.training.run import QUEUED, RunDir
 
@@ -28,6 +29,11 @@ PARTS = ("config.json", "events.jsonl", "metrics.json", "model.safetensors", "re
 PARTS += ("status.json", "last.safetensors")
 RESUMING = "last.safetensors"  # only an unfinished run needs it
 LONGEST_NAME = 80  # characters
+MOST_BYTES = 240  # of a name in UTF-8: file systems take 255, some for ".zip" or "-2" behind it
+NAME_RULE = (
+    f"Letters and digits, with - _ . between them and no spaces; at most {LONGEST_NAME} characters."
+)
+FORMER = "former.json"  # names that a run had before, the latest last
 MAX_UNPACKED = 400_000_000  # bytes of all files together
 MAX_FILES = 1000
 MAX_DIRECTORY = 200_000  # bytes of a zip's table of contents: 1,000 files are 100,000
@@ -37,17 +43,28 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt
 
 
 def check_name(name: str) -> str:
-    """`name`, if every system takes it for a folder.
+    """`name`, if it keeps `NAME_RULE`; accents are composed, since file systems differ in how they store them.
 
     Raises:
-        InputError: it is empty, too long, hidden, reserved, or has characters that paths give a meaning.
+        InputError: it does not; the message offers a name that does.
     """
-    odd = not name or name[0] in ". " or name[-1] in ". " or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
-    if odd or name.partition(".")[0].lower() in _RESERVED:
-        raise InputError(f"{name!r} cannot name a folder; use letters, digits, - and _")
-    if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
-        raise InputError(f"the name has {len(name)} characters; choose at most {LONGEST_NAME}")
-    return name
+    composed = unicodedata.normalize("NFC", name)
+    if composed == fitting_name(composed):
+        return composed
+    raise InputError(f"{name[:200]!r} cannot be a name; {fitting_name(composed)} could. {NAME_RULE}")
+
+
+def fitting_name(text: str, *, otherwise: str = "run") -> str:
+    """The name nearest to `text` that keeps `NAME_RULE`; `otherwise` where nothing is left of it."""
+    composed = unicodedata.normalize("NFC", text)
+    parts = "".join(c if unicodedata.category(c)[0] in "LMN" or c in "-_." else " " for c in composed).split()
+    name = "-".join(parts).strip("-_.")
+    while len(name) > LONGEST_NAME or len(name.encode()) > MOST_BYTES:
+        name = name[:-1].rstrip("-_.")
+    if not name or unicodedata.category(name[0])[0] == "M":
+        return otherwise
+    reserved = name.partition(".")[0].lower() in _RESERVED
+    return fitting_name(f"{otherwise}-{name}") if reserved else name
 
 
 def numbered(name: str, taken: Collection[str]) -> str:
@@ -73,7 +90,7 @@ def place(folder: Path, path: Path) -> None:
 
 
 def rename(run: RunDir, name: str) -> RunDir:
-    """Give a run of one's own another name.
+    """Give a run of one's own another name; `renamed` finds it by the old one.
 
     Raises:
         InputError: the name is not fit or taken; the run is gone, waits in the queue or is being trained.
@@ -83,10 +100,25 @@ def rename(run: RunDir, name: str) -> RunDir:
         return run
     new = run.path.with_name(check_name(name))
     place(run.path, new)
+    with suppress(InputError):  # a full disk only costs links their way
+        write_json(new / FORMER, [*former_names(RunDir(new)), run.name])
     with suppress(InputError):  # a damaged config.json keeps no command to correct
-        renamed = RunDir(new)
-        write_json(new / "config.json", {**renamed.record, "command": command(renamed.config, f"runs/{name}")})
+        moved = RunDir(new)
+        write_json(new / "config.json", {**moved.record, "command": command(moved.config, f"runs/{new.name}")})
     return RunDir(new)
+
+
+def former_names(run: RunDir) -> list[str]:
+    """Names that a run had before, the latest last."""
+    with suppress(InputError):
+        names = read_json(run.path / FORMER)
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return []
+
+
+def renamed(name: str, runs: Iterable[RunDir]) -> RunDir | None:
+    """The run that was called `name` and is called otherwise now; None if none was."""
+    return next((run for run in runs if name in former_names(run)), None)
 
 
 def delete(run: RunDir) -> None:

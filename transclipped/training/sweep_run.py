@@ -25,6 +25,7 @@ from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training.evaluation import measure
 from transclipped.training.features import Progress
 from transclipped.training.labset import LabSet, lab_config
+from transclipped.training.manage import check_name
 from transclipped.training.run import FORMAT, RunDir, write_config
 from transclipped.training.session import Session, prepare
 from transclipped.training.sweep import Sweep, amount_of, head_file, results
@@ -38,9 +39,10 @@ def keep(lab: LabSet, sweep: Sweep, clipping: ClippingConfig, *, folder: Path, p
     The run appears whole or not at all.
 
     Raises:
-        InputError: there is no such head, `path` exists, the lab set holds no embeddings that the backbone gives, or
-            the disk is full.
+        InputError: there is no such head, the name is not fit, `path` exists, the lab set holds no embeddings that the
+            backbone gives, or the disk is full.
     """
+    check_name(path.name)
     if path.exists():
         raise InputError(f"{path} exists already; choose another name")
     trained = head_file(folder, clipping)

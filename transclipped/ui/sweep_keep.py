@@ -8,6 +8,7 @@ from transclipped.analysis.dials import SCALES
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.training import labset
+from transclipped.training.manage import fitting_name
 from transclipped.training.sweep import Sweep, amount_of, head_file
 from transclipped.ui import access, runs, sweep_jobs
 from transclipped.ui.text import plain
@@ -78,4 +79,4 @@ def _name(sweep: Sweep, clipping: ClippingConfig) -> str:
     amount = amount_of(clipping)
     parts = ["lab", clipping.rule, "" if amount is None else f"{amount:g}", f"t{sweep.temperature:g}"]
     parts += ["clamp" if clipping.treatment == "clamp" else "", f"seed-{sweep.seed}"]
-    return "-".join(part for part in parts if part)
+    return fitting_name("-".join(part for part in parts if part))
