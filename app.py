@@ -2,17 +2,21 @@
 
 import streamlit as st
 
-from transclipped.ui import access, imported_form, runs, shell, warm
+from transclipped.ui import absent, access, imported_form, runs, shell, warm
 
 st.set_page_config(page_title="TransClipped", page_icon="✂️", layout="wide")
 access.admit()
 
 shown = shell.pages()
 page = st.navigation(shown)
+absent.begin(page.url_path)
+runs.follow_renames()
 with st.sidebar, shell.aside("run"):
     runs.choose()
     access.sign_in()
 shell.frame(shown, page)
+notices = st.container()
 imported_form.draw(runs.current())
 page.run()
+absent.draw(notices)
 warm.up(runs.current())

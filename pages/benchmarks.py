@@ -3,9 +3,9 @@
 import streamlit as st
 
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables
+from transclipped.ui import absent, charts, links, runs, sections
 from transclipped.ui import benchmarks_charts as drawn
 from transclipped.ui import benchmarks_view as view
-from transclipped.ui import charts, links, runs, sections
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
@@ -74,11 +74,7 @@ def choice(lines: list) -> list:
     current = runs.current()
     like = next((line for line in lines if current is not None and line.run == current.name), lines[0])
     same = [line.run for line in lines if (line.dataset, line.whole) == (like.dataset, like.whole)]
-    asked = st.session_state.get("runs") or []
-    if any(name not in names for name in asked):  # deleted meanwhile
-        st.session_state.pop("runs")
-        if kept := [name for name in asked if name in names]:
-            st.session_state["runs"] = kept
+    absent.settle("runs", names, same[:SHOWN])
     wanted = st.multiselect(
         "Runs", names, same[:SHOWN], key="runs", bind="query-params", help="Drawn over each other below."
     )

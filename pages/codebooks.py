@@ -3,7 +3,7 @@
 import streamlit as st
 
 from transclipped.analysis import codebooks
-from transclipped.ui import cached, charts, gallery, runs, sections
+from transclipped.ui import absent, cached, charts, gallery, runs, sections
 from transclipped.ui import codebook_cached as found
 from transclipped.ui import codebook_charts as drawn
 from transclipped.ui.guard import guarded
@@ -47,8 +47,7 @@ def side_by_side(shown: list):
 def compared(run) -> list:
     """The chosen run and, if wanted, another one."""
     names = [NOBODY, *(name for name, other in runs.all_runs().items() if name != run.name and has_codes(other))]
-    if st.session_state.get("beside") not in names:  # a link to a run that is gone
-        st.session_state.pop("beside", None)
+    absent.settle("beside", names, NOBODY)
     name = st.selectbox(
         "Compare with", names, key="beside", bind="query-params",
         help="Such as one trained without the diversity regulariser, or with another clipping rule.",

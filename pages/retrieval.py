@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import access, collection_address, gallery, intake, links, runs, shell
+from transclipped.ui import absent, access, collection_address, gallery, intake, links, runs, shell
 from transclipped.ui import retrieval_address as address
 from transclipped.ui import retrieval_collections as collections
 from transclipped.ui import retrieval_cost as cost
@@ -64,8 +64,7 @@ def query_number(where) -> int | None:
         st.session_state["query"] = 0
     classes = address.classes(where)
     if classes:
-        if st.session_state.get("class", address.ANY) not in classes:
-            st.session_state.pop("class", None)
+        absent.settle("class", [address.ANY, *classes], address.ANY)
         st.selectbox(
             "Class", [address.ANY, *classes], key="class", bind="query-params", width=WIDTH,
             on_change=partial(address.another, where, first=True),

@@ -50,12 +50,21 @@ def unfinish(run: Path, **status) -> None:
     (run / "status.json").write_text(json.dumps({"v": 1, "pid": -1, "heartbeat": 0, **status}))
 
 
-def opened(page: str, **query) -> AppTest:
-    """A page after its first run, without exceptions."""
+def arrived(page: str, **query) -> AppTest:
+    """A page that a link has opened, without exceptions."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
+    if page != "overview":
+        app.switch_page(f"pages/{page}.py")
     app.run()
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def opened(page: str, **query) -> AppTest:
+    """A page after its first run, by way of Overview, without exceptions."""
+    app = arrived("overview", **query)
     if page != "overview":
         app.switch_page(f"pages/{page}.py").run()
     assert not app.exception, [e.value for e in app.exception]

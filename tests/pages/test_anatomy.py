@@ -68,7 +68,7 @@ def test_an_id_in_the_address_names_the_picture(finished):
     app = opened("anatomy", query_id=str(stored.query_ids[11]))
     assert app.number_input(key="query").value == 11
     app = opened("anatomy", query_id="nobody")
-    assert "stores no picture nobody" in words(app)
+    assert "**nobody**" in words(app)
     assert not app.error
 
 

@@ -1,8 +1,12 @@
 """Every page in every state: no run, a finished one, half of one, a failed one, damaged files. Never a traceback."""
 
+import os
+import shutil
+
 import pytest
 
-from tests.pages.conftest import PAGES, opened, unfinish, words
+from tests.pages.conftest import PAGES, arrived, opened, unfinish, words
+from transclipped.training import manage
 from transclipped.training.run import RunDir
 
 FILES = ("config.json", "metrics.json", "retrieval.npz", "status.json", "model.safetensors", "events.jsonl")
@@ -46,9 +50,35 @@ def test_missing_file(finished, page, missing):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_nonsense_in_the_address_is_ignored(finished, page):
-    app = opened(page, run="gone", delta="mountain", rule="none of these", query="-7", hit="x")
+def test_nonsense_in_the_address_is_named_and_something_else_shown(finished, page):
+    app = arrived(page, run="gone", delta="mountain", rule="none of these", query="-7", hit="x")
     assert app.selectbox(key="run").value == "tiny"
+    assert "no run *gone* here" in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_that_went_is_replaced_on_all_of_a_page_and_named(finished, home, page):
+    shutil.copytree(finished, home / "zebra")
+    app = arrived(page, run="zebra")
+    assert app.selectbox(key="run").value == "zebra" and not app.warning
+    shutil.rmtree(home / "zebra")
+    app.run()
+    assert app.selectbox(key="run").value == "tiny" and not app.exception
+    assert app.selectbox(key="run").proto.set_value  # or the browser's box would go on reading zebra
+    assert "no run *zebra* here" in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_to_a_former_name_opens_the_renamed_run(finished, home, page):
+    shutil.copytree(finished, home / "aardvark")
+    os.utime(home / "aardvark" / "config.json", (4e9, 4e9))  # the newest, so the one that no address need name
+    manage.rename(RunDir(finished), "zebra")
+    app = arrived(page, run="tiny")
+    assert app.selectbox(key="run").value == "zebra" and app.query_params["run"] == "zebra"
+    assert "Run *tiny* is called *zebra* now" in words(app)
+    manage.rename(RunDir(home / "zebra"), "okapi")
+    assert app.run().selectbox(key="run").value == "okapi" and not app.exception
+    assert "Run *zebra* is called *okapi* now" in words(app)
 
 
 def test_bad_setting_on_train_is_explained(finished):
@@ -56,7 +86,7 @@ def test_bad_setting_on_train_is_explained(finished):
     app.text_input[0].set_value("a/b").run()
     app.button[0].click().run()
     assert not app.exception
-    assert "cannot name a folder" in words(app)
+    assert "cannot be a name" in words(app)
 
 
 def test_upload_that_is_no_picture_is_refused_in_a_sentence(finished):

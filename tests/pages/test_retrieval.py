@@ -134,7 +134,7 @@ def test_a_picture_that_finds_itself_is_told_and_a_stored_query_asks_again(engin
 
 def test_unknown_picture_is_told_and_another_asks(finished, drawn):
     app = opened("retrieval", query_id="nothing like it")
-    assert "knows no picture nothing like it" in words(app)
+    assert "has no picture nothing like it" in words(app)
     assert len(drawn["hits"]) == 24
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from transclipped.ui import absent
 from transclipped.ui.anatomy_cached import address
 
 HTML = '<div class="look"></div>'
@@ -81,7 +82,11 @@ def draw(
 def token(places: int) -> int | None:
     """The place that the address names, if there is such a one."""
     said = st.query_params.get("token", "")
-    return int(said) if said.isdecimal() and int(said) < places else None
+    if said.isdecimal() and int(said) < places:
+        return int(said)
+    if said:
+        absent.missing("token", said)
+    return None
 
 
 def _remember(key: str, version: str, places: int) -> None:

@@ -17,8 +17,7 @@ from PIL import Image
 from transclipped.datasets.pictures import square
 from transclipped.engine import Engine, label_names
 from transclipped.training.run import RunDir
-from transclipped.ui import cached, intake
-from transclipped.ui.text import plain
+from transclipped.ui import absent, cached, intake
 
 QUERY, DATABASE, OWN = "query", "database", "upload"
 LABELS = "labels are for looking only; the network never saw them."
@@ -51,8 +50,7 @@ def choose(run: RunDir, engine: Engine) -> Subject | None:
     stored = engine.stored
     kinds = [QUERY] * bool(len(stored.queries)) + [DATABASE] * bool(len(stored.codes)) + [OWN]
     _named(run, stored)
-    if st.session_state.get("follow", kinds[0]) not in kinds:
-        st.session_state.pop("follow", None)
+    absent.settle("follow", kinds, kinds[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Follow", kinds, default=kinds[0], required=True, key="follow", bind="query-params",
@@ -87,7 +85,7 @@ def _named(run: RunDir, stored) -> None:
         if len(at):
             st.session_state["follow"], st.session_state[key] = kind, int(at[0])
             return
-    st.warning(f"{plain(run.name)} stores no picture {plain(wanted[:80])}, so here is another one.")
+    absent.missing("query_id", wanted)
 
 
 def _number(kind: str, n: int) -> int:

@@ -11,7 +11,7 @@ from transclipped.analysis.dials import SCALES
 from transclipped.analysis.mistakes import best_by_labels
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
-from transclipped.ui import histogram, lab_batch
+from transclipped.ui import absent, figures, histogram, lab_batch
 from transclipped.ui.lab_batch import View
 
 RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's: a page switch drops what it shares
@@ -37,11 +37,15 @@ def amount(rule: str) -> float:
     name, scale = NAMES[rule], SCALES[rule]
     set_so_far = st.session_state.setdefault("lab amounts", {})
     if name not in set_so_far:
+        said = st.query_params.get(name, f"{scale.start:g}")
         try:
-            value = float(st.query_params.get(name, ""))
+            value = float(said)
         except ValueError:
             value = math.nan
-        set_so_far[name] = scale.nearest(value) if scale.low <= value <= scale.high else scale.start
+        there = scale.low <= value <= scale.high
+        set_so_far[name] = scale.nearest(value) if there else scale.start
+        if not there:
+            absent.missing(name, said, instead=f"{scale.start:g}")
     return scale.nearest(set_so_far[name])
 
 
@@ -157,8 +161,10 @@ def suggestions(view: View) -> None:
                 f"Use δ = {value:.2f}", key=f"use {place}", width=150, on_click=_take, args=(value,),
                 disabled=setting().rule == "threshold" and amount("threshold") == value,
             )  # fmt: skip
-            known = turned.precision is not None and turned.clipped[k]
-            quality = f", precision {turned.precision[k]:.0%}, recall {turned.recall[k]:.0%}" if known else ""
+            quality = ""
+            if turned.precision is not None and (cut := int(turned.clipped[k])):
+                precision = figures.share(round(turned.precision[k] * cut), cut)
+                quality = f", precision {precision}, recall {turned.recall[k]:.0%}"
             st.markdown(f"**{name}**: clips {turned.share[k]:.1%}{quality}", width="stretch")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from transclipped.ui import absent
+
 
 def choose(
     widget: Callable[..., Any], label: str, texts: Mapping[str, str], *, key: str, default: str, **more: Any
@@ -27,6 +29,8 @@ def choose(
     """
     said = st.query_params.get(key)
     wanted = key_of(said, texts) or default
+    if key_of(said, texts) is not None:
+        absent.resolve(key)
     if st.session_state.get(key) != wanted:  # a callback keeps them equal, so the address has changed
         st.session_state[key] = wanted
     _tell(key, wanted, default)

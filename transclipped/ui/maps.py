@@ -16,7 +16,7 @@ import streamlit as st
 from transclipped.analysis import projections
 from transclipped.analysis.projections import Items, Map
 from transclipped.training.run import RunDir
-from transclipped.ui import cached, map_sheets
+from transclipped.ui import absent, cached, map_sheets
 from transclipped.ui.map_colours import KEPT, OTHERS, Colouring
 from transclipped.ui.text import visible
 
@@ -121,7 +121,11 @@ def picked(shown: Items, key: str, version: str) -> int | None:
     """Row that the visitor clicked, or that the address names (`?point=` and its id)."""
     said = _said(key, "picked", version)
     if said is None:
-        return projections.row_of_id(shown, st.query_params.get("point"))
+        asked = st.query_params.get("point")
+        row = projections.row_of_id(shown, asked)
+        if asked is not None and row is None:
+            absent.missing("point", asked)
+        return row
     row = projections.chosen([said.get("row")], len(shown))
     return int(row[0]) if len(row) else None
 

@@ -11,6 +11,7 @@ import random
 import numpy as np
 import streamlit as st
 
+from transclipped.ui import absent
 from transclipped.ui.retrieval_question import COLLECTED, Place, stored_part
 from transclipped.ui.text import plain
 
@@ -50,7 +51,7 @@ def named(where: Place) -> list[str]:
     names = list(dict.fromkeys(st.query_params.get_all("query_id")))[:MOST]
     known = [name for name in names if stored_part(where, name) is not None]
     if unknown := [name[:80] for name in names if name not in known]:
-        st.warning(f"{plain(where.run.name)} knows no picture {plain(', '.join(unknown))}, so here is another one.")
+        st.warning(f"{plain(where.run.name)} has no picture {plain(', '.join(unknown))}, so here is another one.")
     if known != names or len(known) == 1:
         _set(where, known)
     return st.query_params.get_all("query_id")
@@ -63,6 +64,7 @@ def _set(where: Place, names: list[str]) -> None:
         part = stored_part(where, names[0])
         if len(rows) and part is not None and not part.key.startswith(COLLECTED):
             st.session_state["query"] = int(rows[0])
+            absent.resolve("query")
             names = []
     if names:
         st.query_params["query_id"] = names

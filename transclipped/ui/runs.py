@@ -11,10 +11,13 @@ from streamlit.runtime.pages_manager import PagesManager
 from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.files import ASSETS
+from transclipped.training.manage import renamed
 from transclipped.training.run import RunDir, find_runs
+from transclipped.ui import absent
 from transclipped.ui.text import plain
 
 BUNDLED = ASSETS / "runs"
+IN_ADDRESS = ("run", "watch", "compare", "runs", "beside")  # whose values are names of runs
 STATES = {
     "running": "is being trained",
     "stopped": "was stopped before its end; Train can resume it",
@@ -39,10 +42,10 @@ def choose() -> None:
     """Sidebar: the choice of run, and a line that says what it is."""
     names = list(all_runs())
     if not names:
+        st.session_state.pop("run", None)
         st.info("No run yet. Open Train and start one.")
         return
-    if st.session_state.get("run") not in names:  # a link to a run that is gone
-        st.session_state.pop("run", None)
+    _settle(names)
     st.selectbox(
         "Run", names, names.index(first()), key="run", bind="query-params",
         help="A trained model with its coded database.",
@@ -57,11 +60,44 @@ def choose() -> None:
 
 
 def current() -> RunDir | None:
-    """The chosen run; None if there is none, or it has just been deleted."""
+    """The chosen run; None if there is none. One deleted since `choose` drew its box has the page run again."""
     _through_app()
-    known = all_runs()
-    name = st.session_state.get("run")
-    return known.get(name if name in known else first())
+    known, name = all_runs(), st.session_state.get("run")
+    if name is not None and name not in known:
+        st.rerun()
+    return known.get(name or first())
+
+
+def follow_renames() -> None:
+    """Let an address that names a run by a former name mean the run; call it before any widget is drawn."""
+    known, moved = all_runs(), {}
+    for key in IN_ADDRESS:
+        said = [] if key in st.session_state else st.query_params.get_all(key)
+        now = {name: new.name for name in said if name not in known and (new := renamed(name, known.values()))}
+        if now:
+            moved[key] = [now.get(name, name) for name in said]
+            absent.note(key, " ".join(_is_called(old, new) for old, new in now.items()))
+    if moved:
+        st.query_params.update(moved)
+        st.rerun()  # widgets take their first value from the address that a run of the script began with
+
+
+def _settle(names: list[str]) -> None:
+    """Replace a run that is not there, by the one that it became if it was renamed, and say so."""
+    state = st.session_state
+    name = state.get("run", st.query_params.get("run"))
+    if name is None or name in names:
+        return
+    new = renamed(name, all_runs().values())
+    instead = new.name if new is not None else first()
+    if "run" in state:  # its box is on the screen, and follows; at first the address alone decides
+        state["run"] = instead
+    gone = f"There is no run *{plain(name[: absent.LONGEST])}* here (it may have been renamed or deleted); "
+    absent.note("run", _is_called(name, instead) if new is not None else f"{gone}this is *{plain(instead)}*.")
+
+
+def _is_called(old: str, new: str) -> str:
+    return f"Run *{plain(old)}* is called *{plain(new)}* now."
 
 
 def first() -> str | None:

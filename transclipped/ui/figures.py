@@ -1,0 +1,30 @@
+"""Numbers as a person would say them: bytes, seconds, and shares that do not claim more than they were counted from."""
+
+from __future__ import annotations
+
+FEW = 100  # counted things below which a share is given as counts: its standard error may exceed 0.5 / √100, 5 points
+
+
+def size(n: int) -> str:
+    """Bytes with the unit that suits them: 288 bytes, 20 kB, 1.2 MB."""
+    if n < 1000:
+        return f"{n:,} byte{'s' * (n != 1)}"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6)):
+        if round(n / scale) < 1000:
+            return f"{n / scale:.1f} {unit}" if n < 10 * scale else f"{n / scale:.0f} {unit}"
+    return f"{n / 1e9:,.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as one would say them: less than a second, 8 s, 3 min, 1 h 20 min."""
+    if seconds < 0.95:
+        return "less than a second"
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def share(count: int, total: int) -> str:
+    """A share in percent; of a handful, the counts themselves: 3 of 8."""
+    return f"{count:,} of {total:,}" if total < FEW else f"{count / total:.0%}"
