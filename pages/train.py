@@ -28,12 +28,14 @@ def look(current) -> None:
     part = links.choose(
         st.segmented_control, "Show", PARTS, key="part", default=CURVES, required=True, label_visibility="collapsed"
     )
+    train_live.notes()
+    name = train_live.watched() or (current and current.name)
+    run = runs.all_runs().get(name, current)
     if part == COMPARE:
-        train_keep.compare(current)
+        train_keep.compare(run)
     elif part == KEEP:
-        train_live.notes()
-        train_keep.keep(current)
-    elif (name := train_live.watched() or (current and current.name)) is None:
+        train_keep.keep(run)
+    elif name is None:
         st.info("No run yet: choose a preset and press Start.")
     else:
         st.subheader(plain(name))

@@ -48,7 +48,7 @@ def test_training_grows_is_stopped_resumed_and_finished_through_a_reload_and_is_
     done = max(e["step"] for e in run.events("step"))
     assert 0 < done < STEPS
     page.get_by_role("button", name="Resume").click()
-    page.get_by_text(f"{name} is finished.").wait_for(timeout=5 * PATIENCE)
+    page.get_by_text(f"{name} is finished:").wait_for(timeout=5 * PATIENCE)
     assert run.metrics()["n_queries"] == SMALL["Query pictures"]
     assert max(e["step"] for e in run.events("epoch")) == STEPS
     assert page.evaluate(POINTS) == len(run.events("step"))

@@ -230,11 +230,12 @@ def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished, no_est
 
 def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home, no_estimate):
     app = opened("train", watch="tiny", run="tiny")
-    assert "tiny is finished" in words(app)
+    assert "**tiny** is finished" in words(app)
     shutil.rmtree(finished)
     for part in ("curves", "compare", "keep"):
         show(app, part)
         assert "No run yet" in words(app)
+    assert "no training *tiny* here" in words(app)
 
 
 def test_runs_are_laid_over_each_other(finished, home, no_estimate):
@@ -267,11 +268,12 @@ def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):
     app = show(opened("train", run="tiny"), "keep")
     app.selectbox(key="kept").set_value("other").run()
     app.text_input(key="name of other").set_value("tiny").run()
-    app.button(key="rename").click().run()
-    assert "is a run tiny already" in words(app)
+    assert app.button(key="rename").disabled and "is a run tiny already" in words(app)
+    app.text_input(key="name of other").set_value("much better!").run()
+    assert app.button(key="rename").disabled and plain("much-better") in words(app)
     app.text_input(key="name of other").set_value("better").run()
     app.button(key="rename").click().run()
-    assert "other is now better" in words(app) and (home / "better").exists() and not (home / "other").exists()
+    assert "other is called better now" in words(app) and (home / "better").exists() and not (home / "other").exists()
     app.button(key="open").click().run()
     assert app.selectbox(key="run").value == "better"
     app.button(key="delete").click().run()
@@ -285,7 +287,7 @@ def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home, no_
     app = show(opened("train"), "keep")
     app.file_uploader(key="upload").upload("tiny.zip", file.getvalue(), "application/zip")
     app.button(key="take").click().run()
-    assert "tiny-2 was taken in" in words(app), words(app)
+    assert f"imported as {plain('tiny-2')}" in words(app), words(app)
     assert RunDir(home / "tiny-2").metrics() == RunDir(finished).metrics()
     app.file_uploader(key="upload").upload("evil.zip", b"PK rubbish", "application/zip")
     app.button(key="take").click().run()
@@ -299,3 +301,116 @@ def test_two_visitors_look_at_their_own(finished, home, no_estimate):
     assert "waits for its turn" in words(one)
     other.run()
     assert "waits for its turn" not in words(other) and "--clip adaptive" in command(other)
+
+
+def test_a_zip_of_any_name_becomes_a_run_of_a_fit_one(finished, home, no_estimate):
+    file = io.BytesIO()
+    manage.pack(RunDir(finished), file)
+    app = show(opened("train"), "keep")
+    app.file_uploader(key="upload").upload("mein Lauf (1).zip", file.getvalue(), "application/zip")
+    app.button(key="take").click().run()
+    assert f"imported as {plain('mein-Lauf-1')}" in words(app) and (home / "mein-Lauf-1").is_dir()
+
+
+def test_buttons_name_the_run_that_they_act_on(finished, home, no_estimate):
+    shutil.copytree(finished, home / "other")
+    app = show(opened("train", run="tiny"), "keep")
+    app.selectbox(key="kept").set_value("other").run()
+    for key in ("open", "rename", "delete"):
+        assert "other" in app.button(key=key).label
+    assert "other" in app.get("download_button")[0].proto.label
+
+
+def twin(finished, name: str, *, value: float | None = None, rule: str = "none", temperature: float = 0.2) -> None:
+    """The run with another rule and temperature, and, if given, another mAP."""
+    other = finished.with_name(name)
+    shutil.copytree(finished, other)
+    record = json.loads((other / "config.json").read_text())
+    record["clipping"]["rule"], record["loss"]["temperature"] = rule, temperature
+    (other / "config.json").write_text(json.dumps(record))
+    if value is not None:
+        metrics = json.loads((other / "metrics.json").read_text())
+        metrics["modes"]["asymmetric"]["map"] = value
+        (other / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_a_finished_training_tells_its_result_and_leads_on(finished, home, no_estimate):
+    value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
+    app = opened("train", watch="tiny")
+    said = next(s.value for s in app.success)
+    assert f"mAP@200 {value:.3f}" in said and "200 images" in said and "40 queries" in said
+    assert "not trained yet" in said
+    twin(finished, "plain", value=0.123)
+    said = next(s.value for s in app.run().success)
+    assert "without clipping: 0.123" in said
+    app.button(key="compare watched").click().run()
+    assert app.segmented_control(key="part").value == "compare" and not app.exception
+    assert app.multiselect(key="compare").value == ["tiny", "plain"]
+    assert show(app, "curves").button(key="open watched").disabled  # all pages show it already
+
+
+def test_a_finished_training_leads_to_its_hits(finished, home, no_estimate):
+    twin(finished, "plain")
+    app = opened("train", run="tiny", watch="plain")
+    app.button(key="hits watched").click().run()
+    assert not app.exception and app.selectbox(key="run").value == "plain"
+    assert "Retrieval" in [t.value for t in app.title]
+
+
+def test_a_run_without_clipping_is_not_compared_with_itself(finished, home, no_estimate):
+    twin(finished, "plain")
+    assert "without clipping" not in next(s.value for s in opened("train", watch="plain").success)
+
+
+def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_resumed(finished, home, no_estimate):
+    unfinish(finished, state="failed", error="schedule.batch is 128, but only 72 pictures train; choose at most 72")
+    (finished / "last.safetensors").unlink(missing_ok=True)
+    app = opened("train", watch="tiny")
+    assert "*Batch* is 128" in words(app) and "schedule" not in words(app) and "press Start" in words(app)
+    assert "resume" not in [b.key for b in app.button]
+    app.button(key="discard").click().run()
+    assert not app.exception and not finished.exists() and "tiny was deleted" in words(app)
+
+
+def test_a_training_that_failed_later_can_be_resumed(finished, home, no_estimate):
+    unfinish(finished, state="failed", error="the disk was full")
+    (finished / "last.safetensors").write_bytes(b"a state")
+    assert "resume" in [b.key for b in opened("train", watch="tiny").button]
+
+
+def test_the_watched_training_stays_whatever_another_tab_does(finished, home, no_estimate, monkeypatch):
+    twin(finished, "plain")
+    monkeypatch.setattr(jobs, "busy", lambda: RunDir(home / "plain"))
+    app = opened("train", run="tiny")
+    assert app.query_params["watch"] == "plain" and "plain" in [s.value for s in app.subheader]
+    monkeypatch.setattr(jobs, "busy", lambda: RunDir(home / "tiny"))  # the next one's turn
+    assert "plain" in [s.value for s in app.run().subheader]
+    monkeypatch.setattr(jobs, "busy", lambda: None)  # it was stopped
+    assert "plain" in [s.value for s in app.run().subheader]
+    manage.rename(RunDir(home / "plain"), "renamed")
+    assert "renamed" in [s.value for s in app.run().subheader] and app.query_params["watch"] == "renamed"
+    manage.delete(RunDir(home / "renamed"))
+    assert "tiny" in [s.value for s in app.run().subheader] and "no training *renamed* here" in words(app)
+
+
+def test_another_choice_in_the_sidebar_ends_the_watching(finished, home, no_estimate):
+    twin(finished, "plain")
+    app = opened("train", run="tiny", watch="tiny")
+    app.selectbox(key="run").set_value("plain").run()
+    assert "plain" in [s.value for s in app.subheader] and "watch" not in app.query_params
+
+
+def test_losses_that_do_not_compare_are_said_to(finished, home, no_estimate):
+    shutil.copytree(finished, home / "same")
+    twin(finished, "colder", temperature=0.9)
+    app = show(opened("train", run="tiny", watch="tiny"), "compare")
+    app.multiselect(key="compare").set_value(["tiny", "same"]).run()
+    assert "do not compare" not in words(app)
+    app.multiselect(key="compare").set_value(["tiny", "colder"]).run()
+    assert "do not compare" in words(app)
+
+
+def test_comparing_and_keeping_begin_with_the_watched_run(finished, home, no_estimate):
+    shutil.copytree(finished, home / "other")
+    assert show(opened("train", run="tiny", watch="other"), "compare").multiselect(key="compare").value[0] == "other"
+    assert show(opened("train", run="tiny", watch="other"), "keep").selectbox(key="kept").value == "other"

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from transclipped.analysis import benchmarks
 from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import RunDir
-from transclipped.ui import access, charts, jobs, runs
+from transclipped.ui import absent, access, charts, jobs, runs, train_result
 from transclipped.ui.kept import kept
+from transclipped.ui.names import field as names_field
 from transclipped.ui.text import plain
-from transclipped.ui.train_live import FIGURES, cells, chosen, lines, select, told
+from transclipped.ui.train_live import FIGURES, cells, chosen, lines, select, told, unwatch
 
 WHOLE_LOSS = "**Whole loss**: what training lowers."
+INCOMPARABLE = (
+    "These runs differ in temperature, clipping or batch, so their losses do not compare: a lower one is not better. "
+    "Compare mAP."
+)
 MOST = 8  # runs over each other; more cannot be told apart
 
 
@@ -34,11 +39,9 @@ def compare(current: RunDir | None) -> None:
         st.info("No run yet: choose a preset and press Start.")
         return
     state = st.session_state
-    if "compare" in state:  # without what was deleted or renamed meanwhile
-        state["compare"] = [name for name in state["compare"] if name in known]
-    elif "compare" not in st.query_params:
-        first = current or next(iter(known.values()))
-        state["compare"] = [run.name for run in (first, *benchmarks.alike(first, known.values()))][:2]
+    first = train_result.compared(current or next(iter(known.values())))
+    absent.settle("compare", known, first)
+    state.setdefault("compare", first)
     names = st.multiselect(
         "Runs", list(known), key="compare", bind="query-params", max_selections=MOST,
         help="Each run keeps one colour in all charts.",
@@ -50,13 +53,25 @@ def compare(current: RunDir | None) -> None:
         except InputError as error:
             st.error(plain(error))
     st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
+    figures = chosen()
+    if "loss" in figures and not comparable([known[name] for name in names]):
+        st.caption(f":material/warning: {INCOMPARABLE}")
     colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(names)}
-    for column, figure in cells(chosen()):
+    for column, figure in cells(figures):
         sentence, _, axis, meaning = FIGURES[figure]
         with column:
             st.caption(WHOLE_LOSS if figure == "loss" else sentence, help=meaning)
             drawn = _compared(overlay(events, figure), axis, colours, key=f"compare {figure}")
             charts.show(drawn, key=f"compare {figure}", name=f"compared-{figure}")
+
+
+def comparable(of: list[RunDir]) -> bool:
+    """Whether the losses of runs are on one scale: what is summed over, and τ, are the same."""
+    scales = []
+    for run in of:
+        with suppress(InputError):
+            scales.append((run.config.loss, run.config.clipping, run.config.schedule.batch))
+    return all(scale == scales[0] for scale in scales)
 
 
 @kept
@@ -82,25 +97,28 @@ def keep(current: RunDir | None) -> None:
 
 def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
     names = list(known)
-    if st.session_state.get("kept") not in names:
-        st.session_state.pop("kept", None)
-    first = names.index(current.name) if current is not None and current.name in names else 0
-    run = known[st.selectbox("Run to open, name or share", names, first, key="kept")]
+    if st.session_state.get("kept") not in names:  # set, not forgotten: only then the browser's box follows
+        st.session_state["kept"] = current.name if current is not None and current.name in names else names[0]
+    run = known[st.selectbox("Run to open, name or share", names, key="kept")]
     own = runs.BUNDLED not in run.path.parents
     live = own and jobs.live(run.name)
-    st.caption(plain(runs.summary(run) if own else f"{runs.summary(run)} (comes with the app: read-only)"))
+    st.caption(f"{plain(run.name)}: {plain(runs.summary(run))}{'' if own else ' (comes with the app: read-only)'}")
     row = st.container(horizontal=True)
-    row.button("Open", key="open", icon=":material/visibility:", on_click=told, args=(_opened, run.name),
-               help="All pages then look at this run.")  # fmt: skip
-    row.download_button("Download", lambda: packed(run), f"{run.name}.zip", "application/zip", key="download",
-                        icon=":material/download:", on_click="ignore", disabled=live,
-                        help="A zip that any copy of this app takes in.")  # fmt: skip
+    row.button(f"Open {plain(run.name)}", key="open", icon=":material/visibility:", on_click=told,
+               args=(_opened, run.name), help="All pages then show this run.")  # fmt: skip
+    row.download_button(f"Download {plain(run.name)}", lambda: packed(run), f"{run.name}.zip", "application/zip",
+                        key="download", icon=":material/download:", on_click="ignore", disabled=live,
+                        help="A zip that any copy of this app can import.")  # fmt: skip
     with row.popover("Rename", icon=":material/edit:", **access.control(disabled=not own or live)):
-        name = st.text_input("New name", run.name, key=f"name of {run.name}")
-        st.button("Rename it", key="rename", on_click=told, args=(_rename, run, name), **access.control())
+        name = names_field(f"New name of {plain(run.name)}", run.name, key=f"name of {run.name}")
+        if name in set(names) - {run.name}:
+            st.caption(f":red[There is a run {plain(name)} already.]")
+            name = None
+        st.button(f"Rename {plain(run.name)}", key="rename", on_click=told, args=(_rename, run, name),
+                  **access.control(disabled=name in (None, run.name)))  # fmt: skip
     with row.popover("Delete", icon=":material/delete:", **access.control(disabled=not own or live)):
-        st.warning(f"**{plain(run.name)}** and all that it learnt will be gone for good.")
-        st.button("Delete it", key="delete", type="primary", on_click=told, args=(_delete, run),
+        st.warning(f"Delete **{plain(run.name)}** for good?")
+        st.button(f"Delete {plain(run.name)}", key="delete", type="primary", on_click=told, args=(_delete, run),
                   **access.control())  # fmt: skip
     if live:
         st.caption("It is being trained, or waits for it: stop or cancel that first.")
@@ -109,11 +127,12 @@ def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
 def _take_in() -> None:
     with st.form("take in", clear_on_submit=True, border=False):
         st.file_uploader(
-            "Run from elsewhere", type=["zip"], key="upload",
-            **access.control(help="A zip that Download made. Everything in it is checked before it is taken in. "
-                             "Nothing in it is run, and nothing that it names is opened or fetched before you say so."),
+            "Import a run", type=["zip"], key="upload",
+            **access.control(help="A zip that Download made. Everything in it is checked before it is imported. "
+                             "Nothing in it is run, and nothing that it names is opened or fetched before you say so. "
+                             "The run gets the name of the zip, as far as it is fit for one."),
         )  # fmt: skip
-        st.form_submit_button("Take it in", key="take", icon=":material/upload:", on_click=told, args=(_unpack,),
+        st.form_submit_button("Import", key="take", icon=":material/upload:", on_click=told, args=(_unpack,),
                               **access.control())  # fmt: skip
 
 
@@ -129,35 +148,33 @@ def _unpack() -> str:
     file = st.session_state.get("upload")
     if file is None:
         raise InputError("choose the zip of a run first")
-    name = Path(file.name).stem
-    try:
-        manage.check_name(name)
-    except InputError:
-        name = "uploaded"
+    name = manage.fitting_name(Path(file.name).stem, otherwise="imported")
     run = manage.unpack(file, runs.home(), name=name, taken=set(runs.all_runs()))
     st.session_state["kept"] = run.name
-    return f"{run.name} was taken in. Open shows it on all pages."
+    return f"{file.name} was imported as {run.name}. Open shows it on all pages."
 
 
 def _opened(name: str) -> str:
     select(name)
-    return f"All pages now look at {name}."
+    return f"All pages now show {name}."
 
 
 def _rename(run: RunDir, name: str) -> str:
     access.require()
     if name != run.name and name in runs.all_runs():
         raise InputError(f"there is a run {name} already; choose another name")
-    new = manage.rename(run, name.strip())
+    new = manage.rename(run, name)
     if st.session_state.get("run") == run.name:
         st.session_state["run"] = new.name
     if st.session_state.get("watched") == run.name:
         st.session_state["watched"] = new.name
     st.session_state["kept"] = new.name
-    return f"{run.name} is now {new.name}."
+    return f"{run.name} is called {new.name} now."
 
 
 def _delete(run: RunDir) -> str:
     access.require()
     manage.delete(run)
+    if st.session_state.get("watched") == run.name:
+        unwatch()
     return f"{run.name} was deleted."

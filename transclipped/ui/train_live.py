@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -12,11 +13,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from transclipped.errors import InputError
+from transclipped.training import manage
 from transclipped.training.run import STOP_FILE, RunDir
-from transclipped.ui import access, charts, jobs, links, runs
+from transclipped.ui import absent, access, charts, jobs, links, runs, train_result
+from transclipped.ui.figures import duration
 from transclipped.ui.guard import guarded
 from transclipped.ui.kept import kept
 from transclipped.ui.text import for_plotly, plain
+from transclipped.ui.train_words import in_app_words
 
 PATIENCE = 20.0  # seconds after which a training that was asked to stop may be ended at once
 OBSERVED = "Labels are for looking only: training never sees them."
@@ -75,8 +79,12 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
 
 
 def follow(name: str) -> None:
-    """Draw one training; every second until it ends, then once more without the clock."""
-    _following(name) if jobs.live(name) else _drawn(name)
+    """Draw one training; every second until it ends, then when another tab or process has done something to it."""
+    if jobs.live(name):
+        _following(name)
+        return
+    _drawn(name)
+    _look_again(name, _state_of(name))
 
 
 @st.fragment(run_every="1s")
@@ -84,6 +92,19 @@ def _following(name: str) -> None:
     _drawn(name)
     if not jobs.live(name):
         st.rerun()
+
+
+@st.fragment(run_every="3s")
+def _look_again(name: str, before: str | None) -> None:
+    if jobs.live(name) or _state_of(name) != before:
+        st.rerun()
+
+
+def _state_of(name: str) -> str | None:
+    run = runs.all_runs().get(name)
+    with suppress(InputError):
+        return None if run is None else run.status().get("state")
+    return "damaged"
 
 
 @guarded
@@ -98,7 +119,8 @@ def _drawn(name: str) -> None:
         st.progress(0.0, f"{plain(name)} is being prepared …")
     elif run is None:
         said = jobs.last_words(runs.home() / name)
-        st.error(plain(said or f"There is no run {name} any more: it was renamed, deleted or cancelled."))
+        st.error(in_app_words(said) if said else f"There is no run {plain(name)} any more: it was renamed, deleted or "
+                 "cancelled.")  # fmt: skip
         return
     if others:
         _queue(others)
@@ -152,7 +174,9 @@ def _status_line(run: RunDir, status: dict, state: str) -> None:
         text = f"{plain(status.get('stage', 'preparing'))}: {done:,} of {total:,}"
         st.progress(min(1.0, done / total), f"{text}, {duration(left)} left" if left else text)
     elif state == "failed":
-        st.error(plain(status.get("error") or "The training failed."))
+        st.error(train_result.failed(run, status.get("error") or ""))
+    elif state == "finished":
+        st.success(train_result.of(run))
     else:
         st.info(f"{plain(run.name)} {plain(runs.STATES.get(state, state))}.")
 
@@ -171,12 +195,14 @@ def _controls(run: RunDir, state: str) -> None:
                                         "and can be resumed."))  # fmt: skip
         elif asked is not None:
             row.caption("Stopping: it saves its state …")
-    elif own and state in ("stopped", "interrupted", "failed"):
-        row.button("Resume", key="resume", icon=":material/resume:", on_click=told, args=(_resume, run),
-                   **access.control(access.TRAIN, of=run.name))  # fmt: skip
-    if state == "finished" and st.session_state.get("run") != run.name:
-        row.button("Open in the app", key="open watched", icon=":material/visibility:", on_click=told,
-                   args=(select, run.name), help="All pages then look at this run.")  # fmt: skip
+    elif own and (state in ("stopped", "interrupted") or (state == "failed" and train_result.resumable(run))):
+        row.button(f"Resume {plain(run.name)}", key="resume", icon=":material/resume:", on_click=told,
+                   args=(_resume, run), **access.control(access.TRAIN, of=run.name))  # fmt: skip
+    elif own and state == "failed":
+        row.button(f"Delete {plain(run.name)}", key="discard", icon=":material/delete:", on_click=told,
+                   args=(_discard, run), **access.control())  # fmt: skip
+    if state == "finished":
+        train_result.links(run, select=partial(told, select), compare=_lay_over)
 
 
 def chosen() -> list[str]:
@@ -233,14 +259,6 @@ def _empty_curves() -> None:
     st.caption("Curves appear here as soon as the first steps are done.")
 
 
-def duration(seconds: float) -> str:
-    """Seconds as one would say them: 8 s, 3 min, 1 h 20 min."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def told(act: Callable, *args) -> None:
     """Do something when a button is pressed; what goes wrong is kept as a sentence for `notes` to show."""
     try:
@@ -275,28 +293,63 @@ def watch(name: str) -> None:
 
 
 def watched() -> str | None:
-    """Whose curves are shown: the visitor's own training, else the one that is on, else none."""
+    """Whose curves are shown: the training that is watched already, else the one that is on, else none.
+
+    It stays watched whatever becomes of it, here or in another tab, until the visitor chooses another run in the
+    sidebar. One that was renamed is followed; one that is gone is named.
+    """
     state = st.session_state
-    linked = Path(st.query_params.get("watch", "")).name.lstrip(".")  # a run, and no folder elsewhere
-    if "watched" not in state and linked:
-        watch(linked)
     name = state.get("watched")
-    if name and jobs.live(name):
-        return name
+    if name is None and (linked := st.query_params.get("watch")):
+        name = Path(linked).name.lstrip(".")  # a run, and no folder elsewhere
+    if name and (name := _there(name)) is not None:
+        beside = state.get("watched beside")
+        chosen = "watched beside" in state and state.get("run") != beside and beside in runs.all_runs()
+        if jobs.live(name) or not chosen:
+            if state.get("watched") != name or st.query_params.get("watch") != name:
+                watch(name)
+            return name
+    unwatch()
     active = jobs.busy()
-    if active is not None:
-        return active.name
-    there = name and (name in runs.all_runs() or jobs.last_words(runs.home() / name))
-    if not there or state.get("run") != state.get("watched beside"):
-        unwatch()
+    if active is None:
         return None
-    return name
+    watch(active.name)
+    return active.name
+
+
+def _there(name: str) -> str | None:
+    """The training of this name or, if it was renamed, what it is called now; says so, and also if there is none."""
+    known = runs.all_runs()
+    if name in known or jobs.live(name) or jobs.last_words(runs.home() / name):
+        return name
+    new = manage.renamed(name, known.values())
+    if new is None:
+        absent.note("watch", f"There is no training *{plain(name[: absent.LONGEST])}* here (it may have been renamed, "
+                    "deleted or cancelled).")  # fmt: skip
+        return None
+    absent.note("watch", f"Run *{plain(name)}* is called *{plain(new.name)}* now.")
+    return new.name
 
 
 def unwatch() -> None:
     """Follow nothing of one's own any more."""
     st.session_state.pop("watched", None)
+    st.session_state.pop("watched beside", None)
     st.query_params.pop("watch", None)
+
+
+def _discard(run: RunDir) -> str:
+    """Delete what a failed training left."""
+    access.require()
+    manage.delete(run)
+    if st.session_state.get("watched") == run.name:
+        unwatch()
+    return f"{run.name} was deleted."
+
+
+def _lay_over(names: list[str]) -> None:
+    """Show the comparison of these runs."""
+    st.query_params["part"], st.session_state["compare"] = "compare", names
 
 
 def _cancel(name: str) -> None:

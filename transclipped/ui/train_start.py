@@ -8,9 +8,10 @@ import streamlit as st
 
 from transclipped.config import RunConfig
 from transclipped.ui import access, jobs, train_check, train_form
+from transclipped.ui.figures import duration
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
-from transclipped.ui.train_live import duration, watch
+from transclipped.ui.train_live import watch
 
 DOUBLE = 2.0  # seconds within which a second press is a double click
 
