@@ -5,7 +5,7 @@ import random
 import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
-from transclipped.ui import access, cached, runs, shell, story
+from transclipped.ui import absent, access, cached, figures, runs, shell, story
 from transclipped.ui import overview_cached as found
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
@@ -31,7 +31,10 @@ def number_of_query(run) -> int:
     if st.session_state.pop("another", False):
         st.query_params["picture"] = str(random.randrange(n))
     asked = st.query_params.get("picture", "0")
-    return int(asked) if asked.isdecimal() and int(asked) < n else 0
+    if asked.isdecimal() and int(asked) < n:
+        return int(asked)
+    absent.missing("picture", asked, instead="0")
+    return 0
 
 
 def from_picture_to_code(run, query: int, picture) -> None:
@@ -63,10 +66,11 @@ def key_figures(run) -> None:
         backbone = run.config.backbone
         bundled = (backbone.name, backbone.weights, backbone.train) == (DEFAULT, None, "frozen")
         about = HELP["map"] + HELP["clipped_backbone"] * (gain is not None and bundled)
-        row.metric(f"mAP@{plain(metrics['k'])}", f"{mode['map']:.3f}", gain, help=about, width="content")
+        few = f", {metrics['n_queries']:,} queries" if metrics["n_queries"] < figures.FEW else ""
+        row.metric(f"mAP@{plain(metrics['k'])}{few}", f"{mode['map']:.3f}", gain, help=about, width="content")
     row.metric("Code", f"{plain(metrics['bytes_per_item'])} bytes", help=HELP["code"], width="content")
-    size = metrics["n_database"] * metrics["bytes_per_item"] / 1000
-    row.metric(f"All {metrics['n_database']:,} codes", f"{size:,.0f} kB", help=HELP["all"], width="content")
+    size = figures.size(metrics["n_database"] * metrics["bytes_per_item"])
+    row.metric(f"All {metrics['n_database']:,} codes", size, help=HELP["all"], width="content")
     row.metric("Clipping", plain(benchmarks.clipping_of(run.config.clipping)), help=HELP["clipping"], width="content")
 
 
@@ -90,14 +94,18 @@ def doors(run, query: int, picture) -> None:
     pairs = found.pairs(run.fingerprint, run)
     text = "How similar pairs of pictures are; right of the line lie the most similar 5%."
     if pairs.share is not None and pairs.top_share is not None:
+        whole = figures.share(round(pairs.share * pairs.n_pairs), pairs.n_pairs)
+        top = figures.share(round(pairs.top_share * pairs.n_top), pairs.n_top)
         text = (
-            f"Of all pairs {pairs.share:.0%} are of one class (blue; orange: of different ones); of the most similar "
-            f"5%, right of the line, {pairs.top_share:.0%}. That is why clipping works."
+            f"Of all pairs {whole} are of one class (blue; orange: of different ones); of the most similar "
+            f"5%, right of the line, {top}."
         )
+        text += " So the most similar negatives are the most likely false: clipping leaves them out." * pairs.tells
     door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text)
     losses = found.losses(run.fingerprint, run)
     seconds = found.metrics(run.fingerprint, run).get("seconds", {}).get("training")
-    text = "The loss of this run while it learned" + (f", in {seconds:,.0f} seconds." if seconds else ".")
+    took = "" if seconds is None else f" in {figures.duration(seconds)} of training"
+    text = f"How this run's loss fell{took}."
     door(three, "train", "Train your own", "model_training", story.sparkline(losses), text)
 
 

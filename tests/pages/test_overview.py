@@ -1,6 +1,7 @@
 """The Overview page: its drawing holds the run's numbers, and its doors lead somewhere."""
 
 import base64
+import json
 import re
 from dataclasses import replace
 
@@ -38,6 +39,7 @@ def test_the_picture_is_the_one_that_the_address_names(finished):
 def test_nonsense_for_a_picture_shows_the_first(finished):
     assert drawn(opened("overview", picture="mountain")) == drawn(opened("overview", picture="0"))
     assert drawn(opened("overview", picture="99999")) == drawn(opened("overview", picture="0"))
+    assert "**99999**" in words(opened("overview", picture="99999"))
 
 
 def test_another_picture_is_one_of_the_run(finished):
@@ -91,3 +93,33 @@ def test_speed_is_measured_when_asked(finished):
     app.button(key="speed").click().run()
     assert not app.exception
     assert "pictures per second" in words(app)
+
+
+def few(run, n: int) -> None:
+    """Keep the first n queries of a run, and its smallest database."""
+    stored = RunDir(run).retrieval()
+    cut = {name: getattr(stored, name)[:n] for name in ("queries", "query_ids", "query_labels")}
+    replace(stored, **cut).save(run / "retrieval.npz")
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics |= {"n_queries": n, "n_queries_stored": n, "n_database": 72, "seconds": {"training": 0.3}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_numbers_of_a_handful_are_not_read_for_more(finished):
+    few(finished, 8)
+    app = opened("overview")
+    said = words(app)
+    assert "288 bytes" in said and "less than a second" in said and "8 queries" in said
+    assert re.search(r"Of all pairs \d+ of 28 are", said) and re.search(r"\d of 2\.", said)
+    assert "most likely false" not in said
+
+
+def test_the_claim_that_similar_pairs_are_mostly_false_needs_enough_queries_and_to_be_true():
+    def pairs(**changed):
+        values = {"share": 0.1, "top_share": 0.6, "n_queries": story.LEAST, "n_top": 247}
+        return story.Pairs(*[None] * 4, **(values | changed))
+
+    assert pairs().tells
+    assert not pairs(n_queries=story.LEAST - 1).tells
+    assert not pairs(top_share=0.1).tells
+    assert not pairs(share=None, top_share=None).tells

@@ -13,6 +13,7 @@ import numpy as np
 from transclipped.training.run import Retrieval
 
 MOST_SIMILAR = 0.05  # share of the pairs of which `pairs` tells how many are of one class
+LEAST = 100  # queries from which a share among their pairs is read as more than chance
 SAMPLE = 500  # queries whose pairs are looked at: 250,000 cosines take some ten milliseconds
 BINS = 48
 
@@ -45,6 +46,7 @@ class Pairs:
         same, other: `[bins]` pairs of one class and of different ones; all are in `other` without labels.
         border: cosine above which the most similar 5 % lie.
         share, top_share: pairs of one class among all, and among those; None without labels.
+        n_queries, n_top: queries whose pairs these are, and how many of the pairs lie above `border`.
     """
 
     edges: np.ndarray
@@ -53,6 +55,21 @@ class Pairs:
     border: float
     share: float | None
     top_share: float | None
+    n_queries: int = 0
+    n_top: int = 0
+
+    @property
+    def n_pairs(self) -> int:
+        return self.n_queries * (self.n_queries - 1) // 2
+
+    @property
+    def tells(self) -> bool:
+        """Whether the most similar pairs are of one class more often than others, and enough queries say so.
+
+        Pairs of one query depend on each other, so what counts is how many queries there are.
+        """
+        enough = self.n_queries >= LEAST and self.share is not None and self.top_share is not None
+        return enough and self.top_share > self.share
 
 
 def story(stored: Retrieval, query: int) -> Story:
@@ -94,7 +111,7 @@ def pairs(stored: Retrieval) -> Pairs:
     edges = np.linspace(min(-0.2, float(values.min(initial=0))), max(0.2, float(values.max(initial=0))), BINS + 1)
     if stored.query_labels is None:
         counts = np.histogram(values, edges)[0]
-        return Pairs(edges, np.zeros_like(counts), counts, border, None, None)
+        return Pairs(edges, np.zeros_like(counts), counts, border, None, None, len(asked), int((values > border).sum()))
     labels = stored.query_labels[:SAMPLE]
     one = labels.astype(int) @ labels.T.astype(int) > 0 if labels.ndim == 2 else labels[:, None] == labels
     same, top = one[upper], values > border
@@ -105,4 +122,6 @@ def pairs(stored: Retrieval) -> Pairs:
         border,
         float(same.mean()) if len(same) else None,
         float(same[top].mean()) if top.any() else None,
+        len(asked),
+        int(top.sum()),
     )
