@@ -130,15 +130,17 @@ def asked(where, how: str):
 
 def ranked(where, asks, top: int) -> tuple[list, object]:
     """The ranked grid; hits, and what is relevant."""
-    hits = where.engine.search(asks.embedding, top=top)
+    hits = sections.itself_first(where.engine.search(asks.embedding, top=top), asks.names(where))
     mask = relevant(where.engine, asks.labels)
     how_many = f"The {len(hits)} most similar of {where.engine.index.n:,} pictures"
     frames = (
         " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
         + sections.share(hits, mask, asking=asks.names(where)) if mask is not None else ""
     )  # fmt: skip
+    codes = where.engine.index.codes
     st.caption(
-        f"{how_many}, judged by {where.engine.index.codes.shape[1]} bytes each.{frames} Click one to ask with it.",
+        f"{how_many}, judged by {codes.shape[1]} bytes each.{frames} {sections.ties(hits, codes)} "
+        "Click one to ask with it.",
         help=f"Below a picture: its rank, class and score, a mean of cosines in [-1, 1]. {sections.LABELS}",
     )
     gallery.draw(

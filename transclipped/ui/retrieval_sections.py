@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -38,6 +40,23 @@ def share(hits: list[Hit], mask: np.ndarray | None, *, asking: Container[str] = 
         return ""
     itself = ", itself among them" if any(str(hit.id) in asking for hit in hits) else ""
     return f"{sum(bool(mask[hit.row]) for hit in hits)} of {len(hits)} share a class with the query{itself}."
+
+
+def ties(hits: list[Hit], codes: np.ndarray) -> str:
+    """How many hits have a code that another hit has too, in words; empty where none does."""
+    groups = Counter(codes[hit.row].tobytes() for hit in hits)
+    tied = [n for n in groups.values() if n > 1]
+    if not tied:
+        return ""
+    if len(tied) == 1:
+        return f"{tied[0]} hits have the same code, so their order is chance."
+    return f"{sum(tied)} hits share their code with others, {max(tied)} one code: among these the order is chance."
+
+
+def itself_first(hits: list[Hit], asking: Container[str]) -> list[Hit]:
+    """Hits in the same order, but a picture that asks comes before those of the same score."""
+    order = sorted(hits, key=lambda hit: (-hit.score, str(hit.id) not in asking))
+    return [replace(hit, rank=rank) for rank, hit in enumerate(order, start=1)]
 
 
 @st.fragment
