@@ -69,16 +69,21 @@ def published() -> None:
 
 
 def choice(lines: list) -> list:
-    """The runs to draw over each other: those on the data of the sidebar's run, unless others were chosen."""
+    """The runs to draw over each other: those measured as the sidebar's run was, unless others were chosen."""
     names = [line.run for line in lines]
     current = runs.current()
     like = next((line for line in lines if current is not None and line.run == current.name), lines[0])
-    same = [line.run for line in lines if (line.dataset, line.whole) == (like.dataset, like.whole)]
+    same = [line.run for line in lines if _comparable(line) == _comparable(like)]
     absent.settle("runs", names, same[:SHOWN])
     wanted = st.multiselect(
         "Runs", names, same[:SHOWN], key="runs", bind="query-params", help="Drawn over each other below."
     )
     return [line for line in lines if line.run in wanted]
+
+
+def _comparable(line) -> tuple:
+    """What is the same for runs that may be drawn over each other."""
+    return line.dataset, line.protocol, line.whole, line.k, line.database
 
 
 def figure(kind: str, found: dict, search: str):

@@ -22,6 +22,31 @@ def test_the_table_holds_each_measured_run_with_its_map(finished, home):
     assert app.dataframe[0].value["mAP"].tolist() == [modes["symmetric"]["map"]] * 2
 
 
+def changed(run, name: str, file: str, **values) -> None:
+    """A copy of a run with other values in one of its JSON files; a dict is merged into the section of its name."""
+    shutil.copytree(run, run.with_name(name))
+    path = run.with_name(name) / file
+    record = json.loads(path.read_text())
+    for key, value in values.items():
+        record[key] = {**record[key], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(record))
+
+
+def test_what_rows_may_be_compared_by_stands_first_and_samples_are_marked(finished, home):
+    changed(finished, "all", "config.json", data={"train_limit": None, "database_limit": None, "query_limit": None})
+    table = opened("benchmarks").dataframe[0].value
+    assert list(table.columns)[:6] == ["Run", "Data set", "Protocol", "K", "Database", "Sample"]
+    assert table.set_index("Run")["Sample"].to_dict() == {"all": "", "tiny": benchmarks_view.SAMPLED}
+
+
+def test_at_first_only_runs_measured_alike_are_drawn_over_each_other(finished, home):
+    changed(finished, "two", "config.json", data={"protocol": "II"})
+    changed(finished, "k", "metrics.json", k=100)
+    shutil.copytree(finished, home / "same")
+    assert sorted(opened("benchmarks", run="tiny").multiselect(key="runs").value) == ["same", "tiny"]
+    assert opened("benchmarks", run="two").multiselect(key="runs").value == ["two"]
+
+
 def test_a_damaged_run_is_named_and_the_other_still_shown(finished, home):
     shutil.copytree(finished, home / "broken")
     (home / "broken" / "metrics.json").write_text("{")
@@ -46,7 +71,8 @@ def test_runs_of_a_link_are_chosen_and_gone_ones_ignored(finished, home):
     shutil.rmtree(home / "other")
     app.run()
     assert not app.exception
-    assert opened("benchmarks", runs="gone").multiselect(key="runs").value == ["tiny"]
+    app = opened("benchmarks", runs="gone")
+    assert app.multiselect(key="runs").value == ["tiny"]
 
 
 def test_without_a_chosen_run_the_page_says_so(finished):
@@ -93,7 +119,7 @@ def test_numbers_of_kept_heads_are_told_to_be_of_rounded_embeddings(finished, ho
     (home / "kept" / "config.json").write_text(json.dumps(record | {"features": ROUNDED}))
     app = opened("benchmarks")
     table = app.dataframe[0].value.set_index("Run")["Measured on"]
-    assert table["kept"] == ROUNDED and pd.isna(table["tiny"])
+    assert table["kept"] == ROUNDED and table["tiny"] == ""
     assert "rounded to 8 bits: kept." in words(app)
     app.multiselect(key="runs").set_value(["tiny"]).run()
     assert "rounded to 8 bits" not in words(app)

@@ -13,6 +13,7 @@ from transclipped.files import ASSETS
 from transclipped.training.run import RunDir
 
 STUDY = ASSETS / "study"
+SAMPLED = "a sample"
 WHOLE = 20  # rows that a table shows without scrolling
 NAMES = {  # column: (heading, format, help)
     "run": ("Run", None, "A trained model with its coded database."),
@@ -38,10 +39,11 @@ NAMES = {  # column: (heading, format, help)
     "training_s": ("Training, s", "%.1f", "Seconds that training took on the machine of the run."),
     "measuring_s": ("Encoding and measuring, s", "%.1f", "Seconds to encode database and queries and to measure."),
     "seed": ("Seed", "%d", None),
-    "whole": (
-        "Whole set",
+    "sample": (
+        "Sample",
         None,
-        "No: only a part was trained on, searched or asked with; it compares with nothing.",
+        "Only a part of the data set was trained on, searched or asked with: its numbers compare with nothing, and of "
+        "a small database they are higher.",
     ),
     "method": ("Method", None, None),
     "network": ("Network and search", None, None),
@@ -74,10 +76,18 @@ def lines(runs: dict[str, RunDir], search: str) -> tuple[list[benchmarks.Row], d
 
 
 def table(lines: list[benchmarks.Row], runs: dict[str, RunDir]) -> dict[str, list]:
-    """The table of the lines, with what each was measured on where that is not the pictures' own embeddings."""
+    """The table of the lines, what they may be compared by first.
+
+    What a run was measured on, and that it is only a sample, stand in columns of their own where any line says so.
+    """
     columns = benchmarks.table(lines)
-    notes = [runs[line.run].record.get("features") if line.run in runs else None for line in lines]
-    return {"run": columns.pop("run"), "features": notes, **columns} if columns and any(notes) else columns
+    if not columns:
+        return columns
+    notes = [runs[line.run].record.get("features") or "" if line.run in runs else "" for line in lines]
+    samples = ["" if whole else SAMPLED for whole in columns.pop("whole")]
+    ahead = {name: columns.pop(name) for name in ("run", "dataset", "protocol", "k", "database")}
+    said = {name: cells for name, cells in (("sample", samples), ("features", notes)) if any(cells)}
+    return {**ahead, **said, **columns}
 
 
 def rounded(lines: list[benchmarks.Row], runs: dict[str, RunDir]) -> str:
