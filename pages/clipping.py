@@ -46,7 +46,7 @@ def steps(view) -> None:
 @st.fragment
 @guarded
 def rules(view) -> None:
-    lab_tune.controls(view)
+    lab_tune.temperature_control(view)
     lab_look.side_by_side(view)
 
 

@@ -87,10 +87,14 @@ def controls(view: View) -> None:
             "Clipped pairs", ["remove", "clamp"], default="remove", key=TREATMENT, bind="query-params",
             required=True, help=HELP["treatment"],
         )  # fmt: skip
-        st.slider(
-            "Temperature τ", 0.05, 1.0, view.temperature, 0.05, key=TAU, bind="query-params", width=220,
-            help=HELP["tau"],
-        )  # fmt: skip
+        temperature_control(view)
+
+
+def temperature_control(view: View) -> None:
+    """Temperature alone, for a section that shows all rules and treatments."""
+    st.slider(
+        "Temperature τ", 0.05, 1.0, view.temperature, 0.05, key=TAU, bind="query-params", width=220, help=HELP["tau"]
+    )
 
 
 def dial(view: View) -> Report:
