@@ -54,6 +54,7 @@ def test_the_table_has_a_line_for_each_number():
 def test_the_saved_drawing_is_well_formed_and_has_a_box_for_each_number():
     values = np.array([[-1.0, 0.0, 0.5], [0.25, 1.0, -0.5]])
     root = ElementTree.fromstring(Strips(values, ["one", "two"], what="number", limit=1.0, height=2).svg())
+    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"  # or it does not scale in a page
     boxes = root.findall("{*}rect")
     assert [box.get("fill") for box in boxes] == strips.colours(values.ravel())
     assert boxes[1].find("{*}title").text == "number 1: 0.000"

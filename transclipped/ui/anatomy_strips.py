@@ -101,7 +101,8 @@ class Strips:
                 at = int(self.picked[row])
                 above.append(_frame(left + (at + 0.5) * width, middle))
                 above.append(_text(right + 2 * GAP, middle, _signed(f"{numbers[at]:+.3f}"), font_weight="bold"))
-        size = f'width="{right + AFTER * (self.picked is not None):.6g}" height="{m * pitch:.6g}"'
+        wide, high = right + AFTER * (self.picked is not None), m * pitch
+        size = f'width="{wide:.6g}" height="{high:.6g}" viewBox="0 0 {wide:.6g} {high:.6g}"'
         start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="{REM}">'
         return f"{start}{''.join(cells + above)}</svg>".encode()
 

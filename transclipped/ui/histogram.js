@@ -164,7 +164,8 @@ class Dial {
     const plots = [this.plot, this.curves].map((part) => part.querySelector("svg"));
     const heights = plots.map((plot) => Number(plot.getAttribute("height")));
     const colour = getComputedStyle(this.root).color;
-    return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${heights[0] + heights[1]}" color="${colour}"
+    const [wide, high] = [this.width, heights[0] + heights[1]];
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${wide}" height="${high}" viewBox="0 0 ${wide} ${high}" color="${colour}"
       font-family="sans-serif"><style>text { fill: currentColor; font-size: 12px }</style>${plots[0].innerHTML}
       <g transform="translate(0 ${heights[0]})">${plots[1].innerHTML}</g></svg>`;
   }
