@@ -4,11 +4,11 @@ import streamlit as st
 
 from transclipped.ui import absent, access, imported_form, runs, shell, warm
 
-st.set_page_config(page_title="TransClipped", page_icon="✂️", layout="wide")
 access.admit()
 
 shown = shell.pages()
 page = st.navigation(shown)
+st.set_page_config(page_title=f"{page.title} · TransClipped", page_icon="✂️", layout="wide")
 absent.begin(page.url_path)
 runs.follow_renames()
 with st.sidebar, shell.aside("run"):

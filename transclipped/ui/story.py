@@ -17,6 +17,7 @@ from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colou
 SIDE = 128  # pixels of the picture, at most
 HIT, TINY = 64, 64  # pixels of a preview's picture; and up to how many a picture is magnified crisp
 GAP = 2  # pixels between patches
+HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # as a screen reader says it
 SHOWN = 4  # codebooks whose codewords are drawn
 BORDER = "#cc79a7"  # the line of a histogram, told apart from both kinds of pairs
 COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 and 1, as on Codebooks
@@ -82,8 +83,8 @@ def hits(picture: Image.Image, found: list[tuple[bytes, bool | None]], *, scale:
     tiny = max(picture.size) <= TINY
     side = max(picture.size) * max(1, round(HIT * scale / max(picture.size))) if tiny else round(HIT * scale)
     box = f"width:{side}px;height:{side}px;image-rendering:{'pixelated' if tiny else 'auto'}"
-    shown = "".join(_framed(encoded, relevance_colour(relevant), relevant, box) for encoded, relevant in found)
-    query = _framed(_png(picture), "currentColor", None, box)
+    shown = "".join(_framed(encoded, relevance_colour(relevant), HITS[relevant], box) for encoded, relevant in found)
+    query = _framed(_png(picture), "currentColor", "the query", box)
     return f'<div class="preview"><div class="hits">{query} → {shown}</div></div>'
 
 
@@ -123,7 +124,7 @@ def _picture(picture: Image.Image, scale: float) -> str:
     times = max(1, side // max(picture.size))
     shown = picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
     shown.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _image(shown)
+    return _image(shown, "the picture")
 
 
 def _patches(picture: Image.Image, image_size: int, n: int, scale: float) -> str:
@@ -138,7 +139,7 @@ def _patches(picture: Image.Image, image_size: int, n: int, scale: float) -> str
         for column in range(n):
             box = (column * side, row * side, (column + 1) * side, (row + 1) * side)
             page.paste(seen.crop(box), (column * (side + GAP), row * (side + GAP)))
-    return _image(page)
+    return _image(page, f"the picture in {n} × {n} patches")
 
 
 def _codewords(told: Story) -> str:
@@ -188,10 +189,9 @@ def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _framed(encoded: bytes, colour: str, relevant: bool | None, box: str) -> str:
-    line = "dashed" if relevant is False else "solid"
-    said = {True: "relevant hit", False: "irrelevant hit", None: ""}[relevant]
-    return f'<img alt="{said}" src="{_url(encoded)}" style="{box};outline-color:{colour};outline-style:{line}">'
+def _framed(encoded: bytes, colour: str, what: str, box: str) -> str:
+    line = "dashed" if what == HITS[False] else "solid"
+    return f'<img alt="{what}" src="{_url(encoded)}" style="{box};outline-color:{colour};outline-style:{line}">'
 
 
 def _png(picture: Image.Image) -> bytes:
@@ -201,8 +201,8 @@ def _png(picture: Image.Image) -> bytes:
     return to_png(small)
 
 
-def _image(picture: Image.Image) -> str:
-    return f'<img alt="" width="{picture.width}" src="{_url(to_png(picture))}">'
+def _image(picture: Image.Image, what: str) -> str:
+    return f'<img alt="{what}" width="{picture.width}" src="{_url(to_png(picture))}">'
 
 
 def _url(encoded: bytes) -> str:
