@@ -462,3 +462,21 @@ def test_a_collections_picture_that_is_gone_leaves_its_name(finished, collection
     app = opened("retrieval", collection=str(collection))
     assert not app.error
     assert {tile.picture for tile in drawn["hits"]} == {None}
+
+
+def test_means_over_a_handful_of_queries_are_called_rough(finished):
+    assert "of 40 queries only" in words(opened("retrieval", section="quality"))
+    metrics = json.loads((finished / "metrics.json").read_text())
+    (finished / "metrics.json").write_text(json.dumps(metrics | {"n_queries": 100}))
+    assert "queries only" not in words(opened("retrieval", section="quality"))
+
+
+def test_a_picture_of_the_database_comes_first_among_hits_of_its_code(finished, drawn):
+    stored = RunDir(finished).retrieval()
+    stored.codes[[3, 50, 120]] = stored.codes[120]
+    stored.save(finished / "retrieval.npz")
+    three, fifty, itself = (str(stored.database_ids[row]) for row in (3, 50, 120))
+    app = opened("retrieval", query_id=itself)
+    found = [tile.id for tile in drawn["hits"] if tile.id in (three, fifty, itself)]
+    assert found == [itself, three, fifty]
+    assert "have the same code" in words(app) or "share their code" in words(app)

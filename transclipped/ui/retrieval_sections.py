@@ -13,7 +13,7 @@ import streamlit as st
 from transclipped.engine import Hit, label_names
 from transclipped.retrieval.index import decode, encode
 from transclipped.retrieval.siblings import siblings
-from transclipped.ui import cached, charts, gallery, runs
+from transclipped.ui import cached, charts, figures, gallery, runs
 from transclipped.ui import retrieval_address as address
 from transclipped.ui import retrieval_cached as found
 from transclipped.ui import retrieval_charts as drawn
@@ -152,7 +152,8 @@ def one_length(where: Place, run, bits: int, question: Question) -> None:
 @guarded
 def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
     """Precision of this question and of all, over ranks, over recall and by class."""
-    known = ((where.run.metrics() or {}).get("modes") or {}).get("asymmetric") if where.is_own else None
+    metrics = where.run.metrics() or {}
+    known = (metrics.get("modes") or {}).get("asymmetric") if where.is_own else None
     if not known and mask is None:
         st.info("Nobody knows what is relevant here: neither the question nor the database has labels to go by.")
         return
@@ -173,6 +174,8 @@ def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
         precision["mean of all queries"] = (known["precision"]["k"], known["precision"]["value"])
         if curve := known.get("precision_recall"):
             ranking["all queries"] = (curve["recall"], curve["precision"])
+        if metrics.get("n_queries", figures.FEW) < figures.FEW:
+            st.caption(f"Means and classes are of {plain(metrics['n_queries'])} queries only: rough values.")
     left, right = st.columns(2, gap="large")
     with left:
         st.caption("Precision at k: the share of relevant pictures among the first k hits.", help=LABELS)

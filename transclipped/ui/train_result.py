@@ -20,17 +20,17 @@ def of(run: RunDir) -> str:
     if value is None:
         return f"**{plain(run.name)}** is finished: {searched} can be searched; without labels there is no mAP."
     asked = metrics.get("n_queries", 0)
-    rough = f", only {asked} queries: a rough value" if asked < FEW else ""
-    said = f"**{plain(run.name)}** is finished: **mAP@{metrics['k']} {value:.3f}** ({searched}, asymmetric{rough})"
+    rough = f", only {plain(asked)} queries: a rough value" if asked < FEW else ""
+    result = f"**mAP@{plain(metrics['k'])} {value:.3f}** ({searched}, asymmetric{rough})"
+    said = f"**{plain(run.name)}** is finished: {result}"
     return said + ("" if run.config.clipping.rule == "none" else f" · without clipping: {_unclipped(run)}") + "."
 
 
 def failed(run: RunDir, error: str) -> str:
     """Why a training failed, in the words of the form, and what helps, as Markdown."""
-    reason = in_app_words(error) if error else "The training ended without a reason; `log.txt` in its folder may tell."
-    if resumable(run):
-        return f"**{plain(run.name)}** failed: {reason}"
-    return f"**{plain(run.name)}** failed: {reason}\n\nNothing was learned yet: change that above and press Start."
+    reason = in_app_words(error.rstrip(".")) or "it gave no reason; log.txt in its folder may tell"
+    said = f"**{plain(run.name)}** failed: {reason}."
+    return said if resumable(run) else f"{said}\n\nNothing was learned yet: change that above and press Start."
 
 
 def resumable(run: RunDir) -> bool:
