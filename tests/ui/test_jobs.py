@@ -152,10 +152,10 @@ def test_a_training_killed_before_there_is_a_run_is_tried_again_and_not_for_ever
         tries.append(path.name)
         return (killed if path.name == "never" or tries.count(path.name) == 1 else quick)(path, flags)
 
-    for name in ("second time", "never"):
+    for name in ("second-time", "never"):
         jobs.start(RunConfig(), name)
     queue.work(home, train=train)
-    assert RunDir(home / "second time").exists and tries.count("second time") == 2
+    assert RunDir(home / "second-time").exists and tries.count("second-time") == 2
     assert tries.count("never") == queue.TRIES and not (home / "never").exists() and not names(home)
 
 
