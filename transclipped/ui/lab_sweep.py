@@ -14,7 +14,7 @@ from transclipped.training import curves
 from transclipped.training.sweep import AMOUNTS, Sweep, results, seconds_left
 from transclipped.ui import access, charts, sweep_charts, sweep_jobs, sweep_keep
 from transclipped.ui.text import plain
-from transclipped.ui.train_live import duration
+from transclipped.ui.figures import duration
 
 TEMPERATURES = (0.2, 0.3, 0.5)
 WORDS = {"threshold": "thresholds δ", "rank": "shares q", "adaptive": "c of the adaptive rule"}
