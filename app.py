@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from transclipped.ui import absent, access, imported_form, runs, shell, warm
+from transclipped.ui import imports
+
+imports.first()  # before anything else is imported: several visitors may come at once
+
+from transclipped.ui import absent, access, imported_form, runs, shell, warm  # noqa: E402
 
 access.admit()
 
@@ -17,6 +21,8 @@ with st.sidebar, shell.aside("run"):
 shell.frame(shown, page)
 notices = st.container()
 imported_form.draw(runs.current())
+if page.url_path:  # Overview, at the root, need not wait for what takes seconds
+    imports.everything()
 page.run()
 absent.draw(notices)
 warm.up(runs.current())

@@ -67,10 +67,10 @@ def main() -> None:
                 tab.goto(f"{address}/?{options.query}")
                 _wait(tab, 0, len(pages))
                 print(f"start of the server to drawn Overview  {time.perf_counter() - started:6.2f} s")
-                print(f"memory with Overview alone             {_memory(server):6.0f} MB")
+                print(f"memory with Overview alone             {memory(server):6.0f} MB")
                 time.sleep(options.idle)
                 _switches(tab, pages, options.rounds)
-                print(f"memory after all pages                 {_memory(server):6.0f} MB")
+                print(f"memory after all pages                 {memory(server):6.0f} MB")
                 _uploads(tab, f"{address}/retrieval?how=upload&{options.query}")
 
 
@@ -144,7 +144,7 @@ def _wait(tab, number: int, n: int) -> None:
     tab.wait_for_function(DRAWN, arg=f"{number + 1} of {n}", polling=20)
 
 
-def _memory(server: subprocess.Popen) -> float:
+def memory(server: subprocess.Popen) -> float:
     """Resident megabytes of the server; NaN where the system does not tell."""
     try:
         lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()

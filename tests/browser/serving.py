@@ -22,12 +22,13 @@ PATIENCE = 100.0  # seconds until the app must answer
 
 @contextmanager
 def served(
-    environment: dict[str, str], *, look_every: float = 0.25, app: Path = ROOT / "app.py"
+    environment: dict[str, str], *, look_every: float = 0.25, app: Path = ROOT / "app.py", module: str = "streamlit"
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Address and process of a running app.
 
     Args:
         look_every: seconds between two looks whether it answers.
+        module: that runs it, Streamlit or something around it.
 
     Raises:
         RuntimeError: it does not start; the message holds what it said.
@@ -35,7 +36,7 @@ def served(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
+    command = [sys.executable, "-m", module, "run", str(app), "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
     with tempfile.TemporaryFile() as said:  # a pipe that nobody reads would fill up and hold the app
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)

@@ -1,6 +1,5 @@
 """Pages after the warm-up: they draw their first screens without computing them again."""
 
-import gc
 from dataclasses import replace
 
 import pytest
@@ -40,7 +39,6 @@ def nothing_more(finished, monkeypatch):
         cache.clear()
     warm._work(RunDir(finished))
     yield lambda: _refuse(monkeypatch)
-    gc.unfreeze()
 
 
 def _refuse(monkeypatch):

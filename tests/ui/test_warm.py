@@ -1,6 +1,5 @@
 """The warm-up: begins once, never reaches a page with what goes wrong, and leaves what pages then find."""
 
-import gc
 import os
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from transclipped import engine
 from transclipped.errors import InputError
 from transclipped.training.run import RunDir
-from transclipped.ui import anatomy_cached, cached, lab_batch, shell, warm
+from transclipped.ui import anatomy_cached, cached, imports, lab_batch, shell, warm
 
 APP = str(shell.ROOT / "app.py")
 
@@ -42,7 +41,6 @@ def cold(monkeypatch):
     yield
     for cache in caches:
         cache.clear()
-    gc.unfreeze()
 
 
 def _refused(*args, **kwargs):
@@ -90,7 +88,8 @@ def test_what_goes_wrong_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_p
     shutil.copytree(tiny_run, tmp_path / "damaged")
     (tmp_path / "damaged" / "model.safetensors").write_bytes(b"no")
     run = RunDir(tmp_path / "damaged")
-    monkeypatch.setattr(warm, "HEAVY", ("there is no such module", "torch"))
+    monkeypatch.setattr(imports, "_done", set())
+    monkeypatch.setattr(imports, "LIBRARIES", ("there is no such module", "torch"))
     warm._work(run)
     monkeypatch.setattr(engine, "Engine", _refused)
     assert cached.engine(run.fingerprint, run).index.n == 200  # what needs no network is there all the same
@@ -100,23 +99,9 @@ def test_what_goes_wrong_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_p
     warm._work(run)
 
 
-def test_what_was_loaded_is_out_of_the_collectors_sight(cold):
-    before = gc.get_freeze_count()
-    warm._work(None)
-    assert gc.get_freeze_count() > before + 10_000
-
-
 def test_a_step_that_takes_no_time_is_followed_at_once(monkeypatch):
     rested = []
     monkeypatch.setattr(warm.time, "sleep", rested.append)
     monkeypatch.setattr(warm.time, "monotonic", iter([0, 0, 0, 1, 1, 1]).__next__)
     warm._each(iter([lambda: None, lambda: None, lambda: 1 / 0]))
     assert rested == [warm.BREATH]
-
-
-def test_the_collector_rests_during_the_work_and_not_after(cold, monkeypatch):
-    seen = []
-    monkeypatch.setattr(warm, "_modules", lambda: iter([lambda: seen.append(gc.isenabled())]))
-    monkeypatch.setattr(warm, "_screens", lambda *_: 1 / 0)
-    warm._work(None)
-    assert seen == [False] and gc.isenabled()

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from transclipped.config import DataConfig
@@ -24,6 +24,9 @@ from transclipped.datasets.csv_labels import read_labels
 from transclipped.datasets.embeddings_file import read
 from transclipped.datasets.pictures import to_png
 from transclipped.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 DROPPED = 0.5  # share of the numbers that a view leaves out
 MAX_K = 1000  # K of mAP@K, unless the database is smaller

@@ -1,36 +1,26 @@
 """Warm-up: what the pages behind the first one need is made ready while the visitor looks at that one.
 
-Once a server, in a thread: the modules that take seconds to import, then what the pages show of the run first, in the
-order of the lesson, and at last how fast the machine is, which Train wants to know. All of it lies in caches that the
-pages ask anyway, so a visitor who comes earlier waits for the same result instead of computing it twice, and one who
-comes never finds anything different.
+Once a server, in a thread: all modules, then what the pages show of the run first, in the order of the lesson, and at
+last how fast the machine is, which Train wants to know. All of it lies in caches that the pages ask anyway, so a
+visitor who comes earlier waits for the same result instead of computing it twice, and one who comes later finds nothing
+different.
 What fails here fails again, with a sentence, on the page that needs it.
-
-Streamlit collects garbage after every rerun, over all objects there are: a third of a second once torch is loaded, in
-which nobody is answered. What is loaded here stays, so it is taken out of the collector's sight; and the collector
-rests meanwhile, since looking through half-imported modules takes a quarter of the time that imports take.
 """
 
 from __future__ import annotations
 
-import gc
-import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib import import_module
 from threading import Thread
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime import Runtime
 
-from transclipped import ui
 from transclipped.training.run import RunDir
+from transclipped.ui import imports
 
-HEAVY = (  # modules that take seconds to import, and the first page does without
-    "torch", "timm", "faiss", "pandas", "plotly.graph_objects", "pyarrow", "scipy.special",
-)  # fmt: skip
 PAUSE = 1.0  # seconds in which the first page is drawn undisturbed
 BREATH = 0.05  # seconds after a step that took as long, for whoever waits
 
@@ -54,16 +44,10 @@ def _begun(_run: RunDir | None) -> Thread:
 
 def _work(run: RunDir | None) -> None:
     time.sleep(PAUSE)
-    gc.disable()
-    try:
-        _each(_modules())
-        gc.freeze()
-        if run is not None:
-            with suppress(Exception):
-                _first_screens(run.fingerprint, run)
-        gc.freeze()
-    finally:
-        gc.enable()
+    imports.everything()
+    if run is not None:
+        with suppress(Exception):
+            _first_screens(run.fingerprint, run)
 
 
 def _each(steps: Iterator[Callable[[], object]]) -> None:
@@ -74,11 +58,6 @@ def _each(steps: Iterator[Callable[[], object]]) -> None:
             step()
         if time.monotonic() - begun > BREATH:
             time.sleep(BREATH)
-
-
-def _modules() -> Iterator[Callable[[], object]]:
-    names = [*HEAVY, *(f"{ui.__name__}.{found.name}" for found in pkgutil.iter_modules(ui.__path__))]
-    return (lambda name=name: import_module(name) for name in names)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)  # inside a cached function, others draw no spinner

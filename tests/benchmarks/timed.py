@@ -1,0 +1,28 @@
+"""Streamlit, with the page and the seconds of each rerun written to the file that RERUNS names; for visitors.py.
+
+A line a rerun: page, seconds by the clock, seconds of its own thread's work.
+"""
+
+import os
+import time
+
+from streamlit.runtime.scriptrunner import script_runner
+from streamlit.web.cli import main
+
+_run = script_runner.ScriptRunner._run_script
+
+
+def _timed(self, rerun_data) -> None:
+    begun, worked = time.perf_counter(), time.thread_time()
+    try:
+        _run(self, rerun_data)
+    finally:
+        page = self._pages_manager.get_page_script(rerun_data.page_script_hash) or {}
+        name = (page.get("url_pathname") or "overview") + (" part" if rerun_data.fragment_id_queue else "")
+        with open(os.environ["RERUNS"], "a", encoding="utf-8") as file:
+            file.write(f"{name}\t{time.perf_counter() - begun:.3f}\t{time.thread_time() - worked:.3f}\n")
+
+
+if __name__ == "__main__":
+    script_runner.ScriptRunner._run_script = _timed
+    main()

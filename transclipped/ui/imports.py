@@ -1,0 +1,71 @@
+"""Modules are imported by one visitor's thread, the others wait: Python gives up where two threads import in a circle.
+
+Each visitor's page runs in a thread of its own, and torch, torchvision and timm import each other in circles. Two
+threads that enter such a circle from different sides would wait for each other for ever, so Python lets one of them
+see a module that is half there. Hence nothing is imported while a page draws: `first` imports what Overview needs, in a
+fraction of a second, and `everything` the rest, in some seconds, before any other page begins.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import import_module
+from threading import RLock
+
+import transclipped
+
+FIRST = (
+    "pyarrow.parquet",  # of the bundled pictures
+    # app.py and Overview, with all data sets that a run may be of
+    "transclipped.analysis.benchmarks",
+    "transclipped.datasets.caltech101",
+    "transclipped.datasets.cifar10",
+    "transclipped.datasets.collage",
+    "transclipped.datasets.embeddings",
+    "transclipped.datasets.flickr25k",
+    "transclipped.datasets.folder",
+    "transclipped.datasets.nuswide",
+    "transclipped.datasets.registry",
+    "transclipped.ui.access",
+    "transclipped.ui.guard",
+    "transclipped.ui.imported_form",
+    "transclipped.ui.overview_cached",
+    "transclipped.ui.runs",
+    "transclipped.ui.shell",
+    "transclipped.ui.story",
+    "transclipped.ui.warm",
+)
+LIBRARIES = (
+    "faiss", "pandas", "plotly.graph_objects", "plotly.offline", "plotly.subplots", "pyarrow.parquet", "scipy.special",
+    "timm", "torch", "torchvision.transforms.v2.functional",
+)  # fmt: skip
+_lock = RLock()
+_done: set[str] = set()
+
+
+def first() -> None:
+    """Import what the first page needs, unless that has been done; a thread that is at it is waited for."""
+    _once("first", lambda: FIRST)
+
+
+def everything() -> None:
+    """Import what any page needs, as `first` does."""
+    _once("everything", lambda: [*LIBRARIES, *_ours()])
+
+
+def _once(name: str, modules: Callable[[], Iterable[str]]) -> None:
+    if name in _done:
+        return
+    with _lock:
+        if name not in _done:
+            for module in modules():
+                with suppress(ImportError, OSError):  # the page that needs it says what is wrong
+                    import_module(module)
+            _done.add(name)
+
+
+def _ours() -> list[str]:
+    found = pkgutil.walk_packages(transclipped.__path__, f"{transclipped.__name__}.")
+    return [module.name for module in found if not module.name.endswith("__main__")]
