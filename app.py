@@ -6,7 +6,7 @@ from transclipped.ui import imports
 
 imports.first()  # before anything else is imported: several visitors may come at once
 
-from transclipped.ui import absent, access, imported_form, runs, shell, warm  # noqa: E402
+from transclipped.ui import absent, access, imported_form, runs, shell, warm
 
 access.admit()
 

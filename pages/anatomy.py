@@ -1,5 +1,9 @@
 """Anatomy of a code: one picture's way through the network, step by step, to the bytes that are searched."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import numpy as np
 import streamlit as st
 

@@ -1,5 +1,9 @@
 """Benchmarks: measured runs side by side, published numbers set apart, and the study behind the defaults."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import streamlit as st
 
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables

@@ -1,5 +1,9 @@
 """Clipping: which negatives a rule takes out of a real batch, how many were false, and what that does to retrieval."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import streamlit as st
 
 from transclipped.errors import InputError

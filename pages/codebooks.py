@@ -1,5 +1,9 @@
 """Codebooks: how evenly codewords are used, what each stands for, and what coding costs."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import streamlit as st
 
 from transclipped.analysis import codebooks

@@ -1,5 +1,9 @@
 """Data sets: what pictures are here, what they look like, who asks whom, what is missing, and what is kept of them."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import streamlit as st
 
 from transclipped.analysis import picture_sets

@@ -1,5 +1,9 @@
 """Embeddings: what the model puts side by side, before and after its codes."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import streamlit as st
 
 from transclipped.analysis import projections

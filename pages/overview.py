@@ -1,5 +1,9 @@
 """Overview: what this is, in one real picture; how good the chosen run is; and where to go."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import random
 
 import streamlit as st

@@ -1,5 +1,9 @@
 """Retrieval: ask with any picture, see what the codes find, why, how well, and at what cost."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 from functools import partial
 
 import streamlit as st

@@ -1,5 +1,9 @@
 """Train: choose settings, see how long they take, start, watch, stop, go on; compare and keep runs."""
 
+from transclipped.ui import imports
+
+imports.through_app()  # before this page imports anything else
+
 import streamlit as st
 
 from transclipped.flags import command

@@ -6,7 +6,7 @@ A line a rerun: page, seconds by the clock, seconds of its own thread's work.
 import os
 import time
 
-from streamlit.runtime.scriptrunner import script_runner
+from streamlit.runtime.scriptrunner import get_script_run_ctx, script_runner
 from streamlit.web.cli import main
 
 _run = script_runner.ScriptRunner._run_script
@@ -17,7 +17,8 @@ def _timed(self, rerun_data) -> None:
     try:
         _run(self, rerun_data)
     finally:
-        page = self._pages_manager.get_page_script(rerun_data.page_script_hash) or {}
+        context = get_script_run_ctx()
+        page = self._pages_manager.get_pages().get(context.page_script_hash, {}) if context else {}
         name = (page.get("url_pathname") or "overview") + (" part" if rerun_data.fragment_id_queue else "")
         with open(os.environ["RERUNS"], "a", encoding="utf-8") as file:
             file.write(f"{name}\t{time.perf_counter() - begun:.3f}\t{time.thread_time() - worked:.3f}\n")

@@ -12,7 +12,12 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
-from threading import RLock
+from pathlib import Path
+from threading import RLock, local
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import transclipped
 
@@ -42,12 +47,29 @@ LIBRARIES = (
     "timm", "torch", "torchvision.transforms.v2.functional",
 )  # fmt: skip
 _lock = RLock()
+_thread = local()
 _done: set[str] = set()
 
 
 def first() -> None:
-    """Import what the first page needs, unless that has been done; a thread that is at it is waited for."""
+    """Import what the first page needs, unless that has been done; a thread that is at it is waited for.
+
+    For app.py alone: pages of this thread then know that they are inside the app.
+    """
+    _thread.inside = True
     _once("first", lambda: FIRST)
+
+
+def through_app() -> None:
+    """Run a page again through app.py if Streamlit opened it alone.
+
+    It takes a folder `pages/` for its older kind of app until st.navigation has been called once, so the first visitors
+    of a server who come by a deep link would import all at the same time, and see pages without their sidebar.
+    """
+    context = get_script_run_ctx()
+    if not getattr(_thread, "inside", False) and context and Path(context.main_script_path).name == "app.py":
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def everything() -> None:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.errors import InputError
@@ -61,7 +60,6 @@ def choose() -> None:
 
 def current() -> RunDir | None:
     """The chosen run; None if there is none. One deleted since `choose` drew its box has the page run again."""
-    _through_app()
     known, name = all_runs(), st.session_state.get("run")
     if name is not None and name not in known:
         st.rerun()
@@ -158,14 +156,3 @@ def finished() -> RunDir | None:
     st.info(f"Run {plain(run.name)} {STATES.get(state, state)}. {plain(status.get('error', ''))}")
     st.page_link("pages/train.py", label="Look at its training", icon=":material/model_training:")
     return None
-
-
-def _through_app() -> None:
-    """Run the page again through app.py if Streamlit opened it alone.
-
-    It takes a folder `pages/` for its older kind of app until st.navigation has been called once, so the first
-    visitor of a server who comes by a deep link would see the page without its sidebar.
-    """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
