@@ -47,7 +47,7 @@ def test_every_page_is_there_to_read_and_its_acts_are_disabled(finished, opened_
 @pytest.mark.parametrize("page", PAGES)
 def test_the_owner_has_them(finished, listening, page):
     listening("0.0.0.0", Host="192.0.2.7:8501")
-    app = opened(page, token=access._TOKEN)
+    app = opened(page, owner=access._TOKEN)
     assert all("owner of this app" not in (button.help or "") for button in acting(app).values())
     if page == "train":
         assert not acting(app)["start"].disabled

@@ -74,9 +74,9 @@ def shown() -> None:
 
 def test_the_token_makes_the_owner_leaves_the_address_and_lasts_one_visit(opened_up):
     app = AppTest.from_function(shown)
-    app.query_params["token"] = access._TOKEN
+    app.query_params["owner"] = access._TOKEN
     app.run()
-    assert app.text[0].value == "True []" and "token" not in app.query_params and not app.text_input
+    assert app.text[0].value == "True []" and "owner" not in app.query_params and not app.text_input
     assert app.run().text[0].value == "True []"
     assert AppTest.from_function(shown).run().text[0].value == "False []"
 
@@ -84,9 +84,9 @@ def test_the_token_makes_the_owner_leaves_the_address_and_lasts_one_visit(opened
 @pytest.mark.parametrize("wrong", ["", "x", access._TOKEN[:-1], access._TOKEN + "x", "ü" * 43])
 def test_a_wrong_token_makes_nobody_the_owner(opened_up, wrong):
     app = AppTest.from_function(shown)
-    app.query_params["token"] = wrong
+    app.query_params["owner"] = wrong
     app.run()
-    assert app.text[0].value == "False []" and "token" not in app.query_params
+    assert app.text[0].value == "False []" and "owner" not in app.query_params
     app.text_input[0].set_value(wrong).run()
     assert not app.exception and app.text[0].value == "False []" and app.text_input[0].value == ""
     app.text_input[0].set_value(access._TOKEN).run()
@@ -104,13 +104,13 @@ def test_the_link_is_printed_once_and_only_for_an_opened_app(listening, capsys, 
     monkeypatch.setattr(access, "_announcing", Lock())
     listening("localhost", Host="localhost:8501")
     app = AppTest.from_function(shown)
-    app.query_params["token"] = "x"
-    assert "token" not in app.run().query_params
+    app.query_params["owner"] = "x"
+    assert "owner" not in app.run().query_params
     assert access._TOKEN not in capsys.readouterr().out
     listening("0.0.0.0", Host="192.0.2.7:8501")
     for _ in range(3):
         AppTest.from_function(shown).run()
-    assert capsys.readouterr().out.count(f"/?token={access._TOKEN}\n") == 1
+    assert capsys.readouterr().out.count(f"/?owner={access._TOKEN}\n") == 1
     assert len(access._TOKEN) >= 40
 
 

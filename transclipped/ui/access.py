@@ -94,9 +94,9 @@ def here() -> bool:
 
 
 def admit() -> None:
-    """Take `?token=` out of the address and remember the owner; call it before anything is drawn."""
-    given = st.query_params.get("token")
-    st.query_params.pop("token", None)
+    """Take `?owner=` out of the address and remember the owner; call it before anything is drawn."""
+    given = st.query_params.get("owner")
+    st.query_params.pop("owner", None)
     if here():
         return
     _announce()
@@ -198,7 +198,7 @@ def _announce() -> None:
         base = st.get_option("server.baseUrlPath").strip("/")
         address = f"{scheme}://localhost:{st.get_option('server.port')}/{base + '/' if base else ''}"
         print(
-            f"\n  The owner's link: {address}?token={_TOKEN}\n"
+            f"\n  The owner's link: {address}?owner={_TOKEN}\n"
             "  From another machine, write this machine's name for localhost.\n",
             flush=True,
         )

@@ -13,8 +13,8 @@ from transclipped.errors import InputError
 from transclipped.training import curves
 from transclipped.training.sweep import AMOUNTS, Sweep, results, seconds_left
 from transclipped.ui import access, charts, sweep_charts, sweep_jobs, sweep_keep
-from transclipped.ui.text import plain
 from transclipped.ui.figures import duration
+from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
 WORDS = {"threshold": "thresholds δ", "rank": "shares q", "adaptive": "c of the adaptive rule"}

@@ -29,7 +29,7 @@ def name_and_button(form: train_form.Form) -> str:
     for said in hidden:
         st.error(f"More settings: {plain(said)}")
     if form.note:
-        st.caption(form.note)
+        st.caption(plain(form.note))
     pressed = right.button(
         "Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
         **access.control(access.TRAIN, disabled=bool(problems)),
