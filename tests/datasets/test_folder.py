@@ -181,11 +181,11 @@ def test_several_labels_from_csv(pictures, tmp_path, text):
     "text, told",
     [
         ("", "is empty"),
-        ("name,class\na,b\n", "must begin with"),
+        ("length,width\na,b\n", "names the images"),
         ("id,label\ncat/0.png\n", "line 2 has 1 cells"),
         ("id,label\ncat/0.png,a\ncat/0.png,b\n", "line 3: cat/0.png is there twice"),
-        ("id,sea,sky\ncat/0.png,1,yes\n", "'yes' is neither 0 nor 1"),
-        ("id,label\nelsewhere.png,a\n", "labels none of the pictures"),
+        ("id,sea,sky\ncat/0.png,1,yes\ncat/1.png,1,0\ncat/2.png,0,1\n", "'sky' is neither 0 nor 1"),
+        ("id,label\nelsewhere.png,a\n", "labels none of the images"),
         ("id,label\ncat/0.png,\n", "names no label"),
         ('id,label\n"cat/0.png,a\n', "not a CSV"),
     ],
@@ -198,7 +198,7 @@ def test_wrong_labels_are_explained(pictures, tmp_path, text, told):
 def test_missing_or_binary_labels_are_explained(pictures, tmp_path):
     with pytest.raises(InputError, match=r"no\.csv"):
         load(pictures, labels=str(tmp_path / "no.csv"))
-    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "b.csv").write_bytes(b"\x89\x00\x80")
     with pytest.raises(InputError, match="UTF-8"):
         load(pictures, labels=str(tmp_path / "b.csv"))
 

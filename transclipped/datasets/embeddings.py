@@ -20,8 +20,8 @@ from PIL import Image
 
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.csv_labels import read_labels
 from transclipped.datasets.embeddings_file import read
+from transclipped.datasets.label_files import recognise
 from transclipped.datasets.pictures import to_png
 from transclipped.errors import InputError
 
@@ -82,8 +82,9 @@ def load(config: DataConfig) -> Embeddings:
     found = read(path)
     labels, names, skipped = found.labels, found.class_names, []
     if config.labels is not None:
-        labels, names, unknown = read_labels(Path(config.labels).expanduser(), found.ids.astype(str))
-        skipped = [(name, "has a label, but is not among the embeddings") for name in unknown]
+        file = recognise(Path(config.labels).expanduser(), found.ids)
+        labels, names = file.labels, file.class_names
+        skipped = [(name, "has a label, but is not among the embeddings") for name in file.unknown]
     n = len(found.ids)
     images = Embeddings(
         embeddings=found.embeddings,

@@ -15,7 +15,7 @@ from PIL import Image
 from transclipped.config import DataConfig
 from transclipped.datasets import thumbnails
 from transclipped.datasets.base import UNLABELLED, ImageSet, fingerprint
-from transclipped.datasets.csv_labels import read_labels
+from transclipped.datasets.label_files import recognise
 from transclipped.datasets.listing import scan, signature, whole
 from transclipped.datasets.pictures import BROWSER_FORMATS, open_picture, square, to_png
 from transclipped.errors import InputError
@@ -84,8 +84,9 @@ def load(config: DataConfig) -> Folder:
         raise InputError(f"{root} holds {len(found)} usable pictures; need 2 at least, 4 to train ({named})")
     ids = np.array([file.id for file in found])
     if config.labels is not None:
-        labels, names, unknown = read_labels(Path(config.labels).expanduser(), ids)
-        skipped += [(name, "has a label, but is not among the pictures") for name in unknown]
+        file = recognise(Path(config.labels).expanduser(), ids)
+        labels, names = file.labels, file.class_names
+        skipped += [(name, "has a label, but is not among the pictures") for name in file.unknown]
     else:
         labels, names = labels_of_folders(ids)
     images = Folder(

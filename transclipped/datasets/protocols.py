@@ -21,7 +21,7 @@ import numpy as np
 
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.csv_labels import read_csv
+from transclipped.datasets.label_files import read_csv
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 from transclipped.files import read_json, replacing, write_json

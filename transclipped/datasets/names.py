@@ -1,0 +1,67 @@
+"""Which image a written name means: files spell one name in several ways.
+
+A name that is an id as it stands means that image. Otherwise it is compared in Unicode's composed form (macOS hands
+out é as two characters, others as one) and with forward slashes, as Windows writes neither. Where `loosely` is asked
+for, a path of another machine, a bare file name and a name without its ending are understood too, unless two images
+would answer to it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+
+class Names:
+    """Rows by the names of their images.
+
+    Args:
+        ids: of all rows, in order.
+    """
+
+    def __init__(self, ids: Iterable[object]) -> None:
+        self._exact = {str(name): row for row, name in enumerate(ids)}
+        self._composed = _unambiguous((composed(name), row) for name, row in self._exact.items())
+        self._loose: dict[str, int] | None = None
+
+    def find(self, name: object, *, loosely: bool = False) -> int | None:
+        """Row of a name, None if no image, or more than one, is called that."""
+        text = str(name)
+        if text in self._exact:
+            return self._exact[text]
+        if (key := composed(text)) in self._composed:
+            return self._composed[key]
+        key = key.replace("\\", "/").removeprefix("./")
+        if key in self._composed or not loosely:
+            return self._composed.get(key)
+        return self._below(key)
+
+    def _below(self, key: str) -> int | None:
+        if self._loose is None:
+            self._loose = _unambiguous((short, row) for name, row in self._composed.items() for short in _shorter(name))
+        if "/" not in key:
+            return self._loose.get(key)
+        parts = key.split("/")
+        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+        return next((self._composed[end] for end in ends if end in self._composed), None)
+
+
+def composed(name: object) -> str:
+    """A name in the form of Unicode in which equal letters are equal."""
+    return unicodedata.normalize("NFC", str(name))
+
+
+def _shorter(name: str) -> set[str]:
+    """The bare file name, with and without its ending."""
+    path = PurePosixPath(name)
+    return {path.name, path.stem}
+
+
+def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    twice = set()
+    for key, row in pairs:
+        if rows.setdefault(key, row) != row:
+            twice.add(key)
+    return {key: row for key, row in rows.items() if key not in twice}
