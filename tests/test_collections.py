@@ -124,7 +124,8 @@ def test_adding_a_folder_keeps_the_other_and_tells_paths(tiny_run, folder, paint
     assert encoded(capsys, other, tiny_run, out)["n"] == 3  # without --add: this folder alone
 
 
-def test_interrupted_encoding_goes_on(tiny_run, folder, tmp_path):
+def test_interrupted_encoding_goes_on(tiny_run, folder, tmp_path, paint):
+    paint(folder / "0.png", 77)  # so that no other test has encoded these
     config = DataConfig(dataset="folder", data=str(folder))
     work = collection.encode_folder(RunDir(tiny_run), config, tmp_path / "out")
     progress = next(work)
@@ -200,3 +201,11 @@ def test_joined_ids_stay_different():
     assert len(set(both.ids.tolist())) == 4
     assert both.ids.tolist()[:2] == ["x", "b/x"] and "y" in both.ids
     assert NO_FILE not in both.files
+
+
+def test_an_id_is_understood_in_either_unicode_form(tmp_path, tiny_run, paint, capsys):
+    for row, name in enumerate(("cafe\u0301.png", "b.png")):
+        paint(tmp_path / "album" / name, row)
+    encoded(capsys, tmp_path / "album", tiny_run, tmp_path / "out")
+    hits = searched(capsys, tiny_run, tmp_path / "out", "--id", "caf\u00e9.png")
+    assert hits[0]["id"] == "cafe\u0301.png"

@@ -28,9 +28,11 @@ from transclipped.config import RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import add_flags, configured, given, settings
 from transclipped.machine import wait_passively
+from transclipped.output import escape_in_output
 from transclipped.progress import with_bars
 
 INTERRUPTED = 130
+UNREADABLE = 10  # images that are named of those that cannot be read
 # Modules with commands of their own.
 MORE = (
     commands_search,
@@ -48,6 +50,7 @@ MORE = (
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     wait_passively()
+    escape_in_output()
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -209,6 +212,11 @@ def _report(metrics: dict[str, Any], as_json: bool) -> None:
         return
     if run := metrics.get("run"):
         print(f"run {run}")
+    damaged = metrics.get("unreadable", {})
+    for name, reason in damaged.get("images", [])[:UNREADABLE]:
+        print(f"skipped {name}: {reason}")
+    if damaged.get("count", 0) > UNREADABLE:
+        print(f"skipped {damaged['count'] - UNREADABLE:,} more images that cannot be read; --json names them")
     queries = "1 query" if metrics["n_queries"] == 1 else f"{metrics['n_queries']:,} queries"
     print(f"{queries}, {metrics['n_database']:,} in the database, K = {metrics['k']:,}")
     if not metrics["modes"]:

@@ -33,7 +33,7 @@ from transclipped.models.network import Head, embed_in_batches
 from transclipped.training.features import FeatureCache, Progress
 from transclipped.training.records import read_collection
 from transclipped.training.run import Retrieval, RunDir
-from transclipped.training.session import trained_model
+from transclipped.training.session import as_trained, trained_model
 
 BLOCK = 65_536  # embeddings that are coded in one go
 NO_FILE = ("", -1, -1)  # of a collection that does not tell its files
@@ -75,7 +75,7 @@ def encode_folder(
     """
     started = time.monotonic()
     _check_kind(run, config)
-    images = load_images(config)
+    images = as_trained(load_images(config), run)
     trained_at = None if config.dataset == EMBEDDINGS else run.record.get("image_size")
     backbone, head = trained_model(run, default_size=trained_at or images.default_size)
     with hold(out):
@@ -97,14 +97,18 @@ def _encoded(
     new = np.flatnonzero(old < 0)
     cache = FeatureCache(images, backbone if run.config.backbone.train == "frozen" else backbone.refreshed())
     yield from cache.fill(0, new, device=device)
+    new = images.readable(new)
+    usable = images.readable(np.arange(len(images)))
     _code(head, cache, new, codes)
-    items = Items(images.ids, codes, images.labels, images.class_names, files)
+    items = Items(images.ids, codes, images.labels, images.class_names, files).chosen(usable)
+    if not len(items):
+        raise InputError(f"none of the {len(images):,} images in {config.data} can be read; is their disk there?")
     if add and before:
         elsewhere = [row for row, file in enumerate(before.files) if not _below(file[0], config)]
         items = joined(before.chosen(np.array(elsewhere, np.int64)), items)
     _write(out, items, head.quantizer.codewords().detach().numpy())
     folders = [*(record.get("folders", []) if add else []), str(Path(config.data).expanduser().resolve())]
-    facts = {"n_encoded": len(new), "n_reused": int((old >= 0).sum()), "folders": list(dict.fromkeys(folders))}
+    facts = {"n_encoded": len(new), "n_reused": len(usable) - len(new), "folders": list(dict.fromkeys(folders))}
     write_json(out / "collection.json", _record(run, images, items, model, time.monotonic() - started) | facts)
 
 
@@ -205,9 +209,11 @@ def _files(images: ImageSet, config: DataConfig) -> list[tuple[str, int, int]]:
         path = images.path(row)
         try:
             info = path.stat()
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}; was it moved? Start again") from error
-        found.append((path.as_posix(), info.st_size, info.st_mtime_ns))
+        except OSError as error:  # deleted since the folder was listed
+            images.unreadable[row] = (error.strerror or str(error)).lower()
+            found.append(NO_FILE)
+        else:
+            found.append((path.as_posix(), info.st_size, info.st_mtime_ns))
     return found
 
 
@@ -274,5 +280,5 @@ def _record(run: RunDir, images: ImageSet, items: Items, model: str, seconds: fl
         "class_names": list(items.class_names),
         "native_size": images.native_size,
         "data_fingerprint": images.fingerprint,
-        "skipped": [[str(name), reason] for name, reason in images.skipped],
+        "skipped": [[str(name), reason] for name, reason in images.unusable],
     }

@@ -89,7 +89,8 @@ def _described(images, config: DataConfig) -> dict[str, Any]:
             "dataset": images.name,
             "pictures": len(images),
             "no_split": str(error),
-            "skipped": [{"id": name, "reason": reason} for name, reason in images.skipped],
+            "notes": list(getattr(images, "notes", [])),
+            "skipped": [{"id": name, "reason": reason} for name, reason in images.unusable],
         }
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from transclipped.collection import paths_of, record_of
 from transclipped.config import IDENTITY
+from transclipped.datasets.names import Names
 from transclipped.datasets.pictures import square
 from transclipped.datasets.registry import paths
 from transclipped.datasets.views import render
@@ -75,6 +76,11 @@ class Engine:
         """Backbone and head, to be read only; loaded when first asked for."""
         return self._model
 
+    @cached_property
+    def _names(self) -> tuple[Names, Names]:
+        """Rows by name, of queries and of items."""
+        return Names(self.stored.query_ids.tolist()), Names(self.stored.database_ids.tolist())
+
     @property
     def class_names(self) -> list[str]:
         return self.about.get("class_names", [])
@@ -103,10 +109,11 @@ class Engine:
         Raises:
             InputError: neither has this id.
         """
-        if len(rows := np.flatnonzero(self.stored.query_ids.astype(str) == name)):
-            return self.stored.queries[rows[0]].astype(np.float32)
-        if len(rows := np.flatnonzero(self.stored.database_ids.astype(str) == name)):
-            return decode(self.stored.codebooks, self.stored.codes[rows[:1]])[0]
+        queries, items = self._names
+        if (row := queries.find(name)) is not None:
+            return self.stored.queries[row].astype(np.float32)
+        if (row := items.find(name)) is not None:
+            return decode(self.stored.codebooks, self.stored.codes[row : row + 1])[0]
         raise InputError(f"no query and no item has the id {name!r}; ids look like {self.stored.database_ids[0]}")
 
     def search(self, query: np.ndarray, *, top: int) -> list[Hit]:

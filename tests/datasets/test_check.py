@@ -94,11 +94,14 @@ def test_picture_that_broke_after_it_was_listed_is_damaged_by_name(album):
 
 
 def test_report_is_kept_for_the_same_content_alone(album):
+    Image.new("RGB", (9, 9), "pink").save(album / "own.png")  # other tests check the same album
     images = load(album)
     assert last_report(images.fingerprint) is None
     report = checked(images)
     assert last_report(images.fingerprint) == report
     os.utime(album / "sea" / "1.webp", ns=(1, 1))
+    assert last_report(load(album).fingerprint) == report
+    Image.new("RGB", (9, 9), "plum").save(album / "own.png")
     assert last_report(load(album).fingerprint) is None
 
 
@@ -128,10 +131,10 @@ def test_unreadable_folder_and_file_are_named_whoever_runs(album, monkeypatch):
     """As above, for root too: the calls are made to refuse."""
 
     def refusing(real, ending):
-        def call(path, *rest):
+        def call(path, *rest, **options):
             if str(path).endswith(ending):
                 raise PermissionError(13, "Permission denied", str(path))
-            return real(path, *rest)
+            return real(path, *rest, **options)
 
         return call
 

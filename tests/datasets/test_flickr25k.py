@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from transclipped.cli import main
 from transclipped.config import DataConfig
-from transclipped.datasets import flickr25k, listed, registry
+from transclipped.datasets import flickr25k, listed, pictures, registry
 from transclipped.datasets.listed import Listing
 from transclipped.datasets.protocols import draw
 from transclipped.errors import InputError
@@ -103,7 +103,7 @@ def test_missing_and_damaged_pictures_are_counted_and_named(tree):
     assert images.missing == ["im7.jpg", "im8.jpg"]
     assert dict(images.skipped) == {
         "mirflickr/im8.jpg": "it is empty",
-        "im9.jpg": "no known picture format, or damaged at its beginning",
+        "im9.jpg": "no known picture format, or damaged at its beginning; read are " + pictures.READ,
     }
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 from transclipped.config import DataConfig
 from transclipped.datasets import folder
 from transclipped.datasets.base import UNLABELLED
+from transclipped.datasets.listing import digest
+from transclipped.datasets.protocols import draw
 from transclipped.errors import InputError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need POSIX")
@@ -88,7 +90,7 @@ def test_links_and_pipes_do_not_lead_out_or_hang(pictures, tmp_path, paint):
     skipped = dict(images.skipped)
     assert len(images) == 12 and "cat/again.png" in images.ids
     assert set(skipped) == {"out.png", "loop", "outside", "broken.png", "self.png", "pipe.png"}
-    assert "leaves the folder" in skipped["out.png"] and "not followed" in skipped["loop"]
+    assert "cp -rL" in skipped["out.png"] and "not followed" in skipped["loop"]
 
 
 @posix
@@ -131,13 +133,94 @@ def test_vanished_picture_is_named(pictures):
             use()
 
 
-def test_fingerprint_follows_names_sizes_and_times(pictures, paint):
+def test_fingerprint_follows_names_and_content_but_not_times(pictures, paint):
     first = load(pictures).fingerprint
     assert load(pictures).fingerprint == first and len(first) == 16
-    os.utime(pictures / "cat" / "0.png", ns=(1, 1))
+    for path in pictures.rglob("*.png"):
+        os.utime(path, ns=(1, 1))
+    assert load(pictures).fingerprint == first
+    bmp = pictures / "cat" / "new.bmp"
+    Image.new("RGB", (700, 700)).save(bmp)
     second = load(pictures).fingerprint
-    paint(pictures / "cat" / "new.png")
-    assert len({first, second, load(pictures).fingerprint}) == 3
+    raw = bytearray(bmp.read_bytes())
+    raw[len(raw) // 2 + 77] ^= 1  # one byte of a file of more than a megabyte, of the same size
+    bmp.write_bytes(raw)
+    os.utime(bmp, ns=(2, 2))
+    third = load(pictures).fingerprint
+    bmp.rename(bmp.with_name("old.bmp"))
+    assert len({first, second, third, load(pictures).fingerprint}) == 4
+
+
+def test_a_large_file_stands_by_parts_from_its_beginning_to_its_end(tmp_path):
+    path = tmp_path / "large.jpg"
+    raw = bytearray(np.random.default_rng(0).bytes(3 << 20))
+    raw[0] = 0xFF
+    digests = set()
+    for place in (None, 0, len(raw) // 63, len(raw) - 1):
+        changed = bytearray(raw)
+        if place is not None:
+            changed[place] ^= 1
+        path.write_bytes(changed)
+        digests.add(digest(path))
+    path.write_bytes(raw + b"1")
+    assert len({*digests, digest(path)}) == 5
+
+
+def test_systems_leave_no_images_and_no_classes(pictures, paint):
+    for name in ("cat/@eaDir/0.png/thumb.png", "#recycle/old.png", "$RECYCLE.BIN/S-1/x.png", "__MACOSX/cat/a.png",
+                 "System Volume Information/y.png", ".thumbnails/z.png", "cat/._0.png"):  # fmt: skip
+        paint(pictures / name)
+    (pictures / "Thumbs.db").write_bytes(b"x")
+    images = load(pictures)
+    assert len(images) == 11 and images.class_names == ("cat", "dog")
+    ((name, reason),) = images.skipped
+    assert name == "#recycle" and reason.startswith("6 files of the system, here and 5 others")
+
+
+@pytest.mark.parametrize(
+    "folders, query, database, train",
+    [
+        (("train", "val", "test"), "test", ("train", "val"), "train"),
+        (("Training", "Validation"), "Validation", ("Training",), "Training"),
+        (("query", "gallery"), "query", ("gallery",), "gallery"),
+    ],
+)
+def test_folders_of_a_split_are_one_and_no_classes(tmp_path, paint, folders, query, database, train):
+    for part in folders:
+        for name in ("cat", "dog"):
+            for i in range(3):
+                paint(tmp_path / part / name / f"{i}.png")
+    images = load(tmp_path)
+    assert images.class_names == ("cat", "dog") and images.protocols == ("folders", "default")
+    assert any("split" in note for note in images.notes)
+
+    def of(*parts):
+        return [row for row, name in enumerate(images.ids) if name.split("/")[0] in parts]
+
+    split = draw(images, DataConfig(dataset="folder"))
+    assert (split.query.tolist(), split.database.tolist(), split.train.tolist()) == (
+        of(query),
+        of(*database),
+        of(train),
+    )
+    assert draw(images, DataConfig(dataset="folder", protocol="default")).protocol == "default"
+
+
+def test_only_folders_that_are_all_of_a_split_are_one(tmp_path, paint):
+    for name in ("train", "bus", "car"):  # vehicles
+        for i in range(2):
+            paint(tmp_path / name / f"{i}.png")
+    assert load(tmp_path).class_names == ("bus", "car", "train")
+
+
+def test_labels_beside_the_images_are_used_and_said(pictures):
+    write(pictures / "metadata.csv", "file_name,label\ncat/0.png,tiger\ndog/deep/1.jpg,wolf\n")
+    images = load(pictures)
+    assert images.class_names == ("tiger", "wolf") and images.labelled.sum() == 2 and images.skipped == []
+    assert "metadata.csv" in images.notes[0]
+    write(pictures / "metadata.csv", "file_name,width,height\ncat/0.png,3,4\n")
+    images = load(pictures)
+    assert images.class_names == ("cat", "dog") and "gives no labels" in images.notes[0]
 
 
 @pytest.mark.parametrize("data", [None, "/no/such/folder"])

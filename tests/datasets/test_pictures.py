@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from transclipped.datasets.pictures import MAX_PIXELS, fault, learn_heic, open_picture, square
+from transclipped.datasets.pictures import (
+    BYTES,
+    MAX_PIXELS,
+    MEMORY,
+    WHOLE,
+    fault,
+    learn_heic,
+    open_picture,
+    placeholder,
+    square,
+)
 from transclipped.errors import InputError
 
 
@@ -107,12 +117,12 @@ def test_large_jpeg_decodes_at_reduced_size_but_not_below():
     "data, reason",
     [
         (b"", "empty"),
-        (b"hello, I am text", "no known picture format"),
+        (b"hello, I am text", "read are JPEG, PNG"),
         (encoded(Image.effect_noise((64, 64), 90), "JPEG")[:900], "damaged"),
         (encoded(Image.effect_noise((64, 64), 90), "PNG")[:900], "damaged"),
         (bomb(), "pixels"),
         (bomb(10_000, MAX_PIXELS // 10_000 + 1), "pixels"),
-        (encoded(Image.new("RGB", (4, 4)), "EPS"), "PostScript"),
+        (encoded(Image.new("RGB", (4, 4)), "EPS"), "read are JPEG, PNG"),
     ],
     ids=["empty", "text", "cut jpeg", "cut png", "bomb", "small bomb", "postscript"],
 )
@@ -199,3 +209,39 @@ def test_damaged_heic_is_refused(tmp_path, unlearnt):
 def encoded_heic(image):
     learn_heic()
     return encoded(image, "HEIF")
+
+
+def test_photographs_beyond_the_limit_decode_at_a_fraction(tmp_path):
+    """108 megapixels, as phones make them; a PNG of as many is refused."""
+    large = Image.new("L", (12_000, 9_000), 200)
+    large.paste(20, (0, 0, 6_000, 9_000))
+    large.save(tmp_path / "phone.jpg", quality=30)
+    assert fault(tmp_path / "phone.jpg") is None
+    for at_least in (160, None):
+        image = open_picture(tmp_path / "phone.jpg", at_least=at_least)
+        assert min(image.size) >= 160 and image.width * image.height <= WHOLE
+        left, right = colours(image)
+        assert left[0] < 40 and right[0] > 180
+
+
+@pytest.mark.parametrize("kind, limit", [("PNG", MAX_PIXELS), ("WEBP", MEMORY // BYTES["WEBP"])])
+def test_what_must_be_decoded_whole_has_a_limit_of_its_format(kind, limit, monkeypatch):
+    data = encoded(Image.new("RGB", (64, 64)), kind, lossless=True)
+    monkeypatch.setattr(Image.Image, "width", property(lambda image: limit // 64 + 1))
+    with pytest.raises(InputError, match=f"more than {limit:,} pixels"):
+        open_picture(data)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "I;16", "F", "RGBA", "P", "L"])
+def test_large_images_of_any_mode_are_reduced_but_not_below(mode):
+    image = Image.fromarray(np.tile(np.linspace(0, 255, 1600, dtype=np.uint8), (1200, 1)))
+    image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    opened = open_picture(encoded(image, "TIFF"), at_least=160)
+    assert 320 <= min(opened.size) < 640
+    left, right = colours(opened)
+    assert left[0] < 5 and right[0] > 250
+
+
+def test_a_placeholder_stands_for_any_name():
+    for name in ("", "a.jpg", "写真/" * 60):
+        assert placeholder(name).size == (256, 256) and placeholder(name) != placeholder("other")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transclipped.config import DataConfig
-from transclipped.datasets import registry
+from transclipped.datasets import folder, registry
 from transclipped.datasets.base import UNLABELLED, EncodedSet
 from transclipped.datasets.protocols import Split, draw, read_split
 from transclipped.datasets.sampling import drawn, shuffled, stratified, uniform
@@ -224,3 +224,23 @@ def test_listing_names_does_not_import_torch():
     code = "import sys; from transclipped.datasets import registry; registry.names(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_ids_of_a_split_match_in_either_unicode_form(tmp_path, paint):
+    for name in ("caf\u0065\u0301.png", "b.png", "c.png"):
+        paint(tmp_path / "album" / name)
+    images = folder.load(DataConfig(dataset="folder", data=str(tmp_path / "album")))
+    path = tmp_path / "split.csv"
+    path.write_text("id,role\ncaf\u00e9.png,query\nb.png,database\nc.png,database\n", encoding="utf-8")
+    assert images.ids[read_split(path, images).query].tolist() == ["caf\u0065\u0301.png"]
+
+
+def test_other_queries_are_drawn_where_none_can_be_read(tmp_path, paint):
+    for i in range(8):
+        paint(tmp_path / f"{i}.png")
+    images = folder.load(DataConfig(dataset="folder", data=str(tmp_path)))
+    before = draw(images, DataConfig(dataset="folder"))
+    images.unreadable.update({int(row): "damaged" for row in before.query})
+    after = draw(images, DataConfig(dataset="folder"))
+    assert len(after.query) == len(before.query) and not set(after.query) & set(before.query)
+    assert len(after.database) == 8 - 2 * len(before.query) and after.train.tolist() == after.database.tolist()

@@ -214,3 +214,45 @@ def test_beside_the_cnn_no_other_stem_is_let_in(tmp_path):
 def test_timms_models_share_no_stem(tmp_path):
     save_tensors(tmp_path / "a.safetensors", timm.create_model(SMALL).state_dict())
     assert on_stem(load_backbone(BackboneConfig(name=SMALL, weights=str(tmp_path / "a.safetensors")))) is None
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {"state_dict": {f"model.backbone.{name}": tensor for name, tensor in state.items()}},
+        lambda state: {
+            "epoch": 3,
+            "model": {f"encoder.{name}": t for name, t in state.items()} | {"head.w": torch.ones(1)},
+        },
+        lambda state: {
+            "student": {f"module.backbone.{name}": torch.zeros_like(t) for name, t in state.items()},
+            "teacher": {f"backbone.{name}": t for name, t in state.items()},
+            "optimizer": {"lr": 0.1},
+        },
+        lambda state: (
+            {f"student.{name}": torch.zeros_like(t) for name, t in state.items()}
+            | {f"teacher.{name}": t for name, t in state.items()}
+        ),
+    ],
+    ids=["module", "state_dict", "model", "teacher", "both"],
+)
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "vit_tiny_patch16_224"])
+def test_weights_that_training_wrapped_are_unwrapped(wrapped, name, tmp_path):
+    torch.manual_seed(1)
+    network = timm.create_model("efficientnet_lite0" if "-" in name else name, num_classes=0)
+    state = {
+        name: tensor + 0.5 if tensor.is_floating_point() else tensor for name, tensor in network.state_dict().items()
+    }
+    torch.save(wrapped(state), tmp_path / "w.pth")
+    backbone = load_backbone(BackboneConfig(name=name, weights=str(tmp_path / "w.pth")))
+    assert all(torch.equal(tensor, state[name]) for name, tensor in backbone.network.state_dict().items())
+
+
+def test_a_size_that_a_model_does_not_take_is_said_with_its_own(tmp_path):
+    network = timm.create_model("mixer_s32_224", num_classes=0)
+    save_tensors(tmp_path / "w.safetensors", network.state_dict())
+    config = BackboneConfig(name="mixer_s32_224", weights=str(tmp_path / "w.safetensors"))
+    assert load_backbone(config).image_size == 224
+    with pytest.raises(InputError, match=r"100 pixels.*224"):
+        load_backbone(replace(config, image_size=100))

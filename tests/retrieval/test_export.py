@@ -173,3 +173,13 @@ def test_bad_requests_end_in_one_sentence(tiny_run, tmp_path, capsys):
         assert "cannot write" in refused(capsys, *ask, "--what", what, "--out", tmp_path / "file" / "x.out")
     with pytest.raises(InputError, match="layer"):
         list(export.embeddings(RunDir(tiny_run), tmp_path / "x.parquet", layer="middle"))
+
+
+def test_names_with_dots_have_files_of_their_own():
+    from pathlib import Path
+
+    from transclipped.retrieval.export import _beside
+
+    names = ["set.2023", "set.2024", "index.faiss", "encoder.onnx", "v1.5.onnx", "plain"]
+    beside = [_beside(Path("out") / name, ".ids.parquet").name for name in names]
+    assert beside == [f"{name}.ids.parquet" for name in ("set.2023", "set.2024", "index", "encoder", "v1.5", "plain")]

@@ -234,3 +234,59 @@ def test_set_says_it_has_no_pixels(parquet):
     with pytest.raises(InputError, match="no pictures"):
         load(parquet).pixels(np.array([0]), 32)
     assert isinstance(load(parquet), Embeddings)
+
+
+def test_nan_none_and_empty_text_are_no_label(clusters, tmp_path):
+    embeddings, labels = clusters[:2]
+    n = len(embeddings)
+    missing = np.asarray(labels, float).copy()
+    missing[::3] = np.nan
+    texts = np.array([f"c{label}" if i % 3 else "" for i, label in enumerate(labels)])
+    np.savez(tmp_path / "nan.npz", embeddings=embeddings, labels=missing)
+    np.savez(tmp_path / "empty.npz", embeddings=embeddings, labels=texts)
+    lists = pa.array([[f"c{label}", None] if i % 3 else [""] for i, label in enumerate(labels)])
+    table = {"embedding": embeddings.tolist(), "label": pa.array(missing)}
+    pq.write_table(pa.table(table), tmp_path / "nan.parquet")
+    pq.write_table(pa.table(table | {"label": lists}), tmp_path / "lists.parquet")
+    for path in sorted(tmp_path.iterdir()):
+        images = load_set(DataConfig(dataset="embeddings", data=str(path)))
+        assert (~images.labelled).sum() == len(range(0, n, 3)), path
+        prefix = "" if path.stem == "nan" else "c"
+        assert set(images.class_names) == {f"{prefix}{label}" for i, label in enumerate(labels) if i % 3}, path
+    np.savez(tmp_path / "none.npz", embeddings=embeddings, labels=np.full(n, np.nan))
+    assert load_set(DataConfig(dataset="embeddings", data=str(tmp_path / "none.npz"))).label_kind == "none"
+
+
+@pytest.mark.parametrize(
+    "scale, dtype", [(1e-30, "f4"), (1e30, "f4"), (1e-3, "f2"), (1e3, "f2"), (1e-250, "f8"), (1e250, "f8")]
+)
+@pytest.mark.parametrize("shift", [0, 5])
+def test_any_magnitude_and_any_mean_give_the_same_directions(clusters, tmp_path, scale, dtype, shift):
+    embeddings = np.asarray(clusters[0], np.float64)
+    embeddings = embeddings / np.abs(embeddings).max() + shift
+    np.save(tmp_path / "e.npy", (embeddings * scale).astype(dtype))
+    images = load_set(DataConfig(dataset="embeddings", data=str(tmp_path / "e.npy")))
+    assert (images.centre is not None) == bool(shift)
+    found = images.features(np.arange(len(images))).astype(float)
+    wanted = embeddings - (embeddings.mean(axis=0) if shift else 0)
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    cosine = (found * wanted).sum(1) / np.linalg.norm(found, axis=1)
+    assert cosine.min() > (0.98 if dtype == "f2" else 0.9999)
+
+
+def test_a_run_takes_its_own_centre_from_whatever_it_encodes(clusters, tmp_path, capsys):
+    embeddings, labels = np.asarray(clusters[0], np.float32), clusters[1]
+    moved = embeddings + 5 * np.abs(embeddings).max()
+    np.savez(tmp_path / "all.npz", embeddings=moved, labels=labels)
+    flags = ["--dataset", "embeddings", "--data", str(tmp_path / "all.npz"), "--backbone", "identity"]
+    run = tmp_path / "run"
+    assert main(["train", *flags, "--run", str(run), "--epochs", "2", "--batch", "32", "--bits", "8"]) == 0
+    centre = np.array(RunDir(run).record["centre"])
+    assert np.allclose(centre, moved.mean(axis=0), rtol=1e-5)
+    np.savez(tmp_path / "some.npz", embeddings=moved[:20], ids=np.arange(20))  # whose own mean is another
+    for name in ("all", "some"):
+        argv = ["encode", str(tmp_path / f"{name}.npz"), "--run", str(run), "--out", str(tmp_path / name)]
+        assert main(argv) == 0
+    codes = [pq.read_table(tmp_path / name / "codes.parquet")["code"].to_pylist()[:20] for name in ("all", "some")]
+    assert codes[0] == codes[1]
+    assert main(["evaluate", "--run", str(run), "--json"]) == 0

@@ -21,7 +21,7 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
     Raises:
         InputError: the run lacks something.
     """
-    from transclipped.training.features import encode
+    from transclipped.training.features import encode, gather
     from transclipped.training.session import prepare_run, trained_model
 
     if lab is not None and serves(lab, run.record):
@@ -34,7 +34,8 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
     if len(train) < 2:
         raise InputError(f"{run.path} trained on {len(train)} pictures; a batch needs two")
     rows = np.sort(np.random.default_rng(seed).choice(train, min(size, len(train)), replace=False))
-    features = [np.concatenate([f for _, f in encode(backbone, session.images, rows, view=v)]) for v in (0, 1)]
+    views = [gather(encode(backbone, session.images, rows, view=v), width=backbone.width) for v in (0, 1)]
+    rows, features = views[1][0], [view[np.isin(found, views[1][0])] for found, view in views]
     with torch.inference_mode():
         codes = head(torch.from_numpy(np.concatenate(features)))
     labels = session.images.labels

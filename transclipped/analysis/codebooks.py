@@ -233,6 +233,7 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
     rows = np.random.default_rng(seed).choice(database, min(sample, len(database)), replace=False)
     for _ in session.cache.fill(0, rows):
         pass
+    rows = session.images.readable(rows)
     features = session.cache.view(0)[np.sort(rows)]
     if (run.metrics() or {}).get("selection") == "last":  # bundled runs keep that head once
         heads.setdefault(run.config.schedule.epochs, run.head())

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from transclipped.datasets.pictures import open_picture, square, to_png
+from transclipped.datasets import unreadable
+from transclipped.datasets.pictures import Unusable, open_picture, square, to_png
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 
@@ -49,7 +50,7 @@ class ImageSet(ABC):
         native_size: pixels a side if all pictures are squares of one size, else None.
         default_k: K of mAP@K.
         default_size: pixels a side that the bundled backbones are fed.
-        skipped: (id, reason) of files that could not be used.
+        skipped: (id, reason) of files that the listing left out.
         protocols: by name, the default first; `labelled_protocols` are those whose training rows depend on labels.
     """
 
@@ -113,6 +114,48 @@ class ImageSet(ABC):
         with ThreadPoolExecutor(DECODERS) as pool:
             squares = pool.map(lambda row: np.asarray(self._square(int(row), size)), rows)
             return _stacked(list(squares), size)
+
+    def decoded(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, torch.Tensor]:
+        """Those of `rows` that can be decoded, with their `pixels`; the others join `unreadable`.
+
+        Raises:
+            InputError: nothing can be read at all, such as where the whole folder is gone.
+        """
+        rows = self.readable(rows)
+        try:
+            return rows, self.pixels(rows, size)
+        except Unusable:  # rare, so the batch is decoded again, one by one
+            one_by_one = [pixels for row in rows if (pixels := self._pixels_or_reason(row, size)) is not None]
+            rows = self.readable(rows)
+            return rows, _joined(one_by_one, size)
+
+    @cached_property
+    def unreadable(self) -> dict[int, str]:
+        """Reasons by row of images that turned out to be damaged, lately or before in files of the same content."""
+        reasons = unreadable.known(self.fingerprint)
+        if not reasons:
+            return {}
+        return {row: reasons[str(name)] for row, name in enumerate(self.ids.tolist()) if str(name) in reasons}
+
+    def readable(self, rows: np.ndarray) -> np.ndarray:
+        """`rows` without those known to be unreadable."""
+        if not self.unreadable:
+            return rows
+        return np.asarray(rows)[~np.isin(rows, list(self.unreadable))]
+
+    @property
+    def unusable(self) -> list[tuple[str, str]]:
+        """(id, reason) of everything that is left out: `skipped` by the listing, and `unreadable` since."""
+        return [*self.skipped, *((str(self.ids[row]), reason) for row, reason in sorted(self.unreadable.items()))]
+
+    def _pixels_or_reason(self, row: int, size: int) -> torch.Tensor | None:
+        try:
+            return self.pixels(np.array([row]), size)
+        except Unusable as error:
+            self.unreadable[int(row)] = error.reason
+            if error.lasting:
+                unreadable.remember(self.fingerprint, str(self.ids[row]), error.reason)
+            return None
 
     def roles(self, protocol: str, *, seed: int) -> Roles:
         """A tenth of the labelled pictures asks, the rest is searched and trains."""
@@ -212,6 +255,12 @@ def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.Chun
     if len(labels) != rows or labels.min() < 0 or labels.max() >= classes or files.null_count:
         raise InputError(f"{path} must hold {rows:,} pictures of {classes} classes, but has {len(labels):,}; {remedy}")
     return files, labels, raw
+
+
+def _joined(parts: list[torch.Tensor], size: int) -> torch.Tensor:
+    import torch
+
+    return torch.cat(parts) if parts else torch.zeros(0, 3, size, size, dtype=torch.uint8)
 
 
 def _stacked(pictures: list[np.ndarray], size: int) -> torch.Tensor:

@@ -7,7 +7,6 @@ sets shows it without looking at every picture again.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import time
 from collections import Counter
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from transclipped.datasets import duplicates
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.folder import Folder
-from transclipped.datasets.pictures import open_picture
+from transclipped.datasets.pictures import header, open_picture
 from transclipped.errors import InputError
 from transclipped.files import cache_dir, read_json, write_json
 
@@ -31,7 +29,7 @@ READERS = min(8, os.cpu_count() or 1)  # threads
 BATCH = 256  # pictures read at once, which bounds the memory
 ENOUGH = 72  # pixels of the shorter side that a sketch needs; large JPEGs decode at a fraction of their size
 SHOWN = 100  # names and groups in a report, whose counts are complete
-VERSION = 1
+VERSION = 2
 
 
 class Progress(NamedTuple):
@@ -50,8 +48,7 @@ class Seen(NamedTuple):
     content: str = ""
     format: str = ""
     side: int = 0
-    bits: np.ndarray | None = None
-    colours: np.ndarray | None = None
+    sketch: duplicates.Sketch | None = None
 
 
 class Check:
@@ -113,10 +110,9 @@ def examine(raw: bytes, *, name: str) -> Seen:
         InputError: it cannot be decoded.
     """
     picture = open_picture(raw, name=name, at_least=ENOUGH)
-    with Image.open(io.BytesIO(raw)) as header:
-        kind, side = header.format or "", min(header.size)
-    bits, colours = duplicates.sketch(picture)
-    return Seen(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, bits, colours)
+    with header(raw) as image:
+        kind, side = image.format or "", min(image.size)
+    return Seen(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, duplicates.sketch(picture))
 
 
 def last_report(fingerprint: str) -> dict[str, Any] | None:
@@ -156,9 +152,7 @@ def _doubles(ids: np.ndarray, seen: list[Seen]) -> dict[str, Any]:
     rows = np.array([row for row, one in enumerate(seen) if not one.reason and row not in again], np.int64)
     alike = []
     if len(rows):
-        found = duplicates.near(
-            np.stack([seen[row].bits for row in rows]), np.stack([seen[row].colours for row in rows])
-        )
+        found = duplicates.near(*(np.stack(part) for part in zip(*(seen[row].sketch for row in rows), strict=True)))
         alike = [rows[group].tolist() for group in found]
     return {"same_file": _groups(same, ids), "look_alike": _groups(alike, ids)}
 

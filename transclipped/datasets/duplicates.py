@@ -1,9 +1,11 @@
 """Duplicates: files with the same content, and pictures that look the same although their files differ.
 
-A sketch of a picture is 128 bits and 4 × 4 colours. The bits tell whether brightness rises from each cell of a
-9 × 9 grid to its right and to its lower neighbour (difference hash); resizing and recompression change few of
-them. Two pictures look the same if at most `BITS` bits differ and their colours hardly do: the second test keeps
-apart flat pictures, whose bits are all 0.
+A sketch of a picture is 128 bits, 4 × 4 colours and its detail. The bits tell whether brightness rises from each cell
+of a 9 × 9 grid to its right and to its lower neighbour (difference hash); resizing and recompression change few of
+them. Two pictures look the same if at most `BITS` bits differ, their colours hardly do, and their details agree: the
+second test keeps apart flat pictures, whose bits are all 0, the third pages of text and dark pictures, which are
+alike but for their detail. In a group each looks like each other one, so that a row of pictures of which any two
+neighbours look the same does not make the first and the last one so.
 
 All pairs are found without comparing all: 128 bits cut into `BITS` + 1 bands, and two sketches that differ in at
 most `BITS` bits agree in one band at least.
@@ -17,24 +19,48 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 BITS = 10  # of 128
 COLOUR = 10.0  # mean difference of the colours, of 255
+DETAIL = 0.8  # correlation of the details
+FLAT = 0.5  # standard deviation of the detail, of 255, below which there is none
+SIDE, PATCH = 32, 8  # cells a side of the detail, and those whose mean it is relative to
+STEPS = 31  # of an int8 for each standard deviation of the detail
 RISE = 1  # grey levels of 255 that count as brighter
 BLOCK = 1 << 21  # pairs of sketches compared at once, 100 MB
 
 
-def sketch(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Bits `[16]` uint8 and colours `[48]` uint8 of an RGB picture of any size."""
+class Sketch(NamedTuple):
+    """bits `[16]` uint8; colours `[48]` uint8; detail `[1024]` int8, all 0 for none."""
+
+    bits: np.ndarray
+    colours: np.ndarray
+    detail: np.ndarray
+
+
+def sketch(picture: Image.Image) -> Sketch:
+    """Sketch of an RGB picture of any size."""
     small = picture.resize((36, 36), Image.Resampling.BOX)
     grey = np.asarray(small.convert("L").resize((9, 9), Image.Resampling.BOX), np.int16)
     right = grey[:8, 1:] > grey[:8, :-1] + RISE
     down = grey[1:, :8] > grey[:-1, :8] + RISE
     colours = np.asarray(small.resize((4, 4), Image.Resampling.BOX)).reshape(-1)
-    return np.packbits(np.concatenate([right.ravel(), down.ravel()])), colours
+    return Sketch(np.packbits(np.concatenate([right.ravel(), down.ravel()])), colours, _detail(picture))
+
+
+def _detail(picture: Image.Image) -> np.ndarray:
+    """Brightness of 32 × 32 cells, relative to the mean of their patch and to the contrast of all."""
+    grey = picture.convert("L").convert("F").resize((SIDE, SIDE), Image.Resampling.BOX)
+    patches = np.asarray(grey).reshape(SIDE // PATCH, PATCH, SIDE // PATCH, PATCH)
+    detail = (patches - patches.mean(axis=(1, 3), keepdims=True)).reshape(-1)
+    deviation = float(detail.std())
+    if deviation < FLAT:
+        return np.zeros(SIDE * SIDE, np.int8)
+    return (detail * (STEPS / deviation)).round().clip(-127, 127).astype(np.int8)
 
 
 def exact(contents: Sequence[str]) -> list[list[int]]:
@@ -50,26 +76,64 @@ def exact(contents: Sequence[str]) -> list[list[int]]:
     return [group for group in rows.values() if len(group) > 1]
 
 
-def near(bits: np.ndarray, colours: np.ndarray) -> list[list[int]]:
-    """Groups of two or more rows that look the same, directly or by way of others, in the order of their first rows.
+def near(bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[list[int]]:
+    """Groups of two or more rows of which each looks like each other one, in the order of their first rows.
+
+    A row joins the first group that it fits.
 
     Args:
         bits: `[n, 16]` uint8.
         colours: `[n, 48]` uint8.
+        details: `[n, 1024]` int8.
     """
     n = len(bits)
     if n < 2:
         return []
-    alike = colours.astype(np.float32)
     parent = list(range(n))
     for one, other in _candidates(bits, colours):
-        close = np.abs(alike[one] - alike[other]).mean(1) <= COLOUR
+        close = np.abs(colours[one].astype(np.float32) - colours[other]).mean(1) <= COLOUR
         for a, b in zip(one[close].tolist(), other[close].tolist(), strict=True):
             _join(parent, a, b)
-    groups = defaultdict(list)
+    chains = defaultdict(list)
     for row in range(n):
-        groups[_root(parent, row)].append(row)
-    return [group for group in groups.values() if len(group) > 1]
+        chains[_root(parent, row)].append(row)
+    groups = [
+        group
+        for chain in chains.values()
+        if len(chain) > 1
+        for group in _all_alike(np.array(chain), bits, colours, details)
+        if len(group) > 1
+    ]
+    return sorted(groups)
+
+
+def _all_alike(rows: np.ndarray, bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[list[int]]:
+    """Groups of `rows`, ascending, in which all are alike; equal sketches count as one."""
+    equal = defaultdict(list)
+    for row in rows.tolist():
+        equal[bits[row].tobytes() + colours[row].tobytes() + details[row].tobytes()].append(row)
+    firsts = np.array([same[0] for same in equal.values()])
+    words, shades = np.ascontiguousarray(bits[firsts]).view(np.uint64), colours[firsts].astype(np.float32)
+    member_of = np.empty(len(firsts), np.int64)
+    count = 0
+    for i in range(len(firsts)):
+        close = _ones(words[:i] ^ words[i]).sum(1) <= BITS
+        close[close] = np.abs(shades[:i][close] - shades[i]).mean(1) <= COLOUR
+        close[close] = _agree(details[firsts[:i][close]], details[firsts[i]])
+        fits = np.flatnonzero(np.bincount(member_of[:i][~close], minlength=count)[:count] == 0)
+        member_of[i] = fits[0] if len(fits) else count
+        count = max(count, int(member_of[i]) + 1)
+    groups: list[list[int]] = [[] for _ in range(count)]
+    for group, same in zip(member_of.tolist(), equal.values(), strict=True):
+        groups[group] += same
+    return [sorted(group) for group in groups]
+
+
+def _agree(details: np.ndarray, detail: np.ndarray) -> np.ndarray:
+    """Whether details `[m, 1024]` correlate with one, or neither is there."""
+    x, y = details.astype(np.float32), detail.astype(np.float32)
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y)
+    return np.where(lengths > 0, x @ y >= DETAIL * lengths, x.any(axis=1) == y.any())
 
 
 def _candidates(bits: np.ndarray, colours: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,15 +1,19 @@
 """Embeddings made elsewhere as a data set: no pictures, no backbone, and everything after those.
 
 Features go straight to the head (backbone `identity`), at length √F whatever length they came with, since
-only their direction counts. Contrastive training needs views: view 0 is plain, the others drop numbers at
-random, as dropout makes the two views of a sentence in SimCSE. Where a page would show the picture it shows the
-numbers, as a square of cells: blue above zero, orange below.
+only their direction counts. Where their mean is far from zero all directions are much the same; then the mean is
+taken away first, as before k-means, and a run keeps it, so that whatever it encodes later loses the same.
+
+Contrastive training needs views: view 0 is plain, the others drop numbers at random, as dropout makes the two views of
+a sentence in SimCSE. Where a page would show the picture it shows the numbers, as a square of cells: blue above zero,
+orange below.
 
 Source of the views: Gao, Yao, Chen 2021, "SimCSE", arXiv 2104.08821.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
 from pathlib import Path
@@ -19,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from transclipped.config import DataConfig
-from transclipped.datasets.base import ImageSet
+from transclipped.datasets.base import ImageSet, fingerprint
 from transclipped.datasets.embeddings_file import read
 from transclipped.datasets.label_files import recognise
 from transclipped.datasets.pictures import to_png
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     import torch
 
 DROPPED = 0.5  # share of the numbers that a view leaves out
+FAR = 0.5  # mean cosine of two rows above which they are centred
+BLOCK = 65_536  # rows that are added up at once
 MAX_K = 1000  # K of mAP@K, unless the database is smaller
 ABOVE, BELOW = np.array([31, 119, 180]), np.array([230, 126, 34])  # colours of cells; 0 is white
 
@@ -40,19 +46,46 @@ class Embeddings(ImageSet):
 
     Args:
         embeddings: `[n, F]` floating point, finite, no row all zero.
+        centre: `[F]` to take away from each row, or None.
     """
 
-    def __init__(self, *, embeddings: np.ndarray, **rest: object) -> None:
+    def __init__(self, *, embeddings: np.ndarray, centre: np.ndarray | None = None, **rest: object) -> None:
         super().__init__(default_size=embeddings.shape[1], **rest)
-        self._embeddings = embeddings
+        self._embeddings, self.centre, self._content = embeddings, centre, self.fingerprint
+        self._set_centre(centre)
+
+    def centred(self, centre: np.ndarray | None) -> Embeddings:
+        """The same embeddings with another centre, such as that of a run; None for none.
+
+        Raises:
+            InputError: it is of another width.
+        """
+        if centre is not None and len(centre) != self._embeddings.shape[1]:
+            raise InputError(
+                f"the run was trained on embeddings of {len(centre)} numbers, these have {self._embeddings.shape[1]}; "
+                "give it embeddings of the same model"
+            )
+        other = copy.copy(self)
+        other._set_centre(centre)
+        return other
+
+    def _set_centre(self, centre: np.ndarray | None) -> None:
+        self.centre = None if centre is None else np.asarray(centre, np.float64)
+        self.fingerprint = self._content
+        if self.centre is not None:
+            self.fingerprint = fingerprint(self._content.encode(), self.centre.tobytes())
 
     def features(self, rows: np.ndarray, *, view: int = 0, seed: int = 0) -> np.ndarray:
         """`[b, F]` float16 of length √F; the same whatever else is asked for."""
         x = np.asarray(self._embeddings[rows], np.float64)
+        if self.centre is not None:
+            shifted = x - self.centre
+            x = np.where(shifted.any(axis=1, keepdims=True), shifted, x)  # the centre itself keeps its direction
         if view:
             x = x * _kept(rows, x.shape[1], view=view, seed=seed)
-        length = np.linalg.norm(x, axis=1, keepdims=True)
-        return (x / np.where(length > 0, length, 1) * math.sqrt(x.shape[1])).astype(np.float16)
+        x = x / _or_one(np.abs(x).max(axis=1, keepdims=True))  # squares neither overflow nor vanish
+        x = x / _or_one(np.linalg.norm(x, axis=1, keepdims=True))
+        return (x * math.sqrt(x.shape[1])).astype(np.float16)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
         raise InputError(f"{self.name} holds numbers and no pictures; choose the backbone identity, frozen")
@@ -88,6 +121,7 @@ def load(config: DataConfig) -> Embeddings:
     n = len(found.ids)
     images = Embeddings(
         embeddings=found.embeddings,
+        centre=centre_of(found.embeddings),
         name="embeddings",
         ids=found.ids,
         labels=labels,
@@ -98,6 +132,23 @@ def load(config: DataConfig) -> Embeddings:
     )
     images.default_k = min(MAX_K, n - max(1, round(int(images.labelled.sum()) / 10)))
     return images
+
+
+def centre_of(embeddings: np.ndarray) -> np.ndarray | None:
+    """Mean `[F]` float64 of embeddings `[n, F]` where it is far from zero, else None."""
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(embeddings), BLOCK)]
+    largest = max(float(np.abs(embeddings[block]).max()) for block in blocks)  # whose square may exceed float64
+    total, square = np.zeros(embeddings.shape[1]), 0.0
+    for block in blocks:
+        x = embeddings[block].astype(np.float64) / largest
+        total += x.sum(axis=0)
+        square += float((x * x).sum())
+    mean = total / len(embeddings)
+    return mean * largest if mean @ mean > FAR * square / len(embeddings) else None
+
+
+def _or_one(length: np.ndarray) -> np.ndarray:
+    return np.where(length > 0, length, 1)
 
 
 def _kept(rows: np.ndarray, width: int, *, view: int, seed: int) -> np.ndarray:

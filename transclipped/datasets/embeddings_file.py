@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transclipped.datasets.base import UNLABELLED
+from transclipped.datasets.label_files import is_missing, label_name
 from transclipped.errors import InputError, cause
 
 SUFFIXES = (".npy", ".npz", ".parquet")
@@ -64,8 +65,10 @@ def read(path: Path) -> Read:
     return Read(embeddings, ids, found, names, _digest(embeddings, ids, path))
 
 
-def encoded_labels(labels: list[Any] | np.ndarray, n: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def encoded_labels(labels: list[Any] | np.ndarray, n: int, path: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Classes `[n]` int64, or `[n, L]` uint8 for lists of labels or a 0/1 matrix, and the class names.
+
+    None, NaN and empty text are no label, and where there is no other the file has none.
 
     Raises:
         InputError: there is another number of them, or they are of no known kind.
@@ -79,18 +82,23 @@ def encoded_labels(labels: list[Any] | np.ndarray, n: int, path: Path) -> tuple[
     values = labels.tolist() if isinstance(labels, np.ndarray) else labels
     if any(isinstance(value, list) for value in values):
         return _several(values)
-    known = sorted({value for value in values if value is not None}, key=lambda value: (str(type(value)), value))
+    present = {value for value in values if not is_missing(value)}
+    if not present:
+        return None, ()
+    known = sorted(present, key=lambda value: (str(type(value)), value))
     index = {value: i for i, value in enumerate(known)}
-    return np.array([index.get(value, UNLABELLED) for value in values], np.int64), tuple(map(str, known))
+    names = tuple(map(label_name, known))
+    return np.array([UNLABELLED if is_missing(v) else index[v] for v in values], np.int64), names
 
 
 def _several(values: list[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
-    lists = [value if isinstance(value, list) else [] if value is None else [value] for value in values]
-    names = sorted({str(label) for row in lists for label in row})
+    lists = [value if isinstance(value, list) else [value] for value in values]
+    lists = [[label_name(label) for label in row if not is_missing(label)] for row in lists]
+    names = sorted({label for row in lists for label in row})
     index = {name: i for i, name in enumerate(names)}
     labels = np.zeros((len(values), len(names)), np.uint8)
     for row, found in enumerate(lists):
-        labels[row, [index[str(label)] for label in found]] = 1
+        labels[row, [index[label] for label in found]] = 1
     return labels, tuple(names)
 
 

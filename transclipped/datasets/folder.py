@@ -1,8 +1,10 @@
 """Pictures of one's own: a folder, searched recursively.
 
-An id is the path below the folder, with forward slashes. Labels come from a CSV, or else from the names of
-the first-level sub-folders if there are at least two. What cannot be used is listed with a reason in
-`skipped` and left out; `listing.py` tells how files are found.
+An id is the path below the folder, with forward slashes. Labels come from a file of labels (`label_files.py`), one
+that is given or else one named `metadata.csv` or the like in the folder; or from the names of the first-level
+sub-folders if there are at least two. Where those are `train`, `val`, `test` and the like, they are a split, and the
+next level names the classes. What cannot be used is listed with a reason in `skipped` and left out; `listing.py`
+tells how files are found.
 """
 
 from __future__ import annotations
@@ -13,14 +15,20 @@ import numpy as np
 from PIL import Image
 
 from transclipped.config import DataConfig
-from transclipped.datasets import thumbnails
-from transclipped.datasets.base import UNLABELLED, ImageSet, fingerprint
-from transclipped.datasets.label_files import recognise
+from transclipped.datasets import label_files, thumbnails
+from transclipped.datasets.base import UNLABELLED, ImageSet, Roles, fingerprint
 from transclipped.datasets.listing import scan, signature, whole
-from transclipped.datasets.pictures import BROWSER_FORMATS, open_picture, square, to_png
+from transclipped.datasets.pictures import header, open_picture, shows, square, to_png
 from transclipped.errors import InputError
 
 MAX_K = 1000  # K of mAP@K, unless the database is smaller
+FOLDERS = "folders"  # protocol that takes queries, database and training images from the first-level sub-folders
+PARTS = {  # names of such sub-folders, in lower case: what their images are for
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
+    **dict.fromkeys(("test", "testing", "testset", "query", "queries"), "query"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "held out"),
+    **dict.fromkeys(("gallery", "database", "db", "index"), "database"),
+}
 
 
 class Folder(ImageSet):
@@ -29,11 +37,24 @@ class Folder(ImageSet):
     Args:
         root: the folder that ids are relative to.
         files: `[n]` paths below the folder, where they differ from the ids.
+        notes: sentences on what was made of the folder.
+        parts: `[n]` what each image is for, where the first-level sub-folders say so.
     """
 
-    def __init__(self, *, root: Path, files: np.ndarray | None = None, **rest: object) -> None:
+    def __init__(
+        self,
+        *,
+        root: Path,
+        files: np.ndarray | None = None,
+        notes: list[str] | None = None,
+        parts: np.ndarray | None = None,
+        **rest: object,
+    ) -> None:
         super().__init__(**rest)
         self.root, self.files = root, self.ids if files is None else files
+        self.notes, self.parts = notes or [], parts
+        if parts is not None and len(self._asking()):
+            self.protocols = (FOLDERS, *self.protocols)
 
     def path(self, row: int) -> Path:
         """Where a picture lies.
@@ -48,12 +69,27 @@ class Folder(ImageSet):
             )
         return self.root / self.files[int(row)]
 
+    def roles(self, protocol: str, *, seed: int) -> Roles:
+        """As the folders say, protocol `folders`: images held out for tests ask, all others are searched, and those
+        to train on train; or a drawn tenth asks."""
+        if protocol != FOLDERS:
+            return super().roles(protocol, seed=seed)
+        query = self._asking()
+        database = np.setdiff1d(np.arange(len(self)), query)
+        train = np.flatnonzero(self.parts == "train")
+        return Roles(train if len(train) else database, query, database)
+
+    def _asking(self) -> np.ndarray:
+        """Labelled rows of the sub-folder for tests, or else of that for validation; never all rows."""
+        parts = (np.flatnonzero((self.parts == part) & self.labelled) for part in ("query", "held out"))
+        return next((rows for rows in parts if 0 < len(rows) < len(self)), np.empty(0, np.int64))
+
     def encoded(self, row: int) -> bytes:
         path = self.path(row)
         try:
             raw = path.read_bytes()
-            with Image.open(path) as image:
-                shown = image.format in BROWSER_FORMATS and image.mode != "CMYK"
+            with header(raw) as image:
+                shown = shows(image)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}; was it moved or changed?") from error
         return raw if shown else to_png(self.picture(row))
@@ -75,7 +111,8 @@ def load(config: DataConfig) -> Folder:
         InputError: no folder is given, it is missing, holds fewer than two pictures, or the labels are wrong.
     """
     root = folder_of(config)
-    apart = {Path(p).expanduser().resolve() for p in (config.labels, config.split) if p is not None}
+    given = Path(config.labels).expanduser() if config.labels is not None else label_files.beside(root)
+    apart = {Path(path).expanduser().resolve() for path in (given, config.split) if path is not None}
     found, skipped = scan(root, apart=apart)
     found, damaged = whole(root, found)
     skipped += damaged
@@ -83,14 +120,13 @@ def load(config: DataConfig) -> Folder:
         named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds nothing else"
         raise InputError(f"{root} holds {len(found)} usable pictures; need 2 at least, 4 to train ({named})")
     ids = np.array([file.id for file in found])
-    if config.labels is not None:
-        file = recognise(Path(config.labels).expanduser(), ids)
-        labels, names = file.labels, file.class_names
-        skipped += [(name, "has a label, but is not among the pictures") for name in file.unknown]
-    else:
-        labels, names = labels_of_folders(ids)
+    parts, notes = parts_of_folders(ids), []
+    labels, names, unknown = _labels(ids, given, parts, notes, required=config.labels is not None)
+    skipped += [(name, "has a label, but is not among the pictures") for name in unknown]
     images = Folder(
         root=root,
+        notes=notes,
+        parts=parts,
         name="folder",
         ids=ids,
         labels=labels,
@@ -99,7 +135,7 @@ def load(config: DataConfig) -> Folder:
         default_k=MAX_K,
         skipped=sorted(skipped),
     )
-    images.default_k = min(MAX_K, len(images.roles("default", seed=0).database))
+    images.default_k = min(MAX_K, len(images.roles(images.protocols[0], seed=0).database))
     return images
 
 
@@ -123,3 +159,35 @@ def labels_of_folders(ids: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ..
         return None, ()
     index = {name: i for i, name in enumerate(names)}
     return np.array([index.get(first, UNLABELLED) for first in firsts]), names
+
+
+def parts_of_folders(ids: np.ndarray) -> np.ndarray | None:
+    """What each image is for, `[n]` str, where all first-level sub-folders have names of parts of a split."""
+    firsts = [name.split("/")[0].casefold() if "/" in name else None for name in ids]
+    if not all(first in PARTS for first in firsts):
+        return None
+    return np.array([PARTS[first] for first in firsts])
+
+
+def _labels(
+    ids: np.ndarray, given: Path | None, parts: np.ndarray | None, notes: list[str], *, required: bool
+) -> tuple[np.ndarray | None, tuple[str, ...], tuple[str, ...]]:
+    """Labels, class names, and names in the file of labels that are no images; says in `notes` what was made of it."""
+    if given is not None:
+        try:
+            file = label_files.recognise(given, ids)
+        except InputError as error:
+            if required:
+                raise
+            notes.append(f"{given.name} gives no labels: {error}.")
+        else:
+            if not required:
+                notes.append(f"{file.n_labelled:,} of {file.n_images:,} images have their label from {given.name}.")
+            return file.labels, file.class_names, file.unknown
+    if parts is None:
+        return *labels_of_folders(ids), ()
+    labels, names = labels_of_folders(np.array([name.partition("/")[2] for name in ids]))
+    folders = ", ".join(sorted({name.partition("/")[0] for name in ids}))
+    classes = "the folders below them the classes" if names else "and there are no folders below them for classes"
+    notes.append(f"The folders {folders} are taken for a split, {classes}.")
+    return labels, names, ()

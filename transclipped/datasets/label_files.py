@@ -127,6 +127,8 @@ def recognise(path: Path, ids: Sequence[object]) -> LabelFile:
         name = _name(cells[columns.id])
         labels = _labels(table, columns, number, cells, separator, path)
         row = names.find(name, loosely=True)
+        if row is None:
+            name = name.replace("\\", "/")
         if name in unknown or row in given:
             raise InputError(f"{path} {table.unit} {number}: {name} is there twice; keep one {table.unit} an id")
         if row is None:

@@ -159,7 +159,8 @@ def assemble(
     places = _Places(found)
     where = [places.find(identity) for identity in listing.ids]
     there = [place for place in where if place is not None]
-    _, damaged = whole(root, there)
+    good, damaged = whole(root, there)
+    opened = {file.id: file for file in good}
     reasons = dict(damaged)
     usable = np.array([place is not None and place.id not in reasons for place in where], bool)
     if usable.sum() < 2:
@@ -168,7 +169,7 @@ def assemble(
             f"{listing.ids[0] if listing.ids else 'none'}; unpack the pictures below this folder"
         )
     rows = np.flatnonzero(usable)
-    kept = [where[row] for row in rows]
+    kept = [opened[where[row].id] for row in rows]
     labels = listing.labels[rows]
     listed = {place.id for place in there}
     identity_of = {place.id: name for name, place in zip(listing.ids, where, strict=True) if place is not None}

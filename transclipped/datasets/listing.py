@@ -1,8 +1,11 @@
 """What lies below a folder: files, what cannot be looked at and why, and which files are whole pictures.
 
 Listing costs one system call a file, so 100,000 files take about a second. Links to folders are not followed,
-so nothing loops, and no path leaves the folder. Which files were whole pictures is remembered in the cache with
-their size and time; the next time, only new and changed ones are opened.
+so nothing loops, and no path leaves the folder. Which files were whole images is remembered in the cache with
+their size, time and a hash of their content; the next time, only new and changed ones are opened. Files that were
+copied or unpacked again have new times but the same content, so the set of them is the same.
+
+Bins, thumbnails and other folders that systems leave among images (`SYSTEM`) are passed over and counted.
 """
 
 from __future__ import annotations
@@ -24,20 +27,32 @@ from transclipped.files import cache_dir, replacing
 CHECKERS = min(8, os.cpu_count() or 1)  # threads
 BATCH = 64  # files that a thread looks at before it asks for more
 NOT_UTF8 = "its name is not valid UTF-8"
+OUTSIDE = "copy with `cp -rL`, since it is a link out of the folder"
+SYSTEM = frozenset(  # folders and files of Synology, QNAP, Windows and macOS, in lower case; others begin with a dot
+    ("@eadir", "#recycle", "@recycle", "#snapshot", "@tmp", "$recycle.bin", "recycler", "system volume information",
+     "found.000", "lost+found", "__macosx", "network trash folder", "temporary items", "thumbs.db", "ehthumbs.db",
+     "desktop.ini", "icon\r")
+)  # fmt: skip
+PIECES, PIECE = 64, 16 << 10  # parts of a large file, and their bytes, that stand for all of it
+UNPACKED = (b"BM", b"II", b"MM", b"P")  # first bytes of BMP, TIFF and PPM, where a retouch changes a few bytes alone
 
 
 class Found(NamedTuple):
-    """A file below the folder, by its id, and what tells whether it changed."""
+    """A file below the folder, by its id, and what tells whether it changed.
+
+    digest: 16 hex digits of its content; "" for one that nobody has opened yet.
+    """
 
     id: str
     size: int  # bytes
     mtime_ns: int
+    digest: str = ""
 
 
 def scan(root: Path, *, apart: set[Path] = frozenset()) -> tuple[list[Found], list[tuple[str, str]]]:
     """Files below `root`, sorted by id, and (id, reason) of what is not looked at.
 
-    Hidden files and those `apart` are passed over silently.
+    Hidden files and those `apart` are passed over silently, `SYSTEM` folders and files in one sentence.
 
     Args:
         root: links resolved.
@@ -47,6 +62,7 @@ def scan(root: Path, *, apart: set[Path] = frozenset()) -> tuple[list[Found], li
     skipped: list[tuple[str, str]] = []
     folders = [("", str(root))]
     unwanted = {str(path) for path in apart}
+    system: list[str] = []
     while folders:
         below, path = folders.pop()
         try:
@@ -57,32 +73,84 @@ def scan(root: Path, *, apart: set[Path] = frozenset()) -> tuple[list[Found], li
             continue
         for entry in visible:
             name = below + entry.name
+            if entry.name.casefold() in SYSTEM:
+                system.append(name)
+                continue
             try:
                 reason = _look(entry, name, str(root), unwanted, found, folders)
             except OSError as error:
                 reason = _why(error)
             if reason:
                 skipped.append((os.fsencode(name).decode(errors="backslashreplace"), reason))
+    if system:
+        skipped.append((min(system), _passed_over(root, system)))
     return sorted(found), skipped
 
 
 def whole(root: Path, found: list[Found]) -> tuple[list[Found], list[tuple[str, str]]]:
-    """Those that are whole pictures, and (id, reason) of the others."""
+    """Those that are whole images, with the digest of each, and (id, reason) of the others."""
     known = _remembered(root)
-    fresh = [file for file in found if known.get(file.id) != (file.size, file.mtime_ns)]
+    fresh = [file for file in found if (file.id, file.size, file.mtime_ns) not in known]
+
+    def look(batch: tuple[Found, ...]) -> list[tuple[str | None, str]]:
+        return [_examined(root / file.id) for file in batch]
+
     with ThreadPoolExecutor(CHECKERS) as pool:
-        batches = pool.map(lambda batch: [fault(root / file.id) for file in batch], _batches(fresh))
-        reasons = dict(zip((file.id for file in fresh), chain.from_iterable(batches), strict=True))
-    damaged = [(name, reason) for name, reason in reasons.items() if reason is not None]
-    good = [file for file in found if reasons.get(file.id) is None]
+        results = dict(
+            zip((file.id for file in fresh), chain.from_iterable(pool.map(look, _batches(fresh))), strict=True)
+        )
+    damaged = [(name, reason) for name, (reason, _) in results.items() if reason is not None]
+    unusable = {name for name, _ in damaged}
+    digests = {name: digest for name, (_, digest) in results.items()}
+    good = [file._replace(digest=digests.get(file.id) or known[file[:3]]) for file in found if file.id not in unusable]
     if len(damaged) < len(fresh):
         _remember(root, good)
     return good, damaged
 
 
 def signature(found: list[Found]) -> bytes:
-    """What changes when a file comes, goes, or is written to."""
-    return "".join(f"{f.id}\0{f.size}\0{f.mtime_ns}\0" for f in found).encode()
+    """What changes when a file comes, goes, or its content changes; or its time, of files not opened yet."""
+    return "".join(f"{f.id}\0{f.size}\0{f.digest or f.mtime_ns}\0" for f in found).encode()
+
+
+def digest(path: Path) -> str:
+    """16 hex digits of a file's content.
+
+    Of compressed files above a megabyte only evenly spread parts of a megabyte together are read: whoever changes
+    such an image encodes it again, and all of it differs.
+    """
+    found = hashlib.blake2b(digest_size=8)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        found.update(str(size).encode())
+        if size <= PIECES * PIECE or file.read(2).startswith(UNPACKED):
+            file.seek(0)
+            while block := file.read(1 << 20):
+                found.update(block)
+        else:
+            for i in range(PIECES):
+                file.seek(i * (size - PIECE) // (PIECES - 1))
+                found.update(file.read(PIECE))
+    return found.hexdigest()
+
+
+def _examined(path: Path) -> tuple[str | None, str]:
+    """Why a file cannot be used, if so, else its digest."""
+    reason = fault(path)
+    if reason is not None:
+        return reason, ""
+    try:
+        return None, digest(path)
+    except OSError as error:
+        return _why(error), ""
+
+
+def _passed_over(root: Path, system: list[str]) -> str:
+    """How many files system folders and files are."""
+    files = sum(len(names) for name in system for _, _, names in os.walk(root / name))
+    files += sum(1 for name in system if not (root / name).is_dir())
+    others = f" and {len(system) - 1:,} others like it" if len(system) > 1 else ""
+    return f"{files:,} files of the system, here{others}: bins, thumbnails and the like are passed over"
 
 
 def _look(
@@ -104,7 +172,7 @@ def _look(
     if real in unwanted:
         return None
     if linked and not Path(real).is_relative_to(root):
-        return "a link that leaves the folder"
+        return OUTSIDE
     if not stat.S_ISREG(info.st_mode):
         return "not a regular file"  # opening a pipe would wait forever
     if not info.st_size:
@@ -128,13 +196,14 @@ def _memory(root: Path) -> Path:
     return cache_dir() / "listings" / f"{key}.parquet"
 
 
-def _remembered(root: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of each file that was whole the last time; empty where nothing is known."""
+def _remembered(root: Path) -> dict[tuple[str, int, int], str]:
+    """Digest of each file, by id, size and time, that was whole the last time; empty where nothing is known."""
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(_memory(root)).to_pydict()
-        return dict(zip(table["id"], zip(table["size"], table["mtime_ns"], strict=True), strict=True))
+        keys = zip(table["id"], table["size"], table["mtime_ns"], strict=True)
+        return dict(zip(keys, table["digest"], strict=True))
     except (OSError, ValueError, KeyError):
         return {}
 
@@ -143,10 +212,10 @@ def _remember(root: Path, found: list[Found]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ids, sizes, times = zip(*found, strict=True)
+    ids, sizes, times, digests = zip(*found, strict=True)
     path = _memory(root)
     with suppress(InputError), replacing(path, durable=False) as temporary:  # a full disk only costs the memory
-        pq.write_table(pa.table({"id": ids, "size": sizes, "mtime_ns": times}), temporary)
+        pq.write_table(pa.table({"id": ids, "size": sizes, "mtime_ns": times, "digest": digests}), temporary)
 
 
 def _why(error: OSError) -> str:

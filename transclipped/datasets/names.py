@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import PurePosixPath
 
 
@@ -22,8 +23,6 @@ class Names:
 
     def __init__(self, ids: Iterable[object]) -> None:
         self._exact = {str(name): row for row, name in enumerate(ids)}
-        self._composed = _unambiguous((composed(name), row) for name, row in self._exact.items())
-        self._loose: dict[str, int] | None = None
 
     def find(self, name: object, *, loosely: bool = False) -> int | None:
         """Row of a name, None if no image, or more than one, is called that."""
@@ -37,9 +36,15 @@ class Names:
             return self._composed.get(key)
         return self._below(key)
 
+    @cached_property
+    def _composed(self) -> dict[str, int]:
+        return _unambiguous((composed(name), row) for name, row in self._exact.items())
+
+    @cached_property
+    def _loose(self) -> dict[str, int]:
+        return _unambiguous((short, row) for name, row in self._composed.items() for short in _shorter(name))
+
     def _below(self, key: str) -> int | None:
-        if self._loose is None:
-            self._loose = _unambiguous((short, row) for name, row in self._composed.items() for short in _shorter(name))
         if "/" not in key:
             return self._loose.get(key)
         parts = key.split("/")

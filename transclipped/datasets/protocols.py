@@ -22,6 +22,7 @@ import numpy as np
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.label_files import read_csv
+from transclipped.datasets.names import Names
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 from transclipped.files import read_json, replacing, write_json
@@ -78,8 +79,11 @@ class Split:
         return _from_ids(ids, images, source=source, protocol=protocol, seed=seed)
 
 
-def draw(images: ImageSet, config: DataConfig) -> Split:
-    """The split that a configuration asks for.
+def draw(images: ImageSet, config: DataConfig, *, unreadable: bool = False) -> Split:
+    """The split that a configuration asks for, without images known to be unreadable.
+
+    Args:
+        unreadable: keep those too.
 
     Raises:
         InputError: the protocol is unknown, the split file is wrong, or too little is left to train or search.
@@ -93,6 +97,22 @@ def draw(images: ImageSet, config: DataConfig) -> Split:
             split = replace(
                 split, **{role: drawn(getattr(split, role), limit, seed=config.seed, purpose=f"limit {role}")}
             )
+    return split if unreadable else readable(split, images)
+
+
+def readable(split: Split, images: ImageSet) -> Split:
+    """A split without the images that turned out to be unreadable. If no query is left, others are drawn.
+
+    Raises:
+        InputError: too little is left to train or search.
+    """
+    wanted = len(split.query)
+    split = replace(split, **{role: images.readable(getattr(split, role)) for role in ROLES})
+    if wanted and not len(split.query):
+        candidates = split.database[images.labelled[split.database]]
+        query = drawn(candidates, wanted, seed=split.seed, purpose="query in place of unreadable ones")
+        rest = {role: np.setdiff1d(getattr(split, role), query) for role in ROLES}
+        split = replace(split, **rest | {"query": query})
     if len(split.train) < LEAST or not len(split.query) or not len(split.database):
         raise InputError(
             f"the split has {len(split.train)} training, {len(split.query)} query and {len(split.database)} database "
@@ -181,8 +201,9 @@ def _cut_validation(split: Split, config: DataConfig) -> Split:
 
 
 def _from_ids(ids: dict[str, list[Any]], images: ImageSet, *, source: str, protocol: str, seed: int) -> Split:
-    row_of = {name: row for row, name in enumerate(images.ids.tolist())}
-    unknown = [name for role in ROLES for name in ids[role] if name not in row_of]
+    names = Names(images.ids.tolist())
+    row_of = {name: names.find(name) for role in ROLES for name in ids[role]}
+    unknown = [name for role in ROLES for name in ids[role] if row_of[name] is None]
     if unknown:
         named = ", ".join(map(str, unknown[:MAX_NAMED]))
         raise InputError(

@@ -104,7 +104,8 @@ def describe(images: ImageSet, split: Split) -> dict[str, Any]:
         "k": min(images.default_k, len(split.database)),
         **{role: len(getattr(split, role)) for role in ROLES},
         "classes": {role: _class_counts(images, getattr(split, role)) for role in ROLES},
-        "skipped": [{"id": name, "reason": reason} for name, reason in images.skipped],
+        "notes": list(getattr(images, "notes", [])),
+        "skipped": [{"id": name, "reason": reason} for name, reason in images.unusable],
     }
 
 

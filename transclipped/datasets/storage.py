@@ -18,6 +18,7 @@ KINDS = {
     "features": "embeddings of pictures by a backbone, a few hundred numbers each; minutes to compute again",
     "thumbnails": "small versions of large photographs",
     "listings": "names, sizes and times of a folder's files, so that only changed ones are opened again",
+    "unreadable": "names of images that could not be decoded, with the reason",
     "checks": "reports of checked data sets, with names of files",
     "maps": "positions of points on the Embeddings page",
     "precision.json": "which number format is fastest on this machine",

@@ -37,7 +37,7 @@ from transclipped.models.hybrid import (
     stem,
     without_stem,
 )
-from transclipped.models.weights import load_tensors
+from transclipped.models.weights import load_tensors, without_wrapper
 
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
 MODELS = ASSETS / "models"
@@ -235,8 +235,9 @@ def _bundled(config: BackboneConfig) -> nn.Module:
     path = weights_file(config)
     if config.name == CNN:
         return _filled(_created(STEM), load_tensors(path), path)
-    cnn, own = load_tensors(MODELS / f"{CNN}.safetensors"), load_tensors(path)
-    vit = _filled(hybrid_vit(), joined(cnn, own), path)
+    vit = hybrid_vit()
+    cnn, own = load_tensors(MODELS / f"{CNN}.safetensors"), without_wrapper(load_tensors(path), vit.state_dict())
+    vit = _filled(vit, joined(cnn, own), path)
     if config.name != PHOTOGRAPHS:
         return vit
     if own.keys() - without_stem(own).keys():
@@ -258,12 +259,22 @@ def _from_timm(config: BackboneConfig) -> nn.Module:
     if config.weights:
         path = Path(config.weights).expanduser()
         network = _created(config.name, size=config.image_size)
-        return _filled(network, _translated(load_tensors(path), network), path)
+        state = without_wrapper(load_tensors(path), network.state_dict())
+        try:
+            return _filled(network, _translated(state, network), path)
+        except InputError as error:
+            if config.image_size is not None and _fits(_created(config.name), state):
+                raise _no_size(config.name, config.image_size, error) from error
+            raise
     online = check_weights(config.name)
     try:
         with nullcontext() if online else hub.offline():
             return _created(config.name, size=config.image_size, pretrained=True)
+    except InputError:
+        raise
     except Exception as error:  # hub clients raise their own kinds, which may not be installed to be named
+        if config.image_size is not None and "size mismatch" in str(error):
+            raise _no_size(config.name, config.image_size, error) from error
         raise _no_weights(config.name, _first_line(error)) from error
 
 
@@ -306,14 +317,39 @@ def _no_weights(name: str, why: str) -> InputError:
 
 
 def _created(name: str, *, size: int | None = None, pretrained: bool = False) -> nn.Module:
-    """timm model without classifier, accepting the given size where its kind can."""
+    """timm model without classifier, accepting the given size.
+
+    Raises:
+        InputError: it takes no images of that size.
+    """
     options = {"num_classes": 0, "pretrained": pretrained}
-    if size is not None:
-        try:
-            return timm.create_model(name, img_size=size, **options)
-        except TypeError:  # convolutional networks take any size and have no such option
-            pass
-    return timm.create_model(name, **options)
+    if size is None:
+        return timm.create_model(name, **options)
+    try:
+        network = timm.create_model(name, img_size=size, **options)
+    except TypeError:  # convolutional networks take any size and have no such option
+        network = timm.create_model(name, **options)
+    except (AssertionError, ValueError) as error:
+        raise _no_size(name, size, error) from error
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, 3, size, size))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise _no_size(name, size, error) from error
+    return network
+
+
+def _fits(network: nn.Module, state: dict[str, Tensor]) -> bool:
+    """Whether weights are those of a network, as far as names and shapes tell."""
+    return all(name in state and state[name].shape == own.shape for name, own in network.state_dict().items())
+
+
+def _no_size(name: str, size: int, error: Exception) -> InputError:
+    own = timm.models.get_pretrained_cfg(name).input_size[-1]
+    return InputError(
+        f"{name} takes no images of {size} pixels a side ({_first_line(error)}); leave backbone.image_size out for "
+        f"its own, {own}"
+    )
 
 
 def _translated(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
@@ -334,6 +370,7 @@ def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Modu
         InputError: the file lacks tensors, or has them in other shapes.
     """
     own = network.state_dict()
+    state = without_wrapper(state, own)
     if missing := [name for name in own if name not in state]:
         raise InputError(
             f"{path} lacks {len(missing)} of {len(own)} tensors, such as {missing[0]}; it is of another model"

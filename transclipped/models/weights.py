@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,6 +16,12 @@ from torch import Tensor
 from transclipped.errors import InputError, cause
 from transclipped.files import replacing
 from transclipped.models.tensor_header import read_header
+
+TABLES = (  # names of the table of tensors within a checkpoint, the better one first
+    "state_dict", "model_state_dict", "teacher", "model_ema", "ema", "ema_state_dict", "model", "network", "net",
+    "backbone", "encoder", "module", "student",
+)  # fmt: skip
+WRAPPERS = ("module", "model", "teacher", "student", "ema", "backbone", "encoder", "network", "net", "_orig_mod")
 
 
 def load_tensors(path: str | Path, *, only: Collection[str] | None = None) -> dict[str, Tensor]:
@@ -39,10 +48,44 @@ def load_tensors(path: str | Path, *, only: Collection[str] | None = None) -> di
         raise InputError(
             f"{path} is damaged or no file of plain tensors ({cause(error)}); fetch or make it again"
         ) from error
-    state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
+    state = _innermost(state)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path} is not a table of named tensors; save the model's state_dict() and use that")
     return state if only is None else {name: value for name, value in state.items() if name in only}
+
+
+def without_wrapper(state: dict[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
+    """Tensors under the names that a network has, where training wrapped it in others: `module.backbone.conv.weight`.
+
+    Args:
+        wanted: the network's own names.
+    """
+    wanted = set(wanted)
+    fitting = Counter({"": len(wanted & state.keys())})
+    for name in state:
+        parts = name.split(".")
+        ends = ((".".join(parts[:i]) + ".", ".".join(parts[i:])) for i in range(1, len(parts)))
+        fitting.update(prefix for prefix, end in ends if end in wanted)
+    prefix = max(fitting, key=lambda prefix: (fitting[prefix], "student" not in prefix, -len(prefix)))
+    if not fitting[prefix]:  # names of another library
+        prefix = "".join(part + "." for part in _shared(state) if part in WRAPPERS)
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def _shared(names: Iterable[str]) -> list[str]:
+    """The parts that all names begin with."""
+    parts = zip(*(name.split(".") for name in names))  # noqa: B905 - to the end of the shortest
+    return [part[0] for part in itertools.takewhile(lambda part: len(set(part)) == 1, parts)]
+
+
+def _innermost(state: Any) -> Any:
+    """The table of tensors inside of a checkpoint, which holds epochs, optimizers and other networks besides."""
+    while isinstance(state, dict) and not all(isinstance(value, Tensor) for value in state.values()):
+        inner = next((state[name] for name in TABLES if isinstance(state.get(name), dict) and state[name]), None)
+        if inner is None:
+            break
+        state = inner
+    return state
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None) -> None:

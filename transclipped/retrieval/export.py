@@ -34,6 +34,7 @@ from transclipped.training.features import Progress
 from transclipped.training.run import RunDir
 from transclipped.training.session import prepare_run, trained_model
 
+ENDINGS = (".faiss", ".index", ".onnx", ".parquet", ".bin")
 ONNX_PACKAGES = ("onnx", "onnxscript")
 LAYERS = ("continuous", "backbone")
 TOLERANCE = 1e-3  # cosine distance between the encoder by ONNX and by torch
@@ -74,7 +75,7 @@ def index(engine: Engine, out: Path) -> dict[str, Any]:
             faiss.write_index(engine.index.faiss_index, str(temporary))
         except RuntimeError as error:  # faiss has no other kind
             raise InputError(f"cannot write {out}; free some space or choose another folder") from error
-    ids = out.with_suffix(".ids.parquet")
+    ids = _beside(out, ".ids.parquet")
     _write(ids, {"id": pa.array(engine.stored.database_ids)}, {"transclipped": "ids of the rows of " + out.name})
     m = len(engine.stored.codebooks)
     return {"out": str(out), "ids": str(ids), "items": engine.index.n, "score_is_faiss_score_divided_by": m}
@@ -96,8 +97,9 @@ def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str
         raise InputError(f"{run.path} trained its backbone, so no embeddings are kept; `encode` its pictures instead")
     split, images = session.split, session.images
     roles = {"database": split.database, "query": split.query}
+    yield from session.cache.fill(0, np.concatenate([*roles.values()]), device=device)
+    roles = {role: images.readable(part) for role, part in roles.items()}
     rows = np.concatenate([*roles.values()])
-    yield from session.cache.fill(0, rows, device=device)
     vectors = session.cache.view(0)[rows]
     if layer == "continuous":
         vectors = embed_in_batches(trained_model(run, backbone=session.backbone)[1].cpu(), vectors)[0].numpy()
@@ -145,8 +147,9 @@ def onnx(run: RunDir, out: Path) -> dict[str, Any]:
     except Exception as error:  # the exporter raises many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{backbone.name} cannot be written as ONNX ({reason}); choose another backbone") from error
-    write_json(out.with_suffix(".json"), _preprocessing(backbone, run))
-    return {"out": str(out), "preprocessing": str(out.with_suffix(".json")), "checked": _checked(out, encoder, example)}
+    about = _beside(out, ".json")
+    write_json(about, _preprocessing(backbone, run))
+    return {"out": str(out), "preprocessing": str(about), "checked": _checked(out, encoder, example)}
 
 
 def example_input(backbone: Backbone) -> Tensor:
@@ -176,12 +179,19 @@ def _preprocessing(backbone: Backbone, run: RunDir) -> dict[str, Any]:
         "input": "pixels, float32: (c / 255 - mean) / std of RGB, channels first; largest centre square, resized",
         "image_size": backbone.image_size,
         "native_size": run.record.get("native_size"),
+        "centre": run.record.get("centre"),
         "mean": list(backbone.mean),
         "std": list(backbone.std),
         "output": {"embedding": "M sub-vectors of unit length, [B, D]", "code": "[B, M], 0 to K - 1"},
         "codebooks": [*run.head().shape],
         "backbone": backbone.name,
     }
+
+
+def _beside(out: Path, ending: str) -> Path:
+    """A file that goes with `out`; only a known ending is replaced, since `set.2023` and `set.2024` are two names."""
+    stem = out.stem if out.suffix.lower() in ENDINGS else out.name
+    return out.with_name(stem + ending)
 
 
 def _labels(labels: np.ndarray | None, names: list[str]) -> dict[str, pa.Array]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from transclipped.models.network import Head, embed_in_batches
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
 from transclipped.retrieval.metrics import measure as measure_ranking
 from transclipped.training.run import Retrieval, RunDir
+
+NAMED = 100  # unreadable images that metrics.json names; it counts them all
 
 if TYPE_CHECKING:  # timm takes seconds, and a sweep, which measures a head alone, does without
     from transclipped.training.features import Progress
@@ -47,6 +50,9 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
         metrics["modes"][mode] = _ranking(stored, *modes[mode], k=metrics["k"], class_names=images.class_names)
     yield Progress("measuring", len(modes), len(modes), time.monotonic() - encoded)
     metrics |= {"selection": session.config.select, "n_queries_stored": len(stored.queries)}
+    damaged = [[str(images.ids[row]), reason] for row, reason in sorted(images.unreadable.items())]
+    if damaged:
+        metrics["unreadable"] = {"count": len(damaged), "images": damaged[:NAMED]}
     metrics["seconds"] = (_known_seconds(run) if seconds is None else seconds) | {
         "encoding": round(encoded - started, 2),
         "measuring": round(time.monotonic() - encoded, 2),
@@ -80,24 +86,31 @@ def _known_seconds(run: RunDir) -> dict[str, float]:
 
 def _encoded(session: Session, run: RunDir) -> Iterator[Progress]:
     """Continuous embeddings `[N, D]` of the database, and what is stored."""
-    from transclipped.training.session import trained_model
+    from transclipped.datasets.protocols import readable
+    from transclipped.training.session import trained_model, with_images_of
 
+    session = with_images_of(session, run)
     backbone, head = trained_model(run, backbone=session.backbone)
     backbone, head = backbone.to(session.device), head.to("cpu")
-    images, split, features = session.images, session.split, {}
-    for name, rows in (("database", split.database), ("queries", split.query)):
-        features[name] = yield from _features(session, backbone, rows, what=f"encoding the {name}")
-    database, codes = (tensor.numpy() for tensor in embed_in_batches(head, features["database"]))
-    queries = embed_in_batches(head, features["queries"])[0].numpy().astype(np.float16)
+    images = session.images
+    asking, queries = yield from _features(session, backbone, session.split.query, what="encoding the queries")
+    if not len(asking):  # all damaged: others are drawn
+        session = replace(session, split=readable(session.split, images))
+        asking, queries = yield from _features(session, backbone, session.split.query, what="encoding the queries")
+    searched, items = yield from _features(session, backbone, session.split.database, what="encoding the database")
+    if not len(asking) or not len(searched):
+        raise InputError(f"{len(asking)} queries and {len(searched)} items can be read; is the disk with them there?")
+    database, codes = (tensor.numpy() for tensor in embed_in_batches(head, items))
+    queries = embed_in_batches(head, queries)[0].numpy().astype(np.float16)
     labels = images.labels
     stored = Retrieval(
         head.quantizer.codewords().detach().numpy(),
         codes,
-        images.ids[split.database],
+        images.ids[searched],
         queries,
-        images.ids[split.query],
-        None if labels is None else labels[split.database],
-        None if labels is None else labels[split.query],
+        images.ids[asking],
+        None if labels is None else labels[searched],
+        None if labels is None else labels[asking],
     )
     return database, stored
 
@@ -181,16 +194,18 @@ def _ranking(
 
 
 def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Iterator[Progress]:
-    """Plain embeddings `[n, F]` float16 of rows: from the cache where the backbone is frozen."""
-    from transclipped.training.features import Progress
+    """Those of `rows` that can be read, and their plain embeddings `[n, F]` float16: from the cache where the backbone
+    is frozen."""
+    from transclipped.training.features import Progress, gather
     from transclipped.training.features import encode as encode_pictures
 
     if session.frozen:
         yield from session.cache.fill(0, rows, device=session.device)
-        return session.cache.view(0)[rows]
+        rows = session.images.readable(rows)
+        return rows, session.cache.view(0)[rows]
     parts, started, done = [], time.monotonic(), 0
     for batch, features in encode_pictures(backbone, session.images, rows, device=session.device):
-        parts.append(features)
+        parts.append((batch, features))
         done += len(batch)
         yield Progress(what, done, len(rows), time.monotonic() - started)
-    return np.concatenate(parts)
+    return gather(parts, width=backbone.width)

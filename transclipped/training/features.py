@@ -17,7 +17,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +82,8 @@ class FeatureCache:
             return np.broadcast_to(np.float16(0), shape)
 
     def missing(self, view: int, rows: np.ndarray) -> np.ndarray:
-        """Those of `rows` that are still to be encoded, or are damaged; sorted."""
-        rows = np.unique(rows)
+        """Those of `rows` to be encoded, or again since they are damaged, sorted; without unreadable images."""
+        rows = self.images.readable(np.unique(rows))
         done = self._done(view)[rows]
         features, step = self.view(view), max(1, BLOCK // (2 * self.backbone.width))
         marked = np.flatnonzero(done)
@@ -93,10 +93,11 @@ class FeatureCache:
         return rows[~done]
 
     def fill(self, view: int, rows: np.ndarray, *, device: str = "cpu") -> Iterator[Progress]:
-        """Encode what is missing of `rows`, telling how far it is.
+        """Encode what is missing of `rows`, telling how far it is. Images that cannot be decoded join
+        `images.unreadable`, and their rows stay zero.
 
         Raises:
-            InputError: the disk is full, a picture cannot be read, or the backbone gives no finite embedding of it.
+            InputError: the disk is full, the images are gone, or the backbone gives no finite embedding of one.
         """
         todo = self.missing(view, rows)
         if not len(todo):
@@ -107,7 +108,8 @@ class FeatureCache:
         try:
             for batch, features in self._encoded(view, todo, device):
                 self._check(batch, features)
-                self._write(view, batch, features)
+                if len(batch):
+                    self._write(view, batch, features)
                 fresh.append(batch)
                 done += len(batch)
                 if time.monotonic() - saved > SAVE_EVERY:
@@ -214,6 +216,8 @@ def encode(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows `[b]` with their embeddings `[b, F]` float16, in order.
 
+    Images that cannot be decoded are left out, and join `images.unreadable`.
+
     Batches are decoded and encoded side by side, one a core; memory is bounded by them.
 
     Args:
@@ -226,18 +230,28 @@ def encode(
     parameters = view_parameters(len(images), view=view, seed=seed) if view else None
     backbone = backbone.to(device).eval()
 
-    def embedded(chunk: np.ndarray) -> np.ndarray:
-        pixels = images.pixels(chunk, backbone.image_size).to(device)
-        return _embed(backbone, pixels, None if parameters is None else parameters[chunk]).cpu().numpy()
+    rows = images.readable(rows)
+
+    def embedded(chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        chunk, pixels = images.decoded(chunk, backbone.image_size)
+        if not len(chunk):
+            return chunk, np.zeros((0, backbone.width), np.float16)
+        part = None if parameters is None else parameters[chunk]
+        return chunk, _embed(backbone, pixels.to(device), part).cpu().numpy()
 
     if len(rows) <= FEW:  # not worth a thread
-        yield from ((chunk, embedded(chunk)) for chunk in _chunks(rows, batch or FEW))
+        yield from (embedded(chunk) for chunk in _chunks(rows, batch or FEW))
         return
     if batch is None:
         batch = on_one_core(lambda: chosen_batch(backbone, device, pictures=len(rows)))
         batch = batch if images.native_size else min(batch, FEW)
-    chunks = _chunks(rows, batch)
-    yield from zip(chunks, side_by_side(embedded, chunks, device=device), strict=True)
+    yield from side_by_side(embedded, _chunks(rows, batch), device=device)
+
+
+def gather(batches: Iterable[tuple[np.ndarray, np.ndarray]], *, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """All batches of `encode` as one: rows `[n]` and embeddings `[n, F]`."""
+    parts = [*batches, (np.empty(0, np.int64), np.empty((0, width), np.float16))]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
 def encode_maps(

@@ -122,6 +122,7 @@ def build(
     Raises:
         InputError: pictures or backbone cannot be had, or the disk is full.
     """
+    from transclipped.datasets.protocols import readable
     from transclipped.training.features import FeatureCache
     from transclipped.training.session import prepare
 
@@ -130,6 +131,7 @@ def build(
     for view in range(VIEWS):
         yield from cache.fill(view, split.train, device=device)
     yield from cache.fill(0, split.query, device=device)
+    split = readable(split, session.images)
     found = [np.asarray(cache.view(view)[split.train], np.float32) for view in range(VIEWS)]
     asked = np.asarray(cache.view(0)[split.query], np.float32)
     projected = session.backbone.width > WIDTH

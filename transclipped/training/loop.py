@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from transclipped.clipping import rule_named
 from transclipped.config import RunConfig
+from transclipped.datasets.protocols import draw, readable
 from transclipped.errors import InputError
 from transclipped.files import hold, write_json
 from transclipped.models.backbone import set_trainable
@@ -25,7 +25,7 @@ from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation, imported
 from transclipped.training.defaults import Fit, check, fitted
-from transclipped.training.features import Progress, encode
+from transclipped.training.features import Progress, encode, gather
 from transclipped.training.run import STOP_FILE, RunDir, check_free, create, write_config
 from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
@@ -144,6 +144,8 @@ def _train(
     model = _model(session)
     if session.frozen:
         yield from _logged(log, _fill_training_views(session))
+        session.split = readable(session.split, session.images)
+        check_batch(len(session.split.train), run.config.schedule.batch)
     trainer = _trainer(session, model)
     state = run.path / STATE_FILE
     if state.exists():
@@ -157,12 +159,15 @@ def _train(
         yield from _train_and_save(trainer, run, log)
     seconds = {"training": round(time.monotonic() - started, 2)}
     yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
+    write_json(run.path / "split.json", readable(session.split, session.images).to_json(session.images))
 
 
 def _found(session: Session) -> dict[str, Any]:
     """What the configuration led to, for config.json."""
     images, backbone = session.images, session.backbone
+    centre = getattr(images, "centre", None)  # of embeddings made elsewhere
     return {
+        **({} if centre is None else {"centre": centre.tolist()}),
         "data_fingerprint": images.fingerprint,
         "backbone_fingerprint": backbone.fingerprint,
         "width": backbone.width,
@@ -252,7 +257,8 @@ def _trainer(session: Session, model: Head | Network) -> Trainer:
         views = [session.cache.view(v) for v in range(config.schedule.views)]
         source = CachedViews(views, split.train, seed=config.seed)
     else:
-        source = FreshViews(session.images, split.train, session.backbone, seed=config.seed, device=session.device)
+        rows = draw(session.images, config.data, unreadable=True).train  # the same ones when it is resumed
+        source = FreshViews(session.images, rows, session.backbone, seed=config.seed, device=session.device)
     watched = labels is not None and len(split.validation) > 0
 
     def observe() -> dict[str, float]:
@@ -264,7 +270,8 @@ def _trainer(session: Session, model: Head | Network) -> Trainer:
 def _fill_training_views(session: Session) -> Iterator[Progress]:
     for view in range(session.config.schedule.views):
         yield from session.cache.fill(view, session.split.train, device=session.device)
-    yield from session.cache.fill(0, session.split.validation, device=session.device)
+    for rows in (session.split.validation, session.split.query):  # so that it shows now which of them can be read
+        yield from session.cache.fill(0, rows, device=session.device)
 
 
 def _validation_map(session: Session, model: Head | Network) -> float:
@@ -272,20 +279,21 @@ def _validation_map(session: Session, model: Head | Network) -> float:
     split, labels = session.split, session.images.labels
     if session.frozen:
         head, plain = model, session.cache.view(0)
-        queries, database = plain[split.validation], plain[split.train]
+        asking, searched = split.validation, split.train
+        queries, database = plain[asking], plain[searched]
     else:
-        head = model.head
-        queries, database = (
-            np.concatenate([f for _, f in encode(model.backbone, session.images, rows, device=session.device)])
+        head, width = model.head, model.backbone.width
+        (asking, queries), (searched, database) = (
+            gather(encode(model.backbone, session.images, rows, device=session.device), width=width)
             for rows in (split.validation, split.train)
         )
     return evaluation.quick_map(
         head,
         embed_in_batches(head, queries)[0],
         embed_in_batches(head, database)[1],
-        query_labels=labels[split.validation],
-        database_labels=labels[split.train],
-        k=session.depth(len(split.train)),
+        query_labels=labels[asking],
+        database_labels=labels[searched],
+        k=session.depth(len(searched)),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transclipped import plugins
 from transclipped.config import RunConfig
 from transclipped.datasets.base import ImageSet
+from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.protocols import Split, draw
 from transclipped.datasets.registry import load as load_images
 from transclipped.errors import InputError
@@ -65,6 +66,19 @@ def prepare_run(run: RunDir, *, device: str = "cpu") -> Session:
     """
     imported.check_backbone(run)
     return prepare(run.config, device=device)
+
+
+def as_trained(images: ImageSet, run: RunDir) -> ImageSet:
+    """Embeddings made elsewhere with the centre that a run's had; any other set as it is."""
+    return images.centred(run.record.get("centre")) if isinstance(images, Embeddings) else images
+
+
+def with_images_of(session: Session, run: RunDir) -> Session:
+    """The session with its images as the run was trained on them, see `as_trained`."""
+    images = as_trained(session.images, run)
+    if images.fingerprint == session.images.fingerprint:
+        return session
+    return replace(session, images=images, cache=FeatureCache(images, session.backbone, seed=session.config.data.seed))
 
 
 def trained_model(

@@ -68,6 +68,9 @@ class CachedViews:
 class FreshViews:
     """Two newly augmented views of each picture, for a backbone that learns.
 
+    Images that cannot be decoded leave their batch smaller, each time: the order of the others stays the same whether
+    they were known to be unreadable before or not, so a training that goes on ends as one that was never stopped.
+
     Args:
         images: the pictures.
         rows: training rows `[n]`.
@@ -87,7 +90,10 @@ class FreshViews:
         for step in range(skip, len(order) // batch):
             rows = order[step * batch : (step + 1) * batch]
             rng = np.random.default_rng([self.seed, epoch, step])
-            pixels = self.images.pixels(rows, look.image_size).to(self.device).repeat(2, 1, 1, 1)
+            rows, pixels = self.images.decoded(rows, look.image_size)
+            if len(rows) < 2:
+                raise InputError(f"{len(rows)} of a batch's {batch} images can be read; is the disk with them there?")
+            pixels = pixels.to(self.device).repeat(2, 1, 1, 1)
             drawn = random_parameters(len(pixels), generator=rng)
             yield Batch(rows, render(pixels, drawn, size=look.image_size, mean=look.mean, std=look.std))
 

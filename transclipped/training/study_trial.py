@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from transclipped.config import BackboneConfig, DataConfig, RunConfig
+from transclipped.datasets.protocols import readable
 from transclipped.models.network import Head, embed_in_batches
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
 from transclipped.retrieval.metrics import measure
@@ -62,6 +63,7 @@ def _encode(session: Session, views: int) -> Generator[Progress, None, None]:
         yield from session.cache.fill(view, split.train, device=session.device)
     for rows in (split.query, split.database, split.validation):
         yield from session.cache.fill(0, rows, device=session.device)
+    session.split = readable(split, session.images)
 
 
 def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from PIL import Image
 from transclipped.analysis import anatomy, codebooks
 from transclipped.config import IDENTITY
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.pictures import data_address, square, to_png
+from transclipped.datasets.pictures import data_address, placeholder, square, to_png
 from transclipped.errors import InputError
 from transclipped.models.network import Head
 from transclipped.retrieval.index import decode
@@ -165,5 +165,8 @@ def _crisp(images: ImageSet) -> bool:
 
 def _address(images: ImageSet, row: int, side: int) -> str:
     """Picture of a row as a data address: as it is if it is tiny, else its centre square."""
-    picture = images.picture(row)
+    try:
+        picture = images.picture(row)
+    except InputError:
+        picture = placeholder(str(images.ids[row]))
     return address(picture if _crisp(images) else square(picture, side), crisp=_crisp(images))

@@ -12,6 +12,7 @@ from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split, draw
 from transclipped.datasets.registry import describe, load
+from transclipped.errors import InputError
 from transclipped.ui import access, gallery
 
 LOOK_AGAIN = 15  # seconds after which a folder is listed again
@@ -53,9 +54,16 @@ def split_of(fingerprint: str, config: DataConfig, _images: ImageSet) -> tuple[S
     return split, describe(_images, split)
 
 
+def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.Picture:
+    """Picture of a row, ready for the browser; a placeholder where it cannot be read."""
+    try:
+        return _picture(fingerprint, row, images)
+    except InputError:
+        return gallery.unreadable(str(images.ids[row]))
+
+
 @st.cache_data(max_entries=2048, show_spinner=False)
-def picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.Picture:
-    """Picture of a row, ready for the browser."""
+def _picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.Picture:
     return gallery.of_image(_images.preview(row))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from transclipped.datasets.pictures import data_address, to_png
+from transclipped.datasets.pictures import data_address, header, placeholder, to_png
 from transclipped.datasets.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
@@ -145,9 +145,21 @@ def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -
     return " ".join(part for part in (f"#{rank}", MARKS[relevant], ", ".join(labels), f"{score:.3f}") if part)
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
 def of_row(data: tuple, row: int) -> Picture:
-    """Picture of a row of the picture set that `cached.run_data` names."""
+    """Picture of a row of the picture set that `cached.run_data` names; a placeholder where it cannot be read."""
+    try:
+        return _of_row(data, row)
+    except InputError:
+        return unreadable(str(cached.pictures(data).ids[row]))
+
+
+def unreadable(name: str) -> Picture:
+    """Stands for an image that cannot be read."""
+    return of_image(placeholder(name))
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _of_row(data: tuple, row: int) -> Picture:
     images = cached.pictures(data)
     if images.native_size is not None and images.native_size <= CRISP:
         return _kept(images.encoded(row))
@@ -186,7 +198,7 @@ def _exact(image: Image.Image) -> Picture:
 
 def _kept(file: bytes) -> Picture:
     """A file that browsers know, as it is; only its header is read."""
-    with Image.open(io.BytesIO(file)) as image:
+    with header(file) as image:
         return Picture(file, Image.MIME[image.format], *image.size)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from transclipped.datasets.pictures import placeholder
+from transclipped.errors import InputError
 from transclipped.ui import cached
 
 PER_SHEET, COLUMNS = 256, 16
@@ -49,10 +51,17 @@ def _sheet(images, rows: np.ndarray, side: int) -> bytes:
     lines = -(-len(rows) // COLUMNS)
     page = Image.new("RGB", (COLUMNS * side, lines * side))
     for at, row in enumerate(rows.tolist()):
-        page.paste(thumbnail(images.picture(row), side), (at % COLUMNS * side, at // COLUMNS * side))
+        page.paste(thumbnail(_picture(images, row), side), (at % COLUMNS * side, at // COLUMNS * side))
     buffer = io.BytesIO()
     page.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()
+
+
+def _picture(images, row: int) -> Image.Image:
+    try:
+        return images.preview(row)
+    except InputError:
+        return placeholder(str(images.ids[row]))
 
 
 def thumbnail(picture: Image.Image, side: int) -> Image.Image:

@@ -7,6 +7,9 @@ from typing import Any
 import streamlit as st
 
 from transclipped.analysis import readiness, story
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.pictures import placeholder, to_png
+from transclipped.errors import InputError
 from transclipped.training.run import Retrieval, RunDir
 from transclipped.ui import cached
 
@@ -29,8 +32,15 @@ def found(fingerprint: str, query: int, top: int, _run: RunDir) -> list[tuple[by
     data = stored(fingerprint, _run)
     rows, _ = story.nearest(data, query, top)
     images, row_of = cached.pictures(cached.run_data(_run)), cached.rows_of_ids(fingerprint, _run)
-    encoded = [images.encoded(row_of[identity]) for identity in data.database_ids[rows].tolist()]
+    encoded = [_encoded(images, row_of[identity]) for identity in data.database_ids[rows].tolist()]
     return list(zip(encoded, story.shares_label(data, query, rows), strict=True))
+
+
+def _encoded(images: ImageSet, row: int) -> bytes:
+    try:
+        return images.encoded(row)
+    except InputError:
+        return to_png(placeholder(str(images.ids[row])))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

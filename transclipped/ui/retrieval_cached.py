@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,11 @@ def reranked(fingerprint: str, question: str, top: int, _run: RunDir, _query: np
     data = cached.run_data(_run)
     images, row_of = cached.pictures(data), rows_of_names(data)
     rows = engine.index.search(_query[None], RERANKED).rows[0]
-    pictures = [images.picture(row_of[str(engine.stored.database_ids[row])]) for row in rows]
-    return reranked(engine, _query, rows, pictures)[:top]
+    pictures = {}
+    for row in rows.tolist():
+        with suppress(InputError):  # damaged or deleted since
+            pictures[row] = images.picture(row_of[str(engine.stored.database_ids[row])])
+    return reranked(engine, _query, np.array([*pictures]), [*pictures.values()])[:top] if pictures else []
 
 
 @st.cache_data(max_entries=16, show_spinner="Asking with every stored query …")
