@@ -97,11 +97,15 @@ def draw(images: ImageSet, config: DataConfig, *, unreadable: bool = False) -> S
             split = replace(
                 split, **{role: drawn(getattr(split, role), limit, seed=config.seed, purpose=f"limit {role}")}
             )
-    return split if unreadable else readable(split, images)
+    few = "data.data" if config.train_limit is None else "data.train_limit"
+    return split if unreadable else readable(split, images, setting=few)
 
 
-def readable(split: Split, images: ImageSet) -> Split:
+def readable(split: Split, images: ImageSet, *, setting: str = "data.data") -> Split:
     """A split without the images that turned out to be unreadable. If no query is left, others are drawn.
+
+    Args:
+        setting: that is to blame if too little is left.
 
     Raises:
         InputError: too little is left to train or search.
@@ -117,7 +121,7 @@ def readable(split: Split, images: ImageSet) -> Split:
         raise InputError(
             f"the split has {len(split.train)} training, {len(split.query)} query and {len(split.database)} database "
             f"pictures; need {LEAST}, 1 and 1 at least, {LEAST + 1} in all: raise the limits, or add (labelled) ones",
-            setting="data.data" if config.train_limit is None else "data.train_limit",
+            setting=setting,
         )
     return split
 

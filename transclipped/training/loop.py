@@ -24,7 +24,7 @@ from transclipped.models.backbone import set_trainable
 from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation, imported
-from transclipped.training.defaults import Fit, check, fitted
+from transclipped.training.defaults import Fit, check, check_batch, fitted
 from transclipped.training.features import Progress, encode, gather
 from transclipped.training.run import STOP_FILE, RunDir, check_free, create, write_config
 from transclipped.training.runlog import RunLog, trim_events
@@ -145,7 +145,7 @@ def _train(
     if session.frozen:
         yield from _logged(log, _fill_training_views(session))
         session.split = readable(session.split, session.images)
-        check_batch(len(session.split.train), run.config.schedule.batch)
+        check_batch(len(session.split.train), session.config.schedule.batch)
     trainer = _trainer(session, model)
     state = run.path / STATE_FILE
     if state.exists():

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.views import random_parameters, render
+from transclipped.errors import InputError
 
 if TYPE_CHECKING:  # timm takes seconds, and a head learns from cached views without
     from transclipped.models.backbone import Backbone
