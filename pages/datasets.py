@@ -9,10 +9,13 @@ import streamlit as st
 from transclipped.analysis import picture_sets
 from transclipped.config import POTENTIAL, DataConfig
 from transclipped.datasets.folder import Folder
-from transclipped.ui import charts, gallery, links, runs, shell
+from transclipped.ui import charts, collections_list, gallery, links, runs, shell
 from transclipped.ui import datasets_cached as cached
 from transclipped.ui import datasets_charts as drawn
+from transclipped.ui import datasets_folder as folders
 from transclipped.ui import datasets_help as told
+from transclipped.ui import datasets_index as index
+from transclipped.ui import datasets_labels as labels
 from transclipped.ui import datasets_sections as sections
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
@@ -29,17 +32,9 @@ def choice() -> DataConfig:
     if name not in told.NEEDS_FOLDER:
         return DataConfig(dataset=name)
     with shell.aside("folder"):
-        left, right = st.columns(2)
-        data = left.text_input(
-            "Folder", key="folder", bind="query-params", placeholder="/home/me/pictures",
-            help="A path on the machine that runs this app.",
-        ).strip()  # fmt: skip
-        labels = right.text_input(
-            "CSV with labels" if name == "folder" else "Folder with the label lists", key="labels",
-            bind="query-params", placeholder="optional", help="Leave it empty if they lie below the folder.",
-        ).strip()  # fmt: skip
+        data, lists = folders.fields("File of labels" if name == "folder" else "Folder with the label lists")
         which = sections.annotations() if name == "mirflickr" else POTENTIAL
-    return DataConfig(dataset=name, data=data or None, labels=labels or None, annotations=which)
+    return DataConfig(dataset=name, data=data or None, labels=lists or None, annotations=which)
 
 
 def how_to_get(name: str) -> None:
@@ -50,8 +45,13 @@ def how_to_get(name: str) -> None:
 
 @guarded
 def whole(config: DataConfig):
-    """The opened pictures; None, with the reason on the page, where they cannot be opened."""
-    return cached.opened(config)
+    """The configuration as it lies on the disk, with the opened images or None while a process looks through them.
+
+    None alone, with the reason on the page, where they cannot be opened.
+    """
+    config = folders.checked(config)
+    ready = config.data is None or folders.ready(config)
+    return config, cached.opened(config) if ready else None
 
 
 def figures(images, about: dict) -> None:
@@ -129,10 +129,11 @@ st.title("Data sets")
 st.caption("What is on this machine, what it looks like, what is missing, and which rows a result stands on.")
 runs.current()
 config = choice()
-images = None if config.dataset in told.NEEDS_FOLDER and config.data is None else whole(config)
-if images is None:
+opened = None if config.dataset in told.NEEDS_FOLDER and config.data is None else whole(config)
+if opened is None:
     how_to_get(config.dataset)
-else:
+elif opened[1] is not None:
+    config, images = opened
     first, looks, rows = st.container(), st.container(), st.container()
     with rows:  # its controls decide what stands above them
         config = sections.protocol(images, config)
@@ -142,10 +143,17 @@ else:
     with first:
         if split is not None:
             figures(images, about)
+        if config.dataset == "folder":
+            labels.section(images, config)
+            index.section(images, config)
     with looks:
         samples(images)
         if split is not None:
             counts(images, about)
     sections.missing(images)
     sections.check(images, config, split)
+if config.dataset == "folder":
+    with shell.aside("collections"):
+        st.subheader("Your collections")
+        collections_list.draw()
 sections.storage()

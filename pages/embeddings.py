@@ -9,7 +9,7 @@ import streamlit as st
 from transclipped.analysis import projections
 from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
 from transclipped.errors import InputError
-from transclipped.ui import cached, map_colours, map_offer, maps, runs
+from transclipped.ui import cached, map_colours, map_offer, map_subject, maps, runs
 from transclipped.ui import map_layouts as layouts
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
@@ -26,8 +26,9 @@ TRUST = (
 )
 
 
-def choices(shown) -> tuple:
+def choices(subject) -> tuple:
     """What to lay out, how, and in which colours."""
+    shown = subject.shown
     method = st.segmented_control(
         "Map", ["UMAP", "PCA"], default="UMAP", required=True, key="map_method", bind="query-params",
         help="UMAP keeps neighbours, and takes seconds where no map is there yet. PCA is at once and linear: the two "
@@ -35,7 +36,7 @@ def choices(shown) -> tuple:
     )  # fmt: skip
     options = ["class"] if shown.labels is not None else []
     options += [f"codebook {m + 1}" for m in range(shown.codes.shape[1])]
-    options += ["average precision"] if shown.labels is not None else []
+    options += ["average precision"] if shown.labels is not None and subject.name is None else []
     options.append(map_colours.CLIPPED)
     colour = st.selectbox(
         "Colour", options, key="map_colour", bind="query-params", width=190,
@@ -98,24 +99,27 @@ def asked(run, shown):
     return None if number is None else queries[number]
 
 
-def coloured(run, shown, version, colour, *, row, query):
+def coloured(run, subject, colour, *, row, query):
     """Colours of the points, with a sentence on those that need one."""
+    shown, version, names = subject.shown, subject.version, subject.names
     if colour != map_colours.CLIPPED:
-        return map_colours.colouring(run, shown, version, colour)
+        return map_colours.colouring(run, shown, version, colour, names=names)
     try:
         colours, said = map_colours.clipping(run, shown, version, row=row, query=query)
     except InputError as error:
         st.warning(plain(error))
-        return map_colours.colouring(run, shown, version, "codebook 1")
+        return map_colours.colouring(run, shown, version, "codebook 1", names=names)
     st.caption(said)
     return colours
 
 
-def about(shown, laid, compare: str) -> None:
+def about(subject, laid, compare: str) -> None:
     """What is drawn, and what cannot be."""
+    shown = subject.shown
     *first, last = laid.kinds
     kinds = f"{', '.join(first)} and {last}" if first else last
     what = "queries" if shown.which == QUERIES else "database pictures"
+    what = f"images of *{plain(subject.name)}*" if subject.name else what
     st.caption(
         f"Each point is one of {len(shown):,} {what} by its {kinds} embedding ({laid.method}). Drag to move, wheel to "
         "zoom, point to see, click to ask, shift-drag to choose, Esc to forget."
@@ -132,14 +136,18 @@ def about(shown, laid, compare: str) -> None:
 @guarded
 def explore(run) -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    options = map_subject.options(run)
+    if st.session_state.get("map_which") not in options:
+        st.session_state.pop("map_which", None)
     which = controls.segmented_control(
-        "Pictures", [QUERIES, DATABASE], default=QUERIES, required=True, key="map_which", bind="query-params",
-        help=f"The run's stored queries, or a sample of at most {projections.SAMPLE:,} of the pictures it searches.",
+        "Pictures", options, default=QUERIES, required=True, key="map_which", bind="query-params",
+        help=f"The run's stored queries, a sample of at most {projections.SAMPLE:,} of the pictures it searches, or of "
+        "a collection of your own images.",
     ) or QUERIES  # fmt: skip
-    shown, rows, version = maps.items(run.fingerprint, which, run)
-    bundled = layouts.bundled(run.fingerprint, which, run, shown)
+    subject = map_subject.subject(run, which)
+    shown, version, bundled = subject.shown, subject.version, subject.bundled
     with controls:
-        method, colour, compare = choices(shown)
+        method, colour, compare = choices(subject)
     with st.container():  # what comes and goes stays in here, so that the map keeps its place
         laid = layouts.laid_out(shown, version, bundled, wanted_maps(shown, bundled, method, compare))
         if laid.missing:
@@ -151,26 +159,27 @@ def explore(run) -> None:
     picked = maps.picked(shown, KEY, version)
     if picked is not None:
         neighbours = projections.nearest_items(shown, picked, NEIGHBOURS).tolist()
-    about(shown, laid, compare)
-    colours = coloured(run, shown, version, colour, row=picked, query=query)
+    about(subject, laid, compare)
+    colours = coloured(run, subject, colour, row=picked, query=query)
     st.caption(WARNING, help=TRUST)
     selection = maps.selection(shown, KEY, version)
     maps.draw(
         shown, laid.found, colours, version=version, key=KEY,
-        data=cached.run_data(run), rows=rows, selection=selection.tolist(), picked=picked,
+        data=subject.data, rows=subject.rows, selection=selection.tolist(), picked=picked,
         neighbours=neighbours, star=star,
     )  # fmt: skip
     if len(selection):
-        export(run, shown, selection, laid.found)
+        export(subject, selection, laid.found, name=subject.name or run.name)
 
 
-def export(run, shown, selection, found) -> None:
-    names = run.record.get("class_names", [])
-    table = projections.selection_table(shown, selection, names, {name: m.xy for name, m in found.items()})
+def export(subject, selection, found, *, name: str) -> None:
+    table = projections.selection_table(
+        subject.shown, selection, subject.names, {panel: m.xy for panel, m in found.items()}
+    )
     st.caption(f"{len(selection):,} pictures are chosen: take along their ids, labels, codes and places.")
     left, right, _ = st.columns([1, 1, 3])
-    left.download_button("CSV", projections.to_csv(table), f"{run.name}-chosen.csv", "text/csv", key="csv")
-    right.download_button("Parquet", projections.to_parquet(table), f"{run.name}-chosen.parquet", key="parquet")
+    left.download_button("CSV", projections.to_csv(table), f"{name}-chosen.csv", "text/csv", key="csv")
+    right.download_button("Parquet", projections.to_parquet(table), f"{name}-chosen.parquet", key="parquet")
 
 
 st.title("Embeddings")

@@ -9,7 +9,18 @@ from functools import partial
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import absent, access, collection_address, gallery, intake, links, runs, shell
+from transclipped.ui import (
+    absent,
+    access,
+    collection_address,
+    collections_list,
+    gallery,
+    intake,
+    links,
+    run_offer,
+    runs,
+    shell,
+)
 from transclipped.ui import retrieval_address as address
 from transclipped.ui import retrieval_collections as collections
 from transclipped.ui import retrieval_cost as cost
@@ -41,8 +52,9 @@ SECTIONS = {
 
 def options(run) -> tuple[str, str | None, int]:
     """With what is asked, where is searched, and how many hits are shown."""
-    known = collections.known(run)
-    said = collection_address.said(collections.texts(known, None))
+    known, others = collections.known(run), collections.others(run)
+    collections.shorten(known)
+    said = collection_address.said(collections.texts(known, None, others))
     left, right = st.columns([1, 1.6], gap="medium", vertical_alignment="bottom")
     how = links.choose(
         left.segmented_control, "Ask with", ASK, key="how", default=address.SET, required=True,
@@ -50,15 +62,29 @@ def options(run) -> tuple[str, str | None, int]:
     )  # fmt: skip
     with right, shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
         there = links.choose(
-            st.selectbox, "Search in", collections.texts(known, said), key="collection",
+            st.selectbox, "Search in", collections.texts(known, said, others), key="collection",
             default=collections.OWN, accept_new_options=access.may(),
-            help="Or in a collection of your own pictures, made by `python -m transclipped encode PICTURES "
-            f"--run RUN --out FOLDER`, where RUN is {plain(run.path)}. Type its folder, or put it "
-            f"into {plain(runs.home())}.",
+            help="Or in a collection of your own images: Data sets makes one of a folder, with a button.",
         )  # fmt: skip
         top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
     collection_address.offer()
-    return how, collection_address.folder(known, there), top or TOPS[1]
+    return how, there.strip(), top or TOPS[1]
+
+
+def opened(run, name: str):
+    """Where is searched; None, with what to do about it on the page, where that cannot be."""
+    known, others = collections.known(run), collections.others(run)
+    if name not in known and name in others:
+        collections.offer_run(others[name], run)
+        return None
+    try:
+        return place(run, collection_address.folder(known, name))
+    except InputError as error:
+        if not name:
+            raise
+        st.error(plain(error))
+        collections.search_own()
+        return None
 
 
 def query_number(where) -> int | None:
@@ -170,17 +196,20 @@ def below(where, asks, hits, mask, top: int) -> None:
 
 @guarded
 def page(run) -> None:
-    how, folder, top = options(run)
-    where = place(run, folder)
+    how, name, top = options(run)
     left, right = st.columns([1, 3], gap="medium")
-    with left:
-        asks = asked(where, how)
+    with right:
+        where = opened(run, name)
+    with left:  # stays beside whatever goes wrong on the right
+        asks = asked(where or place(run, None), how)
     if asks is None:
         right.info(WAITING[how])
-        return
-    with right:
-        hits, mask = ranked(where, asks, top)
-    below(where, asks, hits, mask, top)
+    elif where is not None:
+        with right:
+            if where.is_own:
+                run_offer.hint(run, (part.image() for part in asks.parts if part.identity is None))
+            hits, mask = ranked(where, asks, top)
+        below(where, asks, hits, mask, top)
 
 
 st.title("Retrieval")
@@ -188,3 +217,5 @@ st.caption("A picture asks; the database answers from codes of a few bytes.")
 chosen = runs.finished()
 if chosen is not None:
     page(chosen)
+    with shell.aside("collections"), st.expander("Collections of your own images", icon=":material/folder_special:"):
+        collections_list.draw()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from typing import Any
 from transclipped import wording
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.errors import InputError
-from transclipped.files import cache_dir, clear_cache, folder_size, replacing, write_json
-from transclipped.machine import process_start
-from transclipped.progress import with_bars
+from transclipped.files import cache_dir, clear_cache, folder_size, replacing
+from transclipped.progress import with_bars, with_file
 
-TELL_EVERY = 1.0  # seconds between two writes of the progress file
+LINES = 10  # names that are printed of a longer list
 
 
 def add(commands) -> None:
@@ -62,16 +60,18 @@ def _check(arguments: argparse.Namespace) -> dict[str, Any]:
     from transclipped.datasets.check import Check
     from transclipped.datasets.registry import load
 
-    config = _config(arguments)
-    images = load(config)
-    result = _described(images, config)
-    check = Check(images)
-    if not arguments.quick:
-        for _ in with_bars(_told(check.run(), arguments.progress)):
-            pass
-        result |= check.report
-    else:
-        result |= check.found()
+    config, opened = _config(arguments), []
+
+    def steps() -> Iterator[Any]:  # opening a large folder is part of the work, and may fail
+        opened.append(Check(load(config)))
+        if not arguments.quick:
+            yield from opened[0].run()
+
+    for _ in with_bars(with_file(steps(), arguments.progress)):
+        pass
+    check = opened[0]
+    images = check.images
+    result = _described(images, config) | (check.found() if arguments.quick else check.report)
     if arguments.names is not None:
         _write_names(arguments.names, images, check)
     return result
@@ -92,17 +92,6 @@ def _described(images, config: DataConfig) -> dict[str, Any]:
             "notes": list(getattr(images, "notes", [])),
             "skipped": [{"id": name, "reason": reason} for name, reason in images.unusable],
         }
-
-
-def _told(work: Iterator[Any], path: Path | None) -> Iterator[Any]:
-    """Pass on progress, writing it to a file every second."""
-    told, who = -TELL_EVERY, {"pid": os.getpid(), "started": process_start(os.getpid())}
-    for step in work:
-        if path is not None and step.seconds - told >= TELL_EVERY:
-            far = {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)}
-            write_json(path, far | who, durable=False)
-            told = step.seconds
-        yield step
 
 
 def _write_names(path: Path, images, check) -> None:

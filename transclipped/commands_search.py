@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transclipped.config import EMBEDDINGS, DataConfig
 from transclipped.errors import InputError
-from transclipped.progress import with_bars
+from transclipped.progress import with_bars, with_file
 
 
 def add(commands) -> None:
@@ -69,6 +69,7 @@ def _add_encode(commands) -> None:
     option("--labels", help="CSV with labels")
     option("--device", help="cpu, cuda or mps (default: the fastest there is)")
     option("--plugin", help="Python file that registers the run's own backbone")
+    option("--progress", type=Path, help="JSON file for other programs: how far it is, and how it ended")
     option("--json", action="store_true", help="print the result as JSON and nothing else")
 
 
@@ -81,7 +82,8 @@ def _encode(arguments: argparse.Namespace) -> int:
     kind = EMBEDDINGS if arguments.folder.is_file() else "folder"
     config = DataConfig(dataset=kind, data=str(arguments.folder), labels=arguments.labels)
     device = arguments.device or best_device()
-    for _ in with_bars(encode_folder(RunDir(arguments.run), config, arguments.out, add=arguments.add, device=device)):
+    work = encode_folder(RunDir(arguments.run), config, arguments.out, add=arguments.add, device=device)
+    for _ in with_bars(with_file(work, arguments.progress)):
         pass
     summary = read_json(arguments.out / "collection.json")
     if arguments.json:

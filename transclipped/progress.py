@@ -1,10 +1,18 @@
-"""A bar on standard error for each stage of a long computation."""
+"""How far a long computation is: a bar on standard error, or a file that another process reads."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
+
+from transclipped.errors import InputError
+from transclipped.files import write_json
+from transclipped.machine import process_start
+
+WRITE_EVERY = 1.0  # seconds between two writes of a progress file
 
 
 def with_bars(work: Iterable[Any]) -> Iterator[Any]:
@@ -26,6 +34,35 @@ def with_bars(work: Iterable[Any]) -> Iterator[Any]:
     finally:
         if bar is not None:
             bar.close()
+
+
+def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
+    """Pass on progress, writing it to a JSON file every second; its last content is how the work ended.
+
+        {"state": running | finished | failed, "done", "total", "seconds", "error", "pid", "started"}
+
+    Args:
+        path: None to write nothing.
+    """
+    if path is None:
+        yield from work
+        return
+    now = {"state": "running", "done": 0, "total": 0, "seconds": 0.0, "error": ""}
+    now |= {"pid": os.getpid(), "started": process_start(os.getpid())}
+    write_json(path, now, durable=False)
+    written = 0.0
+    try:
+        for step in work:
+            now |= {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)}
+            if step.seconds - written >= WRITE_EVERY:
+                write_json(path, now, durable=False)
+                written = step.seconds
+            yield step
+    except Exception as error:
+        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        write_json(path, now | {"state": "failed", "error": text})
+        raise
+    write_json(path, now | {"state": "finished"})
 
 
 def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:

@@ -387,7 +387,7 @@ def collection(finished, tmp_path):
 
 def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collection, drawn):
     app = opened("retrieval")
-    assert str(collection) in app.selectbox(key="collection").options
+    assert "my-collection" in app.selectbox(key="collection").options
     app.selectbox(key="collection").set_value("my-collection").run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
@@ -408,7 +408,8 @@ def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collect
 def test_a_collection_is_found_by_its_folder_too_and_the_link_becomes_short(finished, collection, drawn, typed):
     app = opened("retrieval", **({} if typed else {"collection": str(collection)}))
     if typed:
-        app.selectbox(key="collection").set_value(f"{collection}").run()
+        app.query_params["collection"] = str(collection)  # as the field does, whose new options AppTest cannot type
+        app.run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
     query = RunDir(finished).retrieval().queries[0]
@@ -480,3 +481,80 @@ def test_a_picture_of_the_database_comes_first_among_hits_of_its_code(finished, 
     found = [tile.id for tile in drawn["hits"] if tile.id in (three, fifty, itself)]
     assert found == [itself, three, fifty]
     assert "have the same code" in words(app) or "share their code" in words(app)
+
+
+@pytest.fixture
+def other_run(finished, transformer_run):
+    """A second run, under the name of `other`."""
+    shutil.copytree(transformer_run, finished.parent / "other")
+    return finished.parent / "other"
+
+
+def test_a_collection_of_another_run_offers_that_run_and_keeps_the_query(collection, other_run, drawn):
+    drawn.clear()
+    app = opened("retrieval", run="other", collection="my-collection")
+    assert not app.error and "hits" not in drawn
+    assert ids(drawn["question"]) == [str(RunDir(other_run).retrieval().query_ids[0])]
+    app.button(key="switch run").click().run()
+    assert not app.error and app.selectbox(key="run").value == "tiny"
+    assert len(drawn["hits"]) == 12 and app.query_params["collection"] == "my-collection"
+
+
+def test_a_collection_whose_run_is_gone_says_so_and_leads_back(finished, collection, other_run, drawn):
+    shutil.rmtree(finished)
+    app = opened("retrieval", collection="my-collection")
+    assert not app.error and not [button for button in app.button if button.key == "switch run"]
+    app.button(key="search own").click().run()
+    assert "collection" not in app.query_params and drawn["hits"]
+
+
+def test_a_query_stays_beside_an_error(finished, tmp_path, drawn):
+    app = opened("retrieval", collection=str(tmp_path)).button(key="open linked").click().run()
+    assert len(app.error) == 1 and len(drawn["question"]) == 1
+    app.button(key="search own").click().run()
+    assert not app.error and len(drawn["hits"]) == 24
+
+
+def uploaded(side):
+    buffer = io.BytesIO()
+    Image.effect_noise((side, side), 60).convert("RGB").save(buffer, "JPEG")
+    app = opened("retrieval", how="upload", run="tiny")
+    return app.file_uploader[0].set_value([("mine.jpg", buffer.getvalue(), "image/jpeg")]).run()
+
+
+@pytest.mark.parametrize(("side", "offered"), [(32, False), (95, False), (96, True), (600, True)])
+def test_a_photograph_is_offered_the_run_for_photographs(finished, drawn, monkeypatch, side, offered):
+    from transclipped.files import ASSETS
+    from transclipped.ui import runs
+
+    monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
+    app = uploaded(side)
+    assert ("hybrid-caltech101-32-clipped" in "".join(m.value.replace("\\", "") for m in app.markdown)) == offered
+    assert bool([button for button in app.button if button.key == "for photographs"]) == offered
+
+
+def test_switching_to_the_run_for_photographs_keeps_the_upload(finished, drawn, monkeypatch):
+    from transclipped.files import ASSETS
+    from transclipped.ui import runs
+
+    monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
+    app = uploaded(300)
+    before = ids(drawn["question"])
+    app.button(key="for photographs").click().run()
+    assert not app.error and app.selectbox(key="run").value == "hybrid-caltech101-32-clipped"
+    assert ids(drawn["question"]) == before and len(drawn["hits"]) == 24
+    assert not [button for button in app.button if button.key == "for photographs"]
+
+
+def test_collections_are_listed_with_their_run(finished, collection):
+    app = opened("retrieval")
+    listed = next(frame.value for frame in app.dataframe if "collection" in frame.value)
+    assert listed[["collection", "run", "images"]].values.tolist() == [["my-collection", "tiny", 12]]
+
+
+def test_a_collection_of_other_classes_is_not_judged_by_those_of_the_query(finished, collection, drawn):
+    app = opened("retrieval", collection="my-collection")  # cars and cats, unlike CIFAR-10's automobile and cat
+    assert len(drawn["hits"]) == 12 and {tile.relevant for tile in drawn["hits"]} == {None}
+    assert "share a class" not in words(app)
+    opened("retrieval", collection="my-collection", query_id=drawn["hits"][0].id)
+    assert {tile.relevant for tile in drawn["hits"]} == {True, False}

@@ -52,6 +52,7 @@ REVIEWED = {  # module.function: what may be foreign there, and why it is not
         ),
         "a number",
     ),
+    "embeddings.explore: map_subject.options(run)": "names of letters, digits, dots, dashes and spaces alone",
     **dict.fromkeys(
         (
             "anatomy.options: label",
@@ -113,6 +114,8 @@ REVIEWED = {  # module.function: what may be foreign there, and why it is not
             "train_live._drawn: in_app_words(said)",
             "train_live._status_line: train_result.failed(run, status.get('error') or '')",
             "train_live._status_line: train_result.of(run)",
+            "datasets_labels.section: _of_folders(images)",
+            "datasets_labels.section: described(recognised)",
         ),
         "escaped where it is made, or has rules with a dial alone",
     ),

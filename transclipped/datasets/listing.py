@@ -26,6 +26,7 @@ from transclipped.files import cache_dir, replacing
 
 CHECKERS = min(8, os.cpu_count() or 1)  # threads
 BATCH = 64  # files that a thread looks at before it asks for more
+SLICE = 4096  # files that are looked at before what is known of them is kept
 NOT_UTF8 = "its name is not valid UTF-8"
 OUTSIDE = "copy with `cp -rL`, since it is a link out of the folder"
 SYSTEM = frozenset(  # folders and files of Synology, QNAP, Windows and macOS, in lower case; others begin with a dot
@@ -88,24 +89,51 @@ def scan(root: Path, *, apart: set[Path] = frozenset()) -> tuple[list[Found], li
 
 
 def whole(root: Path, found: list[Found]) -> tuple[list[Found], list[tuple[str, str]]]:
-    """Those that are whole images, with the digest of each, and (id, reason) of the others."""
+    """Those that are whole images, with the digest of each, and (id, reason) of the others.
+
+    What is known so far is kept after each part, so that an end in between loses little.
+    """
     known = _remembered(root)
-    fresh = [file for file in found if (file.id, file.size, file.mtime_ns) not in known]
+    good = [file._replace(digest=known[file[:3]]) for file in found if file[:3] in known]
+    fresh = [file for file in found if file[:3] not in known]
+    damaged: list[tuple[str, str]] = []
 
     def look(batch: tuple[Found, ...]) -> list[tuple[str | None, str]]:
         return [_examined(root / file.id) for file in batch]
 
     with ThreadPoolExecutor(CHECKERS) as pool:
-        results = dict(
-            zip((file.id for file in fresh), chain.from_iterable(pool.map(look, _batches(fresh))), strict=True)
-        )
-    damaged = [(name, reason) for name, (reason, _) in results.items() if reason is not None]
-    unusable = {name for name, _ in damaged}
-    digests = {name: digest for name, (_, digest) in results.items()}
-    good = [file._replace(digest=digests.get(file.id) or known[file[:3]]) for file in found if file.id not in unusable]
-    if len(damaged) < len(fresh):
-        _remember(root, good)
-    return good, damaged
+        for start in range(0, len(fresh), SLICE):
+            part, before = fresh[start : start + SLICE], len(good)
+            results = chain.from_iterable(pool.map(look, _batches(part)))
+            for file, (reason, content) in zip(part, results, strict=True):
+                if reason is None:
+                    good.append(file._replace(digest=content))
+                else:
+                    damaged.append((file.id, reason))
+            if len(good) > before:
+                _remember(root, sorted(good))
+    return sorted(good), damaged
+
+
+def n_files(root: Path, *, most: int) -> int:
+    """How many files and folders lie below `root`, hidden ones aside; counting ends beyond `most`."""
+    n = 0
+    for _, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        n += len(folders) + len(files)
+        if n > most:
+            break
+    return n
+
+
+def n_remembered(root: Path) -> int:
+    """How many whole images are known below `root` from an earlier look."""
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(_memory(root)).num_rows
+    except (OSError, ValueError):
+        return 0
 
 
 def signature(found: list[Found]) -> bytes:

@@ -128,12 +128,21 @@ def delete(run: RunDir) -> None:
         InputError: it is gone already, waits in the queue or is being trained, or the disk refuses.
     """
     _at_rest(run)
-    hidden = run.path.parent / ".deleted"
+    remove(run.path)
+
+
+def remove(path: Path) -> None:
+    """Delete a folder: first out of sight, then from the disk.
+
+    Raises:
+        InputError: it is gone already, or the disk refuses.
+    """
+    hidden = path.parent / ".deleted"
     try:
         hidden.mkdir(exist_ok=True)
-        os.rename(run.path, hidden / uuid.uuid4().hex)
+        os.rename(path, hidden / uuid.uuid4().hex)
     except OSError as error:
-        raise InputError(f"cannot delete {run.path}: {error.strerror or error}; close what uses its files") from error
+        raise InputError(f"cannot delete {path}: {error.strerror or error}; close what uses its files") from error
     shutil.rmtree(hidden, ignore_errors=True)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+from PIL import Image
 
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
@@ -17,12 +20,38 @@ def engine(fingerprint: str, _run: RunDir):
     return Engine(_run)
 
 
+COLLECTION = "collection"  # begins what names the images of a collection: (COLLECTION, path, stamp)
+
+
 @st.cache_resource(max_entries=4, show_spinner="Opening the pictures …")
 def pictures(data: tuple):
-    """The picture set of `run_data`."""
+    """The picture set of `run_data`, or the images of a collection."""
+    if data[0] == COLLECTION:
+        return Files(Path(data[1]))
     from transclipped.datasets.registry import load
 
     return load(DataConfig(**dict(data)))
+
+
+class Files:
+    """Images of a collection, by the paths that it keeps; one that is gone is black."""
+
+    native_size = None
+
+    def __init__(self, collection: Path) -> None:
+        from transclipped.collection import paths_of
+
+        self.paths = paths_of(collection)
+
+    def picture(self, row: int) -> Image.Image:
+        """A row, reduced to a thumbnail."""
+        from transclipped.datasets.thumbnails import small
+
+        path = self.paths[row]
+        try:
+            return Image.new("RGB", (1, 1)) if path is None else small(Path(path))
+        except (InputError, OSError):
+            return Image.new("RGB", (1, 1))
 
 
 class Rows(dict):

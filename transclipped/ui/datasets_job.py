@@ -15,60 +15,73 @@ from transclipped.ui import access
 
 @st.cache_resource
 def _children() -> dict:
-    """Started checks by fingerprint, kept so that ended ones are reaped."""
+    """Started checks by key, kept so that ended ones are reaped."""
     return {}
 
 
-def start(config: DataConfig, fingerprint: str) -> None:
+def start(config: DataConfig, key: str, *, quick: bool = False) -> None:
     """Begin to check a data set, unless that is going on.
+
+    Args:
+        key: names the check, such as the fingerprint of the data set.
+        quick: only look through the folder, so that it opens at once afterwards.
 
     Raises:
         InputError: this visitor may not, or the cache cannot be written.
     """
     access.require(access.TRAIN)
     config = access.allowed(config)
-    if running(fingerprint):
+    if running(key):
         return
-    log = _file(fingerprint, "log")
+    log = _file(key, "log")
     command = ["datasets", "check", config.dataset, *([str(Path(config.data).resolve())] if config.data else [])]
     command += ["--labels", str(Path(config.labels).resolve())] if config.labels else []
     command += ["--annotations", config.annotations]
-    command += ["--json", "--progress", str(_file(fingerprint, "progress.json"))]
+    command += ["--quick"] * quick + ["--json", "--progress", str(_file(key, "progress.json"))]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        for old in (log, _file(fingerprint, "progress.json")):
+        for old in (log, _file(key, "progress.json")):
             old.unlink(missing_ok=True)
-        _children()[fingerprint] = machine.spawn(command, log=log)
+        _children()[key] = machine.spawn(command, log=log)
     except OSError as error:
         raise InputError(f"cannot start the check: {error}; free some space, or set TRANSCLIPPED_CACHE") from error
 
 
-def running(fingerprint: str) -> bool:
+def cancel(key: str) -> None:
+    """End a check."""
+    if running(key):
+        child = _children().get(key)
+        machine.end_process(child.pid if child is not None else progress(key).get("pid"))
+        if child is not None:
+            child.wait(timeout=5)
+
+
+def running(key: str) -> bool:
     """Whether a check is going on, started by this server or by one before it."""
-    child = _children().get(fingerprint)
+    child = _children().get(key)
     if child is not None:
         return child.poll() is None
-    told = progress(fingerprint)
+    told = progress(key)
     return machine.process_alive(told.get("pid"), told.get("started"))
 
 
-def progress(fingerprint: str) -> dict:
-    """`done`, `total`, `seconds`, `pid` and `started` of the last check; empty before it tells any."""
+def progress(key: str) -> dict:
+    """How far the last check is, see `progress.with_file`; empty before it says anything."""
     try:
-        found = read_json(_file(fingerprint, "progress.json"))
+        found = read_json(_file(key, "progress.json"))
     except InputError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def failure(fingerprint: str) -> str:
+def failure(key: str) -> str:
     """Last words of a check that ended without a report; empty if it said nothing."""
     try:
-        lines = _file(fingerprint, "log").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _file(key, "log").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")
 
 
-def _file(fingerprint: str, ending: str) -> Path:
-    return cache_dir() / "checks" / f"{fingerprint}.{ending}"
+def _file(key: str, ending: str) -> Path:
+    return cache_dir() / "checks" / f"{key}.{ending}"

@@ -86,10 +86,14 @@ def by_clipping(taken: np.ndarray, anchor: int | None) -> Colouring:
     return Colouring(index, tuple(entries))
 
 
-def colouring(run: RunDir, shown: Items, version: str, choice: str) -> Colouring:
-    """The colours that a visitor chose: "class", "average precision", or "codebook 1" and so on."""
+def colouring(run: RunDir, shown: Items, version: str, choice: str, *, names: list[str]) -> Colouring:
+    """The colours that a visitor chose: "class", "average precision", or "codebook 1" and so on.
+
+    Args:
+        names: of the classes.
+    """
     if choice == "class":
-        return by_class(shown, run.record.get("class_names", []))
+        return by_class(shown, names)
     if choice == "average precision":
         return by_value(item_precision(version, run.metrics()["k"], run, shown), "AP")
     return by_codeword(shown, int(choice.removeprefix("codebook ")) - 1)

@@ -199,11 +199,12 @@ def _collected(where: Place, name: str) -> Part | None:
 
 
 def relevant(engine: Engine, wanted: list[str]) -> np.ndarray | None:
-    """`[N]` bool: which items of a database share a label with the question; None where nobody knows."""
+    """`[N]` bool: which items of a database share a label with the question; None where nobody knows, as where the
+    database has none of its labels because other people named its classes."""
     labels, names = engine.stored.database_labels, engine.class_names
-    if labels is None or not wanted:
-        return None
     indices = [i for i, name in enumerate(names) if name in wanted]
+    if labels is None or not indices:
+        return None
     return np.isin(labels, indices) if labels.ndim == 1 else labels[:, indices].any(1)
 
 

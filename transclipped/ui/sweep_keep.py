@@ -10,7 +10,7 @@ from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.manage import fitting_name
 from transclipped.training.sweep import Sweep, amount_of, head_file
-from transclipped.ui import access, runs, sweep_jobs
+from transclipped.ui import access, links, runs, sweep_jobs
 from transclipped.ui.text import plain
 
 HELP = (
@@ -54,7 +54,7 @@ def _links(name: str) -> None:
     st.caption(f"Kept as {plain(name)}.", width="content")
     for page, label in (("retrieval", "Ask with it"), ("benchmarks", "Compare it")):
         if st.button(label, key=f"kept {page}", on_click=_look_at, args=(name,)):
-            st.switch_page(f"pages/{page}.py")  # `run` is the sidebar's, so it must not be among the parameters
+            links.go(page)  # `run` is the sidebar's, so it must not be among the parameters
 
 
 def _look_at(name: str) -> None:

@@ -1,0 +1,84 @@
+"""Own photographs in a real browser: from a fresh start to a ranked grid in five clicks; and what a reload keeps."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.browser.conftest import PATIENCE, settled
+
+pytestmark = pytest.mark.browser
+N = 300
+MOST_CLICKS = 5
+HITS = ".st-key-hits .ask"
+SEARCH, MAP = ".st-key-search-in-it button", ".st-key-map-it button"  # of the folder, not of the list
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """300 JPEGs of 640 × 480: a disc or a box before a blurred ground, no two alike."""
+    root = tmp_path_factory.mktemp("album") / "my holiday"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(N):
+        ground = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((640, 480), Image.BICUBIC)
+        left, top = rng.integers(20, 300, 2).tolist()
+        draw = ImageDraw.Draw(ground)
+        shape = draw.ellipse if i % 2 else draw.rectangle
+        shape((left, top, left + 160, top + 160), fill=tuple(rng.integers(0, 256, 3).tolist()))
+        ground.save(root / f"{i:03}.jpg", quality=85)
+    return root
+
+
+class Clicks:
+    """Clicks, counted."""
+
+    def __init__(self, page):
+        self.page, self.n = page, 0
+
+    def on(self, locator):
+        locator.click()
+        self.n += 1
+
+
+def test_own_photographs_are_ranked_after_five_clicks(server, page, photographs, record_property):
+    started = time.monotonic()
+    clicks = Clicks(page)
+    page.goto(server)
+    clicks.on(page.get_by_role("link", name="Data sets", exact=True))
+    clicks.on(page.get_by_role("radio", name="A folder of your own"))
+    page.get_by_label("Folder", exact=True).fill(f'"{photographs}/"')
+    clicks.on(page.get_by_role("button", name="Use this folder"))
+    clicks.on(page.get_by_role("button", name="Index it"))
+    clicks.on(page.locator(SEARCH))
+    page.locator(HITS).nth(23).wait_for(timeout=PATIENCE)
+    seconds = time.monotonic() - started
+    settled(page)
+    print(f"\n{N} photographs ranked after {clicks.n} clicks and {seconds:.0f} s")
+    record_property("seconds", seconds)
+    assert clicks.n <= MOST_CLICKS
+    assert "collection=my-holiday" in page.url and "run=hybrid-caltech101-32-clipped" in page.url
+    shown = page.locator(HITS).evaluate_all("all => all.map((one) => one.dataset.id)")
+    assert len(set(shown)) == 24 and shown[0] == "000.jpg"  # the query itself
+    page.get_by_text(f"of {N} pictures").first.wait_for()
+
+
+def test_a_reload_follows_the_encoding_and_a_link_asks_first(server, page, photographs, own_runs):
+    other = photographs.parent / "other"
+    other.mkdir()
+    for path in sorted(photographs.iterdir())[:40]:
+        (other / path.name).write_bytes(path.read_bytes())
+    page.goto(f"{server}/datasets?set=folder&folder={other}")
+    settled(page)
+    assert page.get_by_text("40 of 40").count() == 0
+    page.get_by_role("button", name="Open it").click()
+    page.get_by_role("button", name="Index it").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.reload()
+    page.locator(SEARCH).wait_for(timeout=PATIENCE)
+    assert (own_runs / "other" / "collection.json").exists()
+    page.locator(MAP).click()
+    page.get_by_role("heading", name="Embeddings").wait_for()
+    page.locator("canvas").first.wait_for()
+    settled(page)
