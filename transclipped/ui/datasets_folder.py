@@ -26,6 +26,7 @@ from transclipped.ui.text import plain
 
 MANY = 5_000  # files from which on a folder is looked through by a process of its own
 MOST = 200_000  # files that are counted
+LONGEST = 4096  # characters of a path
 RECENT = 8  # folders that are offered again
 FOLDER, LABELS = "typed folder", "typed labels"  # widgets
 OPENED, ADDRESS = "opened folders", "folder in the address"  # of the session
@@ -64,6 +65,9 @@ def fields(labels: str) -> Named:
         st.form_submit_button("Use this folder", type="primary", icon=":material/folder_open:", key="use folder",
                               on_click=_use_typed)  # fmt: skip
     _offer_recent(named)
+    if odd := next((text for text in named if len(text) > LONGEST or any(ord(c) < 32 for c in text)), None):
+        st.error(f"{plain(repr(odd[:80]))} cannot name a file; type the path again")
+        return "", ""
     if not named[0]:
         return "", ""
     if named not in state.get(OPENED, ()) and named not in _made_here():
