@@ -115,6 +115,10 @@ def doors(run, query: int, picture) -> None:
 
 @guarded
 def page(run) -> None:
+    if not len(found.stored(run.fingerprint, run).queries):
+        st.info(f"{plain(run.name)} stores no queries, so there is no image to follow.")
+        key_figures(run)
+        return
     query = number_of_query(run)
     identity = found.stored(run.fingerprint, run).query_ids[query].item()
     row = cached.rows_of_ids(run.fingerprint, run)[identity]
