@@ -9,6 +9,7 @@ import random
 import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
+from transclipped.files import ASSETS
 from transclipped.ui import absent, access, cached, figures, runs, shell, story
 from transclipped.ui import overview_cached as found
 from transclipped.ui.guard import guarded
@@ -17,6 +18,7 @@ from transclipped.ui.text import plain
 HITS = 5
 CNN, DEFAULT = "efficientnet-lite0", "hybrid-vit"  # bundled backbones
 STRIDE = {CNN: 32}  # pixels a side of what becomes one place of the last feature map; 16 for transformers
+RELIABILITY = ASSETS / "reliability.md"
 MARKS = {True: "✅", False: "⚠️", None: "ℹ️"}
 HELP = {
     "map": "Mean over queries of the average precision among the first K hits; 1 is perfect. Below it: against the "
@@ -144,6 +146,11 @@ def ready() -> None:
             st.markdown(f"✅ **{speed:,.0f} pictures per second** through {backbone} at 96 pixels.")
 
 
+def promises() -> None:
+    with shell.aside("promises"), st.expander("What you can rely on", icon=":material/verified_user:"):
+        st.markdown(RELIABILITY.read_text(encoding="utf-8").partition("\n\n")[2])
+
+
 st.title("Unsupervised image retrieval, with false negatives clipped")
 st.markdown(
     "A network learns to find similar pictures **without a single label**: two views of one picture attract, "
@@ -154,3 +161,4 @@ chosen = runs.finished()
 if chosen is not None:
     page(chosen)
 ready()
+promises()

@@ -121,6 +121,7 @@ REVIEWED = {  # module.function: what may be foreign there, and why it is not
     ),
     "benchmarks.inverted_u: benchmarks_study.curve_rules(found)": "format_func is plain",
     "benchmarks.downloads: view.columns(columns)": "a file, not a page",
+    r"overview.promises: RELIABILITY.read_text(encoding='utf-8').partition('\n\n')[2]": "a bundled file of ours",
 }
 
 
