@@ -34,6 +34,7 @@ def sealed(monkeypatch) -> list[str]:
         asked.append(str(path))
         raise InputError("stopped here")
 
+    monkeypatch.setattr(backbone, "check_weights", lambda name: True)
     monkeypatch.setattr(backbone, "_created", created)
     monkeypatch.setattr(backbone, "load_tensors", loaded)
     return asked

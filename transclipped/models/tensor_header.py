@@ -80,17 +80,17 @@ def _entries(header: Any, *, start: int, size: int) -> dict[str, Entry]:
         raise ValueError("its header is no table")
     header.pop("__metadata__", None)
     entries, total = {}, 0
-    for name, about in header.items():
+    for number, (name, about) in enumerate(header.items(), 1):  # a name is not repeated: it is what the file holds
         about = about if isinstance(about, dict) else {}
         dtype, shape, span = about.get("dtype"), about.get("shape"), about.get("data_offsets")
         typed = isinstance(dtype, str) and dtype in BITS
         if not typed or not _naturals(shape) or not _naturals(span) or len(span) != 2:
-            raise ValueError(f"it describes no tensor {name[:80]!r}")
+            raise ValueError(f"entry {number} of its header describes no tensor")
         entry = Entry(dtype, tuple(shape), start + span[0])
         if len(shape) > MAX_AXES or span[1] - span[0] != entry.size or span[1] > size:
-            raise ValueError(f"tensor {name[:80]!r} does not have the numbers that its shape asks for")
+            raise ValueError(f"tensor {number} does not have the numbers that its shape asks for")
         if not entry.size and max(shape) > size:
-            raise ValueError(f"tensor {name[:80]!r} is empty and of shape {shape}")
+            raise ValueError(f"tensor {number} is empty, with {len(shape)} axes of up to {max(shape):,}")
         entries[name] = entry
         total += entry.size
     if total != size:

@@ -17,6 +17,7 @@ import torch
 
 from transclipped.clipping import rule_named
 from transclipped.config import RunConfig
+from transclipped.datasets.folder import Folder
 from transclipped.datasets.protocols import draw, readable
 from transclipped.errors import InputError
 from transclipped.files import hold, write_json
@@ -25,7 +26,7 @@ from transclipped.models.network import Head, Network, embed_in_batches
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation, imported
 from transclipped.training.defaults import Fit, check, check_batch, fitted
-from transclipped.training.features import Progress, encode, gather
+from transclipped.training.features import FEW, Progress, encode, gather
 from transclipped.training.run import STOP_FILE, RunDir, check_free, create, write_config
 from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
@@ -144,6 +145,7 @@ def _train(
     model = _model(session)
     if session.frozen:
         yield from _logged(log, _fill_training_views(session))
+        yield from _logged(log, _decode_queries(session))
         session.split = readable(session.split, session.images)
         check_batch(len(session.split.train), session.config.schedule.batch)
     trainer = _trainer(session, model)
@@ -270,8 +272,18 @@ def _trainer(session: Session, model: Head | Network) -> Trainer:
 def _fill_training_views(session: Session) -> Iterator[Progress]:
     for view in range(session.config.schedule.views):
         yield from session.cache.fill(view, session.split.train, device=session.device)
-    for rows in (session.split.validation, session.split.query):  # so that it shows now which of them can be read
-        yield from session.cache.fill(0, rows, device=session.device)
+    yield from session.cache.fill(0, session.split.validation, device=session.device)
+
+
+def _decode_queries(session: Session) -> Iterator[Progress]:
+    """Find the queries that cannot be decoded, so that others can be drawn before training; nothing is encoded."""
+    images, rows = session.images, session.split.query
+    if not isinstance(images, Folder):  # bundled images are whole, and embeddings have none
+        return
+    started = time.monotonic()
+    for done in range(0, len(rows), FEW):
+        images.decoded(rows[done : done + FEW], session.backbone.image_size)
+        yield Progress("decoding queries", min(done + FEW, len(rows)), len(rows), time.monotonic() - started)
 
 
 def _validation_map(session: Session, model: Head | Network) -> float:
