@@ -27,18 +27,21 @@ def main(page):
 
 def test_folder_is_checked_while_the_page_watches(server, page, album):
     page.goto(f"{server}/datasets?set=folder&folder={album}")
+    page.get_by_role("button", name="Open it").click()
     settled(page)
     main(page).get_by_text("21 of 21 pictures").wait_for()
     page.get_by_role("button", name="Check every picture").click()
     main(page).get_by_text("21 of 21", exact=True).wait_for()  # the metric of the report
     main(page).get_by_text("The same file").wait_for()
     page.reload()  # the report stays
+    page.get_by_role("button", name="Open it").click()
     settled(page)
     main(page).get_by_text("The same file").wait_for()
 
 
 def test_clicked_picture_tells_its_path(server, page, album):
     page.goto(f"{server}/datasets?set=folder&folder={album}")
+    page.get_by_role("button", name="Open it").click()
     settled(page)
     page.get_by_role("button", name="00.png").first.click()
     main(page).get_by_text(str(album / "00.png")).wait_for()
