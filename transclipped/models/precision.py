@@ -11,16 +11,14 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from transclipped.errors import InputError
-from transclipped.files import cache_dir, read_json, write_json
+from transclipped.files import cache_dir
+from transclipped.remembered import remember, remembered
 
 MARGIN = 1.1  # bfloat16 must win by this much, since it costs digits
 REPEATS = 4  # after a first one, which also prepares
@@ -50,21 +48,12 @@ def _prefers_bfloat16(device: str) -> bool:
         return False
     path = cache_dir() / "precision.json"
     key = machine_key()
-    known = _known(path).get(key)
+    known = remembered(path).get(key)
     if isinstance(known, bool):
         return known
     prefers = _measure()
-    with suppress(InputError):  # a full disk only means measuring again
-        write_json(path, _known(path) | {key: prefers})  # with what others measured meanwhile
+    remember(path, key, prefers)
     return prefers
-
-
-def _known(path: Path) -> dict[str, Any]:
-    try:
-        known = read_json(path)
-    except InputError:
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def machine_key(threads: int = 0) -> str:

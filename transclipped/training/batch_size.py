@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import torch
 
-from transclipped.errors import InputError
-from transclipped.files import cache_dir, read_json, write_json
+from transclipped.files import cache_dir
 from transclipped.models.backbone import Backbone
 from transclipped.models.precision import inference
+from transclipped.remembered import remember, remembered
 
 DEFAULT = 64  # pictures, where too few come to be worth a measurement
 WORTH = 2000  # pictures that make it worth
 SIZES = {"cpu": (16, 32, 64, 128), "cuda": (64, 128, 256, 512)}
+LARGEST = max(map(max, SIZES.values()))
 REPEATS = 3  # of each size; the best counts
 BUDGET = 5.0  # seconds for the whole measurement, after which the sizes seen so far decide
 MARGIN = 1.03  # a larger batch must be faster by this much
@@ -29,14 +28,13 @@ MARGIN = 1.03  # a larger batch must be faster by this much
 def chosen_batch(backbone: Backbone, device: str, *, pictures: int) -> int:
     """Pictures a forward pass for encoding `pictures` of them."""
     kind, key, path = torch.device(device).type, _key(backbone, device), cache_dir() / "batches.json"
-    known = _known(path)
-    if key in known:
-        return known[key]
+    known = remembered(path).get(key)
+    if type(known) is int and 0 < known <= LARGEST:
+        return known
     if kind not in SIZES or pictures < WORTH:
         return DEFAULT
     best = measured(backbone, device, SIZES[kind])
-    with suppress(InputError):  # a full disk only means measuring again
-        write_json(path, _known(path) | {key: best})  # with what others measured meanwhile
+    remember(path, key, best)
     return best
 
 
@@ -53,15 +51,6 @@ def measured(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int:
         if found > MARGIN * speed:
             best, speed = size, found
     return best
-
-
-def _known(path: Path) -> dict[str, int]:
-    try:
-        found = read_json(path)
-    except InputError:
-        return {}
-    largest = max(map(max, SIZES.values()))
-    return {k: v for k, v in found.items() if type(v) is int and 0 < v <= largest} if isinstance(found, dict) else {}
 
 
 def _forward(backbone: Backbone, device: str, size: int) -> float:

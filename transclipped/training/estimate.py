@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,13 @@ from transclipped.config import BackboneConfig, RunConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split
 from transclipped.errors import InputError
-from transclipped.files import cache_dir, read_json, write_json
+from transclipped.files import cache_dir, write_json
 from transclipped.flags import BUNDLED as BUNDLED_SETS
 from transclipped.models import own
 from transclipped.models.backbone import BUNDLED, Backbone, load_backbone, weights_file
 from transclipped.models.network import Head
 from transclipped.models.precision import machine_key
+from transclipped.remembered import remember, remembered
 from transclipped.retrieval.index import CodeIndex
 from transclipped.retrieval.metrics import measure as measure_ranking
 from transclipped.training.features import FeatureCache, encode
@@ -154,7 +154,7 @@ def seconds_a_pair() -> float:
 
 def measured(config: RunConfig, images: ImageSet) -> bool:
     """Whether the speed of this backbone on these pictures is known already."""
-    return _full_key(_encoding(config.backbone, images)) in _known()
+    return _full_key(_encoding(config.backbone, images)) in remembered(_path())
 
 
 def forget() -> None:
@@ -233,21 +233,12 @@ def _pair_seconds() -> float:
 def _remembered(key: str, measure: Callable[[], Any]) -> Any:
     full = _full_key(key)
     with _lock:
-        known = _known()
+        known = remembered(_path())
         if full in known:
             return known[full]
         value = measure()
-        with suppress(InputError):  # a full disk only means measuring again
-            write_json(_path(), _known() | {full: value})
+        remember(_path(), full, value)
         return value
-
-
-def _known() -> dict[str, Any]:
-    try:
-        known = read_json(_path())
-    except InputError:
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _full_key(key: str) -> str:

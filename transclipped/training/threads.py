@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 from transclipped.config import RunConfig
-from transclipped.errors import InputError
-from transclipped.files import cache_dir, read_json, write_json
+from transclipped.files import cache_dir
 from transclipped.models.network import Head
+from transclipped.remembered import remember, remembered
 from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
 
@@ -45,12 +44,12 @@ def head_threads(config: RunConfig, *, width: int) -> int:
     if most == 1:
         return 1
     path, key = cache_dir() / "threads.json", _key(config, width, most)
-    known = _known(path)
-    if known.get(key) not in range(1, most + 1):
-        known[key] = fewest(lambda threads: _step_seconds(config, width, threads), most)
-        with suppress(InputError):  # a full disk only means measuring again
-            write_json(path, known)
-    return known[key]
+    known = remembered(path).get(key)
+    if known in range(1, most + 1):
+        return known
+    best = fewest(lambda threads: _step_seconds(config, width, threads), most)
+    remember(path, key, best)
+    return best
 
 
 def fewest(seconds: Callable[[int], float], most: int) -> int:
@@ -85,14 +84,6 @@ def _step_seconds(config: RunConfig, width: int, threads: int) -> float:
         return min(np.diff(times)[WARM:])
     finally:
         torch.set_num_threads(before)
-
-
-def _known(path: Path) -> dict[str, int]:
-    try:
-        known = read_json(path)
-    except InputError:
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _key(config: RunConfig, width: int, most: int) -> str:
