@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, get_type_hints
 
-from transclipped.errors import InputError
+from transclipped.errors import InputError, quoted
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
 MAX_BITS, MAX_DIM = 4096, 4096  # far above what anybody codes with; a head of more would fill a machine's memory
@@ -90,7 +90,7 @@ class BackboneConfig:
         if self.image_size is not None:
             _within("backbone.image_size", self.image_size, 32, MAX_SIDE)
         if not re.fullmatch(r"frozen|all|last-0*[1-9][0-9]{0,2}", self.train):
-            raise InputError(f"backbone.train is {_short(self.train)}; choose frozen, all, or last-N such as last-2")
+            raise InputError(f"backbone.train is {quoted(self.train)}; choose frozen, all, or last-N such as last-2")
         if self.pool is not None:
             _one_of("backbone.pool", self.pool, ("token", "avg"))
         changed = self.weights or self.image_size or self.pool or self.train != "frozen"
@@ -118,7 +118,7 @@ class QuantizerConfig:
         k = self.codewords
         if not 2 <= k <= MAX_CODEWORDS or k & (k - 1):
             raise InputError(
-                f"quantizer.codewords is {_short(k)}; choose a power of two from 2 to {MAX_CODEWORDS}, "
+                f"quantizer.codewords is {quoted(k)}; choose a power of two from 2 to {MAX_CODEWORDS}, "
                 "since a code is one byte"
             )
         _within("quantizer.bits", self.bits, 1, MAX_BITS)
@@ -176,15 +176,15 @@ class ClippingConfig:
 
     def __post_init__(self) -> None:
         if not -1 <= self.threshold <= 1:  # refuses NaN too
-            raise InputError(f"clipping.threshold is {_short(self.threshold)}; choose a cosine similarity from -1 to 1")
+            raise InputError(f"clipping.threshold is {quoted(self.threshold)}; choose a cosine similarity from -1 to 1")
         for name in ("fraction", "class_prior"):
             if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"clipping.{name} is {_short(getattr(self, name))}; choose at least 0 and less than 1")
+                raise InputError(f"clipping.{name} is {quoted(getattr(self, name))}; choose at least 0 and less than 1")
         _within("clipping.sigma", self.sigma, 0, MAX_FLOAT)
         if not 0 <= self.start <= self.full <= MAX_EPOCHS:
             raise InputError(
-                f"clipping needs 0 <= start <= full <= {MAX_EPOCHS:,}, got start {_short(self.start)} "
-                f"and full {_short(self.full)}"
+                f"clipping needs 0 <= start <= full <= {MAX_EPOCHS:,}, got start {quoted(self.start)} "
+                f"and full {quoted(self.full)}"
             )
         _check_texts("clipping", self)
         _one_of("clipping.treatment", self.treatment, ("remove", "clamp"))
@@ -330,23 +330,23 @@ def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = f"a number up to {MAX_FLOAT:,.0f}" if kind is float else getattr(kind, "__name__", kind)
-        raise InputError(f"{cls.__name__}.{name} is {_short(value)}; expected {expected}")
+        raise InputError(f"{cls.__name__}.{name} is {quoted(value)}; expected {expected}")
     return value
 
 
 def _within(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # refuses NaN too
-        raise InputError(f"{name} is {_short(value)}; choose {least} or more, at most {most:,.0f}")
+        raise InputError(f"{name} is {quoted(value)}; choose {least} or more, at most {most:,.0f}")
 
 
 def _positive(name: str, value: float) -> None:
     if not 0 < value <= MAX_FLOAT:
-        raise InputError(f"{name} is {_short(value)}; choose a positive number, at most {MAX_FLOAT:,.0f}")
+        raise InputError(f"{name} is {quoted(value)}; choose a positive number, at most {MAX_FLOAT:,.0f}")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"{name} is {_short(value)}; choose one of {', '.join(choices)}")
+        raise InputError(f"{name} is {quoted(value)}; choose one of {', '.join(choices)}")
 
 
 def _check_texts(section: str, config: Any) -> None:
@@ -355,17 +355,9 @@ def _check_texts(section: str, config: Any) -> None:
         value = getattr(config, each.name)
         if isinstance(value, str) and (len(value) > LONGEST_TEXT or _UNFIT.search(value)):
             raise InputError(
-                f"{section}.{each.name} is {_short(value)}; choose at most {LONGEST_TEXT:,} characters, "
+                f"{section}.{each.name} is {quoted(value)}; choose at most {LONGEST_TEXT:,} characters, "
                 "none of them a control character"
             )
 
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters; halves of characters
-
-
-def _short(value: Any) -> str:
-    """A value as a message quotes it, however long it is."""
-    if isinstance(value, int) and value.bit_length() > 80:  # Python refuses to spell those of 4,300 digits
-        return f"a whole number of some {round(value.bit_length() * 0.30103):,} digits"
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}…"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class InputError(ValueError):
     """Something that a person gave cannot be used.
@@ -17,6 +19,14 @@ class InputError(ValueError):
     def __init__(self, message: str, *, setting: str | None = None) -> None:
         super().__init__(message)
         self.setting = setting
+
+
+def quoted(value: Any) -> str:
+    """A value as a message quotes it: at most 100 characters, however long it is."""
+    if isinstance(value, int) and value.bit_length() > 80:  # Python refuses to spell those of 4,300 digits
+        return f"a whole number of some {round(value.bit_length() * 0.30103):,} digits"
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"
 
 
 def cause(error: Exception) -> str:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transclipped.errors import InputError
+from transclipped.errors import InputError, quoted
 
 FORMAT = 1
 STATES = ("running", "stopped", "interrupted", "failed", "finished")
@@ -124,7 +124,7 @@ def read_status(path: Path) -> dict[str, Any]:
     }  # fmt: skip
     _check(status, kinds, path, remedy)
     if not isinstance(status.get("error", ""), str):
-        raise InputError(f"{path} has error = {_quoted(status['error'])}; {remedy}")
+        raise InputError(f"{path} has error = {quoted(status['error'])}; {remedy}")
     if "error" in status:
         status["error"] = status["error"][:LONGEST_TEXT]
     return status
@@ -142,7 +142,7 @@ def read_events(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def read_queued(path: Path) -> dict[str, Any]:
-    """queued.json: since when a training waits (`t`), its flags (`arguments`, None to go on), and more.
+    """queued.json: since when a training waits (`t`), its flags (`arguments`, None to resume), and more.
 
     Raises:
         InputError: it is missing or damaged.
@@ -195,7 +195,7 @@ def _check(record: dict, kinds: dict[str, str], path: Path, remedy: str, *, need
         fits, expected = _KINDS[kind]
         value = record.get(key)
         if (needed or key in record) and not fits(value) and not (optional and value is None):
-            raise InputError(f"{path} has {key} = {_quoted(value)}; expected {expected}: {remedy}")
+            raise InputError(f"{path} has {key} = {quoted(value)}; expected {expected}: {remedy}")
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
@@ -274,11 +274,6 @@ def _is_curve(value: Any, x: str, y: str) -> bool:
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
         return False
     return all(map(_is_number, xs)) and all(map(_is_share, ys))
-
-
-def _quoted(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}…"
 
 
 _KINDS: dict[str, tuple[Check, str]] = {  # what a value may be, and how a message says it
