@@ -126,7 +126,12 @@ def test_arrays_and_columns_of_other_files_are_not_named(tmp_path):
         with pytest.raises(InputError) as caught:
             embeddings.load(DataConfig(dataset="embeddings", data=str(tmp_path / name)))
         assert SECRET not in str(caught.value)
-    for name in ("a.npz", "b.npz"):
+    header = f"{{'{SECRET}': 1}}\n".encode()
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:  # an array whose header is something else
+        archive.writestr("codes.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with zipfile.ZipFile(tmp_path / "d.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr(SECRET, SECRET)
+    for name in ("a.npz", "b.npz", "c.npz", "d.npz"):
         with pytest.raises(InputError) as caught:
             Retrieval.load(tmp_path / name)
         assert SECRET not in str(caught.value)

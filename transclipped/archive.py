@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 
 BLOCK = 1 << 20  # bytes that are in memory at a time
 ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -23,12 +23,12 @@ _END, _END_OF_ZIP64 = b"PK\x05\x06", b"PK\x06\x07"
 def opened(
     file: BinaryIO, *, what: str, remedy: str, most_bytes: int | None, directory: int
 ) -> Iterator[zipfile.ZipFile]:
-    """A zip whose entries are few, plainly packed, and within bounds by what it says of itself.
+    """A zip whose table of contents is short and names files of ordinary compression, within bounds.
 
     Args:
         what: names the file in messages, which end in `remedy`.
         most_bytes: of all entries together, unpacked; None for any number.
-        directory: bytes that the table of contents may have.
+        directory: most bytes of the table of contents.
 
     Raises:
         InputError: it is no zip, damaged, or out of bounds.
@@ -40,16 +40,16 @@ def opened(
         for entry in archive.infolist():
             if entry.compress_type not in ORDINARY or entry.flag_bits & 0x1:
                 raise InputError(
-                    f"{what} packs {entry.filename[:80]!r} in an unusual way or with a password; "
-                    f"pack it with ordinary zip compression, or {remedy}"
+                    f"{what} holds a file with a password or of an unusual compression; "
+                    f"use ordinary zip compression, or {remedy}"
                 )
         if most_bytes is not None and sum(entry.file_size for entry in archive.infolist()) > most_bytes:
-            raise InputError(f"{what} unpacks to more than {most_bytes:,} bytes; no run is so large")
+            raise InputError(f"{what} unpacks to more than {most_bytes:,} bytes, too many; {remedy}")
         yield archive
 
 
 def blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, what: str, remedy: str) -> Iterator[bytes]:
-    """Content of an entry in pieces; at most as many bytes as the table of contents says.
+    """Content of an entry in pieces; zipfile gives no more bytes than the table of contents says.
 
     Raises:
         InputError: it is damaged.
@@ -66,8 +66,7 @@ def _explained(what: str, remedy: str) -> Iterator[None]:
     except (InputError, GeneratorExit):
         raise
     except Exception as error:  # zipfile and zlib raise many kinds for one damaged file
-        reason = str(error)[:200] or type(error).__name__
-        raise InputError(f"{what} is damaged or not a zip ({reason}); {remedy}") from error
+        raise InputError(f"{what} is damaged or not a zip ({cause(error)}); {remedy}") from error
 
 
 def _check_directory(file: BinaryIO, what: str, remedy: str, most: int) -> None:
@@ -80,6 +79,6 @@ def _check_directory(file: BinaryIO, what: str, remedy: str, most: int) -> None:
     if at < 0 or len(tail) < at + 22:
         raise InputError(f"{what} is damaged: it is not a zip, or a part of one; {remedy}")
     if _END_OF_ZIP64 in tail[max(0, at - 20) : at]:
-        raise InputError(f"{what} is of the kind for huge files (zip64); no run is so large")
+        raise InputError(f"{what} is of the kind for huge files (zip64); {remedy}")
     if int.from_bytes(tail[at + 12 : at + 16], "little") > most:
         raise InputError(f"{what} is a zip of too many files; {remedy}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from transclipped import archive
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 
 MAX_DIRECTORY = 10_000  # bytes of the zip's table of contents: ten arrays are 1,000
 MAX_HEADER = 4096  # bytes that the header of an array may take
@@ -34,7 +34,7 @@ def load_arrays(path: Path, *, remedy: str, most_bytes: int | None = None) -> di
 
 
 def check_arrays(path: Path, *, remedy: str, most_bytes: int | None = None) -> None:
-    """Whether the headers of all arrays announce what the file says that it holds.
+    """Refuse a file whose arrays' headers announce other sizes than it holds.
 
     Raises:
         InputError: as `load_arrays`.
@@ -47,7 +47,8 @@ def check_arrays(path: Path, *, remedy: str, most_bytes: int | None = None) -> N
         archive.opened(file, what=str(path), remedy=remedy, most_bytes=most_bytes, directory=MAX_DIRECTORY) as zipped,
     ):
         for entry in zipped.infolist():
-            _check_header(zipped, entry)
+            if not _is_plain(zipped, entry):
+                raise InputError(f"{path} is damaged: it holds something that is not a plain array; {remedy}")
 
 
 @contextmanager
@@ -57,15 +58,15 @@ def _explained(path: Path, remedy: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise many kinds for one damaged file
-        raise InputError(f"{path} is damaged ({str(error)[:200] or type(error).__name__}); {remedy}") from error
+        raise InputError(f"{path} is damaged ({cause(error)}); {remedy}") from error
 
 
-def _check_header(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+def _is_plain(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry's header announces as many numbers as the entry holds."""
     with zipped.open(entry) as file:
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
-            raise ValueError(f"{entry.filename[:80]!r} is of an unknown version {version}")
+            return False
         shape, _, dtype = _HEADERS[version](file, max_header_size=MAX_HEADER)
         size = entry.file_size - file.tell()
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != size:
-        raise ValueError(f"{entry.filename[:80]!r} is not a plain array")
+    return not dtype.hasobject and math.prod(shape) * dtype.itemsize == size
