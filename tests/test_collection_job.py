@@ -166,7 +166,8 @@ def test_only_collections_at_rest_are_deleted(home, tiny_run):
 @pytest.mark.parametrize(
     ("name", "fit"),
     [("my photos (2)", "my-photos-2"), ("été", "été"), ("con", "images-con"), ("...", "images"), ("a/b", "a-b"),
-     ("x" * 200, "x" * 60), ("<b>![x](http://h)", "b-x-http-h"), ("名前", "名前")],
+     ("x" * 200, "x" * 60), ("<b>![x](http://h)", "b-x-http-h"), ("名前", "名前"),
+     ("photos_", "photos"), ("_photos", "photos"), ("x" * 59 + "-y", "x" * 59)],
 )  # fmt: skip
 def test_a_folders_name_becomes_one_that_every_system_takes(name, fit):
     assert jobs._fit(name) == fit

@@ -11,7 +11,6 @@ the feature cache are not computed twice. One at a time, since two would only ha
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import time
@@ -26,11 +25,12 @@ from transclipped.collection_list import collections
 from transclipped.errors import InputError
 from transclipped.files import read_json, write_json
 from transclipped.machine import end_process, exclusive, process_alive, process_start, spawn
-from transclipped.training.manage import check_name, numbered, place, remove
+from transclipped.training.manage import fitting_name, numbered, place, remove
 from transclipped.training.run import RunDir
 
 JOB, PROGRESS, LOG, LOCK = "job.json", "progress.json", "log.txt", ".indexing.lock"
 RUNNING, FINISHED, FAILED, STOPPED, INTERRUPTED = "running", "finished", "failed", "stopped", "interrupted"
+LONGEST = 60  # characters taken from a folder's name
 PATIENCE = 5.0  # seconds that a process gets to end, and a starting one to let go of the lock
 _children: dict[int, subprocess.Popen] = {}  # kept so that ended ones are reaped
 
@@ -42,7 +42,7 @@ class Job:
     Attributes:
         path: folder of the collection.
         run, folder, labels: what is encoded by what; labels is None where no file gives any.
-        state: running, finished, failed, stopped by somebody, or interrupted (the process died).
+        state: running, finished, failed, stopped by a person, or interrupted (the process died).
         done, total: images of this process; 0 of 0 while it looks through the folder.
         seconds: since it began to encode.
         error: a sentence, where it failed.
@@ -92,10 +92,10 @@ def start(home: Path, run: RunDir, folder: Path, *, labels: Path | None = None, 
 
 
 def resume(path: Path) -> Job:
-    """Start the encoding of `path` again where it was.
+    """Start the encoding of `path` again; what the cache holds is not computed twice.
 
     Raises:
-        InputError: there is none, or another one is going on.
+        InputError: there is none, or another one is running.
     """
     record = _record(path)
     if record is None:
@@ -104,7 +104,7 @@ def resume(path: Path) -> Job:
 
 
 def cancel(path: Path) -> None:
-    """End an encoding; what it has computed stays in the cache, so that `resume` goes on there."""
+    """End an encoding; what it has computed stays in the cache, for `resume` to use."""
     record = _record(path)
     if record is None or state(path).state != RUNNING:
         return
@@ -136,12 +136,12 @@ def state(path: Path) -> Job | None:
     record = _record(path)
     if record is None:
         return None
-    told = _progress(path)
-    now, error = told.get("state", RUNNING), str(told.get("error", ""))
+    progress = _progress(path)
+    now, error = progress.get("state", RUNNING), str(progress.get("error", ""))
     if record.get("stopped") and now != FINISHED:
         now = STOPPED
     elif now not in (FINISHED, FAILED):
-        now = RUNNING if _alive(told or record) else INTERRUPTED
+        now = RUNNING if _alive(progress or record) else INTERRUPTED
         error = "" if now == RUNNING else _last_words(path)
     return Job(
         path=path,
@@ -149,9 +149,9 @@ def state(path: Path) -> Job | None:
         folder=str(record.get("folder")),
         labels=record.get("labels"),
         state=now,
-        done=told.get("done", 0),
-        total=told.get("total", 0),
-        seconds=told.get("seconds", 0.0),
+        done=progress.get("done", 0),
+        total=progress.get("total", 0),
+        seconds=progress.get("seconds", 0.0),
         error=error,
     )
 
@@ -172,7 +172,7 @@ def find(home: Path, run: RunDir, folder: Path) -> Path | None:
 
 
 def _begin(path: Path, asked: dict[str, Any]) -> Job:
-    """Start the process, unless one is going on in the same folder of runs."""
+    """Start the process, unless one is running in the same folder of runs."""
     with _alone(path.parent):
         if busy := next((job for job in jobs(path.parent) if job.state == RUNNING), None):
             raise InputError(f"{busy.name} is being encoded; wait until that is done, or cancel it")
@@ -201,7 +201,7 @@ def _alone(home: Path) -> Iterator[None]:
     """The lock under which encodings start, waited for a moment.
 
     Raises:
-        InputError: somebody holds it for long.
+        InputError: another process holds it for long.
     """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -220,7 +220,7 @@ def _claimed(home: Path, stem: str, asked: dict[str, Any], taken: Collection[str
         write_json(made / JOB, {"v": 1, **asked})
         while True:
             path = home / numbered(stem, {*taken, *(other.name for other in home.iterdir())})
-            with suppress(InputError):  # somebody was quicker: the next number
+            with suppress(InputError):  # another process was quicker: the next number
                 place(made, path)
                 return path
             if not path.exists():
@@ -230,12 +230,8 @@ def _claimed(home: Path, stem: str, asked: dict[str, Any], taken: Collection[str
 
 
 def _fit(name: str) -> str:
-    """A folder's name as that of a collection: readable, and fit for every system."""
-    plain = re.sub(r"[^\w.-]+", "-", name).strip("-. ")[:60] or "images"
-    try:
-        return check_name(plain)
-    except InputError:
-        return check_name(f"images-{plain}")
+    """Name of a collection after that of its folder."""
+    return fitting_name(name[:LONGEST], otherwise="images")
 
 
 def _record(path: Path) -> dict[str, Any] | None:
@@ -248,18 +244,19 @@ def _record(path: Path) -> dict[str, Any] | None:
 
 def _progress(path: Path) -> dict[str, Any]:
     try:
-        told = read_json(path / PROGRESS)
+        progress = read_json(path / PROGRESS)
     except InputError:
         return {}
-    numbers = [told.get(name) for name in ("done", "total", "seconds")] if isinstance(told, dict) else [None]
-    return told if all(isinstance(number, int | float) for number in numbers) else {}
+    numbers = [progress.get(name) for name in ("done", "total", "seconds")] if isinstance(progress, dict) else [None]
+    return progress if all(isinstance(number, int | float) for number in numbers) else {}
 
 
-def _alive(told: dict[str, Any]) -> bool:
+def _alive(process: dict[str, Any]) -> bool:
+    """Whether the process of a record (`pid`, `started`) runs; ended children are reaped."""
     for pid, child in list(_children.items()):
         if child.poll() is not None:
             _children.pop(pid, None)
-    return process_alive(told.get("pid"), told.get("started"))
+    return process_alive(process.get("pid"), process.get("started"))
 
 
 def _last_words(path: Path) -> str:
