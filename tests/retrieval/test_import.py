@@ -289,4 +289,8 @@ def test_a_run_takes_its_own_centre_from_whatever_it_encodes(clusters, tmp_path,
         assert main(argv) == 0
     codes = [pq.read_table(tmp_path / name / "codes.parquet")["code"].to_pylist()[:20] for name in ("all", "some")]
     assert codes[0] == codes[1]
+    before = RunDir(run)
+    queries, modes = before.retrieval().queries, before.metrics()["modes"]
     assert main(["evaluate", "--run", str(run), "--json"]) == 0
+    np.testing.assert_array_equal(RunDir(run).retrieval().queries, queries)  # trained and measured with one centre
+    assert RunDir(run).metrics()["modes"] == modes

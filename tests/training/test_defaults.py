@@ -166,6 +166,14 @@ def test_settings_on_the_disk_are_fitted_from_the_first_moment(embeddings, tmp_p
     assert main(["train", "--run", str(tmp_path / "run"), "--resume"]) == 0
 
 
+def test_resuming_what_a_power_cut_left_empty_fits_the_settings_too(embeddings, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_bytes(b"")
+    config = RunConfig(data=DataConfig(dataset="embeddings", data=str(embeddings(90))))
+    list(loop.run_training(config, tmp_path / "run", resume=True, chosen=["data.data", "data.dataset"]))
+    assert RunDir(tmp_path / "run").config.schedule.batch == 32
+
+
 def test_a_record_from_before_reads_as_before():
     assert from_dict(RunConfig, to_dict(RunConfig())) == RunConfig()
 

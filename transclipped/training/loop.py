@@ -64,7 +64,7 @@ def run_training(
     """Train into the run directory `path`.
 
     Args:
-        resume: go on with the run that is there, whose own settings count.
+        resume: the run that is there, with its own settings.
         overwrite: replace it.
         chosen: settings by path that a person gave; the others may be changed to suit the number of pictures. None for
             all of them.
@@ -72,14 +72,14 @@ def run_training(
         stop_asked: called after every step for the number of the signal that came, None if none did.
 
     Raises:
-        InputError: bad settings or data, before there is a run; a failure later, which the run's status tells too; or
+        InputError: bad settings or data, before there is a run; a later failure, which is in the run's status too; or
             another process trains it.
         Stopped: on request.
     """
     check_free(path, resume=resume, overwrite=overwrite)
     with suppress(OSError):  # of an earlier training
         (path / STOP_FILE).unlink(missing_ok=True)
-    resumed = resume and RunDir(path).exists
+    resumed = resume and RunDir(path).exists and not is_vacant(path)
     prepared = None if resumed else _prepared(config, device, chosen)  # bad settings take no name and replace nothing
     with hold(path):
         run = create(path, prepared[0].config if prepared else config, resume=resume, overwrite=overwrite)
@@ -139,6 +139,7 @@ def _train(
     fits = fit.changes or run.record.get("fitted", {})
     _check_same(run, _found(session))
     write_config(run.path, session.config, **_found(session), **({"fitted": fits} if fits else {}))
+    run = RunDir(run.path)  # which reads what was written, such as the centre of embeddings
     for sentence in filter(None, (str(fit), _whole_database(session))):
         tell(sentence)
     write_json(run.path / "split.json", session.split.to_json(session.images))
@@ -180,7 +181,7 @@ def _found(session: Session) -> dict[str, Any]:
 
 
 def _whole_database(session: Session) -> str:
-    """Said to whoever limits the training pictures, since that alone makes no short training."""
+    """A sentence for whoever limits the training pictures alone, since the whole database is encoded all the same."""
     data, database = session.config.data, session.split.database
     if data.train_limit is None or data.database_limit is not None or not session.frozen:
         return ""
