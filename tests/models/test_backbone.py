@@ -106,6 +106,12 @@ def test_unknown_names_are_told_with_near_ones(name, said):
         load_backbone(BackboneConfig(name=name))
 
 
+def test_unknown_weights_of_a_known_model_are_refused_by_name():
+    with pytest.raises(InputError, match=rf"{SMALL} has no weights called 'nonsense'") as caught:
+        load_backbone(BackboneConfig(name=f"{SMALL}.nonsense"))
+    assert caught.value.setting == "backbone.name"
+
+
 def test_unreachable_weights_are_told_with_the_bundled_models(monkeypatch):
     def unreachable(name, **options):
         raise OSError("We couldn't connect to the hub\nand a long trace")

@@ -12,6 +12,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -255,7 +256,7 @@ def weights_file(config: BackboneConfig) -> Path:
 
 
 def _from_timm(config: BackboneConfig) -> nn.Module:
-    _check_known(config.name)
+    _pretrained(config.name)
     if config.weights:
         path = Path(config.weights).expanduser()
         network = _created(config.name, size=config.image_size)
@@ -282,24 +283,34 @@ def check_weights(name: str) -> bool:
     """Whether the server with the weights of a timm model answers; if it does not, they are on this machine.
 
     Raises:
-        InputError: the model is unknown, or its weights can be had neither from here nor from there.
+        InputError: the model is unknown, or its weights are neither here nor there.
     """
     from transclipped.models.catalogue import cached_file
 
-    _check_known(name)
-    known = timm.get_pretrained_cfg(name)
-    address = hub.source(known)
+    pretrained = _pretrained(name)
+    address = hub.source(pretrained)
     if address and hub.reachable(address):
         return True
-    if known is None or cached_file(known) is None:
+    if pretrained is None or cached_file(pretrained) is None:
         raise _no_weights(name, f"{address} does not answer" if address else "none are known, or fetching is off")
     return False
 
 
-def _check_known(name: str) -> None:
+def _pretrained(name: str) -> Any:
+    """timm's `PretrainedCfg` of a model, None if it has none.
+
+    Raises:
+        InputError: there is no such model, or it has no weights of that name.
+    """
     base = name.partition(".")[0]
     if base in timm.list_models():
-        return
+        try:
+            return timm.get_pretrained_cfg(name)
+        except RuntimeError as error:
+            raise InputError(
+                f"backbone {base} has no weights called {name.partition('.')[2]!r}; the command `backbones` lists them",
+                setting="backbone.name",
+            ) from error
     near = difflib.get_close_matches(base, [*BUNDLED, *timm.list_models()], 3)
     hint = f"did you mean {', '.join(near)}?" if near else f"bundled are {', '.join(BUNDLED)}."
     raise InputError(
@@ -345,10 +356,11 @@ def _fits(network: nn.Module, state: dict[str, Tensor]) -> bool:
 
 
 def _no_size(name: str, size: int, error: Exception) -> InputError:
-    own = timm.models.get_pretrained_cfg(name).input_size[-1]
+    pretrained = _pretrained(name)
+    native = "its own" if pretrained is None else f"its own, {pretrained.input_size[-1]}"
     return InputError(
         f"{name} takes no images of {size} pixels a side ({_first_line(error)}); leave backbone.image_size out for "
-        f"its own, {own}"
+        f"{native}"
     )
 
 
