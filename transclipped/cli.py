@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,9 +182,8 @@ def _add_evaluate(commands) -> None:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from transclipped.machine import best_device
     from transclipped.training import evaluation
-    from transclipped.training.imported import check_backbone
     from transclipped.training.run import RunDir
-    from transclipped.training.session import prepare
+    from transclipped.training.session import prepare_run
 
     run = RunDir(arguments.run)
     changes = {} if arguments.k is None else {"k": arguments.k}
@@ -191,8 +191,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.stored:
         _report(evaluation.measure_stored(run, k=config.k), arguments.json)
         return 0
-    check_backbone(run)
-    session = prepare(config, device=arguments.device or best_device())
+    session = replace(prepare_run(run, device=arguments.device or best_device()), config=config)
     for _ in with_bars(evaluation.measure_alone(session, run)):
         pass
     return _report_run(arguments.run, arguments.json)
