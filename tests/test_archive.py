@@ -69,7 +69,7 @@ def test_bounds_are_kept_before_anything_is_unpacked():
 
 @FAST
 @given(changes=BYTES, keep=st.floats(0, 1))
-def test_a_damaged_zip_is_told_in_a_sentence(changes, keep):
+def test_a_damaged_zip_is_refused_in_a_sentence(changes, keep):
     for content in (spoilt(zipped(), changes), zipped()[: int(keep * len(zipped()))]):
         try:
             assert sum(map(len, contents(content).values())) <= 100_000
@@ -117,7 +117,7 @@ def test_arrays_beyond_a_bound_are_not_read(tmp_path):
 
 @FAST
 @given(changes=BYTES)
-def test_damaged_arrays_are_told_in_a_sentence(tmp_path, changes):
+def test_damaged_arrays_are_refused_in_a_sentence(tmp_path, changes):
     file = io.BytesIO()
     np.savez_compressed(file, **ARRAYS)
     (tmp_path / "x.npz").write_bytes(spoilt(file.getvalue(), changes))

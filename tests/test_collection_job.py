@@ -1,4 +1,4 @@
-"""A folder encoded by a process of its own: it ends well, dies, is cancelled, and goes on where it was."""
+"""A folder encoded by a process of its own: it ends well, dies, is cancelled, and resumes."""
 
 import json
 import os
@@ -147,7 +147,7 @@ def test_a_living_process_is_running_with_its_time_left(home):
         assert jobs.state(written(home / "two", progress=reused, **itself())).state == INTERRUPTED
 
 
-def test_what_a_dying_process_said_is_told(home):
+def test_last_words_of_a_dead_process_are_reported(home):
     path = written(home / "one", pid=-1)
     (path / "log.txt").write_text("encoding: 3 of 8\nModuleNotFoundError: No module named 'timm'\n")
     assert jobs.state(path).error == "ModuleNotFoundError: No module named 'timm'"

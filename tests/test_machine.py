@@ -1,4 +1,4 @@
-"""Processes told apart, locks, and disks without them."""
+"""Processes and their numbers, locks, and disks without them."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from transclipped.errors import InputError
 from transclipped.machine import end_process, exclusive, host, memory, process_alive, process_start
 
 
-def test_the_living_the_dead_and_the_impossible_are_told_apart():
+def test_only_processes_that_live_count():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     started = process_start(child.pid)
     assert process_alive(child.pid) and process_alive(child.pid, started)

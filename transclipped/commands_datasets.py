@@ -15,8 +15,6 @@ from transclipped.errors import InputError
 from transclipped.files import cache_dir, clear_cache, folder_size, replacing
 from transclipped.progress import with_bars, with_file
 
-LINES = 10  # names that are printed of a longer list
-
 
 def add(commands) -> None:
     """Register the subcommand."""

@@ -100,7 +100,7 @@ def hold(folder: Path, *, wait: float = 0.2) -> Iterator[None]:
         wait: seconds; `writer` holds the lock for an instant, too.
 
     Raises:
-        InputError: another process writes there, or nobody can.
+        InputError: another process writes there, or the folder cannot be written.
     """
     made = not folder.exists()
     with exclusive(folder / LOCK, wait=wait) as mine:
@@ -118,7 +118,7 @@ def hold(folder: Path, *, wait: float = 0.2) -> Iterator[None]:
 
 
 def writer(folder: Path) -> str | None:
-    """Who holds `folder`, in words; None if nobody does."""
+    """Who holds `folder`, in words; None if no process does."""
     if not (folder / LOCK).exists():
         return None
     try:
@@ -200,7 +200,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # nested too deeply
-        why = error if isinstance(error, json.JSONDecodeError) else cause(error)  # the former tells a place alone
+        why = error if isinstance(error, json.JSONDecodeError) else cause(error)  # the former names a position only
         raise InputError(f"{path} is not valid JSON ({why}); restore it or delete it") from error
 
 

@@ -37,7 +37,7 @@ def with_bars(work: Iterable[Any]) -> Iterator[Any]:
 
 
 def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
-    """Pass on progress, writing it to a JSON file every second; its last content is how the work ended.
+    """Pass on progress, writing it to a JSON file every second; when the work ends it says how.
 
         {"state": running | finished | failed, "done", "total", "seconds", "error", "pid", "started"}
 

@@ -1,4 +1,4 @@
-"""Labels are read from every form people have, and what was recognised is told before it is used."""
+"""Labels are read from all common formats, and what was recognised is shown before it is used."""
 
 import json
 

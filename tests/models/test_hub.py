@@ -39,7 +39,7 @@ def test_without_a_route_nothing_is_tried(monkeypatch):
     assert not hub.reachable("https://huggingface.co")
 
 
-def test_a_name_that_nobody_looks_up_is_waited_for_no_longer_than_the_patience(monkeypatch):
+def test_a_slow_name_lookup_ends_with_the_patience(monkeypatch):
     answered, asked = threading.Event(), []
 
     def never(address, timeout):

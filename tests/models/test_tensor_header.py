@@ -61,7 +61,7 @@ def test_a_header_longer_than_its_file_or_than_sense_is_not_read(tmp_path, lengt
 
 
 @pytest.mark.parametrize("header", [b"[" * 100_000, b"\xff", b"null", b'{"a": 1}', b'{"a": {"dtype": "F32"}}'])
-def test_what_is_no_header_is_told(tmp_path, header):
+def test_what_is_no_header_is_refused(tmp_path, header):
     with pytest.raises(InputError, match=r"x\.safetensors is damaged"):
         read_header(written(tmp_path / "x.safetensors", header))
 

@@ -200,7 +200,7 @@ def test_a_dead_run_is_interrupted_whatever_its_last_heartbeat(run, heartbeat):
 
 
 @pytest.mark.parametrize("heartbeat", ["null", '"x"', "[]", "NaN", "1" + "0" * 400, "1e999"])
-def test_a_senseless_heartbeat_is_told_and_does_not_keep_from_resuming(run, heartbeat):
+def test_a_senseless_heartbeat_is_reported_and_does_not_prevent_resuming(run, heartbeat):
     (run / "status.json").write_text(f'{{"v": 1, "state": "running", "pid": 1, "heartbeat": {heartbeat}}}')
     with pytest.raises(InputError, match=r"status\.json"):
         RunDir(run).status()

@@ -1,4 +1,4 @@
-"""Whatever number of pictures somebody brings: defaults train them, and what a person chose is kept or refused."""
+"""Defaults train any number of pictures, and what a person chose is kept or refused."""
 
 import json
 
@@ -76,8 +76,8 @@ def test_all_defaults_end_finished_with_the_numbers_used(
     assert run.record["fitted"] == {"schedule.batch": batch, "schedule.epochs": epochs}
     assert max(e["step"] for e in run.events("step", "epoch")) == (n - max(1, round(n / 10))) // batch * epochs
     assert run.metrics()["k"] == run.metrics()["n_database"] == n - max(1, round(n / 10))
-    told = capsys.readouterr().err
-    assert f"batch is {batch} (usually 256)" in told and f"epochs are {epochs} (usually 6)" in told
+    printed = capsys.readouterr().err
+    assert f"batch is {batch} (usually 256)" in printed and f"epochs are {epochs} (usually 6)" in printed
 
 
 def test_a_folder_of_a_dozen_pictures_trains(tmp_path):

@@ -252,7 +252,7 @@ def test_a_mark_follows_its_row_to_the_disk(make, monkeypatch):
     assert missing == [("view-0.f16", N)]  # none was marked yet
 
 
-def test_a_cache_cleared_while_it_is_filled_is_told(make, monkeypatch):
+def test_a_cache_cleared_while_it_is_filled_is_reported(make, monkeypatch):
     monkeypatch.setattr(module, "chosen_batch", lambda *a, **k: 8)
     cache = make()
     work = cache.fill(0, ROWS)

@@ -70,8 +70,8 @@ class Folder(ImageSet):
         return self.root / self.files[int(row)]
 
     def roles(self, protocol: str, *, seed: int) -> Roles:
-        """As the folders say, protocol `folders`: images held out for tests ask, all others are searched, and those
-        to train on train; or a drawn tenth asks."""
+        """By protocol `folders`, images held out for tests are the queries and all others the database, those of a
+        training folder train; by the default one, a drawn tenth are the queries."""
         if protocol != FOLDERS:
             return super().roles(protocol, seed=seed)
         query = self._asking()

@@ -1,7 +1,7 @@
-"""JPEGs without end marker: whole ones, as some phones write panoramas, told from ones that were cut.
+"""JPEGs without end marker: whole ones, as some phones write panoramas, and ones that were cut.
 
 A panorama's data is all there, but a block of the phone's own stands in the end marker's place, and decoders read on
-for a marker that never comes. Whether all pixels are there is found out by decoding twice, once with the end marker
+for a marker that never comes. Decoding twice shows whether all pixels are there, once with the end marker
 right behind the data and once with other data before it: only a picture that was cut takes pixels from those.
 
 Source: ITU-T T.81, annex B (markers) and G (progression: a scan's first and last coefficient, and its lowest bit).

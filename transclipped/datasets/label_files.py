@@ -1,4 +1,4 @@
-"""Labels of one's own images from a file, in the forms people have.
+"""Labels of custom images from a file, in the common formats.
 
 | file             | images and labels                                                                        |
 | ---------------- | ---------------------------------------------------------------------------------------- |
@@ -114,7 +114,7 @@ def recognise(path: Path, ids: Sequence[object]) -> LabelFile:
         ids: `[n]` ids of the images: paths below their folder with forward slashes, or numbers.
 
     Raises:
-        InputError: the file cannot be read, no column of names or labels can be told, a row is wrong, or no image
+        InputError: the file cannot be read, no column of names or labels is recognised, a row is wrong, or no image
             gets a label.
     """
     table = _read(path)

@@ -41,7 +41,7 @@ UNPACKED = (b"BM", b"II", b"MM", b"P")  # first bytes of BMP, TIFF and PPM, wher
 class Found(NamedTuple):
     """A file below the folder, by its id, and what tells whether it changed.
 
-    digest: 16 hex digits of its content; "" for one that nobody has opened yet.
+    digest: 16 hex digits of its content; "" for one that was not opened yet.
     """
 
     id: str

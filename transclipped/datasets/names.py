@@ -1,9 +1,8 @@
 """Which image a written name means: files spell one name in several ways.
 
 A name that is an id as it stands means that image. Otherwise it is compared in Unicode's composed form (macOS hands
-out é as two characters, others as one) and with forward slashes, as Windows writes neither. Where `loosely` is asked
-for, a path of another machine, a bare file name and a name without its ending are understood too, unless two images
-would answer to it.
+out é as two characters, others as one) and with forward slashes, as Windows writes neither. With `loosely`, a path
+of another machine, a bare file name and a name without its ending are understood too, unless they fit two images.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Split:
 
 
 def draw(images: ImageSet, config: DataConfig, *, unreadable: bool = False) -> Split:
-    """The split that a configuration asks for, without images known to be unreadable.
+    """The split of a configuration, without images known to be unreadable.
 
     Args:
         unreadable: keep those too.
@@ -105,7 +105,7 @@ def readable(split: Split, images: ImageSet, *, setting: str = "data.data") -> S
     """A split without the images that turned out to be unreadable. If no query is left, others are drawn.
 
     Args:
-        setting: that is to blame if too little is left.
+        setting: path of the one that an error is about, if too little is left.
 
     Raises:
         InputError: too little is left to train or search.

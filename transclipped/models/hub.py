@@ -1,4 +1,4 @@
-"""Whether weights can be fetched, found out in seconds: hub clients try again for a minute before they give up."""
+"""Whether weights can be fetched, checked in seconds: hub clients retry for a minute before they give up."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def reachable(url: str, *, patience: float = PATIENCE) -> bool:
         except OSError:
             answers.append(False)
 
-    asked = Thread(target=connect, daemon=True)  # looking up a name has no time limit of its own
-    asked.start()
-    asked.join(patience)
+    attempt = Thread(target=connect, daemon=True)  # looking up a name has no time limit of its own
+    attempt.start()
+    attempt.join(patience)
     return answers == [True]
 
 
@@ -56,7 +56,7 @@ def source(known: Any) -> str:
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Let the hub's client take what it fetched before, without asking the server."""
+    """Let the hub's client use what it fetched before, without a request to the server."""
     from huggingface_hub import constants
 
     before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True

@@ -109,7 +109,7 @@ def head_from_state(state: dict[str, Tensor], config: QuantizerConfig, *, source
         source: file they come from, for the message.
 
     Raises:
-        InputError: a tensor is missing, has another shape than `config` asks for, or numbers that are not finite.
+        InputError: a tensor is missing, has another shape than by `config`, or numbers that are not finite.
     """
     check_head({name: tuple(tensor.shape) for name, tensor in state.items()}, config, source=source)
     for name in PARTS:
@@ -137,7 +137,7 @@ def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, s
     """Whether tensors of these shapes make a head, before there is any; returns its width F.
 
     Raises:
-        InputError: one is missing, has another shape than `config` asks for, or is too large.
+        InputError: one is missing, has another shape than by `config`, or is too large.
     """
     if missing := sorted(set(PARTS) - shapes.keys()):
         raise InputError(f"{source} lacks {', '.join(missing)}; it is not the head of a run")
@@ -150,7 +150,7 @@ def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, s
     for name, shape in expected.items():
         if shapes[name] != shape or not width:
             raise InputError(
-                f"{source} holds {name} of shape {[*shapes[name]]}, the configuration asks for "
+                f"{source} holds {name} of shape {[*shapes[name]]}, the configuration needs "
                 f"{[*shape]}; use the file with the run that it came from"
             )
     _check_size(width, config)

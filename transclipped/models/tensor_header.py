@@ -88,7 +88,7 @@ def _entries(header: Any, *, start: int, size: int) -> dict[str, Entry]:
             raise ValueError(f"entry {number} of its header describes no tensor")
         entry = Entry(dtype, tuple(shape), start + span[0])
         if len(shape) > MAX_AXES or span[1] - span[0] != entry.size or span[1] > size:
-            raise ValueError(f"tensor {number} does not have the numbers that its shape asks for")
+            raise ValueError(f"tensor {number} does not have the numbers of its shape")
         if not entry.size and max(shape) > size:
             raise ValueError(f"tensor {number} is empty, with {len(shape)} axes of up to {max(shape):,}")
         entries[name] = entry

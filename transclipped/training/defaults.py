@@ -1,6 +1,6 @@
 """Defaults that suit the number of pictures, and settings that no training can have with so few.
 
-Somebody who names a folder and nothing else gets a training that works, whether it holds a dozen pictures or a million.
+A folder and no other setting is enough for a training that works, whether it holds a dozen pictures or a million.
 What a person chose is never changed: it is refused, with the values that are allowed.
 """
 
@@ -64,7 +64,7 @@ def suited_epochs(pictures: int, batch: int, *, least: int = ScheduleConfig.epoc
 def fitted(config: RunConfig, *, pictures: int, chosen: Collection[str]) -> Fit:
     """`config` with those defaults changed that do not suit so many training pictures.
 
-    The number of codewords stays: a codebook is learnt by gradients and not by k-means, so it may have more codewords
+    The number of codewords stays: gradients and not k-means train a codebook, so it may have more codewords
     than there are pictures. At 32 bits K = 256 gives mAP 0.853 with 81 pictures and 0.568 with 11, K = 16 gives 0.826
     and 0.563, in twice the bytes (as measured in `suited_epochs`, 40 steps). So do the four views: eight gain 0.01.
 

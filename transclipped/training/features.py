@@ -7,7 +7,7 @@ of float16 `[N, F]` that starts as a hole, beside a file that marks the rows whi
     features/<data set>-<backbone>-<size>-<key>/view-0.f16, view-0.done.npy, …
 
 Both are changed in place: whoever writes a row or its mark writes the same bytes there, so that two processes at once
-need no lock, and a suspended one keeps nobody waiting. A mark follows when its row is on the disk, and is not believed
+need no lock, and a suspended one blocks no other. A mark follows when its row is on the disk, and is not believed
 where the row is all zero or not finite: that row is lost, and encoded again.
 """
 

@@ -49,7 +49,7 @@ def is_imported(run: RunDir) -> bool:
 
 
 def missing(run: RunDir) -> list[str]:
-    """Settings of an imported run that nobody has given here yet; empty for any other run.
+    """Settings of an imported run that have not been given here yet; empty for any other run.
 
     Raises:
         InputError: imported.json is damaged.
@@ -63,15 +63,15 @@ def missing(run: RunDir) -> list[str]:
 
 
 def check_backbone(run: RunDir) -> None:
-    """Refuse to load the backbone of an imported run whose weights nobody has named here.
+    """Refuse to load the backbone of an imported run before its weights are named here.
 
     Raises:
-        InputError: nobody has.
+        InputError: they are not.
     """
     if WEIGHTS in missing(run):
         raise InputError(
-            f"{run.name} was imported, and nobody here has said where the weights of {run.config.backbone.name} come "
-            "from; give a file or let them be fetched, at the top of any page of the app"
+            f"{run.name} was imported without the weights of {run.config.backbone.name}; "
+            "give a file or let them be fetched, at the top of any page of the app"
         )
 
 

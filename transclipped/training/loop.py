@@ -27,7 +27,7 @@ from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.training import evaluation, imported
 from transclipped.training.defaults import Fit, check, check_batch, fitted
 from transclipped.training.features import FEW, Progress, encode, gather
-from transclipped.training.run import STOP_FILE, RunDir, check_free, create, write_config
+from transclipped.training.run import STOP_FILE, RunDir, check_free, create, is_vacant, write_config
 from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
 from transclipped.training.sources import CachedViews, FreshViews

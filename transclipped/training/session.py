@@ -62,7 +62,7 @@ def prepare_run(run: RunDir, *, device: str = "cpu") -> Session:
     """`prepare` with the configuration of a run.
 
     Raises:
-        InputError: as `prepare`, or the run is imported and nobody here has named the weights of its backbone.
+        InputError: as `prepare`, or the run is imported and lacks the weights of its backbone.
     """
     imported.check_backbone(run)
     return prepare(run.config, device=device)

@@ -70,7 +70,7 @@ class FreshViews:
     """Two newly augmented views of each picture, for a backbone that learns.
 
     Images that cannot be decoded leave their batch smaller, each time: the order of the others stays the same whether
-    they were known to be unreadable before or not, so a training that goes on ends as one that was never stopped.
+    they were known to be unreadable before or not, so a resumed training ends as one that was never stopped.
 
     Args:
         images: the pictures.

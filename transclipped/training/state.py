@@ -62,7 +62,7 @@ def _slots(state: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[i
 
 
 def position(state: dict[str, Tensor], *, source: str) -> tuple[int, int | None]:
-    """Steps done, and epochs whose end was told; None where the state does not say.
+    """Steps done, and epochs whose end was reported; None where the state does not say.
 
     Raises:
         InputError: they are missing or senseless.

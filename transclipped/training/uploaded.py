@@ -56,7 +56,7 @@ def check(folder: Path) -> None:
 
 
 def settle(folder: Path, *, name: str) -> None:
-    """Make a checked run one of this machine: its command names it, nobody here is training it, no path of it stays."""
+    """Make a checked run one of this machine: its command names it, it is not in training, no path of it stays."""
     run = RunDir(folder)
     found = {key: value for key in FOUND if (value := run.record.get(key)) is not None}
     config, missing = imported.without_sources(run.config)
