@@ -13,7 +13,7 @@ def test_names_are_words_and_what_is_empty_is_left_out():
     result = {"v": 1, "label_kind": "single", "folder": None, "notes": [], "uses_labels": False, "classes": classes}
     said = [(line[: wording.WIDTH].strip(), line[wording.WIDTH :].strip()) for line in wording.lines(result)]
     assert said == [
-        ("labels", "one an image"),
+        ("labels", "one per image"),
         ("training part drawn by labels", "no"),
         ("training, by class", "cat 3, dog 2"),
     ]

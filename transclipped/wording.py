@@ -1,4 +1,4 @@
-"""Results of commands in words, for a person; with --json a program gets the keys."""
+"""Results of commands in words, for a person; --json prints the keys, for a program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ WORDS = {  # key, after those that it lies under: what it is
     "classes validation": "validation, by class",
     "no_split": "cannot be split",
     "skipped": "left out",
-    "found": "found",
     "listed": "named by the lists",
     "missing count": "missing",
     "missing names": "missing",
@@ -45,13 +44,13 @@ WORDS = {  # key, after those that it lies under: what it is
     "freed_bytes": "freed",
     "out": "file",
     "ids": "ids of its rows",
-    "bytes_per_item": "bytes an item",
+    "bytes_per_item": "bytes per item",
     "score_is_faiss_score_divided_by": "score (mean cosine of the codebooks)",
     "preprocessing": "how images are prepared for it",
     "checked": "gives the same as torch",
 }
 VALUES = {
-    "label_kind": {"none": "none", "single": "one an image", "multi": "several an image"}.get,
+    "label_kind": {"none": "none", "single": "one per image", "multi": "several per image"}.get,
     "uses_labels": {True: "yes", False: "no"}.get,
     "checked": {True: "yes", False: "not tried, since onnxruntime is not installed"}.get,
     "score_is_faiss_score_divided_by": "faiss's score divided by {}".format,
@@ -91,7 +90,7 @@ def _lines(key: str, value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         yield from (_line(name, _item(item)) for item in value[:LINES])
         if len(value) > LINES:
-            yield _line(name, f"… and {len(value) - LINES:,} more; --json or --names tells all")
+            yield _line(name, f"… and {len(value) - LINES:,} more; --json or --names lists all")
     else:
         yield _line(name, VALUES[key](value) if key in VALUES else value)
 
