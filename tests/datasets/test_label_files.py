@@ -1,6 +1,7 @@
 """Labels are read from all common formats, and what was recognised is shown before it is used."""
 
 import json
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -130,3 +131,20 @@ def test_files_beside_the_images(tmp_path):
     assert beside(tmp_path) is None
     (tmp_path / "metadata.jsonl").write_text("")
     assert beside(tmp_path) == tmp_path / "metadata.jsonl"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, ending):
+    os.mkfifo(tmp_path / f"labels.{ending}")
+    with pytest.raises(InputError, match="not a regular file"):
+        recognise(tmp_path / f"labels.{ending}", IDS)
+
+
+def test_a_message_names_no_column_of_a_damaged_parquet(tmp_path):
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"hunter2": ["a"] * 100}), path)
+    path.write_bytes(path.read_bytes().replace(b"PAR1", b"PAR0"))
+    with pytest.raises(InputError, match=r"labels\.parquet") as caught:
+        recognise(path, IDS)
+    assert "hunter2" not in str(caught.value)

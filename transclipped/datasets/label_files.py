@@ -28,7 +28,7 @@ import numpy as np
 from transclipped.datasets.base import UNLABELLED
 from transclipped.datasets.labels import PICTURE
 from transclipped.datasets.names import Names
-from transclipped.errors import InputError
+from transclipped.errors import InputError, cause
 
 ID_COLUMNS = (
     "id", "image_id", "imageid", "filename", "file_name", "file", "filepath", "file_path", "path", "image_path",
@@ -345,10 +345,14 @@ def _text(path: Path) -> tuple[str, str]:
     raise InputError(f"{path} is not a CSV, but binary; save it as text in UTF-8")
 
 
+def _check_regular(path: Path) -> None:
+    if path.exists() and not path.is_file():  # opening a pipe would wait forever
+        raise InputError(f"{path} is not a regular file; give a file of labels")
+
+
 def _bytes(path: Path) -> bytes:
+    _check_regular(path)
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a regular file; give a file of labels")
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES >> 30} GiB; is it the file of labels?")
         return path.read_bytes()
@@ -375,14 +379,15 @@ def _objects(path: Path) -> _Table:
 def _parquet(path: Path) -> _Table:
     import pyarrow.parquet as pq
 
+    _check_regular(path)
     try:
         file = pq.ParquetFile(path)
         wanted = [name for name in file.schema_arrow.names if not _heavy(file.schema_arrow.field(name).type)]
         columns = [file.read(columns=[name]).column(name).to_pylist() for name in wanted]
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or (str(error).splitlines() or [''])[0]}") from error
+        raise InputError(f"cannot read {path}: {cause(error)}; save it again") from error
     except (ValueError, KeyError, NotImplementedError) as error:  # pyarrow's own errors are OSError or ValueError
-        raise InputError(f"{path} cannot be read as parquet ({(str(error).splitlines() or [''])[0]})") from error
+        raise InputError(f"{path} cannot be read as parquet ({cause(error)}); save it again") from error
     return _Table(wanted, [(i, list(row)) for i, row in enumerate(zip(*columns, strict=True), start=1)], "row")
 
 
