@@ -113,7 +113,7 @@ def halted(pid: int, *, seconds: float = 60.0) -> bool:
 
 
 def let_go(pid: int) -> None:
-    """Let a halted process go on, and again should it halt again, until it is gone."""
+    """Continue a halted process, again after each further halt, until it has ended."""
 
     def work():
         while True:

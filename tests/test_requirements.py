@@ -10,7 +10,7 @@ LINES = (Path(__file__).resolve().parents[1] / "requirements.txt").read_text().s
 REQUIREMENTS = {r.name: r for r in map(Requirement, filter(None, LINES))}
 
 SAFE = {
-    "pillow": "13.0.0",  # CVE-2026-96639, a decoder's overflow, and older holes of formats that nobody here needs
+    "pillow": "13.0.0",  # CVE-2026-96639, a decoder's overflow, and older holes of formats that are not used here
     "torch": "2.10",  # CVE-2025-32434 and CVE-2026-24747: torch.load(weights_only=True) ran code, corrupted memory
     "tqdm": "4.66.3",  # CVE-2024-34062
     "umap-learn": "0.5.12",  # earlier ones fail with scikit-learn 1.8

@@ -87,7 +87,7 @@ def test_killed_while_overwriting_it_overwrites_again(forks, command, whole, tmp
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize("at", [2, 3, 5, 11])
 def test_of_two_trainings_of_one_run_one_is_refused(resume, at, forks, others, command, whole, tmp_path):
-    """The first is halted on its way, the second comes, then the first goes on."""
+    """The first is halted midway, the second runs, then the first continues."""
     path = tmp_path / "run"
     line = [*command, "--run", path]
     if resume:
@@ -101,14 +101,14 @@ def test_of_two_trainings_of_one_run_one_is_refused(resume, at, forks, others, c
     status = forks.wait()
     assert result(path) == whole
     assert (status, second) == ((0, 2) if holder else (0 if resume else 2, 0))
-    if holder:  # the number is told after the lock is taken
+    if holder:  # the number is written after the lock is taken
         assert f"process {first}" in others.said or (at < 11 and "another process" in others.said)
     assert "Traceback" not in forks.said + others.said
 
 
 @pytest.mark.parametrize("at", [1, 3, 4, 5, 6])
 def test_two_trainings_on_one_new_feature_cache_lose_nothing(at, forks, others, tmp_path):
-    """The first is halted in the cache, the second fills its rows to the end, then the first goes on."""
+    """The first is halted in the cache, the second fills all of its rows, then the first continues."""
     flags = ["--dataset", "cifar10", "--image-size", "32", "--backbone", "efficientnet-lite0", "--bits", "8"]
     flags += ["--epochs", "1", "--batch", "8", "--views", "2", "--query-limit", "4"]
     lines = []

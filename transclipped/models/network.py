@@ -134,7 +134,7 @@ def load_head(path: Path, config: QuantizerConfig) -> Head:
 
 
 def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, source: str) -> int:
-    """Whether tensors of these shapes make a head, before there is any; returns its width F.
+    """Width F of a head with tensors of these shapes, checked before any tensor is made.
 
     Raises:
         InputError: one is missing, has another shape than by `config`, or is too large.

@@ -82,7 +82,7 @@ def fitted(config: RunConfig, *, pictures: int, chosen: Collection[str]) -> Fit:
 
 
 def check(config: RunConfig, images: ImageSet, split: Split, *, chosen: Collection[str]) -> None:
-    """Refuse what cannot train.
+    """Refuse a configuration that cannot train.
 
     Args:
         chosen: settings by path that a person gave; K of mAP@K is refused only if it is among them.

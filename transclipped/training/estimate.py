@@ -250,7 +250,7 @@ def _path() -> Path:
 
 
 def _encoding(config: BackboneConfig, images: ImageSet) -> str:
-    """What a speed is measured for; pictures of one's own take as long to decode as they are large, so each set."""
+    """What a speed is measured for; custom pictures differ in size and so in decoding time, so each set has its own."""
     size = config.image_size or images.default_size
     which = images.name if images.name in BUNDLED_SETS else f"{images.name} {images.fingerprint}"
     return f"encode {which} {config.name} {config.weights} {size} {config.pool} {_stamp(config)}"
