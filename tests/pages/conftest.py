@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
@@ -41,6 +42,25 @@ def finished(home, tiny_run):
     """`home` with one finished run."""
     shutil.copytree(tiny_run, home / "tiny")
     return home / "tiny"
+
+
+@pytest.fixture
+def collection(finished, tmp_path):
+    """Folder of a collection of 12 pictures of two classes, made by the run."""
+    from transclipped.collection import encode_folder
+    from transclipped.config import DataConfig
+    from transclipped.datasets.registry import load
+    from transclipped.training.run import RunDir
+
+    images = load(DataConfig(dataset="cifar10"))
+    for label, name in ((1, "cars"), (3, "cats")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for row in np.flatnonzero(images.labels == label)[:6].tolist():
+            images.picture(row).save(tmp_path / "mine" / name / f"{row}.png")
+    out = finished.parent / "my-collection"
+    for _ in encode_folder(RunDir(finished), DataConfig(dataset="folder", data=str(tmp_path / "mine")), out):
+        pass
+    return out
 
 
 def unfinish(run: Path, **status) -> None:

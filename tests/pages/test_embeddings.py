@@ -217,3 +217,11 @@ def test_run_without_labels_has_colours_left(finished):
     app = opened("embeddings")
     assert app.selectbox(key="map_colour").options[0] == "codebook 1"
     assert not app.error
+
+
+def test_a_collection_is_drawn_also_where_one_of_its_images_is_gone(finished, collection, tmp_path):
+    next((tmp_path / "mine").rglob("*.png")).unlink()
+    app = opened("embeddings")
+    app.segmented_control(key="map_which").set_value("my-collection").run()
+    assert not app.exception and not app.error
+    assert "one of 12 images" in words(app)

@@ -13,7 +13,6 @@ from PIL import Image
 
 from tests.datasets.test_pictures import bomb, encoded
 from tests.pages.conftest import opened, words
-from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.engine import Engine
 from transclipped.retrieval.feedback import rocchio
@@ -367,22 +366,6 @@ def test_photograph_from_the_camera_asks(engine, drawn):
     assert not app.exception and not app.error
     picture = Image.open(io.BytesIO(FINE["plain.jpg"]))
     assert ids(drawn["hits"]) == best(engine, engine.embed([picture])[0])
-
-
-@pytest.fixture
-def collection(finished, tmp_path):
-    """Folder of a collection of 12 pictures of two classes, made by the run."""
-    from transclipped.collection import encode_folder
-
-    images = load(DataConfig(dataset="cifar10"))
-    for label, name in ((1, "cars"), (3, "cats")):
-        (tmp_path / "mine" / name).mkdir(parents=True)
-        for row in np.flatnonzero(images.labels == label)[:6].tolist():
-            images.picture(row).save(tmp_path / "mine" / name / f"{row}.png")
-    out = finished.parent / "my-collection"
-    for _ in encode_folder(RunDir(finished), DataConfig(dataset="folder", data=str(tmp_path / "mine")), out):
-        pass
-    return out
 
 
 def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collection, drawn):

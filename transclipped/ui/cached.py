@@ -34,24 +34,28 @@ def pictures(data: tuple):
 
 
 class Files:
-    """Images of a collection, by the paths that it keeps; one that is gone is black."""
+    """Images of a collection, by the paths that it keeps, which are their `ids`."""
 
     native_size = None
 
     def __init__(self, collection: Path) -> None:
         from transclipped.collection import paths_of
 
-        self.paths = paths_of(collection)
+        self.ids = paths_of(collection)
 
-    def picture(self, row: int) -> Image.Image:
-        """A row, reduced to a thumbnail."""
+    def preview(self, row: int) -> Image.Image:
+        """A row, reduced to a thumbnail.
+
+        Raises:
+            InputError: the file is gone, or cannot be decoded.
+        """
         from transclipped.datasets.thumbnails import small
 
-        path = self.paths[row]
-        try:
-            return Image.new("RGB", (1, 1)) if path is None else small(Path(path))
-        except (InputError, OSError):
-            return Image.new("RGB", (1, 1))
+        if (path := self.ids[row]) is None:
+            raise InputError("the collection keeps no path of this image; encode the folder again")
+        return small(Path(path))
+
+    picture = preview
 
 
 class Rows(dict):
