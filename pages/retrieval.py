@@ -50,8 +50,8 @@ SECTIONS = {
 }
 
 
-def options(run) -> tuple[str, str | None, int]:
-    """With what is asked, where is searched, and how many hits are shown."""
+def options(run) -> tuple[str, str, int]:
+    """Kind of query, name of the place to search, and number of hits."""
     known, others = collections.known(run), collections.others(run)
     collections.shorten(known)
     said = collection_address.said(collections.texts(known, None, others))
@@ -64,7 +64,7 @@ def options(run) -> tuple[str, str | None, int]:
         there = links.choose(
             st.selectbox, "Search in", collections.texts(known, said, others), key="collection",
             default=collections.OWN, accept_new_options=access.may(),
-            help="Or in a collection of your own images: Data sets makes one of a folder, with a button.",
+            help="Or a collection of your own images, which Data sets makes from a folder.",
         )  # fmt: skip
         top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
     collection_address.offer()
@@ -72,7 +72,7 @@ def options(run) -> tuple[str, str | None, int]:
 
 
 def opened(run, name: str):
-    """Where is searched; None, with what to do about it on the page, where that cannot be."""
+    """The place to search; None, with the reason and a remedy on the page, where it cannot be opened."""
     known, others = collections.known(run), collections.others(run)
     if name not in known and name in others:
         collections.offer_run(others[name], run)

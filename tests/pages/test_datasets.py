@@ -400,7 +400,7 @@ def test_cancelled_failed_and_interrupted_encodings_can_go_on_or_be_forgotten(fi
             (path / "progress.json").write_text(json.dumps(told))
         app = opened("datasets", set="folder", folder=str(album))
         assert not app.exception and len(app.error) == (state == "failed") and len(app.warning) == (state != "failed")
-        assert app.button(key="index").label == "Go on"
+        assert app.button(key="index").label == "Resume"
         app.button(key="forget index").click().run()
         assert not path.exists() and not app.exception
 

@@ -26,3 +26,8 @@ def test_seconds_have_the_unit_that_suits_them(seconds, said):
 def test_a_share_of_a_handful_is_given_as_counts():
     assert figures.share(3, 8) == "3 of 8" and figures.share(0, 0) == "0 of 0"
     assert figures.share(99, 99) == "99 of 99" and figures.share(50, 100) == "50%"
+
+
+def test_the_time_left_is_said_where_it_is_known():
+    assert figures.time_left(8) == ", 8 s left" and figures.time_left(None) == ""
+    assert figures.time_left(0) == f", {figures.duration(0)} left"

@@ -26,6 +26,7 @@ from transclipped.ui import (
     sweep_jobs,
     sweep_keep,
     train_keep,
+    train_live,
 )
 
 SWEEP = Sweep(rule="threshold", amounts=(0.5,), temperature=0.3, treatment="remove", seed=0)
@@ -72,7 +73,7 @@ ACTS = {
     "check": lambda: datasets_job.start(DataConfig(), "0" * 16),
     "upload": train_keep._unpack,
     "rename": lambda: train_keep._rename(old(), "new"),
-    "delete": lambda: train_keep._delete(old()),
+    "delete": lambda: train_live.delete(old()),
     "offer": lambda: access.offer("/"),
     "typed collection": lambda: collection_address.folder({}, "/"),
 }
@@ -97,13 +98,13 @@ def test_a_visitor_who_may_train_does_that_alone(home, trainer, act):
         ACTS[act]()
 
 
-def test_acts_that_keep_their_refusal_for_the_page_refuse_too(home, opened_up):
-    sweep_keep._keep(SWEEP, SWEEP.settings()[0])
-    assert "owner" in st.session_state.pop("kept error")
+def test_keeping_a_head_and_giving_an_imported_run_its_parts_are_refused_too(home, opened_up):
+    with pytest.raises(InputError, match="owner"):
+        sweep_keep._keep(SWEEP, SWEEP.settings()[0])
     imported.mark(old().path, ["data.data"])
     st.session_state["imported data.data"] = "/"
-    imported_form._use(old(), ["data.data"])
-    assert "owner" in st.session_state.pop(imported_form.NOTE)
+    with pytest.raises(InputError, match="owner"):
+        imported_form._use(old(), ["data.data"])
     assert imported.missing(old()) == ["data.data"] and [path.name for path in home.iterdir()] == ["old"]
 
 

@@ -1,6 +1,6 @@
-"""What an address asks for and the app does not have: named above the page, never silently replaced.
+"""Values in the address that do not exist here: named above the page, never silently replaced.
 
-Streamlit passes over a value in the address that a widget cannot take. So app.py notes what the address asks for
+Streamlit passes over a value in the address that a widget cannot take. So app.py notes the values in the address
 before a page runs (`begin`), and afterwards compares it with what the widgets hold (`draw`). What is no widget, such as
 the picture of `?point=`, says for itself that it is missing (`note`). A notice stays until the visitor chooses
 something else there or goes to another page.
@@ -28,7 +28,7 @@ class Notice:
 
 
 def begin(page: str) -> None:
-    """Note what the address asks for; call it before any widget is drawn.
+    """Note the values in the address; call it before any widget is drawn.
 
     Args:
         page: its path; notices of another page are dropped.
@@ -42,7 +42,7 @@ def begin(page: str) -> None:
 
 
 def resolve(name: str) -> None:
-    """What the address asks for under this name was found, or named as missing already."""
+    """The value of this name in the address exists, or was named as missing already."""
     st.session_state.get("address asks", {}).pop(name, None)
 
 
@@ -58,7 +58,7 @@ def note(name: str, text: str) -> None:
 
 
 def missing(name: str, said: object, *, instead: str = "") -> None:
-    """Say that the address asks for something that is not there, where no widget of this name can tell."""
+    """Say that a value in the address does not exist, where no widget of this name can tell."""
     note(name, _sentence(name, [str(said)], instead))
 
 
@@ -80,7 +80,7 @@ def settle(name: str, options: Collection, otherwise: Any) -> None:
 
 
 def draw(place) -> None:
-    """Compare what was asked for with what the widgets hold, and fill `place` with the notices."""
+    """Compare the values in the address with those of the widgets, and fill `place` with the notices."""
     state = st.session_state
     for name, said in list(state.get("address asks", {}).items()):
         if name in state:
@@ -125,4 +125,4 @@ def _shown(value: Any) -> str:
 def _sentence(name: str, gone: list[str], instead: str) -> str:
     words = ", ".join(plain(each[:LONGEST]) for each in gone)
     rest = f" Shown instead: {plain(instead[:LONGEST])}." if instead else ""
-    return f"The address asks for *{plain(name[:LONGEST])}* **{words}**, which is not here.{rest}"
+    return f"This link sets *{plain(name[:LONGEST])}* to **{words}**, which does not exist here.{rest}"

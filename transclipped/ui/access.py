@@ -1,9 +1,9 @@
 """Who may do what: on this machine everything, in an opened app what its owner allows.
 
 The app listens on this machine alone (.streamlit/config.toml), and whoever sits at it is its owner. Started with
-`--server.address 0.0.0.0` it is open to the network: visitors read all pages and search with pictures of their own;
-what starts, stops, renames, deletes, uploads or clears is the owner's, who proves it by a token from the terminal, as
-with Jupyter. A request that names another host, as after DNS rebinding or through a proxy, is a visitor's everywhere.
+`--server.address 0.0.0.0` it is open to the network: visitors read all pages and search with their own images;
+starting, stopping, renaming, deleting, uploading and clearing need the owner's token from the terminal, as with
+Jupyter. A request that names another host, as after DNS rebinding or through a proxy, is a visitor's everywhere.
 
     TRANSCLIPPED_OPEN=train    visitors may train, and stop what they started themselves
     TRANSCLIPPED_ROOTS=A:B     folders that visitors may open, beside the bundled files; `;` separates on Windows
@@ -34,10 +34,10 @@ MANAGE, TRAIN = "manage", "train"  # kinds of acts: everything, and what TRANSCL
 OPEN, ROOTS = "TRANSCLIPPED_OPEN", "TRANSCLIPPED_ROOTS"
 NEEDS_OWNER = "Only the owner of this app may do that: open it by the link with the token in the server's terminal."
 ABOUT = (
-    "Only this machine reaches the app. To open it to a class, start it with "
-    "`python -m streamlit run app.py --server.address 0.0.0.0`: visitors then read all pages and search with their own "
-    "pictures. Starting, stopping, renaming, deleting and uploading needs the link with the token that the terminal "
-    "shows; with `TRANSCLIPPED_OPEN=train` visitors may train too, on bundled sets and on folders that "
+    "Only this machine can reach the app. To open it to a class, start it with "
+    "`python -m streamlit run app.py --server.address 0.0.0.0`: visitors can then read all pages and search with their "
+    "own images. Starting, stopping, renaming, deleting and uploading need the link with the token from the "
+    "terminal; with `TRANSCLIPPED_OPEN=train` visitors may train too, on bundled sets and on folders that "
     "`TRANSCLIPPED_ROOTS` names."
 )  # Markdown
 PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")  # headers that proxies add
@@ -105,7 +105,7 @@ def admit() -> None:
 
 
 def sign_in() -> None:
-    """Tell a visitor what there is, and take the token; nothing for the owner."""
+    """Say what a visitor may do, with a field for the token; nothing for the owner."""
     if owner():
         return
     can = "You can read all pages, search, and train." if may(TRAIN) else "You can read all pages and search."
@@ -127,7 +127,7 @@ def readable(path: str | Path) -> Path:
         typed = Path(text).expanduser()
         real = typed.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown ~user, a null byte
-        raise InputError(f"{text[:200]!r} is no path of this machine; type that of a folder or file") from error
+        raise InputError(f"{text[:200]!r} is not a path on this machine; type that of a folder or file") from error
     if not owner():
         if not any(real.is_relative_to(root) for root in roots()):
             raise InputError(f"{text} is not among the folders that the owner of this app offers; choose a bundled set")

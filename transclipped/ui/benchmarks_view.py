@@ -42,8 +42,8 @@ NAMES = {  # column: (heading, format, help)
     "sample": (
         "Sample",
         None,
-        "Only a part of the data set was trained on, searched or asked with: its numbers compare with nothing, and of "
-        "a small database they are higher.",
+        "Only a part of the data set was trained on, searched or asked with: its numbers "
+        "are not comparable with others, and a smaller database makes them higher.",
     ),
     "method": ("Method", None, None),
     "network": ("Network and search", None, None),

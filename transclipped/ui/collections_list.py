@@ -9,23 +9,20 @@ import streamlit as st
 
 from transclipped import collection_job
 from transclipped.collection_list import Collection, collections
-from transclipped.errors import InputError
-from transclipped.ui import access, collection_links, runs
+from transclipped.ui import access, acts, collection_links, runs
 from transclipped.ui import retrieval_collections as places
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
 MEGABYTE = 1e6
 KEY = "collection of the list"
+NOTE = "collections note"
 
 
 @guarded
 def draw() -> None:
     """The collections in the folder of runs, newest first; nothing but a sentence where there is none."""
-    if deleted := st.session_state.pop("deleted collection", None):
-        st.success(f"*{plain(deleted)}* is deleted. Its images are where they were.")
-    if refused := st.session_state.pop("collection not deleted", None):
-        st.error(plain(refused))
+    acts.show(NOTE)
     entries = collections(runs.home())
     if not entries:
         st.caption("None yet. On Data sets, open a folder of your own and index it.")
@@ -44,7 +41,8 @@ def draw() -> None:
             collection_links.map_of(by_name[name], run, key="list map")
         with st.popover("Delete …", icon=":material/delete:", **access.control()):
             st.markdown(f"Delete *{plain(name)}*? The images stay where they are; only their codes go.")
-            st.button("Delete it", key="delete collection", type="primary", on_click=_delete, args=(by_name[name],))
+            st.button("Delete it", key="delete collection", type="primary",
+                      on_click=acts.press, args=(NOTE, _delete, by_name[name]))  # fmt: skip
     if run is None:
         st.caption("The run that encoded it is not here any more, so it cannot be searched. Index its folder again.")
 
@@ -58,10 +56,7 @@ def _table(entries: list[Collection]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["collection", "run", "images", "encoded", "MB", "folder"])
 
 
-def _delete(entry: Collection) -> None:
-    try:
-        access.require()
-        collection_job.delete(entry.path)
-        st.session_state["deleted collection"] = entry.name
-    except InputError as error:
-        st.session_state["collection not deleted"] = str(error)
+def _delete(entry: Collection) -> str:
+    access.require()
+    collection_job.delete(entry.path)
+    return f"{entry.name} was deleted. Its images are where they were."

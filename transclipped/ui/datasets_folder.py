@@ -1,4 +1,4 @@
-"""The folder of a data set of one's own: typed by a visitor, never opened because an address alone names it.
+"""The folder of a visitor's own data set: typed by them, never opened because an address alone names it.
 
 `?folder=` and `?labels=` make a view repeatable, but a link may come from anybody. So what they name is read only after
 somebody pressed a button here, or where a collection of that folder has been made in this app before.
@@ -22,9 +22,10 @@ from transclipped.datasets import listing
 from transclipped.errors import InputError
 from transclipped.ui import access, runs
 from transclipped.ui import datasets_job as job
+from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
-MANY = 5_000  # files from which on a folder is looked through by a process of its own
+MANY = 5_000  # files above which a separate process scans a folder
 MOST = 200_000  # files that are counted
 LONGEST = 4096  # characters of a path
 RECENT = 8  # folders that are offered again
@@ -35,7 +36,7 @@ Named = tuple[str, str]  # folder and labels, "" for none
 
 
 def cleaned(text: str) -> str:
-    """A path as people paste it, without the quotes, `file://` or trailing slash of where they copied it."""
+    """A pasted path, without the quotes, `file://` or trailing slash of where they copied it."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()
@@ -90,8 +91,8 @@ def checked(config: DataConfig) -> DataConfig:
         raise InputError(f"{folder} is a file; give the folder that it lies in, {folder.parent}")
     if not folder.is_dir():
         raise InputError(
-            f"there is no folder {folder} on this machine; was it moved or renamed, or its disk unplugged? "
-            "Look at the spelling, too"
+            f"there is no folder {folder} on this machine; check the spelling, and whether it was moved "
+            "or renamed or its disk unplugged"
         )
     if labels is not None and not labels.exists():
         raise InputError(f"there is no {labels}; correct the path, or leave the field empty")
@@ -115,7 +116,7 @@ def _on_disk(text: str) -> Path:
 
 
 def ready(config: DataConfig) -> bool:
-    """Whether a folder can be opened at once; a large one is looked through by a process first, which is drawn here.
+    """Whether a folder can be opened at once; a process scans a large one first, and its progress is drawn here.
 
     Raises:
         InputError: that process could not open it.
@@ -128,16 +129,16 @@ def ready(config: DataConfig) -> bool:
     if job.running(key):
         _follow(key, root, n)
         return False
-    told = job.progress(key)
-    if told.get("state") == "finished":
+    progress = job.progress(key)
+    if progress.get("state") == "finished":
         return True
     st.info(
-        f"{'More than ' if n > MOST else ''}{n:,} files and folders lie in {plain(root)}. The first time, each file is "
-        "looked at, by a process of its own."
+        f"{'More than ' if n > MOST else ''}{n:,} files and folders lie in {plain(root)}. The first time, a separate "
+        "process scans them."
     )
-    if told.get("state") == "failed":
-        st.error(plain(told.get("error", "")))
-    if st.button("Look through it" if not told else "Go on", icon=":material/manage_search:", key="look through",
+    if progress.get("state") == "failed":
+        st.error(plain(progress.get("error", "")))
+    if st.button("Resume" if progress else "Scan it", icon=":material/manage_search:", key="look through",
                  **access.control()):  # fmt: skip
         access.require()
         job.start(config, key, quick=True)
@@ -146,8 +147,9 @@ def ready(config: DataConfig) -> bool:
 
 
 @st.fragment(run_every="1s")
+@guarded
 def _follow(key: str, root: Path, n: int) -> None:
-    """Redraws every second until the folder is looked through, then the whole page once."""
+    """Redraws every second until the folder is scanned, then the whole page once."""
     if not job.running(key):
         st.rerun()
     done = listing.n_remembered(root)
@@ -159,7 +161,7 @@ def _follow(key: str, root: Path, n: int) -> None:
 
 
 def open_now(folder: str, labels: str = "") -> None:
-    """Take a folder for opened by this visitor, and name it in the address; a callback."""
+    """Mark a folder as opened by this visitor, and write it into the address; a callback."""
     named = (folder, labels)
     st.session_state[OPENED] = {*st.session_state.get(OPENED, ()), named}
     for key, value in zip(("folder", "labels"), named, strict=True):
@@ -178,7 +180,7 @@ def _in_address() -> Named:
 
 
 def _ask(named: Named) -> None:
-    """A link names a folder: nothing of it is read before the visitor wants that."""
+    """A link names a folder: nothing in it is read before the visitor agrees."""
     folder, labels = named
     with st.container(border=True, key="ask"):
         more = f" with the labels in **{plain(labels)}**" if labels else ""
@@ -188,7 +190,7 @@ def _ask(named: Named) -> None:
 
 
 def _offer_recent(named: Named) -> None:
-    """Folders that collections here are of."""
+    """Buttons for folders that were encoded here before."""
     recent = [pair for pair in _made_here() if pair != named][:RECENT]
     if not recent or not access.may():
         return

@@ -15,13 +15,15 @@ from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.errors import InputError
 from transclipped.training.run import RunDir
-from transclipped.ui import access, collection_links, run_offer, runs
+from transclipped.ui import access, acts, collection_links, run_offer, runs
+from transclipped.ui.figures import duration, time_left
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
 LOOKED_AT = 16  # images whose size tells photographs from icons
 LISTED = 1000  # left-out files in a table
 RUN = "run that encodes"
+NOTE = "index note"
 AGAIN = "Only new and changed files are encoded again."
 ENDED = {
     collection_job.FAILED: "It could not be indexed",
@@ -34,18 +36,18 @@ ENDED = {
 def section(images: ImageSet, config: DataConfig) -> None:
     """Which run encodes, the button or how far it is, and where to go then."""
     st.subheader("Search, map or train")
-    st.caption("Indexing turns each image into a code of a few bytes, by a run. Then any image finds its like in here.")
+    st.caption("With a run, indexing encodes each image into a few bytes. Then any image can be a query here.")
     folder = Path(config.data)
     coders = run_offer.coders()
     if not coders:
-        st.info("No run here can look at images. Train one first.")
+        st.info("No run here encodes images. Train one first.")
         collection_links.train(folder, config.labels, key="train on it")
         return
     if st.session_state.get(RUN) not in coders:
         st.session_state[RUN] = _suited(images, coders)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
-            "By the run", list(coders), key=RUN, width=300,
+            "With the run", list(coders), key=RUN, width=300,
             help="Runs that learnt from photographs suit photographs; those of CIFAR-10 tell its ten classes apart.",
         )  # fmt: skip
         run = coders[name]
@@ -54,13 +56,13 @@ def section(images: ImageSet, config: DataConfig) -> None:
         entry = None if path is None else collection_list.read(path)
         busy = job is not None and job.state == RUNNING
         st.button(
-            "Index it" if path is None else "Index it again" if entry is not None else "Go on",
+            "Index it" if path is None else "Index it again" if entry is not None else "Resume",
             key="index", icon=":material/bolt:", type="secondary" if entry is not None else "primary",
-            on_click=_start, args=(run, folder, config.labels), **access.control(disabled=busy, help=AGAIN),
+            on_click=acts.press, args=(NOTE, _start, run, folder, config.labels),
+            **access.control(disabled=busy, help=AGAIN),
         )  # fmt: skip
         collection_links.train(folder, config.labels, key="train on it")
-    if refused := st.session_state.pop("not indexed", None):
-        st.error(plain(refused))
+    acts.show(NOTE)
     if busy:
         _follow(str(job.path))
         return
@@ -79,8 +81,7 @@ def _follow(path: str) -> None:
         st.rerun(scope="app")
     text = "Opening the images …"
     if job.total:
-        left = job.seconds_left
-        text = f"{job.done:,} of {job.total:,} images" + (f", {left:.0f} s left" if left is not None else "")
+        text = f"{job.done:,} of {job.total:,} images{time_left(job.seconds_left)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, text)
         if st.button("Cancel", key="cancel index", icon=":material/close:", **access.control()):
@@ -93,11 +94,11 @@ def _ended(job: Job) -> None:
     """Why an encoding did not finish, and what to do with it."""
     said = f"{ENDED[job.state]}: {plain(job.error)}" if job.error else f"{ENDED[job.state]}."
     (st.error if job.state == collection_job.FAILED else st.warning)(
-        f"{said} What is encoded already is kept, so it can go on from there."
+        f"{said} What is encoded already is kept, so Resume continues from there."
     )
     if collection_list.read(job.path) is None:  # else it is in the list of collections
         st.button("Forget it", key="forget index", icon=":material/delete:", **access.control(),
-                  on_click=_forget, args=(job.path,))  # fmt: skip
+                  on_click=acts.press, args=(NOTE, _forget, job.path))  # fmt: skip
 
 
 def _made(entry: collection_list.Collection, run: RunDir) -> None:
@@ -105,7 +106,7 @@ def _made(entry: collection_list.Collection, run: RunDir) -> None:
     left_out = f"{len(entry.skipped):,} {'file' if len(entry.skipped) == 1 else 'files'} left out"
     st.success(
         f"{entry.n:,} images are indexed as *{plain(entry.name)}*: {entry.n_encoded:,} encoded "
-        f"in {entry.seconds:.0f} s, {entry.n - entry.n_encoded:,} known before, {left_out}."
+        f"in {duration(entry.seconds)}, {entry.n - entry.n_encoded:,} already there, {left_out}."
     )
     with st.container(horizontal=True):
         collection_links.search(entry, run, key="search in it", first=True)
@@ -138,18 +139,11 @@ def _side(fingerprint: str, _images: ImageSet) -> float:
 
 
 def _start(run: RunDir, folder: Path, labels: str | None) -> None:
-    try:
-        access.require()
-        collection_job.start(
-            runs.home(), run, folder, labels=None if labels is None else Path(labels), taken=runs.all_runs()
-        )
-    except InputError as error:
-        st.session_state["not indexed"] = str(error)
+    access.require()
+    labels_file = None if labels is None else Path(labels)
+    collection_job.start(runs.home(), run, folder, labels=labels_file, taken=runs.all_runs())
 
 
 def _forget(path: Path) -> None:
-    try:
-        access.require()
-        collection_job.delete(path)
-    except InputError as error:
-        st.session_state["not indexed"] = str(error)
+    access.require()
+    collection_job.delete(path)

@@ -20,11 +20,11 @@ def _children() -> dict:
 
 
 def start(config: DataConfig, key: str, *, quick: bool = False) -> None:
-    """Begin to check a data set, unless that is going on.
+    """Begin to check a data set, unless such a check is running.
 
     Args:
         key: names the check, such as the fingerprint of the data set.
-        quick: only look through the folder, so that it opens at once afterwards.
+        quick: only scan the folder, so that it opens at once afterwards.
 
     Raises:
         InputError: this visitor may not, or the cache cannot be written.

@@ -1,4 +1,4 @@
-"""Labels of one's own folder, as they are recognised: from which file, by which columns, for how many images."""
+"""Labels of a visitor's own folder, as recognised: from which file, by which columns, for how many images."""
 
 from __future__ import annotations
 

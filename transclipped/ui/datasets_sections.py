@@ -21,6 +21,7 @@ from transclipped.ui import access, gallery, jobs, shell
 from transclipped.ui import datasets_cached as cached
 from transclipped.ui import datasets_help as told
 from transclipped.ui import datasets_job as job
+from transclipped.ui.figures import time_left
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
@@ -140,7 +141,7 @@ def _follow(fingerprint: str) -> None:
     told_so_far = job.progress(fingerprint)
     done, total = told_so_far.get("done", 0), told_so_far.get("total") or 1
     left = told_so_far.get("seconds", 0) / done * (total - done) if done else None
-    text = f"{done:,} of {total:,} pictures" + (f", {left:.0f} s left" if left is not None else "")
+    text = f"{done:,} of {total:,} pictures{time_left(left)}"
     st.progress(min(1.0, done / total), text if told_so_far else "Opening the pictures …")
 
 

@@ -25,6 +25,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def time_left(seconds: float | None) -> str:
+    """What follows how far something is: ", 8 s left"; empty as long as nobody can tell."""
+    return "" if seconds is None else f", {duration(seconds)} left"
+
+
 def share(count: int, total: int) -> str:
     """A share in percent; of a handful, the counts themselves: 3 of 8."""
     return f"{count:,} of {total:,}" if total < FEW else f"{count / total:.0%}"

@@ -7,7 +7,7 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.training import imported
 from transclipped.training.run import RunDir
-from transclipped.ui import access
+from transclipped.ui import access, acts
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
@@ -17,14 +17,13 @@ LABELS = {  # by setting: the field, and its help
     "data.split": ("Its split", "The file that names its training, query and database pictures."),
     imported.WEIGHTS: ("File with the weights of its backbone", "safetensors, or a torch file of plain tensors."),
 }
-NOTE = "imported note"  # what the last press had to say
+NOTE = "imported note"
 
 
 @guarded
 def draw(run: RunDir | None) -> None:
     """The form, as long as the run lacks something."""
-    if refused := st.session_state.pop(NOTE, None):
-        st.error(plain(refused))
+    acts.show(NOTE)
     names = imported.missing(run) if run is not None else []
     if not names:
         return
@@ -38,24 +37,19 @@ def draw(run: RunDir | None) -> None:
                 name = run.config.backbone.name
                 bundled = name in imported.BUNDLED_BACKBONES
                 source = "that come with the app" if bundled else "fetched once from its hub"
-                st.checkbox(
-                    f"Or the weights of {plain(name)} {source}", key="imported own weights", **access.control()
-                )
+                st.checkbox(f"Or the weights of {plain(name)} {source}", key="imported own weights", **access.control())
             st.form_submit_button(
-                "Use these", key="imported use", on_click=_use, args=(run, names), **access.control()
+                "Use these", key="imported use", on_click=acts.press, args=(NOTE, _use, run, names), **access.control()
             )
 
 
 def _use(run: RunDir, names: list[str]) -> None:
     """Keep what was typed; fields that were left empty stay to be given."""
-    try:
-        access.require()
-        typed = {name: st.session_state.get(f"imported {name}", "").strip() for name in names}
-        settings = {name: str(access.readable(path)) for name, path in typed.items() if path}
-        if imported.WEIGHTS not in settings and st.session_state.get("imported own weights"):
-            settings[imported.WEIGHTS] = None
-        if not settings:
-            raise InputError("nothing was given; type a folder or file of this machine, or tick the box")
-        imported.give(run, settings)
-    except InputError as error:
-        st.session_state[NOTE] = str(error)
+    access.require()
+    typed = {name: st.session_state.get(f"imported {name}", "").strip() for name in names}
+    settings = {name: str(access.readable(path)) for name, path in typed.items() if path}
+    if imported.WEIGHTS not in settings and st.session_state.get("imported own weights"):
+        settings[imported.WEIGHTS] = None
+    if not settings:
+        raise InputError("nothing was given; type a folder or file of this machine, or tick the box")
+    imported.give(run, settings)

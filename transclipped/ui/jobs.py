@@ -110,7 +110,7 @@ def free_name(stem: str) -> str:
 
 
 def resume(run: RunDir, *, seconds: float | None = None) -> None:
-    """Go on with a stopped, interrupted or failed training, as soon as no other is on.
+    """Resume a stopped, interrupted or failed training, as soon as no other is running.
 
     Raises:
         InputError: this visitor may not, or the run is gone, being trained, or imported and lacks what it was made of.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
@@ -12,8 +11,8 @@ from transclipped.analysis.dials import SCALES
 from transclipped.errors import InputError
 from transclipped.training import curves
 from transclipped.training.sweep import AMOUNTS, Sweep, results, seconds_left
-from transclipped.ui import access, charts, sweep_charts, sweep_jobs, sweep_keep
-from transclipped.ui.figures import duration
+from transclipped.ui import access, acts, charts, sweep_charts, sweep_jobs, sweep_keep
+from transclipped.ui.figures import time_left
 from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
@@ -24,6 +23,7 @@ HELP = {
     "seed": "Of weights and batches: the same seed gives the same curve, another one tells how much is chance.",
     "amounts": "One head is trained for each.",
 }
+NOTE = "sweep note"
 
 
 def section() -> None:
@@ -104,8 +104,8 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
                 "Cancel",
                 key="sweep button",
                 icon=":material/stop:",
-                on_click=_act,
-                args=(sweep_jobs.cancel, sweep),
+                on_click=acts.press,
+                args=(NOTE, sweep_jobs.cancel, sweep),
                 width=190,
                 **access.control(access.TRAIN),
             )
@@ -118,11 +118,10 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
             label, again = ("Train the rest" if found else f"Train {heads} heads"), False
         st.button(
             label, key="sweep button", type="secondary" if again else "primary", icon=":material/play_arrow:",
-            on_click=_act, args=(partial(sweep_jobs.ask, again=again), sweep), width=190,
+            on_click=acts.press, args=(NOTE, partial(sweep_jobs.ask, again=again), sweep), width=190,
             **access.control(access.MANAGE if again else access.TRAIN),
         )  # fmt: skip
-        if refused := st.session_state.pop("sweep note", None):
-            st.error(plain(refused))
+        acts.show(NOTE)
         if state["state"] == "failed":
             st.error(plain(state.get("error") or "The training failed."))
         elif len(found) >= heads:
@@ -138,14 +137,6 @@ def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
             )
 
 
-def _act(act: Callable[[Sweep], None], sweep: Sweep) -> None:
-    """Start or cancel a sweep; why it cannot be is kept as a sentence for the next run of the page."""
-    try:
-        act(sweep)
-    except InputError as error:
-        st.session_state["sweep note"] = str(error)
-
-
 def _progress(state: dict, heads: int, trained: list[dict]) -> tuple[float, str]:
     if state["state"] == "waiting":
         return 0.0, f"Waiting for its turn: {state['ahead']} ahead"
@@ -154,9 +145,7 @@ def _progress(state: dict, heads: int, trained: list[dict]) -> tuple[float, str]
     part = state.get("step", 0) / max(1, state.get("steps", 1))
     amount = "" if state.get("amount") is None else f" {SCALES[state['rule']].symbol} = {state['amount']:g}"
     text = f"Head {min(state['done'] + 1, heads)} of {heads}: {state['rule']}{amount}, step {state.get('step', 0)}"
-    if (left := seconds_left(state, trained)) is not None:
-        text += f", {duration(left)} left"
-    return min(1.0, (state["done"] + part) / heads), text
+    return min(1.0, (state["done"] + part) / heads), text + time_left(seconds_left(state, trained))
 
 
 def _figure(sweep: Sweep, found: list[dict]) -> None:

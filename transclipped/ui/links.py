@@ -54,7 +54,7 @@ def key_of(said: str | None, texts: Mapping[str, str]) -> str | None:
 def go(page: str, **query: str) -> None:
     """Open a page with these parameters in its address; those that widgets are bound to go by the session's state.
 
-    An empty address is asked for as such: with no parameters at all, Streamlit refuses to drop those that are bound.
+    An empty address is passed as such: with no parameters at all, Streamlit refuses to drop those that are bound.
     """
     st.switch_page(f"pages/{page}.py", query_params=query)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import streamlit as st
 
 from transclipped.errors import InputError
@@ -9,17 +11,23 @@ from transclipped.training.manage import NAME_RULE, check_name
 from transclipped.ui.text import plain
 
 
-def field(label: str, value: str = "", *, key: str, **more) -> str | None:
-    """A text field with the rule for names below it; returns the name, None as long as it breaks the rule.
+def field(label: str, value: str = "", *, key: str, taken: Container[str] = (), **more) -> str | None:
+    """A text field with the rule for names below it; returns the name, None as long as no run can get it.
 
     Args:
+        taken: names of other runs.
         more: for `st.text_input`.
     """
-    typed = st.text_input(label, value, key=key, **more).strip()
+    name = st.text_input(label, value, key=key, **more).strip()
+    wrong = problem(name, taken=taken)
+    st.caption(f":red[{plain(wrong)}]" if wrong and name else NAME_RULE)
+    return None if wrong else name
+
+
+def problem(name: str, *, taken: Container[str]) -> str:
+    """Why a run cannot have this name; "" if it can."""
     try:
-        name = check_name(typed)
+        check_name(name)
     except InputError as error:
-        st.caption(f":red[{plain(error)}]" if typed else NAME_RULE)
-        return None
-    st.caption(NAME_RULE)
-    return name
+        return str(error)
+    return f"There is a run {name} already; choose another name." if name in taken else ""

@@ -51,7 +51,8 @@ def named(where: Place) -> list[str]:
     names = list(dict.fromkeys(st.query_params.get_all("query_id")))[:MOST]
     known = [name for name in names if stored_part(where, name) is not None]
     if unknown := [name[:80] for name in names if name not in known]:
-        st.warning(f"{plain(where.run.name)} has no picture {plain(', '.join(unknown))}, so here is another one.")
+        gone = f"{plain(where.run.name)} has no picture {plain(', '.join(unknown))}"
+        absent.note("query_id", f"{gone}, so here is another one.")
     if known != names or len(known) == 1:
         _set(where, known)
     return st.query_params.get_all("query_id")

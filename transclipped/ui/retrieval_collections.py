@@ -78,7 +78,7 @@ def offer_run(entry: Collection, run: RunDir) -> None:
                 )  # fmt: skip
             search_own()
         if theirs is None:
-            st.caption("That run is not here any more. Index the folder again, by a run that is.")
+            st.caption("That run is not here any more. Index the folder again with another run.")
             st.page_link("pages/datasets.py", label="Data sets", icon=":material/photo_library:",
                          query_params={"set": "folder"})  # fmt: skip
 

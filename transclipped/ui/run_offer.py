@@ -27,7 +27,7 @@ def for_photographs() -> RunDir | None:
     """The bundled run that suits photographs best: a hybrid, with clipping; None where there is none."""
     bundled = [run for run in coders().values() if runs.BUNDLED in run.path.parents]
     suited = [run for run in bundled if run.config.data.dataset == PHOTOGRAPHS]
-    return min(suited, key=_rank, default=None)
+    return min(suited, key=runs.rank, default=None)
 
 
 def of_icons(run: RunDir) -> bool:
@@ -66,7 +66,3 @@ def _codes(run: RunDir) -> bool:
     except InputError:
         return False
     return pictures and all((run.path / name).exists() for name in ("model.safetensors", "metrics.json"))
-
-
-def _rank(run: RunDir) -> tuple:
-    return (not run.config.backbone.name.startswith("hybrid"), run.config.clipping.rule == "none", run.name)

@@ -74,7 +74,7 @@ def follow_renames() -> None:
         now = {name: new.name for name in said if name not in known and (new := renamed(name, known.values()))}
         if now:
             moved[key] = [now.get(name, name) for name in said]
-            absent.note(key, " ".join(_is_called(old, new) for old, new in now.items()))
+            absent.note(key, " ".join(is_called(old, new) for old, new in now.items()))
     if moved:
         st.query_params.update(moved)
         st.rerun()  # widgets take their first value from the address that a run of the script began with
@@ -91,10 +91,11 @@ def _settle(names: list[str]) -> None:
     if "run" in state:  # its box is on the screen, and follows; at first the address alone decides
         state["run"] = instead
     gone = f"There is no run *{plain(name[: absent.LONGEST])}* here (it may have been renamed or deleted); "
-    absent.note("run", _is_called(name, instead) if new is not None else f"{gone}this is *{plain(instead)}*.")
+    absent.note("run", is_called(name, instead) if new is not None else f"{gone}this is *{plain(instead)}*.")
 
 
-def _is_called(old: str, new: str) -> str:
+def is_called(old: str, new: str) -> str:
+    """That a run was renamed, as Markdown."""
     return f"Run *{plain(old)}* is called *{plain(new)}* now."
 
 
@@ -106,10 +107,11 @@ def first() -> str | None:
     """
     known = all_runs()
     bundled = [run for run in known.values() if BUNDLED in run.path.parents]
-    return min(bundled, key=_rank).name if bundled else next(iter(known), None)
+    return min(bundled, key=rank).name if bundled else next(iter(known), None)
 
 
-def _rank(run: RunDir) -> tuple:
+def rank(run: RunDir) -> tuple:
+    """Key that sorts the run to begin with first; see `first`."""
     try:
         config = run.config
     except InputError:

@@ -6,13 +6,13 @@ import streamlit as st
 
 from transclipped.analysis.dials import SCALES
 from transclipped.config import ClippingConfig
-from transclipped.errors import InputError
 from transclipped.training import labset
 from transclipped.training.manage import fitting_name
 from transclipped.training.sweep import Sweep, amount_of, head_file
-from transclipped.ui import access, links, runs, sweep_jobs
+from transclipped.ui import access, acts, links, runs, sweep_jobs
 from transclipped.ui.text import plain
 
+NOTE = "kept note"
 HELP = (
     "The lab set holds the backbone's own embeddings, rounded to 8 bits, so the head works behind the backbone on any "
     "picture. The run searches the lab set's 5,000 pictures, and its numbers are measured on the rounded embeddings."
@@ -42,12 +42,12 @@ def section(sweep: Sweep, found: list[dict]) -> None:
         text = st.selectbox("Keep a head", list(there), key="keep head", width=220, help=HELP)
         st.button(
             "Keep it as a run", key="keep button", icon=":material/bookmark_add:",
-            on_click=_keep, args=(sweep, there.get(text) or next(iter(there.values()))), **access.control(access.TRAIN),
+            on_click=acts.press, args=(NOTE, _keep, sweep, there.get(text) or next(iter(there.values()))),
+            **access.control(access.TRAIN),
         )  # fmt: skip
         if st.session_state.get("kept run") in runs.all_runs():
             _links(st.session_state["kept run"])
-    if refused := st.session_state.pop("kept error", None):
-        st.error(plain(refused))
+    acts.show(NOTE)
 
 
 def _links(name: str) -> None:
@@ -65,13 +65,10 @@ def _keep(sweep: Sweep, clipping: ClippingConfig) -> None:
     from transclipped.training.sweep_run import keep
 
     name = _name(sweep, clipping)
-    try:
-        access.require(access.TRAIN)
-        if not (runs.home() / name).exists():
-            keep(labset.load(), sweep, clipping, folder=sweep_jobs.folder(sweep), path=runs.home() / name)
-        st.session_state["kept run"] = name
-    except InputError as error:
-        st.session_state["kept error"] = str(error)
+    access.require(access.TRAIN)
+    if not (runs.home() / name).exists():
+        keep(labset.load(), sweep, clipping, folder=sweep_jobs.folder(sweep), path=runs.home() / name)
+    st.session_state["kept run"] = name
 
 
 def _name(sweep: Sweep, clipping: ClippingConfig) -> str:

@@ -12,15 +12,9 @@ from transclipped.datasets.protocols import Split, draw
 from transclipped.errors import InputError
 from transclipped.flags import BUNDLED, SIZED
 from transclipped.training.defaults import check
-from transclipped.training.manage import check_name
-from transclipped.ui import access, cached, datasets_cached, runs
+from transclipped.ui import access, cached, datasets_cached
+from transclipped.ui.train_words import FIELDS
 
-LABELS = {  # of the fields, by setting
-    "data.validation": "Validation pictures",
-    "data.train_limit": "Training pictures",
-    "schedule.batch": "Batch",
-    "select": "Epoch that is kept",
-}
 ASK_AGAIN = 60  # seconds after which a server that did not answer is tried again
 
 
@@ -53,15 +47,6 @@ def problems(config: RunConfig) -> dict[str, str]:
     if said := _backbone_problem(config):
         found["backbone.name"] = said
     return found
-
-
-def name_problem(name: str) -> str:
-    """Why a run cannot have this name; "" if it can."""
-    try:
-        check_name(name)
-    except InputError as error:
-        return str(error)
-    return f"There is a run {name} already; choose another name." if name in runs.all_runs() else ""
 
 
 def _look_at_paths(data: DataConfig) -> None:
@@ -104,8 +89,8 @@ def _weights_problem(name: str) -> str:
 
 
 def _in_words(error: InputError) -> str:
-    """A message of the library with a field's label in the place of its setting."""
+    """A message of the library, with the label of its field instead of the setting."""
     said = str(error)
-    if error.setting in LABELS:
-        said = said.replace(f"{error.setting} is", f"“{LABELS[error.setting]}” is")
+    if error.setting in FIELDS:
+        said = said.replace(f"{error.setting} is", f"“{FIELDS[error.setting]}” is")
     return said

@@ -1,4 +1,4 @@
-"""The settings of a training, as a form: presets fill it, a link can, and it answers with a checked configuration."""
+"""The settings of a training, as a form: presets fill it, a link can, and the result is a checked configuration."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def backbones(dataset: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Form:
-    """What the form answers.
+    """The result of the form.
 
     Attributes:
         problems: what keeps it from training, by setting; none of them before the pictures were looked at.
@@ -224,7 +224,7 @@ def _training_pictures(changes: dict) -> int | None:
 
 
 def usual() -> RunConfig:
-    """What the form answers before anything is chosen."""
+    """The configuration before anything is chosen."""
     values = preset(QUICK, "cifar10", "I")
     limits = {f"data.{name}_limit": values[name] for name in ("train", "database", "query")}
     schedule = {f"schedule.{name}": values[name] for name in ("epochs", "batch", "views")}
@@ -282,7 +282,7 @@ def _chosen(name: str) -> None:
 
 
 def _usual_values(dataset: str) -> dict[str, object]:
-    """Values that the form gives by itself now, by key of the widget."""
+    """Values that the form fills in itself now, by key of the widget."""
     state = st.session_state
     suited = {f"set {name}": state[f"suited {name}"] for name in SUITED}
     return (
@@ -355,7 +355,7 @@ def _network(dataset: str, places: dict[str, DeltaGenerator]) -> dict:
         if name in BACKBONES:
             st.caption(f"{BACKBONES[name][0]}.")
         else:
-            name = st.text_input("Name at timm", key="set timm", help=HELP["timm"]).strip() or backbones(dataset)[0]
+            name = st.text_input("Name in timm", key="set timm", help=HELP["timm"]).strip() or backbones(dataset)[0]
         changes["backbone.name"] = name
         places["backbone.name"] = st.empty()
     changes["quantizer.bits"] = st.segmented_control(

@@ -1,4 +1,4 @@
-"""Runs laid over each other, and runs as things to keep: open, name, delete, download, take in."""
+"""Runs laid over each other, and runs as things to keep: open, rename, delete, download, import."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import RunDir
-from transclipped.ui import absent, access, charts, jobs, runs, train_result
+from transclipped.ui import absent, access, charts, jobs, names, runs, train_result
 from transclipped.ui.kept import kept
-from transclipped.ui.names import field as names_field
 from transclipped.ui.text import plain
-from transclipped.ui.train_live import FIGURES, cells, chosen, lines, select, told, unwatch
+from transclipped.ui.train_live import FIGURES, cells, chosen, delete, lines, press, select
 
 WHOLE_LOSS = "**Whole loss**: what training lowers."
 INCOMPARABLE = (
@@ -42,21 +41,21 @@ def compare(current: RunDir | None) -> None:
     first = train_result.compared(current or next(iter(known.values())))
     absent.settle("compare", known, first)
     state.setdefault("compare", first)
-    names = st.multiselect(
+    wanted = st.multiselect(
         "Runs", list(known), key="compare", bind="query-params", max_selections=MOST,
         help="Each run keeps one colour in all charts.",
     )  # fmt: skip
     events = {}
-    for name in names:
+    for name in wanted:
         try:
             events[name] = known[name].events("step", "epoch")
         except InputError as error:
             st.error(plain(error))
     st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
     figures = chosen()
-    if "loss" in figures and not comparable([known[name] for name in names]):
+    if "loss" in figures and not comparable([known[name] for name in wanted]):
         st.caption(f":material/warning: {INCOMPARABLE}")
-    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(names)}
+    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(wanted)}
     for column, figure in cells(figures):
         sentence, _, axis, meaning = FIGURES[figure]
         with column:
@@ -83,7 +82,7 @@ def _compared(lines: dict, axis: str, colours: dict[str, str], *, key: str) -> g
 
 
 def keep(current: RunDir | None) -> None:
-    """Open, rename, delete and download a run, and take one in."""
+    """Open, rename, delete and download a run, and import one."""
     known = runs.all_runs()
     left, right = st.columns(2)
     with left.container(border=True):
@@ -92,39 +91,36 @@ def keep(current: RunDir | None) -> None:
         else:
             st.info("No run yet: choose a preset and press Start.")
     with right.container(border=True):
-        _take_in()
+        _import()
 
 
 def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
-    names = list(known)
-    if st.session_state.get("kept") not in names:  # set, not forgotten: only then the browser's box follows
-        st.session_state["kept"] = current.name if current is not None and current.name in names else names[0]
-    run = known[st.selectbox("Run to open, name or share", names, key="kept")]
+    if st.session_state.get("kept") not in known:  # set, not forgotten: only then the browser's box follows
+        st.session_state["kept"] = current.name if current is not None and current.name in known else next(iter(known))
+    run = known[st.selectbox("Run to open, name or share", list(known), key="kept")]
     own = runs.BUNDLED not in run.path.parents
     live = own and jobs.live(run.name)
     st.caption(f"{plain(run.name)}: {plain(runs.summary(run))}{'' if own else ' (comes with the app: read-only)'}")
     row = st.container(horizontal=True)
-    row.button(f"Open {plain(run.name)}", key="open", icon=":material/visibility:", on_click=told,
+    row.button(f"Open {plain(run.name)}", key="open", icon=":material/visibility:", on_click=press,
                args=(_opened, run.name), help="All pages then show this run.")  # fmt: skip
     row.download_button(f"Download {plain(run.name)}", lambda: packed(run), f"{run.name}.zip", "application/zip",
                         key="download", icon=":material/download:", on_click="ignore", disabled=live,
                         help="A zip that any copy of this app can import.")  # fmt: skip
     with row.popover("Rename", icon=":material/edit:", **access.control(disabled=not own or live)):
-        name = names_field(f"New name of {plain(run.name)}", run.name, key=f"name of {run.name}")
-        if name in set(names) - {run.name}:
-            st.caption(f":red[There is a run {plain(name)} already.]")
-            name = None
-        st.button(f"Rename {plain(run.name)}", key="rename", on_click=told, args=(_rename, run, name),
+        label, taken = f"New name of {plain(run.name)}", set(known) - {run.name}
+        name = names.field(label, run.name, key=f"name of {run.name}", taken=taken)
+        st.button(f"Rename {plain(run.name)}", key="rename", on_click=press, args=(_rename, run, name),
                   **access.control(disabled=name in (None, run.name)))  # fmt: skip
     with row.popover("Delete", icon=":material/delete:", **access.control(disabled=not own or live)):
         st.warning(f"Delete **{plain(run.name)}** for good?")
-        st.button(f"Delete {plain(run.name)}", key="delete", type="primary", on_click=told, args=(_delete, run),
+        st.button(f"Delete {plain(run.name)}", key="delete", type="primary", on_click=press, args=(delete, run),
                   **access.control())  # fmt: skip
     if live:
         st.caption("It is being trained, or waits for it: stop or cancel that first.")
 
 
-def _take_in() -> None:
+def _import() -> None:
     with st.form("take in", clear_on_submit=True, border=False):
         st.file_uploader(
             "Import a run", type=["zip"], key="upload",
@@ -132,7 +128,7 @@ def _take_in() -> None:
                              "Nothing in it is run, and nothing that it names is opened or fetched before you say so. "
                              "The run gets the name of the zip, as far as it is fit for one."),
         )  # fmt: skip
-        st.form_submit_button("Import", key="take", icon=":material/upload:", on_click=told, args=(_unpack,),
+        st.form_submit_button("Import", key="take", icon=":material/upload:", on_click=press, args=(_unpack,),
                               **access.control())  # fmt: skip
 
 
@@ -170,11 +166,3 @@ def _rename(run: RunDir, name: str) -> str:
         st.session_state["watched"] = new.name
     st.session_state["kept"] = new.name
     return f"{run.name} is called {new.name} now."
-
-
-def _delete(run: RunDir) -> str:
-    access.require()
-    manage.delete(run)
-    if st.session_state.get("watched") == run.name:
-        unwatch()
-    return f"{run.name} was deleted."

@@ -1,7 +1,7 @@
 """The settings of the Train form in the address, so that a reload or a link brings them back.
 
-What a widget of this form binds itself (rule, amounts, τ) is not here. A value that the form gives without being asked
-is left out; one that makes no sense is passed over.
+What a widget of this form binds itself (rule, amounts, τ) is not here. Values that the form fills in itself are left
+out; invalid ones are ignored.
 """
 
 from __future__ import annotations

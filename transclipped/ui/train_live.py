@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from streamlit.delta_generator import DeltaGenerator
 from transclipped.errors import InputError
 from transclipped.training import manage
 from transclipped.training.run import STOP_FILE, RunDir
-from transclipped.ui import absent, access, charts, jobs, links, runs, train_result
-from transclipped.ui.figures import duration
+from transclipped.ui import absent, access, acts, charts, jobs, links, runs, train_result
+from transclipped.ui.figures import duration, time_left
 from transclipped.ui.guard import guarded
 from transclipped.ui.kept import kept
 from transclipped.ui.text import for_plotly, plain
@@ -63,7 +63,9 @@ SHOWN = {  # what is drawn together: a text, and its figures
     "codes": ("Codewords and speed", ("perplexity", "images_per_s")),
     "all": ("All", tuple(FIGURES)),
 }
-MOST_POINTS = 500  # of a curve; a long training has thousands, and all are drawn anew every second
+MOST_POINTS = 500  # of a curve; a long training has thousands, and all are redrawn every second
+NOTE = "train note"
+press = partial(acts.press, NOTE)
 
 
 def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
@@ -79,7 +81,7 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
 
 
 def follow(name: str) -> None:
-    """Draw one training; every second until it ends, then when another tab or process has done something to it."""
+    """Draw one training; every second until it ends, then whenever another tab or process changes it."""
     if jobs.live(name):
         _following(name)
         return
@@ -149,7 +151,7 @@ def _in_queue(name: str, place: int) -> None:
     before = "It is next." if place == 0 else f"{place} before it, one at a time."
     begins = "" if wait is None or place == 0 else f" It begins in about {duration(wait)}."
     st.info(f"**{plain(name)}** waits for its turn. {before}{begins}", icon=":material/hourglass_top:")
-    st.button("Cancel", key="cancel", icon=":material/close:", on_click=told, args=(_cancel, name),
+    st.button("Cancel", key="cancel", icon=":material/close:", on_click=press, args=(_cancel, name),
               **access.control(access.TRAIN, of=name))  # fmt: skip
 
 
@@ -162,17 +164,17 @@ def _queue(others: list) -> None:
             row = st.container(horizontal=True, vertical_alignment="center")
             expected = "" if other.seconds is None else f", about {duration(other.seconds)}"
             row.write(f"{number}. {plain(other.name)}{expected}")
-            row.button("Cancel", key=f"cancel {other.name}", type="tertiary", on_click=told,
+            row.button("Cancel", key=f"cancel {other.name}", type="tertiary", on_click=press,
                        args=(_cancel, other.name),
-                       **access.control(access.TRAIN, of=other.name, help="It is somebody's: ask first."))  # fmt: skip
+                       **access.control(access.TRAIN, of=other.name,
+                                        help="It may be somebody else's: ask first."))  # fmt: skip
 
 
 def _status_line(run: RunDir, status: dict, state: str) -> None:
     if state == "running":
         done, total = status.get("done", 0), status.get("total") or 1
-        left = status.get("seconds_left")
         text = f"{plain(status.get('stage', 'preparing'))}: {done:,} of {total:,}"
-        st.progress(min(1.0, done / total), f"{text}, {duration(left)} left" if left else text)
+        st.progress(min(1.0, done / total), text + time_left(status.get("seconds_left")))
     elif state == "failed":
         st.error(train_result.failed(run, status.get("error") or ""))
     elif state == "finished":
@@ -186,23 +188,23 @@ def _controls(run: RunDir, state: str) -> None:
     row = st.container(horizontal=True)
     if state == "running":
         asked = _stop_asked(run)
-        row.button("Stop", key="stop", icon=":material/stop:", on_click=told, args=(jobs.ask_to_stop, run),
+        row.button("Stop", key="stop", icon=":material/stop:", on_click=press, args=(jobs.ask_to_stop, run),
                    **access.control(access.TRAIN, of=run.name, disabled=asked is not None,
-                                    help="Saves the state first; Resume goes on from there."))  # fmt: skip
+                                    help="Saves the state first; Resume continues from there."))  # fmt: skip
         if asked is not None and asked > PATIENCE:
-            row.button("End it now", key="end", icon=":material/dangerous:", on_click=told, args=(jobs.end_now, run),
-                       **access.control(access.TRAIN, of=run.name, help="It does not answer. What it saved last stays "
+            row.button("End it now", key="end", icon=":material/dangerous:", on_click=press, args=(jobs.end_now, run),
+                       **access.control(access.TRAIN, of=run.name, help="It does not respond. What it saved last stays "
                                         "and can be resumed."))  # fmt: skip
         elif asked is not None:
             row.caption("Stopping: it saves its state …")
     elif own and (state in ("stopped", "interrupted") or (state == "failed" and train_result.resumable(run))):
-        row.button(f"Resume {plain(run.name)}", key="resume", icon=":material/resume:", on_click=told,
+        row.button(f"Resume {plain(run.name)}", key="resume", icon=":material/resume:", on_click=press,
                    args=(_resume, run), **access.control(access.TRAIN, of=run.name))  # fmt: skip
     elif own and state == "failed":
-        row.button(f"Delete {plain(run.name)}", key="discard", icon=":material/delete:", on_click=told,
-                   args=(_discard, run), **access.control())  # fmt: skip
+        row.button(f"Delete {plain(run.name)}", key="discard", icon=":material/delete:", on_click=press,
+                   args=(delete, run), **access.control())  # fmt: skip
     if state == "finished":
-        train_result.links(run, select=partial(told, select), compare=_lay_over)
+        train_result.links(run, select=partial(press, select), compare=_lay_over)
 
 
 def chosen() -> list[str]:
@@ -259,24 +261,9 @@ def _empty_curves() -> None:
     st.caption("Curves appear here as soon as the first steps are done.")
 
 
-def told(act: Callable, *args) -> None:
-    """Do something when a button is pressed; what goes wrong is kept as a sentence for `notes` to show."""
-    try:
-        note = act(*args)
-        kind = "success"
-    except InputError as error:
-        note, kind = str(error), "error"
-    if isinstance(note, str):
-        st.session_state["train note"] = (kind, note)
-
-
 def notes() -> None:
-    """What the last button had to say."""
-    kind, note = st.session_state.pop("train note", (None, ""))
-    if kind == "error":
-        st.error(plain(note))
-    elif kind == "success":
-        st.success(plain(note))
+    """How the last act of this page went."""
+    acts.show(NOTE)
 
 
 def select(name: str) -> None:
@@ -295,7 +282,7 @@ def watch(name: str) -> None:
 def watched() -> str | None:
     """Whose curves are shown: the training that is watched already, else the one that is on, else none.
 
-    It stays watched whatever becomes of it, here or in another tab, until the visitor chooses another run in the
+    It stays watched, whatever happens to it here or in another tab, until the visitor chooses another run in the
     sidebar. One that was renamed is followed; one that is gone is named.
     """
     state = st.session_state
@@ -327,7 +314,7 @@ def _there(name: str) -> str | None:
         absent.note("watch", f"There is no training *{plain(name[: absent.LONGEST])}* here (it may have been renamed, "
                     "deleted or cancelled).")  # fmt: skip
         return None
-    absent.note("watch", f"Run *{plain(name)}* is called *{plain(new.name)}* now.")
+    absent.note("watch", runs.is_called(name, new.name))
     return new.name
 
 
@@ -338,8 +325,8 @@ def unwatch() -> None:
     st.query_params.pop("watch", None)
 
 
-def _discard(run: RunDir) -> str:
-    """Delete what a failed training left."""
+def delete(run: RunDir) -> str:
+    """Delete a run; if it is watched, that ends."""
     access.require()
     manage.delete(run)
     if st.session_state.get("watched") == run.name:

@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from transclipped.config import RunConfig
-from transclipped.ui import access, jobs, train_check, train_form
+from transclipped.ui import access, jobs, names, runs, train_check, train_form
 from transclipped.ui.figures import duration
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
@@ -17,12 +17,12 @@ DOUBLE = 2.0  # seconds within which a second press is a double click
 
 
 def name_and_button(form: train_form.Form) -> str:
-    """Name and Start, which waits for what is wrong; returns the name that a run started now would get."""
+    """Name and Start, disabled as long as something is wrong; returns the name that a run started now would get."""
     config, problems = form.config, dict(form.problems)
     free = jobs.free_name(train_form.stem(config))
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     typed = left.text_input("Name of the run", key="name", placeholder=free, help="Empty: the name shown in grey.")
-    if wrong := typed.strip() and train_check.name_problem(typed.strip()):
+    if wrong := typed.strip() and names.problem(typed.strip(), taken=runs.all_runs()):
         problems["name"] = wrong
         left.error(plain(wrong))
     hidden = [sentence for setting, sentence in problems.items() if setting in train_form.HIDDEN]
@@ -57,9 +57,13 @@ def estimate(config: RunConfig) -> None:
     row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown(f":material/timer: **About {duration(found.seconds)}** on this machine", width="content")
     row.caption("; ".join(parts))
-    row.button("Measure again", key="measure", type="tertiary", on_click=_forget,
-               **access.control(help="Speeds were measured once and remembered; do this if the machine was busy then."))
-
+    row.button(
+        "Measure again",
+        key="measure",
+        type="tertiary",
+        on_click=_forget,
+        **access.control(help="Speeds were measured once and remembered; do this if the machine was busy then."),
+    )
 
 
 def estimated(config: RunConfig):

@@ -1,7 +1,7 @@
 """Warm-up: what the pages behind the first one need is made ready while the visitor looks at that one.
 
 Once a server, in a thread: all modules, then what the pages show of the run first, in the order of the lesson, and at
-last how fast the machine is, which Train wants to know. All of it lies in caches that the pages ask anyway, so a
+last how fast the machine is, which Train wants to know. All of it lies in caches that the pages use anyway, so a
 visitor who comes earlier waits for the same result instead of computing it twice, and one who comes later finds nothing
 different.
 What fails here fails again, with a sentence, on the page that needs it.

@@ -1,0 +1,33 @@
+"""What a button does, and how it went: a callback cannot draw, so the next run of the page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from transclipped.errors import InputError
+from transclipped.ui.text import plain
+
+
+def press(key: str, act: Callable[..., str | None], *args) -> None:
+    """Act, and keep for `show` the sentence that comes back, or the one that says why it cannot be.
+
+    Args:
+        key: in the session; of the place on the page where `show` draws it.
+    """
+    try:
+        sentence, kind = act(*args), "success"
+    except InputError as error:
+        sentence, kind = str(error), "error"
+    if isinstance(sentence, str):
+        st.session_state[key] = (kind, sentence)
+
+
+def show(key: str) -> None:
+    """How the last act under this key went, once."""
+    kind, sentence = st.session_state.pop(key, ("", ""))
+    if kind == "error":
+        st.error(plain(sentence))
+    elif kind == "success":
+        st.success(plain(sentence))
