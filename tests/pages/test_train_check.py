@@ -90,8 +90,6 @@ def test_too_few_pictures_say_the_least_number(n, home, folder):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({}, "Name the folder of your pictures"),
-        ({"dataset": "embeddings"}, "Name the file of your embeddings"),
         ({"folder": "/gone"}, "/gone is not a folder"),
         ({"labels": "/gone.csv"}, "/gone.csv is not there"),
         ({"batch": "200"}, "“Batch” is 200, but only 81 pictures train"),
@@ -103,11 +101,17 @@ def test_too_few_pictures_say_the_least_number(n, home, folder):
     ],
 )
 def test_what_cannot_train_is_said_before_it_starts_in_the_words_of_the_app(query, said, home, folder):
-    own = {} if query == {} or "dataset" in query else {"folder": folder(90)}
-    app = opened("train", **{"dataset": "folder", **own, **query})
+    app = opened("train", **{"dataset": "folder", "folder": folder(90), **query})
     assert said in errors(app), errors(app)
     assert "--" not in errors(app) and not startable(app)
     assert not queue.waiting(home)
+
+
+@pytest.mark.parametrize("dataset", ["folder", "embeddings"])
+def test_a_folder_or_file_not_named_yet_is_no_error_and_nothing_can_start(home, dataset):
+    app = opened("train", dataset=dataset)
+    assert any(info.value.startswith("Name the f") for info in app.info) and not app.error
+    assert not startable(app) and not queue.waiting(home)
 
 
 def test_a_best_epoch_by_validation_needs_validation_pictures(home, folder):

@@ -196,7 +196,8 @@ def form() -> Form:
     problems = train_check.problems(config)
     for setting, sentence in problems.items():
         if setting in places:
-            places[setting].error(plain(sentence))
+            missing = setting == "data.data" and not config.data.data  # nothing is wrong yet
+            (places[setting].info if missing else places[setting].error)(plain(sentence))
     return Form(config, problems, note)
 
 
