@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from transclipped.ui import imports
+from transclipped.ui import imports, threads
 
+threads.share()
 imports.first()  # before anything else is imported: several visitors may come at once
 
 from transclipped.ui import absent, access, imported_form, runs, shell, warm

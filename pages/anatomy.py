@@ -194,7 +194,8 @@ def score(run, searcher, subject, unit) -> None:
     hit = searcher.search(unit.ravel(), top=rank)[-1]
     code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
     picked = anatomy.picked(tables, code)
-    data, row_of = cached.run_data(run), cached.rows_of_ids(run.fingerprint, run)
+    data = cached.run_data(run)
+    row_of = cached.rows_of_ids(data)
     spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
     st.html(
         pieces.pair(

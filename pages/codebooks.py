@@ -190,7 +190,8 @@ def held(run, m: int, word: int, *, total: int) -> None:
 
 
 def tiles(run, ids, texts: list[str], *, key: str) -> None:
-    row_of, data = cached.rows_of_ids(run.fingerprint, run), cached.run_data(run)
+    data = cached.run_data(run)
+    row_of = cached.rows_of_ids(data)
     shown = [
         gallery.Tile(str(identity), gallery.of_row(data, row_of[identity]), text, title=f"picture {identity}")
         for identity, text in zip(ids.tolist(), texts, strict=True)

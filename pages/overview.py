@@ -123,7 +123,7 @@ def page(run) -> None:
         return
     query = number_of_query(run)
     identity = found.stored(run.fingerprint, run).query_ids[query].item()
-    row = cached.rows_of_ids(run.fingerprint, run)[identity]
+    row = cached.rows_of_ids(cached.run_data(run))[identity]
     picture = cached.pictures(cached.run_data(run)).picture(row)
     from_picture_to_code(run, query, picture)
     key_figures(run)

@@ -3,7 +3,7 @@
 import pytest
 
 from transclipped.config import BackboneConfig, ClippingConfig, DataConfig, QuantizerConfig, RunConfig
-from transclipped.training.run import write_config
+from transclipped.training.run import RunDir, write_config
 from transclipped.ui import runs
 
 
@@ -50,3 +50,20 @@ def test_a_damaged_bundled_run_is_not_the_first(folders):
     (folders[1] / "a-broken" / "config.json").write_text("{")
     put(folders[1], "b-cnn")
     assert runs.first() == "b-cnn"
+
+
+def test_a_bundled_run_is_looked_at_once_and_an_own_one_each_time(folders, monkeypatch):
+    own, bundled = folders
+    put(own, "mine", bits=16)
+    put(bundled, "ours", bits=16)
+    looked = []
+    stamp = RunDir._stamp
+    monkeypatch.setattr(RunDir, "_stamp", lambda run: (looked.append(run.name), stamp(run))[1])
+    named = [{name: (run.fingerprint, run.problem()) for name, run in runs.all_runs().items()} for _ in range(3)]
+    assert looked.count("ours") == 2 and looked.count("mine") == 6
+    write_config(own / "mine", RunConfig())
+    named.append({name: (run.fingerprint, run.problem()) for name, run in runs.all_runs().items()})
+    assert named[0] == named[1] == named[2] and list(named[0]) == ["mine", "ours"]
+    assert named[3]["ours"] == named[0]["ours"] and named[3]["mine"] != named[0]["mine"]
+    put(own, "ours", bits=64)
+    assert runs.all_runs()["ours"].config.quantizer.bits == 64

@@ -128,8 +128,9 @@ def portrait(data: tuple, key: str, _subject: Subject) -> str:
 @st.cache_data(max_entries=1024, show_spinner=False)
 def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
     """Small pictures of the database that have this codeword in their code."""
-    stored, images = cached.engine(fingerprint, _run).stored, cached.pictures(cached.run_data(_run))
-    rows, row_of = codebooks.members(stored.codes[:, codebook], word, STANDING), cached.rows_of_ids(fingerprint, _run)
+    stored, data = cached.engine(fingerprint, _run).stored, cached.run_data(_run)
+    images, row_of = cached.pictures(data), cached.rows_of_ids(data)
+    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
     return [_address(images, row_of[identity], THUMB) for identity in stored.database_ids[rows].tolist()]
 
 

@@ -61,7 +61,7 @@ def choose(run: RunDir, engine: Engine) -> Subject | None:
     if kind == OWN:
         return _own(run)
     identity = ids[number].item()
-    row = cached.rows_of_ids(run.fingerprint, run)[identity]
+    row = cached.rows_of_ids(cached.run_data(run))[identity]
     images = cached.pictures(cached.run_data(run))
     labels = label_names(stored.query_labels if kind == QUERY else stored.database_labels, number, engine.class_names)
     caption = (

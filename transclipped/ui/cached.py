@@ -75,8 +75,7 @@ def named_data(data: DataConfig) -> tuple:
     return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels", "annotations"))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def rows_of_ids(fingerprint: str, _run: RunDir) -> dict:
-    """Row in the picture set by id; one that is not there any more ends in an InputError."""
-    images = pictures(run_data(_run))
-    return Rows({identity: row for row, identity in enumerate(images.ids.tolist())})
+@st.cache_resource(max_entries=4, show_spinner=False)  # of data, a copy would be made at each call
+def rows_of_ids(data: tuple) -> Rows:
+    """Row in a picture set by id, shared by all visitors; one that is not there any more ends in an InputError."""
+    return Rows({identity: row for row, identity in enumerate(pictures(data).ids.tolist())})

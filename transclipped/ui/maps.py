@@ -148,7 +148,7 @@ def _remember(shown: Items, key: str, version: str) -> None:
 def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
     """What a map shows, its rows in the picture set, and a name of its content; read-only."""
     shown = projections.items(cached.engine(fingerprint, _run).stored, which)
-    row_of = cached.rows_of_ids(fingerprint, _run)
+    row_of = cached.rows_of_ids(cached.run_data(_run))
     rows = np.array([row_of[identity] for identity in shown.ids.tolist()], np.int64)
     shown = projections.with_features(_run, shown, cached.pictures(cached.run_data(_run)), rows)
     version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]

@@ -31,7 +31,8 @@ def found(fingerprint: str, query: int, top: int, _run: RunDir) -> list[tuple[by
     """Encoded pictures of the best hits of a stored query, and whether each shares a label."""
     data = stored(fingerprint, _run)
     rows, _ = story.nearest(data, query, top)
-    images, row_of = cached.pictures(cached.run_data(_run)), cached.rows_of_ids(fingerprint, _run)
+    named = cached.run_data(_run)
+    images, row_of = cached.pictures(named), cached.rows_of_ids(named)
     encoded = [_encoded(images, row_of[identity]) for identity in data.database_ids[rows].tolist()]
     return list(zip(encoded, story.shares_label(data, query, rows), strict=True))
 

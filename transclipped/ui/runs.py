@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -31,10 +32,29 @@ def home() -> Path:
     return Path(os.environ.get("TRANSCLIPPED_RUNS") or "runs")
 
 
+class Bundled(RunDir):
+    """A run that comes with the app: nobody writes to it, so each file is looked at once.
+
+    Every look lets another visitor's thread run first, and ten thousand looks made them all wait for each other.
+    """
+
+    fingerprint = cached_property(RunDir.fingerprint.fget)
+    _problem = cached_property(RunDir.problem)
+
+    def problem(self) -> str | None:
+        return self._problem
+
+
 def all_runs() -> dict[str, RunDir]:
     """Own runs, newest first, then the bundled ones, by name; an own run hides a bundled namesake."""
-    found = {run.name: run for run in sorted(find_runs(BUNDLED), key=lambda run: run.name)}
-    return {run.name: run for run in find_runs(home())} | {k: v for k, v in found.items() if not (home() / k).exists()}
+    bundled = _bundled(BUNDLED, tuple(sorted(path.name for path in BUNDLED.glob("*"))))
+    taken = {path.name for path in home().glob("*")}
+    return {run.name: run for run in find_runs(home())} | {run.name: run for run in bundled if run.name not in taken}
+
+
+@lru_cache(maxsize=1)
+def _bundled(folder: Path, names: tuple[str, ...]) -> list[Bundled]:
+    return [Bundled(folder / name) for name in names if (folder / name / "config.json").exists()]
 
 
 def choose() -> None:

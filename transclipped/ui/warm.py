@@ -88,7 +88,7 @@ def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
         return engine().stored.queries[0].astype("float32")
 
     def subject() -> Subject:
-        row = cached.rows_of_ids(fingerprint, run)[engine().stored.query_ids[0].item()]
+        row = cached.rows_of_ids(cached.run_data(run))[engine().stored.query_ids[0].item()]
         return Subject(f"row {row}", "", lambda: cached.pictures(cached.run_data(run)).picture(row))
 
     yield lambda: anatomy_cached.prepare(run, subject(), query().reshape(len(engine().stored.codebooks), -1))
