@@ -42,6 +42,7 @@ FIRST = (
     "transclipped.ui.runs",
     "transclipped.ui.shell",
     "transclipped.ui.story",
+    "transclipped.ui.threads",
     "transclipped.ui.warm",
 )
 LIBRARIES = (
