@@ -1,6 +1,7 @@
 """The Clipping lab's figures against loops over pairs."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -246,3 +247,26 @@ def test_batch_of_a_run_shows_its_training_pictures(tiny_run):
     assert lab.classes.shape == (20, 10)
     assert (lab.classes.sum(1) == 1).all()
     assert np.diag(lab.similarity[:20, 20:]).mean() > lab.similarity[negatives(40).numpy()].mean()
+
+
+def test_a_frozen_backbone_looks_once_at_the_pictures_of_all_epochs_and_runs(tiny_run, tmp_path, monkeypatch):
+    from transclipped.training import features
+    from transclipped.training.run import RunDir
+
+    monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "cache"))
+    looked = []
+    encode = features.encode
+
+    def watched(backbone, images, rows, **how):
+        looked.extend(rows)
+        return encode(backbone, images, rows, **how)
+
+    monkeypatch.setattr(features, "encode", watched)
+    first = batch_of(RunDir(tiny_run), size=20, seed=3)
+    assert sorted(looked) == sorted([*first.rows, *first.rows])
+    shutil.copytree(tiny_run, tmp_path / "other")
+    for run, epoch in ((tiny_run, 1), (tmp_path / "other", None)):
+        again = batch_of(RunDir(run), size=20, seed=3, epoch=epoch)
+        assert again.rows.tolist() == first.rows.tolist()
+    assert np.array_equal(again.similarity, first.similarity)
+    assert len(looked) == 40

@@ -1,5 +1,6 @@
 """Modules are imported by one thread at a time, and none while a page draws."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -81,6 +82,16 @@ def test_a_library_that_is_not_there_leaves_the_others(nothing_done, monkeypatch
     monkeypatch.setattr(imports, "_ours", list)
     imports.everything()
     assert "ring.one" in sys.modules
+
+
+def test_what_was_imported_is_not_looked_through_for_garbage(ring, monkeypatch):
+    monkeypatch.setattr(imports, "LIBRARIES", ring)
+    monkeypatch.setattr(imports, "_ours", list)
+    gc.unfreeze()
+    imports.everything()
+    looked_at = {id(known) for known in gc.get_objects()}
+    gc.unfreeze()
+    assert not any(id(sys.modules[name].__dict__) in looked_at for name in ring)
 
 
 def answered(program: str, runs) -> str:

@@ -21,21 +21,23 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
     Raises:
         InputError: the run lacks something.
     """
-    from transclipped.training.features import encode, gather
     from transclipped.training.session import prepare_run, trained_model
 
     if lab is not None and serves(lab, run.record):
         return lab_batch(lab, run.head(epoch=epoch), size=size, seed=seed)
     session = prepare_run(run)
-    backbone, head = trained_model(run, backbone=session.backbone)
-    if epoch is not None:
-        head = run.head(epoch=epoch)
     train = session.split.train
     if len(train) < 2:
         raise InputError(f"{run.path} trained on {len(train)} pictures; a batch needs two")
     rows = np.sort(np.random.default_rng(seed).choice(train, min(size, len(train)), replace=False))
-    views = [gather(encode(backbone, session.images, rows, view=v), width=backbone.width) for v in (0, 1)]
-    rows, features = views[1][0], [view[np.isin(found, views[1][0])] for found, view in views]
+    frozen = run.config.backbone.train == "frozen"
+    if frozen:
+        rows, features = _cached_views(session, rows)
+    _, head = trained_model(run, backbone=session.backbone)  # writes what a backbone learnt into it
+    if not frozen:
+        rows, features = _encoded_views(session, rows)
+    if epoch is not None:
+        head = run.head(epoch=epoch)
     with torch.inference_mode():
         codes = head(torch.from_numpy(np.concatenate(features)))
     labels = session.images.labels
@@ -45,6 +47,28 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
         labels=None if labels is None else labels[rows],
         classes=len(session.images.class_names),
     )
+
+
+def _cached_views(session, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The rows `[n]` that can be decoded, and embeddings `[n, F]` of both views, which other epochs and runs share.
+
+    They are in the feature cache, or go in it.
+    """
+    for view in (0, 1):
+        for _ in session.cache.fill(view, rows):
+            pass
+    rows = session.images.readable(rows)
+    return rows, [np.asarray(session.cache.view(view)[rows]) for view in (0, 1)]
+
+
+def _encoded_views(session, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """As `_cached_views`, of a backbone that learnt, which no other run has."""
+    from transclipped.training.features import encode, gather
+
+    backbone = session.backbone
+    views = [gather(encode(backbone, session.images, rows, view=v), width=backbone.width) for v in (0, 1)]
+    rows = views[1][0]
+    return rows, [embeddings[np.isin(known, rows)] for known, embeddings in views]
 
 
 def lab_batch(lab: LabSet, head: Head, *, size: int, seed: int) -> Batch:

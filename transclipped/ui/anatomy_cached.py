@@ -37,7 +37,7 @@ class Model:
     head: Head
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the network …")
+@st.cache_resource(max_entries=6, show_spinner="Loading the network …")
 def model(fingerprint: str, _run: RunDir) -> Model:
     """Network of a run, of this page alone, since looking into it plants hooks."""
     from transclipped.training.session import trained_model
@@ -46,7 +46,7 @@ def model(fingerprint: str, _run: RunDir) -> Model:
     return Model(anatomy.Microscope(backbone), head)
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@st.cache_resource(max_entries=6, show_spinner=False)
 def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.Seen:
     """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB.
 

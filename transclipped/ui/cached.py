@@ -12,7 +12,7 @@ from transclipped.errors import InputError
 from transclipped.training.run import RunDir
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the database …")
+@st.cache_resource(max_entries=12, show_spinner="Opening the database …")
 def engine(fingerprint: str, _run: RunDir):
     """Search engine of a run; shared by all visitors, so read-only."""
     from transclipped.engine import Engine

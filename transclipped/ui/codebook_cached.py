@@ -7,9 +7,10 @@ import streamlit as st
 
 from transclipped.analysis import codebooks
 from transclipped.training.run import Retrieval, RunDir
+from transclipped.ui.turns import one_at_a_time
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the codes …")
+@st.cache_resource(max_entries=12, show_spinner="Opening the codes …")
 def stored(fingerprint: str, _run: RunDir) -> Retrieval:
     """Codes, codebooks and queries of a run; shared by all visitors, so read-only."""
     return _run.retrieval()
@@ -56,5 +57,6 @@ def classes(fingerprint: str, codebook: int, _run: RunDir) -> np.ndarray | None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Coding pictures by the head of each epoch …")
+@one_at_a_time
 def by_epoch(fingerprint: str, _run: RunDir) -> codebooks.Epochs:
     return codebooks.by_epoch(_run)

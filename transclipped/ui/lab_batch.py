@@ -16,6 +16,7 @@ from transclipped.training import labset
 from transclipped.training.run import RunDir
 from transclipped.ui import cached, links, shell
 from transclipped.ui.text import plain
+from transclipped.ui.turns import one_at_a_time
 
 SIZES = (64, 128, 256, 512)
 SIZE = 128
@@ -186,6 +187,7 @@ def _lab(path: str, stamp: int) -> labset.LabSet | None:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Embedding a batch …")
+@one_at_a_time
 def _run_batch(fingerprint: str, epoch: int | None, size: int, seed: int, _run: RunDir, _lab) -> Batch:
     return batch_of(_run, size=size, seed=seed, epoch=epoch, lab=_lab)
 

@@ -80,7 +80,7 @@ def found(version: str, kind: str, settings: UmapSettings | None, shown: Items, 
     return projections.stored_map(projections.map_key(shown.digests[kind], settings))
 
 
-@st.cache_resource(max_entries=6, ttl=300, show_spinner=False)
+@st.cache_resource(max_entries=12, ttl=300, show_spinner=False)
 def bundled(fingerprint: str, which: str, _run: RunDir, _shown: Items) -> Bundled:
     """Maps that come with the app, empty for a run that is not bundled; read-only."""
     name = bundled_maps.content(_run, cached.engine(fingerprint, _run).stored, which)

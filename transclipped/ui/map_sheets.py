@@ -13,6 +13,7 @@ from PIL import Image
 from transclipped.datasets.pictures import placeholder
 from transclipped.errors import InputError
 from transclipped.ui import cached
+from transclipped.ui.turns import one_at_a_time
 
 PER_SHEET, COLUMNS = 256, 16
 TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
@@ -36,7 +37,8 @@ def _urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
     return [files.add(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
 
 
-@st.cache_data(max_entries=6, show_spinner="Cutting out the pictures …")
+@st.cache_resource(max_entries=6, show_spinner="Cutting out the pictures …")
+@one_at_a_time
 def _sheets(data: tuple, named: str, _rows: np.ndarray) -> list[bytes]:
     from concurrent.futures import ThreadPoolExecutor
 

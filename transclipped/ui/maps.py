@@ -144,7 +144,7 @@ def _remember(shown: Items, key: str, version: str) -> None:
         st.query_params["point"] = str(shown.ids[row])
 
 
-@st.cache_resource(max_entries=3, ttl=300, show_spinner="Reading the embeddings …")
+@st.cache_resource(max_entries=12, ttl=300, show_spinner="Reading the embeddings …")
 def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
     """What a map shows, its rows in the picture set, and a name of its content; read-only."""
     shown = projections.items(cached.engine(fingerprint, _run).stored, which)

@@ -14,7 +14,7 @@ from transclipped.training.run import Retrieval, RunDir
 from transclipped.ui import cached
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=12, show_spinner=False)
 def stored(fingerprint: str, _run: RunDir) -> Retrieval:
     """Codes, codebooks and queries of a run, without the index over them; shared by all visitors, so read-only."""
     return _run.retrieval()

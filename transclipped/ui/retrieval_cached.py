@@ -17,6 +17,7 @@ from transclipped.retrieval import speed
 from transclipped.retrieval.index import FloatIndex
 from transclipped.training.run import RunDir
 from transclipped.ui import cached
+from transclipped.ui.turns import one_at_a_time
 
 RERANKED = 200  # items looked at again where float search of all is not to be had
 
@@ -65,6 +66,7 @@ def _floats(fingerprint: str, _run: RunDir) -> FloatIndex:
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking again at the best pictures …")
+@one_at_a_time
 def reranked(fingerprint: str, question: str, top: int, _run: RunDir, _query: np.ndarray) -> list:
     """The best of the items that codes rank first, in order of their embeddings before coding."""
     from transclipped.floats import reranked

@@ -1,0 +1,46 @@
+"""Heavy computations take turns."""
+
+import threading
+import time
+
+import pytest
+
+from transclipped.ui.turns import one_at_a_time
+
+
+def test_of_two_heavy_computations_one_waits_and_one_may_need_another():
+    inside, most = [], []
+
+    @one_at_a_time
+    def one(value):
+        inside.append(value)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return value
+
+    @one_at_a_time
+    def two(value):
+        return one(value) + 1
+
+    answers = []
+    work = [threading.Thread(target=lambda f=f, n=n: answers.append(f(n))) for n, f in enumerate([one, two] * 4)]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join(20)
+    assert set(most) == {1} and sorted(answers) == [0, 2, 2, 4, 4, 6, 6, 8]
+
+
+def test_an_error_ends_the_turn():
+    @one_at_a_time
+    def divide(by):
+        return 1 / by
+
+    with pytest.raises(ZeroDivisionError):
+        divide(0)
+    other = []
+    thread = threading.Thread(target=lambda: other.append(divide(1)))
+    thread.start()
+    thread.join(10)
+    assert other == [1]
