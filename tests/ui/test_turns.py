@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from transclipped.ui import turns
 from transclipped.ui.turns import one_at_a_time
 
 
@@ -44,3 +45,28 @@ def test_an_error_ends_the_turn():
     thread.start()
     thread.join(10)
     assert other == [1]
+
+
+def test_what_gives_way_lets_those_who_wait_go_first():
+    order, others = [], []
+
+    @one_at_a_time
+    def short(name):
+        order.append(name)
+
+    @one_at_a_time
+    def long():
+        for step in range(3):
+            order.append(step)
+            if step == 1:
+                others.extend(threading.Thread(target=short, args=(name,)) for name in "ab")
+                for other in others:
+                    other.start()
+                while turns._waiting < 2:
+                    time.sleep(0.001)
+            turns.give_way()
+
+    long()
+    for other in others:
+        other.join(10)
+    assert order[:2] == [0, 1] and sorted(order[2:4]) == ["a", "b"] and order[4:] == [2]

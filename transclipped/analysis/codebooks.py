@@ -14,6 +14,7 @@ Sources: Jégou et al. 2011 (product quantization); van den Oord et al. 2017, ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,8 +215,11 @@ def purity(table: np.ndarray) -> float | None:
     return float(table.max(1).sum() / table.sum()) if table.sum() else None
 
 
-def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
+def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0, step: Callable[[], None] = lambda: None) -> Epochs:
     """Code the same database pictures by the head of each kept epoch; their features come from the cache, or go in it.
+
+    Args:
+        step: called after each batch of them.
 
     Raises:
         InputError: no epoch was kept, or the backbone learnt too and only its last state is known.
@@ -232,7 +236,7 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0) -> Epochs:
     database = session.split.database
     rows = np.random.default_rng(seed).choice(database, min(sample, len(database)), replace=False)
     for _ in session.cache.fill(0, rows):
-        pass
+        step()
     rows = session.images.readable(rows)
     features = session.cache.view(0)[np.sort(rows)]
     if (run.metrics() or {}).get("selection") == "last":  # bundled runs keep that head once

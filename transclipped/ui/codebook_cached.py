@@ -7,7 +7,7 @@ import streamlit as st
 
 from transclipped.analysis import codebooks
 from transclipped.training.run import Retrieval, RunDir
-from transclipped.ui.turns import one_at_a_time
+from transclipped.ui.turns import give_way, one_at_a_time
 
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the codes …")
@@ -59,4 +59,4 @@ def classes(fingerprint: str, codebook: int, _run: RunDir) -> np.ndarray | None:
 @st.cache_data(max_entries=16, show_spinner="Coding pictures by the head of each epoch …")
 @one_at_a_time
 def by_epoch(fingerprint: str, _run: RunDir) -> codebooks.Epochs:
-    return codebooks.by_epoch(_run)
+    return codebooks.by_epoch(_run, step=give_way)
