@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import streamlit as st
 
 from transclipped.analysis import codebooks
 from transclipped.training.run import Retrieval, RunDir
 from transclipped.ui.turns import give_way, one_at_a_time
+
+_coding = Lock()  # the first to code pictures by epoch ends first; it gives way to what is shorter alone
 
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the codes …")
@@ -57,6 +61,11 @@ def classes(fingerprint: str, codebook: int, _run: RunDir) -> np.ndarray | None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Coding pictures by the head of each epoch …")
-@one_at_a_time
 def by_epoch(fingerprint: str, _run: RunDir) -> codebooks.Epochs:
-    return codebooks.by_epoch(_run, step=give_way)
+    with _coding:
+        return _coded(_run)
+
+
+@one_at_a_time
+def _coded(run: RunDir) -> codebooks.Epochs:
+    return codebooks.by_epoch(run, step=give_way)

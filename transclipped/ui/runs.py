@@ -35,7 +35,7 @@ def home() -> Path:
 class Bundled(RunDir):
     """A run that comes with the app: nobody writes to it, so each file is looked at once.
 
-    Every look lets another visitor's thread run first, and ten thousand looks made them all wait for each other.
+    Every look lets the threads of other visitors run first, and a rerun took 540 of them, mostly at bundled runs.
     """
 
     fingerprint = cached_property(RunDir.fingerprint.fget)

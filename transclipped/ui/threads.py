@@ -1,7 +1,7 @@
 """How the threads of visitors share the machine: each visitor's page runs in a thread of its own.
 
 One of Python's threads runs at a time. One that looks at a file lets the others run meanwhile, and by default it waits
-5 ms for each that computes before it may go on, so a page that opens a hundred files would take seconds while two
+5 ms for each that computes before it may continue, so a page that opens a hundred files would take seconds while two
 others draw their figures.
 """
 
