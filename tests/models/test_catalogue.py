@@ -10,7 +10,7 @@ import torch
 from transclipped.cli import main
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
-from transclipped.models import catalogue
+from transclipped.models import catalogue, hub
 from transclipped.models.backbone import BUNDLED, load_backbone
 from transclipped.models.weights import save_tensors
 
@@ -73,11 +73,11 @@ def test_a_word_searches_all_of_timm():
 def test_fetched_weights_count_as_here(tmp_path, monkeypatch):
     known = timm.get_pretrained_cfg("vit_small_patch16_224.dino")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert catalogue.cached_file(known) is None
+    assert hub.cached_file(known) is None
     (tmp_path / "checkpoints").mkdir()
     file = tmp_path / "checkpoints" / known.url.rpartition("/")[2]
     file.touch()
-    assert catalogue.cached_file(known) == file
+    assert hub.cached_file(known) == file
 
 
 def test_hub_cache_counts_as_here(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ def test_hub_cache_counts_as_here(tmp_path, monkeypatch):
     found = {"model.safetensors": str(file)}
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda repo, name: found.get(name))
-    assert catalogue.cached_file(known) == file
+    assert hub.cached_file(known) == file
 
 
 def test_pooling_is_the_token_or_the_mean_of_normed_patches(tiny, weights):

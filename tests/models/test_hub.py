@@ -8,7 +8,7 @@ import timm
 
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
-from transclipped.models import backbone, catalogue, hub
+from transclipped.models import backbone, hub
 
 NAME = "vit_tiny_patch16_224"
 
@@ -64,7 +64,7 @@ def test_a_proxy_is_asked_in_the_place_of_the_server(server, monkeypatch):
 def test_weights_that_are_nowhere_are_refused_without_a_client_being_asked(monkeypatch):
     asked = []
     monkeypatch.setattr(hub, "reachable", lambda url: asked.append(url) or False)
-    monkeypatch.setattr(catalogue, "cached_file", lambda known: None)
+    monkeypatch.setattr(hub, "cached_file", lambda known: None)
     monkeypatch.setattr(timm, "create_model", None)
     with pytest.raises(InputError, match=r"cannot be fetched.*does not answer") as caught:
         backbone.load_backbone(BackboneConfig(name=NAME))
@@ -83,7 +83,7 @@ def test_fetched_weights_are_used_without_the_server(online, cached, monkeypatch
         raise OSError("seen")
 
     monkeypatch.setattr(hub, "reachable", lambda url: online)
-    monkeypatch.setattr(catalogue, "cached_file", lambda known: tmp_path if cached else None)
+    monkeypatch.setattr(hub, "cached_file", lambda known: tmp_path if cached else None)
     monkeypatch.setattr(timm, "create_model", created)
     with pytest.raises(InputError, match="seen"):
         backbone.load_backbone(BackboneConfig(name=NAME))
@@ -95,6 +95,6 @@ def test_a_switched_off_hub_is_not_asked(monkeypatch):
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "reachable", None)
-    monkeypatch.setattr(catalogue, "cached_file", lambda known: None)
+    monkeypatch.setattr(hub, "cached_file", lambda known: None)
     with pytest.raises(InputError, match="cannot be fetched"):
         backbone.check_weights(NAME)

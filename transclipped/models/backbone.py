@@ -285,13 +285,11 @@ def check_weights(name: str) -> bool:
     Raises:
         InputError: the model is unknown, or its weights are neither here nor there.
     """
-    from transclipped.models.catalogue import cached_file
-
     pretrained = _pretrained(name)
     address = hub.source(pretrained)
     if address and hub.reachable(address):
         return True
-    if pretrained is None or cached_file(pretrained) is None:
+    if pretrained is None or hub.cached_file(pretrained) is None:
         raise _no_weights(name, f"{address} does not answer" if address else "none are known, or fetching is off")
     return False
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 
 from transclipped.config import BackboneConfig
+from transclipped.models import hub
 from transclipped.models.backbone import BUNDLED, DEFAULT_SIZE, PHOTOGRAPHS, weights_file
 from transclipped.models.hybrid import STEM, BesideCnn, hybrid_vit
 
@@ -52,7 +52,6 @@ KINDS = (  # (part of the name, how it was trained), the first that fits
     ("mae_", "supervised"),  # fine-tuned with labels after MAE
     ("mae", "MAE"),
 )
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 HOW_TO_BRING = (
     "Weights marked network are fetched when first used. Without a network: on a machine that has one, save\n"
     "https://huggingface.co/<hub>/resolve/main/model.safetensors (<hub> is told by --json), carry the file here, and\n"
@@ -119,7 +118,7 @@ def entry(name: str) -> Entry:
         image_size=known.input_size[-1],
         pool=pool,
         pools=pools,
-        available="cached" if cached_file(known) else "network",
+        available="cached" if hub.cached_file(known) else "network",
         hub=known.hf_hub_id,
         license=known.license,
     )
@@ -128,27 +127,6 @@ def entry(name: str) -> Entry:
 def kind_of(name: str) -> str:
     """How a network of timm was trained, by its name; "supervised" unless that says otherwise."""
     return next((kind for part, kind in KINDS if part in name and "_ft_" not in name), "supervised")
-
-
-def cached_file(known: Any) -> Path | None:
-    """Weights of a pretrained configuration that an earlier use left on this machine.
-
-    Args:
-        known: timm's `PretrainedCfg`.
-    """
-    if known.url and (path := Path(torch.hub.get_dir()) / "checkpoints" / Path(known.url).name).is_file():
-        return path
-    if not known.hf_hub_id:
-        return None
-    try:
-        from huggingface_hub import try_to_load_from_cache
-    except ImportError:
-        return None
-    for file in (known.hf_hub_filename, *WEIGHT_FILES):
-        found = try_to_load_from_cache(known.hf_hub_id, file) if file else None
-        if isinstance(found, str) and Path(found).is_file():
-            return Path(found)
-    return None
 
 
 def speed(name: str) -> float:

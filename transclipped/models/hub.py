@@ -1,10 +1,14 @@
-"""Whether weights can be fetched, checked in seconds: hub clients retry for a minute before they give up."""
+"""Weights of others: what an earlier use left on this machine, and whether the server that has them answers.
+
+The server is tried for some seconds alone: hub clients retry for a minute before they give up.
+"""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +18,7 @@ from transclipped.machine import has_route
 
 PATIENCE = 4.0  # seconds for the name of the server and a connection to it
 PORTS = {"http": 80, "https": 443}
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def reachable(url: str, *, patience: float = PATIENCE) -> bool:
@@ -52,6 +57,29 @@ def source(known: Any) -> str:
 
         return "" if constants.HF_HUB_OFFLINE else constants.ENDPOINT
     return known.url or ""
+
+
+def cached_file(known: Any) -> Path | None:
+    """Weights of a pretrained configuration that an earlier use left on this machine.
+
+    Args:
+        known: timm's `PretrainedCfg`.
+    """
+    import torch
+
+    if known.url and (path := Path(torch.hub.get_dir()) / "checkpoints" / Path(known.url).name).is_file():
+        return path
+    if not known.hf_hub_id:
+        return None
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    for file in (known.hf_hub_filename, *WEIGHT_FILES):
+        found = try_to_load_from_cache(known.hf_hub_id, file) if file else None
+        if isinstance(found, str) and Path(found).is_file():
+            return Path(found)
+    return None
 
 
 @contextmanager
