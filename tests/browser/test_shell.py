@@ -156,6 +156,7 @@ def test_back_to_the_start_forgets_page_run_and_projector(server, page, two_runs
 
 def test_a_chart_is_saved_as_svg_and_its_data_as_csv(server, page, two_runs):
     opened(page, server, "benchmarks", runs=OLD)
+    page.locator(".js-plotly-plot").first.wait_for()  # until then what is below it moves, away from under an open menu
     page.locator('[class*="st-key-save-"] button').first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Data as CSV").click()

@@ -85,7 +85,7 @@ def test_a_run_renamed_elsewhere_is_followed_and_so_are_links_to_it(server, page
 def test_what_a_link_asks_for_and_is_not_there_is_named_until_something_else_is_chosen(server, page):
     go(page, server, "retrieval", run="nonsense", query="999999", top="7")
     said = " ".join(page.locator('[data-testid="stAlertContentWarning"]').all_inner_texts())
-    assert "no run nonsense" in said and "999999" in said and "top 7" in said
+    assert "no run nonsense" in said and "999999" in said and "top to 7" in said
     assert box(page) in said and "nonsense" not in page.url
     page.get_by_role("button", name="Another one").click()
     page.get_by_text("999999").wait_for(state="detached")
