@@ -72,3 +72,12 @@ def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
     shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
     figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}
     return "training", item.step, item.total, figures
+
+
+def last_words(log: Path) -> str:
+    """Last message of a command in its log; "" if there is none, or no log."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")

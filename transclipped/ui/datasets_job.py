@@ -9,7 +9,9 @@ import streamlit as st
 from transclipped import machine
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
-from transclipped.files import cache_dir, read_json
+from transclipped.files import cache_dir
+from transclipped.progress import last_words
+from transclipped.remembered import remembered
 from transclipped.ui import access
 
 
@@ -67,20 +69,12 @@ def running(key: str) -> bool:
 
 def progress(key: str) -> dict:
     """How far the last check is, see `progress.with_file`; empty before it says anything."""
-    try:
-        found = read_json(_file(key, "progress.json"))
-    except InputError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return remembered(_file(key, "progress.json"))
 
 
 def failure(key: str) -> str:
     """Last words of a check that ended without a report; empty if it said nothing."""
-    try:
-        lines = _file(key, "log").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")
+    return last_words(_file(key, "log"))
 
 
 def _file(key: str, ending: str) -> Path:

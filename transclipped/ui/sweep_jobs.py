@@ -18,6 +18,7 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.files import read_json
 from transclipped.machine import spawn
+from transclipped.progress import last_words
 from transclipped.training.sweep import SETTINGS, STOP, Sweep, results, status
 from transclipped.ui import access, runs
 
@@ -112,7 +113,7 @@ def state(sweep: Sweep) -> dict:
         running = note is not None and note["state"] == "running"
         return note if running else {"state": "running", "done": len(results(folder(sweep))), "total": 0}
     if note is None:
-        said = _last_words(folder(sweep))
+        said = last_words(folder(sweep) / "log.txt")
         return {"state": "failed", "error": said} if said else {"state": "new"}
     return note | {"state": "interrupted"} if note["state"] == "running" and queue.key == sweep.key else note
 
@@ -131,10 +132,3 @@ def earlier() -> list[Sweep]:
 
 def _busy(queue: _Queue) -> bool:
     return queue.child is not None and queue.child.poll() is None
-
-
-def _last_words(path: Path) -> str:
-    with suppress(OSError):
-        lines = (path / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-        return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")
-    return ""
