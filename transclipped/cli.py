@@ -28,7 +28,6 @@ from transclipped import (
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import add_flags, configured, given, settings
-from transclipped.machine import wait_passively
 from transclipped.output import escape_in_output
 from transclipped.progress import with_bars
 
@@ -50,7 +49,6 @@ MORE = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    wait_passively()
     escape_in_output()
     parser = _parser()
     arguments = parser.parse_args(argv)

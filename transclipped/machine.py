@@ -22,9 +22,10 @@ from transclipped.errors import InputError
 
 WINDOWS = os.name == "nt"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # of some network disks
-# How threads of torch and faiss wait for each other: asleep. By default they spin, and where another program has one
-# of the cores, the thread that computes then waits for the one that spins: a small training takes five times as long.
+# How the app's threads of torch and faiss wait for each other: asleep, since visitors share the cores. By default they
+# spin, which is faster where nothing else runs; trainings do so and choose how many they are, see training/threads.py.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+_made_passive: set[str] = set()  # environment variables that this process has set for itself
 
 
 def best_device() -> str:
@@ -39,7 +40,9 @@ def best_device() -> str:
 def wait_passively() -> None:
     """Let the threads of torch and faiss wait asleep; only before either is loaded, and unless the user chose."""
     for name, value in PASSIVE.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            _made_passive.add(name)
 
 
 def process_alive(pid: int, started: str | None = None) -> bool:
@@ -85,7 +88,8 @@ def host() -> str:
 
 def spawn(arguments: list[str], *, log: Path, module: str = "transclipped") -> subprocess.Popen:
     """Start `python -m module …` so that it outlives this process; both its streams go to `log`."""
-    environment = {**PASSIVE, **os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    environment = {name: value for name, value in os.environ.items() if name not in _made_passive}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
     detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if WINDOWS else {"start_new_session": True}
     with log.open("ab") as file:
         return subprocess.Popen(

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the sweep's environment")
     arguments = parser.parse_args()
     environment = dict(pair.split("=", 1) for pair in arguments.set)
-    sweep(environment)  # fills the caches and measures threads, on the idle machine
+    sweep(environment)  # fills the caches, on the idle machine
     best = {}
     for _ in range(arguments.times):
         for busy in (0, 1):

@@ -10,7 +10,7 @@ from transclipped.training.run import RunDir
 pytestmark = pytest.mark.browser
 SMALL = {
     "Training pictures": 150, "Database pictures": 200, "Query pictures": 50, "Validation pictures": 40,
-    "Epochs": 200, "Batch": 50,
+    "Epochs": 800, "Batch": 50,
 }  # fmt: skip
 STEPS = 3 * SMALL["Epochs"]
 POINTS = "() => document.querySelector('.st-key-live-loss .js-plotly-plot')?.data?.[0]?.x?.length ?? 0"
@@ -24,7 +24,7 @@ def fill(page, label: str, value) -> None:
 
 
 def set_up(page, server, name: str, **other) -> None:
-    """The form of a training of half a minute."""
+    """The form of a training that cannot end before a reloaded page is drawn."""
     go(page, server, "train")
     page.get_by_text("More settings").click()
     for label, value in (SMALL | other).items():

@@ -66,9 +66,7 @@ def test_what_was_chosen_stays_even_if_it_is_the_usual_value():
 
 
 @pytest.mark.parametrize(("n", "batch", "epochs"), [(4, 2, 40), (12, 4, 20), (90, 32, 20), (300, 128, 20)])
-def test_all_defaults_end_finished_with_the_numbers_used(
-    n, batch, epochs, embeddings, tmp_path, capsys
-):
+def test_all_defaults_end_finished_with_the_numbers_used(n, batch, epochs, embeddings, tmp_path, capsys):
     assert train(embeddings(n), tmp_path / "run") == 0
     run = RunDir(tmp_path / "run")
     assert run.status()["state"] == "finished"

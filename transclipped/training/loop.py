@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from transclipped.training.run import STOP_FILE, RunDir, check_free, create, is_
 from transclipped.training.runlog import RunLog, trim_events
 from transclipped.training.session import Session, prepare
 from transclipped.training.sources import CachedViews, FreshViews
-from transclipped.training.threads import suited_threads
+from transclipped.training.threads import on_fitting_threads
 from transclipped.training.trainer import Event, Trainer
 
 STEPS_LOGGED = 10  # one step event in this many reaches events.jsonl
@@ -158,8 +158,8 @@ def _train(
             raise InputError(f"{run.path} cannot be resumed: {error}") from error
     trim_events(run, trainer.step)
     started = time.monotonic()
-    with suited_threads(session.config, width=session.backbone.width) if session.frozen else nullcontext():
-        yield from _train_and_save(trainer, run, log)
+    events = trainer.events()
+    yield from _train_and_save(trainer, on_fitting_threads(events) if session.frozen else events, run, log)
     seconds = {"training": round(time.monotonic() - started, 2)}
     yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
     write_json(run.path / "split.json", readable(session.split, session.images).to_json(session.images))
@@ -205,11 +205,11 @@ def _check_same(run: RunDir, found: dict[str, Any]) -> None:
             )
 
 
-def _train_and_save(trainer: Trainer, run: RunDir, log: RunLog) -> Iterator[Event]:
+def _train_and_save(trainer: Trainer, events: Iterator[Event], run: RunDir, log: RunLog) -> Iterator[Event]:
     started = saved = time.monotonic()
     first = trainer.step
     try:
-        for event in trainer.events():
+        for event in events:
             if event.kind == "epoch":
                 _keep_epoch(trainer, run, event)
             if event.kind == "epoch" or event.step % STEPS_LOGGED == 0 or event.step == first + 1:

@@ -34,7 +34,7 @@ from transclipped.models.weights import save_tensors
 from transclipped.training.evaluation import quick_map
 from transclipped.training.labset import LabSet, lab_config
 from transclipped.training.sources import CachedViews
-from transclipped.training.threads import suited_threads
+from transclipped.training.threads import on_fitting_threads
 from transclipped.training.trainer import Event, Trainer
 
 AMOUNTS = {  # rule: the setting that says how much, and what a sweep tries, little clipping first
@@ -121,9 +121,9 @@ def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> Hea
     """
     source = CachedViews(lab.features, np.arange(len(lab)), seed=config.seed)
     head = Head(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
-    with suited_threads(config, width=lab.width):
-        for event in Trainer(head, source, config, labels=lab.labels, watched=False).events():
-            watch(event, head)
+    trainer = Trainer(head, source, config, labels=lab.labels, watched=False)
+    for event in on_fitting_threads(trainer.events()):
+        watch(event, head)
     return head.eval()
 
 

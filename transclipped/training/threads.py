@@ -1,94 +1,77 @@
-"""How many threads train a head: measured once for each shape on this machine, then remembered.
+"""How many threads train a head: tried on its own steps, again and again.
 
-The matrices of a head are small. Beyond some number, threads wait for each other longer than they compute, and each
-is one more that a busy core can delay. Where that number lies depends on the machine, so it is tried.
+The matrices of a head are small. Beyond some number, threads wait for each other longer than they compute, and where
+another program has a core, all wait for the thread that it delays. Where that number lies depends on the machine and
+changes while other programs come and go. A step gives the same numbers on any of them, so trying costs time alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 
-from transclipped.config import RunConfig
-from transclipped.files import cache_dir
-from transclipped.models.network import Head
-from transclipped.remembered import remember, remembered
-from transclipped.training.sources import CachedViews
-from transclipped.training.trainer import Trainer
+from transclipped.training.trainer import Event
 
-WARM, STEPS = 2, 6  # steps, not timed and timed; the fastest counts, which is the one that nothing disturbed
-MARGIN = 1.1  # more threads must be faster by this much
-LARGEST_BATCH = 512  # of measured steps; larger ones keep all threads busy
+TRIAL = 4  # steps on each number of threads; the fastest counts, which is the one that nothing disturbed
+EVERY = 200  # steps from one trial to the next
+MARGIN = 1.05  # more threads must be faster by this much
+SLOW = 3.0  # times the fastest step: so many steps as a trial has that are slower begin the next trial
 
 
-@contextmanager
-def suited_threads(config: RunConfig, *, width: int) -> Iterator[None]:
-    """Train a head on embeddings of `width` numbers with as many threads as suit it."""
-    before = torch.get_num_threads()
-    if config.schedule.batch <= LARGEST_BATCH:
-        torch.set_num_threads(head_threads(config, width=width))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def head_threads(config: RunConfig, *, width: int) -> int:
-    """Threads for the steps of a head, at most those that torch has now."""
+def on_fitting_threads(events: Iterator[Event]) -> Iterator[Event]:
+    """The events of a head's training, each step on as many threads as were fastest, at most those that torch has."""
     most = torch.get_num_threads()
-    if most == 1:
-        return 1
-    path, key = cache_dir() / "threads.json", _key(config, width, most)
-    known = remembered(path).get(key)
-    if known in range(1, most + 1):
-        return known
-    best = fewest(lambda threads: _step_seconds(config, width, threads), most)
-    remember(path, key, best)
-    return best
-
-
-def fewest(seconds: Callable[[int], float], most: int) -> int:
-    """Threads among 1, 2, 4, … and `most`, up to where doubling them saves less than `MARGIN`.
-
-    Args:
-        seconds: of a step with so many threads.
-    """
-    best, fastest = 1, seconds(1)
-    while best < most:
-        more = min(2 * best, most)
-        taken = seconds(more)
-        if taken * MARGIN > fastest:
-            break
-        best, fastest = more, taken
-    return best
-
-
-def _step_seconds(config: RunConfig, width: int, threads: int) -> float:
-    """Seconds of the fastest of some steps on random embeddings."""
-    before, batch = torch.get_num_threads(), config.schedule.batch
-    torch.set_num_threads(threads)
+    choice = Choice(most)
     try:
-        features = np.random.default_rng(0).normal(size=(batch * (WARM + STEPS), width)).astype(np.float16)
-        head = Head(width, config.quantizer, generator=torch.Generator().manual_seed(0))
-        trainer = Trainer(head, CachedViews([features, features], np.arange(len(features)), seed=0), config)
-        times = [time.perf_counter()]
-        for event in trainer.events():
-            times.append(time.perf_counter())
-            if event.step == WARM + STEPS:
-                break
-        return min(np.diff(times)[WARM:])
+        while True:
+            torch.set_num_threads(choice.threads)
+            began = time.perf_counter()
+            event = next(events, None)
+            taken = time.perf_counter() - began
+            torch.set_num_threads(most)
+            if event is None:
+                return
+            if event.kind == "step":
+                choice.took(taken)
+            yield event
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(most)
 
 
-def _key(config: RunConfig, width: int, most: int) -> str:
-    """Of the machine and the shapes; the rule of clipping changes little."""
-    machine = f"{torch.backends.cpu.get_cpu_capability()} {most} {torch.__version__}"
-    q = config.quantizer
-    shape = f"{width} {config.schedule.batch} {q.bits} {q.dim} {q.codewords}"
-    return hashlib.sha256(f"{machine} {shape}".encode()).hexdigest()[:16]
+class Choice:
+    """The number of threads of the next step, from how long earlier ones took.
+
+    Attributes:
+        threads: of the next step, among 1, 2, 4, … and `most`. A trial doubles them as long as that is faster.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._begin()
+
+    def took(self, seconds: float) -> None:
+        """Learn what a step on `threads` took."""
+        if self.most == 1:
+            return
+        self._step += 1
+        self._slow = self._slow + 1 if seconds > SLOW * self._fastest and not self._trying else 0
+        if self._step == EVERY or self._slow == TRIAL:
+            self._begin()
+        elif self._trying:
+            self._times.append(seconds)
+            if len(self._times) == TRIAL:
+                self._judge(min(self._times))
+
+    def _begin(self) -> None:
+        self.threads, self._step, self._slow, self._times = 1, 0, 0, []
+        self._best, self._fastest, self._trying = 1, float("inf"), True
+
+    def _judge(self, seconds: float) -> None:
+        better = seconds * MARGIN < self._fastest
+        if better:
+            self._best, self._fastest = self.threads, seconds
+        self._trying = better and self.threads < self.most
+        self.threads = min(2 * self.threads, self.most) if self._trying else self._best
+        self._times = []
