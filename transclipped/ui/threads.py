@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 
-from transclipped.machine import wait_passively
+from transclipped.machine import share_freed_memory, wait_passively
 
 TURN = 0.0005  # seconds that a thread runs while another waits
 
 
 def share() -> None:
-    """Let threads take short turns, and wait asleep; before torch or faiss is loaded."""
+    """Let threads take short turns, wait asleep and reuse each other's memory; before torch or faiss is loaded."""
     sys.setswitchinterval(TURN)
     wait_passively()
+    share_freed_memory()
