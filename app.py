@@ -7,7 +7,8 @@ from transclipped.ui import imports, threads
 threads.share()
 imports.first()  # before anything else is imported: several visitors may come at once
 
-from transclipped.ui import absent, access, imported_form, runs, shell, warm
+from transclipped.ui import absent, access, runs, shell, warm
+from transclipped.ui.train import imported_form
 
 access.admit()
 

@@ -9,9 +9,13 @@ import streamlit as st
 
 from transclipped.analysis import anatomy
 from transclipped.errors import InputError
-from transclipped.ui import anatomy_cached as found
-from transclipped.ui import anatomy_html as pieces
-from transclipped.ui import anatomy_look, anatomy_strips, anatomy_subject, anatomy_walk, cached, charts, runs, shell
+from transclipped.ui import cached, charts, runs, shell
+from transclipped.ui.anatomy import cached as found
+from transclipped.ui.anatomy import html as pieces
+from transclipped.ui.anatomy import strips as anatomy_strips
+from transclipped.ui.anatomy import subject as anatomy_subject
+from transclipped.ui.components import attention as anatomy_look
+from transclipped.ui.components import steps as anatomy_walk
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 

@@ -8,8 +8,8 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables
 from transclipped.ui import absent, charts, links, runs, sections
-from transclipped.ui import benchmarks_charts as drawn
-from transclipped.ui import benchmarks_view as view
+from transclipped.ui.benchmarks import charts as drawn
+from transclipped.ui.benchmarks import view
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 

@@ -7,7 +7,11 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import lab_batch, lab_look, lab_sweep, lab_tune, links, runs
+from transclipped.ui import links, runs
+from transclipped.ui.clipping import batch as lab_batch
+from transclipped.ui.clipping import look as lab_look
+from transclipped.ui.clipping import sweep as lab_sweep
+from transclipped.ui.clipping import tune as lab_tune
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 

@@ -7,9 +7,10 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.analysis import codebooks
-from transclipped.ui import absent, cached, charts, gallery, runs, sections
-from transclipped.ui import codebook_cached as found
-from transclipped.ui import codebook_charts as drawn
+from transclipped.ui import absent, cached, charts, runs, sections
+from transclipped.ui.codebooks import cached as found
+from transclipped.ui.codebooks import charts as drawn
+from transclipped.ui.components import gallery
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 

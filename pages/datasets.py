@@ -9,14 +9,13 @@ import streamlit as st
 from transclipped.analysis import picture_sets
 from transclipped.config import POTENTIAL, DataConfig
 from transclipped.datasets.folder import Folder
-from transclipped.ui import charts, collections_list, gallery, links, runs, shell
-from transclipped.ui import datasets_cached as cached
-from transclipped.ui import datasets_charts as drawn
-from transclipped.ui import datasets_folder as folders
-from transclipped.ui import datasets_help as told
-from transclipped.ui import datasets_index as index
-from transclipped.ui import datasets_labels as labels
-from transclipped.ui import datasets_sections as sections
+from transclipped.ui import charts, links, runs, shell
+from transclipped.ui.components import gallery
+from transclipped.ui.datasets import cached, index, labels, sections
+from transclipped.ui.datasets import charts as drawn
+from transclipped.ui.datasets import collections as collections_list
+from transclipped.ui.datasets import folder as folders
+from transclipped.ui.datasets import help as told
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 

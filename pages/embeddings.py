@@ -6,11 +6,15 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.analysis import projections
-from transclipped.analysis.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
+from transclipped.analysis.maps import projections
+from transclipped.analysis.maps.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
 from transclipped.errors import InputError
-from transclipped.ui import cached, map_colours, map_offer, map_subject, maps, runs
-from transclipped.ui import map_layouts as layouts
+from transclipped.ui import cached, runs
+from transclipped.ui.components import map as maps
+from transclipped.ui.embeddings import colours as map_colours
+from transclipped.ui.embeddings import layouts
+from transclipped.ui.embeddings import offer as map_offer
+from transclipped.ui.embeddings import subject as map_subject
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 

@@ -9,11 +9,12 @@ import random
 import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
-from transclipped.files import ASSETS
-from transclipped.ui import absent, access, cached, figures, runs, shell, story
-from transclipped.ui import overview_cached as found
+from transclipped.ui import absent, access, cached, figures, runs, shell
 from transclipped.ui.guard import guarded
+from transclipped.ui.overview import cached as found
+from transclipped.ui.overview import story
 from transclipped.ui.text import plain
+from transclipped.utils.files import ASSETS
 
 HITS = 5
 CNN, DEFAULT = "efficientnet-lite0", "hybrid-vit"  # bundled backbones

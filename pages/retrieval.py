@@ -9,25 +9,14 @@ from functools import partial
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import (
-    absent,
-    access,
-    collection_address,
-    collections_list,
-    gallery,
-    intake,
-    links,
-    run_offer,
-    runs,
-    shell,
-)
-from transclipped.ui import retrieval_address as address
-from transclipped.ui import retrieval_collections as collections
-from transclipped.ui import retrieval_cost as cost
-from transclipped.ui import retrieval_sections as sections
+from transclipped.ui import absent, access, collection_address, links, runs, shell
+from transclipped.ui.components import gallery, intake
+from transclipped.ui.datasets import collections as collections_list
+from transclipped.ui.datasets import run_offer
 from transclipped.ui.guard import guarded
-from transclipped.ui.retrieval_question import own_part, place, question, relevant, stored_part, tiles
-from transclipped.ui.retrieval_why import why
+from transclipped.ui.retrieval import address, collections, cost, sections
+from transclipped.ui.retrieval.query import own_part, place, question, relevant, stored_part, tiles
+from transclipped.ui.retrieval.why import why
 from transclipped.ui.sections import choose
 from transclipped.ui.text import plain
 

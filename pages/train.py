@@ -7,9 +7,13 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.flags import command
-from transclipped.ui import links, runs, train_form, train_keep, train_live, train_start
+from transclipped.ui import links, runs
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
+from transclipped.ui.train import form as train_form
+from transclipped.ui.train import keep as train_keep
+from transclipped.ui.train import live as train_live
+from transclipped.ui.train import start as train_start
 
 CURVES, COMPARE, KEEP = "curves", "compare", "keep"
 PARTS = {CURVES: "Curves", COMPARE: "Compare runs", KEEP: "Keep and share"}

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,16 @@ def listening(monkeypatch):
 def opened_up(listening) -> None:
     """A visitor of an app that is open to the network, without the token."""
     listening("0.0.0.0", Host="192.0.2.7:8501", Origin="http://192.0.2.7:8501")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """200 real pictures, 40 queries, 180 left to train: 3 steps an epoch. Keywords replace whole sections."""
+    from transclipped.config import BackboneConfig, DataConfig, RunConfig, ScheduleConfig
+
+    config = RunConfig(
+        data=DataConfig(train_limit=200, database_limit=200, query_limit=40, validation=20),
+        backbone=BackboneConfig(name="efficientnet-lite0", image_size=32),
+        schedule=ScheduleConfig(epochs=3, views=2, batch=50),
+    )
+    return lambda **changes: replace(config, **changes)

@@ -16,7 +16,7 @@ PARENT = """
 import json, os, sys
 import faiss, numpy, torch
 from transclipped import cli
-import transclipped.training.loop, transclipped.training.session
+import transclipped.training.train, transclipped.runs.session
 torch.set_num_threads(1)
 print("ready", flush=True)
 

@@ -19,9 +19,9 @@ import pandas as pd
 from transclipped.analysis.benchmarks import AMOUNT
 from transclipped.analysis.tables import markdown, summary
 from transclipped.config import ClippingConfig, RunConfig
-from transclipped.files import ASSETS, read_json
-from transclipped.training.run import RunDir
-from transclipped.training.study_parts import PARTS, SAME, SHARED, Plan
+from transclipped.experiments.study.parts import PARTS, SAME, SHARED, Plan
+from transclipped.runs.run import RunDir
+from transclipped.utils.files import ASSETS, read_json
 
 README = ASSETS.parent / "README.md"
 STUDY, MODELS = ASSETS / "study", ASSETS / "models"

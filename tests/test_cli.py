@@ -16,7 +16,7 @@ from tests.limits import files_up_to
 from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -238,8 +238,8 @@ def test_stop_file_stops(tmp_path):
 
 
 def test_full_disk_is_told_and_keeps_the_old_file(tmp_path, monkeypatch):
-    from transclipped import files
     from transclipped.errors import InputError
+    from transclipped.utils import files
 
     path = tmp_path / "metrics.json"
     files.write_json(path, {"old": 1})

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from transclipped import flags
 from transclipped.config import RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
+from transclipped.utils.files import ASSETS
 
 SENSELESS = [math.nan, math.inf, -math.inf, -1, 10**18, 10**400, -(10**400), 10**5000, 1e308, True, "1", [], {}]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

@@ -11,9 +11,9 @@ from transclipped.config import DataConfig
 from transclipped.datasets import embeddings, flickr25k, folder, nuswide
 from transclipped.datasets.protocols import read_split
 from transclipped.errors import InputError
-from transclipped.files import read_json
 from transclipped.models.weights import load_tensors
-from transclipped.training.run import Retrieval, RunDir
+from transclipped.runs.run import Retrieval, RunDir
+from transclipped.utils.files import read_json
 
 SECRET = "hunter2"
 CONTENTS = {  # what people have on their disks
@@ -139,7 +139,7 @@ def test_arrays_and_columns_of_other_files_are_not_named(tmp_path):
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_a_collection_repeats_no_file(tmp_path, content):
-    from transclipped.collection import paths_of, record_of
+    from transclipped.search.collection import paths_of, record_of
 
     written(tmp_path / "collection.json", CONTENTS[content])
     written(tmp_path / "codes.parquet", CONTENTS[content])

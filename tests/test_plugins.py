@@ -11,8 +11,8 @@ from transclipped.cli import main
 from transclipped.config import ClippingConfig, LossConfig
 from transclipped.errors import InputError
 from transclipped.losses import training_loss
-from transclipped.models import own
-from transclipped.training.run import RunDir
+from transclipped.models import custom as own
+from transclipped.runs.run import RunDir
 
 WHOLE = """
 import torch

@@ -37,8 +37,8 @@ import torch
 from transclipped import clipping, losses
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.files import replacing
-from transclipped.models.own import register as register_backbone
+from transclipped.models.custom import register as register_backbone
+from transclipped.utils.files import replacing
 
 __all__ = ["ensure", "keep", "load", "load_named", "register_backbone", "register_loss", "register_rule"]
 

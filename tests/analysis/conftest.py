@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transclipped.analysis import umap_job
+from transclipped.analysis.maps import umap_job
 
 
 @pytest.fixture

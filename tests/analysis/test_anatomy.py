@@ -12,8 +12,8 @@ from torch import nn
 from transclipped.analysis import anatomy
 from transclipped.config import QuantizerConfig
 from transclipped.models.backbone import Backbone
+from transclipped.models.head import Head
 from transclipped.models.hybrid import hybrid_vit
-from transclipped.models.network import Head
 from transclipped.models.quantizer import ProductQuantizer
 from transclipped.retrieval.index import CodeIndex
 

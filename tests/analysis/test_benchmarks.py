@@ -13,7 +13,7 @@ import pytest
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables
 from transclipped.config import ClippingConfig, DataConfig, QuantizerConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.training.run import RunDir, write_config
+from transclipped.runs.run import RunDir, write_config
 
 RANKS = [1, 10, 100, 1000]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from transclipped.analysis import codebooks as cb
 from transclipped.errors import InputError
-from transclipped.training.bundle import bundle
-from transclipped.training.run import RunDir
+from transclipped.runs.bundle import bundle
+from transclipped.runs.run import RunDir
 
 
 @st.composite

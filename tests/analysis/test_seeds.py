@@ -15,7 +15,7 @@ from transclipped.analysis import references, seeds
 from transclipped.cli import main
 from transclipped.config import BackboneConfig, ClippingConfig, DataConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 
 def copy(run, to, *, seed, rule="rank", map=None):

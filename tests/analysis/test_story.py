@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from transclipped.analysis import readiness, story
-from transclipped.machine import has_route, memory
 from transclipped.retrieval.index import CodeIndex, encode
-from transclipped.training.run import Retrieval
+from transclipped.runs.run import Retrieval
+from transclipped.utils.machine import has_route, memory
 
 
 def unit(values):

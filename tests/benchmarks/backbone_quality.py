@@ -20,11 +20,11 @@ from transclipped.analysis.quality import quality
 from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load
-from transclipped.files import write_json
+from transclipped.features.cache import FeatureCache, encode
 from transclipped.models.backbone import BUNDLED, CNN, load_backbone, weights_file
 from transclipped.models.precision import inference
-from transclipped.progress import with_bars
-from transclipped.training.features import FeatureCache, encode
+from transclipped.utils.files import write_json
+from transclipped.utils.progress import with_bars
 
 SUBSET, ASKED = 2000, 500
 SETS = {"cifar10": (96, 20, 1000), "caltech101": (160, 5, 100)}  # size, neighbours, K

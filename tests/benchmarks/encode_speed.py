@@ -32,11 +32,11 @@ from PIL import Image
 from transclipped.config import BackboneConfig, DataConfig, QuantizerConfig
 from transclipped.datasets.registry import load
 from transclipped.datasets.views import render
+from transclipped.features.batch_size import chosen_batch
+from transclipped.features.cache import FEW, FeatureCache, encode
 from transclipped.models.backbone import Backbone, load_backbone
-from transclipped.models.network import Head
+from transclipped.models.head import Head
 from transclipped.models.precision import fastest_dtype, inference
-from transclipped.training.batch_size import chosen_batch
-from transclipped.training.features import FEW, FeatureCache, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLION, WIDTH = 1_000_000, 1280
@@ -114,7 +114,7 @@ def memory(arguments: argparse.Namespace) -> None:
     """Code a million cached embeddings; the file is a hole, so it costs no disk, but is mapped like any other."""
     import resource
 
-    from transclipped.collection import _code
+    from transclipped.search.collection import _code
 
     with tempfile.TemporaryDirectory() as folder:
         images = type("Million", (SimpleNamespace,), {"__len__": lambda self: MILLION})(fingerprint="0", name="million")

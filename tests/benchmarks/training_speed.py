@@ -18,7 +18,7 @@ import torch
 
 from transclipped.config import QuantizerConfig, RunConfig, ScheduleConfig
 from transclipped.losses import training_loss
-from transclipped.models.network import Head
+from transclipped.models.head import Head
 from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
 

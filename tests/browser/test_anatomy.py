@@ -9,10 +9,10 @@ from PIL import Image
 
 from tests.browser.conftest import PATIENCE, settled
 from transclipped.analysis import anatomy
-from transclipped.datasets.pictures import to_png
-from transclipped.engine import Engine
-from transclipped.training.run import RunDir
-from transclipped.training.session import trained_model
+from transclipped.datasets.images.decode import to_png
+from transclipped.runs.run import RunDir
+from transclipped.runs.session import trained_model
+from transclipped.search.searcher import Engine
 
 pytestmark = pytest.mark.browser
 RUN = "anatomy-of-transformer"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.browser.conftest import settled
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 pytestmark = pytest.mark.browser
 ONE, TWO = "bench-one", "bench-two"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import PATIENCE, settled
-from transclipped.analysis.batches import lab_batch
-from transclipped.analysis.clipping import report
+from transclipped.analysis.clipping.batches import lab_batch
+from transclipped.analysis.clipping.report import report
 from transclipped.config import ClippingConfig
-from transclipped.training import labset
+from transclipped.features import labset
 
 pytestmark = pytest.mark.browser
 LAB = "from=lab&size=64"

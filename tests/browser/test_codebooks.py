@@ -7,8 +7,8 @@ import pytest
 
 from tests.browser.conftest import PATIENCE, settled
 from transclipped.datasets.registry import load
-from transclipped.engine import Engine
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
+from transclipped.search.searcher import Engine
 
 pytestmark = pytest.mark.browser
 RUN, OTHER = "codebooks-of-tiny", "codebooks-beside-it"

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import settled
-from transclipped.datasets.pictures import to_png
+from transclipped.datasets.images.decode import to_png
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.browser.conftest import PATIENCE, ROOT, settled
-from transclipped.analysis import bundled_maps, map_clipping, projections
-from transclipped.training.run import RunDir
+from transclipped.analysis.maps import bundled as bundled_maps
+from transclipped.analysis.maps import clipping as map_clipping
+from transclipped.analysis.maps import projections
+from transclipped.runs.run import RunDir
 
 pytestmark = pytest.mark.browser
 RUN = "map-of-tiny"

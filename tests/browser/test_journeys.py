@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import ROOT, settled
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 pytestmark = pytest.mark.browser
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))

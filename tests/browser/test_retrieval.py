@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import PATIENCE, settled
-from tests.datasets.test_pictures import encoded
+from tests.datasets.images.test_decode import encoded
 from transclipped.datasets.registry import load
-from transclipped.engine import Engine
-from transclipped.retrieval.feedback import rocchio
 from transclipped.retrieval.index import decode
-from transclipped.training.run import RunDir
+from transclipped.retrieval.reranking.rocchio import rocchio
+from transclipped.runs.run import RunDir
+from transclipped.search.searcher import Engine
 
 pytestmark = pytest.mark.browser
 RUN = "retrieval-of-tiny"

@@ -4,8 +4,8 @@ import pytest
 
 from tests.browser.conftest import PATIENCE, settled
 from tests.browser.test_journeys import go
+from transclipped.runs.run import RunDir
 from transclipped.training import queue
-from transclipped.training.run import RunDir
 
 pytestmark = pytest.mark.browser
 SMALL = {

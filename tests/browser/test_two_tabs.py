@@ -7,8 +7,8 @@ import pytest
 from tests.browser.conftest import PATIENCE, ROOT, settled
 from tests.browser.test_journeys import go
 from tests.browser.test_train import set_up
-from transclipped.training import manage
-from transclipped.training.run import RunDir
+from transclipped.runs import manage
+from transclipped.runs.run import RunDir
 
 pytestmark = pytest.mark.browser
 BUNDLED = ROOT / "assets/runs/cnn-cifar10-32-clipped"

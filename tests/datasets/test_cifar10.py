@@ -12,7 +12,7 @@ from PIL import Image
 from transclipped.config import DataConfig
 from transclipped.datasets import cifar10
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
+from transclipped.utils.files import ASSETS
 
 
 def test_all_pictures_are_there(cifar):

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from transclipped.cli import main
 from transclipped.config import DataConfig
-from transclipped.datasets import flickr25k, listed, pictures, registry
-from transclipped.datasets.listed import Listing
+from transclipped.datasets import flickr25k, registry
+from transclipped.datasets.images import decode as pictures
+from transclipped.datasets.labels import listed
+from transclipped.datasets.labels.listed import Listing
 from transclipped.datasets.protocols import draw
 from transclipped.errors import InputError
 
@@ -262,7 +264,7 @@ def test_check_from_the_command_line(tree, capsys):
 
 def test_training_and_measuring_work_with_several_labels(tree, tmp_path_factory):
     from transclipped.cli import main
-    from transclipped.training.run import RunDir
+    from transclipped.runs.run import RunDir
 
     run = tmp_path_factory.mktemp("runs") / "flickr"
     flags = ["--epochs", "1", "--views", "2", "--batch", "16", "--image-size", "32", "--backbone", "efficientnet-lite0"]

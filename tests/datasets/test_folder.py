@@ -11,7 +11,7 @@ from PIL import Image
 from transclipped.config import DataConfig
 from transclipped.datasets import folder
 from transclipped.datasets.base import UNLABELLED
-from transclipped.datasets.listing import digest
+from transclipped.datasets.images.listing import digest
 from transclipped.datasets.protocols import draw
 from transclipped.errors import InputError
 

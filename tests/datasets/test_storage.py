@@ -5,7 +5,7 @@ from pathlib import Path
 
 import transclipped
 from transclipped.datasets import storage
-from transclipped.files import cache_dir
+from transclipped.utils.files import cache_dir
 
 PACKAGE = Path(transclipped.__file__).parent
 BELOW_THE_CACHE = re.compile(r"cache_dir\(\)\)? /\s*(\S+)")

@@ -8,10 +8,10 @@ import torch
 
 from tests.benchmarks.backbone_quality import subset_map
 from transclipped.config import BackboneConfig
-from transclipped.files import ASSETS, read_json
 from transclipped.models.backbone import BUNDLED, CNN, DISTILLED, HYBRID, PHOTOGRAPHS, load_backbone, weights_file
 from transclipped.models.hybrid import STEM_PREFIX as STEM
 from transclipped.models.weights import load_tensors
+from transclipped.utils.files import ASSETS, read_json
 
 MODELS = ASSETS / "models"
 MEASURED = read_json(MODELS / "quality.json")

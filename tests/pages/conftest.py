@@ -47,10 +47,10 @@ def finished(home, tiny_run):
 @pytest.fixture
 def collection(finished, tmp_path):
     """Folder of a collection of 12 pictures of two classes, made by the run."""
-    from transclipped.collection import encode_folder
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
-    from transclipped.training.run import RunDir
+    from transclipped.runs.run import RunDir
+    from transclipped.search.collection import encode_folder
 
     images = load(DataConfig(dataset="cifar10"))
     for label, name in ((1, "cars"), (3, "cats")):

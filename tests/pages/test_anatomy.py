@@ -8,9 +8,9 @@ from PIL import Image
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis import anatomy
-from transclipped.datasets.pictures import to_png
-from transclipped.engine import Engine
-from transclipped.training.run import Retrieval, RunDir
+from transclipped.datasets.images.decode import to_png
+from transclipped.runs.run import Retrieval, RunDir
+from transclipped.search.searcher import Engine
 
 TITLES = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.training.run import RunDir
-from transclipped.training.sweep_run import ROUNDED
-from transclipped.ui import benchmarks_charts, benchmarks_view
+from transclipped.experiments.lab.keep import ROUNDED
+from transclipped.runs.run import RunDir
+from transclipped.ui.benchmarks import charts as benchmarks_charts
+from transclipped.ui.benchmarks import view as benchmarks_view
 
 
 def test_the_table_holds_each_measured_run_with_its_map(finished, home):

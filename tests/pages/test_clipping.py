@@ -10,13 +10,13 @@ from decimal import Decimal
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis.batches import batch_of, lab_batch
-from transclipped.analysis.clipping import report
-from transclipped.analysis.dials import SCALES
+from transclipped.analysis.clipping.batches import batch_of, lab_batch
+from transclipped.analysis.clipping.dials import SCALES
+from transclipped.analysis.clipping.report import report
 from transclipped.config import ClippingConfig
-from transclipped.training import labset
-from transclipped.training.run import RunDir
-from transclipped.training.sweep import RESULTS, SETTINGS, Sweep, head_file, run_sweep
+from transclipped.experiments.lab.sweep import RESULTS, SETTINGS, Sweep, head_file, run_sweep
+from transclipped.features import labset
+from transclipped.runs.run import RunDir
 
 SECTIONS = ("tune", "mistakes", "steps", "rules", "sweep")
 
@@ -135,8 +135,8 @@ def test_every_section_opens_with_a_run_and_without(finished, section):
 
 @pytest.mark.parametrize("section", SECTIONS[:4])
 def test_a_run_without_labels_shows_what_is_left(finished, monkeypatch, section):
-    from transclipped.analysis import clipping
-    from transclipped.ui import lab_batch as ui
+    from transclipped.analysis.clipping import report as clipping
+    from transclipped.ui.clipping import batch as ui
 
     ui._run_batch.clear()
 
@@ -170,8 +170,8 @@ def test_any_epoch_of_a_run_can_be_looked_at(finished):
 
 
 def test_a_sweep_is_started_watched_and_cancelled(home, monkeypatch):
-    from transclipped.training.sweep import STATE, STOP
-    from transclipped.ui import sweep_jobs
+    from transclipped.experiments.lab.sweep import STATE, STOP
+    from transclipped.ui.clipping import sweep_jobs
 
     class Child:
         ended = False

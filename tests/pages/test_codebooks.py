@@ -7,7 +7,7 @@ import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis import codebooks as cb
-from transclipped.training.run import Retrieval, RunDir
+from transclipped.runs.run import Retrieval, RunDir
 
 
 def metrics(app, label: str) -> list[str]:

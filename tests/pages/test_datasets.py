@@ -12,10 +12,10 @@ from PIL import Image
 from tests.pages.conftest import opened, words
 from transclipped.config import DataConfig
 from transclipped.datasets import storage
-from transclipped.datasets.check import Check
+from transclipped.datasets.images.check import Check
 from transclipped.datasets.registry import load
-from transclipped.machine import process_start
 from transclipped.ui.text import plain
+from transclipped.utils.machine import process_start
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_folder_that_is_gone_or_a_file_is_explained(finished, album, folder):
 
 
 def test_folder_that_moves_while_it_is_shown_is_explained(finished, album):
-    from transclipped.ui import datasets_cached
+    from transclipped.ui.datasets import cached as datasets_cached
 
     app = in_folder(album)
     album.rename(album.with_name("elsewhere"))
@@ -125,7 +125,7 @@ def test_folder_that_moves_while_it_is_shown_is_explained(finished, album):
 
 
 def test_changed_folder_is_opened_anew(finished, album):
-    from transclipped.ui import datasets_cached
+    from transclipped.ui.datasets import cached as datasets_cached
 
     app = in_folder(album)
     Image.new("RGB", (30, 30), "teal").save(album / "sea" / "new.png")
@@ -176,7 +176,7 @@ def test_report_of_a_check_is_shown(finished, album, own_cache_folder):
 
 
 def test_failed_check_tells_why(finished, album, own_cache_folder):
-    from transclipped.ui import datasets_job
+    from transclipped.ui.datasets import job as datasets_job
 
     images = load(DataConfig(dataset="folder", data=str(album)))
     log = datasets_job._file(images.fingerprint, "log")
@@ -187,7 +187,7 @@ def test_failed_check_tells_why(finished, album, own_cache_folder):
 
 
 def test_check_that_goes_on_shows_how_far_it_is(finished, album, own_cache_folder):
-    from transclipped.ui import datasets_job
+    from transclipped.ui.datasets import job as datasets_job
 
     images = load(DataConfig(dataset="folder", data=str(album)))
     path = datasets_job._file(images.fingerprint, "progress.json")
@@ -235,7 +235,7 @@ def test_transparent_and_grey_pictures_are_drawn(finished, tmp_path):
 @pytest.fixture
 def unread(monkeypatch):
     """Fails the test where anything below a folder is looked at."""
-    from transclipped.datasets import listing
+    from transclipped.datasets.images import listing
 
     def refused(root, **rest):
         raise AssertionError(f"{root} was looked at")
@@ -314,7 +314,8 @@ def test_unreadable_files_are_left_out_by_name(finished, album):
 
 
 def test_a_large_folder_is_looked_through_by_a_process_before_it_opens(finished, album, own_cache_folder, monkeypatch):
-    from transclipped.ui import datasets_folder, datasets_job
+    from transclipped.ui.datasets import folder as datasets_folder
+    from transclipped.ui.datasets import job as datasets_job
 
     monkeypatch.setattr(datasets_folder, "MANY", 5)
     datasets_folder._n_files.clear()
@@ -347,7 +348,7 @@ def test_labels_from_sub_folders_are_shown_too(finished, album):
 
 def indexed(app):
     """The page after its folder was indexed."""
-    from transclipped import collection_job
+    from transclipped.search import collection_job
     from transclipped.ui import runs
 
     app.button(key="index").click().run()
@@ -406,7 +407,7 @@ def test_cancelled_failed_and_interrupted_encodings_can_go_on_or_be_forgotten(fi
 
 
 def test_an_encoding_that_goes_on_is_followed_and_cancelled(finished, album, monkeypatch):
-    from transclipped import collection_job
+    from transclipped.search import collection_job
 
     path = finished.parent / "album"
     path.mkdir()

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis import bundled_maps, map_clipping, map_store, projections, umap_job
-from transclipped.training.run import RunDir
-from transclipped.ui import map_colours, maps
+from transclipped.analysis.maps import bundled as bundled_maps
+from transclipped.analysis.maps import clipping as map_clipping
+from transclipped.analysis.maps import projections, umap_job
+from transclipped.analysis.maps import store as map_store
+from transclipped.runs.run import RunDir
+from transclipped.ui.components import map as maps
+from transclipped.ui.embeddings import colours as map_colours
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped.training import imported, manage
-from transclipped.training.run import RunDir
+from transclipped.runs import imported, manage
+from transclipped.runs.run import RunDir
 
 HUB = "vit_tiny_patch16_224.augreg_in21k"
 

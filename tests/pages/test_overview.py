@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis import benchmarks, story
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 
 def drawn(app) -> str:
@@ -30,7 +30,7 @@ def test_the_picture_is_the_one_that_the_address_names(finished):
     identity = int(RunDir(finished).retrieval().query_ids[3])
     picture = load(DataConfig(dataset="cifar10")).picture(identity)
     shown = re.search(r'width="128" src="data:image/png;base64,([^"]+)"', drawn(opened("overview", picture="3")))[1]
-    from transclipped.datasets.pictures import open_picture
+    from transclipped.datasets.images.decode import open_picture
 
     large = open_picture(base64.b64decode(shown))
     assert large.resize((32, 32), 0).tobytes() == picture.tobytes()  # whole multiples of its pixels

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from tests.pages.conftest import PAGES, arrived, opened, unfinish, words
-from transclipped.training import manage
-from transclipped.training.run import RunDir
+from transclipped.runs import manage
+from transclipped.runs.run import RunDir
 
 FILES = ("config.json", "metrics.json", "retrieval.npz", "status.json", "model.safetensors", "events.jsonl")
 

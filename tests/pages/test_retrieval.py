@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.datasets.test_pictures import bomb, encoded
+from tests.datasets.images.test_decode import bomb, encoded
 from tests.pages.conftest import opened, words
 from transclipped.datasets.registry import load
-from transclipped.engine import Engine
-from transclipped.retrieval.feedback import rocchio
 from transclipped.retrieval.index import decode, encode
-from transclipped.training.run import Retrieval, RunDir
-from transclipped.ui import charts, gallery, intake
+from transclipped.retrieval.reranking.rocchio import rocchio
+from transclipped.runs.run import Retrieval, RunDir
+from transclipped.search.searcher import Engine
+from transclipped.ui import charts
+from transclipped.ui.components import gallery, intake
 
 
 @pytest.fixture
@@ -170,8 +171,8 @@ def test_what_adds_up_to_the_score_can_be_saved(engine, drawn, monkeypatch):
 
 
 def test_three_searches_are_those_of_the_library(engine, drawn):
-    from transclipped import floats
     from transclipped.retrieval.index import FloatIndex
+    from transclipped.search import floats
 
     app = section("searches", query="4")
     query, books = engine.stored.queries[4].astype(np.float32), engine.stored.codebooks
@@ -313,7 +314,7 @@ def brought(*files):
 
 @pytest.mark.parametrize("name", FINE)
 def test_uploads_that_can_be_used_ask_as_the_library_would(engine, drawn, name):
-    from transclipped.datasets.pictures import open_picture
+    from transclipped.datasets.images.decode import open_picture
 
     app = brought((name, FINE[name]))
     assert not app.error
@@ -335,7 +336,7 @@ def test_uploads_that_cannot_be_used_are_refused_in_a_sentence_and_others_still_
 
 
 def test_several_uploads_ask_by_their_mean(engine, drawn):
-    from transclipped.datasets.pictures import open_picture
+    from transclipped.datasets.images.decode import open_picture
 
     files = [(name, FINE[name]) for name in ("plain.jpg", "dot.png", "alpha.png")]
     brought(*files)
@@ -507,8 +508,8 @@ def uploaded(side):
 
 @pytest.mark.parametrize(("side", "offered"), [(32, False), (95, False), (96, True), (600, True)])
 def test_a_photograph_is_offered_the_run_for_photographs(finished, drawn, monkeypatch, side, offered):
-    from transclipped.files import ASSETS
     from transclipped.ui import runs
+    from transclipped.utils.files import ASSETS
 
     monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
     app = uploaded(side)
@@ -517,8 +518,8 @@ def test_a_photograph_is_offered_the_run_for_photographs(finished, drawn, monkey
 
 
 def test_switching_to_the_run_for_photographs_keeps_the_upload(finished, drawn, monkeypatch):
-    from transclipped.files import ASSETS
     from transclipped.ui import runs
+    from transclipped.utils.files import ASSETS
 
     monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
     app = uploaded(300)

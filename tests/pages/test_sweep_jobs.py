@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from transclipped.training.sweep import RESULTS, STATE, STOP, Sweep
-from transclipped.ui import sweep_jobs
+from transclipped.experiments.lab.sweep import RESULTS, STATE, STOP, Sweep
+from transclipped.ui.clipping import sweep_jobs
 
 FIRST, SECOND, THIRD = Sweep(seed=1), Sweep(seed=2), Sweep(seed=3)
 

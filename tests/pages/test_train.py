@@ -8,10 +8,14 @@ import pytest
 
 from tests.pages.conftest import opened, unfinish, words
 from transclipped.models.backbone import BUNDLED
-from transclipped.training import manage, queue
-from transclipped.training.run import RunDir
-from transclipped.ui import jobs, train_form, train_live, train_start
+from transclipped.runs import manage
+from transclipped.runs.run import RunDir
+from transclipped.training import queue
 from transclipped.ui.text import plain
+from transclipped.ui.train import form as train_form
+from transclipped.ui.train import jobs
+from transclipped.ui.train import live as train_live
+from transclipped.ui.train import start as train_start
 
 
 @pytest.fixture(autouse=True)

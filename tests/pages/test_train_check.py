@@ -9,7 +9,11 @@ from PIL import Image
 from tests.pages.conftest import opened, words
 from transclipped.models import hub
 from transclipped.training import estimate, queue
-from transclipped.ui import jobs, train_check, train_form, train_link, train_start
+from transclipped.ui.train import check as train_check
+from transclipped.ui.train import form as train_form
+from transclipped.ui.train import jobs
+from transclipped.ui.train import link as train_link
+from transclipped.ui.train import start as train_start
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from tests.pages.conftest import PAGES, opened, unfinish, words
+from transclipped.runs.run import RunDir
 from transclipped.training import queue
-from transclipped.training.run import RunDir
-from transclipped.ui import access, jobs
+from transclipped.ui import access
+from transclipped.ui.train import jobs
 
 # keys of buttons that act, by page
 ACTING = {

@@ -5,12 +5,17 @@ from dataclasses import replace
 import pytest
 
 from tests.pages.conftest import opened, words
-from transclipped import engine
-from transclipped.analysis import benchmarks, clipping, codebooks
+from transclipped.analysis import benchmarks, codebooks
+from transclipped.analysis.clipping import report as clipping
 from transclipped.errors import InputError
-from transclipped.training import estimate, session
-from transclipped.training.run import RunDir
-from transclipped.ui import anatomy_cached, cached, codebook_cached, lab_batch, warm
+from transclipped.runs import session
+from transclipped.runs.run import RunDir
+from transclipped.search import searcher as engine
+from transclipped.training import estimate
+from transclipped.ui import cached, warm
+from transclipped.ui.anatomy import cached as anatomy_cached
+from transclipped.ui.clipping import batch as lab_batch
+from transclipped.ui.codebooks import cached as codebook_cached
 
 
 @pytest.fixture

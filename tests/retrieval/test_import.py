@@ -11,9 +11,9 @@ from transclipped.cli import main
 from transclipped.config import BackboneConfig, DataConfig, RunConfig
 from transclipped.datasets.embeddings import DROPPED, Embeddings
 from transclipped.datasets.embeddings import load as load_set
-from transclipped.datasets.embeddings_file import read
+from transclipped.datasets.labels.embeddings_file import read
 from transclipped.errors import InputError
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 
 def load(path, **settings):
@@ -189,7 +189,7 @@ def test_run_without_pictures_learns_and_is_whole(run):
 
 def test_lab_and_codebooks_work_without_pictures(run):
     from transclipped.analysis import codebooks
-    from transclipped.analysis.batches import batch_of
+    from transclipped.analysis.clipping.batches import batch_of
 
     batch = batch_of(RunDir(run), size=32, seed=0)
     assert batch.similarity.shape == (64, 64) and batch.false.any()
@@ -199,7 +199,7 @@ def test_lab_and_codebooks_work_without_pictures(run):
 def test_items_ask_and_pictures_cannot(run, tmp_path, capsys):
     from PIL import Image
 
-    from transclipped.datasets.pictures import to_png
+    from transclipped.datasets.images.decode import to_png
 
     name = str(RunDir(run).retrieval().database_ids[0])
     assert main(["search", "--id", name, "--run", str(run), "--top", "5", "--json"]) == 0

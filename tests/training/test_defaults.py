@@ -12,9 +12,10 @@ from transclipped import flags
 from transclipped.cli import main
 from transclipped.config import DataConfig, RunConfig, ScheduleConfig, from_dict, to_dict
 from transclipped.errors import InputError
-from transclipped.training import defaults, loop
+from transclipped.runs.run import RunDir
+from transclipped.training import defaults
+from transclipped.training import train as loop
 from transclipped.training.defaults import STEPS, fitted, suited_batch, suited_epochs
-from transclipped.training.run import RunDir
 
 
 @pytest.fixture

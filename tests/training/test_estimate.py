@@ -10,10 +10,10 @@ from transclipped.config import BackboneConfig
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
-from transclipped.files import cache_dir
 from transclipped.models.backbone import load_backbone
+from transclipped.runs.run import RunDir
 from transclipped.training import estimate as est
-from transclipped.training.run import RunDir
+from transclipped.utils.files import cache_dir
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from tests.limits import files_up_to, left_over
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
-from transclipped.files import hold
-from transclipped.models.network import embed_in_batches
+from transclipped.models.head import embed_in_batches
+from transclipped.runs.run import Retrieval, RunDir
+from transclipped.runs.session import prepare, trained_model
 from transclipped.training import evaluation
 from transclipped.training.evaluation import measure, measure_alone, measure_stored, quick_map
-from transclipped.training.loop import run_training
-from transclipped.training.run import Retrieval, RunDir
-from transclipped.training.session import prepare, trained_model
+from transclipped.training.train import run_training
+from transclipped.utils.files import hold
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_run_that_cannot_be_written_or_is_held_is_refused_before_anything_is_c
     def refuse(*a, **k):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("transclipped.machine.FileLock.acquire", refuse)
+    monkeypatch.setattr("transclipped.utils.machine.FileLock.acquire", refuse)
     with pytest.raises(InputError, match=f"cannot write {run.path}"):
         next(measure_alone(None, run))
 

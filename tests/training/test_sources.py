@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training import blobs
+from tests import blobs
 from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets.registry import load
 from transclipped.datasets.views import PLAIN, render

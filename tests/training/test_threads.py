@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from transclipped import machine
 from transclipped.training import threads
 from transclipped.training.threads import EVERY, TRIAL, Choice, on_fitting_threads
 from transclipped.training.trainer import Event
+from transclipped.utils import machine
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,8 @@ def test_a_failure_or_an_early_end_leaves_threads_as_before():
 
 def test_a_head_is_the_same_on_any_number_of_threads():
     from transclipped.config import ClippingConfig
-    from transclipped.training import labset, sweep
+    from transclipped.experiments.lab import sweep
+    from transclipped.features import labset
 
     lab = labset.load()
     config = labset.lab_config(lab, clipping=ClippingConfig(rule="adaptive"), temperature=0.3)
@@ -130,7 +131,7 @@ def environment_of(code: str, **more: str) -> list[str]:
 
 
 def test_waiting_is_passive_before_torch_is_loaded_and_what_a_person_set_stays():
-    code = "import sys; from transclipped.machine import wait_passively; wait_passively(); "
+    code = "import sys; from transclipped.utils.machine import wait_passively; wait_passively(); "
     code += "assert 'torch' not in sys.modules"
     assert environment_of(code) == ["PASSIVE", "0", "0"]
     assert environment_of(code, KMP_BLOCKTIME="7") == ["PASSIVE", "0", "7"]

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.training import blobs
+from tests import blobs
 from transclipped.clipping import RULES, clip
 from transclipped.config import LossConfig, RunConfig, ScheduleConfig
 from transclipped.errors import InputError
 from transclipped.losses import cosines
-from transclipped.models.network import Head, Network
+from transclipped.models.head import Head, Network
 from transclipped.training import trainer as module
 from transclipped.training.sources import Batch
 from transclipped.training.trainer import Trainer, loss_of, perplexity, same_class, scheduled_lr

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
 from transclipped.ui import access
+from transclipped.utils.files import ASSETS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from transclipped.config import BackboneConfig, ClippingConfig, DataConfig, QuantizerConfig, RunConfig
-from transclipped.training.run import RunDir, write_config
+from transclipped.runs.run import RunDir, write_config
 from transclipped.ui import runs
 
 

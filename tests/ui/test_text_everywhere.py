@@ -35,7 +35,7 @@ NUMBERS = {"int", "float", "len", "round", "sum", "min", "max", "abs", "bool", "
 OURS = {"share", "size", "milliseconds", "duration", "time_left", "label_sentence"}  # ours, with numbers at most
 KEEPS = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
 TYPES = "bcdeEfFgGn%,"  # of a format that takes numbers alone
-REVIEWED = {  # module.function: what may be foreign there, and why it is not
+REVIEWED = {  # module below its folder.function: what may be foreign there, and why it is not
     **dict.fromkeys(
         (
             "anatomy.patches: found.model(run.fingerprint, run).microscope.backbone.image_size",
@@ -43,12 +43,12 @@ REVIEWED = {  # module.function: what may be foreign there, and why it is not
             "codebooks.cost: run.fingerprint",
             "retrieval.ranked: codes.shape[1]",
             "retrieval.stored: query_number(where)",
-            "retrieval_cost.timed: found_times.k",
-            "retrieval_question.tiles: hit.rank",
-            "retrieval_sections.lengths: where.run.config.quantizer.bits",
-            "retrieval_sections.one_length: there.engine.index.codes.shape[1]",
+            "retrieval/cost.timed: found_times.k",
+            "retrieval/query.tiles: hit.rank",
+            "retrieval/sections.lengths: where.run.config.quantizer.bits",
+            "retrieval/sections.one_length: there.engine.index.codes.shape[1]",
             "shell._steps: next((i for i, other in enumerate(shown) if other.url_path == page.url_path), 0)",
-            "train_live._queue: number",
+            "train/live._queue: number",
         ),
         "a number",
     ),
@@ -58,64 +58,64 @@ REVIEWED = {  # module.function: what may be foreign there, and why it is not
             "anatomy.options: label",
             "anatomy.options: str",
             "anatomy.told: sentence",
-            "anatomy_walk.buttons: steps[step]",
+            "components/steps.buttons: steps[step]",
             "benchmarks.over_each_other: made[0]",
             "datasets.figures: name",
             "datasets.figures: told_more",
             "datasets.figures: value",
-            "datasets_sections._groups: title",
-            "lab_charts.by_negative: {True: ', clipped ✂', False: ', kept', None: ''}[cut]",
-            "lab_look.side_by_side: view.labelled",
-            "lab_tune.suggestions: name",
-            "map_offer.offer: instead",
+            "datasets/sections._groups: title",
+            "clipping/charts.by_negative: {True: ', clipped ✂', False: ', kept', None: ''}[cut]",
+            "clipping/look.side_by_side: view.labelled",
+            "clipping/tune.suggestions: name",
+            "embeddings/offer.offer: instead",
             "overview.door: label",
             "overview.door: text",
-            "retrieval_sections.extremes: name",
-            "retrieval_sections.one_search: mode.capitalize()",
+            "retrieval/sections.extremes: name",
+            "retrieval/sections.one_search: mode.capitalize()",
             "shell._steps: shown[at + 1].title",
             "shell._steps: shown[at - 1].title",
-            "sweep_charts.figure: scale.symbol",
-            "sweep_keep._links: label",
-            "train_form._limits: label",
+            "clipping/sweep_charts.figure: scale.symbol",
+            "clipping/sweep_keep._links: label",
+            "train/form._limits: label",
         ),
         "its callers, or the loop around it, write it out, with numbers at most",
     ),
     **dict.fromkeys(
         (
             "benchmarks.table: search",
-            "benchmarks_charts._by_name: line[0]",
-            "benchmarks_charts._by_name: panel[0]",
-            "benchmarks_charts._over_numbers: value",
-            "benchmarks_charts.inverted_u: value",
-            "datasets_sections.protocol: images.protocols",
+            "benchmarks/charts._by_name: line[0]",
+            "benchmarks/charts._by_name: panel[0]",
+            "benchmarks/charts._over_numbers: value",
+            "benchmarks/charts.inverted_u: value",
+            "datasets/sections.protocol: images.protocols",
             "embeddings.about: first",
             "embeddings.about: kind",
             "embeddings.about: laid.kinds",
             "embeddings.about: laid.method",
             "embeddings.wanted_maps: layouts.comparable(shown, bundled, settings)",
-            "lab_charts.precision_recall: dial.rule",
-            "lab_charts.precision_recall: name",
-            "map_offer.offer: missing",
+            "clipping/charts.precision_recall: dial.rule",
+            "clipping/charts.precision_recall: name",
+            "embeddings/offer.offer: missing",
         ),
         "one of a few words of ours: a search, a kind of embedding, a column, a protocol, a rule with a dial",
     ),
     **dict.fromkeys(
         (
-            "benchmarks_charts._by_name: name",
-            "benchmarks_charts._by_name: title",
-            "benchmarks_charts._over_numbers: name",
+            "benchmarks/charts._by_name: name",
+            "benchmarks/charts._by_name: title",
+            "benchmarks/charts._over_numbers: name",
             "absent.draw: notice.text",
             "embeddings.coloured: map_colours.clipping(run, shown, version, row=row, query=query)",
-            "lab_look.one_anchor: _told(view, steps, step)",
+            "clipping/look.one_anchor: _told(view, steps, step)",
             "names.field: label",
             "retrieval.ranked: sections.ties(hits, codes)",
-            "lab_sweep._button: _progress(state, heads, found)",
-            "train_live._curves: empty",
-            "train_live._drawn: in_app_words(said)",
-            "train_live._status_line: train_result.failed(run, status.get('error') or '')",
-            "train_live._status_line: train_result.of(run)",
-            "datasets_labels.section: _of_folders(images)",
-            "datasets_labels.section: described(recognised)",
+            "clipping/sweep._button: _progress(state, heads, found)",
+            "train/live._curves: empty",
+            "train/live._drawn: in_app_words(said)",
+            "train/live._status_line: train_result.failed(run, status.get('error') or '')",
+            "train/live._status_line: train_result.of(run)",
+            "datasets/labels.section: _of_folders(images)",
+            "datasets/labels.section: described(recognised)",
         ),
         "escaped where it is made, or has rules with a dial alone",
     ),
@@ -257,7 +257,12 @@ def foreign(file: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
     for call, argument in drawn(tree):
         function = owner.get(id(call), tree)
         for doubt in Judge(function).doubts(argument):
-            yield call.lineno, f"{file.stem}.{getattr(function, 'name', '')}: {doubt}"
+            yield call.lineno, f"{_place(file)}.{getattr(function, 'name', '')}: {doubt}"
+
+
+def _place(file: Path) -> str:
+    """The module as REVIEWED names it: below `pages/` or `transclipped/ui/`, without its ending."""
+    return file.relative_to(ROOT).with_suffix("").as_posix().removeprefix("pages/").removeprefix("transclipped/ui/")
 
 
 def every_doubt() -> list[tuple[str, str]]:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from transclipped import machine
 from transclipped.ui import shell, threads
+from transclipped.utils import machine
 
 
 def test_the_app_shares_before_torch_is_loaded():
@@ -27,7 +27,7 @@ POOLS = """
 import ctypes, pathlib, sys, threading
 import pytest
 
-from transclipped import machine
+from transclipped.utils import machine
 sys.argv[1] == "shared" and machine.share_freed_memory()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p

@@ -12,22 +12,17 @@ import streamlit as st
 
 from transclipped.config import BackboneConfig, DataConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.training import imported, queue
-from transclipped.training.run import RunDir
-from transclipped.training.sweep import Sweep
-from transclipped.ui import (
-    access,
-    collection_address,
-    datasets_job,
-    imported_form,
-    intake,
-    jobs,
-    runs,
-    sweep_jobs,
-    sweep_keep,
-    train_keep,
-    train_live,
-)
+from transclipped.experiments.lab.sweep import Sweep
+from transclipped.runs import imported
+from transclipped.runs.run import RunDir
+from transclipped.training import queue
+from transclipped.ui import access, collection_address, runs
+from transclipped.ui.clipping import sweep_jobs, sweep_keep
+from transclipped.ui.components import intake
+from transclipped.ui.datasets import job as datasets_job
+from transclipped.ui.train import imported_form, jobs
+from transclipped.ui.train import keep as train_keep
+from transclipped.ui.train import live as train_live
 
 SWEEP = Sweep(rule="threshold", amounts=(0.5,), temperature=0.3, treatment="remove", seed=0)
 

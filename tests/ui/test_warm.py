@@ -10,10 +10,12 @@ import pytest
 from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
-from transclipped import engine
 from transclipped.errors import InputError
-from transclipped.training.run import RunDir
-from transclipped.ui import anatomy_cached, cached, imports, lab_batch, shell, warm
+from transclipped.runs.run import RunDir
+from transclipped.search import searcher as engine
+from transclipped.ui import cached, imports, shell, warm
+from transclipped.ui.anatomy import cached as anatomy_cached
+from transclipped.ui.clipping import batch as lab_batch
 
 APP = str(shell.ROOT / "app.py")
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from transclipped.analysis.codebooks import entropy
 from transclipped.datasets.views import render
 from transclipped.models.backbone import Backbone
-from transclipped.models.network import Head
+from transclipped.models.head import Head
 from transclipped.retrieval.index import encode
 
 SIDE = 384  # pixels a side, at least, that a picture is drawn with

@@ -14,7 +14,7 @@ import numpy as np
 
 from transclipped.config import ClippingConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 SEARCHES = ("asymmetric", "symmetric", "float")
 RANK = 100  # of the precision that the table shows

@@ -224,8 +224,8 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0, step: Callable[[], Non
     Raises:
         InputError: no epoch was kept, or the backbone learnt too and only its last state is known.
     """
-    from transclipped.models.network import embed_in_batches
-    from transclipped.training.session import prepare_run
+    from transclipped.models.head import embed_in_batches
+    from transclipped.runs.session import prepare_run
 
     heads = {epoch: run.head(epoch=epoch) for epoch in run.epochs()}
     if not heads:

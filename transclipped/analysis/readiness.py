@@ -15,8 +15,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from transclipped.files import ASSETS, cache_dir
-from transclipped.machine import has_route, memory
+from transclipped.utils.files import ASSETS, cache_dir
+from transclipped.utils.machine import has_route, memory
 
 MEMORY = 1.5e9  # bytes that the app may need after all pages were visited
 DISK = 1e9  # bytes: a feature cache of all views, and some runs
@@ -59,9 +59,9 @@ def images_per_second(name: str, *, size: int) -> float:
     import torch
 
     from transclipped.config import BackboneConfig
-    from transclipped.machine import best_device
     from transclipped.models.backbone import load_backbone
     from transclipped.models.precision import inference
+    from transclipped.utils.machine import best_device
 
     device = torch.device(best_device())
     backbone = load_backbone(BackboneConfig(name=name), default_size=size).to(device)

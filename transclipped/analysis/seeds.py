@@ -17,7 +17,7 @@ from transclipped.analysis.references import cited
 from transclipped.analysis.student import half_width
 from transclipped.errors import InputError
 from transclipped.flags import settings
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 COLUMNS = {  # what a table begins with, and the setting that it is
     "data set": "data.dataset",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transclipped.training.run import Retrieval
+from transclipped.runs.run import Retrieval
 
 MOST_SIMILAR = 0.05  # share of the pairs of which `pairs` tells how many are of one class
 LEAST = 100  # queries from which a share among their pairs is read as more than chance

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transclipped.files import json_lines
+from transclipped.utils.files import json_lines
 
 BY = {  # part: what makes a line
     "curve": ["temperature", "rule", "amount"],

@@ -1,1 +1,1 @@
-"""What is retrieved: picture sets, protocols, views."""
+"""What is retrieved: image sets, protocols, views."""

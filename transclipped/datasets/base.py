@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from transclipped.datasets import unreadable
-from transclipped.datasets.pictures import Unusable, open_picture, square, to_png
+from transclipped.datasets.images import unreadable
+from transclipped.datasets.images.decode import Unusable, open_picture, square, to_png
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from transclipped.config import DataConfig
 from transclipped.datasets.base import EncodedSet, Roles, fingerprint, read_parquet
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
+from transclipped.utils.files import ASSETS
 
 N_DATABASE, N_QUERY, N_CLASSES = 2020, 1010, 101
 

@@ -24,7 +24,7 @@ from transclipped.config import DataConfig
 from transclipped.datasets.base import ArraySet, EncodedSet, ImageSet, Roles, fingerprint, read_parquet
 from transclipped.datasets.sampling import stratified
 from transclipped.errors import InputError, cause
-from transclipped.files import ASSETS
+from transclipped.utils.files import ASSETS
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 N_TRAIN, N_TEST, SIZE = 50_000, 10_000, 32

@@ -14,7 +14,7 @@ from PIL import Image
 from transclipped.config import DataConfig
 from transclipped.datasets import caltech101
 from transclipped.datasets.base import ImageSet, Roles, fingerprint
-from transclipped.datasets.pictures import to_png
+from transclipped.datasets.images.decode import to_png
 from transclipped.datasets.sampling import shuffled, uniform
 
 N_DATABASE, N_QUERY = 2020, 505

@@ -24,9 +24,9 @@ from PIL import Image
 
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet, fingerprint
-from transclipped.datasets.embeddings_file import read
-from transclipped.datasets.label_files import recognise
-from transclipped.datasets.pictures import to_png
+from transclipped.datasets.images.decode import to_png
+from transclipped.datasets.labels.embeddings_file import read
+from transclipped.datasets.labels.files import recognise
 from transclipped.errors import InputError
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import POTENTIAL, RELEVANT, DataConfig
-from transclipped.datasets.labels import find_lists, kind_of, read_numbers
-from transclipped.datasets.listed import ListedSet, Listing, assemble, below, merged
+from transclipped.datasets.labels.listed import ListedSet, Listing, assemble, below, merged
+from transclipped.datasets.labels.lists import find_lists, kind_of, read_numbers
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS = 25_000, 2_000, 5_000, 24

@@ -15,10 +15,11 @@ import numpy as np
 from PIL import Image
 
 from transclipped.config import DataConfig
-from transclipped.datasets import label_files, thumbnails
 from transclipped.datasets.base import UNLABELLED, ImageSet, Roles, fingerprint
-from transclipped.datasets.listing import scan, signature, whole
-from transclipped.datasets.pictures import header, open_picture, shows, square, to_png
+from transclipped.datasets.images import thumbnails
+from transclipped.datasets.images.decode import header, open_picture, shows, square, to_png
+from transclipped.datasets.images.listing import scan, signature, whole
+from transclipped.datasets.labels import files as label_files
 from transclipped.errors import InputError
 
 MAX_K = 1000  # K of mAP@K, unless the database is smaller

@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import DataConfig
-from transclipped.datasets.labels import PICTURE, find_lists, lines_of, read_marks
-from transclipped.datasets.listed import ListedSet, Listing, assemble, below, merged
+from transclipped.datasets.labels.listed import ListedSet, Listing, assemble, below, merged
+from transclipped.datasets.labels.lists import PICTURE, find_lists, lines_of, read_marks
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS, N_CONCEPTS = 269_648, 2_100, 10_500, 21, 81

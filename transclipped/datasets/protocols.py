@@ -21,11 +21,11 @@ import numpy as np
 
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.label_files import read_csv
-from transclipped.datasets.names import Names
+from transclipped.datasets.labels.files import read_csv
+from transclipped.datasets.labels.names import Names
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
-from transclipped.files import read_json, replacing, write_json
+from transclipped.utils.files import read_json, replacing, write_json
 
 ROLES = ("train", "query", "database", "validation")
 OWN = "own"  # protocol of a split from a person's file

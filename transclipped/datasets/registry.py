@@ -62,7 +62,7 @@ def paths(config: DataConfig) -> Callable[[str], Path | None]:
     if name not in _FILES:
         return lambda identity: None
     from transclipped.datasets.folder import folder_of
-    from transclipped.datasets.listed import finder
+    from transclipped.datasets.labels.listed import finder
 
     try:
         root = folder_of(config)

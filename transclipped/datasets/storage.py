@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transclipped.errors import InputError
-from transclipped.files import cache_dir
+from transclipped.utils.files import cache_dir
 
 # folder or file below the cache: what it is
 KINDS = {

@@ -1,1 +1,1 @@
-"""Networks: backbone, product quantizer, and the two joined."""
+"""Networks: backbone, head and product quantizer."""

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from transclipped.config import AUTO, IDENTITY, BackboneConfig
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
-from transclipped.models import hub, own
+from transclipped.models import custom as own
+from transclipped.models import hub
 from transclipped.models.hybrid import (
     EARLY_STRIDE,
     STEM,
@@ -39,6 +39,7 @@ from transclipped.models.hybrid import (
     without_stem,
 )
 from transclipped.models.weights import load_tensors, without_wrapper
+from transclipped.utils.files import ASSETS
 
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
 MODELS = ASSETS / "models"

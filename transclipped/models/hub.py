@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from transclipped.machine import has_route
+from transclipped.utils.machine import has_route
 
 PATIENCE = 4.0  # seconds for the name of the server and a connection to it
 PORTS = {"http": 80, "https": 443}

@@ -17,8 +17,8 @@ from functools import cache
 import torch
 from torch import nn
 
-from transclipped.files import cache_dir
-from transclipped.remembered import remember, remembered
+from transclipped.utils.files import cache_dir
+from transclipped.utils.remembered import remember, remembered
 
 MARGIN = 1.1  # bfloat16 must win by this much, since it costs digits
 REPEATS = 4  # after a first one, which also prepares

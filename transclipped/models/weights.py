@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from transclipped.errors import InputError, cause
-from transclipped.files import replacing
 from transclipped.models.tensor_header import read_header
+from transclipped.utils.files import replacing
 
 TABLES = (  # names of the table of tensors within a checkpoint, the better one first
     "state_dict", "model_state_dict", "teacher", "model_ema", "ema", "ema_state_dict", "model", "network", "net",

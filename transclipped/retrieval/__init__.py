@@ -1,1 +1,1 @@
-"""Indices, search and metrics."""
+"""Indices, search and metrics on arrays."""

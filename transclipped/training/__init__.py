@@ -1,1 +1,1 @@
-"""From pictures to a run directory."""
+"""From images to the files of a run."""

@@ -22,18 +22,18 @@ from transclipped.config import BackboneConfig, RunConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split
 from transclipped.errors import InputError
-from transclipped.files import cache_dir, write_json
+from transclipped.features.cache import FeatureCache, encode
 from transclipped.flags import BUNDLED as BUNDLED_SETS
-from transclipped.models import own
+from transclipped.models import custom as own
 from transclipped.models.backbone import BUNDLED, Backbone, load_backbone, weights_file
-from transclipped.models.network import Head
+from transclipped.models.head import Head
 from transclipped.models.precision import machine_key
-from transclipped.remembered import remember, remembered
 from transclipped.retrieval.index import CodeIndex
 from transclipped.retrieval.metrics import measure as measure_ranking
-from transclipped.training.features import FeatureCache, encode
 from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
+from transclipped.utils.files import cache_dir, write_json
+from transclipped.utils.remembered import remember, remembered
 
 STARTING = 7.0  # seconds until Python, torch and the pictures are loaded, on a laptop; not measured
 LEARNING = 3  # forward passes that a pass with gradients is worth

@@ -14,17 +14,17 @@ import numpy as np
 from torch import Tensor
 
 from transclipped.errors import InputError
-from transclipped.files import ASSETS, hold, write_json
-from transclipped.models.network import Head, embed_in_batches
+from transclipped.models.head import Head, embed_in_batches
 from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
 from transclipped.retrieval.metrics import measure as measure_ranking
-from transclipped.training.run import Retrieval, RunDir
+from transclipped.runs.run import Retrieval, RunDir
+from transclipped.utils.files import ASSETS, hold, write_json
 
 NAMED = 100  # unreadable images that metrics.json names; it counts them all
 
 if TYPE_CHECKING:  # timm takes seconds, and a sweep, which measures a head alone, does without
-    from transclipped.training.features import Progress
-    from transclipped.training.session import Session
+    from transclipped.features.cache import Progress
+    from transclipped.runs.session import Session
 
 
 def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None = None) -> Iterator[Progress]:
@@ -36,7 +36,7 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     Raises:
         InputError: the run has no model, or the disk is full.
     """
-    from transclipped.training.features import Progress
+    from transclipped.features.cache import Progress
 
     _check_own(run)
     started = time.monotonic()
@@ -87,7 +87,7 @@ def _known_seconds(run: RunDir) -> dict[str, float]:
 def _encoded(session: Session, run: RunDir) -> Iterator[Progress]:
     """Continuous embeddings `[N, D]` of the database, and what is stored."""
     from transclipped.datasets.protocols import readable
-    from transclipped.training.session import trained_model, with_images_of
+    from transclipped.runs.session import trained_model, with_images_of
 
     session = with_images_of(session, run)
     backbone, head = trained_model(run, backbone=session.backbone)
@@ -196,8 +196,8 @@ def _ranking(
 def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Iterator[Progress]:
     """Those of `rows` that can be read, and their plain embeddings `[n, F]` float16: from the cache where the backbone
     is frozen."""
-    from transclipped.training.features import Progress, gather
-    from transclipped.training.features import encode as encode_pictures
+    from transclipped.features.cache import Progress, gather
+    from transclipped.features.cache import encode as encode_pictures
 
     if session.frozen:
         yield from session.cache.fill(0, rows, device=session.device)

@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from transclipped.errors import InputError
-from transclipped.files import write_json
-from transclipped.machine import exclusive, process_alive, process_start, spawn
-from transclipped.training.manage import place
-from transclipped.training.records import read_queued
-from transclipped.training.run import QUEUED, RunDir, find_runs, is_vacant, remove_vacant
+from transclipped.runs.manage import place
+from transclipped.runs.records import read_queued
+from transclipped.runs.run import QUEUED, RunDir, find_runs, is_vacant, remove_vacant
+from transclipped.utils.files import write_json
+from transclipped.utils.machine import exclusive, process_alive, process_start, spawn
 
 FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
 MOST = 200  # waiting trainings

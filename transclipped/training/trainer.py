@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from transclipped.config import RunConfig, ScheduleConfig
 from transclipped.errors import InputError
 from transclipped.losses import LossParts, training_loss
-from transclipped.models.network import Codes, Head
+from transclipped.models.head import Codes, Head
 from transclipped.models.precision import fastest_dtype
+from transclipped.runs.checkpoint import packed, unpack
 from transclipped.training.defaults import check_batch
 from transclipped.training.sources import Source
-from transclipped.training.state import packed, unpack
 
 MOMENTUM = 0.9  # of SGD
 

@@ -27,8 +27,8 @@ import streamlit as st
 
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
-from transclipped.machine import WINDOWS
+from transclipped.utils.files import ASSETS
+from transclipped.utils.machine import WINDOWS
 
 MANAGE, TRAIN = "manage", "train"  # kinds of acts: everything, and what TRANSCLIPPED_OPEN=train allows
 OPEN, ROOTS = "TRANSCLIPPED_OPEN", "TRANSCLIPPED_ROOTS"

@@ -9,13 +9,13 @@ from PIL import Image
 
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the database …")
 def engine(fingerprint: str, _run: RunDir):
     """Search engine of a run; shared by all visitors, so read-only."""
-    from transclipped.engine import Engine
+    from transclipped.search.searcher import Engine
 
     return Engine(_run)
 
@@ -39,7 +39,7 @@ class Files:
     native_size = None
 
     def __init__(self, collection: Path) -> None:
-        from transclipped.collection import paths_of
+        from transclipped.search.collection import paths_of
 
         self.ids = paths_of(collection)
 
@@ -49,7 +49,7 @@ class Files:
         Raises:
             InputError: the file is gone, or cannot be decoded.
         """
-        from transclipped.datasets.thumbnails import small
+        from transclipped.datasets.images.thumbnails import small
 
         if (path := self.ids[row]) is None:
             raise InputError("the collection keeps no path of this image; encode the folder again")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from transclipped.collection_list import Collection
 from transclipped.errors import InputError
-from transclipped.training.run import Retrieval, RunDir
-from transclipped.ui import links, run_offer, train_form
+from transclipped.runs.run import Retrieval, RunDir
+from transclipped.search.collection_list import Collection
+from transclipped.ui import links
+from transclipped.ui.datasets import run_offer
+from transclipped.ui.train import form as train_form
 
 MAPPED = re.compile(r"[\w .-]+")  # names of collections that Embeddings offers
 

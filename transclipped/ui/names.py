@@ -7,7 +7,7 @@ from collections.abc import Container
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.training.manage import NAME_RULE, check_name
+from transclipped.runs.manage import NAME_RULE, check_name
 from transclipped.ui.text import plain
 
 

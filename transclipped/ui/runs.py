@@ -10,11 +10,11 @@ import streamlit as st
 
 from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.errors import InputError
-from transclipped.files import ASSETS
-from transclipped.training.manage import renamed
-from transclipped.training.run import RunDir, find_runs
+from transclipped.runs.manage import renamed
+from transclipped.runs.run import RunDir, find_runs
 from transclipped.ui import absent
 from transclipped.ui.text import plain
+from transclipped.utils.files import ASSETS
 
 BUNDLED = ASSETS / "runs"
 IN_ADDRESS = ("run", "watch", "compare", "runs", "beside")  # whose values are names of runs

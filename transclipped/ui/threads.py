@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from transclipped.machine import share_freed_memory, wait_passively
+from transclipped.utils.machine import share_freed_memory, wait_passively
 
 TURN = 0.0005  # seconds that a thread runs while another waits
 

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime import Runtime
 
-from transclipped.training.run import RunDir
+from transclipped.runs.run import RunDir
 from transclipped.ui import imports
 
 PAUSE = 1.0  # seconds in which the first page is drawn undisturbed
@@ -67,19 +67,15 @@ def _first_screens(fingerprint: str, _run: RunDir) -> None:
 
 def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
     """In the order of the lesson; the machine is measured last, when nothing else keeps it busy."""
-    from transclipped.ui import (
-        anatomy_cached,
-        benchmarks_view,
-        cached,
-        charts,
-        codebook_cached,
-        lab_batch,
-        retrieval_cached,
-        runs,
-        train_form,
-        train_start,
-    )
-    from transclipped.ui.anatomy_subject import Subject
+    from transclipped.ui import cached, charts, runs
+    from transclipped.ui.anatomy import cached as anatomy_cached
+    from transclipped.ui.anatomy.subject import Subject
+    from transclipped.ui.benchmarks import view as benchmarks_view
+    from transclipped.ui.clipping import batch as lab_batch
+    from transclipped.ui.codebooks import cached as codebook_cached
+    from transclipped.ui.retrieval import cached as retrieval_cached
+    from transclipped.ui.train import form as train_form
+    from transclipped.ui.train import start as train_start
 
     def engine():
         return cached.engine(fingerprint, run)

@@ -1,0 +1,54 @@
+"""What a visitor picks out of a map, whatever the browser sends, and its export."""
+
+import io
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.points import stored_of
+from transclipped.analysis.maps import selection as map_selection
+from transclipped.analysis.maps.projections import Items, items
+
+
+@pytest.mark.parametrize("sent", [None, 3, "12", b"1", {"rows": 1}, [None, "a", True, -1, 99, 1.5, np.nan, [2]]])
+def test_nonsense_from_a_browser_chooses_nothing(sent):
+    assert not len(map_selection.chosen(sent, 10))
+
+
+@given(st.lists(st.one_of(st.integers(), st.floats(), st.text(), st.none(), st.booleans())), st.integers(0, 40))
+@settings(deadline=None)
+def test_choice_is_always_sorted_rows_of_the_items(sent, n):
+    rows = map_selection.chosen(sent, n).tolist()
+    assert rows == sorted(set(rows)) and all(0 <= row < n for row in rows)
+    assert set(rows) <= {value for value in sent if isinstance(value, int | float)}
+
+
+def test_id_in_the_address_names_its_row(rng):
+    shown = items(stored_of(rng), "queries")
+    assert map_selection.row_of_id(shown, "103") == 3
+    assert map_selection.row_of_id(shown, "3") is None
+    assert map_selection.row_of_id(shown, None) is None
+
+
+def test_exports_hold_the_chosen_rows():
+    shown = Items(
+        "queries", np.array(["a,b.png", 'c"d.png', "e.png"]), np.array([[1, 1], [0, 0], [0, 1]], np.uint8),
+        np.array([[0, 255], [1, 2], [3, 4]], np.uint8), {"quantized": np.zeros((3, 2), np.float32)},
+    )  # fmt: skip
+    xy = np.arange(6, dtype=np.float32).reshape(3, 2)
+    table = map_selection.selection_table(shown, np.array([0, 2]), ["sky", "sea"], {"pca": xy})
+    assert table == {
+        "id": ["a,b.png", "e.png"], "labels": ["sky;sea", "sea"], "code": ["00ff", "0304"],
+        "pca x": [0.0, 4.0], "pca y": [1.0, 5.0],
+    }  # fmt: skip
+    assert map_selection.to_csv(table).decode().splitlines()[1] == '"a,b.png",sky;sea,00ff,0.0,1.0'
+    assert pq.read_table(io.BytesIO(map_selection.to_parquet(table))).to_pydict() == table
+
+
+def test_an_empty_choice_can_be_exported(rng):
+    table = map_selection.selection_table(items(stored_of(rng), "queries"), np.zeros(0, int), [], {})
+    assert map_selection.to_csv(table) == b"id,labels,code\n"
+    assert pq.read_table(io.BytesIO(map_selection.to_parquet(table))).num_rows == 0

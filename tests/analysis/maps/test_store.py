@@ -1,0 +1,38 @@
+"""Settings of maps, and the cache that keeps them."""
+
+import numpy as np
+import pytest
+
+from tests.points import groups
+from transclipped.analysis.maps import store as map_store
+from transclipped.analysis.maps.store import Map, UmapSettings
+from transclipped.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_neighbors": 1}, {"min_dist": -0.1}, {"min_dist": np.nan}, {"metric": "manhattan"}]
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        UmapSettings(**wrong)
+
+
+def test_key_tells_content_and_settings_apart(rng):
+    x = groups(rng)
+    changed = x.copy()
+    changed[0, 0] += 1
+    keys = [
+        map_store.map_key(map_store.digest(v), s)
+        for v in (x, changed)
+        for s in (UmapSettings(), UmapSettings(n_neighbors=5))
+    ]
+    assert len(set(keys)) == 4
+    assert keys[0] == map_store.map_key(map_store.digest(x.copy()), UmapSettings())
+
+
+def test_stored_map_comes_back_and_a_torn_one_counts_as_none(cache):
+    assert map_store.stored_map("ab") is None
+    path = map_store.store_map("ab", Map(np.ones((3, 2)), None))
+    assert map_store.stored_map("ab").trustworthiness is None
+    path.write_bytes(path.read_bytes()[:60])
+    assert map_store.stored_map("ab") is None

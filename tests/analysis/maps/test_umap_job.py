@@ -1,0 +1,100 @@
+"""UMAP in a process of its own: maps that come, children that die, numbers that are given away again."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tests.points import groups
+from transclipped.analysis.maps import store as map_store
+from transclipped.analysis.maps import umap_job
+from transclipped.analysis.maps.store import UmapSettings
+from transclipped.errors import InputError
+from transclipped.utils.files import write_json
+from transclipped.utils.machine import process_start
+
+
+def finish(keys, seconds=90):
+    end = time.monotonic() + seconds
+    while any(map_store.stored_map(key) is None for key in keys) and time.monotonic() < end:
+        job = umap_job.current()
+        assert job is None or job["state"] == "running", job
+        time.sleep(0.1)
+
+
+def test_umap_child_makes_maps_that_can_be_trusted_and_leaves_umap_out_of_this_process(rng, cache):
+    x = np.concatenate([groups(rng), groups(rng)[:5], np.zeros((2, 6), np.float32)])
+    x[40] = x[41]
+    keys = umap_job.start([(x, UmapSettings(n_neighbors=8)), (x[:3], UmapSettings())])
+    assert umap_job.current()["keys"] == keys
+    with pytest.raises(InputError, match="another map"):
+        umap_job.start([(x, UmapSettings(n_neighbors=9))])
+    finish(keys)
+    found = map_store.stored_map(keys[0])
+    assert found.xy.shape == (97, 2) and np.isfinite(found.xy).all()
+    assert found.trustworthiness > 0.85
+    np.testing.assert_array_equal(found.xy[40], found.xy[41])  # equal vectors share a place
+    assert map_store.stored_map(keys[1]).xy.shape == (3, 2)
+    assert umap_job.start([(x, UmapSettings(n_neighbors=8))]) == keys[:1]  # nothing to do
+    assert "umap" not in sys.modules
+
+
+def test_cancelled_map_leaves_nothing_behind(rng, cache):
+    umap_job.start([(groups(rng), UmapSettings())])
+    pid = umap_job.current()["pid"]
+    umap_job.cancel()
+    assert umap_job.current() is None
+    assert not umap_job.process_alive(pid)
+    assert not (map_store.maps_dir() / "job").exists()
+
+
+def test_dead_child_is_told_and_its_place_taken(rng, cache):
+    folder = map_store.maps_dir() / "job"
+    write_json(folder / "progress.json", {"state": "running", "pid": 2**22 + 5, "keys": [], "done": 0.5})
+    assert umap_job.current()["state"] == "failed"
+    keys = umap_job.start([(groups(rng, n=3), UmapSettings())])
+    finish(keys)
+    assert map_store.stored_map(keys[0]) is not None
+
+
+@pytest.mark.skipif(process_start(os.getpid()) is None, reason="the system does not tell when a process began")
+def test_another_process_that_got_the_number_of_a_dead_child_is_neither_waited_for_nor_ended(cache):
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        progress = umap_job._progress([], other.pid, at=0, step="", done=0.5)
+        path = map_store.maps_dir() / "job" / "progress.json"
+        write_json(path, progress)
+        assert umap_job.current()["state"] == "running"
+        boot, ticks = progress["started"].split()
+        write_json(path, {**progress, "started": f"{boot} {int(ticks) - 1}"})
+        assert umap_job.current()["state"] == "failed"
+        umap_job.cancel()
+        assert umap_job.current() is None and not path.exists()
+        assert other.poll() is None
+    finally:
+        other.communicate(b"\n")
+    assert other.returncode == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "running", "pid": "x"}', "{"])
+def test_damaged_progress_is_no_job(cache, text):
+    folder = map_store.maps_dir() / "job"
+    folder.mkdir(parents=True)
+    (folder / "progress.json").write_text(text)
+    assert umap_job.current() is None
+
+
+def test_child_that_fails_says_why(cache):
+    folder = map_store.maps_dir() / "job"
+    folder.mkdir(parents=True)
+    np.save(folder / "0.npy", np.full((9, 3), np.nan, np.float32))
+    task = {"key": "cd", "vectors": "0.npy", "settings": {"n_neighbors": 5}}
+    (folder / "spec.json").write_text(json.dumps([task]))
+    assert umap_job.main([str(folder)]) == 1
+    assert "finite" in umap_job.current()["error"]
+    assert umap_job.current()["pid"] == os.getpid()
+    (folder / "progress.json").unlink()  # or cancelling would end this very process

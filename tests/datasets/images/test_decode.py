@@ -1,0 +1,247 @@
+"""Every picture that people have opens upright in RGB, or is refused with its name and a reason."""
+
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from transclipped.datasets.images.decode import (
+    BYTES,
+    MAX_PIXELS,
+    MEMORY,
+    WHOLE,
+    fault,
+    learn_heic,
+    open_picture,
+    placeholder,
+    square,
+)
+from transclipped.errors import InputError
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def colours(image):
+    return [image.getpixel((x, image.height // 2)) for x in (0, image.width - 1)]
+
+
+def half_and_half(mode, left, right, size=(16, 8)):
+    image = Image.new(mode, size, right)
+    image.paste(left, (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def bomb(width=60_000, height=60_000):
+    """A valid PNG header that promises 3.6 gigapixels."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def test_cmyk_becomes_rgb():
+    image = open_picture(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "TIFF"))
+    assert image.mode == "RGB"
+    red, green, blue = image.getpixel((4, 4))
+    assert red > 200 > 100 > max(green, blue)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_sixteen_bits_are_scaled_not_clipped(dtype):
+    values = np.array([[0, 32768, 65535]], dtype)
+    opened = np.asarray(open_picture(encoded(Image.fromarray(values), "TIFF")))
+    assert opened[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_floating_point_is_scaled():
+    opened = np.asarray(open_picture(encoded(Image.fromarray(np.array([[0, 0.5, np.nan, 1]], np.float32)), "TIFF")))
+    assert opened[0, :, 1].tolist() == [0, 128, 0, 255]
+
+
+@pytest.mark.parametrize("mode, clear", [("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))])
+def test_transparency_lies_on_white(mode, clear):
+    assert open_picture(encoded(Image.new(mode, (4, 4), clear))).getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_transparent_palette_lies_on_white():
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    assert open_picture(encoded(image, transparency=0)).getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_exif_rotation_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise shows it upright
+    image = half_and_half("RGB", (255, 0, 0), (0, 0, 255))
+    opened = open_picture(encoded(image, "PNG", exif=exif))
+    assert opened.size == (8, 16)
+    assert opened.getpixel((4, 0)) == (255, 0, 0) and opened.getpixel((4, 15)) == (0, 0, 255)
+
+
+def test_first_frame_of_an_animation():
+    frames = [Image.new("RGB", (4, 4), c) for c in ("red", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert open_picture(data).getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (10_000, 1), (1, 10_000), (3, 2)])
+def test_any_shape_becomes_a_square(size):
+    assert square(open_picture(encoded(Image.new("RGB", size, "green"))), 32).size == (32, 32)
+
+
+def test_square_is_the_middle():
+    image = half_and_half("RGB", (255, 0, 0), (0, 0, 255), size=(40, 8))
+    left, right = colours(square(image, 8))
+    assert left[0] > 240 and right[2] > 240
+
+
+def test_large_jpeg_decodes_at_reduced_size_but_not_below():
+    data = encoded(Image.new("RGB", (1600, 1200), "teal"), "JPEG")
+    image = open_picture(data, at_least=160)
+    assert 160 <= min(image.size) < 400
+    assert open_picture(data).size == (1600, 1200)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest resets our own filter
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"", "empty"),
+        (b"hello, I am text", "read are JPEG, PNG"),
+        (encoded(Image.effect_noise((64, 64), 90), "JPEG")[:900], "damaged"),
+        (encoded(Image.effect_noise((64, 64), 90), "PNG")[:900], "damaged"),
+        (bomb(), "pixels"),
+        (bomb(10_000, MAX_PIXELS // 10_000 + 1), "pixels"),
+        (encoded(Image.new("RGB", (4, 4)), "EPS"), "read are JPEG, PNG"),
+    ],
+    ids=["empty", "text", "cut jpeg", "cut png", "bomb", "small bomb", "postscript"],
+)
+def test_refused_with_name_and_reason(data, reason, tmp_path):
+    with pytest.raises(InputError, match=rf"holiday.*{reason}"):
+        open_picture(data, name="holiday")
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=rf"holiday.*{reason}"):
+        open_picture(path)
+    assert reason in fault(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.png"):
+        open_picture(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_whole_files_have_no_fault_and_cut_ones_do(kind, tmp_path):
+    data = encoded(Image.effect_noise((64, 64), 90).convert("RGB"), kind)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    assert fault(path) is None
+    path.write_bytes(data[: len(data) * 2 // 3])
+    assert fault(path) is not None
+
+
+def test_jpeg_with_trailing_bytes_is_whole(tmp_path):
+    path = tmp_path / "camera.jpg"
+    path.write_bytes(encoded(Image.new("RGB", (16, 16)), "JPEG") + b"\0" * 5000)
+    assert fault(path) is None
+
+
+HEIC_START = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
+
+
+@pytest.fixture
+def unlearnt(monkeypatch):
+    """Pillow as it is before it has learnt HEIC; afterwards as it was."""
+    known = dict(Image.OPEN)
+    known.pop("HEIF", None)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    monkeypatch.setattr(Image, "OPEN", known)
+    learn_heic.cache_clear()
+    yield
+    learn_heic.cache_clear()
+
+
+def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch, unlearnt):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # makes the import fail
+    path = tmp_path / "phone.heic"
+    path.write_bytes(HEIC_START)
+    with pytest.raises(InputError, match=r"phone\.heic.*pip install pillow-heif"):
+        open_picture(path)
+    assert "pillow-heif" in fault(path)
+
+
+def test_heic_opens_upright(tmp_path, unlearnt):
+    turned = Image.Exif()
+    turned[0x112] = 6  # the camera was held upright: turn a quarter clockwise
+    path = tmp_path / "phone.heic"
+    assert learn_heic()
+    half_and_half("RGB", "red", "blue", size=(96, 64)).save(path, "HEIF", quality=95, exif=turned.tobytes())
+    assert path.read_bytes()[4:12] == HEIC_START[4:12]
+    opened = open_picture(path)
+    assert opened.size == (64, 96) and opened.mode == "RGB"
+    red, blue = opened.getpixel((32, 8)), opened.getpixel((32, 88))
+    assert red[0] > 240 > 20 > max(red[1:]) and blue[2] > 240 > 20 > max(blue[:2])
+    assert fault(path) is None
+
+
+def test_damaged_heic_is_refused(tmp_path, unlearnt):
+    path = tmp_path / "phone.heic"
+    whole = encoded_heic(half_and_half("RGB", "red", "blue", size=(96, 64)))
+    path.write_bytes(whole[: len(whole) // 2])
+    assert fault(path) is not None
+    with pytest.raises(InputError, match=r"phone\.heic cannot be used as a picture"):
+        open_picture(path)
+    path.write_bytes(HEIC_START)
+    assert fault(path) is not None
+
+
+def encoded_heic(image):
+    learn_heic()
+    return encoded(image, "HEIF")
+
+
+def test_photographs_beyond_the_limit_decode_at_a_fraction(tmp_path):
+    """108 megapixels, as phones make them; a PNG of as many is refused."""
+    large = Image.new("L", (12_000, 9_000), 200)
+    large.paste(20, (0, 0, 6_000, 9_000))
+    large.save(tmp_path / "phone.jpg", quality=30)
+    assert fault(tmp_path / "phone.jpg") is None
+    for at_least in (160, None):
+        image = open_picture(tmp_path / "phone.jpg", at_least=at_least)
+        assert min(image.size) >= 160 and image.width * image.height <= WHOLE
+        left, right = colours(image)
+        assert left[0] < 40 and right[0] > 180
+
+
+@pytest.mark.parametrize("kind, limit", [("PNG", MAX_PIXELS), ("WEBP", MEMORY // BYTES["WEBP"])])
+def test_what_must_be_decoded_whole_has_a_limit_of_its_format(kind, limit, monkeypatch):
+    data = encoded(Image.new("RGB", (64, 64)), kind, lossless=True)
+    monkeypatch.setattr(Image.Image, "width", property(lambda image: limit // 64 + 1))
+    with pytest.raises(InputError, match=f"more than {limit:,} pixels"):
+        open_picture(data)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "I;16", "F", "RGBA", "P", "L"])
+def test_large_images_of_any_mode_are_reduced_but_not_below(mode):
+    image = Image.fromarray(np.tile(np.linspace(0, 255, 1600, dtype=np.uint8), (1200, 1)))
+    image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    opened = open_picture(encoded(image, "TIFF"), at_least=160)
+    assert 320 <= min(opened.size) < 640
+    left, right = colours(opened)
+    assert left[0] < 5 and right[0] > 250
+
+
+def test_a_placeholder_stands_for_any_name():
+    for name in ("", "a.jpg", "写真/" * 60):
+        assert placeholder(name).size == (256, 256) and placeholder(name) != placeholder("other")

@@ -1,0 +1,51 @@
+"""A whole JPEG without end marker is used; one that was cut is refused wherever the cut is."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from transclipped.datasets.images.decode import fault, open_picture
+from transclipped.errors import InputError
+
+
+def jpeg(seed=0, **options):
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 20, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).resize((160, 48), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85, **options)
+    return buffer.getvalue()
+
+
+KINDS = [
+    {},
+    {"progressive": True},
+    {"subsampling": 0},
+    {"progressive": True, "subsampling": 0},
+    {"restart_marker_rows": 1},
+]
+NAMES = ["baseline", "progressive", "full colour", "progressive full colour", "restarts"]
+
+
+@pytest.mark.parametrize("options", KINDS, ids=NAMES)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_whole_one_with_the_phones_own_block_is_used(options, seed, tmp_path):
+    whole = jpeg(seed, **options)
+    block = b"\0\0\x01\x0aPanorama" + np.random.default_rng(seed).bytes(3000) + b"SEFT"
+    path = tmp_path / "pano.jpg"
+    path.write_bytes(whole[:-2] + block)
+    assert fault(path) is None
+    assert open_picture(path) == open_picture(whole)
+    path.write_bytes(whole[:-2])
+    assert fault(path) is None and open_picture(path) == open_picture(whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(options=st.sampled_from(KINDS), seed=st.integers(0, 5), share=st.floats(0.05, 0.95), tail=st.booleans())
+def test_a_cut_one_is_refused(options, seed, share, tail):
+    whole = jpeg(seed, **options)
+    cut = whole[: int(len(whole) * share)] + (b"\0\0\x01\x0aPanorama" if tail else b"")
+    with pytest.raises(InputError):
+        open_picture(cut)

@@ -1,0 +1,25 @@
+"""What the study tries, on the bundled results."""
+
+from transclipped.analysis.tables import BY, results
+from transclipped.cli import study as commands_study
+from transclipped.experiments.study.parts import PARTS, Plan
+from transclipped.ui.benchmarks import view as benchmarks_view
+from transclipped.utils.files import ASSETS
+
+STUDY = ASSETS / "study"
+
+
+def test_every_part_can_be_asked_for_made_into_a_table_and_looked_at():
+    kinds = {part.partition("-")[0] for part in PARTS}
+    assert tuple(PARTS) == commands_study.PARTS
+    assert kinds == BY.keys() == benchmarks_view.PARTS.keys() | {"curve"}  # the curve has a section of its own
+
+
+def test_the_shared_temperature_takes_the_amounts_that_validation_chose_there():
+    trials = PARTS["shared"](Plan(out=STUDY))
+    assert len({trial.key for trial in trials}) == len(trials) == 4 * 3 * 3
+    assert {trial.config.loss.temperature for trial in trials} == {0.3}
+    lines = [line for line in results(STUDY, "curve") if line["temperature"] == 0.3]
+    for rule in ("rank", "threshold", "adaptive"):
+        best = max((line for line in lines if line["rule"] == rule), key=lambda line: line["validation_map"])
+        assert {trial.amount for trial in trials if trial.label == rule} == {best["amount"]}

@@ -1,0 +1,125 @@
+"""The study on a few real pictures: resumable, choosing by validation alone, and its tables."""
+
+import json
+
+import pytest
+
+from transclipped import clipping, losses
+from transclipped.analysis.tables import markdown, results, summary
+from transclipped.errors import InputError
+from transclipped.experiments.study import parts as study_parts
+from transclipped.experiments.study.parts import Plan, chosen
+from transclipped.experiments.study.run import left, study
+from transclipped.experiments.study.trial import measured
+from transclipped.models.backbone import CNN
+
+PARTS = ("curve", "rules-I", "ideas", "batch", "codes")
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A study of two rules, one seed and one epoch."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(clipping, "RULES", dict(clipping.RULES))  # ideas are known to the study alone
+    patch.setattr(losses, "LOSSES", dict(losses.LOSSES))
+    patch.setattr(study_parts, "VALIDATION", 40)
+    patch.setattr(study_parts, "EPOCHS", {"I": 1})
+    patch.setattr(study_parts, "CURVES", {0.2: ("none", "adaptive"), 0.5: ("none", "adaptive")})
+    patch.setattr(study_parts, "AMOUNTS", {"none": ("threshold", (1.0,)), "adaptive": ("sigma", (2.0, 1.5))})
+    patch.setattr(study_parts, "BATCHES", (32, 64))
+    patch.setattr(study_parts, "BITS", (16,))
+    patch.setattr(study_parts, "SEEDS", (0,))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def out(small, own_cache, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    for _ in study(list(PARTS), Plan(out=folder, backbone=CNN, limit=300)):
+        pass
+    return folder
+
+
+def test_a_finished_study_has_nothing_left_to_do(out):
+    before = {part: (out / f"{part}.jsonl").read_text() for part in PARTS}
+    assert len(results(out, "curve")) == 2 * 3 and len(results(out, "rules-I")) == 3 * 3
+    for _ in study(list(PARTS), Plan(out=out, backbone=CNN, limit=300)):
+        pass
+    assert before == {part: (out / f"{part}.jsonl").read_text() for part in PARTS}
+
+
+def test_it_goes_on_after_a_torn_line(out, tmp_path):
+    lines = (out / "curve.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "curve.jsonl").write_text("".join(lines[:-1]) + "\n" + lines[-1][:20] + "\n")
+    for _ in study(["curve"], Plan(out=tmp_path, backbone=CNN, limit=300)):
+        pass
+    again = {result["key"]: result["map"] for result in results(tmp_path, "curve")}
+    assert again == {result["key"]: result["map"] for result in results(out, "curve")}
+
+
+def test_settings_are_chosen_by_validation_and_never_by_queries(out, tmp_path):
+    found = results(out, "curve")
+    best = max((r for r in found if r["rule"] == "adaptive"), key=lambda r: r["validation_map"])
+    config = chosen(Plan(out=out, backbone=CNN, limit=300))["adaptive"]
+    assert (config.clipping.sigma, config.loss.temperature) == (best["amount"], best["temperature"])
+    swapped = [{**r, "map": 1 - r["map"]} for r in found]
+    (tmp_path / "curve.jsonl").write_text("".join(json.dumps(r) + "\n" for r in swapped))
+    assert chosen(Plan(out=tmp_path, backbone=CNN, limit=300)) == chosen(Plan(out=out, backbone=CNN, limit=300))
+
+
+def test_half_a_curve_chooses_nothing(out, tmp_path):
+    lines = (out / "curve.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "curve.jsonl").write_text("".join(lines[:-1]))
+    with pytest.raises(InputError, match="lacks 1 results"):
+        chosen(Plan(out=tmp_path, backbone=CNN, limit=300))
+
+
+def test_parts_that_need_a_choice_ask_for_it(tmp_path, small):
+    with pytest.raises(InputError, match="study --part curve"):
+        next(study(["rules-I"], Plan(out=tmp_path, backbone=CNN)))
+    with pytest.raises(InputError, match="there is no part 'colour'"):
+        next(study(["colour"], Plan(out=tmp_path)))
+
+
+def test_ideas_that_were_measured_earlier_are_not_measured_again(out, tmp_path):
+    for part in ("curve", "ideas"):
+        (tmp_path / f"{part}.jsonl").write_text((out / f"{part}.jsonl").read_text())
+    plan = Plan(out=tmp_path, backbone=CNN, limit=300)
+    lines = (out / "ideas.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "ideas.jsonl").write_text("".join(lines[:7]))
+    new = [trial.label for trial in left("ideas", plan)]
+    assert new == ["learned quantile, q = 0.1", *(f"adaptive, soft weights, T = {width}" for width in (0.05, 0.1))]
+
+
+def test_a_threshold_that_learns_begins_each_trial_anew(out):
+    learned = study_parts.PARTS["ideas"](Plan(out=out, backbone=CNN, limit=300))[7]
+    found = {result["label"]: result for result in results(out, "ideas")}[learned.label]
+    assert found["amount"] == learned.config.clipping.fraction and found["clip_fraction"] == 0  # too few steps yet
+    again = [values_of(measured(learned.config)) for _ in range(2)]
+    assert again[0]["map"] == again[1]["map"] == pytest.approx(found["map"], abs=1e-5)
+
+
+def values_of(generator):
+    """What a generator returns at its end."""
+    try:
+        while True:
+            next(generator)
+    except StopIteration as end:
+        return end.value
+
+
+def test_every_search_is_measured_where_codes_are_compared(out):
+    for result in results(out, "codes"):
+        assert all(0 < result[name] <= 1 for name in ("map", "symmetric", "float", "soft"))
+
+
+def test_tables_hold_means_and_half_ranges(tmp_path):
+    lines = [{"bits": 32, "label": "none", "map": value} for value in (0.5, 0.6, 0.7)]
+    (tmp_path / "codes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    table = summary(tmp_path, "codes")
+    assert table.to_dict("records") == [
+        {"bits": 32, "label": "none", "seeds": 3, "map": pytest.approx(0.6), "spread": pytest.approx(0.1)}
+    ]
+    assert markdown(table).splitlines()[2] == "| 32 | none | 3 | 0.600 | 0.100 |"
+    assert markdown(summary(tmp_path, "rules-I")) == "nothing measured yet"

@@ -1,0 +1,88 @@
+"""The lab set: 8 bits lose little, files are checked, and the bundled one is what it says."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.small_lab import small_lab
+from transclipped.config import ClippingConfig
+from transclipped.errors import InputError
+from transclipped.features import labset
+from transclipped.models.head import Head
+
+
+def cosine(a, b):
+    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+
+
+def test_eight_bits_keep_the_direction_of_an_embedding():
+    values = np.random.default_rng(0).normal(size=(50, 256)).astype(np.float32) * np.logspace(-2, 2, 50)[:, None]
+    numbers, scales = labset.quantized(values)
+    assert numbers.dtype == np.int8 and np.abs(numbers).max(1).tolist() == [127] * 50
+    again = labset.dequantized(numbers, scales).astype(np.float32)
+    assert cosine(values, again).min() > 0.9998
+    assert np.abs(again / values - 1)[np.abs(values) > np.abs(values).max(1, keepdims=True) / 2].max() < 0.02
+
+
+def test_a_row_of_zeros_stays_zero():
+    numbers, scales = labset.quantized(np.zeros((2, 8), np.float32))
+    assert not numbers.any() and np.isfinite(labset.dequantized(numbers, scales)).all()
+
+
+def test_saved_sets_come_back(tmp_path):
+    lab = small_lab()
+    labset.save(tmp_path, lab)
+    again = labset.load(tmp_path)
+    for name, value in vars(lab).items():
+        assert np.array_equal(getattr(again, name), value) if isinstance(value, np.ndarray) else True
+    assert again.about == lab.about and again.rows.dtype == np.int64
+
+
+def test_missing_damaged_and_foreign_files_end_in_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="lab build"):
+        labset.load(tmp_path)
+    (tmp_path / labset.FILE).write_bytes(b"\x00not tensors")
+    with pytest.raises(InputError, match="damaged"):
+        labset.load(tmp_path)
+    labset.save_tensors(tmp_path / labset.FILE, {"views": torch.zeros(1)})
+    with pytest.raises(InputError, match="not a lab set"):
+        labset.load(tmp_path)
+    lab = small_lab()
+    broken = vars(lab) | {"labels": lab.labels[:-1]}
+    labset.save(tmp_path, labset.LabSet(**{k: v for k, v in broken.items() if k in labset.LabSet.__annotations__}))
+    with pytest.raises(InputError, match="do not fit together"):
+        labset.load(tmp_path)
+
+
+def test_heads_come_back_in_half_precision(tmp_path):
+    lab = small_lab()
+    config = labset.lab_config(lab, clipping=ClippingConfig(), temperature=0.3)
+    head = Head(lab.width, config.quantizer, generator=torch.Generator().manual_seed(0))
+    labset.save_heads(tmp_path, {"one": head})
+    again = labset.load_head(lab, "one", tmp_path)
+    x = torch.from_numpy(lab.features[0])
+    assert torch.allclose(head.embed(x), again.embed(x), atol=5e-3)
+    with pytest.raises(InputError, match="no head 'two'; it has one"):
+        labset.load_head(lab, "two", tmp_path)
+    with pytest.raises(InputError, match="another lab set"):
+        labset.load_head(small_lab(width=8), "one", tmp_path)
+
+
+def test_the_bundled_set_has_no_query_among_its_pictures_and_stays_small():
+    lab = labset.load()
+    assert lab.views.shape == (3, 5000, 256) and len(lab.query_rows) == 1000
+    assert lab.rows.max() < 50_000 <= lab.query_rows.min()
+    assert len(np.unique(lab.rows)) == 5000
+    assert not lab.about["projected"]
+    assert sum(path.stat().st_size for path in labset.FOLDER.glob("*")) <= 4.5e6
+    for name in labset.STAGES:
+        labset.load_head(lab, name)
+
+
+def test_labels_of_the_bundled_set_are_those_of_its_pictures():
+    from transclipped.datasets.registry import load
+
+    lab, images = labset.load(), load(labset.DATA)
+    assert np.array_equal(images.labels[lab.rows], lab.labels)
+    assert np.array_equal(images.labels[lab.query_rows], lab.query_labels)
+    assert images.class_names == lab.class_names

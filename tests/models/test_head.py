@@ -1,0 +1,125 @@
+"""Head and network: intra-normalised codes, saved heads that fit, and frozen blocks that stay frozen."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from transclipped.config import QuantizerConfig
+from transclipped.errors import InputError
+from transclipped.models.head import Head, Network, embed_in_batches, head_from_state
+
+CONFIG = QuantizerConfig(bits=12, dim=12, codewords=16)  # M = 3, K = 16, d = 4
+
+
+def head(width=10, seed=0):
+    return Head(width, CONFIG, generator=torch.Generator().manual_seed(seed))
+
+
+def features(rows=20, width=10, seed=1):
+    return np.random.default_rng(seed).normal(size=(rows, width)).astype(np.float16)
+
+
+def test_every_sub_vector_is_of_unit_length():
+    codes = head()(torch.from_numpy(features()))
+    assert codes.continuous.shape == codes.quantized.shape == (20, 3, 4)
+    assert codes.assignment.shape == (20, 3, 16)
+    assert codes.continuous.dtype == torch.float32
+    torch.testing.assert_close(codes.continuous.norm(dim=-1), torch.ones(20, 3))
+
+
+def test_embedding_is_projection_then_intra_normalisation():
+    model = head()
+    with torch.no_grad():
+        model.projection.bias.normal_(generator=torch.Generator().manual_seed(2))
+    x = torch.from_numpy(features()).double()
+    x = x / x.norm(dim=1, keepdim=True) * 10**0.5
+    y = x @ model.projection.weight.double().T + model.projection.bias.double()
+    expected = torch.cat([F.normalize(part, dim=1) for part in y.split(4, dim=1)], 1)
+    torch.testing.assert_close(
+        model.embed(torch.from_numpy(features())).flatten(1).double(), expected, atol=1e-5, rtol=0
+    )
+
+
+def test_length_of_an_embedding_does_not_matter():
+    x = torch.from_numpy(features()).float()
+    torch.testing.assert_close(head().embed(x), head().embed(100 * x))
+
+
+def test_pictures_without_any_feature_stay_finite():
+    codes = head()(torch.zeros(2, 10, requires_grad=True))
+    codes.quantized.sum().backward()
+    assert torch.isfinite(codes.quantized).all()
+
+
+def test_head_keeps_full_precision_under_autocast():
+    model, x = head(), torch.from_numpy(features()).float()
+    plain = model(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = model(x)
+    for one, other in zip(plain, half, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 20, 100])
+def test_embedding_in_batches_equals_all_at_once(batch, tmp_path):
+    model = head()
+    features().tofile(tmp_path / "features.f16")
+    stored = np.memmap(tmp_path / "features.f16", np.float16, "r", shape=(20, 10))
+    continuous, codes = embed_in_batches(model, stored, batch=batch)
+    expected = model.embed(torch.from_numpy(features()))
+    torch.testing.assert_close(continuous, expected.flatten(1).detach())
+    assert torch.equal(codes, model.quantizer.encode(expected))
+    assert codes.dtype == torch.uint8
+    assert not continuous.requires_grad
+
+
+def test_nothing_embeds_to_nothing():
+    continuous, codes = embed_in_batches(head(), np.zeros((0, 10), np.float16))
+    assert continuous.shape == (0, 12)
+    assert codes.shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_saved_head_comes_back(dtype):
+    model = head()
+    state = {name: tensor.to(dtype) for name, tensor in model.state_dict().items()}
+    again = head_from_state({**state, "backbone.weight": torch.zeros(1)}, CONFIG, source="a.safetensors")
+    assert again.projection.weight.dtype == torch.float32
+    assert not again.training
+    assert again.shape == (3, 16, 4)
+    torch.testing.assert_close(again.projection.weight, model.projection.weight, atol=1e-3, rtol=1e-3)
+
+
+def test_head_of_another_shape_names_file_and_shapes():
+    state = head().state_dict()
+    with pytest.raises(InputError, match=r"a\.safetensors lacks projection\.bias; it is not the head of a run"):
+        head_from_state({k: v for k, v in state.items() if k != "projection.bias"}, CONFIG, source="a.safetensors")
+    with pytest.raises(InputError, match=r"a\.safetensors holds .*shape \[3, 16, 4\].*\[6, 4, 2\]"):
+        head_from_state(state, QuantizerConfig(bits=12, dim=12, codewords=4), source="a.safetensors")
+
+
+def test_same_generator_same_head():
+    assert torch.equal(head(seed=1).projection.weight, head(seed=1).projection.weight)
+    assert not torch.equal(head(seed=1).projection.weight, head(seed=2).projection.weight)
+
+
+def test_network_is_backbone_then_head():
+    torch.manual_seed(0)
+    backbone, model = nn.Sequential(nn.Flatten(), nn.Linear(12, 10)), head()
+    pictures = torch.randn(4, 3, 2, 2)
+    codes = Network(backbone, model)(pictures)
+    torch.testing.assert_close(codes.features, backbone(pictures))
+    torch.testing.assert_close(codes.quantized, model(backbone(pictures)).quantized)
+
+
+def test_only_what_learns_is_in_training_mode():
+    backbone = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5))
+    for parameter in backbone[0].parameters():
+        parameter.requires_grad_(False)
+    network = Network(backbone, head()).train()
+    assert [module.training for module in backbone] == [False, True, True, False]
+    assert network.head.training
+    network.eval()
+    assert not any(module.training for module in network.modules())

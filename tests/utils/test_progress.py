@@ -1,0 +1,62 @@
+"""Progress files: what another process reads while the work is on, and after it ended."""
+
+import json
+import os
+
+import pytest
+
+from transclipped.datasets.images.check import Progress
+from transclipped.errors import InputError
+from transclipped.utils.machine import process_start
+from transclipped.utils.progress import with_file
+
+
+def steps(n, *, fail=None):
+    for i in range(1, n + 1):
+        yield Progress("looking", i, n, float(2 * i))
+    if fail is not None:
+        raise fail
+
+
+def content(path):
+    return json.loads(path.read_text())
+
+
+def test_each_second_is_written_and_steps_pass_through(tmp_path):
+    path = tmp_path / "progress.json"
+    work = with_file(steps(3), path)
+    assert next(work).done == 1
+    first = content(path)
+    assert (first["state"], first["done"], first["total"], first["seconds"]) == ("running", 1, 3, 2.0)
+    assert (first["pid"], first["started"]) == (os.getpid(), process_start(os.getpid()))
+    assert [step.done for step in work] == [2, 3]
+    assert (content(path)["state"], content(path)["done"]) == ("finished", 3)
+
+
+def test_it_is_running_before_the_first_step(tmp_path):
+    seen = []
+
+    def slow():
+        seen.append(content(tmp_path / "p.json"))
+        yield from steps(1)
+
+    list(with_file(slow(), tmp_path / "p.json"))
+    assert (seen[0]["state"], seen[0]["done"], seen[0]["total"]) == ("running", 0, 0)
+
+
+@pytest.mark.parametrize("error", [InputError("the disk is full"), RuntimeError("the disk is full")])
+def test_a_failure_is_written_and_raised(tmp_path, error):
+    with pytest.raises(type(error)):
+        list(with_file(steps(1, fail=error), tmp_path / "p.json"))
+    said = content(tmp_path / "p.json")
+    assert said["state"] == "failed" and said["error"].endswith("the disk is full")
+
+
+def test_work_without_a_step_finishes(tmp_path):
+    assert list(with_file(iter(()), tmp_path / "p.json")) == []
+    assert content(tmp_path / "p.json")["state"] == "finished"
+
+
+def test_without_a_file_nothing_is_written(tmp_path):
+    assert len(list(with_file(steps(4), None))) == 4
+    assert list(tmp_path.iterdir()) == []

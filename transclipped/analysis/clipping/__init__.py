@@ -1,0 +1,1 @@
+"""What a clipping rule does to a batch."""

@@ -1,0 +1,167 @@
+"""What a rule does to one batch at every position of its dial, counted once, so that a slider needs no server.
+
+Along a dial clipped sets are nested: δ or c falling, or q rising, only ever adds pairs. So each pair has one position
+where it flips, and all counts, of pairs, of false negatives and of histogram bins, are sums of a table over flips.
+Counts are the library's own, pair by pair: comparisons are made in the precision of the similarities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from transclipped.analysis.clipping.report import Batch
+from transclipped.clipping import MARGIN, negatives, share_of
+from transclipped.config import ClippingConfig
+from transclipped.errors import InputError
+
+BINS = 80  # of a histogram
+STEPS = 100  # of a dial
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A dial: the setting that it turns, its ends, where it starts, its symbol, and what it is."""
+
+    setting: str
+    low: float
+    high: float
+    start: float
+    symbol: str
+    text: str
+
+    @property
+    def amounts(self) -> np.ndarray:
+        """`[101]` positions, ascending; two decimals where the dial has them."""
+        return np.round(np.linspace(self.low, self.high, STEPS + 1), 4)
+
+    def nearest(self, value: float) -> float:
+        """The position closest to a value."""
+        return float(self.amounts[np.abs(self.amounts - value).argmin()])
+
+
+SCALES = {
+    "threshold": Scale("threshold", 0.0, 1.0, 0.6, "δ", "Clip every pair more similar than δ"),
+    "rank": Scale("fraction", 0.0, 0.5, 0.05, "q", "Clip the share q of each anchor's negatives, the most similar"),
+    "rank+threshold": Scale("threshold", 0.0, 1.0, 0.5, "δ", "Of the share q most similar, clip those above δ"),
+    "adaptive": Scale("sigma", 0.0, 5.0, 2.0, "c", "Clip above mean + c · σ of each anchor's own negatives"),
+}
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Counts over ordered pairs of an anchor and a negative, at each position `[T]`.
+
+    Attributes:
+        rule: whose dial it is.
+        amounts: `[T]` positions, ascending.
+        clipped: `[T]` pairs clipped; hits: `[T]` false negatives among them, None without labels.
+        pairs: all pairs; false: false negatives, None without labels.
+        edges: `[bins + 1]` cosines.
+        histogram: `[2, bins]` pairs of other and of same class (of all and none without labels).
+        cut: `[T, 2, bins]` those of them that are clipped.
+    """
+
+    rule: str
+    amounts: np.ndarray
+    clipped: np.ndarray
+    hits: np.ndarray | None
+    pairs: int
+    false: int | None
+    edges: np.ndarray
+    histogram: np.ndarray
+    cut: np.ndarray
+
+    @property
+    def share(self) -> np.ndarray:
+        """`[T]` clipped share of all pairs."""
+        return self.clipped / max(1, self.pairs)
+
+    @property
+    def precision(self) -> np.ndarray | None:
+        """`[T]` share of clipped pairs that are false negatives, NaN where nothing is clipped; None without labels."""
+        return None if self.hits is None else _ratio(self.hits, self.clipped)
+
+    @property
+    def recall(self) -> np.ndarray | None:
+        """`[T]` share of false negatives that are clipped, NaN where there are none; None without labels."""
+        return None if self.hits is None else _ratio(self.hits, np.full_like(self.hits, self.false))
+
+
+def dial(batch: Batch, config: ClippingConfig) -> Dial:
+    """The whole dial of the configured rule; its amount is turned, its other settings are kept.
+
+    Raises:
+        InputError: the rule has no dial.
+    """
+    if config.rule not in SCALES:
+        raise InputError(f"the rule {config.rule!r} has no amount to turn; choose one of {', '.join(SCALES)}")
+    scale = SCALES[config.rule]
+    amounts = scale.amounts
+    candidates = negatives(len(batch.similarity)).numpy()
+    flips = _FLIPS[config.rule](batch.similarity, candidates, amounts, config)[candidates]  # positions that clip it
+    similarity = batch.similarity[candidates]
+    false = np.zeros(len(similarity), bool) if batch.false is None else batch.false[candidates]
+    low = np.floor(10 * similarity.min(initial=0.0)) / 10
+    edges = np.linspace(low, 1, BINS + 1)
+    bins = np.clip(np.searchsorted(edges, similarity, side="right") - 1, 0, BINS - 1)
+    t = len(amounts)
+    table = np.bincount((flips * 2 + false) * BINS + bins, minlength=(t + 1) * 2 * BINS).reshape(t + 1, 2, BINS)
+    cut = table[:0:-1].cumsum(0)  # row k: pairs that the k + 1 most clipping positions clip
+    if scale.setting != "fraction":
+        cut = cut[::-1]
+    hits = cut[:, 1].sum(1)
+    known = batch.false is not None
+    return Dial(
+        rule=config.rule,
+        amounts=amounts,
+        clipped=cut.sum((1, 2)),
+        hits=hits if known else None,
+        pairs=len(similarity),
+        false=int(false.sum()) if known else None,
+        edges=edges,
+        histogram=table.sum(0),
+        cut=cut,
+    )
+
+
+def _threshold(similarity, candidates, amounts, config) -> np.ndarray:
+    """`[n, n]` number of positions that clip each pair: thresholds below its similarity."""
+    return np.searchsorted(amounts.astype(similarity.dtype), similarity, side="left")
+
+
+def _rank(similarity, candidates, amounts, config) -> np.ndarray:
+    n = len(similarity)
+    order = np.argsort(-np.where(candidates, similarity, -np.inf), axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(n)[None].repeat(n, 0), axis=1)
+    counts = np.array([int(share_of(torch.tensor(n - 2), float(q))) for q in amounts])
+    return len(amounts) - np.searchsorted(counts, rank, side="right")
+
+
+def _rank_and_threshold(similarity, candidates, amounts, config) -> np.ndarray:
+    first = _rank(similarity, candidates, np.array([config.fraction]), config) > 0
+    return np.where(first, _threshold(similarity, candidates, amounts, config), 0)
+
+
+def _adaptive(similarity, candidates, amounts, config) -> np.ndarray:
+    s, c = torch.from_numpy(similarity), torch.from_numpy(candidates)
+    n = c.sum(1, keepdim=True).clamp(min=1)
+    mean = (s * c).sum(1, keepdim=True) / n
+    sigma = (((s - mean).square() * c).sum(1, keepdim=True) / n).sqrt()
+    levels = torch.cat([mean + float(amount) * sigma for amount in amounts], 1) + MARGIN  # [n, T], ascending
+    return torch.searchsorted(levels, s, side="left").numpy()
+
+
+_FLIPS = {
+    "threshold": _threshold,
+    "rank": _rank,
+    "rank+threshold": _rank_and_threshold,
+    "adaptive": _adaptive,
+}
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)

@@ -1,0 +1,84 @@
+"""UMAP's layout of vectors, from their PCA and exact neighbours.
+
+Equal vectors (frequent among short codes) are laid out once and share a place, or they would form cliques of their own.
+
+Source: McInnes et al. 2018, arXiv 1802.03426.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+
+from transclipped.analysis.maps.plane import neighbours, pca, trustworthiness, unit
+from transclipped.analysis.maps.store import Map, UmapSettings
+
+EPOCHS = 200  # of the layout: what UMAP takes for more than 10,000 points, and enough for fewer
+WRITE_EVERY = 0.25  # seconds between two signs of progress
+
+
+def umap_map(vectors: np.ndarray, settings: UmapSettings, *, report=lambda step, done: None) -> Map:
+    """Lay out `[n, D]` by UMAP over exact neighbours, from its PCA; imports umap. The same for a seed.
+
+    Args:
+        report: called with what is being done and the share that is done.
+    """
+    different, place = np.unique(vectors, axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    if len(different) < 4:
+        return Map(pca(different).xy[place], None, asdict(settings))
+    report("finding neighbours", 0.0)
+    k = min(settings.n_neighbors, len(different) - 1)
+    distances, rows = neighbours(different, different, k, metric=settings.metric)
+    rows, distances = _self_first(rows, distances)
+    report("loading UMAP", 0.05)
+    import umap
+
+    begin = pca(different).xy
+    begin = begin * (10 / max(1e-9, np.abs(begin).max()))
+    model = umap.UMAP(
+        n_neighbors=k,
+        min_dist=settings.min_dist,
+        metric=settings.metric,
+        random_state=settings.seed,
+        n_jobs=1,
+        n_epochs=EPOCHS,
+        init=begin + np.random.default_rng(settings.seed).normal(0, 1e-3, begin.shape).astype(np.float32),
+        precomputed_knn=(rows, distances),
+        verbose=True,
+        tqdm_kwds={"file": _Epochs(report), "bar_format": "{n}/{total} ", "mininterval": WRITE_EVERY, "disable": False},
+    )
+    xy = model.fit_transform(unit(different) if settings.metric == "cosine" else different)
+    report("measuring trust", 0.97)
+    return Map(xy[place], trustworthiness(different, xy, metric=settings.metric), asdict(settings))
+
+
+class _Epochs:
+    """A file that tqdm writes "n/total" into, and that tells them on."""
+
+    def __init__(self, report) -> None:
+        self._report = report
+
+    def write(self, text: str) -> None:
+        done, slash, total = text.strip().partition("/")
+        if slash and done.isdecimal() and total.isdecimal() and int(total):
+            self._report("laying out", 0.15 + 0.8 * int(done) / int(total))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def _self_first(rows: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """UMAP expects every point as its own first neighbour; rounding may have put another one there, or left it out."""
+    rows, distances = rows.copy(), distances.copy()
+    for i in range(len(rows)):
+        if rows[i, 0] == i:
+            continue
+        at = np.flatnonzero(rows[i] == i)
+        last = int(at[0]) if len(at) else rows.shape[1] - 1
+        rows[i, 1 : last + 1] = rows[i, :last].copy()
+        distances[i, 1 : last + 1] = distances[i, :last].copy()
+        rows[i, 0] = i
+    distances[:, 0] = 0
+    return rows.astype(np.int64), distances.astype(np.float32)

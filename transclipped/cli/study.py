@@ -1,0 +1,87 @@
+"""`study`: the measured study as a command, and its tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transclipped.errors import InputError
+from transclipped.utils.progress import with_bars
+
+if TYPE_CHECKING:
+    from transclipped.experiments.study.ahead import Ahead
+
+FOLDER = Path("assets/study")
+PARTS = ("curve", "rules-I", "rules-II", "shared", "ideas", "batch", "codes", "backbone")
+
+
+def add(commands) -> None:
+    """Register the subcommand."""
+    summary = "Measure clipping rules, amounts, batch sizes, codes and backbones; the same command goes on."
+    parser = commands.add_parser("study", help=summary, description=summary)
+    parser.set_defaults(handler=_study)
+    option = parser.add_argument
+    option("--part", action="append", choices=PARTS, help="may be repeated (default: all, in this order)")
+    option("--out", type=Path, default=FOLDER, help=f"folder of results (default {FOLDER})")
+    option("--backbone", help="that heads are trained on (default: the distilled hybrid)")
+    option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="one more for the part backbone")
+    option("--limit", type=int, help="pictures that are trained on and searched, for trials")
+    option("--table", action="store_true", help="print what is there as Markdown, train nothing")
+    option("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    option("--json", action="store_true", help="print the result as JSON and nothing else")
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from transclipped.analysis.tables import markdown, summary
+
+    parts = arguments.part or list(PARTS)
+    if not arguments.table:
+        _run(arguments, parts)
+    tables = {part: summary(arguments.out, part) for part in parts}
+    if arguments.json:
+        print(json.dumps({part: table.to_dict("records") for part, table in tables.items()}))
+        return 0
+    for part, table in tables.items():
+        print(f"### {part}\n\n{markdown(table)}\n")
+    return 0
+
+
+def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
+    from transclipped.experiments.study.ahead import ahead
+    from transclipped.experiments.study.parts import Plan
+    from transclipped.experiments.study.run import study
+    from transclipped.models.backbone import DISTILLED
+    from transclipped.utils.machine import best_device
+
+    plan = Plan(
+        out=arguments.out,
+        backbone=arguments.backbone or DISTILLED,
+        others=dict(_pair(text) for text in arguments.hybrid),
+        limit=arguments.limit,
+    )
+    device = arguments.device or best_device()
+    for part in parts:
+        if device == "cpu":  # whose speed is measured
+            print(f"{part}: {_told(ahead(part, plan))}", file=sys.stderr)
+        for _ in with_bars(study([part], plan, device=device)):
+            pass
+    print(f"results are in {arguments.out}", file=sys.stderr)
+
+
+def _told(found: Ahead) -> str:
+    """What is left of a part, in a few words."""
+    if not found.trials:
+        return "nothing is left to do"
+    first, last = (f"{max(1, round(seconds / 60)):,} min" for seconds in (found.first, found.seconds))
+    encoded = f"; {found.pictures:,} pictures are encoded for them" if found.pictures else ""
+    return f"{found.trials} trials, about {last}, the first after {first}{encoded}"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    label, equals, file = text.partition("=")
+    if not (label and equals and file):
+        raise InputError(f"--hybrid is {text!r}; write LABEL=FILE")
+    return label, file

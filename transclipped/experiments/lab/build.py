@@ -1,0 +1,59 @@
+"""Makes the lab set: embeds the pictures, keeps the directions that matter, rounds to 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from transclipped.config import BackboneConfig, DataConfig, RunConfig
+from transclipped.datasets.protocols import readable
+from transclipped.features.cache import FeatureCache, Progress
+from transclipped.features.labset import DATA, VIEWS, WIDTH, LabSet, quantized, save
+from transclipped.runs.session import prepare
+
+
+def build(
+    folder: Path, *, backbone: BackboneConfig, data: DataConfig = DATA, device: str = "cpu"
+) -> Iterator[Progress]:
+    """Embed the pictures and write labset.safetensors; the feature cache keeps what was embedded.
+
+    Raises:
+        InputError: pictures or backbone cannot be had, or the disk is full.
+    """
+    session = prepare(RunConfig(data=data, backbone=backbone), device=device)
+    cache, split = FeatureCache(session.images, session.backbone, seed=data.seed), session.split
+    for view in range(VIEWS):
+        yield from cache.fill(view, split.train, device=device)
+    yield from cache.fill(0, split.query, device=device)
+    split = readable(split, session.images)
+    found = [np.asarray(cache.view(view)[split.train], np.float32) for view in range(VIEWS)]
+    asked = np.asarray(cache.view(0)[split.query], np.float32)
+    projected = session.backbone.width > WIDTH
+    if projected:
+        onto = principal(np.concatenate(found), WIDTH)
+        found, asked = [view @ onto for view in found], asked @ onto
+    views, view_scales = quantized(np.stack(found))
+    queries, query_scales = quantized(asked)
+    labels = session.images.labels
+    about = {
+        "backbone": backbone.name,
+        "image_size": session.backbone.image_size,
+        "fingerprint": session.backbone.fingerprint,
+        "projected": projected,
+        "class_names": list(session.images.class_names),
+    }
+    rows = {"rows": split.train, "query_rows": split.query}
+    save(
+        folder,
+        LabSet(views, view_scales, queries, query_scales, **rows, labels=labels[split.train],
+               query_labels=labels[split.query], about=about),
+    )  # fmt: skip
+
+
+def principal(values: np.ndarray, width: int) -> np.ndarray:
+    """The `width` orthonormal directions `[F, width]` that keep most of the cosines of rows `[n, F]`; not centred."""
+    unit = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    _, vectors = np.linalg.eigh(unit.T @ unit)
+    return np.ascontiguousarray(vectors[:, ::-1][:, :width])

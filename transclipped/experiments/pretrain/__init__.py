@@ -1,0 +1,1 @@
+"""Training the bundled backbone without labels."""

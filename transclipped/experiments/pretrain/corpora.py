@@ -1,0 +1,92 @@
+"""What the hybrid learns from: corpora of bundled pictures, what teachers say of them, and the stem's maps of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from transclipped.config import BackboneConfig, DataConfig
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.protocols import draw
+from transclipped.datasets.registry import load
+from transclipped.errors import InputError
+from transclipped.experiments.pretrain.distill import distillation_targets
+from transclipped.features.cache import FeatureCache, Progress
+from transclipped.models.backbone import Backbone, load_backbone, stem_backbone
+
+PLANS = (("cifar10", 96, 1), ("caltech101", 128, 2))  # corpus, pixels a side, passes an epoch
+TEACHER_SCALE = 1.5  # a teacher without a size of its own sees pictures this much larger than the student
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A corpus before it is embedded: which pictures, at which size, how often an epoch."""
+
+    images: ImageSet
+    rows: np.ndarray
+    size: int
+    repeat: int
+
+
+def chosen_corpora(limit: int | None = None) -> list[Pictures]:
+    """Training rows of each corpus, at most `limit`."""
+    corpora = []
+    for dataset, size, repeat in PLANS:
+        data = DataConfig(dataset=dataset)
+        images = load(data)
+        corpora.append(Pictures(images, draw(images, data).train[:limit], size, repeat))
+    return corpora
+
+
+def teachers_targets(
+    teachers: tuple[str, ...], corpora: list[Pictures], *, width: int, flips: bool, device: str
+) -> Iterator[Progress]:
+    """Targets of each corpus, `[n, width]`, in one common space; teachers' embeddings are cached.
+
+    Args:
+        teachers: spelled as `parsed_teacher` reads them.
+        flips: average each teacher's embedding with that of the mirror image.
+    """
+    embeddings = []
+    for spec in teachers:
+        parts = []
+        for pictures in corpora:
+            cache = FeatureCache(pictures.images, _teacher(spec, pictures.size))
+            for view in range(1 + flips):
+                yield from cache.fill(view, pictures.rows, device=device)
+            views = [cache.view(view)[pictures.rows].astype(np.float32) for view in range(1 + flips)]
+            parts.append(sum(views) / len(views))
+        embeddings.append(np.concatenate(parts))
+    targets: Tensor = distillation_targets(embeddings, width=width)
+    return targets.split([len(pictures.rows) for pictures in corpora])
+
+
+def stem_maps(pictures: Pictures, *, views: int, stride: int, seed: int, device: str) -> Iterator[Progress]:
+    """Feature maps `[N, F]` of V views by the frozen part of the stem, cached."""
+    cache = FeatureCache(pictures.images, stem_backbone(pictures.size, stride=stride), seed=seed)
+    for view in range(views):
+        yield from cache.fill(view, pictures.rows, device=device)
+    return [cache.view(view) for view in range(views)]
+
+
+def parsed_teacher(spec: str) -> tuple[str, int | None, str | None]:
+    """Name, size and file of a teacher spelled NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE.
+
+    Raises:
+        InputError: it is spelled otherwise.
+    """
+    found = re.fullmatch(r"([^@=]+)(?:@(\d+))?(?:=(.+))?", spec)
+    if not found:
+        raise InputError(f"teacher {spec!r} must be NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE")
+    name, size, weights = found.groups()
+    return name, int(size) if size else None, weights
+
+
+def _teacher(spec: str, student_size: int) -> Backbone:
+    name, size, weights = parsed_teacher(spec)
+    scaled = round(TEACHER_SCALE * student_size / 16) * 16
+    return load_backbone(BackboneConfig(name=name, image_size=size or scaled, weights=weights))

@@ -1,0 +1,1 @@
+"""The study of clipping rules, code lengths, batches and backbones."""

@@ -1,0 +1,233 @@
+"""What the study tries: its parts, each a list of trials, and how a part chooses settings for others.
+
+| part       | varies                                                     | data, bits, seeds             |
+| ---------- | ---------------------------------------------------------- | ----------------------------- |
+| `curve`    | amount of clipping, at two temperatures or three           | (I), 32 bits, one seed        |
+| `rules-I`  | the rule, each with the setting that `curve` chose         | (I), 16/32/64 bits, three     |
+| `rules-II` | the same, heads trained on 500 pictures a class            | (II), 16/32/64 bits, three    |
+| `shared`   | the rule, all at one temperature, 0.3                      | (I), 16/32/64 bits, three     |
+| `ideas`    | what decides: other embeddings, thresholds, soft weights   | (I), 32 bits, three seeds     |
+| `batch`    | pictures a step, 64 to 1,024                               | (I), 32 bits, one seed        |
+| `codes`    | soft, hard, asymmetric, symmetric, float                   | (I), 16/32/64, one seed       |
+| `backbone` | CNN, distilled hybrid, hybrid trained with and without     | (I), 32 bits, three seeds     |
+
+`curve` sets 5,000 training pictures aside and looks at their labels to choose a temperature and an amount for each
+rule; no choice looks at queries. What is measured of queries is reported beside it, never chosen by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transclipped.analysis.tables import results
+from transclipped.config import (
+    BackboneConfig,
+    ClippingConfig,
+    DataConfig,
+    LossConfig,
+    QuantizerConfig,
+    RunConfig,
+    ScheduleConfig,
+)
+from transclipped.errors import InputError
+from transclipped.experiments.study.ideas import LEARNED, WIDTHS, soft_name
+from transclipped.flags import arguments
+from transclipped.models.backbone import CNN, DISTILLED, HYBRID
+
+VALIDATION = 5000  # training pictures that `curve` chooses by
+EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 pictures either way
+AMOUNTS = {  # rule: the setting that says how much, and what is tried
+    "none": ("threshold", (1.0,)),
+    "debiased": ("class_prior", (0.1,)),
+    "rank": ("fraction", (0.02, 0.05, 0.1, 0.2)),
+    "threshold": ("threshold", (0.7, 0.6, 0.5, 0.4, 0.3)),
+    "rank+threshold": ("threshold", (0.5, 0.4)),  # of the 10 % most similar
+    "adaptive": ("sigma", (2.5, 2.0, 1.5)),
+}
+CURVES = {0.2: tuple(AMOUNTS), 0.3: tuple(AMOUNTS), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
+RANKED = 0.1  # q of rank+threshold, and of a learned quantile
+SHARED = 0.3  # temperature of the part `shared`
+SAME = "none, τ of adaptive"  # what clipping alone changes, where temperature stays
+BATCHES = (64, 128, 256, 512, 1024)
+SEEDS = (0, 1, 2)
+BITS = (16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all trials of a study share.
+
+    Attributes:
+        out: folder of results.
+        backbone: that heads are trained on, in all parts but `backbone`; NAME or NAME=FILE of weights.
+        others: more hybrids for the part `backbone`, label: file of weights.
+        limit: pictures that are trained on and searched, None for all; for trials of the study itself.
+    """
+
+    out: Path
+    backbone: str = DISTILLED
+    others: dict[str, str] = field(default_factory=dict)
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training to measure: its part, a label for tables, its configuration, and whether all searches count."""
+
+    part: str
+    label: str
+    config: RunConfig
+    every_search: bool = False
+
+    @property
+    def key(self) -> str:
+        """Names the trial by all that decides its result."""
+        spelled = json.dumps([self.label, arguments(self.config), self.every_search])
+        return hashlib.sha256(spelled.encode()).hexdigest()[:16]
+
+    @property
+    def amount(self) -> float:
+        """The setting that says how much the rule clips."""
+        clipping = self.config.clipping
+        if clipping.rule == LEARNED:
+            return clipping.fraction
+        return getattr(clipping, AMOUNTS.get(clipping.rule, ("sigma", ()))[0])
+
+
+def chosen(plan: Plan, *, temperature: float | None = None) -> dict[str, RunConfig]:
+    """The setting of each rule with the best validation mAP in the plan's part `curve`, of one temperature if given.
+
+    Raises:
+        InputError: that part is not done.
+    """
+    found = {result["key"]: result for result in results(plan.out, "curve")}
+    wanted = [trial.key for trial in _curve(plan)]
+    if missing := sum(key not in found for key in wanted):
+        raise InputError(f"{plan.out} lacks {missing} results of the part curve; run `study --part curve` first")
+    best: dict[str, dict[str, Any]] = {}
+    for result in (found[key] for key in wanted):
+        rule = result["rule"]
+        if temperature not in (None, result["temperature"]):
+            continue
+        if rule not in best or result["validation_map"] > best[rule]["validation_map"]:
+            best[rule] = result
+    return {rule: _config(rule, found["amount"], found["temperature"]) for rule, found in best.items()}
+
+
+def _config(rule: str, amount: float, temperature: float) -> RunConfig:
+    clipping = ClippingConfig(rule=rule, **{AMOUNTS[rule][0]: amount})
+    if rule == "rank+threshold":
+        clipping = replace(clipping, fraction=RANKED)
+    return RunConfig(clipping=clipping, loss=LossConfig(temperature=temperature))
+
+
+def _on(
+    plan: Plan, config: RunConfig, *, backbone: str | None = None, bits: int = 32, seed: int = 0, **data
+) -> RunConfig:
+    """The configuration on a backbone (the plan's, unless given) and on data (protocol I, unless given)."""
+    name, _, weights = (backbone or plan.backbone).partition("=")
+    few = {f"{role}_limit": plan.limit for role in ("train", "database", "query")}
+    data = DataConfig(**{"protocol": "I", **few, **data})
+    return replace(
+        config,
+        backbone=BackboneConfig(name=name, weights=weights or None),
+        quantizer=QuantizerConfig(bits=bits),
+        data=data,
+        schedule=ScheduleConfig(epochs=EPOCHS[data.protocol]),
+        seed=seed,
+    )
+
+
+def _curve(plan: Plan) -> list[Trial]:
+    grid = [(rule, a, t) for t, rules in CURVES.items() for rule in rules for a in AMOUNTS[rule][1]]
+    return [Trial("curve", r, _on(plan, _config(r, a, t), validation=VALIDATION)) for r, a, t in grid]
+
+
+def _rules(plan: Plan, protocol: str) -> list[Trial]:
+    """Each rule at the temperature that suits it, and none also at the one that suits `adaptive`."""
+    settings = chosen(plan)
+    settings[SAME] = replace(settings["none"], loss=settings["adaptive"].loss)
+    return [
+        Trial("rules", label, _on(plan, config, bits=bits, seed=seed, protocol=protocol))
+        for bits in (32, 16, 64)
+        for seed in SEEDS
+        for label, config in settings.items()
+    ]
+
+
+def _shared_temperature(plan: Plan) -> list[Trial]:
+    """What clipping changes where nothing else does."""
+    settings = chosen(plan, temperature=SHARED)
+    return [
+        Trial("shared", rule, _on(plan, settings[rule], bits=bits, seed=seed))
+        for bits in (16, 32, 64)
+        for seed in SEEDS
+        for rule in ("none", "rank", "threshold", "adaptive")
+    ]
+
+
+def _ideas(plan: Plan) -> list[Trial]:
+    adaptive = chosen(plan)["adaptive"]
+
+    def clips(**changes: Any) -> RunConfig:
+        return replace(adaptive, clipping=replace(adaptive.clipping, **changes))
+
+    ideas = {
+        "adaptive": adaptive,
+        "adaptive on continuous embeddings": clips(on="continuous"),
+        "adaptive on the backbone's": clips(on="backbone"),
+        "mixture of two normals": clips(rule="mixture"),
+        "Otsu": clips(rule="otsu"),
+        "adaptive, clamped": clips(treatment="clamp"),
+        "adaptive, from epoch 1": clips(start=1.0, full=1.0),
+        f"learned quantile, q = {RANKED:g}": clips(rule=LEARNED, fraction=RANKED),
+    }
+    for width in WIDTHS:
+        soft = replace(adaptive.loss, name=soft_name(width))
+        ideas[f"adaptive, soft weights, T = {width:g}"] = replace(adaptive, loss=soft)
+    return [Trial("ideas", label, _on(plan, config, seed=seed)) for seed in SEEDS for label, config in ideas.items()]
+
+
+def _batch(plan: Plan) -> list[Trial]:
+    trials = []
+    for batch in BATCHES:
+        for rule in ("none", "adaptive"):
+            config = _on(plan, chosen(plan)[rule])
+            trials.append(Trial("batch", rule, replace(config, schedule=replace(config.schedule, batch=batch))))
+    return trials
+
+
+def _codes(plan: Plan) -> list[Trial]:
+    return [
+        Trial("codes", rule, _on(plan, chosen(plan)[rule], bits=bits), every_search=True)
+        for bits in BITS
+        for rule in ("none", "adaptive")
+    ]
+
+
+def _backbone(plan: Plan) -> list[Trial]:
+    named = {CNN: CNN, DISTILLED: DISTILLED, HYBRID: HYBRID}
+    named |= {label: f"{HYBRID}={file}" for label, file in plan.others.items()}
+    return [
+        Trial("backbone", label, _on(plan, chosen(plan)[rule], backbone=spec, seed=seed), every_search=seed == 0)
+        for seed in SEEDS
+        for label, spec in named.items()
+        for rule in ("none", "adaptive")
+    ]
+
+
+PARTS = {
+    "curve": _curve,
+    "rules-I": partial(_rules, protocol="I"),
+    "rules-II": partial(_rules, protocol="II"),
+    "shared": _shared_temperature,
+    "ideas": _ideas,
+    "batch": _batch,
+    "codes": _codes,
+    "backbone": _backbone,
+}

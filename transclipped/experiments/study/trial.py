@@ -1,0 +1,123 @@
+"""One trial of the study: a head trained on cached features of a frozen backbone, and what searching with it finds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from transclipped.config import BackboneConfig, DataConfig, RunConfig
+from transclipped.datasets.protocols import readable
+from transclipped.experiments.study.ideas import register_ideas
+from transclipped.features.cache import FeatureCache, Progress
+from transclipped.models.head import Head, embed_in_batches
+from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
+from transclipped.retrieval.metrics import measure
+from transclipped.runs.session import Session, prepare
+from transclipped.training.evaluation import quick_map
+from transclipped.training.sources import CachedViews
+from transclipped.training.trainer import Trainer
+
+
+def measured(
+    config: RunConfig, *, every_search: bool = False, device: str = "cpu"
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Train and measure; the returned values are in [0, 1] unless a name says otherwise.
+
+    Args:
+        every_search: whether symmetric and float search, and soft codes, are measured beside asymmetric search.
+    """
+    session = session_of(config.data, config.backbone, device)
+    yield from _encode(session, config.schedule.views)
+    register_ideas()  # for every trial anew, since one of them learns as it clips
+    started = time.monotonic()
+    head = Head(session.backbone.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
+    views = _in_memory(session.cache, config.schedule.views)
+    source = CachedViews(views, session.split.train, seed=config.seed)
+    last = {}
+    for event in Trainer(head, source, config, labels=session.images.labels).events():
+        last = event.values if event.kind == "epoch" else last
+    trained = time.monotonic() - started
+    return {
+        **_searched(head.eval(), session, every=every_search),
+        "clip_fraction": last.get("clip_fraction", 0.0),
+        "clip_precision": last.get("clip_precision"),
+        "training_s": round(trained, 1),
+    }
+
+
+@lru_cache(maxsize=4)
+def session_of(data: DataConfig, backbone: BackboneConfig, device: str) -> Session:
+    """Pictures, split, backbone and cache that trials share."""
+    return prepare(RunConfig(data=data, backbone=backbone), device=device)
+
+
+def _encode(session: Session, views: int) -> Generator[Progress, None, None]:
+    """Encode what a trial needs and the cache lacks."""
+    split = session.split
+    for view in range(views):
+        yield from session.cache.fill(view, split.train, device=session.device)
+    for rows in (split.query, split.database, split.validation):
+        yield from session.cache.fill(0, rows, device=session.device)
+    session.split = readable(split, session.images)
+
+
+def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:
+    """mAP of asymmetric search, plain and tie-aware, of validation where there is one, of other searches if asked."""
+    split, plain, labels = session.split, session.cache.view(0), session.images.labels
+    database, codes = (tensor.numpy() for tensor in embed_in_batches(head, plain[split.database]))
+    codebooks = head.quantizer.codewords().detach().numpy()
+    index = CodeIndex(codebooks, codes)
+
+    def found(searched, queries, tie_aware=False):
+        return measure(
+            searched,
+            queries,
+            query_labels=labels[split.query],
+            database_labels=labels[split.database],
+            k=session.depth(len(split.database)),
+            tie_aware=tie_aware,
+            curve=False,
+        )
+
+    asked = embed_in_batches(head, plain[split.query])[0].numpy()
+    asymmetric = found(index, asked, tie_aware=True)
+    result = {"map": asymmetric.map, "map_tie_aware": asymmetric.map_tie_aware}
+    if len(split.validation):
+        result["validation_map"] = _validated(head, session)
+    if every:
+        soft = _soft(head, plain[split.database])
+        result["symmetric"] = found(index, decode(codebooks, encode(codebooks, asked))).map
+        result["float"] = found(FloatIndex(database, codebooks=len(codebooks)), asked).map
+        result["soft"] = found(FloatIndex(soft, codebooks=len(codebooks)), asked).map
+    return result
+
+
+def _validated(head: Head, session: Session) -> float:
+    """mAP of the validation pictures against the training pictures."""
+    split, plain, labels = session.split, session.cache.view(0), session.images.labels
+    return quick_map(
+        head,
+        embed_in_batches(head, plain[split.validation])[0],
+        embed_in_batches(head, plain[split.train])[1],
+        query_labels=labels[split.validation],
+        database_labels=labels[split.train],
+        k=session.depth(len(split.train)),
+    )
+
+
+@torch.inference_mode()
+def _soft(head: Head, features: np.ndarray) -> np.ndarray:
+    """Soft codes `[N, D]` float32 of features, as training sees them."""
+    parts = [head(torch.from_numpy(part)).quantized.flatten(1) for part in np.array_split(features, 16)]
+    return torch.cat(parts).numpy()
+
+
+@lru_cache(maxsize=1)
+def _in_memory(cache: FeatureCache, views: int) -> list[np.ndarray]:
+    """Cached views as arrays: an epoch touches every row, and a memory map would page them in one by one."""
+    return [np.array(cache.view(view)) for view in range(views)]

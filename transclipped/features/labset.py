@@ -1,0 +1,191 @@
+"""The lab set: embeddings of 6,000 pictures in 4 MB, on which a head trains in seconds.
+
+5,000 training pictures of CIFAR-10 (I) under three views (plain, flipped, augmented) and 1,000 queries, embedded once
+by a frozen backbone and rounded to 8 bits: an embedding is scale · whole numbers in [−127, 127]. A head brings its
+input to unit length, so the scale matters to nobody but readers of the file. `lab_config` is the setting of a head on
+it; `train` with the same setting does the same from pictures, but for the rounding.
+
+    labset.safetensors   views [V, N, F] int8 · queries [Q, F] int8 · their scales f16 · rows, query_rows ·
+                         labels, query_labels (only to observe and to measure)
+    heads.safetensors    heads trained on it, so that the lab has a model without any run
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+
+from transclipped.config import (
+    BackboneConfig,
+    ClippingConfig,
+    DataConfig,
+    LossConfig,
+    RunConfig,
+    ScheduleConfig,
+)
+from transclipped.errors import InputError, cause
+from transclipped.models.head import Head, head_from_state
+from transclipped.models.weights import load_tensors, save_tensors
+from transclipped.utils.files import ASSETS
+
+FOLDER = ASSETS / "lab"
+FILE, HEADS = "labset.safetensors", "heads.safetensors"
+DATA = DataConfig(dataset="cifar10", protocol="I", database_limit=5000, query_limit=1000)
+VIEWS = 3
+EPOCHS = 32  # of 19 steps
+K = 500  # of mAP@K: a tenth of the database
+WIDTH = 256  # numbers that are stored of an embedding; a longer one is projected
+LARGEST = 127  # of 8 bits with a sign
+STAGES = {  # heads that are stored: rule and epoch
+    "trained with clipping (adaptive)": ("adaptive", EPOCHS),
+    "trained without clipping": ("none", EPOCHS),
+    "after 1 epoch": ("adaptive", 1),
+    "after 4 epochs": ("adaptive", 4),
+}
+
+
+@dataclass(frozen=True)
+class LabSet:
+    """Embeddings in 8 bits, with what they came from.
+
+    Attributes:
+        views: `[V, N, F]` int8, and their scales `[V, N]` float16; view 0 is plain and serves as the database.
+        queries: `[Q, F]` int8, and their scales `[Q]` float16.
+        rows, query_rows: `[N]`, `[Q]` int64, places in the picture set `DATA`.
+        labels, query_labels: `[N]`, `[Q]` int64.
+        about: backbone, image_size, fingerprint (of its weights), projected (whether F is not its own width),
+            class_names.
+    """
+
+    views: np.ndarray
+    view_scales: np.ndarray
+    queries: np.ndarray
+    query_scales: np.ndarray
+    rows: np.ndarray
+    query_rows: np.ndarray
+    labels: np.ndarray
+    query_labels: np.ndarray
+    about: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """F."""
+        return self.views.shape[-1]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.about["class_names"])
+
+    @cached_property
+    def features(self) -> list[np.ndarray]:
+        """The views as embeddings, V times `[N, F]` float16."""
+        return [dequantized(*pair) for pair in zip(self.views, self.view_scales, strict=True)]
+
+    @cached_property
+    def query_features(self) -> np.ndarray:
+        """`[Q, F]` float16."""
+        return dequantized(self.queries, self.query_scales)
+
+
+def lab_config(lab: LabSet, *, clipping: ClippingConfig, temperature: float, seed: int = 0) -> RunConfig:
+    """The setting of a head on the lab set: 608 steps of 256 pictures, M = 4, D = 64, K = 256, AdamW at 3e-3."""
+    return RunConfig(
+        data=replace(DATA, database_limit=len(lab), query_limit=len(lab.query_rows)),
+        backbone=BackboneConfig(name=lab.about["backbone"], image_size=lab.about["image_size"]),
+        clipping=clipping,
+        loss=LossConfig(temperature=temperature),
+        schedule=ScheduleConfig(epochs=EPOCHS, batch=256, lr=3e-3, views=len(lab.views)),
+        seed=seed,
+        k=min(K, len(lab)),
+    )
+
+
+def save(folder: Path, lab: LabSet) -> None:
+    """Write labset.safetensors, atomically."""
+    small = {"rows": np.int32, "query_rows": np.int32, "labels": np.uint8, "query_labels": np.uint8}
+    arrays = {field.name: getattr(lab, field.name) for field in fields(lab) if field.name != "about"}
+    tensors = {name: torch.from_numpy(np.asarray(value, small.get(name))) for name, value in arrays.items()}
+    save_tensors(folder / FILE, tensors, metadata={"about": json.dumps(lab.about)})
+
+
+def load(folder: Path = FOLDER) -> LabSet:
+    """Read and check.
+
+    Raises:
+        InputError: the file is missing, damaged, or its arrays do not fit together.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"{path} is missing; `python -m transclipped lab build` makes it")
+    arrays = {name: tensor.numpy() for name, tensor in load_tensors(path).items()}
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads(file.metadata()["about"])
+        for name in ("rows", "query_rows", "labels", "query_labels"):
+            arrays[name] = arrays[name].astype(np.int64)
+        lab = LabSet(**arrays, about=about)
+        v, n, f = lab.views.shape
+        q = len(lab.query_rows)
+        fits = (
+            lab.view_scales.shape == (v, n)
+            and lab.queries.shape == (q, f)
+            and (len(lab.query_scales), len(lab.query_labels)) == (q, q)
+            and (len(lab.rows), len(lab.labels)) == (n, n)
+            and {"backbone", "image_size", "fingerprint", "projected", "class_names"} <= about.keys()
+        )
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is not a lab set ({cause(error)}); build it again with `lab build`") from error
+    if not fits:
+        raise InputError(f"{path} holds arrays that do not fit together; build it again with `lab build`")
+    return lab
+
+
+def save_heads(folder: Path, heads: dict[str, Head]) -> None:
+    """Heads by name, in float16."""
+    tensors = {
+        f"{name}/{key}": tensor.half() for name, head in heads.items() for key, tensor in head.state_dict().items()
+    }
+    save_tensors(folder / HEADS, tensors)
+
+
+def load_head(lab: LabSet, name: str, folder: Path = FOLDER) -> Head:
+    """A stored head.
+
+    Raises:
+        InputError: there is none of this name, or it is of another lab set.
+    """
+    path = folder / HEADS
+    tensors = load_tensors(path)
+    mine = {key.partition("/")[2]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
+    if not mine:
+        known = ", ".join(sorted({key.partition("/")[0] for key in tensors}))
+        raise InputError(f"{path} has no head {name!r}; it has {known}")
+    head = head_from_state(
+        mine, lab_config(lab, clipping=ClippingConfig(), temperature=0.3).quantizer, source=str(path)
+    )
+    if head.projection.in_features != lab.width:
+        raise InputError(f"{path} is of another lab set; build both again with `lab build`")
+    return head
+
+
+def quantized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """8-bit numbers `[…, F]` int8 and scales `[…]` float16, so that values ≈ scale · numbers, row by row."""
+    scale = (np.abs(values).max(-1) / LARGEST).astype(np.float16)
+    scale = np.maximum(scale, np.float16(6e-5))  # of a row of zeros; float16 is coarse below
+    numbers = np.rint(values / scale[..., None].astype(np.float32)).clip(-LARGEST, LARGEST)
+    return numbers.astype(np.int8), scale
+
+
+def dequantized(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Inverse of `quantized` but for the rounding, `[…, F]` float16."""
+    return (numbers.astype(np.float32) * scales[..., None].astype(np.float32)).astype(np.float16)

@@ -1,0 +1,385 @@
+"""The run directory: everything that a training leaves, and all that pages and commands read of it.
+
+    config.json  events.jsonl  model.safetensors  epochs/<n>.safetensors  last.safetensors
+    split.json   retrieval.npz metrics.json       status.json                lock
+
+Whoever trains or measures holds the lock. Files are replaced atomically, so a reader never meets half of one; nothing
+is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transclipped import __version__
+from transclipped.config import RunConfig, from_dict, to_dict
+from transclipped.errors import InputError
+from transclipped.flags import command
+from transclipped.models.tensor_header import read_header
+from transclipped.runs import records
+from transclipped.runs.records import FORMAT
+from transclipped.utils.arrays import check_arrays, load_arrays
+from transclipped.utils.files import ASSETS, LOCK, replacing, write_json, writer
+from transclipped.utils.machine import process_alive
+
+SILENCE = 15.0  # seconds without one, and no process: interrupted
+QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
+STOP_FILE = "stop"  # its presence asks a training to save and end
+LEFTOVERS = (STOP_FILE, LOCK, "log.txt", "status.json")  # of no value without settings
+_FIRST = ("config.json", "model.safetensors", "retrieval.npz", "metrics.json", "status.json")
+_SETTINGS = {field.name for field in fields(RunConfig)}  # keys of config.json that are not findings
+PACKAGES = ("torch", "timm", "faiss-cpu", "numpy")
+REMEDY = "run `evaluate` on this run to make it again"  # of a damaged retrieval.npz
+BLOCK = 1 << 20  # numbers looked at together; NumPy compares those of 16 bits slowly
+LARGEST = 1e6  # of a stored number; those of a unit sub-vector are at most 1
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Content of retrieval.npz: what search and measurement need.
+
+    codebooks `[M, K, d]` f32 · codes `[N, M]` u8 · database_ids `[N]` · queries `[Q, D]` f16 · query_ids `[Q]` ·
+    database_labels, query_labels `[N]`, `[Q]` or `[N, L]`, `[Q, L]`, None without labels.
+    """
+
+    codebooks: np.ndarray
+    codes: np.ndarray
+    database_ids: np.ndarray
+    queries: np.ndarray
+    query_ids: np.ndarray
+    database_labels: np.ndarray | None = None
+    query_labels: np.ndarray | None = None
+
+    def save(self, path: Path) -> None:
+        """Write compressed, atomically."""
+        arrays = {name: value for name, value in vars(self).items() if value is not None}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path, *, classes: int | None = None, most_bytes: int | None = None) -> Retrieval:
+        """Read and check.
+
+        Args:
+            classes: that labels may name, None for any number.
+            most_bytes: of all arrays together, None for any number.
+
+        Raises:
+            InputError: it is missing, damaged, its shapes disagree, or its numbers are not finite.
+        """
+        arrays = load_arrays(path, remedy=REMEDY, most_bytes=most_bytes)
+        names = {field.name for field in fields(cls)}
+        needed = names - {"database_labels", "query_labels"}
+        if not needed <= arrays.keys() <= names:
+            wrong = ", ".join(sorted(needed - arrays.keys() or arrays.keys() - names))[:200]
+            raise InputError(f"{path} is damaged (it lacks or should not have {wrong}); {REMEDY}")
+        loaded = cls(**arrays)
+        if not loaded._fits():
+            raise InputError(f"{path} holds arrays that do not fit together; {REMEDY}")
+        for side in ("database", "query"):
+            labels, n = getattr(loaded, f"{side}_labels"), len(getattr(loaded, f"{side}_ids"))
+            if labels is not None and not _labels_fit(labels, n, classes):
+                of = "" if classes is None else f" of {classes} classes"
+                raise InputError(f"{path} holds {side}_labels that do not fit together with {n} pictures{of}; {REMEDY}")
+        if not all(_are_small(a) for a in (loaded.codebooks, loaded.queries)):
+            raise InputError(f"{path} holds numbers that are not finite, or far too large; {REMEDY}")
+        return loaded
+
+    def _fits(self) -> bool:
+        if self.codebooks.ndim != 3 or not all(a.ndim for a in (self.codes, self.queries)):
+            return False
+        if not _are_ids(self.database_ids) or not _are_ids(self.query_ids):
+            return False
+        m, k, d = self.codebooks.shape
+        return (
+            m * k * d > 0
+            and self.codes.dtype == np.uint8
+            and self.codes.shape == (len(self.database_ids), m)
+            and self.queries.shape == (len(self.query_ids), m * d)
+            and (not self.codes.size or self.codes.max() < k)
+        )
+
+
+def _are_ids(ids: np.ndarray) -> bool:
+    return ids.ndim == 1 and ids.dtype.kind in "iuU"
+
+
+def _are_small(numbers: np.ndarray) -> bool:
+    """Whether all are finite, and small enough that no sum of their products overflows."""
+    if numbers.dtype.kind != "f":
+        return False
+    flat = numbers.reshape(-1)
+    parts = (flat[start : start + BLOCK].astype(np.float32) for start in range(0, flat.size, BLOCK))
+    return all(part.min() >= -LARGEST and part.max() <= LARGEST for part in parts)  # NaN is neither
+
+
+def _labels_fit(labels: np.ndarray, n: int, classes: int | None) -> bool:
+    """A class of each of `n` items, −1 without one; or a row of marks, 0 or 1."""
+    if labels.ndim not in (1, 2) or len(labels) != n or labels.dtype.kind not in "iub":
+        return False
+    low, high = (0, 1) if labels.ndim == 2 else (-1, (classes or 2**31) - 1)
+    named = labels.ndim == 1 or classes is None or labels.shape[1] == classes
+    return named and (not labels.size or bool(low <= labels.min() and labels.max() <= high))
+
+
+class RunDir:
+    """A run on disk. Reading never writes; a missing part is None or an empty list, a damaged one an InputError."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunDir({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "config.json").is_file()
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """config.json: the settings, with command, versions and fingerprints."""
+        if not self.exists:
+            raise InputError(f"{self.path} is not a run: it has no config.json; `train --run {self.path}` makes one")
+        return records.read_config(self.path / "config.json")
+
+    @cached_property
+    def config(self) -> RunConfig:
+        settings = {k: v for k, v in self.record.items() if k in _SETTINGS}
+        try:
+            return from_dict(RunConfig, settings)
+        except InputError as error:
+            raise InputError(f"{self.path / 'config.json'}: {error}") from error
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the trained model or what was measured of it does; 16 hex digits."""
+        stamp = [str(self.path.resolve()), *map(str, self._stamp()[:4])]
+        return hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
+
+    def _stamp(self) -> tuple:
+        """Time and size of each file that pages read first, None where it is missing."""
+        return tuple(_written(self.path / name) for name in _FIRST)
+
+    def metrics(self) -> dict[str, Any] | None:
+        path = self.path / "metrics.json"
+        return records.read_metrics(path) if path.exists() else None
+
+    def retrieval(self, *, most_bytes: int | None = None) -> Retrieval:
+        """retrieval.npz; `most_bytes` as in `Retrieval.load`."""
+        classes = len(self.record["class_names"]) if "class_names" in self.record else None
+        return Retrieval.load(self.path / "retrieval.npz", classes=classes, most_bytes=most_bytes)
+
+    def status(self) -> dict[str, Any]:
+        """status.json, where the state of a dead run that has not spoken lately is "interrupted".
+
+        A heartbeat of the future is no recent one: the clock went back since.
+        """
+        path = self.path / "status.json"
+        if not path.exists():
+            return {"state": "finished" if (self.path / "metrics.json").exists() else "interrupted"}
+        status = records.read_status(path)
+        recent = abs(time.time() - status.get("heartbeat", 0)) <= SILENCE
+        if status["state"] == "running" and not recent and not _alive(status):
+            status["state"] = "interrupted"
+        return status
+
+    def problem(self) -> str | None:
+        """What is wrong with the run's files, as far as a list of runs looks; None if nothing is.
+
+        Numbers within arrays are looked at when they are used.
+        """
+        return _problem(self.path, self._stamp())
+
+    @property
+    def running(self) -> bool:
+        """Whether a process is training it now; a damaged status.json cannot tell, so no."""
+        try:
+            status = self.status()
+        except InputError:
+            return False
+        return status.get("state") == "running" and _alive(status)
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Events so far, of the given kinds or all; lines that are none, such as a torn last one, are passed over."""
+        events = records.read_events(self.path / "events.jsonl")
+        return [event for event in events if event and (not kinds or event["kind"] in kinds)]
+
+    def epochs(self) -> list[int]:
+        """Epochs whose head was kept, ascending."""
+        return sorted(int(p.stem) for p in (self.path / "epochs").glob("*.safetensors") if p.stem.isdecimal())
+
+    def head(self, *, epoch: int | None = None):
+        """Trained head, the kept one or that of an epoch.
+
+        Raises:
+            InputError: there is none, or it does not fit the configuration.
+        """
+        from transclipped.models.head import load_head
+
+        path = self.path / ("model.safetensors" if epoch is None else f"epochs/{epoch}.safetensors")
+        return load_head(path, self.config.quantizer)
+
+    def ask_to_stop(self) -> None:
+        """The training saves its state and ends at the next step."""
+        (self.path / STOP_FILE).touch()
+
+
+def find_runs(*folders: Path) -> list[RunDir]:
+    """Runs directly inside the given folders, newest first within each."""
+    found = []
+    for folder in folders:
+        runs = [RunDir(p.parent) for p in Path(folder).glob("*/config.json")]
+        found += sorted(runs, key=lambda run: _written(run.path / "config.json") or (0, 0), reverse=True)
+    return found
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """When a file was written, in nanoseconds, and its size; None if it is not there."""
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_mtime_ns, info.st_size
+
+
+@lru_cache(maxsize=1024)
+def _problem(path: Path, stamp: tuple) -> str | None:
+    run = RunDir(path)
+    try:
+        _ = run.config, run.metrics(), run.status()
+        if (path / "model.safetensors").exists():
+            read_header(path / "model.safetensors")
+        if (path / "retrieval.npz").exists():
+            check_arrays(path / "retrieval.npz", remedy=REMEDY)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _alive(status: dict[str, Any]) -> bool:
+    """Whether the process that wrote a status is still there, and not another that got its number."""
+    return process_alive(status.get("pid", -1), status.get("started"))
+
+
+def check_free(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that a training may not write to.
+
+    Raises:
+        InputError: it is bundled, is being trained or measured, waits in the queue, or holds a run, though neither
+            `resume` nor `overwrite` is set, or other files.
+    """
+    if holder := writer(path):
+        raise InputError(f"{path} is being written by {holder}; stop that first or choose another")
+    _check_content(path, resume=resume, overwrite=overwrite)
+
+
+def _check_content(path: Path, *, resume: bool, overwrite: bool) -> None:
+    run = RunDir(path)
+    if ASSETS in run.path.resolve().parents:
+        raise InputError(f"{path} lies among the bundled files, which are read-only; choose another folder")
+    if run.running:
+        raise InputError(f"{path} is being trained by process {run.status()['pid']}; stop that first or choose another")
+    if not run.path.exists() or is_vacant(path):
+        return
+    if run.exists and not (resume or overwrite):
+        raise InputError(
+            f"{path} holds a run already; choose another name, --resume to go on, --overwrite to replace it"
+        )
+    if not run.exists and (run.path / QUEUED).exists():
+        raise InputError(f"{path} waits in the app's queue; cancel it there or choose another name")
+    if not run.exists:
+        raise InputError(f"{path} holds other files and is not a run; choose another name")
+
+
+def is_vacant(path: Path) -> bool:
+    """Whether a folder is empty or holds only what a training killed at its start leaves, so its name is free.
+
+    config.json counts only if it can be parsed: a power cut may have emptied it.
+    """
+    try:
+        return path.is_dir() and all(_is_leftover(item) for item in path.iterdir())
+    except OSError:
+        return False
+
+
+def _is_leftover(item: Path) -> bool:
+    if item.name == "config.json":
+        try:
+            json.loads(item.read_bytes())
+        except (ValueError, RecursionError):
+            return True
+        return False
+    if item.name == "epochs":
+        return all(head.name.endswith(".tmp") for head in item.iterdir())
+    return item.name in LEFTOVERS or item.name.endswith(".tmp")
+
+
+def remove_vacant(path: Path) -> None:
+    """Delete a vacant folder that no process holds; one that fills meanwhile stays."""
+    if not is_vacant(path) or writer(path):
+        return
+    with suppress(OSError):
+        for item in [*path.glob("epochs/*"), *path.iterdir()]:
+            if _is_leftover(item):
+                item.rmdir() if item.is_dir() else item.unlink()
+        path.rmdir()
+
+
+def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
+    """An empty run directory, or the one to resume. Callers that train hold the folder, see `files.hold`.
+
+    Raises:
+        InputError: as `check_free`, or the folder cannot be written.
+    """
+    _check_content(path, resume=resume, overwrite=overwrite)
+    run = RunDir(path)
+    try:
+        if run.exists and overwrite:
+            _empty(path)
+        (run.path / "epochs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename or path}: {error.strerror}; choose another folder") from error
+    if not run.exists or is_vacant(path):
+        write_config(run.path, config)
+    return RunDir(path)
+
+
+def _empty(path: Path) -> None:
+    """Delete a run's files but lock and stop; config.json last, so that it stays a run if this is interrupted."""
+    for item in sorted(path.iterdir(), key=lambda item: item.name == "config.json"):
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        elif item.name not in (LOCK, STOP_FILE):
+            item.unlink()
+
+
+def write_config(path: Path, config: RunConfig, **found: Any) -> None:
+    """config.json with what was found while preparing, such as `data_fingerprint`."""
+    record = {"v": FORMAT, **to_dict(config), "command": command(config, str(path)), "versions": _versions(), **found}
+    write_json(path / "config.json", record)
+
+
+def _versions() -> dict[str, str]:
+    found = {"transclipped": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,115 @@
+"""What training, measuring and searching have in common: the pictures, split, backbone and cache of a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from transclipped import plugins
+from transclipped.config import RunConfig
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.embeddings import Embeddings
+from transclipped.datasets.protocols import Split, draw
+from transclipped.datasets.registry import load as load_images
+from transclipped.errors import InputError
+from transclipped.features.cache import FeatureCache
+from transclipped.models.backbone import Backbone, load_backbone
+from transclipped.models.head import Head, are_finite, head_from_state
+from transclipped.models.weights import load_tensors
+from transclipped.runs import imported
+from transclipped.runs.run import RunDir
+
+
+@dataclass
+class Session:
+    """One configuration, loaded.
+
+    Attributes:
+        cache: embeddings of `images` by `backbone`, as long as that is frozen.
+        device: where networks run.
+    """
+
+    config: RunConfig
+    images: ImageSet
+    split: Split
+    backbone: Backbone
+    cache: FeatureCache
+    device: str
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only the head learns."""
+        return self.config.backbone.train == "frozen"
+
+    def depth(self, n_database: int) -> int:
+        """K of mAP@K: as configured, else the data set's own, at most the database."""
+        return min(self.config.k or self.images.default_k or 1000, n_database)
+
+
+def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
+    """Load pictures, split and backbone.
+
+    Raises:
+        InputError: any of them cannot be had.
+    """
+    plugins.ensure(config)
+    images = load_images(config.data)
+    split = draw(images, config.data)
+    backbone = load_backbone(config.backbone, default_size=images.default_size).to(device)
+    return Session(config, images, split, backbone, FeatureCache(images, backbone, seed=config.data.seed), device)
+
+
+def prepare_run(run: RunDir, *, device: str = "cpu") -> Session:
+    """`prepare` with the configuration of a run.
+
+    Raises:
+        InputError: as `prepare`, or the run is imported and lacks the weights of its backbone.
+    """
+    imported.check_backbone(run)
+    return prepare(run.config, device=device)
+
+
+def as_trained(images: ImageSet, run: RunDir) -> ImageSet:
+    """Embeddings made elsewhere with the centre that a run's had; any other set as it is."""
+    return images.centred(run.record.get("centre")) if isinstance(images, Embeddings) else images
+
+
+def with_images_of(session: Session, run: RunDir) -> Session:
+    """The session with its images as the run was trained on them, see `as_trained`."""
+    images = as_trained(session.images, run)
+    if images.fingerprint == session.images.fingerprint:
+        return session
+    return replace(session, images=images, cache=FeatureCache(images, session.backbone, seed=session.config.data.seed))
+
+
+def trained_model(
+    run: RunDir, *, default_size: int | None = None, backbone: Backbone | None = None
+) -> tuple[Backbone, Head]:
+    """The kept model of a run: its backbone, with trained weights where it learnt, and its head.
+
+    Args:
+        default_size: pixels a side where the run does not say.
+        backbone: the run's, if loaded already; trained weights are written into it.
+
+    Raises:
+        InputError: a file is missing or does not fit.
+    """
+    plugins.load_named()
+    imported.check_backbone(run)
+    path = run.path / "model.safetensors"
+    state = load_tensors(path)
+    head = head_from_state(state, run.config.quantizer, source=str(path))
+    backbone = backbone or load_backbone(run.config.backbone, default_size=default_size)
+    if backbone.width != head.projection.in_features:
+        raise InputError(
+            f"{path} expects embeddings of width {head.projection.in_features}, but {backbone.name} gives "
+            f"{backbone.width}; use the backbone that the run was trained with"
+        )
+    learnt = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    if not all(are_finite(tensor) for tensor in learnt.values() if tensor.is_floating_point()):
+        raise InputError(f"{path} holds a backbone with numbers that are not finite; train the run again")
+    if learnt:
+        try:
+            backbone.load_state_dict(learnt)
+        except RuntimeError as error:
+            raise InputError(f"{path} does not fit {backbone.name}: {str(error).splitlines()[0]}") from error
+    return backbone.eval(), head

@@ -1,0 +1,1 @@
+"""Search with a run: what needs a model and images."""

@@ -1,0 +1,61 @@
+"""Float search beside a run's codes: its database's embeddings before coding, from the feature cache.
+
+Where the cache lacks some of them, the items that codes rank best can still be looked at again and put in order of
+their own embeddings: re-ranking, which finds nothing that the codes missed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from transclipped.datasets.base import ImageSet
+from transclipped.features.cache import FeatureCache
+from transclipped.models.head import embed_in_batches
+from transclipped.retrieval.index import FloatIndex
+from transclipped.search.searcher import Engine, Hit
+
+BLOCK = 16_384  # rows of features read at once
+
+
+@dataclass(frozen=True)
+class Database:
+    """Continuous embeddings `[N, D]` float32 of a database, in its order; None with the number that is missing."""
+
+    embeddings: np.ndarray | None
+    missing: int
+
+
+def database(engine: Engine, images: ImageSet) -> Database:
+    """What the feature cache holds of a run's database.
+
+    Raises:
+        InputError: the model cannot be loaded.
+    """
+    backbone, head = engine.model
+    config = engine.run.config
+    row_of = {identity: row for row, identity in enumerate(images.ids.tolist())}
+    rows = np.array([row_of[identity] for identity in engine.stored.database_ids.tolist()], np.int64)
+    cache = FeatureCache(
+        images, backbone if config.backbone.train == "frozen" else backbone.refreshed(), seed=config.data.seed
+    )
+    if missing := len(cache.missing(0, rows)):
+        return Database(None, missing)
+    features = cache.view(0)
+    parts = [embed_in_batches(head, features[rows[at : at + BLOCK]])[0].numpy() for at in range(0, len(rows), BLOCK)]
+    return Database(np.concatenate(parts), 0)
+
+
+def search(engine: Engine, index: FloatIndex, query: np.ndarray, *, top: int) -> list[Hit]:
+    """The `top` items most similar to a continuous embedding `[D]` before coding."""
+    found = index.search(query[None], top)
+    return engine.hits(query, found.rows[0], found.scores[0])
+
+
+def reranked(engine: Engine, query: np.ndarray, rows: np.ndarray, pictures: list[Image.Image]) -> list[Hit]:
+    """Rows `[k]` of the database, embedded anew from their pictures and put in order, best first."""
+    scores = engine.embed(pictures) @ query.astype(np.float32) / np.float32(len(engine.index.codebooks))
+    order = np.lexsort((rows, -scores))
+    return engine.hits(query, rows[order], scores[order])

@@ -1,0 +1,331 @@
+"""A training from configuration to finished run directory: prepare, train, measure.
+
+The generator yields progress and events for whoever looks on; what must last is in the run directory
+already when it does. Asked to stop, it saves the state first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from transclipped.clipping import rule_named
+from transclipped.config import RunConfig
+from transclipped.datasets.folder import Folder
+from transclipped.datasets.protocols import draw, readable
+from transclipped.errors import InputError
+from transclipped.features.cache import FEW, Progress, encode, gather
+from transclipped.models.backbone import set_trainable
+from transclipped.models.head import Head, Network, embed_in_batches
+from transclipped.models.weights import load_tensors, save_tensors
+from transclipped.runs import imported
+from transclipped.runs.run import STOP_FILE, RunDir, check_free, create, is_vacant, write_config
+from transclipped.runs.session import Session, prepare
+from transclipped.training import evaluation
+from transclipped.training.defaults import Fit, check, check_batch, fitted
+from transclipped.training.log import RunLog, trim_events
+from transclipped.training.sources import CachedViews, FreshViews
+from transclipped.training.threads import on_fitting_threads
+from transclipped.training.trainer import Event, Trainer
+from transclipped.utils.files import hold, write_json
+
+STEPS_LOGGED = 10  # one step event in this many reaches events.jsonl
+SAVE_EVERY = 30.0  # seconds between two saved states within an epoch
+STATE_FILE = "last.safetensors"
+
+
+class Stopped(Exception):
+    """The training was asked to stop and has saved its state.
+
+    `signal` is the number of the signal that asked, 0 for a stop file.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__("stopped")
+        self.signal = signal
+
+
+def run_training(
+    config: RunConfig,
+    path: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "cpu",
+    chosen: Collection[str] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
+    stop_asked: Callable[[], int | None] = lambda: None,
+) -> Iterator[Progress | Event]:
+    """Train into the run directory `path`.
+
+    Args:
+        resume: the run that is there, with its own settings.
+        overwrite: replace it.
+        chosen: settings by path that a person gave; the others may be changed to suit the number of pictures. None for
+            all of them.
+        tell: called with sentences about what was changed and what is to be done, before it begins.
+        stop_asked: called after every step for the number of the signal that came, None if none did.
+
+    Raises:
+        InputError: bad settings or data, before there is a run; a later failure, which is in the run's status too; or
+            another process trains it.
+        Stopped: on request.
+    """
+    check_free(path, resume=resume, overwrite=overwrite)
+    with suppress(OSError):  # of an earlier training
+        (path / STOP_FILE).unlink(missing_ok=True)
+    resumed = resume and RunDir(path).exists and not is_vacant(path)
+    prepared = None if resumed else _prepared(config, device, chosen)  # bad settings take no name and replace nothing
+    with hold(path):
+        run = create(path, prepared[0].config if prepared else config, resume=resume, overwrite=overwrite)
+        yield from _logged_training(run, device, tell, prepared, stop_asked)
+
+
+def _logged_training(
+    run: RunDir,
+    device: str,
+    tell: Callable[[str], None],
+    prepared: tuple[Session, Fit] | None,
+    stop_asked: Callable[[], int | None],
+) -> Iterator[Progress | Event]:
+    """Train, and record in the run's status how it ends."""
+    log = RunLog(run)
+    position = {"epoch": 0.0, "step": 0}
+    try:
+        with closing(_train(run, log, device, tell, prepared)) as work:  # closing it saves the state
+            for item in work:
+                if isinstance(item, Event):
+                    position = {"epoch": item.epoch, "step": item.step}
+                yield item
+                _stop_if_asked(run, stop_asked)
+        log.end("finished", **position)
+    except (Stopped, GeneratorExit, KeyboardInterrupt):
+        log.end("stopped", **position)
+        raise
+    except InputError as error:
+        log.end("failed", error=str(error), **position)
+        raise
+    except BaseException as error:
+        log.end("failed", error=f"{type(error).__name__}: {error}", **position)
+        raise
+
+
+def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None) -> tuple[Session, Fit]:
+    """What a configuration names, loaded and checked, with defaults that suit the number of pictures.
+
+    Raises:
+        InputError: it cannot be trained with.
+    """
+    rule_named(config.clipping.rule)  # bad settings show before anything slow begins
+    session = prepare(config, device=device)
+    pictures = len(session.split.train)
+    fit = Fit(config, pictures) if chosen is None else fitted(config, pictures=pictures, chosen=chosen)
+    session = replace(session, config=fit.config)
+    check(fit.config, session.images, session.split, chosen=chosen or ())
+    return session, fit
+
+
+def _train(
+    run: RunDir, log: RunLog, device: str, tell: Callable[[str], None], prepared: tuple[Session, Fit] | None
+) -> Iterator[Progress | Event]:
+    if prepared is None:
+        imported.check_complete(run)
+    session, fit = prepared or _prepared(run.config, device, None)  # config.json holds the numbers in use
+    fits = fit.changes or run.record.get("fitted", {})
+    _check_same(run, _found(session))
+    write_config(run.path, session.config, **_found(session), **({"fitted": fits} if fits else {}))
+    run = RunDir(run.path)  # which reads what was written, such as the centre of embeddings
+    for sentence in filter(None, (str(fit), _whole_database(session))):
+        tell(sentence)
+    write_json(run.path / "split.json", session.split.to_json(session.images))
+    model = _model(session)
+    if session.frozen:
+        yield from _logged(log, _fill_training_views(session))
+        yield from _logged(log, _decode_queries(session))
+        session.split = readable(session.split, session.images)
+        check_batch(len(session.split.train), session.config.schedule.batch)
+    trainer = _trainer(session, model)
+    state = run.path / STATE_FILE
+    if state.exists():
+        try:
+            trainer.restore(load_tensors(state))
+        except InputError as error:
+            raise InputError(f"{run.path} cannot be resumed: {error}") from error
+    trim_events(run, trainer.step)
+    started = time.monotonic()
+    events = trainer.events()
+    yield from _train_and_save(trainer, on_fitting_threads(events) if session.frozen else events, run, log)
+    seconds = {"training": round(time.monotonic() - started, 2)}
+    yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
+    write_json(run.path / "split.json", readable(session.split, session.images).to_json(session.images))
+
+
+def _found(session: Session) -> dict[str, Any]:
+    """What the configuration led to, for config.json."""
+    images, backbone = session.images, session.backbone
+    centre = getattr(images, "centre", None)  # of embeddings made elsewhere
+    return {
+        **({} if centre is None else {"centre": centre.tolist()}),
+        "data_fingerprint": images.fingerprint,
+        "backbone_fingerprint": backbone.fingerprint,
+        "width": backbone.width,
+        "image_size": backbone.image_size,
+        "native_size": images.native_size,
+        "class_names": list(images.class_names),
+    }
+
+
+def _whole_database(session: Session) -> str:
+    """A sentence for whoever limits the training pictures alone, since the whole database is encoded all the same."""
+    data, database = session.config.data, session.split.database
+    if data.train_limit is None or data.database_limit is not None or not session.frozen:
+        return ""
+    missing = len(session.cache.missing(0, database))
+    if missing <= len(session.split.train):
+        return ""
+    return (
+        f"{missing:,} of the {len(database):,} pictures of the database are not encoded yet and will be, to be "
+        "searched; --database-limit takes fewer"
+    )
+
+
+def _check_same(run: RunDir, found: dict[str, Any]) -> None:
+    """Going on with other pictures or weights than the run began with would mix two trainings."""
+    for name, what in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
+        before = run.record.get(name, found[name])
+        if before != found[name]:
+            raise InputError(
+                f"the {what} are not those that {run.path} began with ({found[name]}, not {before}); "
+                "bring them back to resume, or start another run"
+            )
+
+
+def _train_and_save(trainer: Trainer, events: Iterator[Event], run: RunDir, log: RunLog) -> Iterator[Event]:
+    started = saved = time.monotonic()
+    first = trainer.step
+    try:
+        for event in events:
+            if event.kind == "epoch":
+                _keep_epoch(trainer, run, event)
+            if event.kind == "epoch" or event.step % STEPS_LOGGED == 0 or event.step == first + 1:
+                log.event(event.kind, epoch=event.epoch, step=event.step, **event.values)
+                left = (time.monotonic() - started) / max(1, event.step - first) * (event.total - event.step)
+                log.stage("training", done=event.step, total=event.total, seconds_left=round(left, 1))
+            # Last of all: killed before it, a resumed training does again, and logs again, what is not in it.
+            if event.kind == "epoch" or time.monotonic() - saved > SAVE_EVERY:
+                save_tensors(run.path / STATE_FILE, trainer.state())
+                saved = time.monotonic()
+            yield event
+    except GeneratorExit:
+        save_tensors(run.path / STATE_FILE, trainer.state())
+        raise
+
+
+def _keep_epoch(trainer: Trainer, run: RunDir, event: Event) -> None:
+    """Store the epoch's head; the model kept is the last one, or the best by validation where asked for."""
+    head = trainer.model if isinstance(trainer.model, Head) else trainer.model.head
+    half = {name: tensor.half() for name, tensor in head.state_dict().items()}
+    save_tensors(run.path / "epochs" / f"{round(event.epoch)}.safetensors", half)
+    if trainer.config.select == "validation":
+        earlier = [e["validation_map"] for e in run.events("epoch") if "validation_map" in e]
+        if event.values.get("validation_map", -1.0) <= max(earlier, default=-2.0):
+            return
+    save_tensors(run.path / "model.safetensors", _tensors(trainer.model))
+
+
+def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Those of the head, and of the backbone if it was trained."""
+    if isinstance(model, Head):
+        return model.state_dict()
+    return model.head.state_dict() | {f"backbone.{name}": t for name, t in model.backbone.state_dict().items()}
+
+
+def _model(session: Session) -> Head | Network:
+    generator = torch.Generator().manual_seed(session.config.seed)
+    head = Head(session.backbone.width, session.config.quantizer, generator=generator).to(session.device)
+    if session.frozen:
+        return head
+    set_trainable(session.backbone, session.config.backbone.train)
+    return Network(session.backbone, head)
+
+
+def _trainer(session: Session, model: Head | Network) -> Trainer:
+    config, split, labels = session.config, session.split, session.images.labels
+    if session.frozen:
+        views = [session.cache.view(v) for v in range(config.schedule.views)]
+        source = CachedViews(views, split.train, seed=config.seed)
+    else:
+        rows = draw(session.images, config.data, unreadable=True).train  # the same ones when it is resumed
+        source = FreshViews(session.images, rows, session.backbone, seed=config.seed, device=session.device)
+    watched = labels is not None and len(split.validation) > 0
+
+    def observe() -> dict[str, float]:
+        return {"validation_map": _validation_map(session, model)}
+
+    return Trainer(model, source, config, labels=labels, observe=observe if watched else None)
+
+
+def _fill_training_views(session: Session) -> Iterator[Progress]:
+    for view in range(session.config.schedule.views):
+        yield from session.cache.fill(view, session.split.train, device=session.device)
+    yield from session.cache.fill(0, session.split.validation, device=session.device)
+
+
+def _decode_queries(session: Session) -> Iterator[Progress]:
+    """Find the queries that cannot be decoded, so that others can be drawn before training; nothing is encoded."""
+    images, rows = session.images, session.split.query
+    if not isinstance(images, Folder):  # bundled images are whole, and embeddings have none
+        return
+    started = time.monotonic()
+    for done in range(0, len(rows), FEW):
+        images.decoded(rows[done : done + FEW], session.backbone.image_size)
+        yield Progress("decoding queries", min(done + FEW, len(rows)), len(rows), time.monotonic() - started)
+
+
+def _validation_map(session: Session, model: Head | Network) -> float:
+    """mAP of the validation split against the training pictures, by asymmetric search."""
+    split, labels = session.split, session.images.labels
+    if session.frozen:
+        head, plain = model, session.cache.view(0)
+        asking, searched = split.validation, split.train
+        queries, database = plain[asking], plain[searched]
+    else:
+        head, width = model.head, model.backbone.width
+        (asking, queries), (searched, database) = (
+            gather(encode(model.backbone, session.images, rows, device=session.device), width=width)
+            for rows in (split.validation, split.train)
+        )
+    return evaluation.quick_map(
+        head,
+        embed_in_batches(head, queries)[0],
+        embed_in_batches(head, database)[1],
+        query_labels=labels[asking],
+        database_labels=labels[searched],
+        k=session.depth(len(searched)),
+    )
+
+
+def _logged(log: RunLog, steps: Iterator[Progress]) -> Iterator[Progress]:
+    for progress in steps:
+        left = progress.seconds_left
+        log.stage(
+            progress.what,
+            done=progress.done,
+            total=progress.total,
+            seconds_left=None if left is None else round(left, 1),
+        )
+        yield progress
+
+
+def _stop_if_asked(run: RunDir, stop_asked: Callable[[], int | None]) -> None:
+    signal = stop_asked()
+    if signal is not None:
+        raise Stopped(signal)
+    if (run.path / STOP_FILE).exists():
+        raise Stopped(0)

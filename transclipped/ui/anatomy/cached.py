@@ -1,0 +1,173 @@
+"""Cached calls behind the Anatomy page: keys are a run's fingerprint and a picture; all bounded."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from PIL import Image
+
+from transclipped.analysis import anatomy, codebooks
+from transclipped.config import IDENTITY
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.images.decode import data_address, placeholder, square, to_png
+from transclipped.errors import InputError
+from transclipped.models.head import Head
+from transclipped.retrieval.index import decode
+from transclipped.runs.run import RunDir
+from transclipped.ui import cached
+from transclipped.ui.anatomy.subject import Subject
+
+THUMB = 64  # pixels of a photograph that stands for a codeword
+LIKELY = 4  # codewords shown of a codebook
+SHARPEST = 100.0  # α of the slider, at most
+STANDING = 3  # pictures that stand for a codeword
+LARGE = 256  # pixels of query and hit
+CRISP = 64  # pixels a side up to which pictures are enlarged as they are, pixel by pixel
+
+
+@dataclass(frozen=True)
+class Model:
+    """A run's network, to look into; heads are only read, and the microscope locks itself."""
+
+    microscope: anatomy.Microscope
+    head: Head
+
+
+@st.cache_resource(max_entries=6, show_spinner="Loading the network …")
+def model(fingerprint: str, _run: RunDir) -> Model:
+    """Network of a run, of this page alone, since looking into it plants hooks."""
+    from transclipped.runs.session import trained_model
+
+    backbone, head = trained_model(_run, default_size=_run.record.get("image_size"))
+    return Model(anatomy.Microscope(backbone), head)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.Seen:
+    """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB.
+
+    Raises:
+        InputError: the run was trained on embeddings made elsewhere, or its network cannot be loaded.
+    """
+    if _run.config.backbone.name == IDENTITY:
+        raise InputError(f"{_run.name} was trained on embeddings made elsewhere, so there is none")
+    microscope = model(fingerprint, _run).microscope
+    side = _run.record.get("native_size") or microscope.backbone.image_size
+    pixels = np.array(square(_subject.image(), side))
+    return microscope.look(torch.from_numpy(pixels).permute(2, 0, 1))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def embedded(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
+    """Continuous embedding `[D]` of a picture as search and database have it, to the last bit of its code."""
+    return cached.engine(fingerprint, _run).embed([_subject.image()])[0]
+
+
+def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndarray | None:
+    """`[M, d]` float32 of unit length, as search has them: stored, from the network, or as the picture's code tells.
+
+    None for a visitor's own picture where the network cannot be loaded.
+    """
+    m = len(codewords)  # of shape [M, K, d]
+    if subject.query is not None:
+        return subject.query.reshape(m, -1)
+    try:
+        return embedded(run.fingerprint, subject.key, run, subject).reshape(m, -1)
+    except InputError:
+        return None if subject.code is None else decode(codewords, subject.code[None])[0].reshape(m, -1)
+
+
+def prepare(run: RunDir, subject: Subject, unit: np.ndarray) -> None:
+    """Compute what the page shows of a picture before anything is set."""
+    found, data = seen(run.fingerprint, subject.key, run, subject), cached.run_data(run)
+    if found.attention is not None:
+        rolled(run.fingerprint, subject.key, run, subject)
+    enlarged(data, subject.key, found.grid or (1, 1), subject)
+    portrait(data, subject.key, subject)
+    books = cached.engine(run.fingerprint, run).stored.codebooks
+    faces(run.fingerprint, likely(anatomy.assign(unit, books, sharpness(run))), run)
+
+
+def sharpness(run: RunDir) -> float:
+    """α of the soft assignment that is shown first: the run's own, within the slider."""
+    return min(SHARPEST, max(1.0, float(run.config.quantizer.alpha)))
+
+
+def likely(assigned: anatomy.Assigned) -> tuple[tuple[int, ...], ...]:
+    """The codewords of each codebook that are shown."""
+    return tuple(map(tuple, assigned.order[:, :LIKELY].tolist()))
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def rolled(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
+    """Attention of a picture through all layers."""
+    return anatomy.rollout(seen(fingerprint, key, _run, _subject).attention)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def enlarged(data: tuple, key: str, grid: tuple[int, int], _subject: Subject) -> np.ndarray:
+    """The square that the network sees of a picture, `[S, S, 3]` uint8, large, and divisible by a grid."""
+    side = anatomy.side_for(grid, cached.pictures(data).native_size)
+    picture = _subject.image()
+    if crisp(data):
+        return np.asarray(picture.resize((side, side), Image.Resampling.NEAREST))
+    return np.asarray(square(picture, side))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def portrait(data: tuple, key: str, _subject: Subject) -> str:
+    """The picture that is followed as a data address."""
+    picture = _subject.image()
+    return address(picture if crisp(data) else square(picture, LARGE), crisp=crisp(data))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
+    """Small pictures of the database that have this codeword in their code."""
+    stored, data = cached.engine(fingerprint, _run).stored, cached.run_data(_run)
+    images, row_of = cached.pictures(data), cached.rows_of_ids(data)
+    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
+    return [_address(images, row_of[identity], THUMB) for identity in stored.database_ids[rows].tolist()]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def faces(fingerprint: str, words: tuple[tuple[int, ...], ...], _run: RunDir) -> list[list[list[str]]]:
+    """What `standing` has for some codewords of each codebook."""
+    return [[standing(fingerprint, m, word, _run) for word in mine] for m, mine in enumerate(words)]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def hit(data: tuple, row: int) -> str:
+    """The picture of a hit as a data address."""
+    return _address(cached.pictures(data), row, LARGE)
+
+
+def crisp(data: tuple) -> bool:
+    """Whether pictures are so small that their pixels are to be seen."""
+    return _crisp(cached.pictures(data))
+
+
+def address(picture: Image.Image, *, crisp: bool) -> str:
+    """A picture as a data address: exact where its pixels are to be seen, else as JPEG."""
+    if crisp:
+        return data_address(to_png(picture), "image/png")
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88)
+    return data_address(buffer.getvalue(), "image/jpeg")
+
+
+def _crisp(images: ImageSet) -> bool:
+    return images.native_size is not None and images.native_size <= CRISP
+
+
+def _address(images: ImageSet, row: int, side: int) -> str:
+    """Picture of a row as a data address: as it is if it is tiny, else its centre square."""
+    try:
+        picture = images.picture(row)
+    except InputError:
+        picture = placeholder(str(images.ids[row]))
+    return address(picture if _crisp(images) else square(picture, side), crisp=_crisp(images))

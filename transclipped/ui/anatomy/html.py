@@ -1,0 +1,115 @@
+"""Pieces of the Anatomy page that are too large, or too many, for Streamlit's own elements: plain HTML, no script.
+
+Sizes are in rem and colours follow the text's, so that both themes and any projector scale fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from transclipped.analysis.anatomy import cut
+from transclipped.ui.anatomy.cached import address
+from transclipped.ui.theme import RELEVANT
+
+CSS = """<style>
+.an-patches { display: grid; gap: 6px; width: 100%; max-width: 30rem; }
+.an-patches img { width: 100%; display: block; border-radius: 2px; }
+.an-pair { display: flex; flex-wrap: wrap; gap: 1rem; }
+.an-pair img { width: 11rem; max-width: 45%; border-radius: 0.4rem; }
+.an-crisp img { image-rendering: pixelated; }
+.an-cards { display: grid; gap: 1rem; }
+.an-card { padding: 0.9rem; border-radius: 0.5rem;
+  border: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
+.an-card h4 { margin: 0 0 0.2rem; padding: 0; font-size: 1.15rem; }
+.an-card p { margin: 0 0 0.6rem; opacity: 0.8; }
+.an-word { display: grid; grid-template-columns: 3.4rem 1fr auto; gap: 0.6rem; align-items: center; height: 3rem; }
+.an-word b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
+.an-word .an-bar { height: 0.9rem; border-radius: 0.2rem; background: RELEVANT; min-width: 2px; }
+.an-word small { font-size: 0.9rem; }
+.an-word span { display: flex; gap: 3px; min-width: 7.2rem; }
+.an-word img { width: 2.25rem; height: 2.25rem; border-radius: 2px; }
+.an-byte { text-align: center; }
+.an-byte .an-hex { font-size: 3.2rem; line-height: 1.15; font-weight: 700; }
+.an-byte code, .an-byte .an-hex { font-family: "Source Code Pro", ui-monospace, monospace; background: none; }
+.an-byte code { font-size: 1.3rem; letter-spacing: 0.12em; color: inherit; }
+.an-byte div { font-size: 1.2rem; }
+.an-sum { display: flex; flex-wrap: wrap; gap: 0.5rem 0.8rem; align-items: baseline; font-size: 1.9rem;
+  font-variant-numeric: tabular-nums; }
+.an-sum span { text-align: center; line-height: 1.2; }
+.an-sum small { display: block; font-size: 0.9rem; opacity: 0.75; }
+.an-sum b { display: block; border-bottom: 0.25rem solid RELEVANT; }
+[class*="st-key-told-"] p { font-size: 1.3rem; line-height: 1.5; }
+</style>""".replace("RELEVANT", RELEVANT)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A codeword as a candidate: its number, probability, and small pictures that stand for it."""
+
+    number: int
+    p: float
+    pictures: list[str]
+    nearest: bool
+
+
+def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
+    """A picture `[S, S, 3]` cut along a grid, with gaps."""
+    tiles = "".join(f'<img src="{address(Image.fromarray(tile), crisp=crisp)}" alt="">' for tile in cut(whole, grid))
+    look = "an-patches an-crisp" if crisp else "an-patches"
+    gap = 6 if grid[1] <= 8 else 3
+    return f'{CSS}<div class="{look}" style="grid-template-columns: repeat({grid[1]}, 1fr); gap: {gap}px">{tiles}</div>'
+
+
+def pair(one: str, other: str, *, crisp: bool) -> str:
+    """Two pictures side by side, by their data addresses."""
+    look = "an-pair an-crisp" if crisp else "an-pair"
+    return f'{CSS}<div class="{look}"><img src="{one}" alt="the picture"><img src="{other}" alt="the hit"></div>'
+
+
+def candidates(codebook: int, words: list[Word], *, rest: float, others: int, bits: float, crisp: bool) -> str:
+    """One codebook's card: the likeliest codewords with pictures, what is left for the others, and the entropy."""
+    top = max(word.p for word in words)
+    lines = "".join(_word(word, top, crisp) for word in words)
+    left = f"the other {others}: {rest:.0%} together" if others else ""
+    return (
+        f'<div class="an-card"><h4>Codebook {codebook}</h4>'
+        f"<p>{bits:.1f} bits: as undecided as among {2**bits:.{0 if bits > 3.3 else 1}f}</p>"
+        f"{lines}<p>{left}</p></div>"
+    )
+
+
+def cards(inner: list[str], *, width: float) -> str:
+    """Cards side by side, as many as fit if each has at least `width` rem."""
+    columns = f"grid-template-columns: repeat(auto-fit, minmax(min(100%, {width}rem), 1fr))"
+    return f'{CSS}<div class="an-cards" style="{columns}">{"".join(inner)}</div>'
+
+
+def byte(codebook: int, decimal: str, hexadecimal: str, bits: str) -> str:
+    """One number of the code, three ways."""
+    return (
+        f'<div class="an-card an-byte"><div>codebook {codebook}: codeword {decimal}</div>'
+        f'<div class="an-hex">{hexadecimal}</div><code>{bits}</code></div>'
+    )
+
+
+def total(parts: list[float], score: float) -> str:
+    """The sum that a score is."""
+    terms = [f"<span><b>{part:.3f}</b><small>table {m}</small></span>" for m, part in enumerate(parts, 1)]
+    size = "" if len(parts) <= 4 else ' style="font-size: 1.4rem"'
+    return f'{CSS}<div class="an-sum"{size}>{"<span>+</span>".join(terms)}<span>=</span><span><b>{score:.3f}</b>' + (
+        "<small>score</small></span></div>"
+    )
+
+
+def _word(word: Word, top: float, crisp: bool) -> str:
+    shown = "".join(f'<img src="{escape(source)}" alt="">' for source in word.pictures) or "<small>no picture</small>"
+    star = " ★" if word.nearest else ""
+    width = max(1.0, 100 * word.p / max(top, 1e-12))
+    return (
+        f'<div class="an-word"><b>{word.number}{star}</b><div><div class="an-bar" style="width: {width:.1f}%"></div>'
+        f"<small>{word.p:.1%}</small></div><span{' class=an-crisp' if crisp else ''}>{shown}</span></div>"
+    )

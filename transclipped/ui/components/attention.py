@@ -1,0 +1,117 @@
+"""Attention over a picture, a component of ours: point at a place to see what it looks at, click to keep it.
+
+anatomy_look.js beside this file does the drawing; here is what it is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from transclipped.ui import absent
+from transclipped.ui.anatomy.cached import address
+
+HTML = '<div class="look"></div>'
+CSS = """
+.look { color: var(--st-text-color); font-family: var(--st-font); max-width: 30rem; }
+.box { position: relative; width: 100%; aspect-ratio: 1; border-radius: 0.5rem; overflow: hidden; background: #000; }
+.box img { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.grid { position: absolute; inset: 0; display: grid; }
+.cell { all: unset; display: block; transition: background 0.12s; }
+button.cell { cursor: crosshair; }
+.cell.from { box-shadow: inset 0 0 0 3px #fff, inset 0 0 0 5px #d55e00; }
+.scale { display: flex; gap: 0.5rem; align-items: center; margin-top: 0.6rem; font-size: 0.9rem; opacity: 0.85; }
+.scale i { flex: none; height: 0.8rem; width: 8rem; border-radius: 0.2rem; border: 1px solid var(--st-border-color);
+  background: linear-gradient(90deg, #222, #fff); }
+.says { margin-top: 0.4rem; font-size: 1.1rem; min-height: 3.2rem; line-height: 1.45; }
+@media (prefers-reduced-motion: reduce) { .cell { transition: none; } }
+"""
+
+_component = st.components.v2.component(
+    "transclipped_look",
+    html=HTML,
+    css=CSS,
+    js=Path(__file__).with_name("attention.js").read_text(encoding="utf-8"),
+)
+
+
+def draw(
+    picture: np.ndarray,
+    base: np.ndarray,
+    rows: np.ndarray | None,
+    *,
+    grid: tuple[int, int],
+    who: str,
+    verb: str,
+    crisp: bool,
+    key: str,
+) -> None:
+    """Draw weights over a picture; the place that the visitor keeps stands in the address as `?token=`.
+
+    Args:
+        picture: `[S, S, 3]` uint8.
+        base: `[h · w]` shown while no place is pointed at.
+        rows: `[h · w, h · w]`, row i is what place i looks at; None where places cannot be pointed at.
+        who: begins the sentence that names the place of the largest weight of `base`.
+        verb: follows a place in the sentence about its row.
+        crisp: whether the picture's own pixels are to be seen.
+    """
+    n = len(base)
+    version = hashlib.sha256(picture.tobytes() + str(grid).encode()).hexdigest()[:16]
+    sent = {
+        "version": version,
+        "image": _picture(picture, crisp),
+        "crisp": crisp,
+        "h": grid[0],
+        "w": grid[1],
+        "base": _scaled(base[None]),
+        "rows": None if rows is None else _scaled(rows),
+        "token": None if rows is None else token(n),
+        "who": who,
+        "verb": verb,
+    }
+    _component(key=key, data=sent, on_token_change=lambda: _remember(key, version, n))
+
+
+def token(places: int) -> int | None:
+    """The place that the address names, if there is such a one."""
+    said = st.query_params.get("token", "")
+    if said.isdecimal() and int(said) < places:
+        return int(said)
+    if said:
+        absent.missing("token", said)
+    return None
+
+
+def _remember(key: str, version: str, places: int) -> None:
+    said: Any = (st.session_state.get(key) or {}).get("token")
+    if not isinstance(said, dict) or said.get("version") != version:
+        return
+    place = said.get("token")
+    if isinstance(place, int) and 0 <= place < places:
+        st.query_params["token"] = str(place)
+    else:
+        st.query_params.pop("token", None)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _picture(picture: np.ndarray, crisp: bool) -> str:
+    return address(Image.fromarray(picture), crisp=crisp)
+
+
+def _scaled(rows: np.ndarray) -> dict[str, Any]:
+    """Rows of weights as bytes, with what 0 and 255 stand for in each: half its mean or less, and its maximum.
+
+    From half the mean, since from 0 much would look alike, and from the minimum, even attention would look uneven.
+    """
+    rows = rows.astype(np.float64)
+    low, high = rows.mean(1) / 2, np.maximum(rows.max(1), 1e-12)
+    shares = np.clip((rows - low[:, None]) / np.maximum(high - low, 1e-12)[:, None], 0, 1)
+    packed = base64.b64encode((255 * shares).round().astype(np.uint8).tobytes()).decode()
+    return {"bytes": packed, "low": low.tolist(), "high": high.tolist()}

@@ -1,0 +1,234 @@
+"""Galleries: a component of ours that shows pictures in a grid, framed, captioned, clickable and reachable by keys.
+
+gallery.js beside this file does the drawing. Pictures are files of Streamlit's media file manager, which the browser
+fetches when they come into sight; those of CIFAR-10's size travel with the grid, which saves a request each. Tiny ones
+are enlarged by whole multiples of the screen's pixels, others smoothly.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from transclipped.datasets.images.decode import data_address, header, placeholder, to_png
+from transclipped.datasets.images.thumbnails import small
+from transclipped.errors import InputError
+from transclipped.ui import cached
+from transclipped.ui.shell import scale
+from transclipped.ui.text import visible
+from transclipped.ui.theme import IRRELEVANT, MARKS, RELEVANT
+
+CRISP = 64  # pixels a side up to which pictures are enlarged pixel by pixel
+SIDE = 256  # pixels of the longer side of a photograph, as it is sent
+QUALITY = 85  # of its JPEG
+INLINE = 4096  # bytes up to which a picture travels with the grid
+TILE = 96  # pixels a side that a picture gets on the page: three times CIFAR-10's
+
+HTML = '<div class="gallery"></div>'
+COLOURS = f".gallery {{ --relevant: {RELEVANT}; --irrelevant: {IRRELEVANT}; }}"
+CSS = """
+.gallery { display: grid; gap: 0.5rem; justify-content: start; color: var(--st-text-color);
+  font-family: var(--st-font); padding: 3px; }
+.tile { margin: 0; min-width: 0; }
+.ask { all: unset; box-sizing: border-box; display: flex; align-items: center; justify-content: center; width: 100%;
+  border: 4px solid transparent; border-radius: 0.35rem; background: var(--st-secondary-background-color); }
+.relevant .ask { border-color: var(--relevant); }
+.irrelevant .ask { border: 4px dashed var(--irrelevant); }
+.unknown .ask { box-shadow: inset 0 0 0 1px var(--st-border-color); }
+button.ask { cursor: pointer; }
+button.ask:hover { filter: brightness(1.12); }
+.ask:focus-visible, .mark:focus-visible { outline: 3px solid var(--st-text-color); outline-offset: 1px; }
+.on .ask { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
+img { display: block; object-fit: contain; }
+.crisp { image-rendering: pixelated; }
+.none { font-size: 0.8rem; opacity: 0.7; padding: 0.3rem; text-align: center; overflow-wrap: anywhere; }
+figcaption { font-size: 0.8rem; line-height: 1.25; margin-top: 0.2rem; overflow-wrap: anywhere; }
+.marks { display: flex; gap: 0.25rem; margin-top: 0.2rem; }
+.mark { font: inherit; font-size: 0.8rem; flex: 1; color: inherit; background: transparent; cursor: pointer;
+  border: 1px solid var(--st-border-color); border-radius: 0.35rem; padding: 0.05rem 0; }
+.mark:hover { border-color: var(--st-primary-color); }
+.mark.on { background: var(--st-primary-color); color: var(--st-background-color); }
+"""
+
+_component = st.components.v2.component(
+    "transclipped_gallery",
+    html=HTML,
+    css=COLOURS + CSS,
+    js=Path(__file__).with_name("gallery.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture for the browser, with its size in pixels."""
+
+    file: bytes
+    kind: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a gallery.
+
+    Attributes:
+        id: what a click tells; its own in the gallery.
+        picture: None where there is none to see; `title` is then shown instead.
+        caption: below it.
+        relevant: solid blue frame if True, dashed orange if False, none where nobody knows.
+        title: what pointing at it tells, such as its name.
+        mark: 1 for good, -1 for bad, 0 for neither; for galleries with marks.
+        on: whether it is the one spoken of.
+    """
+
+    id: str
+    picture: Picture | None
+    caption: str = ""
+    relevant: bool | None = None
+    title: str = ""
+    mark: int = 0
+    on: bool = False
+
+
+def draw(
+    tiles: list[Tile],
+    *,
+    key: str,
+    size: int = TILE,
+    on_click: Callable[[str], None] | None = None,
+    on_mark: Callable[[str, int], None] | None = None,
+    hint: str = "",
+) -> str | None:
+    """Draw tiles in a grid; returns the id of the one just clicked.
+
+    Args:
+        key: its own on the page.
+        size: pixels a side of a picture; grows with the projector's scale.
+        on_click: told the id before the page runs again. Without it pictures cannot be clicked.
+        on_mark: told the id and 1, -1 or 0 when a mark is set or taken back. Without it there are no marks.
+        hint: what a click does, told when pointing at a picture.
+    """
+    urls = [_url(tile.picture, f"{key}-picture-{i}") for i, tile in enumerate(tiles)]
+    known = {tile.id for tile in tiles}
+    sent = {
+        "tiles": [_sent(tile, url) for tile, url in zip(tiles, urls, strict=True)],
+        "size": size * scale(),
+        "crisp": CRISP,
+        "clickable": on_click is not None,
+        "markable": on_mark is not None,
+        "hint": hint,
+        "base": st.get_option("server.baseUrlPath"),
+    }
+
+    def clicked() -> None:
+        identity = _said(key, "clicked")
+        if on_click is not None and identity in known:
+            on_click(identity)
+
+    def marked() -> None:
+        said = _said(key, "marked") or {}
+        if on_mark is not None and said.get("id") in known and said.get("mark") in (-1, 0, 1):
+            on_mark(said["id"], said["mark"])
+
+    answer = _component(key=key, data=sent, on_clicked_change=clicked, on_marked_change=marked)
+    return answer.clicked if on_click is not None and answer.clicked in known else None
+
+
+def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -> str:
+    """Rank, mark, class and score of a hit."""
+    return " ".join(part for part in (f"#{rank}", MARKS[relevant], ", ".join(labels), f"{score:.3f}") if part)
+
+
+def of_row(data: tuple, row: int) -> Picture:
+    """Picture of a row of the picture set that `cached.run_data` names; a placeholder where it cannot be read."""
+    try:
+        return _of_row(data, row)
+    except InputError:
+        return unreadable(str(cached.pictures(data).ids[row]))
+
+
+def unreadable(name: str) -> Picture:
+    """Stands for an image that cannot be read."""
+    return of_image(placeholder(name))
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _of_row(data: tuple, row: int) -> Picture:
+    images = cached.pictures(data)
+    if images.native_size is not None and images.native_size <= CRISP:
+        return _kept(images.encoded(row))
+    return of_image(images.preview(row, side=SIDE))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _of_path(path: str, stamp: int) -> Picture:
+    return of_image(small(Path(path)))
+
+
+def of_path(path: str) -> Picture | None:
+    """Picture of a file; None where it is gone or damaged."""
+    try:
+        return _of_path(path, Path(path).stat().st_mtime_ns)
+    except (OSError, InputError):
+        return None
+
+
+def of_image(image: Image.Image) -> Picture:
+    """Any RGB picture, reduced to `SIDE` if it is larger."""
+    if max(image.size) <= CRISP:
+        return _exact(image)
+    scale = SIDE / max(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY)
+    return Picture(buffer.getvalue(), "image/jpeg", *image.size)
+
+
+def _exact(image: Image.Image) -> Picture:
+    return Picture(to_png(image), "image/png", *image.size)
+
+
+def _kept(file: bytes) -> Picture:
+    """A file that browsers know, as it is; only its header is read."""
+    with header(file) as image:
+        return Picture(file, Image.MIME[image.format], *image.size)
+
+
+def _sent(tile: Tile, url: str) -> dict:
+    picture = tile.picture
+    return {
+        "id": tile.id,
+        "url": url,
+        "width": picture.width if picture else 0,
+        "height": picture.height if picture else 0,
+        "caption": visible(tile.caption),
+        "frame": {None: "unknown", True: "relevant", False: "irrelevant"}[tile.relevant],
+        "title": visible(tile.title),
+        "mark": tile.mark,
+        "on": tile.on,
+    }
+
+
+def _url(picture: Picture | None, name: str) -> str:
+    """Address of a picture, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
+    from streamlit import runtime
+
+    if picture is None:
+        return ""
+    if len(picture.file) <= INLINE:
+        return data_address(picture.file, picture.kind)
+    if not runtime.exists():
+        return ""
+    return runtime.get_instance().media_file_mgr.add(picture.file, picture.kind, name)
+
+
+def _said(key: str, name: str):
+    return (st.session_state.get(key) or {}).get(name)

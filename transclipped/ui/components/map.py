@@ -1,0 +1,178 @@
+"""Maps of embeddings: a component of ours that draws side-by-side panels, with pictures on hover, click and lasso.
+
+map.js beside this file does the drawing, with a canvas for each panel in map_panel.js; here is what it is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from transclipped.analysis.maps import projections
+from transclipped.analysis.maps.projections import Items, Map
+from transclipped.runs.run import RunDir
+from transclipped.ui import absent, cached
+from transclipped.ui.embeddings import sheets as map_sheets
+from transclipped.ui.embeddings.colours import KEPT, OTHERS, Colouring
+from transclipped.ui.text import visible
+
+SCRIPTS = ("map.js", "map_panel.js", "map_shapes.js")  # one module for the browser
+
+HTML = '<div class="map"></div>'
+CSS = """
+.map { position: relative; color: var(--st-text-color); font-family: var(--st-font); font-size: 0.85rem; }
+.bar { display: flex; flex-wrap: wrap; gap: 0.35rem; align-items: center; margin-bottom: 0.4rem; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.15rem; align-items: center; max-height: 5.2rem; overflow-y: auto; }
+button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--st-border-color);
+  border-radius: 0.4rem; padding: 0.15rem 0.5rem; cursor: pointer; }
+button:hover, button:focus-visible { border-color: var(--st-primary-color); }
+button.on { background: var(--st-primary-color); color: var(--st-background-color); }
+.entry { border-color: transparent; display: inline-flex; align-items: center; gap: 0.3rem; padding: 0.1rem 0.35rem; }
+.entry i { width: 0.75rem; height: 0.75rem; border-radius: 50%; display: inline-block; }
+.entry.off { opacity: 0.4; text-decoration: line-through; }
+.ramp { width: 8rem; height: 0.7rem; border-radius: 0.3rem; margin: 0 0.4rem; display: inline-block; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 225px), 1fr)); gap: 0.7rem; }
+.title { min-height: 1.4rem; margin-bottom: 0.15rem; }
+.frame { position: relative; border: 1px solid var(--st-border-color); border-radius: 0.5rem; overflow: hidden; }
+canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; outline: none; }
+.marks { cursor: crosshair; }
+.marks:focus-visible { box-shadow: inset 0 0 0 2px var(--st-primary-color); }
+.card { display: none; position: absolute; z-index: 9; pointer-events: none; padding: 6px; border-radius: 0.5rem;
+  background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); width: 128px;
+  box-shadow: 0 4px 14px rgba(0, 0, 0, 0.3); overflow-wrap: anywhere; }
+.picture { background-repeat: no-repeat; border-radius: 3px; }
+.gallery { margin-top: 0.7rem; }
+.count { margin-bottom: 0.35rem; }
+.tiles { display: flex; flex-wrap: wrap; gap: 0.25rem; max-height: 23rem; overflow-y: auto; margin-bottom: 0.3rem;
+  padding: 3px; }
+.tile { padding: 2px; border: 2px solid transparent; line-height: 0; }
+.tile.hover { box-shadow: 0 0 0 2px var(--st-text-color); }
+.tile.query { box-shadow: 0 0 0 3px var(--st-text-color); }
+"""
+
+_component = st.components.v2.component(
+    "transclipped_map",
+    html=HTML,
+    css=CSS,
+    js="".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS),
+)
+
+
+def draw(
+    shown: Items,
+    maps: dict[str, Map],
+    colouring: Colouring,
+    *,
+    version: str,
+    key: str,
+    data: tuple,
+    rows: np.ndarray,
+    selection: list[int],
+    picked: int | None,
+    neighbours: list[int],
+    star: dict[str, list[float]] | None,
+) -> None:
+    """Draw the maps side by side; `st.session_state[key]` then holds `selection` and `picked`.
+
+    Args:
+        maps: by the name of their panel.
+        version: of the items; what a visitor chose in another one is forgotten.
+        data: names the picture set, see `cached.run_data`.
+        rows: `[n]` of the picture set.
+        selection, picked, neighbours: rows of `shown`.
+        star: place of a query that is not among the items, by panel.
+    """
+    panels = [
+        {"name": name, "title": name, "note": _trust(found), "xy": _packed(found.xy, "<f4")}
+        for name, found in maps.items()
+    ]
+    sent = {
+        "version": version,
+        "layout": hashlib.sha256("".join(panel["name"] + panel["xy"] for panel in panels).encode()).hexdigest(),
+        "n": len(shown),
+        "panels": panels,
+        **_coloured(colouring),
+        "names": [f"picture {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
+        **map_sheets.sent(data, rows, key),
+        "base": st.get_option("server.baseUrlPath"),
+        "selection": selection,
+        "picked": picked,
+        "neighbours": neighbours,
+        "star": star,
+    }
+    _component(
+        key=key,
+        data=sent,
+        on_selection_change=lambda: None,
+        on_picked_change=lambda: _remember(shown, key, version),
+    )
+
+
+def selection(shown: Items, key: str, version: str) -> np.ndarray:
+    """Rows that the visitor has chosen, sorted."""
+    return projections.chosen((_said(key, "selection", version) or {}).get("rows"), len(shown))
+
+
+def picked(shown: Items, key: str, version: str) -> int | None:
+    """Row that the visitor clicked, or that the address names (`?point=` and its id)."""
+    said = _said(key, "picked", version)
+    if said is None:
+        asked = st.query_params.get("point")
+        row = projections.row_of_id(shown, asked)
+        if asked is not None and row is None:
+            absent.missing("point", asked)
+        return row
+    row = projections.chosen([said.get("row")], len(shown))
+    return int(row[0]) if len(row) else None
+
+
+def _said(key: str, name: str, version: str) -> dict[str, Any] | None:
+    """What the browser last said, if it speaks of these items."""
+    said = (st.session_state.get(key) or {}).get(name)
+    return said if isinstance(said, dict) and said.get("version") == version else None
+
+
+def _remember(shown: Items, key: str, version: str) -> None:
+    """Keep the clicked item in the address."""
+    st.query_params.pop("point", None)
+    row = picked(shown, key, version)
+    if row is not None:
+        st.query_params["point"] = str(shown.ids[row])
+
+
+@st.cache_resource(max_entries=12, ttl=300, show_spinner="Reading the embeddings …")
+def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
+    """What a map shows, its rows in the picture set, and a name of its content; read-only."""
+    shown = projections.items(cached.engine(fingerprint, _run).stored, which)
+    row_of = cached.rows_of_ids(cached.run_data(_run))
+    rows = np.array([row_of[identity] for identity in shown.ids.tolist()], np.int64)
+    shown = projections.with_features(_run, shown, cached.pictures(cached.run_data(_run)), rows)
+    version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]
+    return shown, rows, version
+
+
+def _coloured(colouring: Colouring) -> dict[str, Any]:
+    """Colours and legend, as map.js reads them."""
+    return {
+        "colour": _packed(colouring.index, "<u2"),
+        "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
+        "legend": [
+            {"name": visible(name), "colour": colour, "faint": name in (OTHERS, KEPT)}
+            for name, colour in colouring.legend
+        ],
+        "ramp": colouring.ramp,
+        "values": colouring.values,
+    }
+
+
+def _trust(found: Map) -> str:
+    return "" if found.trustworthiness is None else f"trustworthiness {found.trustworthiness:.3f}"
+
+
+def _packed(values: np.ndarray, kind: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, kind)).decode()

@@ -1,0 +1,74 @@
+"""Cached calls behind the Data sets page: keys are the content of a data set, so a changed folder is opened anew."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from transclipped.config import DataConfig
+from transclipped.datasets.base import ImageSet
+from transclipped.datasets.protocols import Split, draw
+from transclipped.datasets.registry import describe, load
+from transclipped.errors import InputError
+from transclipped.ui import access
+from transclipped.ui.components import gallery
+
+LOOK_AGAIN = 15  # seconds after which a folder is listed again
+
+
+def opened(config: DataConfig) -> ImageSet:
+    """The pictures that a configuration names, as they are now.
+
+    Raises:
+        InputError: files are missing or wrong, or not for this visitor to read.
+    """
+    config = access.allowed(config)
+    return _opened(config, _stamp(config))
+
+
+@st.cache_data(ttl=LOOK_AGAIN, max_entries=16, show_spinner=False)
+def _stamp(config: DataConfig) -> str:
+    """Changes when a file of the folder, or a list of labels, comes, goes or is written to."""
+    if config.data is None:
+        return ""
+    from transclipped.datasets.folder import folder_of
+    from transclipped.datasets.images.listing import scan, signature
+
+    digest = hashlib.sha256(signature(scan(folder_of(config))[0]))
+    if config.labels is not None and (path := Path(config.labels).expanduser()).exists():
+        digest.update(str(path.stat().st_mtime_ns).encode())
+    return digest.hexdigest()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the pictures …")
+def _opened(config: DataConfig, stamp: str) -> ImageSet:
+    return load(config)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def split_of(fingerprint: str, config: DataConfig, _images: ImageSet) -> tuple[Split, dict]:
+    """The rows that a protocol draws, and what they consist of."""
+    split = draw(_images, config)
+    return split, describe(_images, split)
+
+
+def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.Picture:
+    """Picture of a row, ready for the browser; a placeholder where it cannot be read."""
+    try:
+        return _picture(fingerprint, row, images)
+    except InputError:
+        return gallery.unreadable(str(images.ids[row]))
+
+
+@st.cache_data(max_entries=2048, show_spinner=False)
+def _picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.Picture:
+    return gallery.of_image(_images.preview(row))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def rows_by_name(fingerprint: str, _images: ImageSet) -> dict[str, int]:
+    """Row of each id, written as text."""
+    return {name: row for row, name in enumerate(np.asarray(_images.ids).astype(str).tolist())}

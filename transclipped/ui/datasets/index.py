@@ -1,0 +1,150 @@
+"""Your own folder, from the Data sets page to a search: index it, then search in it, map it, or train on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import Image
+
+from transclipped.config import DataConfig
+from transclipped.datasets.base import ImageSet
+from transclipped.errors import InputError
+from transclipped.runs.run import RunDir
+from transclipped.search import collection_job, collection_list
+from transclipped.search.collection_job import FINISHED, RUNNING, Job
+from transclipped.ui import access, acts, collection_links, runs
+from transclipped.ui.datasets import run_offer
+from transclipped.ui.figures import duration, time_left
+from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
+
+LOOKED_AT = 16  # images whose size tells photographs from icons
+LISTED = 1000  # left-out files in a table
+RUN = "run that encodes"
+NOTE = "index note"
+AGAIN = "Only new and changed files are encoded again."
+ENDED = {
+    collection_job.FAILED: "It could not be indexed",
+    collection_job.STOPPED: "Indexing was cancelled",
+    collection_job.INTERRUPTED: "Indexing was interrupted",
+}
+
+
+@guarded
+def section(images: ImageSet, config: DataConfig) -> None:
+    """Which run encodes, the button or how far it is, and where to go then."""
+    st.subheader("Search, map or train")
+    st.caption("With a run, indexing encodes each image into a few bytes. Then any image can be a query here.")
+    folder = Path(config.data)
+    coders = run_offer.coders()
+    if not coders:
+        st.info("No run here encodes images. Train one first.")
+        collection_links.train(folder, config.labels, key="train on it")
+        return
+    if st.session_state.get(RUN) not in coders:
+        st.session_state[RUN] = _suited(images, coders)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "With the run", list(coders), key=RUN, width=300,
+            help="Runs that learnt from photographs suit photographs; those of CIFAR-10 tell its ten classes apart.",
+        )  # fmt: skip
+        run = coders[name]
+        path = collection_job.find(runs.home(), run, folder)
+        job = None if path is None else collection_job.state(path)
+        entry = None if path is None else collection_list.read(path)
+        busy = job is not None and job.state == RUNNING
+        st.button(
+            "Index it" if path is None else "Index it again" if entry is not None else "Resume",
+            key="index", icon=":material/bolt:", type="secondary" if entry is not None else "primary",
+            on_click=acts.press, args=(NOTE, _start, run, folder, config.labels),
+            **access.control(disabled=busy, help=AGAIN),
+        )  # fmt: skip
+        collection_links.train(folder, config.labels, key="train on it")
+    acts.show(NOTE)
+    if busy:
+        _follow(str(job.path))
+        return
+    if job is not None and job.state != FINISHED:
+        _ended(job)
+    if entry is not None:
+        _made(entry, run)
+
+
+@st.fragment(run_every="1s")
+@guarded
+def _follow(path: str) -> None:
+    """Redraws every second until the encoding ends, then the whole page once."""
+    job = collection_job.state(Path(path))
+    if job is None or job.state != RUNNING:
+        st.rerun(scope="app")
+    text = "Opening the images …"
+    if job.total:
+        text = f"{job.done:,} of {job.total:,} images{time_left(job.seconds_left)}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, job.done / job.total) if job.total else 0.0, text)
+        if st.button("Cancel", key="cancel index", icon=":material/close:", **access.control()):
+            access.require()
+            collection_job.cancel(job.path)
+            st.rerun(scope="app")
+
+
+def _ended(job: Job) -> None:
+    """Why an encoding did not finish, and what to do with it."""
+    said = f"{ENDED[job.state]}: {plain(job.error)}" if job.error else f"{ENDED[job.state]}."
+    (st.error if job.state == collection_job.FAILED else st.warning)(
+        f"{said} What is encoded already is kept, so Resume continues from there."
+    )
+    if collection_list.read(job.path) is None:  # else it is in the list of collections
+        st.button("Forget it", key="forget index", icon=":material/delete:", **access.control(),
+                  on_click=acts.press, args=(NOTE, _forget, job.path))  # fmt: skip
+
+
+def _made(entry: collection_list.Collection, run: RunDir) -> None:
+    """What was encoded and what was left out, and where to go."""
+    left_out = f"{len(entry.skipped):,} {'file' if len(entry.skipped) == 1 else 'files'} left out"
+    st.success(
+        f"{entry.n:,} images are indexed as *{plain(entry.name)}*: {entry.n_encoded:,} encoded "
+        f"in {duration(entry.seconds)}, {entry.n - entry.n_encoded:,} already there, {left_out}."
+    )
+    with st.container(horizontal=True):
+        collection_links.search(entry, run, key="search in it", first=True)
+        collection_links.map_of(entry, run, key="map it")
+    if entry.skipped:
+        with st.expander(left_out, icon=":material/rule:"):
+            table = pd.DataFrame(entry.skipped[:LISTED], columns=["name", "why"])
+            st.dataframe(table, hide_index=True, height="content" if len(table) < 8 else 240)
+
+
+def _suited(images: ImageSet, coders: dict[str, RunDir]) -> str:
+    """Name of the run for photographs where these are photographs, else of the one that the visitor looks at."""
+    better, current = run_offer.for_photographs(), runs.current()
+    if better is not None and _side(images.fingerprint, images) > run_offer.ICON:
+        return better.name
+    return current.name if current is not None and current.name in coders else next(iter(coders))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _side(fingerprint: str, _images: ImageSet) -> float:
+    """Median of the shorter sides of a few images, in pixels; 0 where none can be opened."""
+    sides = []
+    for row in np.linspace(0, len(_images) - 1, min(LOOKED_AT, len(_images))).astype(int):
+        try:
+            with Image.open(_images.path(row)) as image:
+                sides.append(min(image.size))
+        except (OSError, InputError):
+            continue
+    return float(np.median(sides)) if sides else 0.0
+
+
+def _start(run: RunDir, folder: Path, labels: str | None) -> None:
+    access.require()
+    labels_file = None if labels is None else Path(labels)
+    collection_job.start(runs.home(), run, folder, labels=labels_file, taken=runs.all_runs())
+
+
+def _forget(path: Path) -> None:
+    access.require()
+    collection_job.delete(path)

@@ -1,0 +1,81 @@
+"""Pictures of a map's points: they travel as sheets of 256 thumbnails, which the browser fetches when it needs one."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from transclipped.datasets.images.decode import placeholder
+from transclipped.errors import InputError
+from transclipped.ui import cached
+from transclipped.ui.turns import one_at_a_time
+
+PER_SHEET, COLUMNS = 256, 16
+TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
+QUALITY = 82  # of a sheet's JPEG
+
+
+def sent(data: tuple, rows: np.ndarray, key: str) -> dict[str, Any]:
+    """Addresses of the sheets, in the order of rows `[n]`, and how they are laid out, as map.js reads them."""
+    return {"sheets": _urls(data, rows, key), "per_sheet": PER_SHEET, "columns": COLUMNS, "tile": _side(data)}
+
+
+def _urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
+    """None where no server runs (in tests)."""
+    from streamlit import runtime
+
+    if not runtime.exists():
+        return []
+    files = runtime.get_instance().media_file_mgr
+    named = hashlib.sha256(np.ascontiguousarray(rows, np.int64)).hexdigest()
+    pages = _sheets(data, named, rows)
+    return [files.add(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
+
+
+@st.cache_resource(max_entries=6, show_spinner="Cutting out the pictures …")
+@one_at_a_time
+def _sheets(data: tuple, named: str, _rows: np.ndarray) -> list[bytes]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    images, side = cached.pictures(data), _side(data)
+    with ThreadPoolExecutor(2) as pool:
+        starts = range(0, len(_rows), PER_SHEET)
+        return list(pool.map(lambda start: _sheet(images, _rows[start : start + PER_SHEET], side), starts))
+
+
+def _sheet(images, rows: np.ndarray, side: int) -> bytes:
+    """JPEG of up to 256 thumbnails, 16 a line, in the colour resolution of the pictures."""
+    lines = -(-len(rows) // COLUMNS)
+    page = Image.new("RGB", (COLUMNS * side, lines * side))
+    for at, row in enumerate(rows.tolist()):
+        page.paste(thumbnail(_picture(images, row), side), (at % COLUMNS * side, at // COLUMNS * side))
+    buffer = io.BytesIO()
+    page.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _picture(images, row: int) -> Image.Image:
+    try:
+        return images.preview(row)
+    except InputError:
+        return placeholder(str(images.ids[row]))
+
+
+def thumbnail(picture: Image.Image, side: int) -> Image.Image:
+    """The whole picture inside a square, centred on black."""
+    if picture.size == (side, side):
+        return picture
+    scale = side / max(picture.size)
+    small = picture.resize([max(1, round(length * scale)) for length in picture.size], Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (side, side))
+    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
+    return square
+
+
+def _side(data: tuple) -> int:
+    return min(TILE, cached.pictures(data).native_size or TILE)

@@ -1,0 +1,1 @@
+"""Files, processes and progress: nothing of the method."""

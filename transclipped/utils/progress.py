@@ -1,0 +1,83 @@
+"""How far a long computation is: a bar on standard error, or a file that another process reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from transclipped.errors import InputError
+from transclipped.utils.files import write_json
+from transclipped.utils.machine import process_start
+
+WRITE_EVERY = 1.0  # seconds between two writes of a progress file
+
+
+def with_bars(work: Iterable[Any]) -> Iterator[Any]:
+    """Pass on progress and events, drawing a bar for each stage on standard error."""
+    from tqdm import tqdm
+
+    bar, stage = None, None
+    try:
+        for item in work:
+            what, done, total, note = _bar_of(item)
+            if what != stage:
+                if bar is not None:
+                    bar.close()
+                bar, stage = tqdm(total=total, desc=what, file=sys.stderr, mininterval=0.5, leave=True), what
+            bar.total = total
+            bar.set_postfix(note, refresh=False)
+            bar.update(max(0, done - bar.n))
+            yield item
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
+    """Pass on progress, writing it to a JSON file every second; when the work ends it says how.
+
+        {"state": running | finished | failed, "done", "total", "seconds", "error", "pid", "started"}
+
+    Args:
+        path: None to write nothing.
+    """
+    if path is None:
+        yield from work
+        return
+    now = {"state": "running", "done": 0, "total": 0, "seconds": 0.0, "error": ""}
+    now |= {"pid": os.getpid(), "started": process_start(os.getpid())}
+    write_json(path, now, durable=False)
+    written = 0.0
+    try:
+        for step in work:
+            now |= {"done": step.done, "total": step.total, "seconds": round(step.seconds, 1)}
+            if step.seconds - written >= WRITE_EVERY:
+                write_json(path, now, durable=False)
+                written = step.seconds
+            yield step
+    except Exception as error:
+        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        write_json(path, now | {"state": "failed", "error": text})
+        raise
+    write_json(path, now | {"state": "finished"})
+
+
+def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
+    """Stage, done, total and figures of a progress or an event."""
+    if hasattr(item, "what"):
+        return item.what, item.done, item.total, {}
+    shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
+    figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}
+    return "training", item.step, item.total, figures
+
+
+def last_words(log: Path) -> str:
+    """Last message of a command in its log; "" if there is none, or no log."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")
