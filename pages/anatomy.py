@@ -9,6 +9,7 @@ import streamlit as st
 
 from transclipped.analysis import anatomy
 from transclipped.errors import InputError
+from transclipped.retrieval.coding import product
 from transclipped.ui import cached, charts, runs, shell
 from transclipped.ui.anatomy import cached as found
 from transclipped.ui.anatomy import html as pieces
@@ -197,14 +198,13 @@ def score(run, searcher, subject, unit) -> None:
     ))  # fmt: skip
     hit = searcher.search(unit.ravel(), top=rank)[-1]
     code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
-    picked = anatomy.picked(tables, code)
+    picked = product.picked(tables, code)
     data = cached.run_data(run)
-    row_of = cached.rows_of_ids(data)
     spelled = " ".join(number[1] for number in anatomy.spelled(code, k))
     st.html(
         pieces.pair(
             found.portrait(data, subject.key, subject),
-            found.hit(data, row_of[hit.id]),
+            found.hit(data, cached.pictures(data).row_of(hit.id)),
             crisp=found.crisp(data),
         )
     )

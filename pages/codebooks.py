@@ -123,7 +123,7 @@ def epochs(shown: list) -> None:
 
 def codebook(shown: list) -> int:
     """Which codebook is looked into, from 0."""
-    most = max(found.stored(run.fingerprint, run).codebooks.shape[0] for run in shown)
+    most = max(cached.arrays(run).codebooks.shape[0] for run in shown)
     if not 1 <= st.session_state.get("codebook", 1) <= most:  # a link to a run with more of them
         st.session_state["codebook"] = 1
     number = st.number_input(
@@ -136,7 +136,7 @@ def codebook(shown: list) -> int:
 def having(shown: list, m: int):
     """A column for each run, of which those without codebook `m` say so."""
     for place, run in enumerate(side_by_side(shown)):
-        if m < found.stored(run.fingerprint, run).codebooks.shape[0]:
+        if m < cached.arrays(run).codebooks.shape[0]:
             yield place, run
         else:
             st.info(f"{plain(run.name)} has no codebook {m + 1}.")
@@ -177,7 +177,7 @@ def codeword(run, m: int, *, key: str, wide: bool) -> None:
 
 def held(run, m: int, word: int, *, total: int) -> None:
     """Pictures of the database with this codeword, and the queries that lie closest to it."""
-    stored = found.stored(run.fingerprint, run)
+    stored = cached.arrays(run)
     rows = codebooks.members(stored.codes[:, m], word, PICTURES)
     if len(rows):
         st.caption(f"{len(rows)} of the {total:,} database pictures that codebook {m + 1} gives codeword {word}.")
@@ -192,9 +192,9 @@ def held(run, m: int, word: int, *, total: int) -> None:
 
 def tiles(run, ids, texts: list[str], *, key: str) -> None:
     data = cached.run_data(run)
-    row_of = cached.rows_of_ids(data)
+    images = cached.pictures(data)
     shown = [
-        gallery.Tile(str(identity), gallery.of_row(data, row_of[identity]), text, title=f"picture {identity}")
+        gallery.Tile(str(identity), gallery.of_row(data, images.row_of(identity)), text, title=f"picture {identity}")
         for identity, text in zip(ids.tolist(), texts, strict=True)
     ]
 
@@ -223,7 +223,7 @@ def classes(run, m: int, word: int, *, key: str, wide: bool) -> None:
         st.caption(f"Which classes each codeword of codebook {m + 1} holds. {LABELS}")
         figure = drawn.class_map(table, names, key=f"{key} classes")
         charts.show(figure, key=f"{key} classes", name=f"{run.name}-codebook-{m + 1}-classes")
-    stored = found.stored(run.fingerprint, run)
+    stored = cached.arrays(run)
     one, two, _ = st.columns([1, 1, 2 if wide else 0.1])
     if stored.database_labels.ndim == 1:
         bits = codebooks.class_information(table)

@@ -93,7 +93,7 @@ def wanted_maps(shown, bundled, method: str, compare: str):
 
 def asked(run, shown):
     """A stored query `[D]` to draw in among database items, if the visitor wants one."""
-    queries = cached.engine(run.fingerprint, run).stored.queries
+    queries = cached.arrays(run).queries
     if shown.which != DATABASE or not len(queries):
         return None
     number = st.number_input(

@@ -34,7 +34,7 @@ HELP = {
 
 def number_of_query(run) -> int:
     """The stored query that the address names; the first otherwise."""
-    n = len(found.stored(run.fingerprint, run).queries)
+    n = len(cached.arrays(run).queries)
     if st.session_state.pop("another", False):
         st.query_params["picture"] = str(random.randrange(n))
     asked = st.query_params.get("picture", "0")
@@ -63,12 +63,12 @@ def from_picture_to_code(run, query: int, picture) -> None:
 
 def key_figures(run) -> None:
     st.subheader("How good is that?")
-    metrics = found.metrics(run.fingerprint, run)
+    metrics = cached.metrics(run)
     mode = metrics["modes"].get("asymmetric", {})
     row = st.container(horizontal=True, gap="medium")
     if mode.get("map") is not None:
         rival = benchmarks.without_clipping(run, runs.all_runs().values())
-        other = rival and found.metrics(rival.fingerprint, rival)["modes"].get("asymmetric", {}).get("map")
+        other = rival and cached.metrics(rival)["modes"].get("asymmetric", {}).get("map")
         gain = f"{mode['map'] - other:+.3f} by clipping" if other is not None else None
         backbone = run.config.backbone
         bundled = (backbone.name, backbone.weights, backbone.train) == (DEFAULT, None, "frozen")
@@ -110,7 +110,7 @@ def doors(run, query: int, picture) -> None:
         text += " So the most similar negatives are the most likely false: clipping leaves them out." * pairs.tells
     door(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text)
     losses = found.losses(run.fingerprint, run)
-    seconds = found.metrics(run.fingerprint, run).get("seconds", {}).get("training")
+    seconds = cached.metrics(run).get("seconds", {}).get("training")
     took = "" if seconds is None else f" in {figures.duration(seconds)} of training"
     text = f"How this run's loss fell{took}."
     door(three, "train", "Train your own", "model_training", story.sparkline(losses), text)
@@ -118,14 +118,14 @@ def doors(run, query: int, picture) -> None:
 
 @guarded
 def page(run) -> None:
-    if not len(found.stored(run.fingerprint, run).queries):
+    if not len(cached.arrays(run).queries):
         st.info(f"{plain(run.name)} stores no queries, so there is no image to follow.")
         key_figures(run)
         return
     query = number_of_query(run)
-    identity = found.stored(run.fingerprint, run).query_ids[query].item()
-    row = cached.rows_of_ids(cached.run_data(run))[identity]
-    picture = cached.pictures(cached.run_data(run)).picture(row)
+    identity = cached.arrays(run).query_ids[query].item()
+    images = cached.pictures(cached.run_data(run))
+    picture = images.picture(images.row_of(identity))
     from_picture_to_code(run, query, picture)
     key_figures(run)
     doors(run, query, picture)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transclipped.runs.run import Retrieval
+from transclipped.retrieval.store import Retrieval
 
 
 def groups(rng, n=90, d=6):

@@ -12,7 +12,8 @@ from transclipped.datasets import embeddings, flickr25k, folder, nuswide
 from transclipped.datasets.protocols import read_split
 from transclipped.errors import InputError
 from transclipped.models.weights import load_tensors
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.utils.files import read_json
 
 SECRET = "hunter2"

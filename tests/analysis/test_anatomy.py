@@ -15,7 +15,8 @@ from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head
 from transclipped.models.hybrid import hybrid_vit
 from transclipped.models.quantizer import ProductQuantizer
-from transclipped.retrieval.index import CodeIndex
+from transclipped.retrieval.coding import product
+from transclipped.retrieval.index import PQIndex
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -33,9 +34,9 @@ def some_pixels(size: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(0, 256, (3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-def seen_as(tokens: int, *, prefix: int = 0, class_token: bool = False) -> anatomy.Seen:
+def seen_as(tokens: int, *, prefix: int = 0, class_token: bool = False) -> anatomy.AnatomyView:
     side = math.isqrt(tokens - prefix)
-    return anatomy.Seen((side, side), None, None, prefix, class_token, np.zeros(1))
+    return anatomy.AnatomyView((side, side), None, None, prefix, class_token, np.zeros(1))
 
 
 @pytest.fixture(scope="module")
@@ -236,11 +237,11 @@ def test_numbers_picked_from_the_tables_sum_to_what_search_returns():
     rng = np.random.default_rng(0)
     codebooks, query = unit_vectors(4, 256, 8, seed=1), unit_vectors(4, 8, seed=2)
     codes = rng.integers(0, 256, (500, 4), np.uint8)
-    hits = CodeIndex(codebooks, codes).search(query.reshape(1, -1), 500)
+    hits = PQIndex(codebooks, codes).search(query.reshape(1, -1), 500)
     found = anatomy.tables(query, codebooks)
     for score, row in zip(hits.scores[0], hits.rows[0], strict=True):
         naive = sum(float(query[m] @ codebooks[m, codes[row, m]]) for m in range(4)) / 4
-        assert anatomy.picked(found, codes[row]).sum() == pytest.approx(naive, abs=1e-6)
+        assert product.picked(found, codes[row]).sum() == pytest.approx(naive, abs=1e-6)
         assert naive == pytest.approx(score, abs=1e-6)
 
 

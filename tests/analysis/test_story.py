@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from transclipped.analysis import readiness, story
-from transclipped.retrieval.index import CodeIndex, encode
-from transclipped.runs.run import Retrieval
+from transclipped.retrieval.coding.product import encode
+from transclipped.retrieval.index import PQIndex
+from transclipped.retrieval.store import Retrieval
 from transclipped.utils.machine import has_route, memory
 
 
@@ -41,7 +42,7 @@ def test_the_code_is_the_indexs_and_cosines_are_of_its_codewords(stored):
 
 
 def test_hits_are_those_of_the_index_ties_included(stored):
-    index = CodeIndex(stored.codebooks, stored.codes)
+    index = PQIndex(stored.codebooks, stored.codes)
     for query in range(12):
         expected = index.search(stored.queries[query : query + 1].astype(np.float32), 20)
         rows, scores = story.nearest(stored, query, 20)
@@ -91,7 +92,7 @@ def test_the_first_page_needs_neither_torch_nor_pandas():
     import sys
 
     program = (
-        "import sys; from transclipped.ui import overview_cached, runs, shell, story, cached;"
+        "import sys; import transclipped.ui.overview.cached, transclipped.ui.overview.story, transclipped.ui.runs;"
         "from transclipped.config import DataConfig; from transclipped.datasets.registry import load;"
         "load(DataConfig(dataset='cifar10')).picture(0);"
         "print([m for m in ('torch', 'timm', 'faiss', 'umap', 'sklearn', 'pandas') if m in sys.modules])"

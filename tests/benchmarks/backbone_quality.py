@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from transclipped.analysis.quality import quality
+from tests.benchmarks.quality import quality
 from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load

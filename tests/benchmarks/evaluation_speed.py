@@ -21,7 +21,8 @@ import faiss
 import numpy as np
 import torch
 
-from transclipped.retrieval.index import CodeIndex, encode
+from transclipped.retrieval.coding.product import encode
+from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.metrics import measure
 
 DIM, CODEWORDS, CLASSES, K = 64, 256, 10, 1000
@@ -93,7 +94,7 @@ def plain_evaluator(given: Inputs) -> float:
 
 def contenders(given: Inputs) -> dict[str, Callable[[], float | None]]:
     """What is timed, by name; each gives its mAP@K if it has one."""
-    index = CodeIndex(given.codebooks, given.codes)
+    index = PQIndex(given.codebooks, given.codes)
 
     def ours(**options: bool) -> float:
         found = measure(

@@ -12,7 +12,7 @@ from transclipped.analysis import anatomy
 from transclipped.datasets.images.decode import to_png
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 
 pytestmark = pytest.mark.browser
 RUN = "anatomy-of-transformer"
@@ -87,7 +87,7 @@ def test_arrow_keys_on_the_slider_move_alpha_alone(server, page, run):
 
 
 def test_an_own_picture_is_followed_to_the_bytes_that_search_gives_it(server, page, run):
-    engine = Engine(run)
+    engine = Searcher(run)
     picture = Image.effect_noise((80, 64), 90).convert("RGB")
     expected = anatomy.code_of(
         engine.embed([picture])[0].reshape(len(engine.stored.codebooks), -1), engine.stored.codebooks

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.conftest import PATIENCE, settled
 from transclipped.datasets.registry import load
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 
 pytestmark = pytest.mark.browser
 RUN, OTHER = "codebooks-of-tiny", "codebooks-beside-it"
@@ -18,7 +18,7 @@ RUN, OTHER = "codebooks-of-tiny", "codebooks-beside-it"
 def engine(own_runs, tiny_run):
     for name in (RUN, OTHER):
         shutil.copytree(tiny_run, own_runs / name)
-    return Engine(RunDir(own_runs / RUN))
+    return Searcher(RunDir(own_runs / RUN))
 
 
 def best(engine, identity):

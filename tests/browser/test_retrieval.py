@@ -9,10 +9,10 @@ import pytest
 from tests.browser.conftest import PATIENCE, settled
 from tests.datasets.images.test_decode import encoded
 from transclipped.datasets.registry import load
-from transclipped.retrieval.index import decode
+from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.reranking.rocchio import rocchio
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 
 pytestmark = pytest.mark.browser
 RUN = "retrieval-of-tiny"
@@ -24,7 +24,7 @@ INPUT = '.st-key-pictures-place [data-testid="stFileUploaderDropzoneInput"]'
 @pytest.fixture(scope="module")
 def engine(own_runs, tiny_run):
     shutil.copytree(tiny_run, own_runs / RUN)
-    return Engine(RunDir(own_runs / RUN))
+    return Searcher(RunDir(own_runs / RUN))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transclipped.config import QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.models.quantizer import ProductQuantizer
-from transclipped.retrieval.index import encode
+from transclipped.retrieval.coding.product import encode
 
 SHAPES = [(16, 64, 256), (32, 64, 256), (64, 64, 256), (12, 12, 16), (3, 6, 2)]  # bits, D, K
 

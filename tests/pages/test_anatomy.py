@@ -9,8 +9,9 @@ from PIL import Image
 from tests.pages.conftest import opened, words
 from transclipped.analysis import anatomy
 from transclipped.datasets.images.decode import to_png
-from transclipped.runs.run import Retrieval, RunDir
-from transclipped.search.searcher import Engine
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
+from transclipped.search.searcher import Searcher
 
 TITLES = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
 
@@ -54,7 +55,7 @@ def test_bytes_are_the_code_of_the_chosen_query(finished):
 
 
 def test_sum_of_the_tables_is_the_score_that_search_returns(finished):
-    engine = Engine(RunDir(finished))
+    engine = Searcher(RunDir(finished))
     for rank in (1, 150):
         app = opened("anatomy", query="5", hit=str(rank))
         hit = engine.search(engine.stored.queries[5].astype(np.float32), top=rank)[-1]
@@ -73,7 +74,7 @@ def test_an_id_in_the_address_names_the_picture(finished):
 
 
 def test_any_picture_of_the_database_can_be_followed_by_number_or_id(finished):
-    engine = Engine(RunDir(finished))
+    engine = Searcher(RunDir(finished))
     stored = engine.stored
     app = opened("anatomy", follow="database", item="123")
     assert not app.error and not app.warning and len(titles(app)) == 7
@@ -93,7 +94,7 @@ def test_a_number_beyond_the_database_is_the_first(finished):
 
 
 def test_an_own_picture_is_followed_as_retrieval_embeds_it(finished):
-    engine, picture = Engine(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
+    engine, picture = Searcher(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
     app = opened("anatomy", follow="upload")
     assert "Choose a picture" in words(app) and not titles(app)
     app.file_uploader[0].set_value(("mine.png", to_png(picture), "image/png")).run()

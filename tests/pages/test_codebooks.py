@@ -7,7 +7,8 @@ import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis import codebooks as cb
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 
 
 def metrics(app, label: str) -> list[str]:

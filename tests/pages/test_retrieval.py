@@ -14,10 +14,11 @@ from PIL import Image
 from tests.datasets.images.test_decode import bomb, encoded
 from tests.pages.conftest import opened, words
 from transclipped.datasets.registry import load
-from transclipped.retrieval.index import decode, encode
+from transclipped.retrieval.coding.product import decode, encode
 from transclipped.retrieval.reranking.rocchio import rocchio
-from transclipped.runs.run import Retrieval, RunDir
-from transclipped.search.searcher import Engine
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
+from transclipped.search.searcher import Searcher
 from transclipped.ui import charts
 from transclipped.ui.components import gallery, intake
 
@@ -37,7 +38,7 @@ def drawn(monkeypatch):
 
 @pytest.fixture
 def engine(finished):
-    return Engine(RunDir(finished))
+    return Searcher(RunDir(finished))
 
 
 def ids(tiles):
@@ -171,14 +172,14 @@ def test_what_adds_up_to_the_score_can_be_saved(engine, drawn, monkeypatch):
 
 
 def test_three_searches_are_those_of_the_library(engine, drawn):
-    from transclipped.retrieval.index import FloatIndex
+    from transclipped.retrieval.index import FlatIndex
     from transclipped.search import floats
 
     app = section("searches", query="4")
     query, books = engine.stored.queries[4].astype(np.float32), engine.stored.codebooks
     coded = decode(books, encode(books, query[None]))[0]
     found = floats.database(engine, load(engine.run.config.data))
-    by_floats = floats.search(engine, FloatIndex(found.embeddings, codebooks=len(books)), query, top=8)
+    by_floats = floats.search(engine, FlatIndex(found.embeddings, codebooks=len(books)), query, top=8)
     assert ids(drawn["hits asymmetric"]) == best(engine, query, 8)
     assert ids(drawn["hits symmetric"]) == best(engine, coded, 8)
     assert ids(drawn["hits float"]) == [str(hit.id) for hit in by_floats]
@@ -207,7 +208,7 @@ def shorter(run, path):
     codes = rng.integers(256, size=(len(stored.codes), 2)).astype(np.uint8)
     rest = {name: value for name, value in vars(stored).items() if name not in ("codebooks", "codes")}
     Retrieval(codebooks=books, codes=codes, **rest).save(path / "retrieval.npz")
-    return Engine(RunDir(path))
+    return Searcher(RunDir(path))
 
 
 def test_code_lengths_stand_side_by_side_each_with_its_own_hits(finished, engine, drawn):
@@ -375,7 +376,7 @@ def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collect
     app.selectbox(key="collection").set_value("my-collection").run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
-    engine = Engine(RunDir(finished), collection=collection)
+    engine = Searcher(RunDir(finished), collection=collection)
     query = RunDir(finished).retrieval().queries[0]
     assert ids(drawn["hits"]) == best(engine, query)
     assert all(tile.picture is not None for tile in drawn["hits"])
@@ -397,7 +398,7 @@ def test_a_collection_is_found_by_its_folder_too_and_the_link_becomes_short(fini
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
     query = RunDir(finished).retrieval().queries[0]
-    assert ids(drawn["hits"]) == best(Engine(RunDir(finished), collection=collection), query)
+    assert ids(drawn["hits"]) == best(Searcher(RunDir(finished), collection=collection), query)
 
 
 def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collection, tmp_path, drawn):

@@ -52,7 +52,7 @@ def _refuse(monkeypatch):
 
     for place, names in (
         (session, ("trained_model",)),
-        (engine, ("Engine",)),
+        (engine, ("Searcher",)),
         (lab_batch, ("batch_of", "dial", "spread")),
         (clipping, ("report", "mean_loss")),
         (codebooks, ("usage",)),

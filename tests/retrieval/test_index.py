@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from transclipped.errors import InputError
 from transclipped.retrieval import index
-from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode, ordered
+from transclipped.retrieval.coding.product import encode
+from transclipped.retrieval.index import FlatIndex, PQIndex, ordered
 
 
 def unit(x):
@@ -35,7 +36,7 @@ def table_scores(codebooks, codes, queries):
 @pytest.mark.parametrize(("m", "k"), [(2, 256), (4, 16), (8, 4), (1, 2)])
 def test_scores_equal_table_look_ups(m, k):
     codebooks, codes, queries = made(m=m, k=k)
-    hits = CodeIndex(codebooks, codes).search(queries, 500)
+    hits = PQIndex(codebooks, codes).search(queries, 500)
     expected = table_scores(codebooks, codes, queries)
     assert np.abs(np.take_along_axis(expected, hits.rows, 1) - hits.scores).max() < 1e-5
     assert all(sorted(row) == list(range(500)) for row in hits.rows)
@@ -45,7 +46,7 @@ def test_scores_equal_table_look_ups(m, k):
 @settings(max_examples=25, deadline=None)
 def test_order_is_score_descending_then_row_ascending_even_where_the_border_ties(seed, k):
     codebooks, codes, queries = made(n=60, q=3, m=2, k=3, seed=seed)  # nine codes: ties everywhere
-    index = CodeIndex(codebooks, codes)
+    index = PQIndex(codebooks, codes)
     whole = index.search(queries, 60)
     for scores, rows in zip(whole.scores, whole.rows, strict=True):
         assert [*rows] == [r for _, r in sorted(zip(-scores, rows, strict=True))]
@@ -57,7 +58,7 @@ def test_faiss_encoding_agrees_wherever_codewords_are_not_close():
     codebooks, _, _ = made(k=256, d=16)
     vectors = unit(np.random.default_rng(1).normal(size=(2000, 4, 16))).astype(np.float32)
     ours = encode(codebooks, vectors.reshape(2000, -1))
-    index = CodeIndex(codebooks, ours)  # owns the memory of its quantizer
+    index = PQIndex(codebooks, ours)  # owns the memory of its quantizer
     theirs = index.faiss_index.pq.compute_codes(vectors.reshape(2000, -1))
     best = np.sort(np.einsum("nmd,mkd->nmk", vectors, codebooks), axis=-1)
     clear = best[..., -1] - best[..., -2] > 1e-5
@@ -65,14 +66,9 @@ def test_faiss_encoding_agrees_wherever_codewords_are_not_close():
     np.testing.assert_array_equal(ours[clear], theirs[clear])
 
 
-def test_vectors_made_of_codewords_come_back_unchanged():
-    codebooks, codes, _ = made(k=64)
-    np.testing.assert_array_equal(encode(codebooks, decode(codebooks, codes)), codes)
-
-
 def test_explanation_sums_to_the_score():
     codebooks, codes, queries = made()
-    index = CodeIndex(codebooks, codes)
+    index = PQIndex(codebooks, codes)
     hits = index.search(queries, 20)
     for query, rows, scores in zip(queries, hits.rows, hits.scores, strict=True):
         parts = index.explain(query, rows)
@@ -83,14 +79,14 @@ def test_explanation_sums_to_the_score():
 def test_float_search_equals_brute_force():
     _, _, items = made(q=300)
     _, _, queries = made(q=5, seed=9)
-    hits = FloatIndex(items, codebooks=4).search(queries, 300)
+    hits = FlatIndex(items, codebooks=4).search(queries, 300)
     expected = np.argsort(-(queries @ items.T), axis=1)
     np.testing.assert_array_equal(hits.rows, expected)
 
 
 def test_more_than_everything_gives_everything():
     codebooks, codes, queries = made(n=5)
-    assert CodeIndex(codebooks, codes).search(queries, 100).rows.shape == (7, 5)
+    assert PQIndex(codebooks, codes).search(queries, 100).rows.shape == (7, 5)
 
 
 @given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=30))
@@ -106,14 +102,20 @@ def test_packed_sort_equals_lexsort(values):
 def test_code_that_names_no_codeword_is_refused():
     codebooks, codes, _ = made(k=4)
     with pytest.raises(InputError, match="codeword"):
-        CodeIndex(codebooks, codes + 4)
+        PQIndex(codebooks, codes + 4)
     with pytest.raises(InputError, match="codebooks"):
-        CodeIndex(codebooks, codes[:, :3])
+        PQIndex(codebooks, codes[:, :3])
+
+
+@pytest.mark.parametrize(("shape", "codebooks"), [((5,), 1), ((5, 6), 4), ((5, 6), 0)])
+def test_embeddings_that_do_not_divide_into_sub_vectors_are_refused(shape, codebooks):
+    with pytest.raises(InputError, match="sub-vectors"):
+        FlatIndex(np.zeros(shape, np.float32), codebooks=codebooks)
 
 
 def test_plain_faiss_finds_the_same_in_the_written_index(tmp_path):
     codebooks, codes, queries = made()
-    index = CodeIndex(codebooks, codes)
+    index = PQIndex(codebooks, codes)
     faiss.write_index(index.faiss_index, str(tmp_path / "codes.faiss"))
     scores, _ = faiss.read_index(str(tmp_path / "codes.faiss")).search(queries, 10)
     np.testing.assert_allclose(scores / 4, index.search(queries, 10).scores, atol=1e-6)
@@ -123,7 +125,7 @@ def test_plain_faiss_finds_the_same_in_the_written_index(tmp_path):
 def test_hits_held_at_once_are_bounded_however_many_items_tie(kinds, monkeypatch):
     codebooks, codes, queries = made(n=400, q=40, m=2)
     codes[:] %= kinds
-    index_ = CodeIndex(codebooks, codes)
+    index_ = PQIndex(codebooks, codes)
     whole = index_.search(queries, 400)
     monkeypatch.setattr(index, "CELLS", 1000)
     asked = []

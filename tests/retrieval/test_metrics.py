@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transclipped.retrieval.index import CodeIndex, FloatIndex
+from transclipped.retrieval.index import FlatIndex, PQIndex
 from transclipped.retrieval.metrics import (
     average_precision,
+    mean_average_precision,
     measure,
-    n_relevant,
     precision_recall,
     ranks_shown,
-    relevance,
     tie_aware_average_precision,
 )
 
@@ -83,7 +82,7 @@ def made(*, q=9, n=200, m=2, k=8, classes=3, seed=0):
     codebooks /= np.linalg.norm(codebooks, axis=-1, keepdims=True)
     codes = rng.integers(k, size=(n, m)).astype(np.uint8)
     queries = rng.normal(size=(q, m * 4)).astype(np.float32)
-    return CodeIndex(codebooks, codes), queries, rng.integers(classes, size=q), rng.integers(classes, size=n)
+    return PQIndex(codebooks, codes), queries, rng.integers(classes, size=q), rng.integers(classes, size=n)
 
 
 @pytest.mark.parametrize("k", [1, 10, 50, 200, 1000])
@@ -106,7 +105,7 @@ def test_tie_aware_differs_from_plain_only_where_there_are_ties():
     tied = measure(index, queries, query_labels=query_labels, database_labels=labels, k=20)
     assert tied.map_tie_aware != pytest.approx(tied.map, abs=1e-6)
     items = np.random.default_rng(1).normal(size=(200, 8)).astype(np.float32)
-    untied = measure(FloatIndex(items, codebooks=2), queries, query_labels=query_labels, database_labels=labels, k=20)
+    untied = measure(FlatIndex(items, codebooks=2), queries, query_labels=query_labels, database_labels=labels, k=20)
     assert untied.map_tie_aware == pytest.approx(untied.map, abs=1e-12)
 
 
@@ -122,21 +121,6 @@ def test_plain_value_is_independent_of_how_faiss_breaks_ties():
             assert found.average_precision[i] == pytest.approx(loop_average_precision(truth, k))
 
 
-def test_unlabelled_items_are_relevant_to_nobody():
-    labels = np.array([0, -1, 1])
-    np.testing.assert_array_equal(relevance(np.array([0, -1]), labels, None), [[1, 0, 0], [0, 0, 0]])
-    np.testing.assert_array_equal(n_relevant(np.array([0, -1, 7]), labels), [1, 0, 0])
-
-
-def test_multi_label_relevance_is_a_shared_label():
-    theirs = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]], np.uint8)
-    asked = np.array([[1, 0, 1], [0, 0, 0]], np.uint8)
-    expected = [[True, True, False], [False, False, False]]
-    np.testing.assert_array_equal(relevance(asked, theirs, None), expected)
-    np.testing.assert_array_equal(relevance(asked, theirs, np.tile([0, 1, 2], (2, 1))), expected)
-    np.testing.assert_array_equal(n_relevant(asked, theirs), [2, 0])
-
-
 def test_no_relevant_item_counts_as_zero():
     index, queries, _, labels = made()
     found = measure(index, queries, query_labels=np.full(9, 5), database_labels=labels, k=10)
@@ -149,7 +133,7 @@ def test_precision_recall_equals_a_full_sort_up_to_its_bins():
     items = rng.normal(size=(300, 8)).astype(np.float32)
     items /= np.linalg.norm(items, axis=1, keepdims=True)
     queries, labels, asked = items[:20], rng.integers(2, size=300), rng.integers(2, size=20)
-    recall, precision = precision_recall(FloatIndex(items, codebooks=1), queries, asked, labels)
+    recall, precision = precision_recall(FlatIndex(items, codebooks=1), queries, asked, labels)
     scores = (queries @ items.T).ravel()
     truth = (labels[None] == asked[:, None]).ravel()[np.argsort(-scores)]
     reached, exact = truth.cumsum() / truth.sum(), truth.cumsum() / np.arange(1, len(truth) + 1)
@@ -163,6 +147,26 @@ def test_ranks_shown_begin_at_one_and_end_at_k():
         assert shown[0] == 1
         assert shown[-1] == k
         assert (np.diff(shown) > 0).all()
+
+
+@pytest.mark.parametrize("k", [1, 20, 200, None])
+def test_mean_average_precision_is_what_measure_finds(k):
+    index, queries, query_labels, labels = made()
+    measured = measure(index, queries, query_labels=query_labels, database_labels=labels, k=k or 200)
+    found = mean_average_precision(index.search(queries, 200), query_labels, labels, k=k)
+    assert found.plain == pytest.approx(measured.map, abs=1e-12)
+    assert found.tie_aware == pytest.approx(measured.map_tie_aware, abs=1e-12)
+
+
+def test_mean_average_precision_of_no_query_is_zero_and_of_other_labels_refused():
+    index, queries, query_labels, labels = made()
+    hits = index.search(queries, 5)
+    assert mean_average_precision(index.search(queries[:0], 5), query_labels[:0], labels) == (0, 0)
+    for wrong in (query_labels[1:], np.eye(3)[query_labels]):
+        with pytest.raises(ValueError, match="labels"):
+            mean_average_precision(hits, wrong, labels)
+    with pytest.raises(ValueError, match="k is 0"):
+        mean_average_precision(hits, query_labels, labels, k=0)
 
 
 def test_labels_of_another_length_are_refused():

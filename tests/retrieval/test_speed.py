@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from transclipped.retrieval import speed
-from transclipped.retrieval.index import CodeIndex
+from transclipped.retrieval.index import PQIndex
 
 
 def made(n=50):
     rng = np.random.default_rng(0)
     codebooks = rng.normal(size=(4, 256, 16)).astype(np.float32)
-    return CodeIndex(codebooks, rng.integers(256, size=(n, 4)).astype(np.uint8)), rng.normal(size=(5, 64))
+    return PQIndex(codebooks, rng.integers(256, size=(n, 4)).astype(np.uint8)), rng.normal(size=(5, 64))
 
 
 def test_sizes_are_a_byte_a_codebook_against_four_a_number():
@@ -21,8 +21,8 @@ def test_sizes_are_a_byte_a_codebook_against_four_a_number():
 
 def test_both_searches_are_asked_every_query_one_by_one(monkeypatch):
     index, queries = made()
-    asked = {"CodeIndex": [], "FloatIndex": []}
-    for kind in (speed.CodeIndex, speed.FloatIndex):
+    asked = {"PQIndex": [], "FlatIndex": []}
+    for kind in (speed.PQIndex, speed.FlatIndex):
         search = kind.search
 
         def spied(self, queries, k, search=search):
@@ -31,7 +31,7 @@ def test_both_searches_are_asked_every_query_one_by_one(monkeypatch):
 
         monkeypatch.setattr(kind, "search", spied)
     found = speed.times(index, queries, k=80)
-    assert asked["CodeIndex"] == asked["FloatIndex"] == [(1, 80)] * speed.TIMED
+    assert asked["PQIndex"] == asked["FlatIndex"] == [(1, 80)] * speed.TIMED
     assert found.k == 50 and found.codes > 0 and found.floats > 0
     assert found.ratio == found.floats / found.codes
 

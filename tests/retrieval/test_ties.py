@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transclipped.retrieval import index as module
-from transclipped.retrieval.index import CodeIndex
+from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.ties import border, shared_codes
 
 
@@ -65,11 +65,11 @@ def test_border_takes_whole_tied_groups():
 def test_search_is_the_same_with_and_without_groups(seed, k, kinds):
     codebooks, codes, queries = made(seed)
     codes %= kinds
-    grouped = CodeIndex(codebooks, codes)
+    grouped = PQIndex(codebooks, codes)
     assert grouped._shared is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "shared_codes", lambda codes: None)
-        plain = CodeIndex(codebooks, codes)
+        plain = PQIndex(codebooks, codes)
         assert plain._shared is None
     one, other = grouped.search(queries, k), plain.search(queries, k)
     np.testing.assert_array_equal(one.rows, other.rows)

@@ -15,7 +15,7 @@ from transclipped.errors import InputError
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 from transclipped.training.evaluation import measure_stored
 
 FILES = ["config.json", "metrics.json", "status.json", "events.jsonl", "retrieval.npz", "model.safetensors",
@@ -65,7 +65,7 @@ def readers(run):
     yield lambda: [fresh().head(epoch=epoch) for epoch in (None, *fresh().epochs())]
     yield lambda: trained_model(fresh())
     yield lambda: measure_stored(fresh())
-    yield lambda: Engine(fresh()).search(Engine(fresh()).item("0"), top=3)
+    yield lambda: Searcher(fresh()).search(Searcher(fresh()).item("0"), top=3)
     yield lambda: benchmarks.rows([fresh()])
     yield lambda: benchmarks.without_clipping(fresh(), [fresh()])
     yield lambda: seeds.table(seeds.lines([fresh()]))
@@ -144,7 +144,7 @@ ARRAYS = {
 @pytest.mark.parametrize("kind", ARRAYS)
 def test_arrays_of_other_numbers_or_shapes_are_refused(run, kind):
     damaged_arrays(run, **ARRAYS[kind](RunDir(run).retrieval()))
-    for read in (lambda: RunDir(run).retrieval(), lambda: Engine(RunDir(run)), lambda: measure_stored(RunDir(run))):
+    for read in (lambda: RunDir(run).retrieval(), lambda: Searcher(RunDir(run)), lambda: measure_stored(RunDir(run))):
         with pytest.raises(InputError, match=r"retrieval\.npz"):
             read()
 

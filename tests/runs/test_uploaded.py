@@ -19,7 +19,7 @@ from transclipped.errors import InputError
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 
 SECONDS = 6.0  # of mutations
 MEMORY = 300  # MB more than before, whatever comes
@@ -44,7 +44,7 @@ def unpacked(content: bytes, home) -> RunDir | None:
     _ = run.config, run.metrics(), run.status(), run.events(), [run.head(epoch=epoch) for epoch in run.epochs()]
     assert run.problem() is None
     if (run.path / "retrieval.npz").exists():
-        engine = Engine(run)
+        engine = Searcher(run)
         assert all(np.isfinite(hit.score) for hit in engine.search(engine.stored.queries[0].astype("f4"), top=3))
     manage.delete(run)
     return run
@@ -206,7 +206,7 @@ MEASURE = """
 import io, resource, sys
 from pathlib import Path
 from transclipped.errors import InputError
-from transclipped.training import manage, uploaded
+from transclipped.runs import manage, uploaded
 from transclipped.runs.run import RunDir
 folder = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))

@@ -11,7 +11,8 @@ import pytest
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.search import collection_job as jobs
 from transclipped.search.collection_job import FAILED, FINISHED, INTERRUPTED, RUNNING, STOPPED
 from transclipped.search.collection_list import read

@@ -11,11 +11,12 @@ from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets.images.decode import open_picture
 from transclipped.datasets.registry import load
-from transclipped.retrieval.index import encode
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.coding.product import encode
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.search import collection
-from transclipped.search.collection import NO_FILE, Items, joined
-from transclipped.search.searcher import Engine
+from transclipped.search.collection import NO_FILE, CollectionItems, joined
+from transclipped.search.searcher import Searcher
 
 
 def encoded(capsys, folder, run, out, *flags):
@@ -95,9 +96,9 @@ def test_collection_and_queries_are_seen_at_the_size_of_training(tiny_run, folde
     record["backbone"]["image_size"] = None  # as where nobody chose a size
     (run / "config.json").write_text(json.dumps(record))
     encoded(capsys, folder, run, tmp_path / "out")
-    engine = Engine(RunDir(run), collection=tmp_path / "out")
-    asked = encode(engine.stored.codebooks, engine.embed([open_picture(folder / f"{row}.png") for row in range(6)]))
-    assert (asked == engine.stored.codes).mean() > 0.9  # rounding of float16 may turn a near tie
+    searcher = Searcher(RunDir(run), collection=tmp_path / "out")
+    asked = encode(searcher.stored.codebooks, searcher.embed([open_picture(folder / f"{row}.png") for row in range(6)]))
+    assert (asked == searcher.stored.codes).mean() > 0.9  # rounding of float16 may turn a near tie
 
 
 def test_files_that_are_gone_leave_the_collection(tiny_run, folder, tmp_path, capsys):
@@ -149,9 +150,9 @@ def test_search_takes_several_files_and_stored_items(tiny_run, folder, capsys):
     assert main([*map(str, ["search", folder / "0.png", folder / "1.png", *run])]) == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found["queries"]) == 2 and len(found["hits"]) == 10
-    engine = Engine(RunDir(tiny_run))
-    mean = engine.embed([open_picture(folder / "0.png"), open_picture(folder / "1.png")]).mean(0)
-    assert [hit["row"] for hit in found["hits"]] == [hit.row for hit in engine.search(mean, top=10)]
+    searcher = Searcher(RunDir(tiny_run))
+    mean = searcher.embed([open_picture(folder / "0.png"), open_picture(folder / "1.png")]).mean(0)
+    assert [hit["row"] for hit in found["hits"]] == [hit.row for hit in searcher.search(mean, top=10)]
     item = str(found["hits"][0]["id"])
     assert main([*map(str, ["search", "--id", item, *run])]) == 0
     best = json.loads(capsys.readouterr().out)["hits"]
@@ -180,7 +181,7 @@ def test_folder_that_is_gone_ends_in_a_sentence(tiny_run, tmp_path, capsys):
 def items(ids, labels=None, names=(), folder="/a"):
     codes = np.arange(len(ids), dtype=np.uint8)[:, None]
     files = [(f"{folder}/{name}", 1, 1) for name in ids]
-    return Items(np.array(ids), codes, labels, names, files)
+    return CollectionItems(np.array(ids), codes, labels, names, files)
 
 
 def test_joined_labels_keep_their_names():

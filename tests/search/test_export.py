@@ -16,7 +16,7 @@ from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
 from transclipped.search import export
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 from transclipped.utils.files import ASSETS
 
 BUNDLED = {
@@ -57,19 +57,19 @@ def test_codes_come_back_from_parquet(tiny_run, tmp_path, capsys):
 
 def test_plain_faiss_finds_the_same(tiny_run, tmp_path, capsys):
     written = exported(capsys, tiny_run, "faiss", tmp_path / "index.faiss")
-    engine = Engine(RunDir(tiny_run))
+    searcher = Searcher(RunDir(tiny_run))
     index = faiss.read_index(written["out"])
-    queries = engine.stored.queries.astype(np.float32)
+    queries = searcher.stored.queries.astype(np.float32)
     n = index.ntotal
     scores, rows = index.search(queries, n)
-    ours = engine.index.search(queries, n)
+    ours = searcher.index.search(queries, n)
     np.testing.assert_allclose(scores / written["score_is_faiss_score_divided_by"], ours.scores, atol=1e-6)
     for theirs, mine, score in zip(rows, ours.rows, ours.scores, strict=True):
         by_row = np.empty(n, np.float32)
         by_row[mine] = score
         np.testing.assert_allclose(by_row[theirs], score, atol=1e-6)  # the same order but among equal scores
     ids = pq.read_table(written["ids"])["id"].to_pylist()
-    assert ids == engine.stored.database_ids.tolist()
+    assert ids == searcher.stored.database_ids.tolist()
 
 
 def test_collection_is_exported_too(tiny_run, tmp_path, capsys):
@@ -88,7 +88,7 @@ def test_collection_is_exported_too(tiny_run, tmp_path, capsys):
 
 
 def test_embeddings_give_the_codes_and_can_be_trained_on(tiny_run, tmp_path, capsys):
-    from transclipped.retrieval.index import encode
+    from transclipped.retrieval.coding.product import encode
 
     exported(capsys, tiny_run, "embeddings", tmp_path / "e.parquet")
     stored = RunDir(tiny_run).retrieval()

@@ -8,7 +8,7 @@ import pytest
 from tests.datasets.test_flickr25k import NAMES, write_lists
 from transclipped.cli import main
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def listed_run(tmp_path_factory):
 
 def test_hits_of_a_listed_set_have_the_path_of_their_file(listed_run):
     run, root = listed_run
-    engine = Engine(RunDir(run))
-    hits = engine.search(engine.stored.queries[0], top=20)
+    searcher = Searcher(RunDir(run))
+    hits = searcher.search(searcher.stored.queries[0], top=20)
     assert len(hits) == 20
     for hit in hits:
         row = NAMES.index(hit.id)
@@ -42,15 +42,15 @@ def test_hits_of_a_listed_set_have_the_path_of_their_file(listed_run):
 
 def test_pictures_that_are_gone_have_no_path_and_are_found_all_the_same(listed_run, tmp_path):
     run, root = listed_run
-    before = [hit.id for hit in Engine(RunDir(run)).search(RunDir(run).retrieval().queries[0], top=5)]
+    before = [hit.id for hit in Searcher(RunDir(run)).search(RunDir(run).retrieval().queries[0], top=5)]
     away = shutil.move(root, tmp_path / "away")
     try:
-        hits = Engine(RunDir(run)).search(RunDir(run).retrieval().queries[0], top=5)
+        hits = Searcher(RunDir(run)).search(RunDir(run).retrieval().queries[0], top=5)
     finally:
         shutil.move(away, root)
     assert [hit.id for hit in hits] == before and {hit.path for hit in hits} == {None}
 
 
 def test_pictures_that_are_no_files_have_no_path(tiny_run):
-    engine = Engine(RunDir(tiny_run))
-    assert {hit.path for hit in engine.search(engine.stored.queries[0], top=5)} == {None}
+    searcher = Searcher(RunDir(tiny_run))
+    assert {hit.path for hit in searcher.search(searcher.stored.queries[0], top=5)} == {None}

@@ -13,7 +13,8 @@ from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
 from transclipped.models.head import embed_in_batches
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.runs.session import prepare, trained_model
 from transclipped.training import evaluation
 from transclipped.training.evaluation import measure, measure_alone, measure_stored, quick_map

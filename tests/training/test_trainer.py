@@ -14,9 +14,10 @@ from transclipped.config import LossConfig, RunConfig, ScheduleConfig
 from transclipped.errors import InputError
 from transclipped.losses import cosines
 from transclipped.models.head import Head, Network
+from transclipped.retrieval.relevance import relevance
 from transclipped.training import trainer as module
 from transclipped.training.sources import Batch
-from transclipped.training.trainer import Trainer, loss_of, perplexity, same_class, scheduled_lr
+from transclipped.training.trainer import Trainer, loss_of, perplexity, scheduled_lr
 
 TERMS = ("contrastive", "entropy", "diversity")
 
@@ -32,7 +33,7 @@ def test_training_separates_the_classes():
 
     def separation():
         z = cosines(head(torch.from_numpy(features[0])).quantized.flatten(1)).detach()
-        same = same_class(torch.from_numpy(labels))
+        same = torch.from_numpy(relevance(labels, labels))
         return (z[same].mean() - z[~same].mean()).item()
 
     before = separation()
@@ -263,17 +264,6 @@ def test_perplexity_of_known_codes():
     assert perplexity(collapsed) == pytest.approx(1)
     half = torch.cat([one_each[:, :1], collapsed[:, :1]], 1)
     assert perplexity(half) == pytest.approx(4.5)
-
-
-def test_pictures_without_label_are_of_no_class():
-    assert same_class(torch.tensor([2, -1, 2, -1])).tolist() == [
-        [True, False, True, False],
-        [False] * 4,
-        [True, False, True, False],
-        [False] * 4,
-    ]
-    shared = same_class(torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 0]]))
-    assert shared.tolist() == [[True, True, False], [True, True, False], [False] * 3]
 
 
 class Pictures:

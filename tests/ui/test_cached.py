@@ -1,18 +1,21 @@
-"""Rows by id are one table for all visitors and all runs on the same pictures."""
+"""What a run stores is one copy for all pages and visitors."""
 
-import pytest
-
-from transclipped.config import DataConfig
-from transclipped.errors import InputError
+from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 
 
-def test_rows_are_shared_and_those_of_pictures_that_are_gone_refuse():
-    data = cached.named_data(DataConfig(dataset="cifar10"))
-    rows = cached.rows_of_ids(data)
-    assert cached.rows_of_ids(cached.named_data(DataConfig(dataset="cifar10"))) is rows
-    identity = cached.pictures(data).ids[7].item()
-    assert rows[identity] == 7 and len(rows) == len(cached.pictures(data))
-    with pytest.raises(InputError, match="no longer"):
-        rows["gone"]
-    assert "gone" not in rows
+def test_arrays_and_metrics_are_read_once(tiny_run):
+    run = RunDir(tiny_run)
+    assert cached.arrays(RunDir(tiny_run)) is cached.arrays(run) is cached.engine(run.fingerprint, run).stored
+    assert cached.metrics(run) == run.metrics()
+
+
+def test_a_run_that_was_measured_again_is_read_again(tiny_run, tmp_path):
+    import shutil
+
+    run = RunDir(shutil.copytree(tiny_run, tmp_path / "run"))
+    before = cached.arrays(run)
+    before.save(run.path / "retrieval.npz")
+    assert cached.arrays(run) is not before
+    (run.path / "metrics.json").unlink()
+    assert cached.metrics(run) == {}

@@ -78,7 +78,7 @@ def test_the_first_page_waits_for_none_of_what_takes_long_to_import(tmp_path):
 def test_pages_find_their_first_screens(cold, tiny_run, monkeypatch):
     run = RunDir(tiny_run)
     warm._work(run)
-    monkeypatch.setattr(engine, "Engine", _refused)
+    monkeypatch.setattr(engine, "Searcher", _refused)
     monkeypatch.setattr(engine, "trained_model", _refused)
     monkeypatch.setattr(lab_batch, "batch_of", _refused)
     searcher = cached.engine(run.fingerprint, run)
@@ -93,7 +93,7 @@ def test_what_goes_wrong_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_p
     monkeypatch.setattr(imports, "_done", set())
     monkeypatch.setattr(imports, "LIBRARIES", ("there is no such module", "torch"))
     warm._work(run)
-    monkeypatch.setattr(engine, "Engine", _refused)
+    monkeypatch.setattr(engine, "Searcher", _refused)
     assert cached.engine(run.fingerprint, run).index.n == 200  # what needs no network is there all the same
     with pytest.raises(InputError, match="model"):
         lab_batch.first(run)

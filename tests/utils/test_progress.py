@@ -5,10 +5,9 @@ import os
 
 import pytest
 
-from transclipped.datasets.images.check import Progress
 from transclipped.errors import InputError
 from transclipped.utils.machine import process_start
-from transclipped.utils.progress import with_file
+from transclipped.utils.progress import Progress, with_file
 
 
 def steps(n, *, fail=None):

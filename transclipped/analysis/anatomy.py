@@ -26,13 +26,13 @@ from transclipped.analysis.codebooks import entropy
 from transclipped.datasets.views import render
 from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head
-from transclipped.retrieval.index import encode
+from transclipped.retrieval.coding import product
 
 SIDE = 384  # pixels a side, at least, that a picture is drawn with
 
 
 @dataclass(frozen=True)
-class Seen:
+class AnatomyView:
     """What a backbone makes of one picture, with T = prefix + h · w tokens.
 
     Attributes:
@@ -96,7 +96,7 @@ class Microscope:
         self._lock = Lock()
 
     @torch.inference_mode()
-    def look(self, pixels: Tensor) -> Seen:
+    def look(self, pixels: Tensor) -> AnatomyView:
         """What the network makes of pixels `[3, s, s]` uint8, in float32."""
         network, whole = self._attending, self.backbone.network
         size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
@@ -107,7 +107,7 @@ class Microscope:
             embedding = network.forward_head(features, pre_logits=True) if network is whole else whole(picture)
         prefix = getattr(network, "num_prefix_tokens", 0) if features.ndim == 3 else 0
         grid, energy = _energy(features, prefix, getattr(network, "num_features", self.backbone.width))
-        return Seen(
+        return AnatomyView(
             grid=grid,
             energy=energy,
             attention=None if grid is None else _stacked(list(maps.values()), prefix + math.prod(grid)),
@@ -130,7 +130,7 @@ def layer(attention: np.ndarray, number: int, head: int | None = None) -> np.nda
     return attention[number].mean(0) if head is None else attention[number, head]
 
 
-def over_places(weights: np.ndarray, seen: Seen, token: int | None = None) -> np.ndarray:
+def over_places(weights: np.ndarray, seen: AnatomyView, token: int | None = None) -> np.ndarray:
     """How much a token looks at each place of the picture, `[h · w]`.
 
     Args:
@@ -183,7 +183,7 @@ def assign(unit: np.ndarray, codebooks: np.ndarray, alpha: float) -> Assigned:
 
 def code_of(unit: np.ndarray, codebooks: np.ndarray) -> np.ndarray:
     """Code `[M]` uint8 of sub-vectors `[M, d]`: the nearest codeword of each codebook."""
-    return encode(codebooks, unit.reshape(1, -1))[0]
+    return product.encode(codebooks, unit.ravel())
 
 
 def spelled(code: np.ndarray, k: int) -> list[tuple[str, str, str]]:
@@ -194,12 +194,7 @@ def spelled(code: np.ndarray, k: int) -> list[tuple[str, str, str]]:
 
 def tables(query: np.ndarray, codebooks: np.ndarray) -> np.ndarray:
     """What every codeword would add to a score, ⟨q_m, c_mk⟩ / M: `[M, K]` float32, for a query `[M, d]`."""
-    return np.einsum("md,mkd->mk", query.astype(np.float32), codebooks) / np.float32(len(codebooks))
-
-
-def picked(found: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """The M numbers that a code `[M]` picks from tables `[M, K]`; their sum is the score."""
-    return found[np.arange(len(code)), code]
+    return product.tables(codebooks, query.ravel())
 
 
 def _energy(features: Tensor, prefix: int, width: int) -> tuple[tuple[int, int] | None, np.ndarray | None]:

@@ -14,18 +14,22 @@ Sources: Jégou et al. 2011 (product quantization); van den Oord et al. 2017, ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+from scipy.special import entr
 
 from transclipped.errors import InputError
-from transclipped.retrieval.index import decode, encode
+from transclipped.retrieval.coding.product import decode, encode
+from transclipped.retrieval.vectors import unit
 
 CROWDED = 4  # times the even share N / K
 SHUFFLES = 3  # of codes, behind the dependence that chance gives
 SAMPLE = 2000  # database pictures that are coded by the head of each epoch
-SHARPNESS = 4.0  # of the affinity that orders codewords
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,8 @@ def usage(codes: np.ndarray, k: int) -> Usage:
 
 def entropy(counts: np.ndarray) -> np.ndarray:
     """Entropy in bits over the last axis of counts `[…, K]`; 0 without items."""
-    total = np.maximum(1, counts.sum(-1, keepdims=True))
-    p = counts / total
-    return -(p * np.log2(np.where(p > 0, p, 1))).sum(-1) + 0.0  # adding 0 turns −0 into 0
+    p = counts / np.maximum(1, counts.sum(-1, keepdims=True))
+    return entr(p).sum(-1, initial=0.0) / math.log(2)
 
 
 def perplexity(counts: np.ndarray) -> np.ndarray:
@@ -148,18 +151,17 @@ def dependence(codes: np.ndarray, k: int) -> Dependence:
 
 def similarity(codebook: np.ndarray) -> np.ndarray:
     """Cosines `[K, K]` float32 between the codewords `[K, d]` of a codebook; 0 for one of length 0."""
-    unit = codebook / np.maximum(np.linalg.norm(codebook, axis=1, keepdims=True), 1e-12)
-    return np.clip(unit @ unit.T, -1, 1).astype(np.float32)
+    words = unit(codebook)
+    return np.clip(words @ words.T, -1, 1).astype(np.float32)
 
 
 def arranged(similarity: np.ndarray) -> np.ndarray:
-    """An order `[K]` of codewords that puts similar ones side by side.
-
-    It sorts by the Fiedler vector of the graph whose edges weigh exp(4 cos): what a heat map needs to show groups.
-    """
-    weights = np.exp(SHARPNESS * similarity.astype(np.float64))
-    _, vectors = np.linalg.eigh(np.diag(weights.sum(1)) - weights)
-    return np.argsort(vectors[:, min(1, len(weights) - 1)], kind="stable")
+    """An order `[K]` of codewords that puts similar ones side by side: the leaves of their average-linkage tree,
+    turned so that neighbours are as similar as they can be."""
+    if len(similarity) < 2:
+        return np.arange(len(similarity))
+    distances = squareform(1 - similarity, checks=False)
+    return leaves_list(linkage(distances, "average", optimal_ordering=True))
 
 
 def members(codes: np.ndarray, codeword: int, limit: int) -> np.ndarray:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transclipped.runs.run import Retrieval
+from transclipped.retrieval.coding import product
+from transclipped.retrieval.relevance import relevance
+from transclipped.retrieval.store import Retrieval
 
 MOST_SIMILAR = 0.05  # share of the pairs of which `pairs` tells how many are of one class
 LEAST = 100  # queries from which a share among their pairs is read as more than chance
@@ -75,19 +77,15 @@ class Pairs:
 def story(stored: Retrieval, query: int) -> Story:
     """What the quantizer does to a stored query."""
     m, k, d = stored.codebooks.shape
-    parts = stored.queries[query].astype(np.float32).reshape(m, d)
-    cosines = np.einsum("md,mkd->mk", parts, stored.codebooks)  # [M, K]
-    code = cosines.argmax(1)
-    rows = np.arange(m)
-    return Story(parts, stored.codebooks[rows, code], code.astype(np.uint8), cosines[rows, code], k)
+    asked = stored.queries[query].astype(np.float32)
+    code = product.encode(stored.codebooks, asked)
+    parts, codewords = asked.reshape(m, d), product.decode(stored.codebooks, code).reshape(m, d)
+    return Story(parts, codewords, code, (parts * codewords).sum(1), k)
 
 
 def nearest(stored: Retrieval, query: int, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows `[top]` of the most similar items by asymmetric search, ties by row, and their scores in [−1, 1]."""
-    m, _, d = stored.codebooks.shape
-    parts = stored.queries[query].astype(np.float32).reshape(m, d)
-    tables = np.einsum("md,mkd->mk", parts, stored.codebooks) / np.float32(m)
-    scores = sum(table[codes] for table, codes in zip(tables, stored.codes.T, strict=True))  # [N]
+    scores = product.scores(product.tables(stored.codebooks, stored.queries[query]), stored.codes)
     rows = np.argsort(-scores, kind="stable")[:top]
     return rows, scores[rows]
 
@@ -96,9 +94,7 @@ def shares_label(stored: Retrieval, query: int, rows: np.ndarray) -> list[bool |
     """Whether items share a label with a stored query; None without labels."""
     if stored.query_labels is None or stored.database_labels is None:
         return [None] * len(rows)
-    mine, theirs = stored.query_labels[query], stored.database_labels[rows]
-    found = (theirs & mine).any(1) if theirs.ndim == 2 else (theirs == mine) & (theirs >= 0)
-    return found.tolist()
+    return relevance(stored.query_labels[query, None], stored.database_labels, rows[None])[0].tolist()
 
 
 def pairs(stored: Retrieval) -> Pairs:
@@ -113,8 +109,7 @@ def pairs(stored: Retrieval) -> Pairs:
         counts = np.histogram(values, edges)[0]
         return Pairs(edges, np.zeros_like(counts), counts, border, None, None, len(asked), int((values > border).sum()))
     labels = stored.query_labels[:SAMPLE]
-    one = labels.astype(int) @ labels.T.astype(int) > 0 if labels.ndim == 2 else labels[:, None] == labels
-    same, top = one[upper], values > border
+    same, top = relevance(labels, labels)[upper], values > border
     return Pairs(
         edges,
         np.histogram(values[same], edges)[0],

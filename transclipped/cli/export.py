@@ -55,7 +55,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _written(arguments: argparse.Namespace, what: str, out: Path) -> dict[str, Any]:
     from transclipped.runs.run import RunDir
     from transclipped.search import export
-    from transclipped.search.searcher import Engine
+    from transclipped.search.searcher import Searcher
     from transclipped.utils.machine import best_device
 
     run = RunDir(arguments.run)
@@ -66,8 +66,8 @@ def _written(arguments: argparse.Namespace, what: str, out: Path) -> dict[str, A
         for _ in with_bars(export.embeddings(run, out, layer=arguments.layer, device=device)):
             pass
         return {"out": str(out), "layer": arguments.layer}
-    engine = Engine(run, collection=arguments.collection)
-    return export.codes(engine, out) if what == "codes" else export.index(engine, out)
+    searcher = Searcher(run, collection=arguments.collection)
+    return export.codes(searcher, out) if what == "codes" else export.index(searcher, out)
 
 
 def _add_backbones(commands) -> None:

@@ -60,17 +60,13 @@ def _maps(arguments: argparse.Namespace) -> int:
 
 
 def _make(run, stored, which: str):
-    import numpy as np
-
     from transclipped.analysis.maps import bundled as bundled_maps
     from transclipped.analysis.maps import projections
     from transclipped.datasets.registry import load
 
     images = load(run.config.data)
-    row_of = {identity: row for row, identity in enumerate(images.ids.tolist())}
     shown = projections.items(stored, which)
-    rows = np.array([row_of[identity] for identity in shown.ids.tolist()], np.int64)
-    shown = projections.with_features(run, shown, images, rows)
+    shown = projections.with_features(run, shown, images, images.rows_of(shown.ids.tolist()))
     only = None if which == projections.QUERIES else [projections.UmapSettings()]
     return bundled_maps.make(shown, _quietly, only=only)
 

@@ -36,7 +36,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
     from transclipped.datasets.images.decode import open_picture
     from transclipped.runs.run import RunDir
-    from transclipped.search.searcher import Engine
+    from transclipped.search.searcher import Searcher
 
     if arguments.top < 1:
         raise InputError(f"--top is {arguments.top}; choose 1 or more")
@@ -44,9 +44,9 @@ def _search(arguments: argparse.Namespace) -> int:
     if not asked:
         raise InputError("`search` needs a picture to ask with, or --id and the id of an item")
     pictures = [open_picture(path) for path in arguments.picture]
-    engine = Engine(RunDir(arguments.run), collection=arguments.collection)
-    queries = [*(engine.embed(pictures) if pictures else []), *(engine.item(name) for name in arguments.id)]
-    hits = engine.search(np.mean(queries, axis=0), top=arguments.top)
+    searcher = Searcher(RunDir(arguments.run), collection=arguments.collection)
+    queries = [*(searcher.embed(pictures) if pictures else []), *(searcher.item(name) for name in arguments.id)]
+    hits = searcher.search(np.mean(queries, axis=0), top=arguments.top)
     if arguments.json:
         found = {"query": asked[0], "queries": asked, "hits": [hit.to_dict() for hit in hits]}
         print(json.dumps(found, ensure_ascii=False))

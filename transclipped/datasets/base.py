@@ -20,6 +20,7 @@ from PIL import Image
 
 from transclipped.datasets.images import unreadable
 from transclipped.datasets.images.decode import Unusable, open_picture, square, to_png
+from transclipped.datasets.labels.names import Names
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 
@@ -92,6 +93,30 @@ class ImageSet(ABC):
         if self.labels is None:
             return np.ones(len(self), bool)
         return self.labels != UNLABELLED if self.labels.ndim == 1 else self.labels.any(axis=1)
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self.ids.tolist())
+
+    def find(self, identity: object) -> int | None:
+        """Row of an id, also written as text or in Unicode's other form; None if no picture has it."""
+        return self._names.find(identity)
+
+    def row_of(self, identity: object) -> int:
+        """Row of an id, as `find`.
+
+        Raises:
+            InputError: no picture has it.
+        """
+        if (row := self.find(identity)) is None:
+            raise InputError(
+                f"picture {identity} is no longer among those of {self.name}; put it back, or train a new run"
+            )
+        return row
+
+    def rows_of(self, ids: Iterable[object]) -> np.ndarray:
+        """Rows `[n]` int64 of n ids, as `row_of`."""
+        return np.array([self.row_of(identity) for identity in ids], np.int64)
 
     @abstractmethod
     def encoded(self, row: int) -> bytes:

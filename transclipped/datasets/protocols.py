@@ -22,7 +22,6 @@ import numpy as np
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.labels.files import read_csv
-from transclipped.datasets.labels.names import Names
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 from transclipped.utils.files import read_json, replacing, write_json
@@ -205,8 +204,7 @@ def _cut_validation(split: Split, config: DataConfig) -> Split:
 
 
 def _from_ids(ids: dict[str, list[Any]], images: ImageSet, *, source: str, protocol: str, seed: int) -> Split:
-    names = Names(images.ids.tolist())
-    row_of = {name: names.find(name) for role in ROLES for name in ids[role]}
+    row_of = {name: images.find(name) for role in ROLES for name in ids[role]}
     unknown = [name for role in ROLES for name in ids[role] if row_of[name] is None]
     if unknown:
         named = ", ".join(map(str, unknown[:MAX_NAMED]))

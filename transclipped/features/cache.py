@@ -18,7 +18,6 @@ import io
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,27 +33,13 @@ from transclipped.features.parallel import on_one_core, side_by_side
 from transclipped.models.backbone import Backbone, on_stem
 from transclipped.models.precision import inference
 from transclipped.utils.files import cache_dir, in_place, to_disk
+from transclipped.utils.progress import Progress
 
 BATCH = 128  # stored maps, or embeddings, that are taken at once
 FEW = 16  # photographs a batch at most: they take long to decode, and the first should be there soon
 SAVE_EVERY = 5.0  # seconds between two marks of what is done
 BLOCK = 1 << 25  # bytes of rows that are checked at once
 INFINITE = 0x7C00  # float16 without its sign, as a whole number: from here on infinite or NaN
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a long computation is: `done` of `total` pictures after `seconds`."""
-
-    what: str
-    done: int
-    total: int
-    seconds: float
-
-    @property
-    def seconds_left(self) -> float | None:
-        """None until there is a speed to go by."""
-        return self.seconds / self.done * (self.total - self.done) if self.done else None
 
 
 class FeatureCache:

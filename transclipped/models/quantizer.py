@@ -29,6 +29,11 @@ class Soft(NamedTuple):
     quantized: Tensor
 
 
+def nearest(x: Tensor, codewords: Tensor) -> Tensor:
+    """Numbers `[B, M]` int64 of the codewords `[M, K, d]` nearest to sub-vectors `[B, M, d]`."""
+    return torch.einsum("bmd,mkd->bmk", x, codewords).argmax(-1)
+
+
 class ProductQuantizer(nn.Module):
     """M learned codebooks of K unit codewords of width d."""
 
@@ -53,7 +58,7 @@ class ProductQuantizer(nn.Module):
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """Hard codes `[B, M]` uint8 of unit sub-vectors `[B, M, d]`."""
-        return torch.einsum("bmd,mkd->bmk", x.float(), self.codewords()).argmax(-1).to(torch.uint8)
+        return nearest(x.float(), self.codewords()).to(torch.uint8)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ import faiss
 import numpy as np
 
 from transclipped.errors import InputError
+from transclipped.retrieval.coding.product import decode, picked, tables
 from transclipped.retrieval.ties import SharedCodes, border, shared_codes
 
 SLACK = 64  # items searched beyond k, so that most tied groups at the border are complete at once
@@ -40,6 +41,7 @@ class _Index:
 
     _faiss: faiss.Index
     n: int
+    m: int  # codebooks, by which scores are divided
 
     def search(self, queries: np.ndarray, k: int) -> Hits:
         """The min(k, N) most similar items of queries `[Q, D]` float32."""
@@ -72,18 +74,27 @@ class _Index:
             waiting, depth = np.concatenate(unfinished), min(self.n, 2 * depth)
 
     def _prepared(self, queries: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        return np.ascontiguousarray(queries, np.float32) / np.float32(self.m)
 
 
-class CodeIndex(_Index):
-    """Searches codes by table look-up.
+class PQIndex(_Index):
+    """Searches the codes of a product quantizer by table look-up.
 
     Args:
-        codebooks: `[M, K, d]` float32, K <= 256.
+        codebooks: `[M, K, d]` float32 of unit codewords, K <= 256.
         codes: `[N, M]` uint8.
 
     Raises:
         InputError: shapes disagree, or a code names no codeword.
+
+    Examples:
+        >>> import numpy as np
+        >>> from transclipped.retrieval.index import PQIndex
+        >>> codebooks = np.tile(np.eye(2, dtype=np.float32), (2, 1, 1))  # two codebooks of two codewords, [2, 2, 2]
+        >>> index = PQIndex(codebooks, np.array([[0, 0], [0, 1], [1, 1]], np.uint8))
+        >>> hits = index.search(np.array([[1, 0, 0.6, 0.8]], np.float32), 2)
+        >>> hits.rows, hits.scores.round(2)
+        (array([[1, 0]]), array([[0.9, 0.8]], dtype=float32))
     """
 
     def __init__(self, codebooks: np.ndarray, codes: np.ndarray) -> None:
@@ -95,7 +106,7 @@ class CodeIndex(_Index):
         if k > CENTROIDS or (codes.size and codes.max() >= k):
             raise InputError(f"codes name codeword {codes.max(initial=0)}, but there are {k} (at most {CENTROIDS})")
         self.codebooks = np.ascontiguousarray(codebooks, np.float32)
-        self.codes, self.n = np.ascontiguousarray(codes), len(codes)
+        self.codes, self.n, self.m = np.ascontiguousarray(codes), len(codes), len(codebooks)
         self._faiss = _index_pq(self.codebooks, self.codes)
 
     def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
@@ -131,16 +142,11 @@ class CodeIndex(_Index):
 
     def decoded(self) -> np.ndarray:
         """Codewords of all items, `[N, D]` float32, scaled so that an inner product with a query is a score."""
-        return decode(self.codebooks, self.codes) / len(self.codebooks)
+        return decode(self.codebooks, self.codes) / self.m
 
     def explain(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """What each codebook gives to the score of query `[D]` and `rows` `[k]`: `[k, M]`, summing to the scores."""
-        m, _, d = self.codebooks.shape
-        tables = np.einsum("md,mkd->mk", query.reshape(m, d).astype(np.float32), self.codebooks) / m
-        return np.take_along_axis(tables.T, self.codes[rows].astype(np.int64), axis=0)
-
-    def _prepared(self, queries: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(queries, np.float32) / np.float32(len(self.codebooks))
+        return picked(tables(self.codebooks, query), self.codes[rows])
 
 
 def _index_pq(codebooks: np.ndarray, codes: np.ndarray) -> faiss.IndexPQ:
@@ -163,37 +169,37 @@ def _bounded(queries: np.ndarray, count: np.ndarray, taken: np.ndarray) -> Itera
         yield queries[start : start + size]
 
 
-class FloatIndex(_Index):
+class FlatIndex(_Index):
     """Exact search of continuous embeddings, to compare with.
 
     Args:
         embeddings: `[N, D]` of M unit sub-vectors.
-        codebooks: M, by which scores are divided.
+        codebooks: M >= 1, by which scores are divided.
+
+    Raises:
+        InputError: embeddings are not `[N, D]`, or M does not divide D.
+
+    Examples:
+        >>> import numpy as np
+        >>> from transclipped.retrieval.index import FlatIndex
+        >>> index = FlatIndex(np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32), codebooks=1)
+        >>> hits = index.search(np.array([[0, 1]], np.float32), 2)
+        >>> hits.rows, hits.scores
+        (array([[2, 1]]), array([[1. , 0.8]], dtype=float32))
     """
 
     def __init__(self, embeddings: np.ndarray, *, codebooks: int) -> None:
-        self.embeddings, self.n, self._m = np.ascontiguousarray(embeddings, np.float32), len(embeddings), codebooks
+        if embeddings.ndim != 2 or codebooks < 1 or embeddings.shape[1] % codebooks:
+            raise InputError(
+                f"need embeddings [N, D] of {codebooks} sub-vectors of equal length, got {[*embeddings.shape]}"
+            )
+        self.embeddings, self.n, self.m = np.ascontiguousarray(embeddings, np.float32), len(embeddings), codebooks
         self._faiss = faiss.IndexFlatIP(embeddings.shape[1])
         self._faiss.add(self.embeddings)
 
     def decoded(self) -> np.ndarray:
         """All items, `[N, D]` float32, scaled so that an inner product with a query is a score."""
-        return self.embeddings / np.float32(self._m)
-
-    def _prepared(self, queries: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(queries, np.float32) / np.float32(self._m)
-
-
-def encode(codebooks: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
-    """Codes `[N, M]` uint8, argmax_k ⟨x_m, c_mk⟩, of embeddings `[N, D]`."""
-    m, _, d = codebooks.shape
-    return np.einsum("nmd,mkd->nmk", embeddings.reshape(-1, m, d), codebooks).argmax(-1).astype(np.uint8)
-
-
-def decode(codebooks: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Codewords `[N, D]` that codes `[N, M]` name; as queries they make a search symmetric."""
-    m, _, d = codebooks.shape
-    return codebooks[np.arange(m), codes].reshape(len(codes), m * d)
+        return self.embeddings / np.float32(self.m)
 
 
 def ordered(scores: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

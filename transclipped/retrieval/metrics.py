@@ -18,19 +18,18 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from transclipped.retrieval.index import CodeIndex, FloatIndex
+from transclipped.retrieval.index import FlatIndex, Hits, PQIndex
+from transclipped.retrieval.relevance import n_relevant, relevance
 
 BINS = 4096  # of scores in [−1, 1] behind the precision–recall curve
 RECALL_POINTS = 101
 SCORED = 128  # queries scored against the whole database at once: 128 × 50,000 floats are 26 MB
-UNLABELLED = -1
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Measured:
 
 
 def measure(
-    index: CodeIndex | FloatIndex,
+    index: PQIndex | FlatIndex,
     queries: np.ndarray,
     *,
     query_labels: np.ndarray,
@@ -125,6 +124,52 @@ def measure(
     )
 
 
+class MeanAP(NamedTuple):
+    """mAP@K with ties in order of database row, and expected over all orders of equal scores; both in [0, 1]."""
+
+    plain: float
+    tie_aware: float
+
+
+def mean_average_precision(
+    hits: Hits, query_labels: np.ndarray, database_labels: np.ndarray, *, k: int | None = None
+) -> MeanAP:
+    """mAP@K of what an index returned, plain and tie-aware.
+
+    Only where the hits go on to the end of the group that ties with the K-th is the tie-aware value exact: search
+    deeper than K, or use `measure`, which searches as deep as it takes.
+
+    Args:
+        hits: of Q queries, best first, at least K each.
+        query_labels, database_labels: `[Q]`, `[N]` int, −1 for none, or `[Q, L]`, `[N, L]` 0/1.
+        k: K >= 1; None, or more than there are hits of a query, for all of them.
+
+    Raises:
+        ValueError: numbers of hits and labels disagree, or K is below 1.
+
+    Examples:
+        >>> import numpy as np
+        >>> from transclipped.retrieval.index import PQIndex
+        >>> from transclipped.retrieval.metrics import mean_average_precision
+        >>> codebooks = np.eye(2, dtype=np.float32)[None]  # one codebook of two codewords
+        >>> index = PQIndex(codebooks, np.array([[0], [0], [1]], np.uint8))  # two items tie
+        >>> hits = index.search(np.array([[1, 0]], np.float32), 3)
+        >>> mean_average_precision(hits, np.array([7]), np.array([7, 4, 4]))
+        MeanAP(plain=1.0, tie_aware=0.75)
+    """
+    n, depth = hits.rows.shape
+    k = depth if k is None else min(k, depth)
+    if len(query_labels) != n or hits.scores.shape != hits.rows.shape or query_labels.ndim != database_labels.ndim:
+        raise ValueError(f"hits of {n} queries, but labels {[*query_labels.shape]} and {[*database_labels.shape]}")
+    if k < 1:
+        raise ValueError(f"k is {k}; choose at least 1, and a search that returns hits")
+    if not n:
+        return MeanAP(0.0, 0.0)
+    relevant = relevance(query_labels, database_labels, hits.rows)
+    plain, _ = average_precision(relevant[:, :k])
+    return MeanAP(float(plain.mean()), float(tie_aware_average_precision(relevant, hits.scores, k).mean()))
+
+
 def average_precision(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Plain AP of rankings `[Q, K]` bool, and relevant items so far `[Q, K]`."""
     counts = found.cumsum(1, dtype=np.int32)
@@ -169,7 +214,7 @@ def tie_aware_average_precision(found: np.ndarray, scores: np.ndarray, k: int) -
 
 
 def precision_recall(
-    index: CodeIndex | FloatIndex, queries: np.ndarray, query_labels: np.ndarray, database_labels: np.ndarray
+    index: PQIndex | FlatIndex, queries: np.ndarray, query_labels: np.ndarray, database_labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Precision over recall `[101]` of the full ranking, all queries' items counted together.
 
@@ -181,10 +226,11 @@ def precision_recall(
     """
     items = torch.from_numpy(index.decoded()).T.contiguous()  # [D, N]
     total = torch.zeros(2 * BINS, dtype=torch.int64)
-    for chunk in _chunks(len(queries), SCORED):
+    for start in range(0, len(queries), SCORED):
+        chunk = slice(start, start + SCORED)
         scores = torch.from_numpy(np.ascontiguousarray(queries[chunk], np.float32)) @ items  # [q, N]
         bins = scores.add_(1).mul_(BINS / 2).clamp_(0, BINS - 1).to(torch.int32)
-        relevant = torch.from_numpy(relevance(query_labels[chunk], database_labels, None))
+        relevant = torch.from_numpy(relevance(query_labels[chunk], database_labels))
         total += torch.bincount((bins + BINS * relevant.to(torch.int32)).flatten(), minlength=2 * BINS)
     others, relevant = total.view(2, BINS).flip(1).cumsum(1).double().numpy()  # from the best score down
     reached = relevant / max(1.0, relevant[-1])
@@ -193,26 +239,6 @@ def precision_recall(
     first = int(np.argmax(relevant + others > 0))
     step = np.maximum(first, np.searchsorted(reached, recall - 1e-12).clip(max=BINS - 1))
     return recall, precision[step]
-
-
-def relevance(query_labels: np.ndarray, database_labels: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-    """Whether items share a label with the query: `[Q, k]` for rows `[Q, k]`, or `[Q, N]` for all."""
-    if query_labels.ndim == 1:
-        theirs = database_labels[None] if rows is None else database_labels[rows]
-        return (theirs == query_labels[:, None]) & (query_labels != UNLABELLED)[:, None]
-    if rows is None:
-        return (query_labels.astype(np.float32) @ database_labels.T.astype(np.float32)) > 0
-    return np.stack([(database_labels[r] & q).any(1) for q, r in zip(query_labels, rows, strict=True)])
-
-
-def n_relevant(query_labels: np.ndarray, database_labels: np.ndarray) -> np.ndarray:
-    """Relevant items in the whole database for each query, `[Q]`."""
-    if query_labels.ndim == 1:
-        classes, counts = np.unique(database_labels[database_labels != UNLABELLED], return_counts=True)
-        known = dict(zip(classes.tolist(), counts.tolist(), strict=True))
-        return np.array([known.get(label, 0) for label in query_labels.tolist()], np.int64)
-    parts = [relevance(query_labels[c], database_labels, None).sum(1) for c in _chunks(len(query_labels), SCORED)]
-    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def ranks_shown(k: int) -> np.ndarray:
@@ -229,8 +255,3 @@ def _per_class(average: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) 
         if mine.any():
             per_class[name] = float(average[mine].mean())
     return per_class
-
-
-def _chunks(n: int, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, n, size):
-        yield np.arange(start, min(n, start + size))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transclipped.retrieval.index import CodeIndex, FloatIndex
+from transclipped.retrieval.index import FlatIndex, PQIndex
 
 TIMED = 32  # queries, one by one
 WARMING = 3  # of them, not counted
@@ -27,7 +27,7 @@ class Sizes:
         return self.floats / max(1, self.codes + self.codebooks)
 
 
-def sizes(index: CodeIndex) -> Sizes:
+def sizes(index: PQIndex) -> Sizes:
     """Bytes of an index, and of float search in its place."""
     m, _, d = index.codebooks.shape
     return Sizes(index.codes.nbytes, index.codebooks.nbytes, index.n * m * d * 4)
@@ -47,7 +47,7 @@ class Times:
         return self.floats / self.codes
 
 
-def times(index: CodeIndex, queries: np.ndarray, *, k: int = 100) -> Times:
+def times(index: PQIndex, queries: np.ndarray, *, k: int = 100) -> Times:
     """Ask one query after the other, by codes and by exact float search of a database of the same size.
 
     The time of float search does not depend on what the floats are, so decoded codes stand for the embeddings.
@@ -61,11 +61,11 @@ def times(index: CodeIndex, queries: np.ndarray, *, k: int = 100) -> Times:
     if not len(queries):
         raise ValueError("there is no query to time")
     asked = np.resize(queries.astype(np.float32), (TIMED, queries.shape[1]))
-    floats = FloatIndex(index.decoded(), codebooks=1)
+    floats = FlatIndex(index.decoded(), codebooks=1)
     return Times(_median(index, asked, k), _median(floats, asked, k), min(k, index.n))
 
 
-def _median(index: CodeIndex | FloatIndex, queries: np.ndarray, k: int) -> float:
+def _median(index: PQIndex | FlatIndex, queries: np.ndarray, k: int) -> float:
     seconds = []
     for query in queries:
         started = time.perf_counter()

@@ -14,7 +14,8 @@ import numpy as np
 from transclipped.errors import InputError
 from transclipped.flags import command
 from transclipped.models.weights import load_tensors, save_tensors
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.utils.files import write_json
 
 QUERIES = 1000

@@ -20,10 +20,11 @@ from transclipped.losses import loss_named
 from transclipped.models.head import check_head
 from transclipped.models.tensor_header import FLOATS, read_header
 from transclipped.models.weights import load_tensors
+from transclipped.retrieval.store import Retrieval
 from transclipped.runs import imported, records
 from transclipped.runs.checkpoint import position
 from transclipped.runs.records import FORMAT, FOUND
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.runs.run import RunDir
 from transclipped.utils.files import write_json
 
 MAX_BYTES = {  # of a file; Python takes up to 25 times as many for what it holds

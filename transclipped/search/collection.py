@@ -30,8 +30,9 @@ from transclipped.errors import InputError
 from transclipped.features.cache import FeatureCache, Progress
 from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head, embed_in_batches
+from transclipped.retrieval.store import Retrieval
 from transclipped.runs.records import read_collection
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.runs.run import RunDir
 from transclipped.runs.session import as_trained, trained_model
 from transclipped.utils.files import hold, replacing, write_json
 
@@ -40,7 +41,7 @@ NO_FILE = ("", -1, -1)  # of a collection that does not tell its files
 
 
 @dataclass(frozen=True)
-class Items:
+class CollectionItems:
     """Coded pictures: ids `[n]`, codes `[n, M]` uint8, labels `[n]`, `[n, L]` or None, and the files they are of.
 
     files: `[n]` of (absolute path, bytes, mtime_ns); an embedding's is "FILE#id".
@@ -55,10 +56,12 @@ class Items:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def chosen(self, rows: np.ndarray) -> Items:
+    def chosen(self, rows: np.ndarray) -> CollectionItems:
         """Some of them."""
         labels = None if self.labels is None else self.labels[rows]
-        return Items(self.ids[rows], self.codes[rows], labels, self.class_names, [self.files[row] for row in rows])
+        return CollectionItems(
+            self.ids[rows], self.codes[rows], labels, self.class_names, [self.files[row] for row in rows]
+        )
 
 
 def encode_folder(
@@ -100,7 +103,7 @@ def _encoded(
     new = images.readable(new)
     usable = images.readable(np.arange(len(images)))
     _code(head, cache, new, codes)
-    items = Items(images.ids, codes, images.labels, images.class_names, files).chosen(usable)
+    items = CollectionItems(images.ids, codes, images.labels, images.class_names, files).chosen(usable)
     if not len(items):
         raise InputError(f"none of the {len(images):,} images in {config.data} can be read; is their disk there?")
     if add and before:
@@ -112,7 +115,7 @@ def _encoded(
     write_json(out / "collection.json", _record(run, images, items, model, time.monotonic() - started) | facts)
 
 
-def joined(first: Items, second: Items) -> Items:
+def joined(first: CollectionItems, second: CollectionItems) -> CollectionItems:
     """Both, one after the other; an id that is taken gets its folder's name before it, or its whole path."""
     taken, ids = set(first.ids.tolist()), []
     for name, file in zip(second.ids.tolist(), second.files, strict=True):
@@ -122,7 +125,9 @@ def joined(first: Items, second: Items) -> Items:
         ids.append(name)
     labels, names = _joined_labels(first, second)
     codes = np.concatenate([first.codes, second.codes])
-    return Items(np.array([*map(str, first.ids), *map(str, ids)]), codes, labels, names, first.files + second.files)
+    return CollectionItems(
+        np.array([*map(str, first.ids), *map(str, ids)]), codes, labels, names, first.files + second.files
+    )
 
 
 def record_of(collection: Path, codebooks: np.ndarray, *, run: Path) -> dict[str, Any]:
@@ -162,7 +167,7 @@ def _check_kind(run: RunDir, config: DataConfig) -> None:
         )  # fmt: skip
 
 
-def _earlier(out: Path, model: str, *, add: bool) -> tuple[Items | None, dict[str, Any]]:
+def _earlier(out: Path, model: str, *, add: bool) -> tuple[CollectionItems | None, dict[str, Any]]:
     """What a collection holds already, if the same model made it."""
     if not (out / "collection.json").exists():
         return None, {}
@@ -187,7 +192,7 @@ def _earlier(out: Path, model: str, *, add: bool) -> tuple[Items | None, dict[st
     names = tuple(record.get("class_names", ()))
     parts = [columns.get(name) for name in ("path", "size", "mtime_ns")]
     files = list(zip(*parts, strict=True)) if all(parts) else [NO_FILE] * len(stored.codes)
-    return Items(stored.database_ids, stored.codes, stored.database_labels, names, files), record
+    return CollectionItems(stored.database_ids, stored.codes, stored.database_labels, names, files), record
 
 
 def _table(collection: Path) -> dict[str, list[Any]]:
@@ -229,7 +234,7 @@ def _code(head: Head, cache: FeatureCache, rows: np.ndarray, codes: np.ndarray) 
         codes[part] = embed_in_batches(head, cache.view(0)[part])[1].numpy()
 
 
-def _joined_labels(first: Items, second: Items) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _joined_labels(first: CollectionItems, second: CollectionItems) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels of both under common names; several labels a picture if either has such."""
     if first.labels is None and second.labels is None:
         return None, ()
@@ -239,7 +244,7 @@ def _joined_labels(first: Items, second: Items) -> tuple[np.ndarray | None, tupl
     return np.concatenate(parts), names
 
 
-def _renamed(items: Items, names: tuple[str, ...], *, several: bool) -> np.ndarray:
+def _renamed(items: CollectionItems, names: tuple[str, ...], *, several: bool) -> np.ndarray:
     place = np.array([names.index(name) for name in items.class_names] + [UNLABELLED], np.int64)
     if not several:
         labels = np.full(len(items), UNLABELLED) if items.labels is None else items.labels
@@ -253,7 +258,7 @@ def _renamed(items: Items, names: tuple[str, ...], *, several: bool) -> np.ndarr
     return marked
 
 
-def _write(out: Path, items: Items, codebooks: np.ndarray) -> None:
+def _write(out: Path, items: CollectionItems, codebooks: np.ndarray) -> None:
     m, _, d = codebooks.shape
     nobody = np.zeros((0, m * d), np.float16)
     Retrieval(codebooks, items.codes, items.ids, nobody, items.ids[:0], items.labels).save(out / "retrieval.npz")
@@ -269,7 +274,7 @@ def _write(out: Path, items: Items, codebooks: np.ndarray) -> None:
         pq.write_table(pa.table(table), temporary)
 
 
-def _record(run: RunDir, images: ImageSet, items: Items, model: str, seconds: float) -> dict[str, Any]:
+def _record(run: RunDir, images: ImageSet, items: CollectionItems, model: str, seconds: float) -> dict[str, Any]:
     return {
         "v": 1,
         "run": str(run.path),

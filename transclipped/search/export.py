@@ -29,9 +29,10 @@ from transclipped.errors import InputError
 from transclipped.features.cache import Progress
 from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head, embed_in_batches
+from transclipped.models.quantizer import nearest
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import prepare_run, trained_model
-from transclipped.search.searcher import Engine, label_names
+from transclipped.search.searcher import Searcher, label_names
 from transclipped.utils.files import replacing, write_json
 
 ENDINGS = (".faiss", ".index", ".onnx", ".parquet", ".bin")
@@ -54,31 +55,31 @@ class Encoder(nn.Module):
         m, _, d = self.codewords.shape
         x = self.projection(F.normalize(features, dim=-1) * features.shape[-1] ** 0.5).view(-1, m, d)
         x = F.normalize(x, dim=-1)
-        return x.flatten(1), torch.einsum("bmd,mkd->bmk", x, self.codewords).argmax(-1)
+        return x.flatten(1), nearest(x, self.codewords)
 
 
-def codes(engine: Engine, out: Path) -> dict[str, Any]:
+def codes(searcher: Searcher, out: Path) -> dict[str, Any]:
     """Parquet of a database's ids, codes and labels; returns what was written."""
-    stored = engine.stored
+    stored = searcher.stored
     m = stored.codes.shape[1]
     columns = {"id": pa.array(stored.database_ids), "code": pa.FixedSizeListArray.from_arrays(stored.codes.ravel(), m)}
-    columns |= _labels(stored.database_labels, engine.class_names)
-    about = {"transclipped": "codes", "codebooks": [*stored.codebooks.shape], "run": str(engine.run.path)}
+    columns |= _labels(stored.database_labels, searcher.class_names)
+    about = {"transclipped": "codes", "codebooks": [*stored.codebooks.shape], "run": str(searcher.run.path)}
     _write(out, columns, about)
     return {"out": str(out), "items": len(stored.codes), "bytes_per_item": m}
 
 
-def index(engine: Engine, out: Path) -> dict[str, Any]:
+def index(searcher: Searcher, out: Path) -> dict[str, Any]:
     """Index for plain faiss, and the id of each of its rows beside it."""
     with replacing(out) as temporary:
         try:
-            faiss.write_index(engine.index.faiss_index, str(temporary))
+            faiss.write_index(searcher.index.faiss_index, str(temporary))
         except RuntimeError as error:  # faiss has no other kind
             raise InputError(f"cannot write {out}; free some space or choose another folder") from error
     ids = _beside(out, ".ids.parquet")
-    _write(ids, {"id": pa.array(engine.stored.database_ids)}, {"transclipped": "ids of the rows of " + out.name})
-    m = len(engine.stored.codebooks)
-    return {"out": str(out), "ids": str(ids), "items": engine.index.n, "score_is_faiss_score_divided_by": m}
+    _write(ids, {"id": pa.array(searcher.stored.database_ids)}, {"transclipped": "ids of the rows of " + out.name})
+    m = len(searcher.stored.codebooks)
+    return {"out": str(out), "ids": str(ids), "items": searcher.index.n, "score_is_faiss_score_divided_by": m}
 
 
 def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str = "cpu") -> Iterator[Progress]:

@@ -14,8 +14,8 @@ from PIL import Image
 from transclipped.datasets.base import ImageSet
 from transclipped.features.cache import FeatureCache
 from transclipped.models.head import embed_in_batches
-from transclipped.retrieval.index import FloatIndex
-from transclipped.search.searcher import Engine, Hit
+from transclipped.retrieval.index import FlatIndex
+from transclipped.search.searcher import Hit, Searcher
 
 BLOCK = 16_384  # rows of features read at once
 
@@ -28,16 +28,15 @@ class Database:
     missing: int
 
 
-def database(engine: Engine, images: ImageSet) -> Database:
+def database(searcher: Searcher, images: ImageSet) -> Database:
     """What the feature cache holds of a run's database.
 
     Raises:
         InputError: the model cannot be loaded.
     """
-    backbone, head = engine.model
-    config = engine.run.config
-    row_of = {identity: row for row, identity in enumerate(images.ids.tolist())}
-    rows = np.array([row_of[identity] for identity in engine.stored.database_ids.tolist()], np.int64)
+    backbone, head = searcher.model
+    config = searcher.run.config
+    rows = images.rows_of(searcher.stored.database_ids.tolist())
     cache = FeatureCache(
         images, backbone if config.backbone.train == "frozen" else backbone.refreshed(), seed=config.data.seed
     )
@@ -48,14 +47,14 @@ def database(engine: Engine, images: ImageSet) -> Database:
     return Database(np.concatenate(parts), 0)
 
 
-def search(engine: Engine, index: FloatIndex, query: np.ndarray, *, top: int) -> list[Hit]:
+def search(searcher: Searcher, index: FlatIndex, query: np.ndarray, *, top: int) -> list[Hit]:
     """The `top` items most similar to a continuous embedding `[D]` before coding."""
     found = index.search(query[None], top)
-    return engine.hits(query, found.rows[0], found.scores[0])
+    return searcher.hits(query, found.rows[0], found.scores[0])
 
 
-def reranked(engine: Engine, query: np.ndarray, rows: np.ndarray, pictures: list[Image.Image]) -> list[Hit]:
+def reranked(searcher: Searcher, query: np.ndarray, rows: np.ndarray, pictures: list[Image.Image]) -> list[Hit]:
     """Rows `[k]` of the database, embedded anew from their pictures and put in order, best first."""
-    scores = engine.embed(pictures) @ query.astype(np.float32) / np.float32(len(engine.index.codebooks))
+    scores = searcher.embed(pictures) @ query.astype(np.float32) / np.float32(len(searcher.index.codebooks))
     order = np.lexsort((rows, -scores))
-    return engine.hits(query, rows[order], scores[order])
+    return searcher.hits(query, rows[order], scores[order])

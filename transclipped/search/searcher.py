@@ -24,8 +24,10 @@ from transclipped.datasets.views import render
 from transclipped.errors import InputError
 from transclipped.models.head import embed_in_batches
 from transclipped.models.precision import inference
-from transclipped.retrieval.index import CodeIndex, decode
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.coding.product import decode
+from transclipped.retrieval.index import PQIndex
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
 from transclipped.search.collection import paths_of, record_of
 
@@ -49,32 +51,31 @@ class Hit:
         return asdict(self)
 
 
-class Engine:
+class Searcher:
     """Searches the database of a run, or a collection that the run encoded.
 
     Args:
         run: trained.
         collection: folder made by `encode_folder`, None for the run's own database.
+        stored: what the run stores, if it has been read already.
 
     Raises:
         InputError: a file is missing, damaged, or the collection is another run's.
     """
 
-    def __init__(self, run: RunDir, *, collection: Path | None = None) -> None:
+    def __init__(self, run: RunDir, *, collection: Path | None = None, stored: Retrieval | None = None) -> None:
         self.run, self.collection = run, collection
         self.about = run.record if collection is None else _record(collection, run)
-        self.stored = run.retrieval() if collection is None else Retrieval.load(collection / "retrieval.npz")
-        self.index = CodeIndex(self.stored.codebooks, self.stored.codes)
+        if collection is None:
+            self.stored = stored or run.retrieval()
+        else:
+            self.stored = Retrieval.load(collection / "retrieval.npz")
+        self.index = PQIndex(self.stored.codebooks, self.stored.codes)
 
     @cached_property
-    def _model(self):
-        """Backbone and head; loaded when the first picture comes, since stored queries need neither."""
-        return trained_model(self.run, default_size=self.run.record.get("image_size"))
-
-    @property
     def model(self):
-        """Backbone and head, to be read only; loaded when first asked for."""
-        return self._model
+        """Backbone and head, read-only; loaded when the first picture comes, since stored queries need neither."""
+        return trained_model(self.run, default_size=self.run.record.get("image_size"))
 
     @cached_property
     def _names(self) -> tuple[Names, Names]:
@@ -96,7 +97,7 @@ class Engine:
                 f"{self.run.path} was trained on embeddings made elsewhere and cannot look at pictures; "
                 "ask with one of its items instead"
             )
-        backbone, head = self._model
+        backbone, head = self.model
         size = self.about.get("native_size") or backbone.image_size
         pixels = torch.from_numpy(np.stack([np.asarray(square(p, size)) for p in pictures])).permute(0, 3, 1, 2)
         with inference(torch.device("cpu")):

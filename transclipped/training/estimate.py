@@ -28,7 +28,7 @@ from transclipped.models import custom as own
 from transclipped.models.backbone import BUNDLED, Backbone, load_backbone, weights_file
 from transclipped.models.head import Head
 from transclipped.models.precision import machine_key
-from transclipped.retrieval.index import CodeIndex
+from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.metrics import measure as measure_ranking
 from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
@@ -220,7 +220,7 @@ def _pair_seconds() -> float:
     rng = np.random.default_rng(0)
     books = rng.normal(size=(4, 256, 16)).astype(np.float32)
     books /= np.linalg.norm(books, axis=-1, keepdims=True)
-    index = CodeIndex(books, rng.integers(0, 256, (n, 4), dtype=np.uint8))
+    index = PQIndex(books, rng.integers(0, 256, (n, 4), dtype=np.uint8))
     queries = rng.normal(size=(q, 64)).astype(np.float32)
     labels = {"query_labels": rng.integers(0, 10, q), "database_labels": rng.integers(0, 10, n)}
     measure_ranking(index, queries[:4], query_labels=labels["query_labels"][:4],

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from transclipped.errors import InputError
 from transclipped.models.head import Head, embed_in_batches
-from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
+from transclipped.retrieval.coding.product import decode, encode
+from transclipped.retrieval.index import FlatIndex, PQIndex
 from transclipped.retrieval.metrics import measure as measure_ranking
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS, hold, write_json
 
 NAMED = 100  # unreadable images that metrics.json names; it counts them all
@@ -138,7 +140,7 @@ def quick_map(
     k: int,
 ) -> float:
     """mAP@K of asymmetric search alone: queries `[Q, D]` against codes `[N, M]`."""
-    index = CodeIndex(head.quantizer.codewords().detach().cpu().numpy(), codes.numpy())
+    index = PQIndex(head.quantizer.codewords().detach().cpu().numpy(), codes.numpy())
     return measure_ranking(
         index,
         queries.numpy(),
@@ -162,22 +164,22 @@ def _facts(stored: Retrieval, *, k: int, label_kind: str) -> dict[str, Any]:
     }
 
 
-def _modes(stored: Retrieval, database: np.ndarray | None) -> dict[str, tuple[CodeIndex | FloatIndex, np.ndarray]]:
+def _modes(stored: Retrieval, database: np.ndarray | None) -> dict[str, tuple[PQIndex | FlatIndex, np.ndarray]]:
     """What is searched with which queries, by mode. `database` `[N, D]`: continuous embeddings, for float search."""
     queries = stored.queries.astype(np.float32)
-    index = CodeIndex(stored.codebooks, stored.codes)
+    index = PQIndex(stored.codebooks, stored.codes)
     modes = {
         "asymmetric": (index, queries),
         "symmetric": (index, decode(stored.codebooks, encode(stored.codebooks, queries))),
     }
     if database is not None:
-        modes["float"] = (FloatIndex(database, codebooks=len(stored.codebooks)), queries)
+        modes["float"] = (FlatIndex(database, codebooks=len(stored.codebooks)), queries)
     return modes
 
 
 def _ranking(
     stored: Retrieval,
-    index: CodeIndex | FloatIndex,
+    index: PQIndex | FlatIndex,
     queries: np.ndarray,
     *,
     k: int,

@@ -24,6 +24,7 @@ from transclipped.errors import InputError
 from transclipped.losses import LossParts, training_loss
 from transclipped.models.head import Codes, Head
 from transclipped.models.precision import fastest_dtype
+from transclipped.retrieval.relevance import relevance
 from transclipped.runs.checkpoint import packed, unpack
 from transclipped.training.defaults import check_batch
 from transclipped.training.sources import Source
@@ -73,7 +74,7 @@ class Trainer:
     ) -> None:
         check_batch(len(source.rows), config.schedule.batch)
         self.model, self.source, self.config = model, source, config
-        self.labels = None if labels is None else torch.as_tensor(labels)
+        self.labels = labels
         self.observe, self.watched = observe, watched
         self.step = 0
         self._ended = 0  # epochs whose end was told
@@ -154,7 +155,8 @@ class Trainer:
         if self.watched:
             values |= {"entropy": parts.entropy.item(), "perplexity": perplexity(codes.assignment.detach())}
         if self.labels is not None and clipped:
-            same = same_class(self.labels[np.tile(rows, 2)]).to(mask.device)
+            both = self.labels[np.tile(rows, 2)]
+            same = torch.from_numpy(relevance(both, both)).to(mask.device)
             values["clip_precision"] = int((mask & same).sum()) / clipped
         return values
 
@@ -216,14 +218,6 @@ def perplexity(assignment: Tensor) -> float:
     hard = assignment.argmax(-1) + k * torch.arange(m, device=assignment.device)  # [B, M]
     usage = torch.bincount(hard.flatten(), minlength=m * k).view(m, k) / len(assignment)
     return torch.special.entr(usage).sum(-1).exp().mean().item()
-
-
-def same_class(labels: Tensor) -> Tensor:
-    """`[n, n]` bool: equal labels `[n]` of 0 or more, or a label in common in `[n, L]`."""
-    if labels.ndim == 1:
-        return (labels[:, None] == labels) & (labels >= 0)
-    shared = labels.float() @ labels.float().T
-    return shared > 0
 
 
 def _optimizer(model: nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:

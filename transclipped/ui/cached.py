@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
+from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the database …")
 def engine(fingerprint: str, _run: RunDir):
-    """Search engine of a run; shared by all visitors, so read-only."""
-    from transclipped.search.searcher import Engine
+    """Searcher of a run; shared by all visitors, so read-only."""
+    from transclipped.search.searcher import Searcher
 
-    return Engine(_run)
+    return Searcher(_run, stored=_arrays(fingerprint, _run))
+
+
+def arrays(run: RunDir) -> Retrieval:
+    """Codes, codebooks and queries of a run, without an index over them; shared by all visitors, so read-only."""
+    return _arrays(run.fingerprint, run)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _arrays(fingerprint: str, _run: RunDir) -> Retrieval:
+    return _run.retrieval()
+
+
+def metrics(run: RunDir) -> dict[str, Any]:
+    """What was measured of a run; empty before that."""
+    return _metrics(run.fingerprint, run)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _metrics(fingerprint: str, _run: RunDir) -> dict[str, Any]:
+    return _run.metrics() or {}
 
 
 COLLECTION = "collection"  # begins what names the images of a collection: (COLLECTION, path, stamp)
@@ -58,13 +80,6 @@ class Files:
     picture = preview
 
 
-class Rows(dict):
-    """Row by id."""
-
-    def __missing__(self, identity):
-        raise InputError(f"picture {identity} is no longer among the run's pictures; put it back, or train a new run")
-
-
 def run_data(run: RunDir) -> tuple:
     """What names a run's pictures, hashable."""
     return named_data(run.config.data)
@@ -73,9 +88,3 @@ def run_data(run: RunDir) -> tuple:
 def named_data(data: DataConfig) -> tuple:
     """What names a picture set, hashable."""
     return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels", "annotations"))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)  # of data, a copy would be made at each call
-def rows_of_ids(data: tuple) -> Rows:
-    """Row in a picture set by id, shared by all visitors; one that is not there any more ends in an InputError."""
-    return Rows({identity: row for row, identity in enumerate(pictures(data).ids.tolist())})

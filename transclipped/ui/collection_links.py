@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.search.collection_list import Collection
 from transclipped.ui import links
 from transclipped.ui.datasets import run_offer

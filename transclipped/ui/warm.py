@@ -73,7 +73,6 @@ def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
     from transclipped.ui.benchmarks import view as benchmarks_view
     from transclipped.ui.clipping import batch as lab_batch
     from transclipped.ui.codebooks import cached as codebook_cached
-    from transclipped.ui.retrieval import cached as retrieval_cached
     from transclipped.ui.train import form as train_form
     from transclipped.ui.train import start as train_start
 
@@ -84,7 +83,7 @@ def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
         return engine().stored.queries[0].astype("float32")
 
     def subject() -> Subject:
-        row = cached.rows_of_ids(cached.run_data(run))[engine().stored.query_ids[0].item()]
+        row = cached.pictures(cached.run_data(run)).row_of(engine().stored.query_ids[0])
         return Subject(f"row {row}", "", lambda: cached.pictures(cached.run_data(run)).picture(row))
 
     yield lambda: anatomy_cached.prepare(run, subject(), query().reshape(len(engine().stored.codebooks), -1))
@@ -92,7 +91,6 @@ def _screens(fingerprint: str, run: RunDir) -> Iterator[Callable[[], object]]:
     yield lambda: lab_batch.prepare(lab_batch.first(run))
     yield lambda: codebook_cached.usage(fingerprint, run)
     yield lambda: charts.curves({"": ([0], [0])}, x="", y="", key="").to_json()  # the first figure takes longer
-    yield lambda: retrieval_cached.rows_of_names(cached.run_data(run))
     yield lambda: engine().embed([subject().image()])  # so does a network's first pass
     yield lambda: benchmarks_view.lines(runs.all_runs(), "asymmetric")
     yield lambda: train_start.estimated(train_form.usual())

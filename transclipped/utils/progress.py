@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,21 @@ from transclipped.utils.files import write_json
 from transclipped.utils.machine import process_start
 
 WRITE_EVERY = 1.0  # seconds between two writes of a progress file
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long computation is: `done` of `total` pictures after `seconds`."""
+
+    what: str
+    done: int
+    total: int
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None until there is a speed to go by."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else None
 
 
 def with_bars(work: Iterable[Any]) -> Iterator[Any]:
@@ -67,7 +83,7 @@ def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
 
 def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
     """Stage, done, total and figures of a progress or an event."""
-    if hasattr(item, "what"):
+    if isinstance(item, Progress):
         return item.what, item.done, item.total, {}
     shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
     figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}

@@ -1,4 +1,4 @@
-"""PCA, trustworthiness and neighbours against scikit-learn and loops."""
+"""PCA and trustworthiness against scikit-learn and loops."""
 
 import numpy as np
 import pytest
@@ -31,12 +31,12 @@ def loop_trustworthiness(x, y, k):
 # PCA
 
 
-@pytest.mark.parametrize("d", [7, 300])  # decomposed exactly, and iterated
+@pytest.mark.parametrize("d", [7, 300])
 def test_pca_equals_scikit_learns_up_to_sign(rng, d):
     x = rng.normal(size=(60, d)) * np.linspace(3, 0.1, d)
     theirs = PCA(2, svd_solver="full").fit(x)
     found = plane.pca(x)
-    np.testing.assert_allclose(np.abs(found.xy), np.abs(theirs.transform(x)), atol=1e-3)
+    np.testing.assert_allclose(np.abs(found.xy), np.abs(theirs.transform(x)), atol=1e-5)
     assert found.settings["variance"] == pytest.approx(theirs.explained_variance_ratio_.sum(), rel=1e-4)
 
 
@@ -107,24 +107,7 @@ def test_trustworthiness_is_a_share(x, seed):
         assert 0 <= plane.trustworthiness(x, y, metric=metric) <= 1
 
 
-# Neighbours and newcomers
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_neighbours_are_exact(rng, metric):
-    x, q = groups(rng), rng.normal(size=(4, 6)).astype(np.float32)
-    distances, rows = plane.neighbours(x, q, 5, metric=metric)
-    for i in range(4):
-        if metric == "cosine":
-            all_of = [1 - float(a @ q[i] / np.linalg.norm(a) / np.linalg.norm(q[i])) for a in x]
-        else:
-            all_of = [float(np.linalg.norm(a - q[i])) for a in x]
-        np.testing.assert_allclose(distances[i], np.sort(all_of)[:5], atol=1e-4)
-        assert set(rows[i]) == set(np.argsort(all_of)[:5])
-
-
-def test_more_neighbours_than_there_are_points(rng):
-    assert plane.neighbours(groups(rng, n=3), groups(rng, n=1), 9)[1].shape == (1, 3)
+# Newcomers
 
 
 @given(arrays(np.float64, (6, 2), elements=st.floats(-9, 9)), arrays(np.float64, 6, elements=st.floats(0, 5)))

@@ -6,7 +6,7 @@ import pytest
 from tests.points import stored_of
 from transclipped.analysis.maps import projections
 from transclipped.errors import InputError
-from transclipped.retrieval.index import decode, encode
+from transclipped.retrieval.coding.product import decode, encode
 from transclipped.runs.run import RunDir
 
 

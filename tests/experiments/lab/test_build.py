@@ -1,23 +1,14 @@
-"""Building the lab set: the split of its configuration, and directions that keep cosines."""
+"""Building the lab set: the split of its configuration."""
 
 import numpy as np
-import pytest
 
 from transclipped.config import BackboneConfig, DataConfig
-from transclipped.experiments.lab.build import build, principal
+from transclipped.experiments.lab.build import build
 from transclipped.features import labset
 
 
 def cosine(a, b):
     return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
-
-
-def test_principal_directions_keep_cosines_of_a_flat_cloud():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(40, 5)) @ rng.normal(size=(5, 30))
-    onto = principal(values, 5)
-    assert onto.T @ onto == pytest.approx(np.eye(5), abs=1e-9)
-    assert cosine(values[:20] @ onto, values[20:] @ onto) == pytest.approx(cosine(values[:20], values[20:]))
 
 
 def test_build_embeds_the_split_of_its_configuration(tmp_path):

@@ -17,7 +17,7 @@ from transclipped.features import labset
 from transclipped.models.head import embed_in_batches
 from transclipped.runs.run import find_runs
 from transclipped.runs.uploaded import check
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 from transclipped.utils.files import read_json
 
 SWEEP, CLIPPING = Sweep(amounts=(0.4,)), ClippingConfig(rule="threshold", threshold=0.4)
@@ -77,7 +77,7 @@ def test_its_codes_are_the_heads_of_the_lab_sets_own_pictures(run, swept, lab):
 
 
 def test_behind_its_backbone_it_sees_pictures_as_it_saw_the_lab_set(run):
-    engine = Engine(run)
+    engine = Searcher(run)
     images, stored = load(run.config.data), run.retrieval()
     rows = [int(np.flatnonzero(images.ids == identity)[0]) for identity in stored.query_ids[:20]]
     seen = engine.embed([images.picture(row) for row in rows])

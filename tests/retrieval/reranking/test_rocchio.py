@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transclipped.retrieval.index import CodeIndex, decode
+from transclipped.retrieval.coding.product import decode
+from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.reranking.rocchio import rocchio
 
 
@@ -20,7 +21,7 @@ def made(seed, *, n=9, m=4, d=3):
     codebooks = unit(rng.normal(size=(m, 16, d))).astype(np.float32)
     codes = rng.integers(16, size=(n, m)).astype(np.uint8)
     query = unit(rng.normal(size=(m, d))).ravel().astype(np.float32)
-    return CodeIndex(codebooks, codes), query, decode(codebooks, codes)
+    return PQIndex(codebooks, codes), query, decode(codebooks, codes)
 
 
 def by_loops(query, good, bad, *, m, alpha, beta, gamma):
@@ -70,7 +71,7 @@ def test_sub_vectors_stay_unit_even_where_query_and_bad_cancel_out():
 
 def test_good_and_bad_of_two_groups_bring_the_good_one_first():
     codebooks = np.eye(2, dtype=np.float32)[None]  # one codebook of two orthogonal codewords
-    index = CodeIndex(codebooks, np.array([[0], [1]], np.uint8))
+    index = PQIndex(codebooks, np.array([[0], [1]], np.uint8))
     undecided = unit(np.array([1.0, 1.0])).astype(np.float32)
     items = decode(codebooks, index.codes)
     found = rocchio(undecided, items[1:], items[:1], codebooks=1)

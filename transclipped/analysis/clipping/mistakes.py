@@ -14,14 +14,14 @@ ORDERS = ("as drawn", "true negatives clipped", "false negatives missed")
 
 
 @dataclass(frozen=True)
-class Row:
+class AnchorRow:
     """One anchor and some of its negatives, rows of the 2B views, the most similar first; each picture once."""
 
     anchor: int
     others: tuple[int, ...]
 
 
-def anchor_rows(batch: Batch, report: Report, *, order: str, anchors: int, count: int) -> list[Row]:
+def anchor_rows(batch: Batch, report: Report, *, order: str, anchors: int, count: int) -> list[AnchorRow]:
     """Anchors with their most similar negatives, worst mistakes first.
 
     Args:
@@ -39,12 +39,12 @@ def anchor_rows(batch: Batch, report: Report, *, order: str, anchors: int, count
     b = len(batch.rows)
     if order == ORDERS[0]:
         chosen = np.linspace(0, b - 1, min(anchors, b)).astype(int)
-        return [Row(int(a), _others(batch, int(a), count, None)) for a in chosen]
+        return [AnchorRow(int(a), _others(batch, int(a), count, None)) for a in chosen]
     wrong = report.mask & ~batch.false if order == ORDERS[1] else batch.false & ~report.mask
     worst = np.where(wrong, batch.similarity, -np.inf)[:b].max(1)  # [B]
     chosen = np.argsort(-worst, kind="stable")[:anchors]
     shown = None if order == ORDERS[1] else ~report.mask
-    return [Row(int(a), _others(batch, int(a), count, shown)) for a in chosen if np.isfinite(worst[a])]
+    return [AnchorRow(int(a), _others(batch, int(a), count, shown)) for a in chosen if np.isfinite(worst[a])]
 
 
 def _others(batch: Batch, anchor: int, count: int, among: np.ndarray | None) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from transclipped.analysis.clipping.thresholds import mixture, otsu
 from transclipped.clipping import Clipped, clip, negatives
 from transclipped.config import ClippingConfig
 from transclipped.losses import attention_logits, contrastive_loss, cosines
+from transclipped.retrieval.relevance import relevance
 
 CURVE = np.linspace(-1, 1, 401)  # cosines where curves are drawn
 PAIRS_OF_VIEWS = 8  # ordered pairs of rows that show the same two pictures
@@ -171,10 +172,11 @@ def batch(
     if labels is None:
         return Batch(rows, similarity, None)
     labels = np.asarray(labels)
+    both = np.concatenate([labels, labels])  # of the 2B views
+    marks = labels
     if labels.ndim == 1:
-        labels = labels[:, None] == np.arange(max(classes, int(labels.max(initial=0)) + 1))
-    views = np.tile(labels, (2, 1)).astype(np.float32)  # [2B, L]
-    return Batch(rows, similarity, ((views @ views.T) > 0) & candidates, labels > 0)
+        marks = labels[:, None] == np.arange(max(classes, int(labels.max(initial=0)) + 1))
+    return Batch(rows, similarity, relevance(both, both) & candidates, marks > 0)
 
 
 def report(

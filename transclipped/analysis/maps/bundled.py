@@ -24,7 +24,8 @@ import numpy as np
 from transclipped.analysis.maps.plane import pca
 from transclipped.analysis.maps.projections import BACKBONE, KINDS, QUERIES, SETTINGS_COMPARED, Items
 from transclipped.analysis.maps.store import FORMAT, Map, UmapSettings
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS, replacing
 
 FOLDER = ASSETS / "maps"

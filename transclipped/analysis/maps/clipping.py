@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from transclipped.analysis.maps.plane import sample, unit
+from transclipped.analysis.maps.plane import sample
 from transclipped.analysis.maps.projections import CONTINUOUS, QUANTIZED, Items
 from transclipped.clipping import rule_named
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
-from transclipped.retrieval.index import decode, encode
-from transclipped.runs.run import Retrieval
+from transclipped.retrieval.coding.product import decode, encode
+from transclipped.retrieval.store import Retrieval
+from transclipped.retrieval.vectors import unit
 
 ANCHORS = 1000  # that are asked about every item, where there are more
 CHUNK = 256  # anchors whose similarities to all items are held at once

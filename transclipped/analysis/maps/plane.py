@@ -1,4 +1,4 @@
-"""Vectors on a plane: PCA, exact neighbours, and how far neighbours on the plane are neighbours among the vectors.
+"""Vectors on a plane: PCA, and how far neighbours on the plane are neighbours among the vectors.
 
 Source of trustworthiness: Venna & Kaski 2001.
 """
@@ -9,11 +9,12 @@ import numpy as np
 
 from transclipped.analysis.maps.store import Map
 from transclipped.errors import InputError
+from transclipped.retrieval.vectors import unit
+from transclipped.retrieval.whitening import pca as whitening
 
 TRUST_NEIGHBOURS = 15  # k of trustworthiness
 TRUST_ANCHORS = 1000  # points it is measured at, where there are more
 CHUNK = 256  # anchors whose distances to all points are held at once
-EXACT, BLOCK, ITERATIONS = 256, 24, 40  # of PCA: widest full decomposition; else directions iterated, how often
 
 
 def pca(vectors: np.ndarray) -> Map:
@@ -22,14 +23,10 @@ def pca(vectors: np.ndarray) -> Map:
     The sign of a direction is free; its largest loading is made positive. A direction without variance gives zeros.
     """
     _check(vectors)
-    centred = vectors.astype(np.float64) - vectors.mean(0, dtype=np.float64)
-    scatter = centred.T @ centred  # [D, D]
-    variance, top = _largest(scatter)
-    top = top * np.where(np.take_along_axis(top, np.abs(top).argmax(0)[None], 0) < 0, -1, 1)
+    found = whitening.pca(vectors, 2)
     xy = np.zeros((len(vectors), 2), np.float32)
-    xy[:, : top.shape[1]] = centred @ top
-    total = float(np.trace(scatter))
-    kept = float(variance.clip(0).sum()) / total if total > 0 else 0.0
+    xy[:, : found.matrix.shape[1]] = found(vectors)
+    kept = float(found.variance.sum()) / found.total if found.total > 0 else 0.0
     return Map(xy, trustworthiness(vectors, xy, metric="euclidean"), {"method": "pca", "variance": kept})
 
 
@@ -63,39 +60,11 @@ def trustworthiness(
     k = min(k, (n - 1) // 2)
     if n < 4 or k < 1:
         return None
-    x = unit(vectors) if metric == "cosine" else np.asarray(vectors, np.float32)
+    x = unit(vectors).astype(np.float32) if metric == "cosine" else np.asarray(vectors, np.float32)
     x, y = x - x.mean(0), np.asarray(xy - xy.mean(0), np.float32)
     at = sample(n, anchors, seed=seed)
     excess = sum(_excess(x, y, at[start : start + CHUNK], k) for start in range(0, len(at), CHUNK))
     return float(1 - excess * 2 / (len(at) * k * (2 * n - 3 * k - 1)))
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows `[n, D]` float32 at unit length; zeros stay."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)
-
-
-def neighbours(
-    vectors: np.ndarray, queries: np.ndarray, k: int, *, metric: str = "cosine"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Exact nearest rows of `[n, D]` to queries `[q, D]`, nearest first.
-
-    Returns:
-        Distances `[q, k']` float32 (1 − cosine, or Euclidean) and rows `[q, k']` int64, k' = min(k, n).
-    """
-    import faiss
-
-    k = min(k, len(vectors))
-    if metric == "cosine":
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(unit(vectors))
-        found, rows = index.search(unit(queries), k)
-        return np.maximum(0, 1 - found), rows
-    index = faiss.IndexFlatL2(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors, np.float32))
-    found, rows = index.search(np.ascontiguousarray(queries, np.float32), k)
-    return np.sqrt(np.maximum(0, found)), rows
 
 
 def placed(xy: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -133,28 +102,6 @@ def _excess(x: np.ndarray, y: np.ndarray, rows: np.ndarray, k: int) -> int:
         rank = 1 + (far < (theirs - equal)[:, None]).sum(1)
         excess += int(np.maximum(0, rank - k).sum())
     return excess
-
-
-def _largest(scatter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two largest eigenvalues `[2]` and their vectors `[D, 2]` of a symmetric `[D, D]`, or fewer if D = 1.
-
-    Large ones by iterating a block (a full decomposition of 1,280 × 1,280 takes seconds).
-    """
-    d = len(scatter)
-    if d <= EXACT:
-        values, vectors = np.linalg.eigh(scatter)  # ascending
-        return values[::-1][:2], vectors[:, ::-1][:, :2]
-    block = np.random.default_rng(0).normal(size=(d, BLOCK))
-    for _ in range(ITERATIONS):
-        block = scatter @ block
-        lengths, turn = np.linalg.eigh(block.T @ block)  # makes it orthonormal, faster than QR
-        some = lengths > lengths[-1] * 1e-12
-        if not some.any():  # no variance at all
-            return np.zeros(2), np.zeros((d, 2))
-        block = block @ turn[:, some] / np.sqrt(lengths[some])
-    block, _ = np.linalg.qr(block)
-    values, vectors = np.linalg.eigh(block.T @ scatter @ block)
-    return values[::-1][:2], block @ vectors[:, ::-1][:, :2]
 
 
 def _check(vectors: np.ndarray) -> None:

@@ -14,13 +14,15 @@ from types import SimpleNamespace
 import numpy as np
 
 from transclipped.analysis.maps.items import Items
-from transclipped.analysis.maps.plane import neighbours, pca, placed, sample
+from transclipped.analysis.maps.plane import pca, placed, sample
 from transclipped.analysis.maps.selection import chosen, row_of_id, selection_table, to_csv, to_parquet
 from transclipped.analysis.maps.store import METRICS, Map, UmapSettings, digest, map_key, store_map, stored_map
 from transclipped.datasets.base import ImageSet
 from transclipped.errors import InputError
-from transclipped.retrieval.index import decode, encode
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.coding.product import decode, encode
+from transclipped.retrieval.store import Retrieval
+from transclipped.retrieval.vectors import neighbours
+from transclipped.runs.run import RunDir
 
 __all__ = [
     "BACKBONE",
@@ -141,12 +143,13 @@ def item_average_precision(stored: Retrieval, shown: Items, *, k: int) -> np.nda
 
     Queries ask as they are, database items by their codewords (symmetric search) or, where known, by their embedding.
     """
-    from transclipped.retrieval.index import CodeIndex
-    from transclipped.retrieval.metrics import average_precision, relevance
+    from transclipped.retrieval.index import PQIndex
+    from transclipped.retrieval.metrics import average_precision
+    from transclipped.retrieval.relevance import relevance
 
     if shown.labels is None or stored.database_labels is None:
         return None
-    index = CodeIndex(stored.codebooks, stored.codes)
+    index = PQIndex(stored.codebooks, stored.codes)
     asked = shown.vectors.get(CONTINUOUS, shown.vectors[QUANTIZED])
     row_of = {identity: row for row, identity in enumerate(stored.database_ids.tolist())}
     own = np.array([row_of.get(identity, -1) for identity in shown.ids.tolist()])

@@ -11,8 +11,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from transclipped.analysis.maps.plane import neighbours, pca, trustworthiness, unit
+from transclipped.analysis.maps.plane import pca, trustworthiness
 from transclipped.analysis.maps.store import Map, UmapSettings
+from transclipped.retrieval.vectors import nearest_others, unit
 
 EPOCHS = 200  # of the layout: what UMAP takes for more than 10,000 points, and enough for fewer
 WRITE_EVERY = 0.25  # seconds between two signs of progress
@@ -30,8 +31,9 @@ def umap_map(vectors: np.ndarray, settings: UmapSettings, *, report=lambda step,
         return Map(pca(different).xy[place], None, asdict(settings))
     report("finding neighbours", 0.0)
     k = min(settings.n_neighbors, len(different) - 1)
-    distances, rows = neighbours(different, different, k, metric=settings.metric)
-    rows, distances = _self_first(rows, distances)
+    distances, rows = nearest_others(different, k - 1, metric=settings.metric)
+    rows = np.column_stack([np.arange(len(rows)), rows])  # UMAP expects every point as its own first neighbour
+    distances = np.pad(distances, ((0, 0), (1, 0)))
     report("loading UMAP", 0.05)
     import umap
 
@@ -67,18 +69,3 @@ class _Epochs:
 
     def flush(self) -> None:
         """Nothing is held back."""
-
-
-def _self_first(rows: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """UMAP expects every point as its own first neighbour; rounding may have put another one there, or left it out."""
-    rows, distances = rows.copy(), distances.copy()
-    for i in range(len(rows)):
-        if rows[i, 0] == i:
-            continue
-        at = np.flatnonzero(rows[i] == i)
-        last = int(at[0]) if len(at) else rows.shape[1] - 1
-        rows[i, 1 : last + 1] = rows[i, :last].copy()
-        distances[i, 1 : last + 1] = distances[i, :last].copy()
-        rows[i, 0] = i
-    distances[:, 0] = 0
-    return rows.astype(np.int64), distances.astype(np.float32)

@@ -24,6 +24,7 @@ from transclipped.datasets.images import duplicates
 from transclipped.datasets.images.decode import header, open_picture
 from transclipped.errors import InputError
 from transclipped.utils.files import cache_dir, read_json, write_json
+from transclipped.utils.progress import Progress
 
 READERS = min(8, os.cpu_count() or 1)  # threads
 BATCH = 256  # pictures read at once, which bounds the memory
@@ -32,16 +33,7 @@ SHOWN = 100  # names and groups in a report, whose counts are complete
 VERSION = 2
 
 
-class Progress(NamedTuple):
-    """How far a check is: `done` of `total` pictures after `seconds`."""
-
-    what: str
-    done: int
-    total: int
-    seconds: float
-
-
-class Seen(NamedTuple):
+class ImageReport(NamedTuple):
     """What one picture turned out to be; only `reason` if it cannot be used."""
 
     reason: str | None
@@ -67,7 +59,7 @@ class Check:
         """Look at every picture, then compare them all; the report is kept in the cache too."""
         started = time.monotonic()
         n = len(self.images)
-        seen: list[Seen] = []
+        seen: list[ImageReport] = []
         with ThreadPoolExecutor(READERS) as pool:
             for start in range(0, n, BATCH):
                 seen += pool.map(self._look, range(start, min(n, start + BATCH)))
@@ -94,16 +86,16 @@ class Check:
             "notes": getattr(images, "notes", []),
         }
 
-    def _look(self, row: int) -> Seen:
+    def _look(self, row: int) -> ImageReport:
         try:
             return examine(_raw(self.images, row), name=str(self.images.ids[row]))
         except InputError as error:
-            return Seen(str(error))
+            return ImageReport(str(error))
         except OSError as error:
-            return Seen((error.strerror or str(error)).lower())
+            return ImageReport((error.strerror or str(error)).lower())
 
 
-def examine(raw: bytes, *, name: str) -> Seen:
+def examine(raw: bytes, *, name: str) -> ImageReport:
     """Format, size, content and sketch of an encoded picture.
 
     Raises:
@@ -112,7 +104,7 @@ def examine(raw: bytes, *, name: str) -> Seen:
     picture = open_picture(raw, name=name, at_least=ENOUGH)
     with header(raw) as image:
         kind, side = image.format or "", min(image.size)
-    return Seen(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, duplicates.sketch(picture))
+    return ImageReport(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, duplicates.sketch(picture))
 
 
 def last_report(fingerprint: str) -> dict[str, Any] | None:
@@ -133,7 +125,7 @@ def _raw(images: ImageSet, row: int) -> bytes:
     return images.path(row).read_bytes() if isinstance(images, Folder) else images.encoded(row)
 
 
-def _outcome(damaged: list[tuple[str, str]], seen: list[Seen]) -> dict[str, Any]:
+def _outcome(damaged: list[tuple[str, str]], seen: list[ImageReport]) -> dict[str, Any]:
     named = [{"id": name, "reason": reason} for name, reason in damaged[:SHOWN]]
     sides = np.array([one.side for one in seen if not one.reason])
     measured = {"min": sides.min(), "median": np.median(sides), "max": sides.max()} if len(sides) else {}
@@ -145,7 +137,7 @@ def _outcome(damaged: list[tuple[str, str]], seen: list[Seen]) -> dict[str, Any]
     }
 
 
-def _doubles(ids: np.ndarray, seen: list[Seen]) -> dict[str, Any]:
+def _doubles(ids: np.ndarray, seen: list[ImageReport]) -> dict[str, Any]:
     """Files of one content, and pictures that look alike, one of each content."""
     same = duplicates.exact([one.content for one in seen])
     again = {row for group in same for row in group[1:]}

@@ -159,6 +159,18 @@ def to_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def to_jpeg(image: Image.Image, *, quality: int = 88) -> bytes:
+    """JPEG file of a picture."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def data_url(image: Image.Image, *, exact: bool = True) -> str:
+    """A picture as an address that holds all of it, for HTML: PNG, or JPEG where its pixels need not be exact."""
+    return data_address(to_png(image), "image/png") if exact else data_address(to_jpeg(image), "image/jpeg")
+
+
 def data_address(file: bytes, kind: str) -> str:
     """A file of MIME type `kind` as an address that holds all of it, for HTML."""
     return f"data:{kind};base64,{base64.b64encode(file).decode()}"

@@ -68,11 +68,8 @@ class ListedSet(Folder):
         self.positions, self.listed, self.missing = positions, len(listing.ids), missing
         self.sources, self.notes, self.n_other = listing.sources, listing.notes, n_other
         self._sizes = (n_query, n_train)
-        rows = {name: row for row, name in enumerate(self.ids.tolist())}
-        self._roles = {
-            role: np.array(sorted({rows[name] for name in names if name in rows}), np.int64)
-            for role, names in listing.roles.items()
-        }
+        found = {role: {self.find(name) for name in names} for role, names in listing.roles.items()}
+        self._roles = {role: np.array(sorted(rows - {None}), np.int64) for role, rows in found.items()}
         query = self._roles.get("query", [])
         if len(query) and len(query) < len(self):
             self.protocols = ("default", LISTED)

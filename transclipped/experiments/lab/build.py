@@ -11,6 +11,8 @@ from transclipped.config import BackboneConfig, DataConfig, RunConfig
 from transclipped.datasets.protocols import readable
 from transclipped.features.cache import FeatureCache, Progress
 from transclipped.features.labset import DATA, VIEWS, WIDTH, LabSet, quantized, save
+from transclipped.retrieval.vectors import unit
+from transclipped.retrieval.whitening.pca import pca
 from transclipped.runs.session import prepare
 
 
@@ -32,7 +34,7 @@ def build(
     asked = np.asarray(cache.view(0)[split.query], np.float32)
     projected = session.backbone.width > WIDTH
     if projected:
-        onto = principal(np.concatenate(found), WIDTH)
+        onto = pca(unit(np.concatenate(found)), WIDTH, centre=False).matrix.astype(np.float32)  # keeps cosines
         found, asked = [view @ onto for view in found], asked @ onto
     views, view_scales = quantized(np.stack(found))
     queries, query_scales = quantized(asked)
@@ -50,10 +52,3 @@ def build(
         LabSet(views, view_scales, queries, query_scales, **rows, labels=labels[split.train],
                query_labels=labels[split.query], about=about),
     )  # fmt: skip
-
-
-def principal(values: np.ndarray, width: int) -> np.ndarray:
-    """The `width` orthonormal directions `[F, width]` that keep most of the cosines of rows `[n, F]`; not centred."""
-    unit = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-    _, vectors = np.linalg.eigh(unit.T @ unit)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :width])

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transclipped.models.precision import fastest_dtype
+from transclipped.retrieval.whitening.pca import pca
 from transclipped.training.sources import gathered
 from transclipped.training.trainer import Event, packed, unpack
 
@@ -43,10 +44,9 @@ def distillation_targets(teachers: list[np.ndarray], *, width: int) -> Tensor:
         x = torch.as_tensor(np.asarray(embeddings, np.float32))
         x = (x - x.mean(0)) / x.std(0).clamp(min=1e-6)
         parts.append(F.normalize(x, dim=-1))
-    x = torch.cat(parts, dim=1)  # [N, ΣF]
-    x = x - x.mean(0)
-    _, vectors = torch.linalg.eigh(x.T @ x)  # ascending
-    return F.normalize(x @ vectors[:, -width:].flip(1), dim=-1)
+    x = torch.cat(parts, dim=1).numpy()  # [N, ΣF]
+    reduced = pca(x, width)(x).astype(np.float32)
+    return F.normalize(torch.from_numpy(reduced), dim=-1)
 
 
 def distillation_loss(z: Tensor, target: Tensor, *, temperature: float = TEMPERATURE) -> Tensor:

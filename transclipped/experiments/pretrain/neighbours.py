@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from transclipped.analysis.maps.plane import neighbours
 from transclipped.errors import InputError
+from transclipped.retrieval.vectors import nearest_others
 from transclipped.training.sources import CachedViews
 
 
@@ -57,7 +57,4 @@ def nearest_neighbours(embeddings: np.ndarray, k: int) -> np.ndarray:
     """
     if not 0 < k < len(embeddings):
         raise InputError(f"neighbours is {k}, but there are {len(embeddings)} pictures; choose fewer, and at least 1")
-    _, found = neighbours(embeddings, embeddings, k + 1)
-    others = found != np.arange(len(embeddings))[:, None]
-    others[others.all(1), -1] = False  # of many equal ones, a picture may not have found itself
-    return found[others].reshape(len(embeddings), k)
+    return nearest_others(embeddings, k)[1]

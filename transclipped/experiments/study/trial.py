@@ -15,7 +15,8 @@ from transclipped.datasets.protocols import readable
 from transclipped.experiments.study.ideas import register_ideas
 from transclipped.features.cache import FeatureCache, Progress
 from transclipped.models.head import Head, embed_in_batches
-from transclipped.retrieval.index import CodeIndex, FloatIndex, decode, encode
+from transclipped.retrieval.coding.product import decode, encode
+from transclipped.retrieval.index import FlatIndex, PQIndex
 from transclipped.retrieval.metrics import measure
 from transclipped.runs.session import Session, prepare
 from transclipped.training.evaluation import quick_map
@@ -71,7 +72,7 @@ def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:
     split, plain, labels = session.split, session.cache.view(0), session.images.labels
     database, codes = (tensor.numpy() for tensor in embed_in_batches(head, plain[split.database]))
     codebooks = head.quantizer.codewords().detach().numpy()
-    index = CodeIndex(codebooks, codes)
+    index = PQIndex(codebooks, codes)
 
     def found(searched, queries, tie_aware=False):
         return measure(
@@ -92,8 +93,8 @@ def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:
     if every:
         soft = _soft(head, plain[split.database])
         result["symmetric"] = found(index, decode(codebooks, encode(codebooks, asked))).map
-        result["float"] = found(FloatIndex(database, codebooks=len(codebooks)), asked).map
-        result["soft"] = found(FloatIndex(soft, codebooks=len(codebooks)), asked).map
+        result["float"] = found(FlatIndex(database, codebooks=len(codebooks)), asked).map
+        result["soft"] = found(FlatIndex(soft, codebooks=len(codebooks)), asked).map
     return result
 
 

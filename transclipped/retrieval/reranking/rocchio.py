@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from transclipped.retrieval.vectors import unit
+
 ALPHA, BETA, GAMMA = 1.0, 0.75, 0.15
 TINY = 1e-6  # length below which a sub-vector points nowhere
 
@@ -52,9 +54,8 @@ def rocchio(
     for items, weight in ((good, beta), (bad, -gamma)):
         if len(items):
             moved = moved + weight * _parts(items.astype(np.float64).mean(0), codebooks)
-    length = np.linalg.norm(moved, axis=1, keepdims=True)
-    unit = np.divide(moved, length, out=before.copy(), where=length > TINY)  # what cancels out stays as it was
-    return unit.reshape(-1).astype(np.float32)
+    long = np.linalg.norm(moved, axis=1, keepdims=True) > TINY
+    return np.where(long, unit(moved), before).ravel().astype(np.float32)  # what cancels out stays as it was
 
 
 def _parts(vector: np.ndarray, codebooks: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +12,10 @@ from PIL import Image
 from transclipped.analysis import anatomy, codebooks
 from transclipped.config import IDENTITY
 from transclipped.datasets.base import ImageSet
-from transclipped.datasets.images.decode import data_address, placeholder, square, to_png
+from transclipped.datasets.images.decode import data_url, placeholder, square
 from transclipped.errors import InputError
 from transclipped.models.head import Head
-from transclipped.retrieval.index import decode
+from transclipped.retrieval.coding.product import decode
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.anatomy.subject import Subject
@@ -47,7 +46,7 @@ def model(fingerprint: str, _run: RunDir) -> Model:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.Seen:
+def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.AnatomyView:
     """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB.
 
     Raises:
@@ -88,7 +87,7 @@ def prepare(run: RunDir, subject: Subject, unit: np.ndarray) -> None:
         rolled(run.fingerprint, subject.key, run, subject)
     enlarged(data, subject.key, found.grid or (1, 1), subject)
     portrait(data, subject.key, subject)
-    books = cached.engine(run.fingerprint, run).stored.codebooks
+    books = cached.arrays(run).codebooks
     faces(run.fingerprint, likely(anatomy.assign(unit, books, sharpness(run))), run)
 
 
@@ -122,16 +121,15 @@ def enlarged(data: tuple, key: str, grid: tuple[int, int], _subject: Subject) ->
 def portrait(data: tuple, key: str, _subject: Subject) -> str:
     """The picture that is followed as a data address."""
     picture = _subject.image()
-    return address(picture if crisp(data) else square(picture, LARGE), crisp=crisp(data))
+    return data_url(picture if crisp(data) else square(picture, LARGE), exact=crisp(data))
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
 def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
     """Small pictures of the database that have this codeword in their code."""
-    stored, data = cached.engine(fingerprint, _run).stored, cached.run_data(_run)
-    images, row_of = cached.pictures(data), cached.rows_of_ids(data)
+    stored, images = cached.arrays(_run), cached.pictures(cached.run_data(_run))
     rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
-    return [_address(images, row_of[identity], THUMB) for identity in stored.database_ids[rows].tolist()]
+    return [_address(images, row, THUMB) for row in images.rows_of(stored.database_ids[rows])]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -151,15 +149,6 @@ def crisp(data: tuple) -> bool:
     return _crisp(cached.pictures(data))
 
 
-def address(picture: Image.Image, *, crisp: bool) -> str:
-    """A picture as a data address: exact where its pixels are to be seen, else as JPEG."""
-    if crisp:
-        return data_address(to_png(picture), "image/png")
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=88)
-    return data_address(buffer.getvalue(), "image/jpeg")
-
-
 def _crisp(images: ImageSet) -> bool:
     return images.native_size is not None and images.native_size <= CRISP
 
@@ -170,4 +159,4 @@ def _address(images: ImageSet, row: int, side: int) -> str:
         picture = images.picture(row)
     except InputError:
         picture = placeholder(str(images.ids[row]))
-    return address(picture if _crisp(images) else square(picture, side), crisp=_crisp(images))
+    return data_url(picture if _crisp(images) else square(picture, side), exact=_crisp(images))

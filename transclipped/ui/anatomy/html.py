@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from transclipped.analysis.anatomy import cut
-from transclipped.ui.anatomy.cached import address
+from transclipped.datasets.images.decode import data_url
 from transclipped.ui.theme import RELEVANT
 
 CSS = """<style>
@@ -58,7 +58,7 @@ class Word:
 
 def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
     """A picture `[S, S, 3]` cut along a grid, with gaps."""
-    tiles = "".join(f'<img src="{address(Image.fromarray(tile), crisp=crisp)}" alt="">' for tile in cut(whole, grid))
+    tiles = "".join(f'<img src="{data_url(Image.fromarray(tile), exact=crisp)}" alt="">' for tile in cut(whole, grid))
     look = "an-patches an-crisp" if crisp else "an-patches"
     gap = 6 if grid[1] <= 8 else 3
     return f'{CSS}<div class="{look}" style="grid-template-columns: repeat({grid[1]}, 1fr); gap: {gap}px">{tiles}</div>'

@@ -16,7 +16,7 @@ from PIL import Image
 
 from transclipped.datasets.images.decode import square
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine, label_names
+from transclipped.search.searcher import Searcher, label_names
 from transclipped.ui import absent, cached
 from transclipped.ui.components import intake
 
@@ -46,7 +46,7 @@ class Subject:
     address: tuple[tuple[str, str], ...] = ()
 
 
-def choose(run: RunDir, engine: Engine) -> Subject | None:
+def choose(run: RunDir, engine: Searcher) -> Subject | None:
     """What the address names or the visitor picks; None as long as there is nothing to follow."""
     stored = engine.stored
     kinds = [QUERY] * bool(len(stored.queries)) + [DATABASE] * bool(len(stored.codes)) + [OWN]
@@ -62,8 +62,8 @@ def choose(run: RunDir, engine: Engine) -> Subject | None:
     if kind == OWN:
         return _own(run)
     identity = ids[number].item()
-    row = cached.rows_of_ids(cached.run_data(run))[identity]
     images = cached.pictures(cached.run_data(run))
+    row = images.row_of(identity)
     labels = label_names(stored.query_labels if kind == QUERY else stored.database_labels, number, engine.class_names)
     caption = (
         f"Its label is {', '.join(labels)}; {LABELS}" if labels else f"{kind.capitalize()} {number} of {run.name}."

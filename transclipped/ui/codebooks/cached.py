@@ -8,33 +8,28 @@ import numpy as np
 import streamlit as st
 
 from transclipped.analysis import codebooks
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.runs.run import RunDir
+from transclipped.ui import cached
 from transclipped.ui.turns import give_way, one_at_a_time
 
 _coding = Lock()  # the first to code pictures by epoch ends first; it gives way to what is shorter alone
 
 
-@st.cache_resource(max_entries=12, show_spinner="Opening the codes …")
-def stored(fingerprint: str, _run: RunDir) -> Retrieval:
-    """Codes, codebooks and queries of a run; shared by all visitors, so read-only."""
-    return _run.retrieval()
-
-
 @st.cache_data(max_entries=16, show_spinner=False)
 def usage(fingerprint: str, _run: RunDir) -> codebooks.Usage:
-    found = stored(fingerprint, _run)
+    found = cached.arrays(_run)
     return codebooks.usage(found.codes, found.codebooks.shape[1])
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing the codebooks …")
 def dependence(fingerprint: str, _run: RunDir) -> codebooks.Dependence:
-    found = stored(fingerprint, _run)
+    found = cached.arrays(_run)
     return codebooks.dependence(found.codes, found.codebooks.shape[1])
 
 
 @st.cache_data(max_entries=16, show_spinner="Decoding the queries …")
 def error(fingerprint: str, _run: RunDir) -> codebooks.Error:
-    found = stored(fingerprint, _run)
+    found = cached.arrays(_run)
     return codebooks.quantization_error(found.queries, found.codebooks)
 
 
@@ -42,7 +37,7 @@ def error(fingerprint: str, _run: RunDir) -> codebooks.Error:
 def similarity(fingerprint: str, codebook: int, epoch: int | None, _run: RunDir) -> tuple[np.ndarray, np.ndarray]:
     """Cosines between the codewords of a codebook, and an order that groups them."""
     if epoch is None:
-        words = stored(fingerprint, _run).codebooks[codebook]
+        words = cached.arrays(_run).codebooks[codebook]
     else:
         words = _run.head(epoch=epoch).quantizer.codewords()[codebook].detach().numpy()
     found = codebooks.similarity(words)
@@ -52,7 +47,7 @@ def similarity(fingerprint: str, codebook: int, epoch: int | None, _run: RunDir)
 @st.cache_data(max_entries=64, show_spinner=False)
 def classes(fingerprint: str, codebook: int, _run: RunDir) -> np.ndarray | None:
     """Items of each codeword and class; None without labels."""
-    found = stored(fingerprint, _run)
+    found = cached.arrays(_run)
     if found.database_labels is None:
         return None
     names = _run.record.get("class_names", [])

@@ -14,8 +14,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from transclipped.datasets.images.decode import data_url
 from transclipped.ui import absent
-from transclipped.ui.anatomy.cached import address
 
 HTML = '<div class="look"></div>'
 CSS = """
@@ -102,7 +102,7 @@ def _remember(key: str, version: str, places: int) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _picture(picture: np.ndarray, crisp: bool) -> str:
-    return address(Image.fromarray(picture), crisp=crisp)
+    return data_url(Image.fromarray(picture), exact=crisp)
 
 
 def _scaled(rows: np.ndarray) -> dict[str, Any]:

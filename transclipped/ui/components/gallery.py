@@ -7,7 +7,6 @@ are enlarged by whole multiples of the screen's pixels, others smoothly.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from transclipped.datasets.images.decode import data_address, header, placeholder, to_png
+from transclipped.datasets.images.decode import data_address, header, placeholder, to_jpeg, to_png
 from transclipped.datasets.images.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
@@ -187,9 +186,7 @@ def of_image(image: Image.Image) -> Picture:
     if scale < 1:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
-    return Picture(buffer.getvalue(), "image/jpeg", *image.size)
+    return Picture(to_jpeg(image, quality=QUALITY), "image/jpeg", *image.size)
 
 
 def _exact(image: Image.Image) -> Picture:

@@ -148,10 +148,9 @@ def _remember(shown: Items, key: str, version: str) -> None:
 @st.cache_resource(max_entries=12, ttl=300, show_spinner="Reading the embeddings …")
 def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
     """What a map shows, its rows in the picture set, and a name of its content; read-only."""
-    shown = projections.items(cached.engine(fingerprint, _run).stored, which)
-    row_of = cached.rows_of_ids(cached.run_data(_run))
-    rows = np.array([row_of[identity] for identity in shown.ids.tolist()], np.int64)
-    shown = projections.with_features(_run, shown, cached.pictures(cached.run_data(_run)), rows)
+    shown, images = projections.items(cached.arrays(_run), which), cached.pictures(cached.run_data(_run))
+    rows = images.rows_of(shown.ids.tolist())
+    shown = projections.with_features(_run, shown, images, rows)
     version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]
     return shown, rows, version
 

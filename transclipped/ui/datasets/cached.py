@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from transclipped.config import DataConfig
@@ -66,9 +65,3 @@ def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.Picture:
 @st.cache_data(max_entries=2048, show_spinner=False)
 def _picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.Picture:
     return gallery.of_image(_images.preview(row))
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def rows_by_name(fingerprint: str, _images: ImageSet) -> dict[str, int]:
-    """Row of each id, written as text."""
-    return {name: row for row, name in enumerate(np.asarray(_images.ids).astype(str).tolist())}

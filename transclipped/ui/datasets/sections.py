@@ -177,12 +177,11 @@ def _reported(report: dict, images: ImageSet, split: Split | None) -> None:
 
 def _groups(groups: list[list[str]], images: ImageSet, key: str, title: str) -> None:
     st.markdown(title)
-    rows = cached.rows_by_name(images.fingerprint, images)
     tiles = []
     for number, group in enumerate(groups[:GROUPS], start=1):
         for name in group[:4]:
-            if name in rows:
-                picture = cached.picture(images.fingerprint, rows[name], images)
+            if (row := images.find(name)) is not None:
+                picture = cached.picture(images.fingerprint, row, images)
                 more = f" (of {len(group)})" if len(group) > 4 else ""
                 tiles.append(gallery.Tile(id=name, picture=picture, caption=f"{number}{more} · {name}", title=name))
     gallery.draw(tiles, key=key)

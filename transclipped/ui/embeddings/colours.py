@@ -124,7 +124,7 @@ def clipping(
         asked = "the others" if n <= map_clipping.ANCHORS else drawn
         said = f"Colour: for what share of {asked} the rule {rule} would clip a picture, {how} "
         return by_value(shares, "share", top=float(shares.max()) or 1.0), said + "Click a point to see it from there."
-    stored = cached.engine(run.fingerprint, run).stored
+    stored = cached.arrays(run)
     anchor = row if row is not None else map_clipping.seen_query(stored, query, config)
     taken = map_clipping.taken(vectors, config, anchor=anchor)
     said = f"**{taken.sum():,} clipped**: what the rule {rule} would take for false negatives of the query, "
@@ -134,7 +134,7 @@ def clipping(
 @st.cache_data(max_entries=12, show_spinner="Asking with every picture …")
 def item_precision(version: str, k: int, _run: RunDir, _shown: Items) -> np.ndarray:
     """AP@K of every item as the query."""
-    stored = cached.engine(_run.fingerprint, _run).stored
+    stored = cached.arrays(_run)
     return projections.item_average_precision(stored, _shown, k=k)
 
 

@@ -84,7 +84,7 @@ def found(version: str, kind: str, settings: UmapSettings | None, shown: Items, 
 @st.cache_resource(max_entries=12, ttl=300, show_spinner=False)
 def bundled(fingerprint: str, which: str, _run: RunDir, _shown: Items) -> Bundled:
     """Maps that come with the app, empty for a run that is not bundled; read-only."""
-    name = bundled_maps.content(_run, cached.engine(fingerprint, _run).stored, which)
+    name = bundled_maps.content(_run, cached.arrays(_run), which)
     return bundled_maps.load(name, len(_shown))
 
 

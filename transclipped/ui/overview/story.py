@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from transclipped.analysis.story import Pairs, Story
-from transclipped.datasets.images.decode import data_address, square, to_png
+from transclipped.datasets.images.decode import data_address, data_url, square, to_png
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colour
 
 SIDE = 128  # pixels of the picture, at most
@@ -202,7 +202,7 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def _image(picture: Image.Image, what: str) -> str:
-    return f'<img alt="{what}" width="{picture.width}" src="{_url(to_png(picture))}">'
+    return f'<img alt="{what}" width="{picture.width}" src="{data_url(picture)}">'
 
 
 def _url(encoded: bytes) -> str:

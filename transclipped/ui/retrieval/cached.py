@@ -13,9 +13,9 @@ from PIL import Image
 
 from transclipped.errors import InputError
 from transclipped.retrieval import speed
-from transclipped.retrieval.index import FloatIndex
+from transclipped.retrieval.index import FlatIndex
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine
+from transclipped.search.searcher import Searcher
 from transclipped.ui import cached
 from transclipped.ui.turns import one_at_a_time
 
@@ -23,19 +23,13 @@ RERANKED = 200  # items looked at again where float search of all is not to be h
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the collection …")
-def collection(fingerprint: str, path: str, stamp: int, _run: RunDir) -> Engine:
-    """Search engine of a collection; shared by all visitors, so read-only."""
-    return Engine(_run, collection=Path(path))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def rows_of_names(data: tuple) -> dict[str, int]:
-    """Row in the picture set of every id, spelled out; read-only."""
-    return {str(identity): row for row, identity in enumerate(cached.pictures(data).ids.tolist())}
+def collection(fingerprint: str, path: str, stamp: int, _run: RunDir) -> Searcher:
+    """Searcher of a collection; shared by all visitors, so read-only."""
+    return Searcher(_run, collection=Path(path))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def embedding(engine: str, picture: str, _engine: Engine, _image: Callable[[], Image.Image]) -> np.ndarray:
+def embedding(engine: str, picture: str, _engine: Searcher, _image: Callable[[], Image.Image]) -> np.ndarray:
     """Continuous embedding `[D]` float32 of a picture, named by its content or place."""
     return _engine.embed([_image()])[0]
 
@@ -44,7 +38,7 @@ class _Missing(Exception):
     """Embeddings that are not in the feature cache; an exception, since what was raised is not remembered."""
 
 
-def floats(run: RunDir) -> tuple[FloatIndex | None, int, str]:
+def floats(run: RunDir) -> tuple[FlatIndex | None, int, str]:
     """Float search of a run's database; None with how many embeddings are missing, and why if nobody can tell."""
     try:
         return _floats(run.fingerprint, run), 0, ""
@@ -55,14 +49,14 @@ def floats(run: RunDir) -> tuple[FloatIndex | None, int, str]:
 
 
 @st.cache_resource(max_entries=2, ttl=1800, show_spinner="Looking for embeddings before coding …")
-def _floats(fingerprint: str, _run: RunDir) -> FloatIndex:
+def _floats(fingerprint: str, _run: RunDir) -> FlatIndex:
     from transclipped.search.floats import database
 
     engine = cached.engine(fingerprint, _run)
     found = database(engine, cached.pictures(cached.run_data(_run)))
     if found.embeddings is None:
         raise _Missing(found.missing)
-    return FloatIndex(found.embeddings, codebooks=len(engine.stored.codebooks))
+    return FlatIndex(found.embeddings, codebooks=len(engine.stored.codebooks))
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking again at the best pictures …")
@@ -72,13 +66,12 @@ def reranked(fingerprint: str, question: str, top: int, _run: RunDir, _query: np
     from transclipped.search.floats import reranked
 
     engine = cached.engine(fingerprint, _run)
-    data = cached.run_data(_run)
-    images, row_of = cached.pictures(data), rows_of_names(data)
+    images = cached.pictures(cached.run_data(_run))
     rows = engine.index.search(_query[None], RERANKED).rows[0]
     pictures = {}
     for row in rows.tolist():
         with suppress(InputError):  # damaged or deleted since
-            pictures[row] = images.picture(row_of[str(engine.stored.database_ids[row])])
+            pictures[row] = images.picture(images.row_of(engine.stored.database_ids[row]))
     return reranked(engine, _query, np.array([*pictures]), [*pictures.values()])[:top] if pictures else []
 
 
@@ -99,14 +92,14 @@ def average_precision(fingerprint: str, _run: RunDir) -> np.ndarray | None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Timing both searches …")
-def times(database: str, take: int, _engine: Engine, _queries: np.ndarray) -> speed.Times:
+def times(database: str, take: int, _engine: Searcher, _queries: np.ndarray) -> speed.Times:
     """Seconds of a query by codes and by floats, measured for the `take`-th time."""
     return speed.times(_engine.index, _queries)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def precision_recall(
-    database: str, question: str, wanted: tuple[str, ...], _engine: Engine, _query: np.ndarray, _mask: np.ndarray
+    database: str, question: str, wanted: tuple[str, ...], _engine: Searcher, _query: np.ndarray, _mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Recall and precision `[101]` of one question over the whole ranking."""
     from transclipped.retrieval.metrics import precision_recall

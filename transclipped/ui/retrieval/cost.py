@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from transclipped.retrieval import speed
-from transclipped.retrieval.index import decode
+from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.reranking import rocchio as feedback
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import guarded

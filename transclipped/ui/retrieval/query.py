@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from transclipped.errors import InputError
+from transclipped.retrieval.relevance import has_any
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Engine, Hit, label_names
+from transclipped.search.searcher import Hit, Searcher, label_names
 from transclipped.ui import cached
 from transclipped.ui.components import gallery
 from transclipped.ui.components.intake import Brought
@@ -76,13 +77,13 @@ class Place:
     """Where is searched: a run's own database, or a collection that it encoded.
 
     Attributes:
-        own: engine of the run; `engine` that of the database searched, often the same.
+        own: searcher of the run; `engine` that of the database searched, often the same.
         key: changes with what is searched.
     """
 
     run: RunDir
-    own: Engine
-    engine: Engine
+    own: Searcher
+    engine: Searcher
     key: str
 
     @property
@@ -97,11 +98,7 @@ class Place:
 
     def row(self, name: str) -> int | None:
         """Row in the run's picture set, None if no picture there has this id."""
-        return self._rows.get(name)
-
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return found.rows_of_names(self.data)
+        return cached.pictures(self.data).find(name)
 
     def shown(self, hit: Hit) -> gallery.Picture | None:
         """Picture of a hit; None where it is gone or never was one."""
@@ -115,7 +112,7 @@ class Place:
 
 
 def place(run: RunDir, folder: str | None) -> Place:
-    """Engines of a run and, if `folder` names one, of a collection.
+    """Searchers of a run and, if `folder` names one, of a collection.
 
     Raises:
         InputError: a file of the run is missing, or the folder is no collection of this run.
@@ -199,14 +196,14 @@ def _collected(where: Place, name: str) -> Part | None:
     return Part(COLLECTED + name, name, hit.labels, where.shown(hit), image, name)
 
 
-def relevant(engine: Engine, wanted: list[str]) -> np.ndarray | None:
+def relevant(engine: Searcher, wanted: list[str]) -> np.ndarray | None:
     """`[N]` bool: which items of a database share a label with the question; None where nobody knows, as where the
     database has none of its labels because other people named its classes."""
     labels, names = engine.stored.database_labels, engine.class_names
     indices = [i for i, name in enumerate(names) if name in wanted]
     if labels is None or not indices:
         return None
-    return np.isin(labels, indices) if labels.ndim == 1 else labels[:, indices].any(1)
+    return has_any(labels, indices)
 
 
 def tiles(where: Place, hits: list[Hit], mask: np.ndarray | None, **more) -> list[gallery.Tile]:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from transclipped.retrieval.index import decode, encode
+from transclipped.retrieval.coding.product import decode, encode
 from transclipped.runs.compare import siblings
 from transclipped.search.searcher import Hit, label_names
 from transclipped.ui import cached, charts, figures, runs

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from transclipped.analysis import codebooks, report
-from transclipped.retrieval.index import encode
+from transclipped.retrieval.coding.product import encode
 from transclipped.search.searcher import Hit
 from transclipped.ui import charts
 from transclipped.ui.components import gallery

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transclipped.retrieval.index import FloatIndex
-from transclipped.retrieval.metrics import average_precision, relevance
+from transclipped.retrieval.index import FlatIndex
+from transclipped.retrieval.metrics import average_precision
+from transclipped.retrieval.relevance import relevance
+from transclipped.retrieval.vectors import unit
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ def quality(
     """
     if k < neighbours:
         raise ValueError(f"mAP@{k} does not rank the {neighbours} neighbours that vote")
-    index = FloatIndex(_unit(database), codebooks=1)
+    index = FlatIndex(unit(database), codebooks=1)
     right, precision = 0, 0.0
     for start in range(0, len(queries), chunk):
         part = slice(start, start + chunk)
-        rows = index.search(_unit(queries[part]), k).rows
+        rows = index.search(unit(queries[part]), k).rows
         precision += average_precision(relevance(query_labels[part], database_labels, rows))[0].sum()
         right += int((vote(database_labels[rows[:, :neighbours]]) == query_labels[part]).sum())
     return Quality(right / len(queries), float(precision / len(queries)))
@@ -54,8 +56,3 @@ def vote(classes: np.ndarray) -> np.ndarray:
     """The most frequent class of each row `[Q, n]`, the earliest of those that tie."""
     counts = (classes[:, :, None] == classes[:, None, :]).sum(2)  # [Q, n]: how often each entry occurs
     return np.take_along_axis(classes, counts.argmax(1)[:, None], 1)[:, 0]
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    x = np.asarray(x, np.float32)
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transclipped.analysis.quality import quality, vote
+from tests.benchmarks.quality import quality, vote
 
 
 def _by_loops(queries, database, query_labels, database_labels, neighbours, k):

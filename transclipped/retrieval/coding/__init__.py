@@ -1,0 +1,1 @@
+"""Codes of embeddings, one method a file."""

@@ -1,0 +1,1 @@
+"""Linear maps of embeddings, one method a file."""
