@@ -41,20 +41,20 @@ def test_a_clicked_place_shows_what_it_looks_at_and_stays_in_the_address(server,
     go(page, server, query=2, layer=2, head=1)
     page.locator('button.cell[data-place="5"]').click()
     page.wait_for_function("() => location.search.includes('token=5')")
-    says = page.locator(".look .says").inner_text()
+    says = page.locator(".attention .says").inner_text()
     best = int(weights.argmax())
     assert f"The place in line 2, column 2 looks at line {best // 4 + 1}, column {best % 4 + 1} most" in says
     assert float(re.search(r"([\d.]+)%", says)[1]) == pytest.approx(100 * weights.max(), abs=0.06)
     settled(page)
     page.reload()
-    page.wait_for_selector('.look .box[data-place="5"]', timeout=PATIENCE)
+    page.wait_for_selector('.attention .box[data-place="5"]', timeout=PATIENCE)
     page.locator('button.cell[data-place="5"]').press("Escape")
     page.wait_for_function("() => !location.search.includes('token')")
 
 
 def test_arrow_keys_go_through_the_steps_then_to_the_next_page(server, page, run):
     def walked(step: int) -> None:
-        page.locator(f'.walk[data-step="{step}"]').wait_for(state="attached")
+        page.locator(f'.steps[data-step="{step}"]').wait_for(state="attached")
         settled(page)
         assert page.get_by_role("heading", name="7 · Score").count() == (step == 7)
 

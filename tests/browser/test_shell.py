@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser.conftest import settled
 from transclipped.ui import shell
+from transclipped.ui.components.shell import AHEAD
 
 pytestmark = pytest.mark.browser
 OLD, NEW = "shell-old", "shell-new"
@@ -57,13 +58,13 @@ def test_arrow_keys_step_through_the_pages_and_not_beyond_their_ends(server, pag
 def test_scripts_of_other_pages_are_there_before_those_are_opened(server, page, two_runs):
     opened(page, server, run=OLD)
     loaded = "name => performance.getEntriesByType('resource').some(one => one.name.includes(`/${name}.`))"
-    for name in shell.AHEAD:
+    for name in AHEAD:
         page.wait_for_function(loaded, arg=name)
     fetched = []
     page.on("request", lambda request: fetched.append(request.url))
     page.get_by_role("link", name="Benchmarks").first.click()
     page.locator(".js-plotly-plot").first.wait_for()
-    assert not [url for url in fetched if url.endswith(".js") and any(name in url for name in shell.AHEAD)]
+    assert not [url for url in fetched if url.endswith(".js") and any(name in url for name in AHEAD)]
 
 
 def test_arrow_keys_in_a_text_box_move_its_cursor_and_no_page(server, page, two_runs):

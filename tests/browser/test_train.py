@@ -13,7 +13,7 @@ SMALL = {
     "Epochs": 800, "Batch": 50,
 }  # fmt: skip
 STEPS = 3 * SMALL["Epochs"]
-POINTS = "() => document.querySelector('.st-key-live-loss .js-plotly-plot')?.data?.[0]?.x?.length ?? 0"
+POINTS = "() => document.querySelector('.st-key-live-loss .js-plotly-plot')?._fullData?.[0]?.x?.length ?? 0"
 
 
 def fill(page, label: str, value) -> None:

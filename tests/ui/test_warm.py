@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import threading
+from functools import partial
+from pathlib import Path
 
 import pytest
 from streamlit.runtime import Runtime
@@ -101,9 +103,17 @@ def test_what_goes_wrong_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_p
     warm._work(run)
 
 
-def test_a_step_that_takes_no_time_is_followed_at_once(monkeypatch):
-    rested = []
-    monkeypatch.setattr(warm.time, "sleep", rested.append)
-    monkeypatch.setattr(warm.time, "monotonic", iter([0, 0, 0, 1, 1, 1]).__next__)
-    warm._each(iter([lambda: None, lambda: None, lambda: 1 / 0]))
-    assert rested == [warm.BREATH]
+def test_pages_are_made_ready_in_the_order_of_the_lesson_whatever_fails(cold, tiny_run, monkeypatch):
+    folders = {path.parent.name for path in Path(warm.__file__).parent.glob("*/warm.py")}
+    pages = [page for page, *_ in shell.ORDER if page in folders]
+    assert set(pages) == folders and {"anatomy", "clipping", "codebooks"} <= folders
+    done = []
+
+    def record(page, run):
+        done.append((page, run.name))
+        raise InputError("first")
+
+    for page in pages:
+        monkeypatch.setattr(f"transclipped.ui.{page}.warm.warm", partial(record, page))
+    warm._work(RunDir(tiny_run))
+    assert done == [(page, "tiny") for page in pages]

@@ -1,184 +1,19 @@
 """What a result cites, as BibTeX: data set, backbone, loss, clipping rule, quantizer and measures of a run.
 
-Titles, authors, venues, years and arXiv numbers of the less familiar half were compared with how other works cite them.
-Volumes, pages and publishers were not, so no entry has any.
+The works are in assets/references.bib; here is which setting cites which of them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from transclipped.config import RunConfig
 from transclipped.models.backbone import BUNDLED
+from transclipped.utils.files import ASSETS
 
-# key: (kind, title, authors, where, year, arXiv number)
-_WORKS = {
-    "dubey2024": (
-        "inproceedings",
-        "Transformer-Based Clipped Contrastive Quantization Learning for Unsupervised Image Retrieval",
-        "Dubey, Ayush and Dubey, Shiv Ram and Singh, Satish Kumar and Chu, Wei-Ta",
-        "IEEE International Conference on Image Processing",
-        2024,
-        "2401.15362",
-    ),
-    "wang2022": (
-        "inproceedings",
-        "Contrastive Quantization with Code Memory for Unsupervised Image Retrieval",
-        "Wang, Jinpeng and Zeng, Ziyun and Chen, Bin and Dai, Tao and Xia, Shu-Tao",
-        "AAAI Conference on Artificial Intelligence",
-        2022,
-        "2109.05205",
-    ),
-    "chen2020": (
-        "inproceedings",
-        "A Simple Framework for Contrastive Learning of Visual Representations",
-        "Chen, Ting and Kornblith, Simon and Norouzi, Mohammad and Hinton, Geoffrey",
-        "International Conference on Machine Learning",
-        2020,
-        "2002.05709",
-    ),
-    "huynh2022": (
-        "inproceedings",
-        "Boosting Contrastive Self-Supervised Learning with False Negative Cancellation",
-        "Huynh, Tri and Kornblith, Simon and Walter, Matthew R. and Maire, Michael and Khademi, Maryam",
-        "IEEE/CVF Winter Conference on Applications of Computer Vision",
-        2022,
-        "2011.11765",
-    ),
-    "chuang2020": (
-        "inproceedings",
-        "Debiased Contrastive Learning",
-        "Chuang, Ching-Yao and Robinson, Joshua and Lin, Yen-Chen and Torralba, Antonio and Jegelka, Stefanie",
-        "Advances in Neural Information Processing Systems",
-        2020,
-        "2007.00224",
-    ),
-    "gao2021": (
-        "inproceedings",
-        "SimCSE: Simple Contrastive Learning of Sentence Embeddings",
-        "Gao, Tianyu and Yao, Xingcheng and Chen, Danqi",
-        "Conference on Empirical Methods in Natural Language Processing",
-        2021,
-        "2104.08821",
-    ),
-    "jegou2011": (
-        "article",
-        "Product Quantization for Nearest Neighbor Search",
-        r"J{\'e}gou, Herv{\'e} and Douze, Matthijs and Schmid, Cordelia",
-        "IEEE Transactions on Pattern Analysis and Machine Intelligence",
-        2011,
-        None,
-    ),
-    "mcsherry2008": (
-        "inproceedings",
-        "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores",
-        "McSherry, Frank and Najork, Marc",
-        "European Conference on Information Retrieval",
-        2008,
-        None,
-    ),
-    "douze2024": ("misc", "The Faiss library", "Douze, Matthijs and others", None, 2024, "2401.08281"),
-    "krizhevsky2009": (
-        "techreport",
-        "Learning Multiple Layers of Features from Tiny Images",
-        "Krizhevsky, Alex",
-        "University of Toronto",
-        2009,
-        None,
-    ),
-    "feifei2004": (
-        "inproceedings",
-        "Learning Generative Visual Models from Few Training Examples: An Incremental Bayesian Approach Tested on 101 "
-        "Object Categories",
-        "Fei-Fei, Li and Fergus, Rob and Perona, Pietro",
-        "CVPR Workshop on Generative-Model Based Vision",
-        2004,
-        None,
-    ),
-    "huiskes2008": (
-        "inproceedings",
-        "The MIR Flickr Retrieval Evaluation",
-        "Huiskes, Mark J. and Lew, Michael S.",
-        "ACM International Conference on Multimedia Information Retrieval",
-        2008,
-        None,
-    ),
-    "chua2009": (
-        "inproceedings",
-        "NUS-WIDE: A Real-World Web Image Database from National University of Singapore",
-        "Chua, Tat-Seng and Tang, Jinhui and Hong, Richang and Li, Haojie and Luo, Zhiping and Zheng, Yantao",
-        "ACM International Conference on Image and Video Retrieval",
-        2009,
-        None,
-    ),
-    "wightman2019": ("misc", "PyTorch Image Models", "Wightman, Ross", None, 2019, None),
-    "dosovitskiy2021": (
-        "inproceedings",
-        "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
-        "Dosovitskiy, Alexey and others",
-        "International Conference on Learning Representations",
-        2021,
-        "2010.11929",
-    ),
-    "tan2019": (
-        "inproceedings",
-        "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
-        "Tan, Mingxing and Le, Quoc V.",
-        "International Conference on Machine Learning",
-        2019,
-        "1905.11946",
-    ),
-    "he2016": (
-        "inproceedings",
-        "Deep Residual Learning for Image Recognition",
-        "He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian",
-        "IEEE Conference on Computer Vision and Pattern Recognition",
-        2016,
-        "1512.03385",
-    ),
-    "liu2022": (
-        "inproceedings",
-        "A ConvNet for the 2020s",
-        "Liu, Zhuang and others",
-        "IEEE/CVF Conference on Computer Vision and Pattern Recognition",
-        2022,
-        "2201.03545",
-    ),
-    "caron2021": (
-        "inproceedings",
-        "Emerging Properties in Self-Supervised Vision Transformers",
-        "Caron, Mathilde and others",
-        "IEEE/CVF International Conference on Computer Vision",
-        2021,
-        "2104.14294",
-    ),
-    "oquab2024": (
-        "article",
-        "DINOv2: Learning Robust Visual Features without Supervision",
-        "Oquab, Maxime and others",
-        "Transactions on Machine Learning Research",
-        2024,
-        "2304.07193",
-    ),
-    "simeoni2025": ("misc", "DINOv3", r"Sim{\'e}oni, Oriane and others", None, 2025, "2508.10104"),
-    "radford2021": (
-        "inproceedings",
-        "Learning Transferable Visual Models From Natural Language Supervision",
-        "Radford, Alec and others",
-        "International Conference on Machine Learning",
-        2021,
-        "2103.00020",
-    ),
-    "he2022": (
-        "inproceedings",
-        "Masked Autoencoders Are Scalable Vision Learners",
-        r"He, Kaiming and Chen, Xinlei and Xie, Saining and Li, Yanghao and Doll{\'a}r, Piotr and Girshick, Ross",
-        "IEEE/CVF Conference on Computer Vision and Pattern Recognition",
-        2022,
-        "2111.06377",
-    ),
-}
-_WHERE = {"inproceedings": "booktitle", "article": "journal", "techreport": "institution"}
+FILE = ASSETS / "references.bib"
+_ENTRY = re.compile(r"^@\w+\{([^\s,]+),\n(?: .*\n)+\}$", re.MULTILINE)
 _ALWAYS = ("wang2022", "chen2020", "jegou2011", "mcsherry2008", "douze2024")
 _DATASETS = {
     "cifar10": "krizhevsky2009",
@@ -224,16 +59,10 @@ def cited(config: RunConfig) -> list[str]:
 
 def bibtex(keys: Iterable[str]) -> str:
     """Entries of a .bib file, sorted by key."""
-    return "\n\n".join(_entry(key, *_WORKS[key]) for key in sorted(set(keys))) + "\n"
+    known = entries(FILE.read_text(encoding="utf-8"))
+    return "\n\n".join(known[key] for key in sorted(set(keys))) + "\n"
 
 
-def _entry(key: str, kind: str, title: str, authors: str, where: str | None, year: int, arxiv: str | None) -> str:
-    fields = {"title": f"{{{title}}}", "author": authors, "year": str(year)}
-    if where:
-        fields[_WHERE[kind]] = where
-    if arxiv:
-        fields |= {"eprint": arxiv, "archivePrefix": "arXiv"}
-    if key == "wightman2019":
-        fields["howpublished"] = r"\url{https://github.com/huggingface/pytorch-image-models}"
-    inside = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-    return f"@{kind}{{{key},\n{inside}\n}}"
+def entries(text: str) -> dict[str, str]:
+    """Entries of a .bib file by key, as they are written: `@kind{key,`, lines that begin with a space, `}`."""
+    return {found[1]: found[0] for found in _ENTRY.finditer(text)}

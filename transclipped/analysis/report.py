@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from transclipped.analysis.tables import text
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430;
-  background: #fff; }
-table { border-collapse: collapse; font-size: 0.85rem; } .scroll { overflow-x: auto; }
-th, td { border-bottom: 1px solid #d5dae0; padding: 0.3rem 0.6rem; text-align: left; white-space: nowrap; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-p.note { color: #59636e; max-width: 48rem; } pre { white-space: pre-wrap; background: #f3f5f7; padding: 0.7rem; }
-"""
+STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 NUMBER = ' class="number"'
 HEIGHT = 420  # pixels of a figure that names none
 
@@ -51,14 +46,8 @@ def html(title: str, blocks: Iterable[Text | Table | go.Figure]) -> str:
 
 def csv(columns: dict[str, Sequence[Any]]) -> bytes:
     """UTF-8 CSV with the mark by which spreadsheets know it; None is an empty cell."""
-    import csv as writer
-    import io
-
-    file = io.StringIO()
-    lines = writer.writer(file, lineterminator="\n")
-    lines.writerow(columns)
-    lines.writerows(zip(*columns.values(), strict=True))
-    return file.getvalue().encode("utf-8-sig")
+    table = pd.DataFrame(columns, dtype=object)  # so that a column of whole numbers and None stays one
+    return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
 
 def _block(block: Text | Table | go.Figure, number: int) -> str:

@@ -117,14 +117,10 @@ def numbers(found: list[Line]) -> pd.DataFrame:
 
 def latex(shown: pd.DataFrame) -> str:
     """LaTeX `tabular` of a table; needs no package."""
-    columns = "l" * len(shown.columns)
-    body = [
-        " & ".join(map(_tex, shown.columns)),
-        *(" & ".join(map(_tex, row)) for row in shown.itertuples(index=False)),
-    ]
-    rows = [line + r" \\" for line in body]
-    inside = "\n".join([r"\hline", rows[0], r"\hline", *rows[1:], r"\hline"])
-    return f"\\begin{{tabular}}{{{columns}}}\n{inside}\n\\end{{tabular}}\n"
+    rules = [{"selector": rule, "props": ":hline"} for rule in ("toprule", "midrule", "bottomrule")]
+    styled = shown.style.format(lambda value: str(value).replace("±", r"$\pm$"), escape="latex", na_rep="")
+    styled = styled.format_index(escape="latex", axis="columns").hide(axis="index").set_table_styles(rules)
+    return styled.to_latex(column_format="l" * len(shown.columns))
 
 
 def _check(run: RunDir) -> None:
@@ -152,9 +148,3 @@ def _line(group: list[RunDir]) -> Line:
         commands=tuple(run.record.get("command", "") for run in group),
         cites=tuple(cited(config)),
     )
-
-
-def _tex(value: Any) -> str:
-    text = "" if value is None else str(value)
-    text = "".join("\\" + c if c in "&%$#_{}" else r"\textbackslash{}" if c == "\\" else c for c in text)
-    return text.replace("±", r"$\pm$").replace("~", r"\textasciitilde{}").replace("^", r"\textasciicircum{}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 TICK, TITLE = 12, 14  # font sizes in pixels that Streamlit gives an axis
@@ -18,12 +17,10 @@ HEAD = ("trace", "x", "y", "value", "error")
 def csv_of(figure: go.Figure) -> bytes:
     """UTF-8 CSV of all traces: a line a point, bar or cell, columns trace, x, y, value, error; unused columns go."""
     lines = [line for trace in figure.data for line in _lines(trace)]
-    used = [i for i in range(len(HEAD)) if i == 0 or any(line[i] not in ("", None) for line in lines)]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([HEAD[i] for i in used])
-    writer.writerows([line[i] for i in used] for line in lines)
-    return file.getvalue().encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
+    table = pd.DataFrame(lines, columns=HEAD, dtype=object)
+    used = [name for name in HEAD if name == "trace" or (table[name] != "").any()]
+    text = table[used].to_csv(index=False, lineterminator="\n", na_rep="nan")
+    return text.encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
 
 
 def enlarged(figure: go.Figure, factor: float) -> go.Figure:
@@ -62,7 +59,7 @@ def _lines(trace) -> Iterator[tuple]:
     x, y = getattr(trace, "x", None), getattr(trace, "y", None)
     n = max(len(values) if values is not None else 0 for values in (x, y))
     errors = trace.error_y.array if trace.type in ("scatter", "bar") else None
-    errors = ["" if e is None else _plain(e) for e in errors] if errors is not None else [""] * n
+    errors = [_plain(error) for error in errors] if errors is not None else [""] * n
     for x_i, y_i, error in zip(_column(x, n), _column(y, n), errors, strict=False):
         yield (name, x_i, y_i, "", error)
 
@@ -76,4 +73,6 @@ def _plain(value):
         return float(str(value))  # 0.373, where a plain conversion would write 0.37299999594688416
     if isinstance(value, np.generic):
         value = value.item()
+    if value is None:
+        return ""
     return html.unescape(value) if isinstance(value, str) else value

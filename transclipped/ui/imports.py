@@ -89,7 +89,7 @@ def _once(name: str, modules: Callable[[], Iterable[str]]) -> None:
             for module in modules():
                 with suppress(ImportError, OSError):  # the page that needs it says what is wrong
                     import_module(module)
-            gc.freeze()  # what was imported stays: to look through it for garbage would halt every page for 0.4 s
+            gc.freeze()  # what was imported stays: to look through it for garbage would halt all pages for 0.6 s
             _done.add(name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,20 +39,13 @@ def selection_table(shown: Items, rows: np.ndarray, class_names: list[str], maps
 
 def to_csv(table: dict[str, list]) -> bytes:
     """UTF-8 with a header; a cell is quoted where it must be."""
-    import csv
+    import pandas as pd
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    return text.getvalue().encode()
+    return pd.DataFrame(table, dtype=object).to_csv(index=False, lineterminator="\n").encode()
 
 
 def to_parquet(table: dict[str, list]) -> bytes:
     """One row group, the columns of the table."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pandas as pd
 
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(table), buffer)
-    return buffer.getvalue()
+    return pd.DataFrame(table, dtype=object).to_parquet(index=False)

@@ -80,17 +80,6 @@ def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndar
         return None if subject.code is None else decode(codewords, subject.code[None])[0].reshape(m, -1)
 
 
-def prepare(run: RunDir, subject: Subject, unit: np.ndarray) -> None:
-    """Compute what the page shows of a picture before anything is set."""
-    found, data = seen(run.fingerprint, subject.key, run, subject), cached.run_data(run)
-    if found.attention is not None:
-        rolled(run.fingerprint, subject.key, run, subject)
-    enlarged(data, subject.key, found.grid or (1, 1), subject)
-    portrait(data, subject.key, subject)
-    books = cached.arrays(run).codebooks
-    faces(run.fingerprint, likely(anatomy.assign(unit, books, sharpness(run))), run)
-
-
 def sharpness(run: RunDir) -> float:
     """α of the soft assignment that is shown first: the run's own, within the slider."""
     return min(SHARPEST, max(1.0, float(run.config.quantizer.alpha)))

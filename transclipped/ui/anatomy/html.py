@@ -13,37 +13,9 @@ from PIL import Image
 
 from transclipped.analysis.anatomy import cut
 from transclipped.datasets.images.decode import data_url
-from transclipped.ui.theme import RELEVANT
+from transclipped.ui.styles import sheet
 
-CSS = """<style>
-.an-patches { display: grid; gap: 6px; width: 100%; max-width: 30rem; }
-.an-patches img { width: 100%; display: block; border-radius: 2px; }
-.an-pair { display: flex; flex-wrap: wrap; gap: 1rem; }
-.an-pair img { width: 11rem; max-width: 45%; border-radius: 0.4rem; }
-.an-crisp img { image-rendering: pixelated; }
-.an-cards { display: grid; gap: 1rem; }
-.an-card { padding: 0.9rem; border-radius: 0.5rem;
-  border: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-.an-card h4 { margin: 0 0 0.2rem; padding: 0; font-size: 1.15rem; }
-.an-card p { margin: 0 0 0.6rem; opacity: 0.8; }
-.an-word { display: grid; grid-template-columns: 3.4rem 1fr auto; gap: 0.6rem; align-items: center; height: 3rem; }
-.an-word b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
-.an-word .an-bar { height: 0.9rem; border-radius: 0.2rem; background: RELEVANT; min-width: 2px; }
-.an-word small { font-size: 0.9rem; }
-.an-word span { display: flex; gap: 3px; min-width: 7.2rem; }
-.an-word img { width: 2.25rem; height: 2.25rem; border-radius: 2px; }
-.an-byte { text-align: center; }
-.an-byte .an-hex { font-size: 3.2rem; line-height: 1.15; font-weight: 700; }
-.an-byte code, .an-byte .an-hex { font-family: "Source Code Pro", ui-monospace, monospace; background: none; }
-.an-byte code { font-size: 1.3rem; letter-spacing: 0.12em; color: inherit; }
-.an-byte div { font-size: 1.2rem; }
-.an-sum { display: flex; flex-wrap: wrap; gap: 0.5rem 0.8rem; align-items: baseline; font-size: 1.9rem;
-  font-variant-numeric: tabular-nums; }
-.an-sum span { text-align: center; line-height: 1.2; }
-.an-sum small { display: block; font-size: 0.9rem; opacity: 0.75; }
-.an-sum b { display: block; border-bottom: 0.25rem solid RELEVANT; }
-[class*="st-key-told-"] p { font-size: 1.3rem; line-height: 1.5; }
-</style>""".replace("RELEVANT", RELEVANT)
+CSS = sheet(__file__)
 
 
 @dataclass(frozen=True)

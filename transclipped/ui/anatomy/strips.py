@@ -10,23 +10,14 @@ import numpy as np
 
 from transclipped.analysis import report
 from transclipped.ui.codebooks.charts import DIVERGING
+from transclipped.ui.styles import sheet
 
 DULL = 98  # percentile of the numbers' size that takes the full colour, so that a few large ones do not pale the rest
 DARK = 0.75  # of the full colour, beyond which numbers on it are white
 REM, CELL, LEAST, GAP = 16, 4, 900, 8  # pixels of a saved drawing: a rem, a number, all of a line, below and beside it
 BEFORE, AFTER, SQUARE = 120, 90, 20  # for a line's name, for the number beside it; a side of what frames a number
 INK, PAPER = "#1c2430", "#fff"
-CSS = """<style>
-.strips { display: grid; gap: 0.45rem 0.7rem; align-items: center; font-size: 0.95rem;
-  font-variant-numeric: tabular-nums; }
-.strip { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; container-type: inline-size; }
-.strip i { min-width: 0; font-style: normal; text-align: center; align-content: center; color: #1c2430;
-  font-size: min(0.95rem, 2.4cqw); }
-.strip i.dark { color: #fff; }
-.strip i.picked { position: relative; }
-.strip i.picked::after { content: ""; position: absolute; width: 1.5rem; height: 1.5rem; top: calc(50% - 0.75rem);
-  left: calc(50% - 0.75rem); box-sizing: border-box; border: 0.25rem solid #1c2430; outline: 1px solid #fff; }
-</style>"""
+CSS = sheet(__file__)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from plotly.subplots import make_subplots
 
 from transclipped.ui import charts
 from transclipped.ui.charts import HEIGHT, _laid_out
-from transclipped.ui.kept import kept
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
@@ -20,13 +19,13 @@ ROW = 34  # pixels of a run in the heat map
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 
 
-@kept
+@charts.cached_figure
 def curves(lines: dict[str, tuple[list, list]], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
     """A line a run, over each other; the axis fits the lines, which from 0 would lie on each other."""
     return charts.curves(lines, x=x, y=y, key=key, log_x=log_x)
 
 
-@kept
+@charts.cached_figure
 def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: str) -> go.Figure:
     """mAP of each run `[runs, classes]` by class."""
     figure = go.Figure(
@@ -48,7 +47,7 @@ def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: st
     return _laid_out(figure, "", "", key=key).update_layout(height=110 + ROW * len(runs))
 
 
-@kept
+@charts.cached_figure
 def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: str, key: str) -> go.Figure:
     """A value over the amount of clipping, a line for each temperature; no clipping is dashed in its colour."""
     figure = go.Figure()
@@ -71,7 +70,7 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
     return figure.update_layout(height=HEIGHT + 60)
 
 
-@kept
+@charts.cached_figure
 def means(table: pd.DataFrame, *, x: str, line: list[str], panel: list[str], value: str, key: str) -> go.Figure:
     """Mean and interval over a setting `x`, in a colour for each combination of the columns `line`.
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.batches import batch_of
-from transclipped.analysis.clipping.dials import SCALES, Dial, dial
+from transclipped.analysis.clipping.dials import Dial, dial
 from transclipped.analysis.clipping.report import Batch, mean_level, spread, suggestions
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
@@ -105,16 +105,6 @@ def first(run: RunDir) -> View:
         InputError: the run lacks something.
     """
     return _of_run(run, None, SIZE, 0)
-
-
-def prepare(view: View) -> None:
-    """Count what the lab's first screen shows of a batch before anything is set."""
-    config = ClippingConfig(rule="threshold", threshold=SCALES["threshold"].start)
-    turned(view, config)
-    suggested(view)
-    report(view, config, temperature=view.temperature)
-    for each in (config, ClippingConfig(rule="none", treatment=config.treatment)):
-        mean_loss(view, each, temperature=view.temperature)
 
 
 def turned(view: View, config: ClippingConfig) -> tuple[Dial, str]:

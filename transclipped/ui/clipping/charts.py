@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from transclipped.analysis.clipping.dials import SCALES, Dial
 from transclipped.analysis.clipping.report import AnchorSteps
-from transclipped.ui.charts import _laid_out
-from transclipped.ui.kept import kept
+from transclipped.ui.charts import _laid_out, cached_figure
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
@@ -21,7 +20,7 @@ RULE_COLOURS = dict(zip(SCALES, (CLASS_COLOURS[0], CLASS_COLOURS[1], CLASS_COLOU
 FACES = {True: "same class", False: "other class", None: "negatives"}
 
 
-@kept
+@cached_figure
 def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key: str) -> go.Figure:
     """Share of the pairs of each two classes that was clipped `[L, L]`, with the counts on hovering."""
     figure = go.Figure(
@@ -66,7 +65,7 @@ def precision_recall(dials: list[Dial], chosen: dict[str, tuple[float, float]], 
     return _laid_out(figure, "recall", "precision", key=key, **axes)
 
 
-@kept
+@cached_figure
 def by_negative(
     values: np.ndarray, steps: AnchorSteps, *, y: str, key: str, order: np.ndarray | None = None, clipped: bool = False
 ) -> go.Figure:
@@ -99,7 +98,7 @@ def by_negative(
     return _laid_out(figure, x, y, key=key)
 
 
-@kept
+@cached_figure
 def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     """Gradient arrows of one anchor: its positive is pulled in, its negatives are pushed away.
 

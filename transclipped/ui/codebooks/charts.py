@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 
 from transclipped.ui import charts
 from transclipped.ui.charts import _laid_out
-from transclipped.ui.kept import kept
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
@@ -16,7 +15,7 @@ SQUARE = 420  # pixels
 SHOWN_VALUES = 12  # codebooks whose dependence is written into the cells
 
 
-@kept
+@charts.cached_figure
 def usage(counts: np.ndarray, even: float, *, top: float, key: str) -> go.Figure:
     """Pictures of each codeword, sorted, a line for each codebook `[M, K]`, and the even share."""
     figure = go.Figure()
@@ -28,14 +27,14 @@ def usage(counts: np.ndarray, even: float, *, top: float, key: str) -> go.Figure
     return _laid_out(figure, "codewords, most used first", "pictures", key=key, yaxis_range=[0, 1.05 * top])
 
 
-@kept
+@charts.cached_figure
 def perplexity(lines: dict[str, tuple[list, list]], *, y: str, key: str, top: float | None = None) -> go.Figure:
     """Named lines (epochs, perplexities) over each other; up to `top` with their points, where it is given."""
     figure = charts.curves(lines, x="epoch", y=y, key=key)
     return figure if top is None else figure.update_traces(mode="lines+markers").update_yaxes(range=[0, 1.05 * top])
 
 
-@kept
+@charts.cached_figure
 def codewords(counts: np.ndarray, chosen: int, *, key: str) -> go.Figure:
     """Pictures of each codeword of a codebook `[K]`, most used first; the chosen one is orange."""
     order = np.argsort(-counts, kind="stable")
@@ -56,7 +55,7 @@ def codewords(counts: np.ndarray, chosen: int, *, key: str) -> go.Figure:
     return _laid_out(figure, "codewords, most used first", "pictures", key=key, clickmode="event+select")
 
 
-@kept
+@charts.cached_figure
 def similarity(cosines: np.ndarray, order: np.ndarray, *, key: str) -> go.Figure:
     """Cosines between codewords `[K, K]`, similar ones side by side."""
     names = [str(k) for k in order.tolist()]
@@ -78,7 +77,7 @@ def similarity(cosines: np.ndarray, order: np.ndarray, *, key: str) -> go.Figure
     return figure.update_layout(height=SQUARE)
 
 
-@kept
+@charts.cached_figure
 def dependence(bits: np.ndarray, *, top: float, key: str) -> go.Figure:
     """Mutual information of pairs of codebooks `[M, M]` in bits; the diagonal, an entropy, is left out."""
     m = len(bits)
@@ -103,7 +102,7 @@ def dependence(bits: np.ndarray, *, top: float, key: str) -> go.Figure:
     return _laid_out(figure, "codebook", "codebook", key=key).update_layout(height=SQUARE)
 
 
-@kept
+@charts.cached_figure
 def errors(whole: np.ndarray, *, top: float, key: str) -> go.Figure:
     """How many queries lose how much by coding `[Q]`, and their mean."""
     edges = np.linspace(0, max(top, 1e-6), 61)
@@ -115,7 +114,7 @@ def errors(whole: np.ndarray, *, top: float, key: str) -> go.Figure:
     return _laid_out(figure, "1 − cosine of query and its decoded code", "queries", key=key, xaxis_range=[0, edges[-1]])
 
 
-@kept
+@charts.cached_figure
 def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     """Share of each class in each codeword, from counts `[K, L]`; used codewords alone, grouped by their main class."""
     used = np.flatnonzero(table.sum(1))
@@ -137,7 +136,7 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     return _laid_out(figure, "codewords, grouped by their most frequent class", "", key=key, xaxis_showticklabels=False)
 
 
-@kept
+@charts.cached_figure
 def class_bars(counts: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     """Pictures of one codeword by class `[L]`, each class in its own colour."""
     colours = [class_colour(i) for i in range(len(names))]

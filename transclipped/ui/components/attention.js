@@ -5,20 +5,9 @@ const DARKEST = 0.8;
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
-  const root = parentElement.querySelector(".look");
-  const look = root.look || (root.look = new Look(root));
+  const look = mountOnce(parentElement.querySelector(".attention"), Look);
   look.send = setStateValue;
   look.update(data);
-}
-
-function bytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-}
-
-function element(name, attributes = {}) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
 }
 
 class Look {
@@ -37,8 +26,8 @@ class Look {
   update(data) {
     const picture = data.image !== this.data?.image;
     this.data = data;
-    this.rows = data.rows && { ...data.rows, bytes: bytes(data.rows.bytes) };
-    this.base = { ...data.base, bytes: bytes(data.base.bytes) };
+    this.rows = data.rows && { ...data.rows, bytes: decoded(data.rows.bytes, Uint8Array) };
+    this.base = { ...data.base, bytes: decoded(data.base.bytes, Uint8Array) };
     this.kept = this.rows && data.token !== null ? data.token : -1;
     if (picture) this.image.src = data.image;
     this.image.style.imageRendering = data.crisp ? "pixelated" : "auto";

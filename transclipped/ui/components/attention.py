@@ -1,13 +1,12 @@
 """Attention over a picture, a component of ours: point at a place to see what it looks at, click to keep it.
 
-anatomy_look.js beside this file does the drawing; here is what it is sent.
+attention.js beside this file does the drawing; here is what it is sent.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,29 +15,9 @@ from PIL import Image
 
 from transclipped.datasets.images.decode import data_url
 from transclipped.ui import absent
+from transclipped.ui.components.component import component
 
-HTML = '<div class="look"></div>'
-CSS = """
-.look { color: var(--st-text-color); font-family: var(--st-font); max-width: 30rem; }
-.box { position: relative; width: 100%; aspect-ratio: 1; border-radius: 0.5rem; overflow: hidden; background: #000; }
-.box img { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
-.grid { position: absolute; inset: 0; display: grid; }
-.cell { all: unset; display: block; transition: background 0.12s; }
-button.cell { cursor: crosshair; }
-.cell.from { box-shadow: inset 0 0 0 3px #fff, inset 0 0 0 5px #d55e00; }
-.scale { display: flex; gap: 0.5rem; align-items: center; margin-top: 0.6rem; font-size: 0.9rem; opacity: 0.85; }
-.scale i { flex: none; height: 0.8rem; width: 8rem; border-radius: 0.2rem; border: 1px solid var(--st-border-color);
-  background: linear-gradient(90deg, #222, #fff); }
-.says { margin-top: 0.4rem; font-size: 1.1rem; min-height: 3.2rem; line-height: 1.45; }
-@media (prefers-reduced-motion: reduce) { .cell { transition: none; } }
-"""
-
-_component = st.components.v2.component(
-    "transclipped_look",
-    html=HTML,
-    css=CSS,
-    js=Path(__file__).with_name("attention.js").read_text(encoding="utf-8"),
-)
+_component = component("attention")
 
 
 def draw(

@@ -1,22 +1,11 @@
 // A gallery: pictures in a grid, each with frame and caption. A click, or Enter on the focused picture, sends its id as
 // `clicked`; the small buttons below a picture send {id, mark} as `marked`. Arrow keys, Home and End move the focus.
 
-const galleries = new WeakMap();
-
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
-  const root = parentElement.querySelector(".gallery");
-  let gallery = galleries.get(root);
-  if (!gallery) galleries.set(root, (gallery = new Gallery(root)));
+  const gallery = mountOnce(parentElement.querySelector(".gallery"), Gallery);
   gallery.send = setTriggerValue;
   gallery.update(data);
-}
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }
 
 class Gallery {

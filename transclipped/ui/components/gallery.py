@@ -18,9 +18,10 @@ from transclipped.datasets.images.decode import data_address, header, placeholde
 from transclipped.datasets.images.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
+from transclipped.ui.components.component import component
 from transclipped.ui.shell import scale
 from transclipped.ui.text import visible
-from transclipped.ui.theme import IRRELEVANT, MARKS, RELEVANT
+from transclipped.ui.theme import MARKS
 
 CRISP = 64  # pixels a side up to which pictures are enlarged pixel by pixel
 SIDE = 256  # pixels of the longer side of a photograph, as it is sent
@@ -28,38 +29,7 @@ QUALITY = 85  # of its JPEG
 INLINE = 4096  # bytes up to which a picture travels with the grid
 TILE = 96  # pixels a side that a picture gets on the page: three times CIFAR-10's
 
-HTML = '<div class="gallery"></div>'
-COLOURS = f".gallery {{ --relevant: {RELEVANT}; --irrelevant: {IRRELEVANT}; }}"
-CSS = """
-.gallery { display: grid; gap: 0.5rem; justify-content: start; color: var(--st-text-color);
-  font-family: var(--st-font); padding: 3px; }
-.tile { margin: 0; min-width: 0; }
-.ask { all: unset; box-sizing: border-box; display: flex; align-items: center; justify-content: center; width: 100%;
-  border: 4px solid transparent; border-radius: 0.35rem; background: var(--st-secondary-background-color); }
-.relevant .ask { border-color: var(--relevant); }
-.irrelevant .ask { border: 4px dashed var(--irrelevant); }
-.unknown .ask { box-shadow: inset 0 0 0 1px var(--st-border-color); }
-button.ask { cursor: pointer; }
-button.ask:hover { filter: brightness(1.12); }
-.ask:focus-visible, .mark:focus-visible { outline: 3px solid var(--st-text-color); outline-offset: 1px; }
-.on .ask { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
-img { display: block; object-fit: contain; }
-.crisp { image-rendering: pixelated; }
-.none { font-size: 0.8rem; opacity: 0.7; padding: 0.3rem; text-align: center; overflow-wrap: anywhere; }
-figcaption { font-size: 0.8rem; line-height: 1.25; margin-top: 0.2rem; overflow-wrap: anywhere; }
-.marks { display: flex; gap: 0.25rem; margin-top: 0.2rem; }
-.mark { font: inherit; font-size: 0.8rem; flex: 1; color: inherit; background: transparent; cursor: pointer;
-  border: 1px solid var(--st-border-color); border-radius: 0.35rem; padding: 0.05rem 0; }
-.mark:hover { border-color: var(--st-primary-color); }
-.mark.on { background: var(--st-primary-color); color: var(--st-background-color); }
-"""
-
-_component = st.components.v2.component(
-    "transclipped_gallery",
-    html=HTML,
-    css=COLOURS + CSS,
-    js=Path(__file__).with_name("gallery.js").read_text(encoding="utf-8"),
-)
+_component = component("gallery")
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,13 @@
 const LEFT = 46, RIGHT = 14; // px beside the plots
 const THUMB = 16; // px, a browser's own
 const PAUSE = 150; // ms after a key before the server is told
-const dials = new WeakMap();
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
-  const root = parentElement.querySelector(".lab");
-  let dial = dials.get(root);
-  if (!dial) dials.set(root, (dial = new Dial(root)));
+  const dial = mountOnce(parentElement.querySelector(".histogram"), Dial);
   dial.send = setStateValue;
   dial.update(data);
   return () => dial.close();
-}
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }
 
 const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`);
@@ -59,8 +49,7 @@ class Dial {
     const moved = data.amount !== this.data?.amount; // by the server, such as a suggestion that was taken
     const waiting = this.held || this.pending;
     this.data = data;
-    const bytes = Uint8Array.from(atob(data.cut), (c) => c.charCodeAt(0));
-    this.cut = new Uint32Array(bytes.buffer);
+    this.cut = decoded(data.cut, Uint32Array);
     this.bins = data.edges.length - 1;
     this.slider.max = data.amounts.length - 1;
     this.slider.setAttribute("aria-label", data.text);

@@ -44,13 +44,6 @@ export default function (component) {
   return () => document.removeEventListener("paste", paste);
 }
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 function whyNoClipboard() {
   if (navigator.clipboard?.read) return "";
   const why = window.isSecureContext

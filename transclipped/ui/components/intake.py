@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 from PIL import Image
@@ -16,6 +15,7 @@ from PIL import Image
 from transclipped.datasets.images.decode import open_picture
 from transclipped.errors import InputError
 from transclipped.ui import access
+from transclipped.ui.components.component import component
 from transclipped.ui.text import plain
 
 LARGEST = 20  # MB of a file
@@ -23,19 +23,7 @@ MOST = 16  # pictures at once
 MOST_A_VISIT = 200  # different pictures that a visitor who is not the owner may bring
 SHORTER, LONGER = 512, 8192  # pixels a side that are kept; networks look at far fewer
 
-CSS = """
-.intake { color: var(--st-text-color); font-family: var(--st-font); font-size: 0.875rem; }
-button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--st-border-color);
-  border-radius: var(--st-button-radius, 0.5rem); padding: 0.35rem 0.75rem; cursor: pointer; width: 100%; }
-button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
-.says { min-height: 2.4em; margin-top: 0.25rem; opacity: 0.85; line-height: 1.3; }
-"""
-_component = st.components.v2.component(
-    "transclipped_intake",
-    html='<div class="intake"></div>',
-    css=CSS,
-    js=Path(__file__).with_name("intake.js").read_text(encoding="utf-8"),
-)
+_component = component("intake")
 
 
 @dataclass(frozen=True)

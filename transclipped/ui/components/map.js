@@ -7,25 +7,13 @@
 const CARD_DELAY = 125; // ms from ring to card
 const CARD = 128; // px, picture of a card
 const TILES = 240; // pictures the gallery draws before it is asked for more
-const maps = new WeakMap();
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
-  const root = parentElement.querySelector(".map");
-  let map = maps.get(root);
-  if (!map) maps.set(root, (map = new PointMap(root)));
+  const map = mountOnce(parentElement.querySelector(".map"), PointMap);
   map.send = setStateValue;
   map.update(data);
   return () => map.close();
-}
-
-const decoded = (text, Kind) => new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }
 
 class PointMap {

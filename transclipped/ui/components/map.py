@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,50 +16,12 @@ from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.projections import Items, Map
 from transclipped.runs.run import RunDir
 from transclipped.ui import absent, cached
+from transclipped.ui.components.component import component
 from transclipped.ui.embeddings import sheets as map_sheets
 from transclipped.ui.embeddings.colours import KEPT, OTHERS, Colouring
 from transclipped.ui.text import visible
 
-SCRIPTS = ("map.js", "map_panel.js", "map_shapes.js")  # one module for the browser
-
-HTML = '<div class="map"></div>'
-CSS = """
-.map { position: relative; color: var(--st-text-color); font-family: var(--st-font); font-size: 0.85rem; }
-.bar { display: flex; flex-wrap: wrap; gap: 0.35rem; align-items: center; margin-bottom: 0.4rem; }
-.legend { display: flex; flex-wrap: wrap; gap: 0.15rem; align-items: center; max-height: 5.2rem; overflow-y: auto; }
-button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--st-border-color);
-  border-radius: 0.4rem; padding: 0.15rem 0.5rem; cursor: pointer; }
-button:hover, button:focus-visible { border-color: var(--st-primary-color); }
-button.on { background: var(--st-primary-color); color: var(--st-background-color); }
-.entry { border-color: transparent; display: inline-flex; align-items: center; gap: 0.3rem; padding: 0.1rem 0.35rem; }
-.entry i { width: 0.75rem; height: 0.75rem; border-radius: 50%; display: inline-block; }
-.entry.off { opacity: 0.4; text-decoration: line-through; }
-.ramp { width: 8rem; height: 0.7rem; border-radius: 0.3rem; margin: 0 0.4rem; display: inline-block; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 225px), 1fr)); gap: 0.7rem; }
-.title { min-height: 1.4rem; margin-bottom: 0.15rem; }
-.frame { position: relative; border: 1px solid var(--st-border-color); border-radius: 0.5rem; overflow: hidden; }
-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; outline: none; }
-.marks { cursor: crosshair; }
-.marks:focus-visible { box-shadow: inset 0 0 0 2px var(--st-primary-color); }
-.card { display: none; position: absolute; z-index: 9; pointer-events: none; padding: 6px; border-radius: 0.5rem;
-  background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); width: 128px;
-  box-shadow: 0 4px 14px rgba(0, 0, 0, 0.3); overflow-wrap: anywhere; }
-.picture { background-repeat: no-repeat; border-radius: 3px; }
-.gallery { margin-top: 0.7rem; }
-.count { margin-bottom: 0.35rem; }
-.tiles { display: flex; flex-wrap: wrap; gap: 0.25rem; max-height: 23rem; overflow-y: auto; margin-bottom: 0.3rem;
-  padding: 3px; }
-.tile { padding: 2px; border: 2px solid transparent; line-height: 0; }
-.tile.hover { box-shadow: 0 0 0 2px var(--st-text-color); }
-.tile.query { box-shadow: 0 0 0 3px var(--st-text-color); }
-"""
-
-_component = st.components.v2.component(
-    "transclipped_map",
-    html=HTML,
-    css=CSS,
-    js="".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS),
-)
+_component = component("map", "map_panel.js", "map_shapes.js")
 
 
 def draw(

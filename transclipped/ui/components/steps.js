@@ -18,7 +18,7 @@ function onKey(event, here) {
 }
 
 export default function ({ parentElement, data }) {
-  const here = parentElement.querySelector(".walk");
+  const here = parentElement.querySelector(".steps");
   here.back = data.back; // what this very element says now, whichever instance listens
   here.dataset.step = data.step;
   const listen = (event) => onKey(event, here);

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
+from transclipped.ui.components.component import component
 from transclipped.ui.shell import lesson
 
 KEY, VISIT = "step", "walk visit"  # of the session: the step (in the address too), and how often it was changed
 
-_component = st.components.v2.component(
-    "transclipped_walk",
-    html='<div class="walk"></div>',
-    css=".walk { scroll-margin-top: 4rem; height: 0; }",
-    js=Path(__file__).with_name("steps.js").read_text(encoding="utf-8"),
-)
+_component = component("steps")
 
 
 def choose(steps: Sequence[str]) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from transclipped.ui.charts import HEIGHT, _laid_out
-from transclipped.ui.kept import kept
+from transclipped.ui.charts import HEIGHT, _laid_out, cached_figure
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import IRRELEVANT, RELEVANT
 
@@ -14,7 +13,7 @@ BAR = 20  # pixels of a named bar
 SIDES = (("database", "searched", RELEVANT), ("query", "asks", IRRELEVANT))
 
 
-@kept
+@cached_figure
 def class_counts(classes: dict[str, dict[str, int]], *, key: str) -> go.Figure:
     """Pictures of each class, the most frequent first: searched and asking ones behind each other.
 

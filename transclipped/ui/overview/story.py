@@ -12,6 +12,7 @@ from PIL import Image
 
 from transclipped.analysis.story import Pairs, Story
 from transclipped.datasets.images.decode import data_address, data_url, square, to_png
+from transclipped.ui.styles import sheet
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colour
 
 SIDE = 128  # pixels of the picture, at most
@@ -21,28 +22,7 @@ HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # as a scre
 SHOWN = 4  # codebooks whose codewords are drawn
 BORDER = "#cc79a7"  # the line of a histogram, told apart from both kinds of pairs
 COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 and 1, as on Codebooks
-STYLE = """<style>
-.story { container-type: inline-size; }
-.stations { display: grid; grid-template-columns: repeat(6, 1fr); gap: 0.6rem; }
-@container (max-width: 70rem) { .stations { grid-template-columns: repeat(3, 1fr); } }
-@container (max-width: 34rem) { .stations { grid-template-columns: repeat(2, 1fr); } }
-@container (max-width: 21rem) { .stations { grid-template-columns: 1fr; } }
-.station { border: 1px solid color-mix(in srgb, currentColor 20%, transparent); border-radius: 0.5rem;
-  padding: 0.7rem; display: flex; flex-direction: column; gap: 0.5rem; min-width: 0; }
-.stations b { font-size: 1rem; } .stations b i { font-style: normal; opacity: 0.6; margin-right: 0.3rem; }
-.drawing { min-height: 8.2rem; display: flex; flex-direction: column; justify-content: center; gap: 0.3rem; }
-.drawing img { image-rendering: pixelated; max-width: 100%; height: auto; align-self: center; }
-.drawing img.svg, .preview img.svg { width: 100%; display: block; image-rendering: auto; align-self: stretch; }
-.stations p, .preview p { margin: 0; font-size: 0.84rem; line-height: 1.35; opacity: 0.85; }
-.number { font-size: 0.78rem; font-variant-numeric: tabular-nums; }
-.bytes { display: flex; flex-wrap: wrap; gap: 0.3rem; justify-content: center; }
-.bytes span { border: 2px solid #0072b2; border-radius: 0.3rem; padding: 0.15rem 0.45rem; font-size: 1.15rem;
-  font-variant-numeric: tabular-nums; }
-.bits { font-size: 0.72rem; text-align: center; overflow-wrap: anywhere; opacity: 0.75; }
-.preview { min-height: 7.5rem; display: flex; flex-direction: column; justify-content: center; gap: 0.45rem; }
-.hits { display: flex; flex-wrap: wrap; gap: 0.25rem; align-items: center; }
-.hits img { object-fit: contain; outline: 3px solid; outline-offset: -2px; border-radius: 2px; margin: 1px; }
-</style>"""
+STYLE = sheet(__file__)
 
 
 def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from transclipped.ui.charts import _laid_out
-from transclipped.ui.kept import kept
+from transclipped.ui.charts import _laid_out, cached_figure
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
@@ -30,7 +29,7 @@ def part(value: float, best: float, *, top: float) -> str:
     )
 
 
-@kept
+@cached_figure
 def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
     """This question (blue) over the mean of all queries (grey, dotted)."""
     figure = go.Figure()
@@ -42,7 +41,7 @@ def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool
     return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
 
-@kept
+@cached_figure
 def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, key: str) -> go.Figure:
     """mAP of each class, best first; the question's own class has a dark edge."""
     order = sorted(values, key=lambda name: values[name])
@@ -59,7 +58,7 @@ def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, 
     return figure.update_layout(height=max(220, 80 + LINE * len(order)))
 
 
-@kept
+@cached_figure
 def spread(values: np.ndarray, mine: float | None, *, key: str) -> go.Figure:
     """How many stored queries have which average precision `[Q]`, and where this one is."""
     edges = np.linspace(0, 1, 41)

@@ -6,6 +6,7 @@ import io
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -13,7 +14,6 @@ from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
 from transclipped.ui import absent, access, charts, names, runs
-from transclipped.ui.kept import kept
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
@@ -27,7 +27,7 @@ INCOMPARABLE = (
 MOST = 8  # runs over each other; more cannot be told apart
 
 
-def overlay(events: dict[str, list[dict]], figure: str) -> dict[str, tuple[list, list]]:
+def overlay(events: dict[str, list[dict]], figure: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """First curve of a figure of each run by the run's name; runs without it are left out."""
     found = {name: lines(of_run, figure) for name, of_run in events.items()}
     return {name: next(iter(curves.values())) for name, curves in found.items() if curves}
@@ -75,7 +75,7 @@ def comparable(of: list[RunDir]) -> bool:
     return all(scale == scales[0] for scale in scales)
 
 
-@kept
+@charts.cached_figure
 def _compared(lines: dict, axis: str, colours: dict[str, str], *, key: str) -> go.Figure:
     drawn = charts.curves(lines, x="epoch", y=axis, key=key)
     for trace, name in zip(drawn.data, lines, strict=True):

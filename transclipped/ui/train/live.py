@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,7 +19,6 @@ from transclipped.runs.run import STOP_FILE, RunDir
 from transclipped.ui import absent, access, acts, charts, links, runs
 from transclipped.ui.figures import duration, time_left
 from transclipped.ui.guard import guarded
-from transclipped.ui.kept import kept
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
@@ -70,7 +70,7 @@ NOTE = "train note"
 press = partial(acts.press, NOTE)
 
 
-def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
+def lines(events: list[dict], figure: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Curves of a figure by legend: epochs and values; those without a value are left out."""
     kind = "epoch" if figure == EPOCHS_ONLY else "step"
     found = {}
@@ -78,7 +78,7 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[list, list]]:
         points = [(e["epoch"], e[name]) for e in events if e.get("kind") == kind and name in e and "epoch" in e]
         points = points[:: -(-len(points) // MOST_POINTS)] if len(points) > MOST_POINTS else points
         if points:
-            found[legend] = tuple(map(list, zip(*points, strict=True)))
+            found[legend] = tuple(np.array(points, float).T)
     return found
 
 
@@ -232,7 +232,7 @@ def curves(run: RunDir) -> None:
             charts.show(drawn, key=f"live {figure}", name=f"{run.name}-{figure}")
 
 
-@kept
+@charts.cached_figure
 def _curves(found: dict, axis: str, empty: str, *, points: bool, key: str) -> go.Figure:
     drawn = charts.curves(found, x="epoch", y=axis, key=key)
     drawn.update_traces(line_dash="dot", selector={"name": "contrastive"})  # on the whole, where λ and γ are 0

@@ -46,10 +46,16 @@ function step(event) {
   document.querySelector(link)?.click();
 }
 
+class Restart {
+  constructor(root) {
+    this.button = element("button", { type: "button", title: "Opens Overview again, as at first." }, "↺ Back to the start");
+    root.append(this.button);
+  }
+}
+
 export default function (component) {
   const { parentElement, data } = component;
-  const button = parentElement.querySelector(".restart");
-  button.textContent = `↺ ${data.label}`;
+  const { button } = mountOnce(parentElement.querySelector(".shell"), Restart);
   button.onclick = () => location.assign(data.start);
   loadAhead(data.ahead.map((path) => new URL(path, location.origin).href));
   const listen = (event) => step(event); // one of its own, so that an older instance's end does not silence it

@@ -1,0 +1,19 @@
+"""What Clipping shows before anything is set, made ready."""
+
+from __future__ import annotations
+
+from transclipped.analysis.clipping.dials import SCALES
+from transclipped.config import ClippingConfig
+from transclipped.runs.run import RunDir
+from transclipped.ui.clipping import batch
+
+
+def warm(run: RunDir) -> None:
+    """Count what the first screen shows of a batch of the run."""
+    view = batch.first(run)
+    config = ClippingConfig(rule="threshold", threshold=SCALES["threshold"].start)
+    batch.turned(view, config)
+    batch.suggested(view)
+    batch.report(view, config, temperature=view.temperature)
+    for each in (config, ClippingConfig(rule="none", treatment=config.treatment)):
+        batch.mean_loss(view, each, temperature=view.temperature)

@@ -1,0 +1,10 @@
+"""What Retrieval needs for any query, made ready."""
+
+from transclipped.runs.run import RunDir
+from transclipped.ui import cached
+
+
+def warm(run: RunDir) -> None:
+    """Embed an image: a network's first pass takes longer than others."""
+    images = cached.pictures(cached.run_data(run))
+    cached.engine(run.fingerprint, run).embed([images.picture(0)])
