@@ -9,6 +9,7 @@ import random
 import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
+from transclipped.models.zoo import CNN, HYBRID, available
 from transclipped.ui import absent, access, cached, figures, runs, shell
 from transclipped.ui.guard import guarded
 from transclipped.ui.overview import cached as found
@@ -17,7 +18,6 @@ from transclipped.ui.text import plain
 from transclipped.utils.files import ASSETS
 
 HITS = 5
-CNN, DEFAULT = "efficientnet-lite0", "hybrid-vit"  # bundled backbones
 STRIDE = {CNN: 32}  # pixels a side of what becomes one place of the last feature map; 16 for transformers
 RELIABILITY = ASSETS / "reliability.md"
 MARKS = {True: "✅", False: "⚠️", None: "ℹ️"}
@@ -71,7 +71,7 @@ def key_figures(run) -> None:
         other = rival and cached.metrics(rival)["modes"].get("asymmetric", {}).get("map")
         gain = f"{mode['map'] - other:+.3f} by clipping" if other is not None else None
         backbone = run.config.backbone
-        bundled = (backbone.name, backbone.weights, backbone.train) == (DEFAULT, None, "frozen")
+        bundled = (backbone.name, backbone.weights, backbone.train) == (HYBRID, None, "frozen")
         about = HELP["map"] + HELP["clipped_backbone"] * (gain is not None and bundled)
         few = f", {metrics['n_queries']:,} queries" if metrics["n_queries"] < figures.FEW else ""
         row.metric(f"mAP@{plain(metrics['k'])}{few}", f"{mode['map']:.3f}", gain, help=about, width="content")
@@ -142,7 +142,7 @@ def ready() -> None:
             )
         st.caption(access.ABOUT)
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
-            backbone = DEFAULT if readiness.bundled(DEFAULT) else CNN
+            backbone = HYBRID if HYBRID in available() else CNN
             speed = found.speed(backbone, 96)
             st.markdown(f"✅ **{speed:,.0f} pictures per second** through {backbone} at 96 pixels.")
 

@@ -31,7 +31,7 @@ def settings(*, epochs=3, batch=16, optimizer="adamw", rule="rank", seed=0, entr
 
 
 def head(config, width=WIDTH):
-    return Head(width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
+    return Head.from_config(width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
 
 
 def trainer(config=None, *, rows=None, **options):

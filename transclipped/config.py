@@ -22,7 +22,6 @@ MAX_SEED = 2**32 - 1  # what every generator of random numbers takes
 MAX_FLOAT = 1e6  # of any rate, weight or temperature
 LONGEST_TEXT = 4096  # characters of a path or name
 AUTO = "auto"
-BUNDLED_BACKBONES = ("efficientnet-lite0", "hybrid-vit", "hybrid-vit-distilled", "hybrid-vit-photographs")
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone

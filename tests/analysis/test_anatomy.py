@@ -47,7 +47,7 @@ def hybrid() -> anatomy.Microscope:
 
 @pytest.fixture
 def head() -> Head:
-    return Head(24, QuantizerConfig(bits=32, dim=32), generator=torch.Generator().manual_seed(1)).eval()
+    return Head.from_config(24, QuantizerConfig(bits=32, dim=32), generator=torch.Generator().manual_seed(1)).eval()
 
 
 def stochastic(*shape: int, seed: int = 0) -> np.ndarray:
@@ -202,7 +202,7 @@ def test_projection_is_the_heads(head):
 
 @pytest.mark.parametrize("alpha", [0.5, 10, 500])
 def test_soft_assignment_is_the_quantizers(alpha):
-    quantizer = ProductQuantizer(QuantizerConfig(bits=32, dim=32, alpha=alpha))
+    quantizer = ProductQuantizer.from_config(QuantizerConfig(bits=32, dim=32, alpha=alpha))
     x = unit_vectors(4, 8)
     with torch.inference_mode():
         expected = quantizer(torch.from_numpy(x)[None]).assignment[0].numpy()

@@ -21,8 +21,9 @@ from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load
 from transclipped.features.cache import FeatureCache, encode
-from transclipped.models.backbone import BUNDLED, CNN, load_backbone, weights_file
+from transclipped.models.backbone import load_backbone, weights_file
 from transclipped.models.precision import inference
+from transclipped.models.zoo import BUNDLED, CNN
 from transclipped.utils.files import write_json
 from transclipped.utils.progress import with_bars
 

@@ -126,7 +126,7 @@ def memory(arguments: argparse.Namespace) -> None:
         codes = np.zeros((MILLION, 4), np.uint8)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         started = time.perf_counter()
-        _code(Head(WIDTH, QuantizerConfig()), cache, np.arange(MILLION), codes)
+        _code(Head.from_config(WIDTH, QuantizerConfig()), cache, np.arange(MILLION), codes)
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     gigabytes = MILLION * WIDTH * 2 / 2**30

@@ -12,9 +12,10 @@ from collections.abc import Callable
 import torch
 
 from transclipped.config import BackboneConfig
-from transclipped.models.backbone import DISTILLED, load_backbone
+from transclipped.models.backbone import load_backbone
 from transclipped.models.hybrid import CHANNELS, EARLY_STRIDE, SIZE, STEM_STAGES, STRIDE, OnMaps, freeze_stem
 from transclipped.models.precision import fastest_dtype
+from transclipped.models.zoo import DISTILLED
 
 BATCH, REPEATS = 512, 5
 

@@ -35,7 +35,7 @@ def made(asked: argparse.Namespace) -> tuple[Trainer, RunConfig]:
     config = RunConfig(
         quantizer=QuantizerConfig(bits=asked.bits), schedule=ScheduleConfig(epochs=1, batch=asked.batch, views=2)
     )
-    head = Head(asked.width, config.quantizer, generator=torch.Generator().manual_seed(0))
+    head = Head.from_config(asked.width, config.quantizer, generator=torch.Generator().manual_seed(0))
     return Trainer(head, CachedViews(views, np.arange(asked.pictures), seed=0), config), config
 
 

@@ -57,7 +57,7 @@ def test_missing_damaged_and_foreign_files_end_in_a_sentence(tmp_path):
 def test_heads_come_back_in_half_precision(tmp_path):
     lab = small_lab()
     config = labset.lab_config(lab, clipping=ClippingConfig(), temperature=0.3)
-    head = Head(lab.width, config.quantizer, generator=torch.Generator().manual_seed(0))
+    head = Head.from_config(lab.width, config.quantizer, generator=torch.Generator().manual_seed(0))
     labset.save_heads(tmp_path, {"one": head})
     again = labset.load_head(lab, "one", tmp_path)
     x = torch.from_numpy(lab.features[0])

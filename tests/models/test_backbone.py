@@ -8,19 +8,10 @@ import torch
 
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
-from transclipped.models.backbone import (
-    CNN,
-    DISTILLED,
-    HYBRID,
-    MODELS,
-    PHOTOGRAPHS,
-    load_backbone,
-    on_stem,
-    set_trainable,
-    stem_backbone,
-)
+from transclipped.models.backbone import load_backbone, on_stem, set_trainable, stem_backbone
 from transclipped.models.hybrid import EARLY_STRIDE, STEM_PREFIX
 from transclipped.models.weights import load_tensors, save_tensors
+from transclipped.models.zoo import BUNDLED, CNN, DISTILLED, HYBRID, PHOTOGRAPHS
 
 SMALL = "test_vit"  # timm's tiniest transformer
 
@@ -72,7 +63,7 @@ def test_size_is_the_configured_one_then_the_data_sets_then_its_own(configured, 
 
 def test_fingerprint_tells_weights_apart(cnn, tmp_path):
     assert load_backbone(BackboneConfig(name=CNN, image_size=32)).fingerprint == cnn.fingerprint
-    state = load_tensors(MODELS / f"{CNN}.safetensors")
+    state = load_tensors(BUNDLED[CNN].weights)
     state["conv_stem.weight"] = state["conv_stem.weight"] + 0.01
     save_tensors(tmp_path / "other.safetensors", state)
     other = load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "other.safetensors")))
@@ -123,7 +114,7 @@ def test_unreachable_weights_are_told_with_the_bundled_models(monkeypatch):
 
 
 def test_weights_that_do_not_fit_are_told(tmp_path):
-    state = load_tensors(MODELS / f"{CNN}.safetensors")
+    state = load_tensors(BUNDLED[CNN].weights)
     wrong = {
         "lacks 1 of": {name: tensor for name, tensor in state.items() if name != "conv_stem.weight"},
         r"conv_stem\.weight of shape \[1, 3, 3, 3\]": {**state, "conv_stem.weight": torch.zeros(1, 3, 3, 3)},
@@ -133,12 +124,21 @@ def test_weights_that_do_not_fit_are_told(tmp_path):
         save_tensors(tmp_path / "wrong.safetensors", tensors)
         with pytest.raises(InputError, match=rf"wrong\.safetensors.*{said}.*it is of another model"):
             load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "wrong.safetensors")))
-    whole = (MODELS / f"{CNN}.safetensors").read_bytes()
+    whole = (BUNDLED[CNN].weights).read_bytes()
     (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"half\.safetensors is damaged"):
         load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "half.safetensors")))
     with pytest.raises(InputError, match="does not exist"):
         load_backbone(BackboneConfig(name=CNN, weights=str(tmp_path / "none.safetensors")))
+
+
+@pytest.mark.parametrize("kept", ["patch_embed", "nothing"])
+def test_a_file_that_does_not_fill_a_timm_model_is_refused(kept, tmp_path):
+    """timm itself would load what fits and leave the rest random."""
+    state = {name: tensor for name, tensor in timm.create_model(SMALL).state_dict().items() if kept in name}
+    save_tensors(tmp_path / "wrong.safetensors", state | timm.create_model("test_resnet").state_dict())
+    with pytest.raises(InputError, match=r"wrong\.safetensors lacks"):
+        load_backbone(BackboneConfig(name=SMALL, weights=str(tmp_path / "wrong.safetensors")))
 
 
 def learning(backbone):
@@ -210,7 +210,7 @@ def test_a_hybrid_that_trained_the_last_stages_of_its_stem_shares_the_first():
 def test_beside_the_cnn_no_other_stem_is_let_in(tmp_path):
     name = f"{STEM_PREFIX}blocks.4.0.conv_pw.weight"
     brought = load_backbone(BackboneConfig(name=DISTILLED)).network.state_dict()[name] * 1.01
-    save_tensors(tmp_path / "own.safetensors", load_tensors(MODELS / f"{DISTILLED}.safetensors") | {name: brought})
+    save_tensors(tmp_path / "own.safetensors", load_tensors(BUNDLED[DISTILLED].weights) | {name: brought})
     config = BackboneConfig(name=PHOTOGRAPHS, weights=str(tmp_path / "own.safetensors"))
     with pytest.raises(InputError, match="brings a stem that it trained"):
         load_backbone(config)

@@ -2,22 +2,47 @@
 
 import hashlib
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from tests.benchmarks.backbone_quality import subset_map
 from transclipped.config import BackboneConfig
-from transclipped.models.backbone import BUNDLED, CNN, DISTILLED, HYBRID, PHOTOGRAPHS, load_backbone, weights_file
+from transclipped.models import zoo
+from transclipped.models.backbone import load_backbone, weights_file
 from transclipped.models.hybrid import STEM_PREFIX as STEM
 from transclipped.models.weights import load_tensors
-from transclipped.utils.files import ASSETS, read_json
+from transclipped.models.zoo import BUNDLED, CNN, DISTILLED, HYBRID, MODELS, PHOTOGRAPHS, available
+from transclipped.utils.files import read_json
 
-MODELS = ASSETS / "models"
 MEASURED = read_json(MODELS / "quality.json")
 HYBRIDS = [name for name in BUNDLED if name not in (CNN, PHOTOGRAPHS)]
 LARGEST = 9.8e6  # bytes of both hybrids together
 TOLERANCE = 0.005  # mAP; float32 kernels differ between processors
+
+
+def test_every_bundled_backbone_has_its_files():
+    assert available() == list(BUNDLED)
+    assert all(backbone.card.is_file() for backbone in BUNDLED.values())
+    assert set(BUNDLED) == set(MEASURED)
+
+
+def test_a_backbone_without_its_files_is_not_available(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "MODELS", tmp_path)
+    assert available() == []
+    (tmp_path / f"{HYBRID}.safetensors").touch()
+    assert available() == []  # its stem is the CNN's
+    (tmp_path / f"{CNN}.safetensors").touch()
+    assert available() == [CNN, HYBRID]
+    (tmp_path / f"{DISTILLED}.safetensors").touch()
+    assert available() == list(BUNDLED)
+
+
+def test_the_zoo_loads_no_torch():
+    program = "import sys, transclipped.models.zoo; print({'torch', 'timm'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -26,7 +51,7 @@ def test_the_file_is_the_one_that_was_measured(name):
 
 
 def test_hybrids_store_of_the_stem_only_what_learned_and_keep_to_their_share():
-    stems = {name: [key for key in load_tensors(MODELS / f"{name}.safetensors") if STEM in key] for name in HYBRIDS}
+    stems = {name: [key for key in load_tensors(BUNDLED[name].weights) if STEM in key] for name in HYBRIDS}
     assert not stems[DISTILLED]
     assert stems[HYBRID]
     assert all(re.search(r"\.blocks\.[34]\..*(conv_pwl?|bn\d)\.(weight|bias)$", key) for key in stems[HYBRID])
@@ -41,7 +66,7 @@ def test_retrieval_on_a_fixed_subset_is_as_measured(name):
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_the_cards_numbers_are_the_measured_ones(name):
-    card = (MODELS / f"{name}.md").read_text(encoding="utf-8")
+    card = BUNDLED[name].card.read_text(encoding="utf-8")
     measured = MEASURED[name]
     for dataset in ("cifar10", "caltech101"):
         row = re.search(rf"\| {dataset} \| (\d+) px \| ([\d.]+) \| ([\d.]+) \|", card)

@@ -11,8 +11,9 @@ from transclipped.cli import main
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
 from transclipped.models import catalogue, hub
-from transclipped.models.backbone import BUNDLED, load_backbone
+from transclipped.models.backbone import load_backbone
 from transclipped.models.weights import save_tensors
+from transclipped.models.zoo import BUNDLED
 
 TINY = "vit_tiny_patch16_224"
 

@@ -14,7 +14,7 @@ CONFIG = QuantizerConfig(bits=12, dim=12, codewords=16)  # M = 3, K = 16, d = 4
 
 
 def head(width=10, seed=0):
-    return Head(width, CONFIG, generator=torch.Generator().manual_seed(seed))
+    return Head.from_config(width, CONFIG, generator=torch.Generator().manual_seed(seed))
 
 
 def features(rows=20, width=10, seed=1):
@@ -40,6 +40,25 @@ def test_embedding_is_projection_then_intra_normalisation():
     torch.testing.assert_close(
         model.embed(torch.from_numpy(features())).flatten(1).double(), expected, atol=1e-5, rtol=0
     )
+
+
+def test_projection_comes_before_unit_length():
+    model, x = head(), torch.from_numpy(features()).float()
+    assert torch.equal(F.normalize(model.project(x), dim=-1), model.embed(x))
+    assert model.project(x).norm(dim=-1).std() > 0.01
+
+
+def test_sizes_by_keyword_are_those_of_a_configuration():
+    ours = Head(10, dim=12, codebooks=3, codewords=16, alpha=4.0, generator=torch.Generator().manual_seed(0))
+    assert ours.shape == (3, 16, 4) and ours.quantizer.alpha == 4.0
+    assert all(torch.equal(t, ours.state_dict()[name]) for name, t in head().state_dict().items())
+    with pytest.raises(InputError, match="weights; choose a smaller"):
+        Head(2**20, dim=64)
+
+
+def test_codebooks_are_named_among_what_does_not_decay():
+    names = dict(head().named_parameters())
+    assert {tuple(names[name].shape) for name in head().no_weight_decay()} == {(3, 16, 4)}
 
 
 def test_length_of_an_embedding_does_not_matter():

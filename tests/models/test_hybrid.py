@@ -5,7 +5,7 @@ import torch
 
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
-from transclipped.models.backbone import CNN, MODELS, load_backbone
+from transclipped.models.backbone import load_backbone
 from transclipped.models.hybrid import (
     CHANNELS,
     EARLY_STRIDE,
@@ -23,6 +23,7 @@ from transclipped.models.hybrid import (
     without_stem,
 )
 from transclipped.models.weights import load_tensors
+from transclipped.models.zoo import BUNDLED, CNN
 
 
 def pictures(size, n=2):
@@ -34,7 +35,7 @@ def vit():
     """Random blocks over the CNN's own stem."""
     torch.manual_seed(0)
     model = hybrid_vit()
-    model.load_state_dict(joined(load_tensors(MODELS / f"{CNN}.safetensors"), without_stem(model.state_dict())))
+    model.load_state_dict(joined(load_tensors(BUNDLED[CNN].weights), without_stem(model.state_dict())))
     return model.eval()
 
 
@@ -68,7 +69,7 @@ def test_maps_of_the_first_stages_give_what_pictures_give(size, vit):
 def test_stored_maps_give_what_pictures_give_the_cnn():
     cnn = load_backbone(BackboneConfig(name=CNN, image_size=96)).network
     shared = stem()
-    shared.load_state_dict({name: load_tensors(MODELS / f"{CNN}.safetensors")[name] for name in shared.state_dict()})
+    shared.load_state_dict({name: load_tensors(BUNDLED[CNN].weights)[name] for name in shared.state_dict()})
     with torch.inference_mode():
         maps = StemMaps(shared.eval(), 96)(pictures(96))
         torch.testing.assert_close(CnnOnMaps(cnn)(maps), cnn(pictures(96)).float(), atol=1e-3, rtol=1e-3)
@@ -110,10 +111,10 @@ def test_state_without_the_stem_is_all_that_a_file_needs(vit):
     own = without_stem(vit.state_dict())
     assert own
     assert not any(name.startswith(STEM_PREFIX) for name in own)
-    whole = joined(load_tensors(MODELS / f"{CNN}.safetensors"), own)
+    whole = joined(load_tensors(BUNDLED[CNN].weights), own)
     assert whole.keys() == vit.state_dict().keys()
     trained = {name: tensor + 1 for name, tensor in vit.state_dict().items() if name.startswith(STEM_PREFIX)}
-    whole = joined(load_tensors(MODELS / f"{CNN}.safetensors"), own | trained)  # a stem of its own comes first
+    whole = joined(load_tensors(BUNDLED[CNN].weights), own | trained)  # a stem of its own comes first
     assert all(torch.equal(whole[name], tensor) for name, tensor in trained.items())
 
 

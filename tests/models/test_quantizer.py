@@ -18,7 +18,7 @@ SHAPES = [(16, 64, 256), (32, 64, 256), (64, 64, 256), (12, 12, 16), (3, 6, 2)] 
 
 def quantizer(bits=12, dim=12, codewords=16, *, seed=0, alpha=10.0):
     config = QuantizerConfig(bits=bits, dim=dim, codewords=codewords, alpha=alpha)
-    return ProductQuantizer(config, generator=torch.Generator().manual_seed(seed))
+    return ProductQuantizer.from_config(config, generator=torch.Generator().manual_seed(seed))
 
 
 def sub_vectors(rows, pq, *, seed=1, dtype=torch.float32):
@@ -35,6 +35,20 @@ def test_shapes_follow_from_bits_width_and_codewords(bits, dim, k):
     assert soft.assignment.shape == (5, m, k)
     assert soft.quantized.shape == (5, m, dim // m)
     assert pq.encode(sub_vectors(5, pq)).shape == (5, m)
+
+
+def test_sizes_by_keyword_are_those_of_a_configuration():
+    generator = torch.Generator().manual_seed(0)
+    ours = ProductQuantizer(dim=12, codebooks=3, codewords=16, alpha=4.0, generator=generator)
+    assert torch.equal(ours.codebooks, quantizer(bits=12, dim=12, codewords=16).codebooks)
+    assert ours.alpha == 4.0
+    assert ProductQuantizer().codebooks.shape == (4, 256, 16)
+
+
+@pytest.mark.parametrize("wrong", [{"codewords": 100}, {"codebooks": 3}, {"codebooks": 0}, {"alpha": 0.0}, {"dim": 0}])
+def test_sizes_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(InputError, match="quantizer"):
+        ProductQuantizer(**wrong)
 
 
 def test_soft_codes_equal_the_loop():

@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from tests.pages.conftest import opened, unfinish, words
-from transclipped.models.backbone import BUNDLED
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
 from transclipped.training import queue
@@ -45,7 +44,6 @@ def show(app, part: str):
 def test_the_form_offers_exactly_the_librarys_choices():
     from transclipped.clipping import RULES
 
-    assert set(train_form.BACKBONES) == set(BUNDLED)
     own = {name for name, rule in RULES.items() if rule.__module__ == "transclipped.clipping"}
     assert set(train_form.RULES) == own
 

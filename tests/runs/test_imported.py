@@ -119,13 +119,6 @@ def test_bundled_backbones_need_nothing(name):
     assert imported.without_sources(RunConfig(backbone=BackboneConfig(name=name)))[1] == []
 
 
-def test_the_bundled_names_are_those_of_the_models():
-    from transclipped.config import BUNDLED_BACKBONES
-    from transclipped.models.backbone import BUNDLED
-
-    assert set(BUNDLED_BACKBONES) == set(BUNDLED)
-
-
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"missing": "data.data"}', '{"missing": ["status"]}', "\xff"])
 def test_a_damaged_note_allows_nothing(tiny_run, tmp_path, content):
     run = taken_in(tiny_run, tmp_path / "home")

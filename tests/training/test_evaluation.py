@@ -12,7 +12,6 @@ from tests.limits import files_up_to, left_over
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
-from transclipped.models.head import embed_in_batches
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import prepare, trained_model
@@ -119,8 +118,8 @@ def test_quick_map_is_the_asymmetric_map(run):
     plain, split, labels = session.cache.view(0), session.split, session.images.labels
     found = quick_map(
         head,
-        embed_in_batches(head, plain[split.query])[0],
-        embed_in_batches(head, plain[split.database])[1],
+        plain[split.query],
+        plain[split.database],
         query_labels=labels[split.query],
         database_labels=labels[split.database],
         k=200,

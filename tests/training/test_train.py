@@ -268,7 +268,7 @@ def test_an_earlier_request_to_stop_is_void_and_one_while_preparing_is_not(tiny,
 
 def test_validation_selects_the_best_epoch_and_says_so(tiny, tmp_path, monkeypatch):
     values = iter([0.2, 0.9, 0.5])
-    monkeypatch.setattr(loop, "_validation_map", lambda session, model: next(values))
+    monkeypatch.setattr(loop.evaluation, "validation_map", lambda session, model: next(values))
     path = tmp_path / "run"
     trained(tiny(select="validation"), path)
     kept, best = load_tensors(path / "model.safetensors"), load_tensors(path / "epochs" / "2.safetensors")

@@ -1,6 +1,7 @@
 """The training loop: what moves, what is told, and going on from a saved state to the same end."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -255,6 +256,23 @@ def test_only_matrices_decay():
     head = trainer.model
     assert decay[id(head.projection.weight)] == 1e-4
     assert decay[id(head.projection.bias)] == decay[id(head.quantizer.codebooks)] == 0
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_a_saved_state_numbers_what_decays_first(decay):
+    """States on the disk name parameters by these numbers."""
+    config = blobs.settings(epochs=1, batch=6)
+    config = replace(config, schedule=replace(config.schedule, weight_decay=decay))
+    trainer = Trainer(network(config), Pictures(), config)
+    names = {id(p): name for name, p in trainer.model.named_parameters()}
+    groups = [[names[id(p)] for p in group["params"]] for group in trainer.optimizer.param_groups]
+    assert groups == [
+        ["head.projection.weight"],
+        ["head.projection.bias", "head.quantizer.codebooks"],
+        ["backbone.2.weight"],
+        ["backbone.2.bias", "backbone.3.weight", "backbone.3.bias"],
+    ]
+    assert [group["weight_decay"] for group in trainer.optimizer.param_groups] == [decay, 0, decay, 0]
 
 
 def test_perplexity_of_known_codes():

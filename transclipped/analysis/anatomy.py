@@ -18,7 +18,6 @@ from threading import Lock
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from timm.utils import AttentionExtract
 from torch import Tensor
 
@@ -168,8 +167,7 @@ def cut(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 def project(head: Head, embedding: np.ndarray) -> Projected:
     """What a run's head makes of an embedding `[F]`."""
     features = torch.from_numpy(embedding)[None].float()
-    m, _, d = head.shape
-    raw = head.projection(F.normalize(features, dim=-1) * features.shape[-1] ** 0.5).view(m, d).numpy()
+    raw = head.project(features)[0].numpy()
     return Projected(raw, np.linalg.norm(raw, axis=1), head.embed(features)[0].numpy())
 
 

@@ -45,11 +45,6 @@ def checks(home: Path) -> list[Check]:
     return [_python(), _packages(), _cores(), _memory(), _disk(home), _bundled(), _network()]
 
 
-def bundled(backbone: str) -> bool:
-    """Whether the weights of a bundled backbone are there."""
-    return (ASSETS / "models" / f"{backbone}.safetensors").is_file()
-
-
 def images_per_second(name: str, *, size: int) -> float:
     """Pictures per second that a bundled backbone encodes here, on the device that the app would use.
 

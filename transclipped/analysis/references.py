@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from transclipped.config import RunConfig
-from transclipped.models.backbone import BUNDLED
+from transclipped.models.zoo import BUNDLED
 from transclipped.utils.files import ASSETS
 
 FILE = ASSETS / "references.bib"
@@ -30,10 +30,8 @@ _RULES = {
     "rank+threshold": ("dubey2024", "huynh2022"),
     "debiased": ("chuang2020",),
 }
-_BACKBONES = (  # (part of the name, key); all that fit
-    ("hybrid-vit", "dosovitskiy2021"),
+_BACKBONES = (  # of timm's: (part of the name, key); all that fit
     ("vit_", "dosovitskiy2021"),
-    ("hybrid-vit", "tan2019"),
     ("efficientnet", "tan2019"),
     ("resnet", "he2016"),
     ("convnext", "liu2022"),
@@ -49,7 +47,7 @@ def cited(config: RunConfig) -> list[str]:
     """Keys of what a run with these settings builds on, sorted."""
     keys = {*_ALWAYS, *_RULES.get(config.clipping.rule, ())}
     name = config.backbone.name
-    keys |= {key for part, key in _BACKBONES if part in name}
+    keys |= set(BUNDLED[name].sources) if name in BUNDLED else {key for part, key in _BACKBONES if part in name}
     if config.backbone.train != "frozen" or name in BUNDLED or "." in name or "_" in name:
         keys.add("wightman2019")
     if config.data.dataset in _DATASETS:

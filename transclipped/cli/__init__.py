@@ -112,10 +112,7 @@ def _train(arguments: argparse.Namespace) -> int:
     changes = given(arguments)
     run = arguments.run or arguments.runs / _new_name(arguments.runs, changes)
     config = _resumed(run, changes) if arguments.resume else configured(RunConfig(), changes)
-    if config.plugin:
-        from transclipped import plugins
-
-        plugins.ensure(config)
+    from transclipped import plugins
     from transclipped.training.train import Stopped, run_training
     from transclipped.utils.machine import best_device, on_stop_signals
 

@@ -49,7 +49,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from transclipped.experiments.lab.build import build
     from transclipped.experiments.lab.heads import train_heads
     from transclipped.features import labset
-    from transclipped.models.backbone import DISTILLED
+    from transclipped.models.zoo import DISTILLED
 
     backbone = BackboneConfig(
         name=arguments.backbone or DISTILLED, weights=arguments.weights, image_size=arguments.image_size

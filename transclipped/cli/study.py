@@ -53,7 +53,7 @@ def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
     from transclipped.experiments.study.ahead import ahead
     from transclipped.experiments.study.parts import Plan
     from transclipped.experiments.study.run import study
-    from transclipped.models.backbone import DISTILLED
+    from transclipped.models.zoo import DISTILLED
     from transclipped.utils.machine import best_device
 
     plan = Plan(

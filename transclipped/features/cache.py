@@ -30,7 +30,7 @@ from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
 from transclipped.features.batch_size import chosen_batch
 from transclipped.features.parallel import on_one_core, side_by_side
-from transclipped.models.backbone import Backbone, on_stem
+from transclipped.models.backbone import Backbone, BackboneInfo, on_stem
 from transclipped.models.precision import inference
 from transclipped.utils.files import cache_dir, in_place, to_disk
 from transclipped.utils.progress import Progress
@@ -47,12 +47,14 @@ class FeatureCache:
 
     Args:
         images: the pictures.
-        backbone: frozen.
+        backbone: frozen; what is known of it suffices to look into the cache, but not to fill it.
         seed: of the augmented views.
         root: folder of all caches, None for `cache_dir()`.
     """
 
-    def __init__(self, images: ImageSet, backbone: Backbone, *, seed: int = 0, root: Path | None = None) -> None:
+    def __init__(
+        self, images: ImageSet, backbone: Backbone | BackboneInfo, *, seed: int = 0, root: Path | None = None
+    ) -> None:
         self.images, self.backbone, self.seed, self.root = images, backbone, seed, root
         key = hashlib.sha256(f"{images.fingerprint} {backbone.fingerprint} {backbone.image_size} {seed}".encode())
         name = f"{images.name}-{backbone.name}-{backbone.image_size}-{key.hexdigest()[:12]}".replace("/", "_")

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +39,9 @@ from transclipped.models.hybrid import (
     without_stem,
 )
 from transclipped.models.weights import load_tensors, without_wrapper
-from transclipped.utils.files import ASSETS
+from transclipped.models.zoo import BUNDLED, CNN, DISTILLED, HYBRID, MODELS, PHOTOGRAPHS
 
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # EfficientNet-Lite: (x · 255 − 127) / 128
-MODELS = ASSETS / "models"
-
-
-CNN = "efficientnet-lite0"
-HYBRID = "hybrid-vit"
-DISTILLED = "hybrid-vit-distilled"
-PHOTOGRAPHS = "hybrid-vit-photographs"
-BUNDLED = {  # name: what it is
-    CNN: "EfficientNet-Lite0, a CNN with ImageNet weights",
-    HYBRID: "transformer over EfficientNet-Lite0's feature map, distilled and contrastively trained without labels",
-    DISTILLED: "the same transformer before its contrastive training",
-    PHOTOGRAPHS: "the distilled transformer beside the whole CNN over one stem, for photographs",
-}
 OVER_STEM = {  # name: where its stem's tensors are, and what follows the stem on stored maps
     CNN: ("", CnnOnMaps),
     HYBRID: (STEM_PREFIX, OnMaps),
@@ -62,6 +49,21 @@ OVER_STEM = {  # name: where its stem's tensors are, and what follows the stem o
     PHOTOGRAPHS: (f"vit.{STEM_PREFIX}", BesideOnMaps),
 }
 DEFAULT_SIZE = 96  # of bundled models, where the data set has no better idea
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """What the feature cache needs to know of a backbone, without its weights.
+
+    Attributes:
+        image_size: pixels a side that it is fed.
+        width: numbers in an embedding.
+    """
+
+    name: str
+    fingerprint: str
+    image_size: int
+    width: int
 
 
 class Backbone(nn.Module):
@@ -138,7 +140,7 @@ def stem_backbone(size: int, *, stride: int = STRIDE) -> Backbone:
         size: pixels a side.
         stride: of the maps, 16 or 8.
     """
-    path = MODELS / f"{CNN}.safetensors"
+    path = BUNDLED[CNN].weights
     maps = StemMaps(_filled(stem(stride=stride), load_tensors(path), path), size)
     name = "stem" if stride == STRIDE else f"stem-{stride}"
     return Backbone(maps, name=name, image_size=size, mean=LITE_MEAN, std=LITE_STD)
@@ -238,7 +240,7 @@ def _bundled(config: BackboneConfig) -> nn.Module:
     if config.name == CNN:
         return _filled(_created(STEM), load_tensors(path), path)
     vit = hybrid_vit()
-    cnn, own = load_tensors(MODELS / f"{CNN}.safetensors"), without_wrapper(load_tensors(path), vit.state_dict())
+    cnn, own = load_tensors(BUNDLED[CNN].weights), without_wrapper(load_tensors(path), vit.state_dict())
     vit = _filled(vit, joined(cnn, own), path)
     if config.name != PHOTOGRAPHS:
         return vit
@@ -250,10 +252,10 @@ def _bundled(config: BackboneConfig) -> nn.Module:
 
 
 def weights_file(config: BackboneConfig) -> Path:
-    """File with the weights of a bundled model; of a hybrid, all but what of its stem is the CNN's."""
+    """File with the weights of a model: the given one, or that of a bundled one; of other models there is none."""
     if config.weights:
         return Path(config.weights).expanduser()
-    return MODELS / f"{DISTILLED if config.name == PHOTOGRAPHS else config.name}.safetensors"
+    return BUNDLED[config.name].weights if config.name in BUNDLED else MODELS / f"{config.name}.safetensors"
 
 
 def _from_timm(config: BackboneConfig) -> nn.Module:

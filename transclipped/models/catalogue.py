@@ -14,10 +14,10 @@ from typing import Any
 import timm
 import torch
 
-from transclipped.config import BackboneConfig
 from transclipped.models import hub
-from transclipped.models.backbone import BUNDLED, DEFAULT_SIZE, PHOTOGRAPHS, weights_file
+from transclipped.models.backbone import DEFAULT_SIZE
 from transclipped.models.hybrid import STEM, BesideCnn, hybrid_vit
+from transclipped.models.zoo import BUNDLED, CNN, PHOTOGRAPHS, available
 
 CHOICE = (  # by how they were trained; those that this timm does not have are left out
     "vit_tiny_patch16_224.augreg_in21k",
@@ -105,8 +105,8 @@ def entry(name: str) -> Entry:
     """One backbone of the bundled ones or of timm's."""
     parameters, width, pool, pools, family = _shape(name)
     if name in BUNDLED:
-        kind = "hybrid" if "hybrid" in name else "supervised"
-        here = "bundled" if weights_file(BackboneConfig(name=name)).is_file() else "missing"
+        kind = BUNDLED[name].kind
+        here = "bundled" if name in available() else "missing"
         return Entry(name, kind, family, parameters, width, DEFAULT_SIZE, pool, pools, here, None, "apache-2.0")
     known = timm.get_pretrained_cfg(name)
     return Entry(
@@ -162,5 +162,5 @@ def _shape(name: str) -> tuple[int, int, str, tuple[str, ...], str]:
 def _network(name: str) -> torch.nn.Module:
     if name in BUNDLED:
         cnn = timm.create_model(STEM, num_classes=0)
-        return BesideCnn(cnn, hybrid_vit()) if name == PHOTOGRAPHS else hybrid_vit() if "hybrid" in name else cnn
+        return cnn if name == CNN else BesideCnn(cnn, hybrid_vit()) if name == PHOTOGRAPHS else hybrid_vit()
     return timm.create_model(name, num_classes=0)

@@ -42,37 +42,67 @@ class Head(nn.Module):
 
     Args:
         width: F, numbers in a backbone's embedding.
-        config: of the quantizer.
+        dim, codebooks, codewords, alpha: as of `ProductQuantizer`.
         generator: of the initial weights.
 
     Raises:
-        InputError: it would have more than `MAX_WEIGHTS` weights.
+        InputError: the sizes do not fit each other, or it would have more than `MAX_WEIGHTS` weights.
+
+    Examples:
+        >>> head = Head(width=256, dim=64, codebooks=4, codewords=256)
+        >>> codes = head(torch.randn(8, 256))  # [B, F]
+        >>> codes.continuous.shape, codes.quantized.shape, codes.assignment.shape
+        (torch.Size([8, 4, 16]), torch.Size([8, 4, 16]), torch.Size([8, 4, 256]))
+        >>> head.quantizer.encode(codes.continuous).shape
+        torch.Size([8, 4])
     """
 
-    def __init__(self, width: int, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        dim: int = 64,
+        codebooks: int = 4,
+        codewords: int = 256,
+        alpha: float = 10.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
-        _check_size(width, config)
-        self.projection = nn.Linear(width, config.dim)
+        _check_size(width, dim)
+        self.projection = nn.Linear(width, dim)
         with torch.no_grad():
             bound = width**-0.5
             self.projection.weight.uniform_(-bound, bound, generator=generator)
             self.projection.bias.zero_()
-        self.quantizer = ProductQuantizer(config, generator=generator)
+        self.quantizer = ProductQuantizer(dim, codebooks, codewords, alpha=alpha, generator=generator)
+
+    @classmethod
+    def from_config(cls, width: int, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> Head:
+        """The head of a run's configuration over embeddings of `width` numbers."""
+        sizes = {"dim": config.dim, "codebooks": config.codebooks, "codewords": config.codewords}
+        return cls(width, **sizes, alpha=config.alpha, generator=generator)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """M, K, d."""
         return tuple(self.quantizer.codebooks.shape)
 
-    def embed(self, features: Tensor) -> Tensor:
-        """Unit sub-vectors `[B, M, d]` float32 of backbone embeddings `[B, F]`.
+    def no_weight_decay(self) -> set[str]:
+        """Parameters that are not to decay: codebooks are used at unit length."""
+        return {"quantizer.codebooks"}
+
+    def project(self, features: Tensor) -> Tensor:
+        """Sub-vectors `[B, M, d]`, not yet of unit length, of backbone embeddings `[B, F]` float32.
 
         Embeddings are brought to length √F first, so one learning rate suits every backbone.
         """
         m, _, d = self.shape
+        return self.projection(F.normalize(features, dim=-1) * features.shape[-1] ** 0.5).view(-1, m, d)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Unit sub-vectors `[B, M, d]` float32 of backbone embeddings `[B, F]`."""
         with torch.autocast(features.device.type, enabled=False):
-            x = F.normalize(features.float(), dim=-1) * features.shape[-1] ** 0.5
-            return F.normalize(self.projection(x).view(-1, m, d), dim=-1)
+            return F.normalize(self.project(features.float()), dim=-1)
 
     def forward(self, features: Tensor) -> Codes:
         """Continuous and soft codes of backbone embeddings `[B, F]`."""
@@ -118,7 +148,7 @@ def head_from_state(state: dict[str, Tensor], config: QuantizerConfig, *, source
                 f"{source} holds {name} with numbers that are not finite, or no floating-point ones; "
                 "it is damaged: train the run again"
             )
-    head = Head(state["projection.weight"].shape[-1], config)
+    head = Head.from_config(state["projection.weight"].shape[-1], config)
     head.load_state_dict({name: state[name].float() for name in PARTS})
     return head.eval()
 
@@ -153,14 +183,14 @@ def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, s
                 f"{source} holds {name} of shape {[*shapes[name]]}, the configuration needs "
                 f"{[*shape]}; use the file with the run that it came from"
             )
-    _check_size(width, config)
+    _check_size(width, config.dim)
     return width
 
 
-def _check_size(width: int, config: QuantizerConfig) -> None:
-    if width * config.dim > MAX_WEIGHTS:
+def _check_size(width: int, dim: int) -> None:
+    if width * dim > MAX_WEIGHTS:
         raise InputError(
-            f"a head from {width:,} to {config.dim:,} numbers has {width * config.dim:,} weights; choose a smaller "
+            f"a head from {width:,} to {dim:,} numbers has {width * dim:,} weights; choose a smaller "
             f"quantizer.dim, so that there are at most {MAX_WEIGHTS:,}"
         )
 

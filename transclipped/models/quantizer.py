@@ -35,13 +35,49 @@ def nearest(x: Tensor, codewords: Tensor) -> Tensor:
 
 
 class ProductQuantizer(nn.Module):
-    """M learned codebooks of K unit codewords of width d."""
+    """M learned codebooks of K unit codewords of width d = D / M.
 
-    def __init__(self, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> None:
+    Args:
+        dim: D, numbers in a vector.
+        codebooks: M, which divides D; the bytes of a code.
+        codewords: K of each codebook, a power of two from 2 to 256.
+        alpha: α > 0, sharpness of the soft assignment.
+        generator: of the initial codewords.
+
+    Raises:
+        InputError: the sizes do not fit each other.
+
+    Examples:
+        >>> quantizer = ProductQuantizer(dim=64, codebooks=4, codewords=256)
+        >>> x = F.normalize(torch.randn(8, 4, 16), dim=-1)  # [B, M, d]
+        >>> soft = quantizer(x)
+        >>> soft.assignment.shape, soft.quantized.shape
+        (torch.Size([8, 4, 256]), torch.Size([8, 4, 16]))
+        >>> codes = quantizer.encode(x)
+        >>> codes.shape, codes.dtype, quantizer.decode(codes).shape
+        (torch.Size([8, 4]), torch.uint8, torch.Size([8, 4, 16]))
+    """
+
+    def __init__(
+        self,
+        dim: int = 64,
+        codebooks: int = 4,
+        codewords: int = 256,
+        *,
+        alpha: float = 10.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
-        self.alpha = config.alpha
-        shape = (config.codebooks, config.codewords, config.subspace)
+        bits = codebooks * (codewords.bit_length() - 1)
+        config = QuantizerConfig(bits=bits, dim=dim, codewords=codewords, alpha=alpha)  # checks them
+        self.alpha = alpha
+        shape = (codebooks, codewords, config.subspace)
         self.codebooks = nn.Parameter(F.normalize(torch.randn(shape, generator=generator), dim=-1))
+
+    @classmethod
+    def from_config(cls, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> ProductQuantizer:
+        """The quantizer of a run's configuration."""
+        return cls(config.dim, config.codebooks, config.codewords, alpha=config.alpha, generator=generator)
 
     def codewords(self) -> Tensor:
         """Unit codewords `[M, K, d]`, float32."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from transclipped.config import AUTO, BUNDLED_BACKBONES, IDENTITY, RunConfig, from_dict, to_dict
+from transclipped.config import AUTO, IDENTITY, RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
 from transclipped.flags import command
+from transclipped.models.zoo import BUNDLED
 from transclipped.runs.records import read_object
 from transclipped.runs.run import RunDir
 from transclipped.utils.files import folder_size, write_json
@@ -33,7 +34,7 @@ def without_sources(config: RunConfig) -> tuple[RunConfig, list[str]]:
     """
     values = {name: _value(config, name) for name in SOURCES}
     missing = [name for name, value in values.items() if value]
-    if WEIGHTS not in missing and config.backbone.name not in (*BUNDLED_BACKBONES, IDENTITY, AUTO):
+    if WEIGHTS not in missing and config.backbone.name not in (*BUNDLED, IDENTITY, AUTO):
         missing.append(WEIGHTS)
     data = replace(config.data, data=None, labels=None, split=None)
     return replace(config, data=data, backbone=replace(config.backbone, weights=None), plugin=None), missing

@@ -249,8 +249,11 @@ def remove_vacant(path: Path) -> None:
         path.rmdir()
 
 
-def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunDir:
+def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool, **facts: Any) -> RunDir:
     """An empty run directory, or the one to resume. Callers that train hold the folder, see `files.hold`.
+
+    Args:
+        facts: as of `write_config`, for a new run.
 
     Raises:
         InputError: as `check_free`, or the folder cannot be written.
@@ -264,7 +267,7 @@ def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> R
     except OSError as error:
         raise InputError(f"cannot write {error.filename or path}: {error.strerror}; choose another folder") from error
     if not run.exists or is_vacant(path):
-        write_config(run.path, config)
+        write_config(run.path, config, **facts)
     return RunDir(path)
 
 
@@ -277,9 +280,9 @@ def _empty(path: Path) -> None:
             item.unlink()
 
 
-def write_config(path: Path, config: RunConfig, **found: Any) -> None:
-    """config.json with what was found while preparing, such as `data_fingerprint`."""
-    record = {"v": FORMAT, **to_dict(config), "command": command(config, str(path)), "versions": _versions(), **found}
+def write_config(path: Path, config: RunConfig, **facts: Any) -> None:
+    """config.json with facts about images and backbone beside the settings, such as `data_fingerprint`."""
+    record = {"v": FORMAT, **to_dict(config), "command": command(config, str(path)), "versions": _versions(), **facts}
     write_json(path / "config.json", record)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from transclipped import plugins
 from transclipped.config import RunConfig
@@ -26,6 +27,7 @@ class Session:
     Attributes:
         cache: embeddings of `images` by `backbone`, as long as that is frozen.
         device: where networks run.
+        fitted: defaults that were changed to suit the number of images, by setting.
     """
 
     config: RunConfig
@@ -34,6 +36,7 @@ class Session:
     backbone: Backbone
     cache: FeatureCache
     device: str
+    fitted: dict[str, int] = field(default_factory=dict)
 
     @property
     def frozen(self) -> bool:
@@ -43,6 +46,21 @@ class Session:
     def depth(self, n_database: int) -> int:
         """K of mAP@K: as configured, else the data set's own, at most the database."""
         return min(self.config.k or self.images.default_k or 1000, n_database)
+
+    def facts(self) -> dict[str, Any]:
+        """What config.json says of images and backbone beside the settings."""
+        images, backbone = self.images, self.backbone
+        centre = getattr(images, "centre", None)  # of embeddings made elsewhere
+        return {
+            **({} if centre is None else {"centre": centre.tolist()}),
+            "data_fingerprint": images.fingerprint,
+            "backbone_fingerprint": backbone.fingerprint,
+            "width": backbone.width,
+            "image_size": backbone.image_size,
+            "native_size": images.native_size,
+            "class_names": list(images.class_names),
+            **({"fitted": self.fitted} if self.fitted else {}),
+        }
 
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Session:

@@ -47,14 +47,11 @@ class Encoder(nn.Module):
 
     def __init__(self, backbone: Backbone, head: Head) -> None:
         super().__init__()
-        self.network, self.projection = backbone.network, head.projection
+        self.network, self.head = backbone.network, head
         self.register_buffer("codewords", head.quantizer.codewords().detach())
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.network(pixels)
-        m, _, d = self.codewords.shape
-        x = self.projection(F.normalize(features, dim=-1) * features.shape[-1] ** 0.5).view(-1, m, d)
-        x = F.normalize(x, dim=-1)
+        x = F.normalize(self.head.project(self.network(pixels)), dim=-1)
         return x.flatten(1), nearest(x, self.codewords)
 
 

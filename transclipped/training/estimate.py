@@ -206,7 +206,7 @@ def _step_seconds(config: RunConfig, width: int) -> float:
     rng = np.random.default_rng(0)
     rows = np.arange(batch * (WARM + STEPS))
     views = [rng.normal(size=(batch, width)).astype(np.float16).repeat(WARM + STEPS, axis=0) for _ in range(2)]
-    head = Head(width, config.quantizer, generator=torch.Generator().manual_seed(0))
+    head = Head.from_config(width, config.quantizer, generator=torch.Generator().manual_seed(0))
     trainer = Trainer(head, CachedViews(views, rows, seed=0), config)
     started = 0.0
     for event in trainer.events():

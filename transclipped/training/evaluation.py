@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from transclipped.errors import InputError
-from transclipped.models.head import Head, embed_in_batches
+from transclipped.models.head import Head, Network, embed_in_batches
 from transclipped.retrieval.coding.product import decode, encode
 from transclipped.retrieval.index import FlatIndex, PQIndex
 from transclipped.retrieval.metrics import measure as measure_ranking
@@ -130,20 +129,49 @@ def measure_stored(run: RunDir, *, k: int | None = None) -> dict[str, Any]:
     return metrics
 
 
+def validation_map(session: Session, model: Head | Network) -> float:
+    """mAP@K of the validation images against the training images by `quick_map`, in [0, 1].
+
+    Args:
+        model: a head on the session's cached features, or a network that has learned past them.
+    """
+    split, labels = session.split, session.images.labels
+    if session.frozen:
+        head, plain = model, session.cache.view(0)
+        (asking, queries), (searched, database) = ((rows, plain[rows]) for rows in (split.validation, split.train))
+    else:
+        from transclipped.features.cache import encode as encode_pictures
+        from transclipped.features.cache import gather
+
+        head, width = model.head, model.backbone.width
+        (asking, queries), (searched, database) = (
+            gather(encode_pictures(model.backbone, session.images, rows, device=session.device), width=width)
+            for rows in (split.validation, split.train)
+        )
+    return quick_map(
+        head,
+        queries,
+        database,
+        query_labels=labels[asking],
+        database_labels=labels[searched],
+        k=session.depth(len(searched)),
+    )
+
+
 def quick_map(
     head: Head,
-    queries: Tensor,
-    codes: Tensor,
+    queries: np.ndarray,
+    database: np.ndarray,
     *,
     query_labels: np.ndarray,
     database_labels: np.ndarray,
     k: int,
 ) -> float:
-    """mAP@K of asymmetric search alone: queries `[Q, D]` against codes `[N, M]`."""
-    index = PQIndex(head.quantizer.codewords().detach().cpu().numpy(), codes.numpy())
+    """mAP@K of asymmetric search alone, in [0, 1]: embeddings `[Q, F]` against the codes of embeddings `[N, F]`."""
+    codes = embed_in_batches(head, database)[1].numpy()
     return measure_ranking(
-        index,
-        queries.numpy(),
+        PQIndex(head.quantizer.codewords().detach().cpu().numpy(), codes),
+        embed_in_batches(head, queries)[0].numpy(),
         query_labels=query_labels,
         database_labels=database_labels,
         k=k,

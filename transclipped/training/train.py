@@ -11,18 +11,16 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from transclipped.clipping import rule_named
 from transclipped.config import RunConfig
 from transclipped.datasets.folder import Folder
 from transclipped.datasets.protocols import draw, readable
 from transclipped.errors import InputError
-from transclipped.features.cache import FEW, Progress, encode, gather
+from transclipped.features.cache import FEW, Progress
 from transclipped.models.backbone import set_trainable
-from transclipped.models.head import Head, Network, embed_in_batches
+from transclipped.models.head import Head, Network
 from transclipped.models.weights import load_tensors, save_tensors
 from transclipped.runs import imported
 from transclipped.runs.run import STOP_FILE, RunDir, check_free, create, is_vacant, write_config
@@ -81,24 +79,62 @@ def run_training(
     with suppress(OSError):  # of an earlier training
         (path / STOP_FILE).unlink(missing_ok=True)
     resumed = resume and RunDir(path).exists and not is_vacant(path)
-    prepared = None if resumed else _prepared(config, device, chosen)  # bad settings take no name and replace nothing
+    session = None if resumed else _prepared(config, device, chosen, tell)  # bad settings take no name, replace nothing
     with hold(path):
-        run = create(path, prepared[0].config if prepared else config, resume=resume, overwrite=overwrite)
-        yield from _logged_training(run, device, tell, prepared, stop_asked)
+        settings, facts = (session.config, session.facts()) if session else (config, {})
+        run = create(path, settings, resume=resume, overwrite=overwrite, **facts)
+        yield from _logged_training(run, session, device, tell, stop_asked)
+
+
+def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None, tell: Callable[[str], None]) -> Session:
+    """What a configuration names, loaded and checked, with defaults that suit the number of images.
+
+    Raises:
+        InputError: it cannot be trained with.
+    """
+    session = prepare(config, device=device)
+    n = len(session.split.train)
+    fit = Fit(config, n) if chosen is None else fitted(config, pictures=n, chosen=chosen)
+    check(fit.config, session.images, session.split, chosen=chosen or ())
+    if fit.changes:
+        tell(str(fit))
+    return replace(session, config=fit.config, fitted=fit.changes)
+
+
+def _prepared_again(run: RunDir, device: str, tell: Callable[[str], None]) -> Session:
+    """`_prepared` with the settings of a run to resume; config.json then has the facts of today.
+
+    Raises:
+        InputError: it cannot be resumed, or images or weights are not those that it began with: that would mix two
+            trainings.
+    """
+    imported.check_complete(run)
+    session = _prepared(run.config, device, None, tell)  # config.json holds the numbers in use
+    session = replace(session, fitted=run.record.get("fitted", {}))
+    facts = session.facts()
+    for name, what in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
+        before = run.record.get(name, facts[name])
+        if before != facts[name]:
+            raise InputError(
+                f"the {what} are not those that {run.path} began with ({facts[name]}, not {before}); "
+                "bring them back to resume, or start another run"
+            )
+    write_config(run.path, run.config, **facts)
+    return session
 
 
 def _logged_training(
     run: RunDir,
+    session: Session | None,
     device: str,
     tell: Callable[[str], None],
-    prepared: tuple[Session, Fit] | None,
     stop_asked: Callable[[], int | None],
 ) -> Iterator[Progress | Event]:
     """Train, and record in the run's status how it ends."""
     log = RunLog(run)
     position = {"epoch": 0.0, "step": 0}
     try:
-        with closing(_train(run, log, device, tell, prepared)) as work:  # closing it saves the state
+        with closing(_train(run, session, log, device, tell)) as work:  # closing it saves the state
             for item in work:
                 if isinstance(item, Event):
                     position = {"epoch": item.epoch, "step": item.step}
@@ -116,69 +152,36 @@ def _logged_training(
         raise
 
 
-def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None) -> tuple[Session, Fit]:
-    """What a configuration names, loaded and checked, with defaults that suit the number of pictures.
-
-    Raises:
-        InputError: it cannot be trained with.
-    """
-    rule_named(config.clipping.rule)  # bad settings show before anything slow begins
-    session = prepare(config, device=device)
-    pictures = len(session.split.train)
-    fit = Fit(config, pictures) if chosen is None else fitted(config, pictures=pictures, chosen=chosen)
-    session = replace(session, config=fit.config)
-    check(fit.config, session.images, session.split, chosen=chosen or ())
-    return session, fit
+def _stop_if_asked(run: RunDir, stop_asked: Callable[[], int | None]) -> None:
+    signal = stop_asked()
+    if signal is not None:
+        raise Stopped(signal)
+    if (run.path / STOP_FILE).exists():
+        raise Stopped(0)
 
 
 def _train(
-    run: RunDir, log: RunLog, device: str, tell: Callable[[str], None], prepared: tuple[Session, Fit] | None
+    run: RunDir, session: Session | None, log: RunLog, device: str, tell: Callable[[str], None]
 ) -> Iterator[Progress | Event]:
-    if prepared is None:
-        imported.check_complete(run)
-    session, fit = prepared or _prepared(run.config, device, None)  # config.json holds the numbers in use
-    fits = fit.changes or run.record.get("fitted", {})
-    _check_same(run, _found(session))
-    write_config(run.path, session.config, **_found(session), **({"fitted": fits} if fits else {}))
+    """Encode, fit and measure."""
+    session = session or _prepared_again(run, device, tell)
     run = RunDir(run.path)  # which reads what was written, such as the centre of embeddings
-    for sentence in filter(None, (str(fit), _whole_database(session))):
+    if sentence := _whole_database(session):
         tell(sentence)
     write_json(run.path / "split.json", session.split.to_json(session.images))
-    model = _model(session)
     if session.frozen:
         yield from _logged(log, _fill_training_views(session))
         yield from _logged(log, _decode_queries(session))
         session.split = readable(session.split, session.images)
         check_batch(len(session.split.train), session.config.schedule.batch)
-    trainer = _trainer(session, model)
-    state = run.path / STATE_FILE
-    if state.exists():
-        try:
-            trainer.restore(load_tensors(state))
-        except InputError as error:
-            raise InputError(f"{run.path} cannot be resumed: {error}") from error
-    trim_events(run, trainer.step)
-    started = time.monotonic()
+    trainer = _trainer(session)
+    _restore(trainer, run)
     events = trainer.events()
+    started = time.monotonic()
     yield from _train_and_save(trainer, on_fitting_threads(events) if session.frozen else events, run, log)
     seconds = {"training": round(time.monotonic() - started, 2)}
     yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
     write_json(run.path / "split.json", readable(session.split, session.images).to_json(session.images))
-
-
-def _found(session: Session) -> dict[str, Any]:
-    """What the configuration led to, for config.json."""
-    images, backbone = session.images, session.backbone
-    centre = getattr(images, "centre", None)  # of embeddings made elsewhere
-    return {
-        **({} if centre is None else {"centre": centre.tolist()}),
-        "data_fingerprint": images.fingerprint,
-        "backbone_fingerprint": backbone.fingerprint,
-        "width": backbone.width,
-        "image_size": backbone.image_size,
-        "native_size": images.native_size,
-        "class_names": list(images.class_names),
-    }
 
 
 def _whole_database(session: Session) -> str:
@@ -195,15 +198,58 @@ def _whole_database(session: Session) -> str:
     )
 
 
-def _check_same(run: RunDir, found: dict[str, Any]) -> None:
-    """Going on with other pictures or weights than the run began with would mix two trainings."""
-    for name, what in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
-        before = run.record.get(name, found[name])
-        if before != found[name]:
-            raise InputError(
-                f"the {what} are not those that {run.path} began with ({found[name]}, not {before}); "
-                "bring them back to resume, or start another run"
-            )
+def _fill_training_views(session: Session) -> Iterator[Progress]:
+    for view in range(session.config.schedule.views):
+        yield from session.cache.fill(view, session.split.train, device=session.device)
+    yield from session.cache.fill(0, session.split.validation, device=session.device)
+
+
+def _decode_queries(session: Session) -> Iterator[Progress]:
+    """Find the queries that cannot be decoded, so that others can be drawn before training; nothing is encoded."""
+    images, rows = session.images, session.split.query
+    if not isinstance(images, Folder):  # bundled images are whole, and embeddings have none
+        return
+    started = time.monotonic()
+    for done in range(0, len(rows), FEW):
+        images.decoded(rows[done : done + FEW], session.backbone.image_size)
+        yield Progress("decoding queries", min(done + FEW, len(rows)), len(rows), time.monotonic() - started)
+
+
+def _trainer(session: Session) -> Trainer:
+    config, split, labels = session.config, session.split, session.images.labels
+    if session.frozen:
+        views = [session.cache.view(v) for v in range(config.schedule.views)]
+        source = CachedViews(views, split.train, seed=config.seed)
+    else:
+        rows = draw(session.images, config.data, unreadable=True).train  # the same ones when it is resumed
+        source = FreshViews(session.images, rows, session.backbone, seed=config.seed, device=session.device)
+    model = _model(session)
+    watched = labels is not None and len(split.validation) > 0
+
+    def observe() -> dict[str, float]:
+        return {"validation_map": evaluation.validation_map(session, model)}
+
+    return Trainer(model, source, config, labels=labels, observe=observe if watched else None)
+
+
+def _model(session: Session) -> Head | Network:
+    generator = torch.Generator().manual_seed(session.config.seed)
+    head = Head.from_config(session.backbone.width, session.config.quantizer, generator=generator).to(session.device)
+    if session.frozen:
+        return head
+    set_trainable(session.backbone, session.config.backbone.train)
+    return Network(session.backbone, head)
+
+
+def _restore(trainer: Trainer, run: RunDir) -> None:
+    """Go on from the state that a run has saved, if any; what was logged after it is dropped."""
+    state = run.path / STATE_FILE
+    if state.exists():
+        try:
+            trainer.restore(load_tensors(state))
+        except InputError as error:
+            raise InputError(f"{run.path} cannot be resumed: {error}") from error
+    trim_events(run, trainer.step)
 
 
 def _train_and_save(trainer: Trainer, events: Iterator[Event], run: RunDir, log: RunLog) -> Iterator[Event]:
@@ -246,71 +292,6 @@ def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return model.head.state_dict() | {f"backbone.{name}": t for name, t in model.backbone.state_dict().items()}
 
 
-def _model(session: Session) -> Head | Network:
-    generator = torch.Generator().manual_seed(session.config.seed)
-    head = Head(session.backbone.width, session.config.quantizer, generator=generator).to(session.device)
-    if session.frozen:
-        return head
-    set_trainable(session.backbone, session.config.backbone.train)
-    return Network(session.backbone, head)
-
-
-def _trainer(session: Session, model: Head | Network) -> Trainer:
-    config, split, labels = session.config, session.split, session.images.labels
-    if session.frozen:
-        views = [session.cache.view(v) for v in range(config.schedule.views)]
-        source = CachedViews(views, split.train, seed=config.seed)
-    else:
-        rows = draw(session.images, config.data, unreadable=True).train  # the same ones when it is resumed
-        source = FreshViews(session.images, rows, session.backbone, seed=config.seed, device=session.device)
-    watched = labels is not None and len(split.validation) > 0
-
-    def observe() -> dict[str, float]:
-        return {"validation_map": _validation_map(session, model)}
-
-    return Trainer(model, source, config, labels=labels, observe=observe if watched else None)
-
-
-def _fill_training_views(session: Session) -> Iterator[Progress]:
-    for view in range(session.config.schedule.views):
-        yield from session.cache.fill(view, session.split.train, device=session.device)
-    yield from session.cache.fill(0, session.split.validation, device=session.device)
-
-
-def _decode_queries(session: Session) -> Iterator[Progress]:
-    """Find the queries that cannot be decoded, so that others can be drawn before training; nothing is encoded."""
-    images, rows = session.images, session.split.query
-    if not isinstance(images, Folder):  # bundled images are whole, and embeddings have none
-        return
-    started = time.monotonic()
-    for done in range(0, len(rows), FEW):
-        images.decoded(rows[done : done + FEW], session.backbone.image_size)
-        yield Progress("decoding queries", min(done + FEW, len(rows)), len(rows), time.monotonic() - started)
-
-
-def _validation_map(session: Session, model: Head | Network) -> float:
-    """mAP of the validation split against the training pictures, by asymmetric search."""
-    split, labels = session.split, session.images.labels
-    if session.frozen:
-        head, plain = model, session.cache.view(0)
-        asking, searched = split.validation, split.train
-        queries, database = plain[asking], plain[searched]
-    else:
-        head, width = model.head, model.backbone.width
-        (asking, queries), (searched, database) = (
-            gather(encode(model.backbone, session.images, rows, device=session.device), width=width)
-            for rows in (split.validation, split.train)
-        )
-    return evaluation.quick_map(
-        head,
-        embed_in_batches(head, queries)[0],
-        embed_in_batches(head, database)[1],
-        query_labels=labels[asking],
-        database_labels=labels[searched],
-        k=session.depth(len(searched)),
-    )
-
-
 def _logged(log: RunLog, steps: Iterator[Progress]) -> Iterator[Progress]:
     for progress in steps:
         left = progress.seconds_left
@@ -321,11 +302,3 @@ def _logged(log: RunLog, steps: Iterator[Progress]) -> Iterator[Progress]:
             seconds_left=None if left is None else round(left, 1),
         )
         yield progress
-
-
-def _stop_if_asked(run: RunDir, stop_asked: Callable[[], int | None]) -> None:
-    signal = stop_asked()
-    if signal is not None:
-        raise Stopped(signal)
-    if (run.path / STOP_FILE).exists():
-        raise Stopped(0)

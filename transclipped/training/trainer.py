@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -205,8 +206,33 @@ def scheduled_lr(epoch: float, schedule: ScheduleConfig) -> float:
     """Learning rate after `epoch` fractional epochs: linear warm-up, then half a cosine down to 0."""
     if epoch < schedule.warmup:
         return schedule.lr * (epoch + 1e-2) / (schedule.warmup + 1e-2)
-    done = (epoch - schedule.warmup) / max(1e-9, schedule.epochs - schedule.warmup)
-    return schedule.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return cosine(schedule.lr, (epoch - schedule.warmup) / max(1e-9, schedule.epochs - schedule.warmup))
+
+
+def cosine(peak: float, done: float) -> float:
+    """Half a cosine from `peak` at 0 down to 0 at 1, and 0 beyond."""
+    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def decay_groups(
+    module: nn.Module, weight_decay: float, *, exempt: Collection[str] = (), **options: float
+) -> list[dict[str, Any]]:
+    """Optimizer groups of what learns in a module: matrices and kernels, which decay; then biases and norms.
+
+    A saved state numbers parameters in this order. timm's `param_groups_weight_decay` has the opposite one, and takes
+    seconds to import, which the training of a head does without.
+
+    Args:
+        exempt: names of parameters that do not decay, whatever their shape.
+        options: of both groups.
+    """
+    learns = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    decays = [p for name, p in learns if p.ndim > 1 and name not in exempt]
+    stays = [p for name, p in learns if p.ndim <= 1 or name in exempt]
+    return [
+        {"params": decays, "weight_decay": weight_decay, **options},
+        {"params": stays, "weight_decay": 0.0, **options},
+    ]
 
 
 def perplexity(assignment: Tensor) -> float:
@@ -221,20 +247,10 @@ def perplexity(assignment: Tensor) -> float:
 
 
 def _optimizer(model: nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
-    head = [p for p in _head(model).parameters() if p.requires_grad]
-    own = {id(p) for p in head}
-    backbone = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
-    groups = [
-        # Codebooks are used at unit length and biases are few: only matrices decay.
-        {"params": [p for p in head if p.ndim == 2], "weight_decay": schedule.weight_decay, "scale": 1.0},
-        {"params": [p for p in head if p.ndim != 2], "weight_decay": 0.0, "scale": 1.0},
-    ]
-    if backbone:
-        scale = schedule.backbone_lr / schedule.lr
-        groups += [
-            {"params": [p for p in backbone if p.ndim > 1], "weight_decay": schedule.weight_decay, "scale": scale},
-            {"params": [p for p in backbone if p.ndim < 2], "weight_decay": 0.0, "scale": scale},
-        ]
+    head = _head(model)
+    groups = decay_groups(head, schedule.weight_decay, exempt=head.no_weight_decay(), scale=1.0)
+    if not _is_head(model):
+        groups += decay_groups(model.backbone, schedule.weight_decay, scale=schedule.backbone_lr / schedule.lr)
     if schedule.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=schedule.lr, momentum=MOMENTUM)
     return torch.optim.AdamW(groups, lr=schedule.lr)

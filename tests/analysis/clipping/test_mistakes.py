@@ -95,7 +95,7 @@ def test_mean_loss_and_level_are_means_over_anchors(lab):
 
 def test_lab_batches_hold_the_sets_own_pictures():
     known = small_lab()
-    head = Head(known.width, lab_config(known, clipping=RULE, temperature=0.3).quantizer)
+    head = Head.from_config(known.width, lab_config(known, clipping=RULE, temperature=0.3).quantizer)
     drawn = lab_batch(known, head.eval(), size=40, seed=1)
     assert len(set(drawn.rows)) == 40 and set(drawn.rows) <= set(known.rows)
     assert (drawn.classes.argmax(1) == known.labels[drawn.rows]).all()  # its rows are 0 … N − 1

@@ -15,9 +15,10 @@ from transclipped.errors import InputError
 from transclipped.experiments.pretrain import recipe as module
 from transclipped.experiments.pretrain.corpora import chosen_corpora, parsed_teacher
 from transclipped.experiments.pretrain.recipe import RESULT, BudgetSpent, PretrainConfig, pretrain
-from transclipped.models.backbone import HYBRID, load_backbone
+from transclipped.models.backbone import load_backbone
 from transclipped.models.hybrid import STEM_PREFIX, hybrid_vit, without_stem
 from transclipped.models.weights import load_tensors
+from transclipped.models.zoo import HYBRID
 from transclipped.training.trainer import Event
 
 TINY = PretrainConfig(

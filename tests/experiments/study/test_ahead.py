@@ -13,7 +13,7 @@ from transclipped.experiments.study import parts as study_parts
 from transclipped.experiments.study.ahead import Ahead, ahead
 from transclipped.experiments.study.parts import Plan, Trial
 from transclipped.experiments.study.run import left
-from transclipped.models.backbone import CNN
+from transclipped.models.zoo import CNN
 from transclipped.training.estimate import Estimate, Work
 
 

@@ -11,7 +11,7 @@ from transclipped.experiments.study import parts as study_parts
 from transclipped.experiments.study.parts import Plan, chosen
 from transclipped.experiments.study.run import left, study
 from transclipped.experiments.study.trial import measured
-from transclipped.models.backbone import CNN
+from transclipped.models.zoo import CNN
 
 PARTS = ("curve", "rules-I", "ideas", "batch", "codes")
 

@@ -9,8 +9,6 @@ from there can be had here too.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from transclipped.analysis.maps.items import Items
@@ -104,13 +102,14 @@ def with_features(run: RunDir, shown: Items, images: ImageSet, rows: np.ndarray)
 def cached_features(run: RunDir, images: ImageSet, rows: np.ndarray) -> np.ndarray | None:
     """Backbone embeddings `[n, F]` float16 that are cached already; None if any is missing. Loads no network."""
     from transclipped.features.cache import FeatureCache
+    from transclipped.models.backbone import BackboneInfo
 
     known = run.record
     if run.config.backbone.train != "frozen" or known.get("data_fingerprint") != images.fingerprint:
         return None
     if not all(known.get(name) for name in ("backbone_fingerprint", "image_size", "width")):
         return None
-    backbone = SimpleNamespace(
+    backbone = BackboneInfo(
         name=run.config.backbone.name,
         fingerprint=known["backbone_fingerprint"],
         image_size=known["image_size"],

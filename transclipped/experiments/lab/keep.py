@@ -77,22 +77,12 @@ def _check(lab: LabSet, session: Session) -> None:
 
 
 def _write(lab: LabSet, session: Session, trained: Path, made: Path, *, name: str) -> None:
-    images, backbone, config = session.images, session.backbone, session.config
+    config = session.config
     (made / "epochs").mkdir(parents=True)
-    write_config(
-        made,
-        config,
-        data_fingerprint=images.fingerprint,
-        backbone_fingerprint=backbone.fingerprint,
-        width=backbone.width,
-        image_size=backbone.image_size,
-        native_size=images.native_size,
-        class_names=list(images.class_names),
-        features=ROUNDED,
-    )
+    write_config(made, config, **session.facts(), features=ROUNDED)
     record = read_json(made / "config.json")
     write_json(made / "config.json", record | {"command": command(config, f"runs/{name}")})
-    write_json(made / "split.json", session.split.to_json(images))
+    write_json(made / "split.json", session.split.to_json(session.images))
     state = load_tensors(trained)
     save_tensors(made / "model.safetensors", state)
     last = f"epochs/{config.schedule.epochs}.safetensors"

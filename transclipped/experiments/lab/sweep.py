@@ -29,7 +29,7 @@ from transclipped.errors import InputError
 from transclipped.features.labset import LabSet, lab_config
 from transclipped.flags import command
 from transclipped.losses import cosines
-from transclipped.models.head import Head, embed_in_batches
+from transclipped.models.head import Head
 from transclipped.models.weights import save_tensors
 from transclipped.training.evaluation import quick_map
 from transclipped.training.sources import CachedViews
@@ -120,7 +120,7 @@ def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> Hea
         InputError: the batch is larger than the lab set, or the loss is no number any more.
     """
     source = CachedViews(lab.features, np.arange(len(lab)), seed=config.seed)
-    head = Head(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
+    head = Head.from_config(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
     trainer = Trainer(head, source, config, labels=lab.labels, watched=False)
     for event in on_fitting_threads(trainer.events()):
         watch(event, head)
@@ -129,10 +129,13 @@ def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> Hea
 
 def measured(lab: LabSet, head: Head, config: RunConfig) -> float:
     """mAP@K of the queries against the plain view by asymmetric search, in [0, 1]."""
-    _, codes = embed_in_batches(head, lab.features[0])
-    queries, _ = embed_in_batches(head, lab.query_features)
     return quick_map(
-        head, queries, codes, query_labels=lab.query_labels, database_labels=lab.labels, k=config.k or len(lab)
+        head,
+        lab.query_features,
+        lab.features[0],
+        query_labels=lab.query_labels,
+        database_labels=lab.labels,
+        k=config.k or len(lab),
     )
 
 

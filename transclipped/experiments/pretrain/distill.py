@@ -15,7 +15,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,8 +25,9 @@ from torch import Tensor, nn
 
 from transclipped.models.precision import fastest_dtype
 from transclipped.retrieval.whitening.pca import pca
+from transclipped.runs.checkpoint import packed, unpack
 from transclipped.training.sources import gathered
-from transclipped.training.trainer import Event, packed, unpack
+from transclipped.training.trainer import Event, cosine, decay_groups
 
 TEMPERATURE = 0.1  # T of in-batch similarities
 WARMUP = 100  # steps
@@ -94,12 +94,7 @@ class Distiller:
         self.step = 0
         self.steps_per_epoch = len(self._plan(0))
         self.total_steps = epochs * self.steps_per_epoch
-        learnt = [p for p in student.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in learnt if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
-            {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=lr)
+        self.optimizer = torch.optim.AdamW(decay_groups(student, WEIGHT_DECAY), lr=lr)
 
     def events(self) -> Iterator[Event]:
         """Train to the end, an event a step and one an epoch."""
@@ -143,7 +138,7 @@ class Distiller:
 
     def _lr(self) -> float:
         warm = min(1.0, (self.step + 1) / WARMUP)
-        return self.lr * warm * 0.5 * (1 + math.cos(math.pi * self.step / self.total_steps))
+        return cosine(self.lr * warm, self.step / self.total_steps)
 
     def state(self) -> dict[str, Tensor]:
         """All that is needed to go on."""

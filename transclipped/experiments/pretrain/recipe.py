@@ -48,14 +48,7 @@ from transclipped.experiments.pretrain.corpora import (
 from transclipped.experiments.pretrain.distill import Corpus, Distiller
 from transclipped.experiments.pretrain.neighbours import NeighbourViews, nearest_neighbours
 from transclipped.features.cache import Progress, encode_maps
-from transclipped.models.backbone import (
-    CNN,
-    HYBRID,
-    LITE_MEAN,
-    LITE_STD,
-    MODELS,
-    Backbone,
-)
+from transclipped.models.backbone import LITE_MEAN, LITE_STD, Backbone
 from transclipped.models.head import Head, Network
 from transclipped.models.hybrid import (
     EARLY_STRIDE,
@@ -70,13 +63,14 @@ from transclipped.models.hybrid import (
     without_stem,
 )
 from transclipped.models.weights import load_tensors, save_tensors
+from transclipped.models.zoo import BUNDLED, CNN, HYBRID
 from transclipped.training.sources import CachedViews, FreshViews
 from transclipped.training.trainer import Event, Trainer
 from transclipped.utils.files import append_json_line, hold, json_lines, read_json, replacing, write_json
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
 RECIPE = "pretrain.json"
-RESULT = "hybrid-vit.safetensors"
+RESULT = f"{HYBRID}.safetensors"
 STAGES = {"distilled": "distill_epochs", "contrasted": "contrast_epochs", "refined": "refine_epochs"}  # its length
 
 
@@ -286,7 +280,7 @@ def _contrastive(config: PretrainConfig, *, epochs: int, lr: float) -> RunConfig
 
 def _head(config: PretrainConfig, vit: VisionTransformer) -> Head:
     generator = torch.Generator().manual_seed(config.seed)
-    return Head(vit.num_features, QuantizerConfig(bits=config.bits), generator=generator)
+    return Head.from_config(vit.num_features, QuantizerConfig(bits=config.bits), generator=generator)
 
 
 def _maps(config: PretrainConfig, pictures: Pictures, device: str) -> Iterator[Progress]:
@@ -313,7 +307,7 @@ def _vit(config: PretrainConfig) -> VisionTransformer:
 
 
 def _stem_state() -> dict[str, torch.Tensor]:
-    return load_tensors(MODELS / f"{CNN}.safetensors")
+    return load_tensors(BUNDLED[CNN].weights)
 
 
 def _keep_recipe(folder: Path, config: PretrainConfig) -> None:

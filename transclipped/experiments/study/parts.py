@@ -37,7 +37,7 @@ from transclipped.config import (
 from transclipped.errors import InputError
 from transclipped.experiments.study.ideas import LEARNED, WIDTHS, soft_name
 from transclipped.flags import arguments
-from transclipped.models.backbone import CNN, DISTILLED, HYBRID
+from transclipped.models.zoo import CNN, DISTILLED, HYBRID
 
 VALIDATION = 5000  # training pictures that `curve` chooses by
 EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 pictures either way

@@ -19,7 +19,7 @@ from transclipped.retrieval.coding.product import decode, encode
 from transclipped.retrieval.index import FlatIndex, PQIndex
 from transclipped.retrieval.metrics import measure
 from transclipped.runs.session import Session, prepare
-from transclipped.training.evaluation import quick_map
+from transclipped.training.evaluation import validation_map
 from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
 
@@ -36,7 +36,8 @@ def measured(
     yield from _encode(session, config.schedule.views)
     register_ideas()  # for every trial anew, since one of them learns as it clips
     started = time.monotonic()
-    head = Head(session.backbone.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
+    generator = torch.Generator().manual_seed(config.seed)
+    head = Head.from_config(session.backbone.width, config.quantizer, generator=generator)
     views = _in_memory(session.cache, config.schedule.views)
     source = CachedViews(views, session.split.train, seed=config.seed)
     last = {}
@@ -89,26 +90,13 @@ def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:
     asymmetric = found(index, asked, tie_aware=True)
     result = {"map": asymmetric.map, "map_tie_aware": asymmetric.map_tie_aware}
     if len(split.validation):
-        result["validation_map"] = _validated(head, session)
+        result["validation_map"] = validation_map(session, head)
     if every:
         soft = _soft(head, plain[split.database])
         result["symmetric"] = found(index, decode(codebooks, encode(codebooks, asked))).map
         result["float"] = found(FlatIndex(database, codebooks=len(codebooks)), asked).map
         result["soft"] = found(FlatIndex(soft, codebooks=len(codebooks)), asked).map
     return result
-
-
-def _validated(head: Head, session: Session) -> float:
-    """mAP of the validation pictures against the training pictures."""
-    split, plain, labels = session.split, session.cache.view(0), session.images.labels
-    return quick_map(
-        head,
-        embed_in_batches(head, plain[split.validation])[0],
-        embed_in_batches(head, plain[split.train])[1],
-        query_labels=labels[split.validation],
-        database_labels=labels[split.train],
-        k=session.depth(len(split.train)),
-    )
 
 
 @torch.inference_mode()

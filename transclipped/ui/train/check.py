@@ -11,6 +11,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split, draw
 from transclipped.errors import InputError
 from transclipped.flags import BUNDLED, SIZED
+from transclipped.models import zoo
 from transclipped.training.defaults import check
 from transclipped.ui import access, cached
 from transclipped.ui.datasets import cached as datasets_cached
@@ -70,10 +71,9 @@ def _look_at_paths(data: DataConfig) -> None:
 
 def _backbone_problem(config: RunConfig) -> str:
     from transclipped.models import custom as own
-    from transclipped.models.backbone import BUNDLED as BACKBONES
 
     backbone = config.backbone
-    if backbone.name in (*BACKBONES, *own.BACKBONES, IDENTITY) or backbone.weights:
+    if backbone.name in (*zoo.BUNDLED, *own.BACKBONES, IDENTITY) or backbone.weights:
         return ""
     return _weights_problem(backbone.name)
 

@@ -12,24 +12,17 @@ from transclipped.datasets.registry import names as dataset_names
 from transclipped.errors import InputError
 from transclipped.flags import BUNDLED as BUNDLED_SETS
 from transclipped.flags import configured
+from transclipped.models import zoo
 from transclipped.training.defaults import suited_batch, suited_epochs
 from transclipped.ui import access, links
 from transclipped.ui.text import plain
 from transclipped.ui.train import check as train_check
 from transclipped.ui.train import link as train_link
 from transclipped.ui.train.link import number, one_of
-from transclipped.utils.files import ASSETS
 
 QUICK, CAREFUL = "quick", "careful"
 PRESETS = {QUICK: "Small sample", CAREFUL: "Careful"}  # how long either takes, the estimate alone may say
-HYBRID, DISTILLED, CNN = "hybrid-vit", "hybrid-vit-distilled", "efficientnet-lite0"
 OTHER = "another of timm's …"
-BACKBONES = {  # what each is, and the file it needs beside the CNN's
-    HYBRID: ("Hybrid ViT, trained without labels", HYBRID),
-    "hybrid-vit-photographs": ("Distilled hybrid ViT beside the whole CNN, for photographs", DISTILLED),
-    CNN: ("EfficientNet-Lite0, a CNN", CNN),
-    DISTILLED: ("The hybrid ViT before its contrastive training", DISTILLED),
-}
 SUITED = ("batch", "epochs")  # settings that follow from the number of training pictures
 RULE, BITS, TAU = "adaptive", 32, 0.3  # at first
 RULES = {  # rule: what it clips, and its settings
@@ -75,7 +68,7 @@ LINKED = {  # name in the address: key of the widget, and how its value is read
     "annotations": ("set annotations", one_of(ANNOTATIONS)),
     "protocol": ("set protocol", one_of(("I", "II"))),
     "seed": ("set seed", number(int, 0, 99_999)),
-    "backbone": ("set backbone", one_of((*BACKBONES, OTHER))),
+    "backbone": ("set backbone", one_of((*zoo.BUNDLED, OTHER))),
     "timm": ("set timm", train_link.text),
     "bits": ("set bits", one_of(BITS_OFFERED)),
     "train": ("set train", number(int, 1, MOST)),
@@ -137,8 +130,7 @@ def preset(name: str, dataset: str, protocol: str | None) -> dict[str, int | Non
 
 def backbones(dataset: str) -> list[str]:
     """Bundled backbones whose weights are there, the one that suits the data set first."""
-    there = [name for name, (_, file) in BACKBONES.items() if (ASSETS / "models" / f"{file}.safetensors").is_file()]
-    return sorted(there, key=lambda name: name != suited_backbone(dataset)) or [CNN]
+    return sorted(zoo.available(), key=lambda name: name != suited_backbone(dataset)) or [zoo.CNN]
 
 
 @dataclass(frozen=True)
@@ -355,8 +347,8 @@ def _network(dataset: str, places: dict[str, DeltaGenerator]) -> dict:
     if dataset != "embeddings":
         names = [*backbones(dataset), *([OTHER] if access.may() else [])]
         name = st.selectbox("Backbone", names, key="set backbone", help=HELP["backbone"])
-        if name in BACKBONES:
-            st.caption(f"{BACKBONES[name][0]}.")
+        if name in zoo.BUNDLED:
+            st.caption(f"{zoo.BUNDLED[name].words}.")
         else:
             name = st.text_input("Name in timm", key="set timm", help=HELP["timm"]).strip() or backbones(dataset)[0]
         changes["backbone.name"] = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from transclipped.errors import InputError
+from transclipped.models.zoo import BUNDLED
 from transclipped.runs import imported
 from transclipped.runs.run import RunDir
 from transclipped.ui import access, acts
@@ -35,7 +36,7 @@ def draw(run: RunDir | None) -> None:
                 st.text_input(label, key=f"imported {name}", **access.control(help=about))
             if imported.WEIGHTS in names:
                 name = run.config.backbone.name
-                bundled = name in imported.BUNDLED_BACKBONES
+                bundled = name in BUNDLED
                 source = "that come with the app" if bundled else "fetched once from its hub"
                 st.checkbox(f"Or the weights of {plain(name)} {source}", key="imported own weights", **access.control())
             st.form_submit_button(

@@ -12,9 +12,10 @@ from threading import Lock
 
 import streamlit as st
 
-from transclipped.config import BUNDLED_BACKBONES, IDENTITY, RunConfig
+from transclipped.config import IDENTITY, RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import exact
+from transclipped.models.zoo import BUNDLED
 from transclipped.runs import imported
 from transclipped.runs.manage import check_name, numbered
 from transclipped.runs.run import RunDir
@@ -186,7 +187,7 @@ def _check_visitor(config: RunConfig) -> None:
         raise InputError(f"{len(names)} trainings wait already; start yours when some are done")
     if shutil.disk_usage(runs.home()).free < imported.LEAST_FREE:
         raise InputError("the disk of this app is nearly full; ask its owner to free some space")
-    if config.backbone.weights or config.backbone.name not in (*BUNDLED_BACKBONES, IDENTITY):
+    if config.backbone.weights or config.backbone.name not in (*BUNDLED, IDENTITY):
         raise InputError(f"backbone {config.backbone.name} is not bundled; {access.NEEDS_OWNER}")
 
 

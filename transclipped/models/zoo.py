@@ -1,0 +1,58 @@
+"""The bundled backbones: what each is, its files and the works behind it. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from transclipped.config import SUITED, SUITED_TO_PHOTOGRAPHS
+from transclipped.utils.files import ASSETS
+
+MODELS = ASSETS / "models"
+CNN = "efficientnet-lite0"
+HYBRID, PHOTOGRAPHS = SUITED, SUITED_TO_PHOTOGRAPHS
+DISTILLED = "hybrid-vit-distilled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundled:
+    """A backbone that comes with the project.
+
+    Attributes:
+        words: what it is, for a list to choose from.
+        kind: how it was trained, as in `catalogue.Entry`.
+        file: stem of the file with its weights, "" if that is the name.
+        sources: keys of the works that it builds on, as in `analysis.references`.
+    """
+
+    name: str
+    words: str
+    kind: str = "hybrid"
+    file: str = ""
+    sources: tuple[str, ...] = ("dosovitskiy2021", "tan2019")
+
+    @property
+    def weights(self) -> Path:
+        """File of its weights; a hybrid's holds all but what of its stem is the CNN's."""
+        return MODELS / f"{self.file or self.name}.safetensors"
+
+    @property
+    def card(self) -> Path:
+        """What it is, how it was made and what it reaches, in Markdown."""
+        return MODELS / f"{self.name}.md"
+
+
+BUNDLED = {
+    backbone.name: backbone
+    for backbone in (
+        Bundled(name=CNN, words="EfficientNet-Lite0, a CNN", kind="supervised", sources=("tan2019",)),
+        Bundled(name=HYBRID, words="Hybrid ViT, trained without labels"),
+        Bundled(name=DISTILLED, words="The hybrid ViT before its contrastive training"),
+        Bundled(name=PHOTOGRAPHS, words="Distilled hybrid ViT beside the whole CNN, for photographs", file=DISTILLED),
+    )
+}
+
+
+def available() -> list[str]:
+    """Names of the bundled backbones whose files are on this machine."""
+    return [name for name, backbone in BUNDLED.items() if backbone.weights.is_file() and BUNDLED[CNN].weights.is_file()]
