@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import PATIENCE, settled
-from tests.datasets.images.test_decode import encoded
+from tests.image_files import encoded
 from transclipped.datasets.registry import load
 from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.reranking.rocchio import rocchio

@@ -27,6 +27,17 @@ def pages_open_inside_the_app(monkeypatch):
 
 
 @pytest.fixture
+def no_worker(monkeypatch):
+    """A press fills the queue of trainings, and no process empties it."""
+    from transclipped.training import queue
+    from transclipped.ui.train import jobs, start
+
+    monkeypatch.setattr(queue, "start_worker", lambda home: None)
+    monkeypatch.setattr(start, "DOUBLE", 0.0)
+    jobs._workers.clear()
+
+
+@pytest.fixture
 def home(tmp_path, monkeypatch):
     """An empty folder of own runs, and no bundled ones."""
     from transclipped.ui import runs
@@ -89,6 +100,29 @@ def opened(page: str, **query) -> AppTest:
         app.switch_page(f"pages/{page}.py").run()
     assert not app.exception, [e.value for e in app.exception]
     return app
+
+
+def keys(app: AppTest) -> set[str]:
+    """Keys of the widgets of the page itself, without the sidebar."""
+    return {element.key for element in app.main if getattr(element, "key", None)}
+
+
+def links(app: AppTest) -> set[str]:
+    """Pages that the page itself leads to, without the steps of the lesson."""
+    found = [link.proto for link in app.main.get("page_link")]
+    return {link.page for link in found if not link.label.startswith("←") and not link.label.endswith("→")}
+
+
+def absent(app: AppTest) -> set[str]:
+    """Names in the address whose value is named, above the page, as missing or as changed."""
+    names = set(app.session_state["absent"])
+    assert app.main.warning or not names
+    return names
+
+
+def command(app: AppTest) -> str:
+    """The command that Train shows for its form."""
+    return app.code[0].value
 
 
 def words(app: AppTest) -> str:

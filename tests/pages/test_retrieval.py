@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.datasets.images.test_decode import bomb, encoded
+from tests.image_files import bomb, encoded
 from tests.pages.conftest import opened, words
 from transclipped.datasets.registry import load
 from transclipped.retrieval.coding.product import decode, encode

@@ -6,33 +6,23 @@ import shutil
 
 import pytest
 
-from tests.pages.conftest import opened, unfinish, words
+from tests.pages.conftest import command, opened, unfinish, words
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
 from transclipped.training import queue
 from transclipped.ui.text import plain
 from transclipped.ui.train import form as train_form
-from transclipped.ui.train import jobs
+from transclipped.ui.train import jobs, network, presets
 from transclipped.ui.train import live as train_live
 from transclipped.ui.train import start as train_start
 
-
-@pytest.fixture(autouse=True)
-def nobody_works(monkeypatch):
-    """A press fills the queue, and no process empties it."""
-    monkeypatch.setattr(queue, "start_worker", lambda home: None)
-    monkeypatch.setattr(train_start, "DOUBLE", 0.0)
-    jobs._workers.clear()
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 @pytest.fixture
 def no_estimate(monkeypatch):
     """Do not measure this machine."""
     monkeypatch.setattr(train_start, "estimated", lambda config: None)
-
-
-def command(app) -> str:
-    return app.code[0].value
 
 
 def show(app, part: str):
@@ -77,7 +67,7 @@ def test_a_preset_fills_in_and_each_setting_can_be_changed(home, no_estimate):
     assert "--train-limit 2000" in command(app) and "--batch 128" in command(app)
     app.number_input(key="set batch").set_value(64).run()
     assert "--batch 64" in command(app)
-    app.segmented_control(key="preset").set_value(train_form.CAREFUL).run()
+    app.segmented_control(key="preset").set_value(presets.CAREFUL).run()
     assert "limit" not in command(app) and "--validation 2000" in command(app)
     assert app.number_input(key="set batch").value == 256
     app.selectbox(key="set dataset").set_value("caltech101").run()
@@ -93,7 +83,7 @@ def test_the_usual_settings_are_those_that_the_form_begins_with(home, monkeypatc
 
 
 def test_a_preset_promises_no_time():
-    said = " ".join([*train_form.PRESETS.values(), train_form.HELP["preset"]])
+    said = " ".join([*presets.PRESETS.values(), presets.HELP])
     assert not [word for word in ("minute", "second", "hour", "laptop", "quick", "fast") if word in said.lower()]
 
 
@@ -109,7 +99,7 @@ def test_every_setting_reaches_the_command(home, no_estimate):
     app.selectbox(key="set on").set_value("continuous")
     app.selectbox(key="set learns").set_value("last-2")
     app.selectbox(key="set select").set_value("validation")
-    app.selectbox(key="set backbone").set_value(train_form.OTHER).run()
+    app.selectbox(key="set backbone").set_value(network.OTHER).run()
     app.text_input(key="set timm").set_value("vit_tiny_patch16_224").run()
     for flag in ("--bits 64", "--protocol II", "--seed 5", "--lr 0.01", "--views 3", "--clip-start 1.0",
                  "--clip-full 2.0", "--clip-on continuous", "--backbone-train last-2", "--select validation",

@@ -6,25 +6,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import command, opened, words
 from transclipped.models import hub
 from transclipped.training import estimate, queue
 from transclipped.ui.train import check as train_check
 from transclipped.ui.train import form as train_form
-from transclipped.ui.train import jobs
 from transclipped.ui.train import link as train_link
+from transclipped.ui.train import network
 from transclipped.ui.train import start as train_start
 
 
 @pytest.fixture(autouse=True)
-def nobody_works(monkeypatch):
+def nothing_outside(monkeypatch, no_worker):
     """No process, no measurement, no network."""
-    monkeypatch.setattr(queue, "start_worker", lambda home: None)
-    monkeypatch.setattr(train_start, "DOUBLE", 0.0)
     monkeypatch.setattr(train_start, "estimated", lambda config: None)
     monkeypatch.setattr(hub, "reachable", lambda url: False)
     train_check._weights_problem.clear()
-    jobs._workers.clear()
 
 
 @pytest.fixture
@@ -45,10 +42,6 @@ def folder(tmp_path):
 def errors(app) -> str:
     """What boxes say, without the backslashes that keep Markdown off."""
     return "\n".join(error.value.replace("\\", "") for error in app.error)
-
-
-def command(app) -> str:
-    return app.code[0].value
 
 
 def startable(app) -> bool:
@@ -99,8 +92,8 @@ def test_too_few_pictures_say_the_least_number(n, home, folder):
         ({"batch": "200"}, "“Batch” is 200, but only 81 pictures train"),
         ({"validation": "79"}, "“Validation pictures” is 79, but there are 81 training pictures; choose at most 78"),
         ({"train": "2"}, "4 in all"),
-        ({"backbone": train_form.OTHER, "timm": "vit_tiny_patch16_224"}, "cannot be fetched"),
-        ({"backbone": train_form.OTHER, "timm": "vit_tiny"}, "did you mean"),
+        ({"backbone": network.OTHER, "timm": "vit_tiny_patch16_224"}, "cannot be fetched"),
+        ({"backbone": network.OTHER, "timm": "vit_tiny"}, "did you mean"),
         ({"name": "a/b"}, "a/b"),
     ],
 )

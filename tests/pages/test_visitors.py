@@ -30,9 +30,7 @@ def pressed(app, key: str) -> None:
     assert not app.exception
 
 
-@pytest.fixture(autouse=True)
-def nothing_begins(monkeypatch):
-    monkeypatch.setattr(queue, "start_worker", lambda home: None)
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -8,7 +8,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transclipped.ui import chart_data, charts
+from transclipped.ui import charts
 from transclipped.ui.text import for_plotly, plain, visible
 
 MEANS_SOMETHING = r"[\\`*\[\]{}<$&|~]|:[^ ]|:$"
@@ -89,4 +89,4 @@ def test_csv_of_a_figure_holds_names_unescaped() -> None:
     name = '<a href="http://host">x</a> & $y$'
     figure = charts.curves({name: ([1], [2])}, x="x", y="y", key="k")
     assert figure.data[0].name == for_plotly(name)
-    assert chart_data.csv_of(figure).decode("utf-8-sig").splitlines()[1] == '"<a href=""http://host"">x</a> & $y$",1,2'
+    assert charts.csv_of(figure).decode("utf-8-sig").splitlines()[1] == '"<a href=""http://host"">x</a> & $y$",1,2'

@@ -27,7 +27,7 @@ MARKDOWN = {  # positions of the arguments that Streamlit renders as Markdown, b
 MARKDOWN_NAMES = {"body", "label", "help", "text", "delta", "value", "options", "captions"}
 PLOTLY = {
     "Bar", "Heatmap", "Scatter", "Scattergl", "add_annotation", "add_bar", "add_hline", "add_scatter", "add_vline",
-    "make_subplots", "_laid_out",
+    "make_subplots", "set_layout",
 }  # fmt: skip
 PLOTLY_NAMES = {"name", "text", "annotation_text", "hovertemplate", "subplot_titles", "title", "labels"}
 ESCAPED = {"plain", "for_plotly"}
@@ -38,11 +38,11 @@ TYPES = "bcdeEfFgGn%,"  # of a format that takes numbers alone
 REVIEWED = {  # module below its folder.function: what may be foreign there, and why it is not
     **dict.fromkeys(
         (
-            "anatomy.patches: found.model(run.fingerprint, run).microscope.backbone.image_size",
-            "anatomy.score: number[1]",
-            "codebooks.cost: run.fingerprint",
-            "retrieval.ranked: codes.shape[1]",
-            "retrieval.stored: query_number(where)",
+            "anatomy/patches.draw: anatomy_cached.model(run.fingerprint, run).microscope.backbone.image_size",
+            "anatomy/score.draw: number[1]",
+            "codebooks/cost.draw: run.fingerprint",
+            "retrieval/hits.draw: codes.shape[1]",
+            "retrieval/ask._stored: _query_number(where)",
             "retrieval/cost.timed: found_times.k",
             "retrieval/query.tiles: hit.rank",
             "retrieval/sections.lengths: where.run.config.quantizer.bits",
@@ -52,47 +52,47 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
         ),
         "a number",
     ),
-    "embeddings.explore: map_subject.options(run)": "names of letters, digits, dots, dashes and spaces alone",
+    "embeddings/controls.subject: map_subject.options(run)": "names of letters, digits, dots, dashes and spaces alone",
     **dict.fromkeys(
         (
-            "anatomy.options: label",
-            "anatomy.options: str",
-            "anatomy.told: sentence",
+            "anatomy/attention._options: label",
+            "anatomy/attention._options: str",
+            "anatomy/headings.heading: sentence",
             "components/steps.buttons: steps[step]",
-            "benchmarks.over_each_other: made[0]",
-            "datasets.figures: name",
-            "datasets.figures: told_more",
-            "datasets.figures: value",
+            "benchmarks/curves._over_each_other: made[0]",
+            "datasets/counts.figures: name",
+            "datasets/counts.figures: told_more",
+            "datasets/counts.figures: value",
             "datasets/sections._groups: title",
             "clipping/charts.by_negative: {True: ', clipped ✂', False: ', kept', None: ''}[cut]",
             "clipping/look.side_by_side: view.labelled",
             "clipping/tune.suggestions: name",
             "embeddings/offer.offer: instead",
-            "overview.door: label",
-            "overview.door: text",
+            "overview/doors._door: label",
+            "overview/doors._door: text",
             "retrieval/sections.extremes: name",
             "retrieval/sections.one_search: mode.capitalize()",
             "shell._steps: shown[at + 1].title",
             "shell._steps: shown[at - 1].title",
             "clipping/sweep_charts.figure: scale.symbol",
             "clipping/sweep_keep._links: label",
-            "train/form._limits: label",
+            "train/pictures.limits: label",
         ),
         "its callers, or the loop around it, write it out, with numbers at most",
     ),
     **dict.fromkeys(
         (
-            "benchmarks.table: search",
+            "benchmarks/tables.measured: search",
             "benchmarks/charts._by_name: line[0]",
             "benchmarks/charts._by_name: panel[0]",
             "benchmarks/charts._over_numbers: value",
             "benchmarks/charts.inverted_u: value",
             "datasets/sections.protocol: images.protocols",
-            "embeddings.about: first",
-            "embeddings.about: kind",
-            "embeddings.about: laid.kinds",
-            "embeddings.about: laid.method",
-            "embeddings.wanted_maps: layouts.comparable(shown, bundled, settings)",
+            "embeddings/captions.about: first",
+            "embeddings/captions.about: kind",
+            "embeddings/captions.about: laid.kinds",
+            "embeddings/captions.about: laid.method",
+            "embeddings/controls.wanted_maps: layouts.comparable(shown, bundled, settings)",
             "clipping/charts.precision_recall: dial.rule",
             "clipping/charts.precision_recall: name",
             "embeddings/offer.offer: missing",
@@ -105,10 +105,10 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
             "benchmarks/charts._by_name: title",
             "benchmarks/charts._over_numbers: name",
             "absent.draw: notice.text",
-            "embeddings.coloured: map_colours.clipping(run, shown, version, row=row, query=query)",
+            "embeddings/controls.colours: map_colours.clipping(run, shown, version, row=row, query=query)",
             "clipping/look.one_anchor: _told(view, steps, step)",
             "names.field: label",
-            "retrieval.ranked: sections.ties(hits, codes)",
+            "retrieval/hits.draw: sections.ties(hits, codes)",
             "clipping/sweep._button: _progress(state, heads, found)",
             "train/live._curves: empty",
             "train/live._drawn: in_app_words(said)",
@@ -119,9 +119,9 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
         ),
         "escaped where it is made, or has rules with a dial alone",
     ),
-    "benchmarks.inverted_u: benchmarks_study.curve_rules(found)": "format_func is plain",
-    "benchmarks.downloads: view.columns(columns)": "a file, not a page",
-    r"overview.promises: RELIABILITY.read_text(encoding='utf-8').partition('\n\n')[2]": "a bundled file of ours",
+    "benchmarks/study._inverted_u: benchmarks_study.curve_rules(found)": "format_func is plain",
+    "benchmarks/curves._downloads: view.columns(columns)": "a file, not a page",
+    r"overview/readiness.promises: RELIABILITY.read_text(encoding='utf-8').partition('\n\n')[2]": "a file of ours",
 }
 
 
@@ -135,7 +135,7 @@ def drawn(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
             places, names = MARKDOWN[name], MARKDOWN_NAMES - ({"value"} if name != "metric" else set())
             names = names - ({"options"} if name in ("selectbox", "multiselect", "select_slider") else set())
         elif name in PLOTLY:
-            places, names = (1, 2) if name == "_laid_out" else (), PLOTLY_NAMES
+            places, names = (1, 2) if name == "set_layout" else (), PLOTLY_NAMES
         else:
             continue
         for place in places:

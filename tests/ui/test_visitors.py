@@ -16,7 +16,7 @@ from transclipped.experiments.lab.sweep import Sweep
 from transclipped.runs import imported
 from transclipped.runs.run import RunDir
 from transclipped.training import queue
-from transclipped.ui import access, collection_address, runs
+from transclipped.ui import access, collection_links, runs
 from transclipped.ui.clipping import sweep_jobs, sweep_keep
 from transclipped.ui.components import intake
 from transclipped.ui.datasets import job as datasets_job
@@ -70,7 +70,7 @@ ACTS = {
     "rename": lambda: train_keep._rename(old(), "new"),
     "delete": lambda: train_live.delete(old()),
     "offer": lambda: access.offer("/"),
-    "typed collection": lambda: collection_address.folder({}, "/"),
+    "typed collection": lambda: collection_links.folder({}, "/"),
 }
 
 

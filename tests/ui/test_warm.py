@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.search import searcher as engine
-from transclipped.ui import cached, imports, shell, warm
+from transclipped.ui import cached, imports, shell, streamlit_internals, warm
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.clipping import batch as lab_batch
 
@@ -27,8 +26,7 @@ def begun(monkeypatch):
     """Runs with which the work was begun, by a server that looks like a real one."""
     done, over = [], threading.Event()
     monkeypatch.setattr(warm, "_work", lambda run: (done.append(run), over.set()))
-    monkeypatch.setattr(warm.runtime, "exists", lambda: True)
-    monkeypatch.setattr(warm.runtime, "get_instance", lambda: object.__new__(Runtime))
+    monkeypatch.setattr(streamlit_internals, "is_served", lambda: True)
     warm._begun.clear()
     yield done, over
     warm._begun.clear()

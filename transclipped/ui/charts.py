@@ -1,18 +1,22 @@
-"""Plotly figures: arrays in, figure out; and `show`, which draws one so that it can be saved."""
+"""Plotly figures: `show` draws one so that it can be saved, larger on a projector; `csv_of` is its table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import html
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from transclipped.ui.chart_data import csv_of, enlarged
 from transclipped.ui.shell import scale
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
 HEIGHT = 320
+TICK, TITLE = 12, 14  # font sizes in pixels that Streamlit gives an axis
+LINE, POINT = 2.0, 6.0  # width and size that plotly takes where a trace names none
+HEAD = ("trace", "x", "y", "value", "error")
 KINDS = {  # ending: (what the button says, MIME type, icon)
     "csv": ("Data as CSV", "text/csv", ":material/table:"),
     "svg": ("Drawing as SVG", "image/svg+xml", ":material/image:"),
@@ -53,7 +57,22 @@ def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", 
     )
 
 
-def _laid_out(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:
+def curves(lines: dict[str, tuple[Sequence, Sequence]], *, x: str, y: str, key: str, log_x: bool = False) -> go.Figure:
+    """Named lines (x values, y values) over each other."""
+    figure = go.Figure()
+    for i, (name, (xs, ys)) in enumerate(lines.items()):
+        colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
+        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line={"color": colour, "width": 2.5})
+    return set_layout(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
+
+
+def set_layout(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:
+    """The figure itself, with the titles of its axes and the height, margins and legend of all figures.
+
+    Args:
+        key: names what is drawn; as long as it stays, so does the visitor's zoom.
+        axes: more of plotly's layout.
+    """
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
@@ -66,10 +85,67 @@ def _laid_out(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figu
     return figure
 
 
-def curves(lines: dict[str, tuple[Sequence, Sequence]], *, x: str, y: str, key: str, log_x: bool = False) -> go.Figure:
-    """Named lines (x values, y values) over each other."""
-    figure = go.Figure()
-    for i, (name, (xs, ys)) in enumerate(lines.items()):
-        colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
-        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line={"color": colour, "width": 2.5})
-    return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
+def csv_of(figure: go.Figure) -> bytes:
+    """UTF-8 CSV of all traces: a line a point, bar or cell, columns trace, x, y, value, error; unused columns go."""
+    import pandas as pd  # on a click, not with the first chart
+
+    lines = [line for trace in figure.data for line in _lines(trace)]
+    table = pd.DataFrame(lines, columns=HEAD, dtype=object)
+    used = [name for name in HEAD if name == "trace" or (table[name] != "").any()]
+    text = table[used].to_csv(index=False, lineterminator="\n", na_rep="nan")
+    return text.encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
+
+
+def enlarged(figure: go.Figure, factor: float) -> go.Figure:
+    """A copy with text, lines, points and height grown by `factor`; the figure itself at 1."""
+    if factor == 1:
+        return figure
+    grown = go.Figure(figure)
+    grown.update_layout(
+        font_size=TICK * factor, legend_font_size=TICK * factor, hoverlabel_font_size=TICK * factor,
+        height=(figure.layout.height or 450) * factor,
+    )  # fmt: skip
+    for update in (grown.update_xaxes, grown.update_yaxes):
+        update(tickfont_size=TICK * factor, title_font_size=TITLE * factor)
+    for trace in grown.data:
+        if trace.type in ("scatter", "scattergl"):
+            _grow(trace, factor)
+    for shape in grown.layout.shapes:
+        shape.line.width = (shape.line.width or LINE) * factor
+    return grown
+
+
+def _grow(trace, factor: float) -> None:
+    trace.line.width = (LINE if trace.line.width is None else trace.line.width) * factor
+    size = trace.marker.size
+    trace.marker.size = (np.asarray(size, float) * factor).tolist() if size is not None else POINT * factor
+
+
+def _lines(trace) -> Iterator[tuple]:
+    name = html.unescape(trace.name or "")
+    if trace.type == "heatmap":
+        cells = np.asarray(trace.z)
+        xs = _column(trace.x, cells.shape[1] if cells.ndim == 2 else 0)
+        for row, y in zip(cells, _column(trace.y, len(cells)), strict=True):
+            yield from ((name, x, y, _plain(value), "") for x, value in zip(xs, row, strict=True))
+        return
+    x, y = getattr(trace, "x", None), getattr(trace, "y", None)
+    n = max(len(values) if values is not None else 0 for values in (x, y))
+    errors = trace.error_y.array if trace.type in ("scatter", "bar") else None
+    errors = [_plain(error) for error in errors] if errors is not None else [""] * n
+    for x_i, y_i, error in zip(_column(x, n), _column(y, n), errors, strict=False):
+        yield (name, x_i, y_i, "", error)
+
+
+def _column(values, n: int) -> list:
+    return [_plain(value) for value in values] if values is not None else list(range(n))
+
+
+def _plain(value):
+    if isinstance(value, np.float32 | np.float16):
+        return float(str(value))  # 0.373, where a plain conversion would write 0.37299999594688416
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None:
+        return ""
+    return html.unescape(value) if isinstance(value, str) else value

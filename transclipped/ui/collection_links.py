@@ -1,8 +1,13 @@
-"""From a collection, or its folder, one click to where something is done with it."""
+"""Collections in links: which one Retrieval searches, and one click from a collection to where it is used.
+
+A link is anybody's, so `?collection=` opens none but the listed ones. Another folder is opened after its owner typed
+it, or pressed a button on the page that the link led to.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -11,11 +16,54 @@ from transclipped.errors import InputError
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.search.collection_list import Collection
-from transclipped.ui import links
+from transclipped.ui import access, links
 from transclipped.ui.datasets import run_offer
-from transclipped.ui.train import form as train_form
+from transclipped.ui.text import plain
+from transclipped.ui.train import pictures
 
 MAPPED = re.compile(r"[\w .-]+")  # names of collections that Embeddings offers
+KEY = "collection"  # of the choice, and its name in the address
+_LINKED = "collection linked"  # in the session: a folder that only the address named
+
+
+def said(places: Mapping[str, str]) -> str | None:
+    """What the address names, if it is one of `places` or was typed or opened during this visit; else it leaves it.
+
+    Args:
+        places: what is displayed, by name.
+    """
+    name = st.query_params.get(KEY)
+    if not name or links.key_of(name, places) is not None or st.session_state.get(KEY) == name:
+        return name
+    st.query_params.pop(KEY)
+    st.session_state[_LINKED] = name
+    return None
+
+
+def offer() -> None:
+    """A button that opens the folder that the address named, where there is one."""
+    name = st.session_state.get(_LINKED)
+    if name is None:
+        return
+    st.info(f"This link names the folder {plain(name)}. Open it only if you know it.")
+    st.button(
+        "Open it", key="open linked", icon=":material/folder_open:", on_click=_open, args=(name,), **access.control()
+    )
+
+
+def folder(known: Mapping[str, str], name: str) -> str | None:
+    """Folder of the place to search that was chosen; None for the run's own database.
+
+    Args:
+        known: folders by the names of listed collections.
+
+    Raises:
+        InputError: it is not listed, and this visitor may not open others, or nobody may.
+    """
+    if name in known or not name.strip():
+        return known.get(name)
+    access.require()
+    return str(access.readable(name.strip()))
 
 
 def search(entry: Collection, run: RunDir, *, key: str, first: bool = False) -> None:
@@ -39,17 +87,15 @@ def map_of(entry: Collection, run: RunDir, *, key: str) -> None:
 
 def train(folder: Path, labels: str | None, *, key: str) -> None:
     """To Train, whose form then names this folder and its labels."""
-    if st.button("Train on it", key=key, icon=":material/model_training:", on_click=_fill_form, args=(folder, labels)):
+    if st.button("Train on it", key=key, icon=":material/model_training:", on_click=pictures.for_folder,
+                 args=(str(folder), labels or "")):  # fmt: skip
         links.go("train")
 
 
-def _fill_form(folder: Path, labels: str | None) -> None:
-    """The folder in the form of Train, and what its preset fills in for a folder."""
-    state = st.session_state
-    for name in ("backbone", *train_form.preset(train_form.QUICK, "folder", None)):
-        state.pop(f"set {name}", None)
-    state["set dataset"] = "folder"
-    state["set data"], state["set labels"] = str(folder), labels or ""
+def _open(name: str) -> None:
+    st.session_state.pop(_LINKED, None)
+    if access.may():
+        st.session_state[KEY] = st.query_params[KEY] = name
 
 
 def _first_id(path: Path) -> str | None:

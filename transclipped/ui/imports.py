@@ -13,14 +13,12 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from threading import RLock, local
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import transclipped
+from transclipped.ui.streamlit_internals import forget_page_folder, main_script
 
 FIRST = (
     "pyarrow.parquet",  # of the bundled pictures
@@ -36,10 +34,14 @@ FIRST = (
     "transclipped.datasets.registry",
     "transclipped.ui.absent",
     "transclipped.ui.access",
-    "transclipped.ui.figures",
     "transclipped.ui.guard",
     "transclipped.ui.train.imported_form",
     "transclipped.ui.overview.cached",
+    "transclipped.ui.overview.doors",
+    "transclipped.ui.overview.journey",
+    "transclipped.ui.overview.readiness",
+    "transclipped.ui.overview.results",
+    "transclipped.ui.quantities",
     "transclipped.ui.runs",
     "transclipped.ui.shell",
     "transclipped.ui.overview.story",
@@ -70,9 +72,8 @@ def through_app() -> None:
     It takes a folder `pages/` for its older kind of app until st.navigation has been called once, so the first visitors
     of a server who come by a deep link would import all at the same time, and see pages without their sidebar.
     """
-    context = get_script_run_ctx()
-    if not getattr(_thread, "inside", False) and context and Path(context.main_script_path).name == "app.py":
-        PagesManager.uses_pages_directory = False
+    if not getattr(_thread, "inside", False) and main_script() == "app.py":
+        forget_page_folder()
         st.rerun()
 
 

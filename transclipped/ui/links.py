@@ -8,11 +8,15 @@ a text that is displayed is taken for its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from transclipped.ui import absent
+
+SECTION = "section"  # name in the address of the section that a page shows
 
 
 def choose(
@@ -42,6 +46,33 @@ def choose(
         return texts.get(name, name)  # what a visitor types, where new options are accepted
 
     return widget(label, list(texts), key=key, format_func=displayed, on_change=changed, **more) or default
+
+
+def section(texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = None) -> str:
+    """Draw the choice of a page's section, `?section=` in the address; returns its key, by default the first.
+
+    Only one section is drawn, so a page opens at once.
+
+    Args:
+        texts: what is displayed, by key.
+        opened_by: names in the address that only one section knows, with its key. A link from before there were
+            sections holds them, and opens that section. They leave the address with it for the first section, which
+            the address does not name.
+    """
+    address = st.query_params
+    if SECTION not in st.session_state and SECTION not in address:
+        said = next((section for name, section in (opened_by or {}).items() if name in address), None)
+        if said is not None:
+            address[SECTION] = said
+    first = next(iter(texts))
+    chosen = choose(
+        st.segmented_control, "Section", texts, key=SECTION, default=first, required=True, label_visibility="collapsed"
+    )
+    if chosen == first:
+        for name in opened_by or ():
+            with suppress(StreamlitAPIException):  # bound to a widget, which takes it along
+                address.pop(name, None)
+    return chosen
 
 
 def key_of(said: str | None, texts: Mapping[str, str]) -> str | None:

@@ -17,7 +17,8 @@ from transclipped.ui.text import plain
 from transclipped.utils.files import ASSETS
 
 BUNDLED = ASSETS / "runs"
-IN_ADDRESS = ("run", "watch", "compare", "runs", "beside")  # whose values are names of runs
+KEY = "run"  # of the choice, and its name in the address
+IN_ADDRESS = (KEY, "watch", "compare", "runs", "beside")  # whose values are names of runs
 STATES = {
     "running": "is being trained",
     "stopped": "was stopped before its end; Train can resume it",
@@ -61,12 +62,12 @@ def choose() -> None:
     """Sidebar: the choice of run, and a line that says what it is."""
     names = list(all_runs())
     if not names:
-        st.session_state.pop("run", None)
+        st.session_state.pop(KEY, None)
         st.info("No run yet. Open Train and start one.")
         return
     _settle(names)
     st.selectbox(
-        "Run", names, names.index(first()), key="run", bind="query-params",
+        "Run", names, names.index(first()), key=KEY, bind="query-params",
         help="A trained model with its coded database.",
     )  # fmt: skip
     run = current()
@@ -80,10 +81,15 @@ def choose() -> None:
 
 def current() -> RunDir | None:
     """The chosen run; None if there is none. One deleted since `choose` drew its box has the page run again."""
-    known, name = all_runs(), st.session_state.get("run")
+    known, name = all_runs(), st.session_state.get(KEY)
     if name is not None and name not in known:
         st.rerun()
     return known.get(name or first())
+
+
+def look_at(name: str) -> None:
+    """Let every page look at this run; for callbacks, since the choice itself is drawn by then."""
+    st.session_state[KEY] = name
 
 
 def follow_renames() -> None:
@@ -103,15 +109,15 @@ def follow_renames() -> None:
 def _settle(names: list[str]) -> None:
     """Replace a run that is not there, by the one that it became if it was renamed, and say so."""
     state = st.session_state
-    name = state.get("run", st.query_params.get("run"))
+    name = state.get(KEY, st.query_params.get(KEY))
     if name is None or name in names:
         return
     new = renamed(name, all_runs().values())
     instead = new.name if new is not None else first()
-    if "run" in state:  # its box is on the screen, and follows; at first the address alone decides
-        state["run"] = instead
+    if KEY in state:  # its box is on the screen, and follows; at first the address alone decides
+        state[KEY] = instead
     gone = f"There is no run *{plain(name[: absent.LONGEST])}* here (it may have been renamed or deleted); "
-    absent.note("run", is_called(name, instead) if new is not None else f"{gone}this is *{plain(instead)}*.")
+    absent.note(KEY, is_called(name, instead) if new is not None else f"{gone}this is *{plain(instead)}*.")
 
 
 def is_called(old: str, new: str) -> str:

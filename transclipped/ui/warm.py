@@ -14,11 +14,9 @@ from importlib import import_module
 from threading import Thread
 
 import streamlit as st
-from streamlit import runtime
-from streamlit.runtime import Runtime
 
 from transclipped.runs.run import RunDir
-from transclipped.ui import imports, shell
+from transclipped.ui import imports, shell, streamlit_internals
 
 PAUSE = 1.0  # seconds in which the first page is drawn undisturbed
 BREATH = 0.05  # seconds after a page, for whoever waits
@@ -30,7 +28,7 @@ def up(run: RunDir | None) -> None:
     Args:
         run: that the visitor looks at; None warms the modules alone.
     """
-    if runtime.exists() and type(runtime.get_instance()) is Runtime:  # not the stand-in of page tests
+    if streamlit_internals.is_served():
         _begun(run)
 
 

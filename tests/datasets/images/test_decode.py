@@ -1,14 +1,12 @@
 """Every picture that people have opens upright in RGB, or is refused with its name and a reason."""
 
-import io
-import struct
 import sys
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.image_files import bomb, encoded
 from transclipped.datasets.images.decode import (
     BYTES,
     MAX_PIXELS,
@@ -23,12 +21,6 @@ from transclipped.datasets.images.decode import (
 from transclipped.errors import InputError
 
 
-def encoded(image, kind="PNG", **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def colours(image):
     return [image.getpixel((x, image.height // 2)) for x in (0, image.width - 1)]
 
@@ -37,16 +29,6 @@ def half_and_half(mode, left, right, size=(16, 8)):
     image = Image.new(mode, size, right)
     image.paste(left, (0, 0, size[0] // 2, size[1]))
     return image
-
-
-def bomb(width=60_000, height=60_000):
-    """A valid PNG header that promises 3.6 gigapixels."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 def test_cmyk_becomes_rgb():

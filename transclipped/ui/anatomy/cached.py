@@ -60,6 +60,15 @@ def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy
     return microscope.look(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
+def through_network(run: RunDir, subject: Subject):
+    """What the network makes of a picture and its projection, or None twice; and why, "" where it can be had."""
+    try:
+        result = seen(run.fingerprint, subject.key, run, subject)
+        return result, anatomy.project(model(run.fingerprint, run).head, result.embedding), ""
+    except InputError as error:
+        return None, None, str(error)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def embedded(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
     """Continuous embedding `[D]` of a picture as search and database have it, to the last bit of its code."""

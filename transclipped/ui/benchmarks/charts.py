@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from transclipped.ui import charts
-from transclipped.ui.charts import HEIGHT, _laid_out
+from transclipped.ui.charts import HEIGHT, set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
@@ -44,7 +44,7 @@ def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: st
     )
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(type="category")
-    return _laid_out(figure, "", "", key=key).update_layout(height=110 + ROW * len(runs))
+    return set_layout(figure, "", "", key=key).update_layout(height=110 + ROW * len(runs))
 
 
 @charts.cached_figure
@@ -66,7 +66,7 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
                 line={"color": colour, "width": 1.5, "dash": "dash"},
             )  # fmt: skip
     falling = len(lines) > 1 and lines["amount"].iloc[0] > lines["amount"].iloc[1]
-    figure = _laid_out(figure, x, value, key=key, xaxis_autorange="reversed" if falling else True)
+    figure = set_layout(figure, x, value, key=key, xaxis_autorange="reversed" if falling else True)
     return figure.update_layout(height=HEIGHT + 60)
 
 
@@ -90,7 +90,7 @@ def _over_numbers(table: pd.DataFrame, x: str, line: list[str], value: str, key:
         )  # fmt: skip
     order = [str(number) for number in sorted(table[x].unique())]
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
-    return _laid_out(figure, x, value, key=key, showlegend=len(figure.data) > 1).update_layout(height=HEIGHT + 40)
+    return set_layout(figure, x, value, key=key, showlegend=len(figure.data) > 1).update_layout(height=HEIGHT + 40)
 
 
 def _by_name(table: pd.DataFrame, y: str, line: list[str], panel: list[str], value: str, key: str) -> go.Figure:
@@ -111,7 +111,7 @@ def _by_name(table: pd.DataFrame, y: str, line: list[str], panel: list[str], val
                 mode="markers", marker=_mark(lines.index(name)), showlegend=False, orientation="h", offsetgroup=name,
                 row=1, col=column,
             )  # fmt: skip
-    figure = _laid_out(figure, "", "", key=key, showlegend=len(lines) > 1, scattermode="group", scattergap=0.4)
+    figure = set_layout(figure, "", "", key=key, showlegend=len(lines) > 1, scattermode="group", scattergap=0.4)
     order = table[y].map(for_plotly).unique()
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=order, autorange="reversed")
     half = table["half"].fillna(0)

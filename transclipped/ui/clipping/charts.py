@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from transclipped.analysis.clipping.dials import SCALES, Dial
 from transclipped.analysis.clipping.report import AnchorSteps
-from transclipped.ui.charts import _laid_out, cached_figure
+from transclipped.ui.charts import cached_figure, set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
@@ -39,7 +39,7 @@ def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key:
     )
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain", tickangle=-45)
-    return _laid_out(figure, "class of the negative", "class of the anchor", key=key).update_layout(height=SQUARE)
+    return set_layout(figure, "class of the negative", "class of the anchor", key=key).update_layout(height=SQUARE)
 
 
 def precision_recall(dials: list[Dial], chosen: dict[str, tuple[float, float]], *, key: str) -> go.Figure:
@@ -62,7 +62,7 @@ def precision_recall(dials: list[Dial], chosen: dict[str, tuple[float, float]], 
             hovertemplate=f"{name} as set: precision %{{y:.0%}}, recall %{{x:.0%}}<extra></extra>",
         )  # fmt: skip
     axes = {"xaxis": {"range": [0, 1.02], "tickformat": ".0%"}, "yaxis": {"range": [0, 1.02], "tickformat": ".0%"}}
-    return _laid_out(figure, "recall", "precision", key=key, **axes)
+    return set_layout(figure, "recall", "precision", key=key, **axes)
 
 
 @cached_figure
@@ -95,7 +95,7 @@ def by_negative(
                 )  # fmt: skip
     figure.update_layout(bargap=0, barmode="overlay")
     x = "negatives, the most similar first" if (order == np.arange(len(order))).all() else "negatives, as in the batch"
-    return _laid_out(figure, x, y, key=key)
+    return set_layout(figure, x, y, key=key)
 
 
 @cached_figure
@@ -132,7 +132,7 @@ def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
         hovertemplate="the anchor<extra></extra>",
     )  # fmt: skip
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False}
-    figure = _laid_out(figure, "distance from the anchor: 1 − cosine", "", key=key, xaxis=hidden, yaxis=hidden)
+    figure = set_layout(figure, "distance from the anchor: 1 − cosine", "", key=key, xaxis=hidden, yaxis=hidden)
     figure.update_yaxes(scaleanchor="x")
     return figure.update_layout(height=SQUARE)
 

@@ -12,8 +12,10 @@ from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.sweep import AMOUNTS, Sweep, results, seconds_left
 from transclipped.ui import access, acts, charts
+from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep
-from transclipped.ui.figures import time_left
+from transclipped.ui.guard import guarded
+from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
@@ -27,8 +29,11 @@ HELP = {
 NOTE = "sweep note"
 
 
+@guarded
 def section() -> None:
     """Settings, the button, the figure and the numbers."""
+    if lab_batch.lab() is None:
+        raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
     st.subheader("Live sweep: how much clipping is good?")
     st.caption(
         "One press trains a linear head and a quantizer for each setting on the bundled lab set (5,000 pictures, some "

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from transclipped.analysis.clipping.dials import SCALES
-from transclipped.ui.charts import _laid_out
+from transclipped.ui.charts import set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import NEUTRAL, RELEVANT
 
@@ -31,7 +31,7 @@ def figure(rule: str, live: list[tuple[str, list[dict[str, Any]]]], behind: list
         _sweep(drawn, rule, name, results, STYLES[place % len(STYLES)], front=place == 0)
     scale = SCALES[rule]
     more = "← more is clipped" if rule != "rank" else "more is clipped →"
-    drawn = _laid_out(drawn, f"{scale.symbol} ({more})", "mAP of retrieval", key=f"sweep {rule}")
+    drawn = set_layout(drawn, f"{scale.symbol} ({more})", "mAP of retrieval", key=f"sweep {rule}")
     amounts = [r["amount"] for r in behind if r["rule"] == rule]
     amounts += [r["amount"] for _, results in live for r in results if r["rule"] == rule]
     if amounts:

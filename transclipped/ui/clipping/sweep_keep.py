@@ -54,12 +54,8 @@ def section(sweep: Sweep, found: list[dict]) -> None:
 def _links(name: str) -> None:
     st.caption(f"Kept as {plain(name)}.", width="content")
     for page, label in (("retrieval", "Ask with it"), ("benchmarks", "Compare it")):
-        if st.button(label, key=f"kept {page}", on_click=_look_at, args=(name,)):
+        if st.button(label, key=f"kept {page}", on_click=runs.look_at, args=(name,)):
             links.go(page)  # `run` is the sidebar's, so it must not be among the parameters
-
-
-def _look_at(name: str) -> None:
-    st.session_state["run"] = name
 
 
 def _keep(sweep: Sweep, clipping: ClippingConfig) -> None:

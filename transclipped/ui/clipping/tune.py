@@ -11,13 +11,14 @@ from transclipped.analysis.clipping.mistakes import best_by_labels
 from transclipped.analysis.clipping.report import Report
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
-from transclipped.ui import absent, figures
+from transclipped.ui import absent, quantities
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import histogram
 
 RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's: a page switch drops what it shares
 NAMES = {"threshold": "delta", "rank": "q", "rank+threshold": "delta", "adaptive": "c"}  # in the address
+AMOUNTS = "lab amounts"  # in the session: where the dials stand, by name in the address
 LABELS = "Observed with labels, which no rule sees."
 HELP = {
     "rule": "threshold: every pair above δ. rank: the share q of each anchor's negatives, the most similar. "
@@ -37,7 +38,7 @@ HELP = {
 def amount(rule: str) -> float:
     """Where the dial of a rule stands: as last set, or as the address says, or at its start."""
     name, scale = NAMES[rule], SCALES[rule]
-    set_so_far = st.session_state.setdefault("lab amounts", {})
+    set_so_far = st.session_state.setdefault(AMOUNTS, {})
     if name not in set_so_far:
         said = st.query_params.get(name, f"{scale.start:g}")
         try:
@@ -53,7 +54,7 @@ def amount(rule: str) -> float:
 
 def turn(rule: str, value: float) -> None:
     """Put the dial of a rule somewhere, and the address with it."""
-    st.session_state.setdefault("lab amounts", {})[NAMES[rule]] = value
+    st.session_state.setdefault(AMOUNTS, {})[NAMES[rule]] = value
     st.query_params[NAMES[rule]] = f"{value:g}"
 
 
@@ -169,7 +170,7 @@ def suggestions(view: View) -> None:
             )  # fmt: skip
             quality = ""
             if turned.precision is not None and (cut := int(turned.clipped[k])):
-                precision = figures.share(round(turned.precision[k] * cut), cut)
+                precision = quantities.share(round(turned.precision[k] * cut), cut)
                 quality = f", precision {precision}, recall {turned.recall[k]:.0%}"
             st.markdown(f"**{name}**: clips {turned.share[k]:.1%}{quality}", width="stretch")
 

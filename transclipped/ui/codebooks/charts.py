@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from transclipped.ui import charts
-from transclipped.ui.charts import _laid_out
+from transclipped.ui.charts import set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
@@ -24,7 +24,7 @@ def usage(counts: np.ndarray, even: float, *, top: float, key: str) -> go.Figure
         places = np.arange(1, len(row) + 1)
         figure.add_scatter(x=places, y=row, name=f"codebook {m + 1}", mode="lines", line=line)
     figure.add_hline(even, line_dash="dot", line_color=NEUTRAL, annotation_text="even share")
-    return _laid_out(figure, "codewords, most used first", "pictures", key=key, yaxis_range=[0, 1.05 * top])
+    return set_layout(figure, "codewords, most used first", "pictures", key=key, yaxis_range=[0, 1.05 * top])
 
 
 @charts.cached_figure
@@ -52,7 +52,7 @@ def codewords(counts: np.ndarray, chosen: int, *, key: str) -> go.Figure:
             unselected={"marker": {"opacity": 1}},
         )
     )
-    return _laid_out(figure, "codewords, most used first", "pictures", key=key, clickmode="event+select")
+    return set_layout(figure, "codewords, most used first", "pictures", key=key, clickmode="event+select")
 
 
 @charts.cached_figure
@@ -73,7 +73,7 @@ def similarity(cosines: np.ndarray, order: np.ndarray, *, key: str) -> go.Figure
     )
     blank = {"showticklabels": False, "showgrid": False, "zeroline": False, "type": "category"}
     figure.update_yaxes(scaleanchor="x", constrain="domain", autorange="reversed")
-    figure = _laid_out(figure, "codewords, similar ones side by side", "", key=key, xaxis=blank, yaxis=blank)
+    figure = set_layout(figure, "codewords, similar ones side by side", "", key=key, xaxis=blank, yaxis=blank)
     return figure.update_layout(height=SQUARE)
 
 
@@ -99,7 +99,7 @@ def dependence(bits: np.ndarray, *, top: float, key: str) -> go.Figure:
     )
     figure.update_yaxes(scaleanchor="x", constrain="domain", autorange="reversed", type="category")
     figure.update_xaxes(type="category", constrain="domain")
-    return _laid_out(figure, "codebook", "codebook", key=key).update_layout(height=SQUARE)
+    return set_layout(figure, "codebook", "codebook", key=key).update_layout(height=SQUARE)
 
 
 @charts.cached_figure
@@ -111,7 +111,9 @@ def errors(whole: np.ndarray, *, top: float, key: str) -> go.Figure:
     if len(whole):
         figure.add_vline(float(whole.mean()), line_width=2, line_color=IRRELEVANT, annotation_text="mean")
     figure.update_layout(bargap=0)
-    return _laid_out(figure, "1 − cosine of query and its decoded code", "queries", key=key, xaxis_range=[0, edges[-1]])
+    return set_layout(
+        figure, "1 − cosine of query and its decoded code", "queries", key=key, xaxis_range=[0, edges[-1]]
+    )
 
 
 @charts.cached_figure
@@ -133,7 +135,9 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return _laid_out(figure, "codewords, grouped by their most frequent class", "", key=key, xaxis_showticklabels=False)
+    return set_layout(
+        figure, "codewords, grouped by their most frequent class", "", key=key, xaxis_showticklabels=False
+    )
 
 
 @charts.cached_figure
@@ -142,4 +146,4 @@ def class_bars(counts: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     colours = [class_colour(i) for i in range(len(names))]
     figure = go.Figure(go.Bar(x=counts, y=list(map(for_plotly, names)), orientation="h", marker_color=colours))
     figure.update_yaxes(autorange="reversed")
-    return _laid_out(figure, "pictures", "", key=key)
+    return set_layout(figure, "pictures", "", key=key)

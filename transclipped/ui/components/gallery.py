@@ -20,6 +20,7 @@ from transclipped.errors import InputError
 from transclipped.ui import cached
 from transclipped.ui.components.component import component
 from transclipped.ui.shell import scale
+from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.text import visible
 from transclipped.ui.theme import MARKS
 
@@ -186,15 +187,11 @@ def _sent(tile: Tile, url: str) -> dict:
 
 def _url(picture: Picture | None, name: str) -> str:
     """Address of a picture, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
-    from streamlit import runtime
-
     if picture is None:
         return ""
     if len(picture.file) <= INLINE:
         return data_address(picture.file, picture.kind)
-    if not runtime.exists():
-        return ""
-    return runtime.get_instance().media_file_mgr.add(picture.file, picture.kind, name)
+    return add_file(picture.file, picture.kind, name)
 
 
 def _said(key: str, name: str):

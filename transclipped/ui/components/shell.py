@@ -6,12 +6,10 @@ Back button takes back one act of the visitor at a press.
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 import streamlit as st
 
 from transclipped.ui.components.component import component
+from transclipped.ui.streamlit_internals import script_files
 
 AHEAD = ("PlotlyChart", "DataFrame", "StreamlitSyntaxHighlighter")  # scripts of Streamlit's, 0.5 to 4.7 MB each
 
@@ -22,12 +20,5 @@ def draw() -> None:
     """The button that opens the app afresh; everything else is not seen."""
     base = st.get_option("server.baseUrlPath").strip("/")
     start = f"/{base}/" if base else "/"
-    ahead = tuple(f"{start}static/js/{name}" for name in _scripts())  # for a list Streamlit would import pandas
+    ahead = tuple(f"{start}static/js/{name}" for name in script_files(AHEAD))  # a list would import pandas
     _component(key="shell", data={"start": start, "ahead": ahead})
-
-
-@cache
-def _scripts() -> list[str]:
-    """Files of the installed Streamlit that its browser part loads with the first chart, table or code."""
-    folder = Path(st.__file__).parent / "static" / "static" / "js"
-    return [file.name for name in AHEAD for file in sorted(folder.glob(f"{name}.*.js"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from transclipped.ui.charts import HEIGHT, _laid_out, cached_figure
+from transclipped.ui.charts import HEIGHT, cached_figure, set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import IRRELEVANT, RELEVANT
 
@@ -35,7 +35,7 @@ def class_counts(classes: dict[str, dict[str, int]], *, key: str) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.15 if few else 0)
     if few:
         figure.update_yaxes(autorange="reversed", type="category")
-        figure = _laid_out(figure, "pictures", "", key=key)
+        figure = set_layout(figure, "pictures", "", key=key)
         return figure.update_layout(height=max(HEIGHT // 2, BAR * len(names) + 90))
     title = f"{len(names):,} classes, most frequent first; point at a bar for its name"
-    return _laid_out(figure, title, "pictures", key=key, xaxis_showticklabels=False)
+    return set_layout(figure, title, "pictures", key=key, xaxis_showticklabels=False)

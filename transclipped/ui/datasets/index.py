@@ -17,8 +17,8 @@ from transclipped.search import collection_job, collection_list
 from transclipped.search.collection_job import FINISHED, RUNNING, Job
 from transclipped.ui import access, acts, collection_links, runs
 from transclipped.ui.datasets import run_offer
-from transclipped.ui.figures import duration, time_left
 from transclipped.ui.guard import guarded
+from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import plain
 
 LOOKED_AT = 16  # images whose size tells photographs from icons

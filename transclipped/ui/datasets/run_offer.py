@@ -56,7 +56,7 @@ def choose(run: RunDir, **state: object) -> None:
     Args:
         state: other values of the session, by key.
     """
-    st.session_state["run"] = run.name
+    runs.look_at(run.name)
     st.session_state.update(state)
 
 

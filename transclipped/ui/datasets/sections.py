@@ -19,9 +19,8 @@ from transclipped.errors import InputError
 from transclipped.ui import access, shell
 from transclipped.ui.components import gallery
 from transclipped.ui.datasets import cached, job
-from transclipped.ui.datasets import help as told
-from transclipped.ui.figures import time_left
 from transclipped.ui.guard import guarded
+from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
 from transclipped.utils.files import cache_dir
@@ -29,6 +28,11 @@ from transclipped.utils.files import cache_dir
 NAMED = 1000  # names in a table; the command writes them all
 GROUPS = 8  # groups of lookalikes that are shown
 MEGABYTE = 1e6
+PRIVACY = (
+    "**Nothing leaves this machine.** Your pictures stay where they are and are never changed. A run or a collection "
+    "keeps their names, labels and codes. The cache keeps what is listed here; it can be deleted at any time, and is "
+    "made again when it is needed."
+)
 
 
 def annotations() -> str:
@@ -193,7 +197,7 @@ def storage() -> None:
     """What the cache holds, its size, and the way to clear it."""
     with shell.aside("storage"):
         st.subheader("What is kept of your pictures, and where?")
-        st.markdown(told.PRIVACY)
+        st.markdown(PRIVACY)
         if freed := st.session_state.pop("freed", None):
             st.success(f"{freed / MEGABYTE:,.1f} MB are free again.")
         kinds = kept.stored()

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit import runtime
 
 from transclipped.datasets.images.decode import placeholder
 from transclipped.errors import InputError
 from transclipped.ui import cached
+from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.turns import one_at_a_time
 
 PER_SHEET, COLUMNS = 256, 16
@@ -27,14 +29,11 @@ def sent(data: tuple, rows: np.ndarray, key: str) -> dict[str, Any]:
 
 def _urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
     """None where no server runs (in tests)."""
-    from streamlit import runtime
-
     if not runtime.exists():
         return []
-    files = runtime.get_instance().media_file_mgr
     named = hashlib.sha256(np.ascontiguousarray(rows, np.int64)).hexdigest()
     pages = _sheets(data, named, rows)
-    return [files.add(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
+    return [add_file(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
 
 
 @st.cache_resource(max_entries=6, show_spinner="Cutting out the pictures …")

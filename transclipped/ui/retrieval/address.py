@@ -17,6 +17,7 @@ from transclipped.ui.text import plain
 
 SET = "set"  # the data set, as a way to ask (`?how=`)
 ANY = "any class"
+QUERY, ADD, CLASS = "query", "add", "class"  # keys of widgets, and names in the address
 MOST = 16  # pictures that ask together
 
 
@@ -24,8 +25,8 @@ def ask(where: Place, name: str) -> None:
     """Ask with the picture of this id, alone or, if the visitor wants so, besides what asks already."""
     st.query_params.pop("how", None)
     names = st.query_params.get_all("query_id")
-    if st.session_state.get("add"):
-        number = st.session_state.get("query", 0)
+    if st.session_state.get(ADD):
+        number = st.session_state.get(QUERY, 0)
         if not names and 0 <= number < len(where.own.stored.query_ids):
             names = [str(where.own.stored.query_ids[number])]
         names = list(dict.fromkeys([*names, name]))[-MOST:]
@@ -64,8 +65,8 @@ def _set(where: Place, names: list[str]) -> None:
         rows = np.flatnonzero(where.own.stored.query_ids.astype(str) == names[0])
         part = stored_part(where, names[0])
         if len(rows) and part is not None and not part.key.startswith(COLLECTED):
-            st.session_state["query"] = int(rows[0])
-            absent.resolve("query")
+            st.session_state[QUERY] = int(rows[0])
+            absent.resolve(QUERY)
             names = []
     if names:
         st.query_params["query_id"] = names
@@ -93,12 +94,12 @@ def classes(where: Place) -> list[str]:
 
 def another(where: Place, *, first: bool = False) -> None:
     """Ask with another stored query of the class that the visitor chose: a random one, or the first."""
-    numbers = numbers_of(where, st.session_state.get("class", ANY))
-    now = st.session_state.get("query")
+    numbers = numbers_of(where, st.session_state.get(CLASS, ANY))
+    now = st.session_state.get(QUERY)
     if first:
         chosen = numbers[:1]
     else:
         chosen = [random.choice([n for n in numbers.tolist() if n != now] or numbers.tolist())] if len(numbers) else []
     for number in chosen:
-        st.session_state["query"] = int(number)
+        st.session_state[QUERY] = int(number)
     forget()

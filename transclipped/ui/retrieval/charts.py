@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from transclipped.ui.charts import _laid_out, cached_figure
+from transclipped.ui.charts import cached_figure, set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
@@ -38,7 +38,7 @@ def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool
         line = {"color": RELEVANT if mine else NEUTRAL, "width": 3 if mine else 2.5, "dash": None if mine else "dot"}
         figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line=line)
     figure.update_yaxes(range=[0, 1.04])
-    return _laid_out(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
+    return set_layout(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
 
 @cached_figure
@@ -54,7 +54,7 @@ def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, 
     shown = [f"▸ {for_plotly(name)}" if name in wanted else for_plotly(name) for name in order]
     figure = go.Figure(go.Bar(x=[values[name] for name in order], y=shown, orientation="h", marker_color=colours))
     figure.update_xaxes(range=[0, 1])
-    figure = _laid_out(figure, "mAP", "", key=key)
+    figure = set_layout(figure, "mAP", "", key=key)
     return figure.update_layout(height=max(220, 80 + LINE * len(order)))
 
 
@@ -67,4 +67,4 @@ def spread(values: np.ndarray, mine: float | None, *, key: str) -> go.Figure:
     if mine is not None:
         figure.add_vline(mine, line_width=3, line_color=IRRELEVANT, annotation_text="this query")
     figure.update_layout(bargap=0)
-    return _laid_out(figure, "average precision of a query", "queries", key=key, xaxis_range=[0, 1])
+    return set_layout(figure, "average precision of a query", "queries", key=key, xaxis_range=[0, 1])

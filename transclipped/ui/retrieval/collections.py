@@ -12,6 +12,7 @@ from transclipped.runs.run import RunDir
 from transclipped.search.collection import stamp
 from transclipped.search.collection_list import Collection, collections
 from transclipped.ui import runs
+from transclipped.ui.collection_links import KEY
 from transclipped.ui.datasets import run_offer
 from transclipped.ui.links import key_of
 from transclipped.ui.text import plain
@@ -48,10 +49,10 @@ def run_of(entry: Collection) -> RunDir | None:
 
 def shorten(known: Mapping[str, str]) -> None:
     """Give one of this run's collections that the address names by its folder its short name there."""
-    said = st.query_params.get("collection")
+    said = st.query_params.get(KEY)
     name = next((name for name, path in known.items() if path == said), None)
     if name is not None and name != said:
-        st.query_params["collection"] = name
+        st.query_params[KEY] = name
 
 
 def texts(known: Mapping[str, str], said: str | None, others: Mapping[str, Collection] | None = None) -> dict[str, str]:
@@ -90,7 +91,7 @@ def search_own() -> None:
 
 
 def _forget() -> None:
-    st.query_params.pop("collection", None)
+    st.query_params.pop(KEY, None)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

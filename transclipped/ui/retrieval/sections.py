@@ -13,7 +13,7 @@ import streamlit as st
 from transclipped.retrieval.coding.product import decode, encode
 from transclipped.runs.compare import siblings
 from transclipped.search.searcher import Hit, label_names
-from transclipped.ui import cached, charts, figures, runs
+from transclipped.ui import cached, charts, quantities, runs
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval import address
@@ -175,7 +175,7 @@ def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
         precision["mean of all queries"] = (known["precision"]["k"], known["precision"]["value"])
         if curve := known.get("precision_recall"):
             ranking["all queries"] = (curve["recall"], curve["precision"])
-        if metrics.get("n_queries", figures.FEW) < figures.FEW:
+        if metrics.get("n_queries", quantities.FEW) < quantities.FEW:
             st.caption(f"Means and classes are of {plain(metrics['n_queries'])} queries only: rough values.")
     left, right = st.columns(2, gap="large")
     with left:

@@ -17,7 +17,7 @@ from transclipped.ui import absent, access, charts, names, runs
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
-from transclipped.ui.train.live import FIGURES, cells, chosen, delete, lines, press, select
+from transclipped.ui.train.live import FIGURES, WATCHED, cells, chosen, delete, lines, press, select
 
 WHOLE_LOSS = "**Whole loss**: what training lowers."
 INCOMPARABLE = (
@@ -162,9 +162,9 @@ def _rename(run: RunDir, name: str) -> str:
     if name != run.name and name in runs.all_runs():
         raise InputError(f"there is a run {name} already; choose another name")
     new = manage.rename(run, name)
-    if st.session_state.get("run") == run.name:
-        st.session_state["run"] = new.name
-    if st.session_state.get("watched") == run.name:
-        st.session_state["watched"] = new.name
+    if st.session_state.get(runs.KEY) == run.name:
+        runs.look_at(new.name)
+    if st.session_state.get(WATCHED) == run.name:
+        st.session_state[WATCHED] = new.name
     st.session_state["kept"] = new.name
     return f"{run.name} is called {new.name} now."

@@ -14,6 +14,11 @@ import streamlit as st
 Read = Callable[[str], Any]  # the value that a text means, or None
 
 
+def key(name: str) -> str:
+    """Key of the widget of a setting; another word than its name, which other pages bind too."""
+    return f"set {name}"
+
+
 def text(said: str) -> str | None:
     """Any text but none."""
     return said or None

@@ -17,8 +17,8 @@ from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import STOP_FILE, RunDir
 from transclipped.ui import absent, access, acts, charts, links, runs
-from transclipped.ui.figures import duration, time_left
 from transclipped.ui.guard import guarded
+from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
@@ -67,6 +67,7 @@ SHOWN = {  # what is drawn together: a text, and its figures
 }
 MOST_POINTS = 500  # of a curve; a long training has thousands, and all are redrawn every second
 NOTE = "train note"
+WATCHED, BESIDE = "watched", "watched beside"  # in the session: the training that is followed, and the run chosen then
 press = partial(acts.press, NOTE)
 
 
@@ -272,12 +273,12 @@ def select(name: str) -> None:
     """Make all pages look at a run."""
     if name not in runs.all_runs():
         raise InputError(f"there is no run {name} any more; it was deleted or renamed")
-    st.session_state["run"] = name
+    runs.look_at(name)
 
 
 def watch(name: str) -> None:
     """Follow a training, also after a reload, and after its end until another run is chosen."""
-    st.session_state["watched"], st.session_state["watched beside"] = name, st.session_state.get("run")
+    st.session_state[WATCHED], st.session_state[BESIDE] = name, st.session_state.get(runs.KEY)
     st.query_params["watch"] = name
 
 
@@ -288,14 +289,14 @@ def watched() -> str | None:
     sidebar. One that was renamed is followed; one that is gone is named.
     """
     state = st.session_state
-    name = state.get("watched")
+    name = state.get(WATCHED)
     if name is None and (linked := st.query_params.get("watch")):
         name = Path(linked).name.lstrip(".")  # a run, and no folder elsewhere
     if name and (name := _there(name)) is not None:
-        beside = state.get("watched beside")
-        chosen = "watched beside" in state and state.get("run") != beside and beside in runs.all_runs()
+        beside = state.get(BESIDE)
+        chosen = BESIDE in state and state.get(runs.KEY) != beside and beside in runs.all_runs()
         if jobs.live(name) or not chosen:
-            if state.get("watched") != name or st.query_params.get("watch") != name:
+            if state.get(WATCHED) != name or st.query_params.get("watch") != name:
                 watch(name)
             return name
     unwatch()
@@ -322,8 +323,8 @@ def _there(name: str) -> str | None:
 
 def unwatch() -> None:
     """Follow nothing of one's own any more."""
-    st.session_state.pop("watched", None)
-    st.session_state.pop("watched beside", None)
+    st.session_state.pop(WATCHED, None)
+    st.session_state.pop(BESIDE, None)
     st.query_params.pop("watch", None)
 
 
@@ -331,7 +332,7 @@ def delete(run: RunDir) -> str:
     """Delete a run; if it is watched, that ends."""
     access.require()
     manage.delete(run)
-    if st.session_state.get("watched") == run.name:
+    if st.session_state.get(WATCHED) == run.name:
         unwatch()
     return f"{run.name} was deleted."
 
@@ -343,7 +344,7 @@ def _lay_over(names: list[str]) -> None:
 
 def _cancel(name: str) -> None:
     jobs.cancel(name)
-    if st.session_state.get("watched") == name:
+    if st.session_state.get(WATCHED) == name:
         unwatch()
 
 

@@ -8,7 +8,7 @@ from transclipped.analysis import benchmarks
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.ui import runs
-from transclipped.ui.figures import FEW
+from transclipped.ui.quantities import FEW
 from transclipped.ui.text import plain
 from transclipped.ui.train.words import in_app_words
 
@@ -52,7 +52,7 @@ def links(run: RunDir, *, select, compare) -> None:
     """
     row = st.container(horizontal=True)
     row.button(f"Open {plain(run.name)}", key="open watched", icon=":material/visibility:", on_click=select,
-               args=(run.name,), disabled=st.session_state.get("run") == run.name,
+               args=(run.name,), disabled=st.session_state.get(runs.KEY) == run.name,
                help="All pages then show this run.")  # fmt: skip
     hits = row.button("See its hits", key="hits watched", icon=":material/image_search:", on_click=select,
                       args=(run.name,))  # fmt: skip

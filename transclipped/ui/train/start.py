@@ -8,8 +8,8 @@ import streamlit as st
 
 from transclipped.config import RunConfig
 from transclipped.ui import access, names, runs
-from transclipped.ui.figures import duration
 from transclipped.ui.guard import guarded
+from transclipped.ui.quantities import duration
 from transclipped.ui.text import plain
 from transclipped.ui.train import check as train_check
 from transclipped.ui.train import form as train_form

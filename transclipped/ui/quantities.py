@@ -1,4 +1,4 @@
-"""Numbers as a person would say them: bytes, seconds, and shares that do not claim more than they were counted from."""
+"""Quantities as a person would say them: bytes, seconds, and shares that claim no more than was counted."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from transclipped.ui.chart_data import csv_of, enlarged
+from transclipped.ui.charts import csv_of, enlarged
 
 
 def read(figure) -> list[dict]:

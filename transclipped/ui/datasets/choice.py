@@ -1,8 +1,15 @@
-"""How to get each data set, and how its folder must look."""
+"""The choice of a data set: what each is, how to get it, how its folder must look, and opening it."""
 
 from __future__ import annotations
 
+import streamlit as st
+
+from transclipped.config import POTENTIAL, DataConfig
 from transclipped.datasets import flickr25k, nuswide
+from transclipped.ui import links, shell
+from transclipped.ui.datasets import cached, sections
+from transclipped.ui.datasets import folder as folders
+from transclipped.ui.guard import guarded
 
 NEEDS_FOLDER = ("mirflickr", "nuswide", "folder", "embeddings")
 TITLES = {  # of those offered
@@ -36,8 +43,33 @@ LAYOUT = {
     "folder": "holiday/beach/1.jpg        labels from folders: beach, mountains\nholiday/mountains/2.heic\n\n"
     "id,label                   labels.csv: one label, or several with ;\nbeach/1.jpg,sea;sky\nmountains/2.heic,snow",
 }
-PRIVACY = (
-    "**Nothing leaves this machine.** Your pictures stay where they are and are never changed. A run or a collection "
-    "keeps their names, labels and codes. The cache keeps what is listed here; it can be deleted at any time, and is "
-    "made again when it is needed."
-)
+
+
+def choose() -> DataConfig:
+    """The data set that the visitor chose; without a folder where that is still to be named."""
+    name = links.choose(st.segmented_control, "Data set", TITLES, key="set", default="cifar10", required=True)
+    st.markdown(ABOUT[name])
+    if name not in NEEDS_FOLDER:
+        return DataConfig(dataset=name)
+    with shell.aside("folder"):
+        data, lists = folders.fields("File of labels" if name == "folder" else "Folder with the label lists")
+        which = sections.annotations() if name == "mirflickr" else POTENTIAL
+    return DataConfig(dataset=name, data=data or None, labels=lists or None, annotations=which)
+
+
+def how_to_get(name: str) -> None:
+    """Where a data set that is not bundled comes from."""
+    if name in GET:
+        st.markdown(GET[name])
+        st.code(LAYOUT[name], language=None)
+
+
+@guarded
+def opened(config: DataConfig):
+    """The configuration as it lies on the disk, with the opened images or None while a process looks through them.
+
+    None alone, with the reason on the page, where they cannot be opened.
+    """
+    config = folders.checked(config)
+    ready = config.data is None or folders.ready(config)
+    return config, cached.opened(config) if ready else None

@@ -1,8 +1,8 @@
-"""Numbers as a person would say them."""
+"""Quantities as a person would say them."""
 
 import pytest
 
-from transclipped.ui import figures
+from transclipped.ui import quantities
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from transclipped.ui import figures
      (200_000, "200 kB"), (999_600, "1.0 MB"), (20_000_000, "20 MB"), (3_200_000_000, "3.2 GB")],
 )  # fmt: skip
 def test_bytes_have_the_unit_that_suits_them(n, said):
-    assert figures.size(n) == said
+    assert quantities.size(n) == said
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ def test_bytes_have_the_unit_that_suits_them(n, said):
      (5400, "1 h 30 min")],
 )  # fmt: skip
 def test_seconds_have_the_unit_that_suits_them(seconds, said):
-    assert figures.duration(seconds) == said
+    assert quantities.duration(seconds) == said
 
 
 def test_a_share_of_a_handful_is_given_as_counts():
-    assert figures.share(3, 8) == "3 of 8" and figures.share(0, 0) == "0 of 0"
-    assert figures.share(99, 99) == "99 of 99" and figures.share(50, 100) == "50%"
+    assert quantities.share(3, 8) == "3 of 8" and quantities.share(0, 0) == "0 of 0"
+    assert quantities.share(99, 99) == "99 of 99" and quantities.share(50, 100) == "50%"
 
 
 def test_the_time_left_is_said_where_it_is_known():
-    assert figures.time_left(8) == ", 8 s left" and figures.time_left(None) == ""
-    assert figures.time_left(0) == f", {figures.duration(0)} left"
+    assert quantities.time_left(8) == ", 8 s left" and quantities.time_left(None) == ""
+    assert quantities.time_left(0) == f", {quantities.duration(0)} left"
