@@ -25,6 +25,7 @@ notices = st.container()
 imported_form.draw(runs.current())
 if page.url_path:  # Overview, at the root, need not wait for what takes seconds
     imports.everything()
+    imports.plugins()
 page.run()
 absent.draw(notices)
 warm.up(runs.current())

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,27 @@ def own_cache(tmp_path_factory):
         del os.environ["TRANSCLIPPED_CACHE"]
     else:
         os.environ["TRANSCLIPPED_CACHE"] = before
+
+
+@contextmanager
+def registries_restored():
+    """What is registered inside is forgotten afterwards."""
+    from transclipped import clipping, losses
+    from transclipped.models import custom
+
+    registries = clipping.RULES, losses.LOSSES, custom.BACKBONES
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, was in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(was)
+
+
+@pytest.fixture
+def own_registries():
+    """What a test registers is forgotten afterwards."""
+    with registries_restored():
+        yield
 
 
 @pytest.fixture(scope="session")

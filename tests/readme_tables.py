@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from transclipped.analysis.benchmarks import AMOUNT
 from transclipped.analysis.tables import markdown, summary
+from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig, RunConfig
 from transclipped.experiments.study.parts import PARTS, SAME, SHARED, Plan
 from transclipped.runs.run import RunDir
@@ -97,10 +97,7 @@ def described(config: RunConfig) -> str:
 
 
 def _amounts(clipping: ClippingConfig) -> Iterable[str]:
-    settings = [AMOUNT[clipping.rule]] if clipping.rule in AMOUNT else []
-    if clipping.rule == "rank+threshold":
-        settings.insert(0, AMOUNT["rank"])
-    return [f"{symbol} = {getattr(clipping, name):g}" for name, symbol in settings]
+    return [f"{amount.symbol} = {getattr(clipping, amount.field):g}" for amount in RULES[clipping.rule].settings]
 
 
 def _runs(dataset: str) -> pd.DataFrame:
@@ -151,7 +148,7 @@ def _curve() -> pd.DataFrame:
     for rule in ("none", "threshold", "rank", "adaptive"):
         mine = found[found["rule"] == rule].pivot(index="temperature", columns="amount", values="map")
         for i, amount in enumerate(found[found["rule"] == rule]["amount"].unique()):
-            name = rule if rule == "none" else f"{AMOUNT[rule][1]} = {amount:g}" if i == 0 else f"{amount:g}"
+            name = rule if rule == "none" else f"{RULES[rule].amount.symbol} = {amount:g}" if i == 0 else f"{amount:g}"
             columns[name] = mine[amount].reindex(temperatures).to_list()
     return pd.DataFrame(columns)
 

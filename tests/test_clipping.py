@@ -1,6 +1,9 @@
 """Clipping rules against loops, and the laws that they obey."""
 
+import doctest
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,7 +14,23 @@ from hypothesis import strategies as st
 
 from tests.clipping_reference import RULES, clipped_of
 from transclipped import clipping
-from transclipped.clipping import clip, most_similar, negatives, positives, register, rule_named, share_of, strength
+from transclipped.clipping import (
+    AMOUNTS,
+    amount_of,
+    clip,
+    described,
+    most_similar,
+    negatives,
+    positives,
+    register,
+    share_of,
+    strength,
+    turned,
+    with_amount,
+)
+from transclipped.clipping import (
+    RULES as REGISTERED,
+)
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.losses import cosines
@@ -161,14 +180,8 @@ def test_selection_carries_no_gradient():
     assert not clip(s, ClippingConfig(rule="adaptive")).level.requires_grad
 
 
-@pytest.fixture
-def own_rules(monkeypatch):
-    """Rules registered here are forgotten afterwards."""
-    monkeypatch.setattr(clipping, "RULES", dict(clipping.RULES))
-
-
 @pytest.mark.parametrize("level, held", [(0.3, 0.3), (torch.full((8, 1), 0.2), 0.2), (None, None)])
-def test_a_rule_of_ones_own(own_rules, level, held):
+def test_a_rule_of_ones_own(own_registries, level, held):
     @register("mine")
     def mine(similarity, candidates, config):
         return similarity > 0.0, level  # also marks self and positive
@@ -181,15 +194,15 @@ def test_a_rule_of_ones_own(own_rules, level, held):
     torch.testing.assert_close(ours.level, smallest if held is None else torch.full_like(smallest, held))
 
 
-def test_a_rule_that_answers_nonsense_is_named(own_rules):
+def test_a_rule_that_answers_nonsense_is_named(own_registries):
     register("mine")(lambda similarity, candidates, config: (similarity, 0.5))
     with pytest.raises(ValueError, match="'mine'"):
         clip(similarities(4, seed=0), ClippingConfig(rule="mine"))
 
 
 def test_unknown_rule_lists_the_known():
-    with pytest.raises(InputError, match=r"'best'.*none.*rank.*threshold.*adaptive"):
-        rule_named("best")
+    with pytest.raises(InputError, match=r"'best'.*none.*threshold.*rank.*adaptive"):
+        REGISTERED["best"]
     with pytest.raises(InputError, match="'best'"):
         clip(similarities(2, seed=0), replace(ClippingConfig(), rule="best"))
 
@@ -198,3 +211,68 @@ def test_unknown_rule_lists_the_known():
 def test_wrong_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="2B"):
         clip(torch.zeros(shape), ClippingConfig())
+
+
+def test_each_rule_of_the_reference_is_registered_and_says_what_it_is():
+    assert set(REGISTERED) == set(RULES)
+    for rule in REGISTERED.values():
+        assert rule.does and rule.source
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_reads_the_settings_that_it_declares_and_no_others(rule):
+    """Another value of a declared setting changes what the loss is told; of any other, nothing."""
+    s, base = similarities(16, seed=0), ClippingConfig(rule=rule, fraction=0.3, threshold=0.6, sigma=0.7)
+    declared = {amount.field for amount in REGISTERED[rule].settings}
+    for amount in AMOUNTS:
+        other = clip(s, replace(base, **{amount.field: 0.05}))
+        same = torch.equal(other.mask, clip(s, base).mask) and other.prior == clip(s, base).prior
+        assert same == (amount.field not in declared), amount.field
+
+
+@pytest.mark.parametrize("rule", turned())
+@given(images=st.integers(2, 6), seed=SEEDS, a=st.floats(0, 1), b=st.floats(0, 1))
+def test_more_is_clipped_in_the_direction_that_the_amount_says(rule, images, seed, a, b):
+    amount, s = turned()[rule], similarities(images, seed=seed)
+    base = ClippingConfig(rule=rule, fraction=0.5)
+    low, high = (share * (amount.range[1] - amount.range[0]) + amount.range[0] for share in sorted((a, b)))
+    less, more = (clip(s, replace(base, **{amount.field: value})).mask for value in (low, high))
+    assert not ((less & ~more) if amount.rising else (more & ~less)).any()
+
+
+def test_amounts_stand_within_their_ends():
+    for name, rule in REGISTERED.items():
+        for amount in rule.settings:
+            (least, most), (low, high) = amount.range, amount.dial
+            assert least <= low <= amount.start <= high <= most, name
+            assert all(low <= value <= high for value in amount.tried), name
+            assert list(amount.tried) == sorted(amount.tried, reverse=not amount.rising), name
+
+
+def test_a_setting_is_described_by_rule_and_amount():
+    config = with_amount("rank+threshold", 0.4, fraction=0.1)
+    assert (config.threshold, config.fraction, amount_of(config)) == (0.4, 0.1, 0.4)
+    assert described("rank+threshold", 0.4) == "rank+threshold δ = 0.4"
+    assert amount_of(with_amount("none", None)) is amount_of(ClippingConfig(rule="gone")) is None
+    assert described("gone", None) == "gone"
+
+
+@pytest.mark.parametrize("epoch, strength_", [(2, 0), (3, 0.5), (math.inf, 1)])
+def test_a_result_carries_what_the_loss_needs(epoch, strength_):
+    s = similarities(4, seed=0)
+    debiased = ClippingConfig(rule="debiased", class_prior=0.2, start=2, full=4)
+    assert clip(s, debiased, epoch=epoch).prior == 0.2 * strength_
+    for treatment in ("remove", "clamp"):
+        clipped = clip(s, ClippingConfig(rule="rank", treatment=treatment))
+        assert (clipped.treatment, clipped.prior) == (treatment, None)
+
+
+def test_examples_hold():
+    failed, tried = doctest.testmod(clipping)
+    assert tried and not failed
+
+
+def test_rules_are_read_without_torch():
+    program = "import sys, transclipped.clipping, transclipped.flags; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

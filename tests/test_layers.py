@@ -13,9 +13,11 @@ LAYERS = (  # the upper ones import from the lower ones
     {"runs"},
     {"plugins"},
     {"features", "losses"},
-    {"datasets", "models", "retrieval", "clipping", "flags"},
+    {"datasets", "models", "retrieval", "flags"},
+    {"clipping"},
     {"config", "utils"},
-    {"errors", "registry"},
+    {"registry"},
+    {"errors"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 

@@ -1,5 +1,6 @@
 """Losses against loops in float64, their gradients, and what holds at the edges."""
 
+import doctest
 import math
 from dataclasses import replace
 
@@ -9,10 +10,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clipping_reference import RULES, loss_of, negatives_of
+from tests.clipping_reference import RULES, clipped_of, loss_of, negatives_of
+from transclipped import clipping
+from transclipped import losses as module
 from transclipped.clipping import Clipped, clip, negatives, positives
 from transclipped.config import ClippingConfig, LossConfig
+from transclipped.errors import InputError
 from transclipped.losses import (
+    ClippedNTXentLoss,
     assignment_entropy,
     clipped_nt_xent,
     codeword_similarity,
@@ -44,7 +49,7 @@ def embeddings(rows, width=4, *, seed=0, dtype=torch.float64):
 def losses(z, config, *, seen=None, temperature=0.3, epoch=math.inf):
     """Losses `[2B]` of embeddings, where clipping looks at `seen`."""
     clipped = clip(cosines(z if seen is None else seen), config, epoch=epoch)
-    return contrastive_loss(cosines(z), clipped, clipping=config, temperature=temperature, epoch=epoch)
+    return contrastive_loss(cosines(z), clipped, temperature=temperature)
 
 
 @pytest.mark.parametrize("epoch", [1.0, 3.0, 3.7, math.inf])
@@ -70,7 +75,7 @@ def test_gradients_agree_with_finite_differences_of_the_loop(config):
     """Detection sees the same embeddings: picking must add no gradient, and a held pair must stay constant."""
     s = cosines(embeddings(8, seed=5)).requires_grad_()
     clipped = clip(s, config)
-    contrastive_loss(s, clipped, clipping=config, temperature=0.3).sum().backward()
+    contrastive_loss(s, clipped, temperature=0.3).sum().backward()
     base, step = s.detach().tolist(), 1e-6
     for i in range(8):
         for j in negatives_of(i, 8):
@@ -148,7 +153,7 @@ def test_clipping_more_never_raises_a_loss(images, seed, a, b):
 def test_clipped_pair_gets_no_gradient(config):
     s = cosines(embeddings(16, seed=2)).requires_grad_()
     clipped = clip(s, config)
-    contrastive_loss(s, clipped, clipping=config, temperature=0.3).sum().backward()
+    contrastive_loss(s, clipped, temperature=0.3).sum().backward()
     kept = negatives(16) & ~clipped.mask
     assert clipped.mask.any()
     assert (s.grad[clipped.mask] == 0).all()
@@ -159,7 +164,7 @@ def test_clipped_pair_gets_no_gradient(config):
 def test_loss_is_zero_where_every_negative_is_removed(dtype):
     z = embeddings(8, seed=0, dtype=dtype).requires_grad_()
     everything = Clipped(negatives(8), torch.ones(8, 1, dtype=dtype))
-    loss = clipped_nt_xent(cosines(z), everything, treatment="remove", temperature=0.01)
+    loss = clipped_nt_xent(cosines(z), everything, temperature=0.01)
     loss.sum().backward()
     assert (loss == 0).all()
     assert (z.grad == 0).all()
@@ -317,18 +322,18 @@ def test_clipping_looks_where_it_is_told_and_leaves_no_gradient_there():
 def test_wrong_shapes_and_settings_are_refused():
     s, clipped = torch.zeros(4, 4), Clipped(torch.zeros(4, 4, dtype=torch.bool), torch.ones(4, 1))
     with pytest.raises(ValueError, match="2B, 2B"):
-        clipped_nt_xent(torch.zeros(4, 6), clipped, treatment="remove", temperature=1)
+        clipped_nt_xent(torch.zeros(4, 6), clipped, temperature=1)
     with pytest.raises(ValueError, match="2B, 2B"):
         debiased_nt_xent(torch.zeros(4, 6), prior=0.1, temperature=1)
     with pytest.raises(ValueError, match="two views"):
         debiased_nt_xent(torch.zeros(3, 3), prior=0.1, temperature=1)
     with pytest.raises(ValueError, match="drop"):
-        clipped_nt_xent(s, clipped, treatment="drop", temperature=1)
+        clipped_nt_xent(s, replace(clipped, treatment="drop"), temperature=1)
     with pytest.raises(ValueError, match="prior"):
         debiased_nt_xent(s, prior=1.0, temperature=1)
     for temperature in (0.0, -1.0, math.nan):
         with pytest.raises(ValueError, match="temperature"):
-            clipped_nt_xent(s, clipped, treatment="remove", temperature=temperature)
+            clipped_nt_xent(s, clipped, temperature=temperature)
     with pytest.raises(ValueError, match=r"\[n, D\]"):
         cosines(torch.zeros(4))
 
@@ -349,7 +354,7 @@ def test_settings_are_left_alone():
     clipped = clip(s, config)
     before = s.clone(), clipped.mask.clone()
     for treatment in TREATMENTS:
-        contrastive_loss(s, clipped, clipping=replace(config, treatment=treatment), temperature=0.3)
+        contrastive_loss(s, replace(clipped, treatment=treatment), temperature=0.3)
     assert torch.equal(s, before[0])
     assert torch.equal(clipped.mask, before[1])
     assert torch.equal(z, embeddings(8, seed=0))
@@ -357,6 +362,118 @@ def test_settings_are_left_alone():
 
 def test_losses_have_the_positive_in_both_directions():
     s = cosines(embeddings(8, seed=0)).requires_grad_()
-    losses_ = contrastive_loss(s, clip(s, ClippingConfig(rule="none")), clipping=ClippingConfig(), temperature=0.3)
+    losses_ = contrastive_loss(s, clip(s, ClippingConfig(rule="none")), temperature=0.3)
     losses_.sum().backward()
     assert (s.grad[torch.arange(8), positives(8)] < 0).all()
+
+
+def criterion_of(config, **changes):
+    """The criterion with the settings of a configuration."""
+    settings = {"rule": config.rule, "threshold": config.threshold, "fraction": config.fraction, "sigma": config.sigma}
+    settings |= {"prior": config.class_prior, "treatment": config.treatment, "temperature": 0.3}
+    return ClippedNTXentLoss(**settings | changes)
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=name_of)
+@given(images=st.integers(2, 6), seed=SEEDS, length=st.sampled_from([1e-3, 1.0, 1e3]))
+def test_criterion_agrees_with_the_loop(config, images, seed, length):
+    z0, z1 = (embeddings(images, seed=seed + view) for view in (0, 1))
+    criterion = criterion_of(config)
+    ours = criterion(length * z0, z1)
+    unit = [[x / math.dist(row, [0] * 4) for x in row] for row in [*z0.tolist(), *z1.tolist()]]
+    s = [[sum(x * y for x, y in zip(a, b, strict=True)) for b in unit] for a in unit]
+    expected = sum(loss_of(i, s, s, config, 0.3) for i in range(2 * images)) / (2 * images)
+    assert ours.shape == () and ours.dtype == torch.float64
+    assert ours.item() == pytest.approx(expected, abs=1e-10)
+    for i in range(2 * images):
+        assert set(criterion.clipped[i].nonzero().flatten().tolist()) == clipped_of(i, s, config)[0]
+
+
+@given(images=st.integers(2, 6), seed=SEEDS, temperature=st.sampled_from([0.05, 0.5, 2.0]))
+def test_criterion_without_clipping_is_nt_xent(images, seed, temperature):
+    """Line 8 of algorithm 1 of SimCLR, in loops: rows 2k and 2k + 1 are two views there."""
+    z0, z1 = (F.normalize(embeddings(images, seed=seed + view), dim=1).tolist() for view in (0, 1))
+    z = [view for pair in zip(z0, z1, strict=True) for view in pair]
+    s = [[math.exp(sum(x * y for x, y in zip(a, b, strict=True)) / temperature) for b in z] for a in z]
+    one = [-math.log(s[i][i ^ 1] / sum(s[i][k] for k in range(len(z)) if k != i)) for i in range(len(z))]
+    ours = ClippedNTXentLoss(rule="none", temperature=temperature)(torch.tensor(z0, dtype=torch.float64),
+                                                                   torch.tensor(z1, dtype=torch.float64))  # fmt: skip
+    assert ours.item() == pytest.approx(sum(one) / len(one), abs=1e-10)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_criterion_takes_any_rule_and_moves_both_views(rule):
+    z0, z1 = (embeddings(16, seed=seed, dtype=torch.float32).requires_grad_() for seed in (0, 1))
+    criterion = ClippedNTXentLoss(rule=rule)
+    assert criterion.clipped is None and not list(criterion.parameters()) and not criterion.state_dict()
+    criterion(z0, z1).backward()
+    assert criterion.clipped.shape == (32, 32) and criterion.clipped.dtype == torch.bool
+    for z in (z0, z1):
+        assert torch.isfinite(z.grad).all() and (z.grad.abs().amax(1) > 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_criterion_computes_half_precision_in_float32(dtype):
+    z0, z1 = (embeddings(16, width=16, seed=seed).to(dtype) for seed in (0, 1))
+    criterion = ClippedNTXentLoss(rule="adaptive", temperature=0.01)
+    plain = criterion(z0.float(), z1.float())
+    with torch.autocast("cpu", dtype=dtype):
+        half = criterion(z0, z1)
+    assert half.dtype == torch.float32 and torch.equal(half, plain)
+
+
+def spoilt(value):
+    z = torch.ones(4, 3)
+    z[2, 1] = value
+    return z
+
+
+@pytest.mark.parametrize(
+    ("z0", "z1", "named"),
+    [
+        (torch.ones(4), torch.ones(4), r"\[4\]"),
+        (torch.ones(4, 3), torch.ones(4, 2), r"\[4, 3\] and \[4, 2\]"),
+        (torch.ones(4, 3), torch.ones(5, 3), r"\[4, 3\] and \[5, 3\]"),
+        (torch.ones(2, 4, 3), torch.ones(2, 4, 3), r"\[2, 4, 3\]"),
+        (torch.ones(1, 3), torch.ones(1, 3), "at least 2"),
+        (torch.ones(0, 3), torch.ones(0, 3), "at least 2"),
+        (torch.ones(4, 3), spoilt(math.nan), "z1"),
+        (spoilt(math.inf), torch.ones(4, 3), "z0"),
+        (torch.ones(4, 3, dtype=torch.float16) * 65504 * 2, torch.ones(4, 3), "z0"),
+        (torch.ones(4, 3).long(), torch.ones(4, 3), "int64"),
+        (torch.ones(4, 3), torch.ones(4, 3, device="meta"), "device"),
+    ],
+)
+def test_criterion_refuses_views_in_a_sentence(z0, z1, named):
+    with pytest.raises(InputError, match=named):
+        ClippedNTXentLoss()(z0, z1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"rule": "adaptve"}, "adaptive"),
+        ({"threshold": math.nan}, "threshold"),
+        ({"fraction": 1.0}, "fraction"),
+        ({"sigma": -1.0}, "sigma"),
+        ({"prior": 1.0}, "prior"),
+        ({"treatment": "drop"}, "drop"),
+        ({"temperature": 0.0}, "temperature"),
+    ],
+)
+def test_criterion_refuses_settings_in_a_sentence(setting, named):
+    with pytest.raises(InputError, match=named):
+        ClippedNTXentLoss(**setting)
+
+
+def test_criterion_takes_a_rule_that_was_registered(own_registries):
+    clipping.register("half")(lambda s, candidates, config: (s > 0, None))
+    criterion = ClippedNTXentLoss(rule="half")
+    z0, z1 = embeddings(4, seed=0), embeddings(4, seed=1)
+    criterion(z0, z1)
+    assert torch.equal(criterion.clipped, (cosines(torch.cat([z0, z1])) > 0) & negatives(8))
+
+
+def test_examples_hold():
+    failed, tried = doctest.testmod(module)
+    assert tried and not failed

@@ -2,14 +2,19 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from tests.conftest import TINY
 from transclipped import clipping, losses, plugins
+from transclipped.analysis.benchmarks import clipping_of
+from transclipped.analysis.clipping.dials import dial
+from transclipped.analysis.clipping.report import batch, report
 from transclipped.cli import main
 from transclipped.config import ClippingConfig, LossConfig
 from transclipped.errors import InputError
+from transclipped.experiments.lab.sweep import Sweep
 from transclipped.losses import training_loss
 from transclipped.models import custom as own
 from transclipped.runs.run import RunDir
@@ -38,14 +43,9 @@ class Thumbnails(torch.nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def forget(monkeypatch):
+def forget(monkeypatch, own_registries):
     """Nothing that a test registers outlives it."""
     monkeypatch.setattr(plugins, "_loaded", {})
-    before = [dict(registry) for registry in (clipping.RULES, losses.LOSSES, own.BACKBONES)]
-    yield
-    for registry, was in zip((clipping.RULES, losses.LOSSES, own.BACKBONES), before, strict=True):
-        registry.clear()
-        registry.update(was)
 
 
 def refused(capsys, *argv):
@@ -192,3 +192,29 @@ def test_wrong_backbones_end_in_one_sentence(tmp_path, capsys, body, named):
     file = write(tmp_path / "mine.py", text)
     flags = [*TINY[:-4], "--plugin", file, "--backbone", "thumbnails", "--run", tmp_path / "run"]
     assert named in refused(capsys, "train", *flags)
+
+
+def test_a_rule_is_told_of_where_it_is_registered_and_nowhere_else(tmp_path, capsys, monkeypatch):
+    """One edit, in a plug-in: help, sweep, tables, form labels and dials take all that they say of a rule from it."""
+    text = """
+from dataclasses import replace
+from transclipped.plugins import SHARE, register_rule
+@register_rule("mine", amount=replace(SHARE, symbol="m", key="m", tried=(0.1, 0.2, 0.4)), does="whatever I like 50%")
+def mine(similarity, candidates, config):
+    return similarity > 1 - 2 * config.fraction, None
+"""
+    monkeypatch.setenv("TRANSCLIPPED_PLUGINS", str(write(tmp_path / "mine.py", text)))
+    for command, words in ((["train"], "adaptive, debiased, mine"), (["lab", "sweep"], "adaptive,mine}")):
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        assert "".join(words.split()) in "".join(capsys.readouterr().out.split())
+    assert Sweep(rule="mine", amounts=(0.1,)).settings()[1].fraction == 0.1
+    config = ClippingConfig(rule="mine", fraction=0.2)
+    assert clipping_of(config) == "mine m = 0.2"
+    drawn = batch(torch.randn(16, 4, generator=torch.Generator().manual_seed(0)), labels=np.arange(8) % 3)
+    counts = dial(drawn, config)
+    for k in (0, 40, 100):
+        setting = ClippingConfig(rule="mine", fraction=float(counts.amounts[k]))
+        assert counts.clipped[k] == report(drawn, setting, temperature=0.3).mask.sum()
+    assert 0 == counts.clipped[0] < counts.clipped[40] < counts.clipped[100]

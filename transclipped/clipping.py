@@ -2,44 +2,147 @@
 
 A batch holds two views of B pictures. Anchor i has one positive, its other view, and n = 2B − 2 negatives, which a
 contrastive loss pushes away. Some of them show what the anchor shows: false negatives. Nobody can tell which without
-labels, but they tend to be among the most similar, and those are what a rule picks from the cosines s_ij:
-
-| rule             | clips, for anchor i                                     | source                            |
-| ---------------- | ------------------------------------------------------- | --------------------------------- |
-| `none`           | nothing                                                 | SimCLR, Chen 2020                 |
-| `rank`           | the ⌊q·n⌋ most similar negatives, ties by index         | TransClippedCLR, arXiv 2401.15362 |
-| `threshold`      | every s_ij > δ                                          | a similarity threshold            |
-| `rank+threshold` | of the ⌊q·n⌋ most similar, those above δ                | Huynh 2022, arXiv 2011.11765      |
-| `adaptive`       | every s_ij > δ_i = mean + c·σ of its own n similarities | ours                              |
-| `debiased`       | nothing; corrects the sum over negatives (`losses.py`)  | Chuang 2020, arXiv 2007.00224     |
+labels, but they tend to be among the most similar, and those are what a rule picks from the cosines s_ij.
 
 Early in training similarities mean little, so a warm-up of strength w clips only the ⌊w·n_i⌋ most similar of the n_i
 pairs that the rule picks. Picking carries no gradient, and never touches an anchor itself or its positive.
 
-A rule of one's own takes three lines, and `ClippingConfig(rule="mine")` then names it:
+A rule stands below with all that is said of it: help, form, lab, sweep and tables read it from here. A new one is
+one registration, here or in a plug-in, and `ClippingConfig(rule="mine")` then names it:
 
-    @register("mine")
+    @register("mine", amount=DELTA, does="every negative more similar than δ")
     def mine(similarity, candidates, config):
-        return similarity > 0.9, 0.9  # what to clip, and where the treatment `clamp` holds it
+        return similarity > config.threshold, config.threshold  # what to clip, and where `clamp` holds it
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from transclipped.config import ClippingConfig
-from transclipped.errors import InputError
+from transclipped.registry import Registry
+
+if TYPE_CHECKING:  # help and Overview read the rules, and do not wait for torch
+    import torch
+    from torch import Tensor
 
 MARGIN = 1e-6  # cosine; `adaptive` asks for this much more, so that rounding clips none of n equal similarities
 
-Rule = Callable[[Tensor, Tensor, ClippingConfig], tuple[Tensor, Tensor | float | None]]
-RULES: dict[str, Rule] = {}
+Pick = Callable[["Tensor", "Tensor", ClippingConfig], tuple["Tensor", "Tensor | float | None"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """The setting that says how much a rule clips.
+
+    Attributes:
+        field: of `ClippingConfig`; flag, help: on the command line.
+        symbol: in formulas and figures; key: in addresses.
+        label: beside its slider, which goes over `range` by `step` and begins at `start`.
+        dial: the part of the range within which the lab turns it.
+        rising: whether a larger amount clips more.
+        tried: what sweeps train with, little clipping first; empty where none does.
+    """
+
+    field: str
+    flag: str
+    help: str
+    symbol: str
+    key: str
+    label: str
+    range: tuple[float, float]
+    dial: tuple[float, float]
+    start: float
+    step: float = 0.01
+    rising: bool = False
+    tried: tuple[float, ...] = ()
+
+
+DELTA = Amount(
+    field="threshold",
+    flag="--clip-threshold",
+    help="cosine similarity above which pairs are clipped",
+    symbol="δ",
+    key="delta",
+    label="Similarity δ",
+    range=(-1.0, 1.0),
+    dial=(0.0, 1.0),
+    start=0.6,
+    tried=(0.7, 0.6, 0.5, 0.4, 0.3, 0.2),
+)
+SHARE = Amount(
+    field="fraction",
+    flag="--clip-fraction",
+    help="share of an anchor's negatives that is clipped",
+    symbol="q",
+    key="q",
+    label="Share q of the negatives",
+    range=(0.0, 0.9),
+    dial=(0.0, 0.5),
+    start=0.05,
+    rising=True,
+    tried=(0.02, 0.05, 0.1, 0.2, 0.3),
+)
+SIGMA = Amount(
+    field="sigma",
+    flag="--clip-sigma",
+    help="standard deviations above the anchor's mean",
+    symbol="c",
+    key="c",
+    label="Standard deviations c",
+    range=(0.0, 5.0),
+    dial=(0.0, 5.0),
+    start=2.0,
+    tried=(3.0, 2.5, 2.0, 1.5, 1.0),
+)
+PRIOR = Amount(
+    field="class_prior",
+    flag="--class-prior",
+    help="share of false negatives that `debiased` assumes",
+    symbol="ρ",
+    key="prior",
+    label="Assumed share ρ",
+    range=(0.0, 0.9),
+    dial=(0.0, 0.9),
+    start=0.1,
+    rising=True,
+)
+AMOUNTS = (DELTA, SHARE, SIGMA, PRIOR)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way of picking negatives, and what is said of it.
+
+    Attributes:
+        pick: gets the cosines `[2B, 2B]` (float32 or better, no gradient), the candidates `[2B, 2B]` (bool, True for
+            negatives) and the settings. It returns which pairs to clip, `[2B, 2B]` bool, and the cosine at which
+            `clamp` holds them: a number, a tensor `[2B, 1]`, or None for the smallest that was clipped for the anchor.
+            Marked pairs that are not candidates are dropped.
+        amount: how much it clips; beside: other settings that it reads.
+        does: what it clips, after "Clips …"; source: whose idea it is.
+        clips: whether it ever clips anything.
+    """
+
+    pick: Pick
+    amount: Amount | None = None
+    beside: tuple[Amount, ...] = ()
+    does: str = "what its plug-in picks"
+    source: str = ""
+    clips: bool = True
+
+    @property
+    def settings(self) -> tuple[Amount, ...]:
+        """All that it reads, its amount last."""
+        return self.beside if self.amount is None else (*self.beside, self.amount)
+
+
+RULES: Registry[Rule] = Registry("clipping.rule", Rule)
+register = RULES.register
 
 
 @dataclass(frozen=True)
@@ -49,26 +152,14 @@ class Clipped:
     Attributes:
         mask: `[2B, 2B]` bool, True where negative j is clipped for anchor i; never itself or its positive.
         level: `[2B, 1]` cosine at which the treatment `clamp` holds the clipped pairs of anchor i.
+        treatment: "remove" takes a clipped pair out of the loss; "clamp" makes its similarity the constant `level`.
+        prior: ρ in [0, 1), the share of false negatives that the loss corrects for; None for no correction.
     """
 
     mask: Tensor
     level: Tensor
-
-
-def register(name: str) -> Callable[[Rule], Rule]:
-    """Decorator that makes a rule known by `name`, in place of an earlier one.
-
-    A rule gets the cosines `[2B, 2B]` (float32 or better, no gradient), the candidates `[2B, 2B]` (bool, True for
-    negatives) and the settings. It returns which pairs to clip, `[2B, 2B]` bool, and the cosine at which `clamp`
-    holds them: a number, a tensor `[2B, 1]`, or None for the smallest that was clipped for the anchor. Marked
-    pairs that are not candidates are dropped.
-    """
-
-    def add(rule: Rule) -> Rule:
-        RULES[name] = rule
-        return rule
-
-    return add
+    treatment: str = "remove"
+    prior: float | None = None
 
 
 def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf) -> Clipped:
@@ -82,14 +173,31 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
     Raises:
         InputError: no rule has this name.
         ValueError: the matrix is not `[2B, 2B]`, or a rule's answer is not.
+
+    Examples:
+        Of three pictures the first two look the same: each view of one clips both views of the other.
+
+        >>> import torch
+        >>> from transclipped.clipping import clip
+        >>> from transclipped.config import ClippingConfig
+        >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).repeat(2, 1)  # [2B, D]
+        >>> clip(z @ z.T, ClippingConfig(rule="threshold", threshold=0.9)).mask.int()
+        tensor([[0, 1, 0, 0, 1, 0],
+                [1, 0, 0, 1, 0, 0],
+                [0, 0, 0, 0, 0, 0],
+                [0, 1, 0, 0, 1, 0],
+                [1, 0, 0, 1, 0, 0],
+                [0, 0, 0, 0, 0, 0]], dtype=torch.int32)
     """
-    rule = rule_named(config.rule)
+    import torch
+
+    rule = RULES[config.rule]
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
         raise ValueError(f"need similarities [2B, 2B], got {[*similarity.shape]}")
     similarity = similarity.detach().to(torch.promote_types(similarity.dtype, torch.float32))
     candidates = negatives(len(similarity), device=similarity.device)
 
-    picked, level = rule(similarity, candidates, config)
+    picked, level = rule.pick(similarity, candidates, config)
     if picked.dtype != torch.bool or picked.shape != candidates.shape:
         raise ValueError(f"rule {config.rule!r} must pick a bool {[*candidates.shape]}, got {[*picked.shape]}")
     mask = picked & candidates
@@ -99,18 +207,39 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
     if level is None:
         level = similarity.masked_fill(~mask, 1.0).amin(1, keepdim=True)
     level = torch.as_tensor(level, dtype=similarity.dtype, device=similarity.device)
-    return Clipped(mask, level.expand(len(similarity), 1))
+    prior = config.class_prior * w if rule.amount is PRIOR else None
+    return Clipped(mask, level.expand(len(similarity), 1), config.treatment, prior)
 
 
-def rule_named(name: str) -> Rule:
-    """A registered rule.
+def turned() -> dict[str, Amount]:
+    """What says how much is clipped, by the rules that clip and have such an amount."""
+    return {name: rule.amount for name, rule in RULES.items() if rule.clips and rule.amount}
 
-    Raises:
-        InputError: there is none of this name.
-    """
-    if name not in RULES:
-        raise InputError(f"clipping.rule is {name!r}; choose one of {', '.join(RULES)}")
-    return RULES[name]
+
+def swept() -> dict[str, Amount]:
+    """Of `turned`, the rules that sweeps vary."""
+    return {name: amount for name, amount in turned().items() if amount.tried}
+
+
+def amount_for(rule: str) -> Amount | None:
+    """What says how much a rule clips; None of a rule without an amount, or of one that is not registered."""
+    return RULES[rule].amount if rule in RULES else None
+
+
+def amount_of(config: ClippingConfig) -> float | None:
+    """How much the configured rule clips; None as in `amount_for`."""
+    amount = amount_for(config.rule)
+    return None if amount is None else getattr(config, amount.field)
+
+
+def with_amount(rule: str, amount: float | None, **settings: Any) -> ClippingConfig:
+    """The settings of a rule that clips so much; of a rule without an amount, None."""
+    return ClippingConfig(rule=rule, **({} if amount is None else {RULES[rule].amount.field: amount}), **settings)
+
+
+def described(rule: str, amount: float | None) -> str:
+    """A rule and its amount in a few words, such as "threshold δ = 0.5"."""
+    return rule if amount is None else f"{rule} {RULES[rule].amount.symbol} = {amount:g}"
 
 
 def strength(config: ClippingConfig, epoch: float) -> float:
@@ -126,6 +255,8 @@ def positives(n: int, *, device: torch.device | str | None = None) -> Tensor:
     Raises:
         ValueError: n is odd or 0.
     """
+    import torch
+
     if n < 2 or n % 2:
         raise ValueError(f"need two views of each picture, 2B rows, got {n}")
     return torch.arange(n, device=device).roll(n // 2)
@@ -137,40 +268,67 @@ def negatives(n: int, *, device: torch.device | str | None = None) -> Tensor:
     Raises:
         ValueError: n is odd or 0.
     """
+    import torch
+
     mask = torch.ones(n, n, dtype=torch.bool, device=device).fill_diagonal_(False)
     return mask.scatter_(1, positives(n, device=device)[:, None], False)
 
 
-@register("debiased")
-@register("none")
+@register("none", does="nothing", source="SimCLR, Chen 2020, arXiv 2002.05709", clips=False)
 def _none(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, None]:
-    return torch.zeros_like(candidates), None
+    return candidates & False, None
 
 
-@register("rank")
-def _rank(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, None]:
-    return most_similar(similarity, candidates, share_of(candidates.sum(1), config.fraction)), None
-
-
-@register("threshold")
+@register("threshold", amount=DELTA, does="every negative more similar than δ", source="a similarity threshold")
 def _threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
     return similarity > config.threshold, config.threshold
 
 
-@register("rank+threshold")
+@register(
+    "rank",
+    amount=SHARE,
+    does="the share q of an anchor's most similar negatives",  # ⌊q·n⌋ of them, ties by index
+    source="TransClippedCLR, Dubey 2024, arXiv 2401.15362",
+)
+def _rank(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, None]:
+    return most_similar(similarity, candidates, share_of(candidates.sum(1), config.fraction)), None
+
+
+@register(
+    "rank+threshold",
+    amount=replace(DELTA, start=0.5, tried=()),
+    beside=(SHARE,),
+    does="of the share q of the most similar, those above δ",
+    source="Huynh 2022, arXiv 2011.11765",
+)
 def _rank_and_threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
     first, _ = _rank(similarity, candidates, config)
     above, level = _threshold(similarity, candidates, config)
     return first & above, level
 
 
-@register("adaptive")
+@register("adaptive", amount=SIGMA, does="negatives above the anchor's own mean + c · σ", source="ours")
 def _adaptive(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, Tensor]:
-    n = candidates.sum(1, keepdim=True).clamp(min=1)  # a single picture has no negatives
+    mean, deviation = moments(similarity, candidates)
+    level = mean + config.sigma * deviation  # δ_i, [2B, 1]
+    return similarity > level + MARGIN, level
+
+
+register(
+    "debiased",
+    amount=PRIOR,
+    does="nothing; corrects the sum over negatives for a share ρ of false ones",  # `losses.debiased_nt_xent`
+    source="Chuang 2020, arXiv 2007.00224",
+    clips=False,
+)(_none)
+
+
+def moments(similarity: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation `[2B, 1]` of each anchor's candidates; 0 where there are none."""
+    n = candidates.sum(1, keepdim=True).clamp(min=1)
     mean = (similarity * candidates).sum(1, keepdim=True) / n
     variance = ((similarity - mean).square() * candidates).sum(1, keepdim=True) / n
-    level = mean + config.sigma * variance.sqrt()  # δ_i, [2B, 1]
-    return similarity > level + MARGIN, level
+    return mean, variance.sqrt()
 
 
 def share_of(count: Tensor, share: float) -> Tensor:
@@ -188,9 +346,11 @@ def most_similar(similarity: Tensor, candidates: Tensor, count: Tensor) -> Tenso
     Finds the similarity of the last one in, takes all above it, and fills up with the first ones equal to it;
     sorting whole rows would take several times as long.
     """
+    import torch
+
     most = int(count.max())
     if most == 0:
-        return torch.zeros_like(candidates)
+        return candidates & False
     similarity = similarity.masked_fill(~candidates, -math.inf)
     last = similarity.topk(most, dim=1).values.gather(1, (count - 1).clamp(min=0)[:, None])  # [n, 1]
     above = similarity > last

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+from transclipped.clipping import AMOUNTS, RULES
 from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
 
 FEWER = ", adapted to few pictures"
@@ -57,11 +58,8 @@ FLAGS = (
     Flag("--dim", "quantizer.dim", int, "width D of the embedding"),
     Flag("--codewords", "quantizer.codewords", int, "codewords K of a codebook"),
     Flag("--alpha", "quantizer.alpha", float, "sharpness of the soft assignment"),
-    Flag("--clip", "clipping.rule", str, "none, rank, threshold, rank+threshold, adaptive or debiased"),
-    Flag("--clip-threshold", "clipping.threshold", float, "cosine similarity above which pairs are clipped"),
-    Flag("--clip-fraction", "clipping.fraction", float, "share of an anchor's negatives that is clipped"),
-    Flag("--clip-sigma", "clipping.sigma", float, "standard deviations above the anchor's mean"),
-    Flag("--class-prior", "clipping.class_prior", float, "share of false negatives that `debiased` assumes"),
+    Flag("--clip", "clipping.rule", str, "clipping rule"),
+    *(Flag(amount.flag, f"clipping.{amount.field}", float, amount.help) for amount in AMOUNTS),
     Flag("--clip-treatment", "clipping.treatment", str, "of a clipped pair", ("remove", "clamp")),
     Flag("--clip-start", "clipping.start", float, "epoch where clipping begins"),
     Flag("--clip-full", "clipping.full", float, "epoch of full strength"),
@@ -93,6 +91,8 @@ def add_flags(parser: argparse.ArgumentParser, *, sections: tuple[str, ...] | No
         if sections is None or flag.path.partition(".")[0] in sections:
             default = AUTO if flag.path == "backbone.name" else defaults[flag.path]
             note = "" if default is None else f" (default {default}{FEWER if flag.path in SIZED else ''})"
+            if flag.path == "clipping.rule":
+                note = f": {', '.join(RULES)}{note}".replace("%", "%%")
             parser.add_argument(
                 flag.name,
                 dest=flag.dest,

@@ -17,17 +17,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from transclipped.clipping import Clipped, clip, negatives, positives, strength
+from transclipped.clipping import RULES, Clipped, amount_of, clip, described, negatives, positives
 from transclipped.config import ClippingConfig, LossConfig
 from transclipped.errors import InputError
+from transclipped.registry import Registry
 
-Loss = Callable[..., Tensor]
-LOSSES: dict[str, Loss] = {}  # contrastive losses by name; arguments and answer as `contrastive_loss`
+Loss = Callable[..., Tensor]  # as `contrastive_loss`, and told the settings `clipping` and `epoch` besides
+LOSSES: Registry[Loss] = Registry("loss.name")
+register = LOSSES.register
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,83 @@ class LossParts:
     diversity: Tensor
     per_anchor: Tensor
     clipped: Clipped
+
+
+class ClippedNTXentLoss(nn.Module):
+    """Contrastive loss of two views of a batch, without the negatives that a clipping rule takes for false.
+
+    Embeddings are normalised here. Cosines are computed in float32 or better with autocast off, whatever the precision
+    of the embeddings. Without clipping (`rule="none"`) this is NT-Xent.
+
+    Args:
+        rule: "none", "threshold", "rank", "rank+threshold", "adaptive", "debiased", or one that a plug-in registers.
+        threshold: δ in [-1, 1], of the rules "threshold" and "rank+threshold".
+        fraction: q in [0, 1), of "rank" and "rank+threshold".
+        sigma: c >= 0, of "adaptive".
+        prior: ρ in [0, 1), of "debiased".
+        treatment: "remove" takes a clipped pair out of the denominator; "clamp" holds its similarity constant.
+        temperature: τ > 0, on the cosine scale.
+
+    Attributes:
+        clipped: `[2B, 2B]` bool, the pairs that were clipped in the last batch, z0 before z1; None before the first.
+
+    Raises:
+        InputError: the rule is unknown, or a setting is out of its range.
+
+    References:
+        Chen et al. 2020, arXiv 2002.05709, eq. 1 (NT-Xent); each rule names its own source.
+
+    Examples:
+        Two views of three pictures, of which the first two look the same.
+
+        >>> import torch
+        >>> from transclipped.losses import ClippedNTXentLoss
+        >>> views = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> criterion = ClippedNTXentLoss(rule="threshold", threshold=0.9, temperature=0.5)
+        >>> criterion(views, views)
+        tensor(0.3039)
+        >>> criterion.clipped.sum(1)
+        tensor([2, 2, 0, 2, 2, 0])
+        >>> ClippedNTXentLoss(rule="none", temperature=0.5)(views, views)
+        tensor(0.9342)
+    """
+
+    def __init__(
+        self,
+        *,
+        rule: str = "adaptive",
+        threshold: float = ClippingConfig.threshold,
+        fraction: float = ClippingConfig.fraction,
+        sigma: float = ClippingConfig.sigma,
+        prior: float = ClippingConfig.class_prior,
+        treatment: str = "remove",
+        temperature: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.config = ClippingConfig(
+            rule=rule, threshold=threshold, fraction=fraction, sigma=sigma, class_prior=prior, treatment=treatment
+        )
+        _ = RULES[rule]  # refuses an unknown one
+        self.temperature = LossConfig(temperature=temperature).temperature
+        self.clipped: Tensor | None = None
+
+    def forward(self, z0: Tensor, z1: Tensor) -> Tensor:
+        """Mean loss over the 2B anchors, a scalar in nats.
+
+        Args:
+            z0, z1: `[B, D]` floating point, B >= 2; row i of both is a view of picture i.
+
+        Raises:
+            InputError: shapes or devices differ, there is one picture alone, or a number is not finite.
+        """
+        _check_views(z0, z1)
+        similarity = cosines(torch.cat([z0, z1]))  # [2B, 2B]
+        clipped = clip(similarity, self.config)
+        self.clipped = clipped.mask
+        return contrastive_loss(similarity, clipped, temperature=self.temperature).mean()
+
+    def extra_repr(self) -> str:
+        return f"{described(self.config.rule, amount_of(self.config))}, temperature = {self.temperature:g}"
 
 
 def training_loss(
@@ -84,7 +164,7 @@ def training_loss(
         similarity = cosines(z)  # [2B, 2B]
         seen = similarity.detach() if detect is None else cosines(detect.detach())
         clipped = clip(seen, clipping, epoch=epoch)
-        contrast = loss_named(loss.name)
+        contrast = LOSSES[loss.name]
         per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
         weighed = assignment if loss.entropy else assignment.detach()  # spares the backward pass
@@ -94,45 +174,24 @@ def training_loss(
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
 
 
-def register(name: str) -> Callable[[Loss], Loss]:
-    """Decorator that makes a contrastive loss known by `name`, in place of an earlier one."""
-
-    def add(loss: Loss) -> Loss:
-        LOSSES[name] = loss
-        return loss
-
-    return add
-
-
-def loss_named(name: str) -> Loss:
-    """A registered contrastive loss.
-
-    Raises:
-        InputError: there is none of this name.
-    """
-    if name not in LOSSES:
-        raise InputError(f"loss.name is {name!r}; choose one of {', '.join(LOSSES)}")
-    return LOSSES[name]
-
-
 @register("nt-xent")
-def contrastive_loss(
-    similarity: Tensor, clipped: Clipped, *, clipping: ClippingConfig, temperature: float, epoch: float = math.inf
-) -> Tensor:
-    """Losses `[2B]` in nats of cosines `[2B, 2B]` under the configured rule; see the two functions below."""
-    if clipping.rule == "debiased":
-        prior = clipping.class_prior * strength(clipping, epoch)
-        return debiased_nt_xent(similarity, prior=prior, temperature=temperature)
-    return clipped_nt_xent(similarity, clipped, treatment=clipping.treatment, temperature=temperature)
+def _nt_xent(similarity: Tensor, clipped: Clipped, *, temperature: float, **_: Any) -> Tensor:
+    return contrastive_loss(similarity, clipped, temperature=temperature)
 
 
-def clipped_nt_xent(similarity: Tensor, clipped: Clipped, *, treatment: str, temperature: float) -> Tensor:
+def contrastive_loss(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
+    """Losses `[2B]` in nats of cosines `[2B, 2B]`: debiased where `clipped` has a prior, else clipped; see below."""
+    if clipped.prior is not None:
+        return debiased_nt_xent(similarity, prior=clipped.prior, temperature=temperature)
+    return clipped_nt_xent(similarity, clipped, temperature=temperature)
+
+
+def clipped_nt_xent(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
     """Contrastive loss of each anchor, with its clipped pairs taken out or held.
 
     Args:
         similarity: `[2B, 2B]` cosines, floating point.
-        clipped: the pairs, and the cosine at which `clamp` holds them.
-        treatment: "remove" takes a pair out of the denominator; "clamp" makes its similarity a constant.
+        clipped: the pairs, and whether they leave the denominator or are held.
         temperature: τ > 0, on the cosine scale.
 
     Returns:
@@ -141,11 +200,11 @@ def clipped_nt_xent(similarity: Tensor, clipped: Clipped, *, treatment: str, tem
     Raises:
         ValueError: shapes disagree, or a setting makes no sense.
     """
-    logits = attention_logits(similarity, clipped, treatment=treatment, temperature=temperature)
+    logits = attention_logits(similarity, clipped, temperature=temperature)
     return F.cross_entropy(logits, positives(len(logits), device=logits.device), reduction="none")
 
 
-def attention_logits(similarity: Tensor, clipped: Clipped, *, treatment: str, temperature: float) -> Tensor:
+def attention_logits(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
     """`[2B, 2B]` logits s_ij / τ of what anchor i is compared with: −∞ for itself and for removed pairs.
 
     Their softmax holds the weights p_ij. Arguments and errors are those of `clipped_nt_xent`.
@@ -153,12 +212,12 @@ def attention_logits(similarity: Tensor, clipped: Clipped, *, treatment: str, te
     n = len(similarity)
     if similarity.shape != (n, n) or clipped.mask.shape != (n, n):
         raise ValueError(f"need two matrices [2B, 2B], got {[*similarity.shape]} and {[*clipped.mask.shape]}")
-    if treatment not in ("remove", "clamp"):
-        raise ValueError(f"treatment must be remove or clamp, got {treatment!r}")
+    if clipped.treatment not in ("remove", "clamp"):
+        raise ValueError(f"treatment must be remove or clamp, got {clipped.treatment!r}")
     _check_temperature(temperature)
     similarity = _precise(similarity)
     mask = clipped.mask & negatives(n, device=similarity.device)
-    if treatment == "clamp":
+    if clipped.treatment == "clamp":
         similarity = torch.where(mask, clipped.level.to(similarity.dtype), similarity)
         left_out = torch.zeros_like(mask).fill_diagonal_(True)
     else:
@@ -246,3 +305,17 @@ def _precise(x: Tensor) -> Tensor:
 def _check_temperature(temperature: float) -> None:
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
+
+
+def _check_views(z0: Tensor, z1: Tensor) -> None:
+    if z0.ndim != 2 or z0.shape != z1.shape:
+        raise InputError(f"need two views [B, D] of the same shape, got {[*z0.shape]} and {[*z1.shape]}")
+    if len(z0) < 2:
+        raise InputError(f"need at least 2 pictures, got {len(z0)}: one alone has no negatives; drop the last batch")
+    if z0.device != z1.device:
+        raise InputError(f"need both views on one device, got {z0.device} and {z1.device}")
+    for name, z in (("z0", z0), ("z1", z1)):
+        if not z.is_floating_point():
+            raise InputError(f"need floating-point embeddings, but {name} is {z.dtype}; convert it to float32")
+        if not z.isfinite().all():
+            raise InputError(f"{name} holds numbers that are not finite; check the learning rate, or the data")

@@ -1,8 +1,8 @@
 """A clipping rule, loss or backbone of one's own, from a Python file: `--plugin FILE`.
 
-    from transclipped.plugins import register_backbone, register_loss, register_rule
+    from transclipped.plugins import DELTA, register_backbone, register_loss, register_rule
 
-    @register_rule("mine")
+    @register_rule("mine", amount=DELTA, does="every negative more similar than δ")
     def mine(similarity, candidates, config):        # cosines [2B, 2B], negatives [2B, 2B] bool, settings
         return similarity > config.threshold, None   # what to clip, and where the treatment `clamp` holds it
 
@@ -14,9 +14,11 @@
     def thumbnails():
         ...                                          # a module: [B, 3, S, S] to [B, num_features]
 
-and then `train --plugin FILE --clip mine --loss hinge --backbone thumbnails`. The file's name stands in config.json,
-a copy of it lies in the run, and the run's command names it. Opening a run never runs code that came with it: a file
-runs when a person spells it out, by `--plugin` or in the variable TRANSCLIPPED_PLUGINS, which the app reads too.
+and then `train --plugin FILE --clip mine --loss hinge --backbone thumbnails`. Help, form, lab, sweeps and tables say of
+a rule what it is registered with, all of which may be left out (see `clipping.Rule`). The file's name stands in
+config.json, a copy of it lies in the run, and the run's command names it. Opening a run never runs code that came with
+it: a file runs when a person spells it out, by `--plugin` or in the variable TRANSCLIPPED_PLUGINS, which the app reads
+too.
 """
 
 from __future__ import annotations
@@ -35,22 +37,25 @@ from typing import Any
 import torch
 
 from transclipped import clipping, losses
+from transclipped.clipping import DELTA, PRIOR, RULES, SHARE, SIGMA
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
 from transclipped.models.custom import register as register_backbone
 from transclipped.utils.files import replacing
 
-__all__ = ["ensure", "keep", "load", "load_named", "register_backbone", "register_loss", "register_rule"]
+__all__ = [  # to plug-ins: three ways to register, and how much a rule clips
+    "DELTA", "PRIOR", "SHARE", "SIGMA", "register_backbone", "register_loss", "register_rule",
+]  # fmt: skip
 
 VARIABLE = "TRANSCLIPPED_PLUGINS"  # files, separated as in PATH
 COPY = "plugin.py"  # in a run
 _loaded: dict[Path, str] = {}  # file: digest of what was run
 
 
-def register_rule(name: str) -> Callable[[clipping.Rule], clipping.Rule]:
+def register_rule(name: str, **facts: Any) -> Callable[[clipping.Pick], clipping.Pick]:
     """As `clipping.register`; what a rule raises, or answers wrongly, ends in a sentence."""
 
-    def add(rule: clipping.Rule) -> clipping.Rule:
+    def add(rule: clipping.Pick) -> clipping.Pick:
         @functools.wraps(rule)
         def checked(similarity, candidates, config):
             answer = _explained(f"clipping rule {name!r}", rule, similarity, candidates, config)
@@ -59,7 +64,7 @@ def register_rule(name: str) -> Callable[[clipping.Rule], clipping.Rule]:
                 raise InputError(f"clipping rule {name!r} must return a bool tensor {[*candidates.shape]} and a level")
             return answer
 
-        return clipping.register(name)(checked)
+        return clipping.register(name, **facts)(checked)
 
     return add
 
@@ -118,8 +123,7 @@ def ensure(config: RunConfig) -> None:
             f"this run uses the plug-in {config.plugin}, which is code; if you trust it, add --plugin FILE, "
             f"or start the app with {VARIABLE}=FILE"
         )
-    clipping.rule_named(config.clipping.rule)
-    losses.loss_named(config.loss.name)
+    _ = RULES[config.clipping.rule], losses.LOSSES[config.loss.name]
 
 
 def keep(config: RunConfig, run: Path) -> None:

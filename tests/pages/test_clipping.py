@@ -11,8 +11,8 @@ import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis.clipping.batches import batch_of, lab_batch
-from transclipped.analysis.clipping.dials import SCALES
 from transclipped.analysis.clipping.report import report
+from transclipped.clipping import turned
 from transclipped.config import ClippingConfig
 from transclipped.experiments.lab.sweep import RESULTS, SETTINGS, Sweep, head_file, run_sweep
 from transclipped.features import labset
@@ -105,7 +105,7 @@ def test_results_of_a_sweep_are_shown_with_a_verdict(home):
     assert app.button(key="sweep button").label == "Train the rest"
 
 
-@pytest.mark.parametrize("rule", SCALES)
+@pytest.mark.parametrize("rule", turned())
 def test_counts_of_a_run_are_the_librarys(finished, rule):
     app = opened("clipping", clip_rule=rule, delta="0.5", q="0.1", c="1.5")
     assert not app.error

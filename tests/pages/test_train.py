@@ -7,6 +7,8 @@ import shutil
 import pytest
 
 from tests.pages.conftest import command, opened, unfinish, words
+from transclipped import plugins
+from transclipped.clipping import RULES
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
 from transclipped.training import queue
@@ -31,11 +33,33 @@ def show(app, part: str):
     return app
 
 
-def test_the_form_offers_exactly_the_librarys_choices():
-    from transclipped.clipping import RULES
+def test_the_form_offers_exactly_the_librarys_choices(home, no_estimate):
+    assert opened("train").selectbox(key="rule").options == list(RULES)
 
-    own = {name for name, rule in RULES.items() if rule.__module__ == "transclipped.clipping"}
-    assert set(train_form.RULES) == own
+
+PLUGIN = """
+from transclipped.plugins import SHARE, register_rule
+@register_rule("mine", amount=SHARE, does="a *secret* share")
+def mine(similarity, candidates, config):
+    return similarity > config.fraction, None
+"""
+
+
+def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, no_estimate, own_registries, monkeypatch, tmp_path):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.setenv(plugins.VARIABLE, str(tmp_path / "mine.py"))
+    app = opened("train", rule="mine", q="0.3")
+    assert app.selectbox(key="rule").options == list(RULES) and app.slider(key="q").value == 0.3
+    assert plain("a *secret* share") in words(app)
+    assert "--clip mine" in command(app) and "--clip-fraction 0.3" in command(app)
+    lab = opened("clipping", size="64", clip_rule="mine", q="0.3")
+    assert not lab.error and lab.segmented_control(key="clip_rule").value == "mine"
+    for section in ("rules", "sweep"):
+        assert not opened("clipping", size="64", look=section, vary="mine").error
+    (tmp_path / "mine.py").write_text("1 / 0")
+    app = opened("train")
+    assert not app.exception and "ZeroDivisionError" in app.error[0].value
 
 
 @pytest.mark.parametrize(

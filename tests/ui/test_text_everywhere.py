@@ -74,7 +74,7 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
             "retrieval/sections.one_search: mode.capitalize()",
             "shell._steps: shown[at + 1].title",
             "shell._steps: shown[at - 1].title",
-            "clipping/sweep_charts.figure: scale.symbol",
+            "clipping/sweep_charts.figure: amount.symbol",
             "clipping/sweep_keep._links: label",
             "train/pictures.limits: label",
         ),
@@ -93,8 +93,6 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
             "embeddings/captions.about: laid.kinds",
             "embeddings/captions.about: laid.method",
             "embeddings/controls.wanted_maps: layouts.comparable(shown, bundled, settings)",
-            "clipping/charts.precision_recall: dial.rule",
-            "clipping/charts.precision_recall: name",
             "embeddings/offer.offer: missing",
         ),
         "one of a few words of ours: a search, a kind of embedding, a column, a protocol, a rule with a dial",
@@ -122,6 +120,8 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
     "benchmarks/study._inverted_u: benchmarks_study.curve_rules(found)": "format_func is plain",
     "benchmarks/curves._downloads: view.columns(columns)": "a file, not a page",
     r"overview/readiness.promises: RELIABILITY.read_text(encoding='utf-8').partition('\n\n')[2]": "a file of ours",
+    "clipping/sweep.chosen: swept()": "format_func is plain",
+    "clipping/tune.controls: turned()": "format_func is plain",
 }
 
 

@@ -12,19 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from transclipped.clipping import amount_of, described
 from transclipped.config import ClippingConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 
 SEARCHES = ("asymmetric", "symmetric", "float")
 RANK = 100  # of the precision that the table shows
-AMOUNT = {  # rule: the setting that says how much it clips, and its symbol
-    "rank": ("fraction", "q"),
-    "threshold": ("threshold", "δ"),
-    "rank+threshold": ("threshold", "δ"),
-    "adaptive": ("sigma", "c"),
-    "debiased": ("class_prior", "ρ"),
-}
 
 
 @dataclass(frozen=True)
@@ -151,10 +145,7 @@ def in_order(lines: Iterable[Row]) -> list[Row]:
 
 def clipping_of(config: ClippingConfig) -> str:
     """Rule and amount in a few words."""
-    if config.rule not in AMOUNT:
-        return config.rule
-    name, symbol = AMOUNT[config.rule]
-    return f"{config.rule} {symbol} = {getattr(config, name):g}"
+    return described(config.rule, amount_of(config))
 
 
 def table(lines: list) -> dict[str, list[Any]]:

@@ -13,8 +13,8 @@ import pandas as pd
 
 from transclipped.analysis.student import half_width
 from transclipped.analysis.tables import BY, results
+from transclipped.clipping import amount_for
 
-MORE_IS_LESS = ("threshold", "rank+threshold", "adaptive")  # rules that clip more, the smaller their setting
 UNCLIPPED = "none"
 
 
@@ -52,9 +52,10 @@ def inverted_u(found: pd.DataFrame, rule: str, *, value: str = "map") -> tuple[p
     Returns:
         (amount, temperature, n, mean, half), from little clipping to much; and the same of the rule "none".
     """
-    by = ["temperature", "amount"]
+    by, amount = ["temperature", "amount"], amount_for(rule)
+    rising = amount is None or amount.rising
     lines = means(found[found["rule"] == rule], by, value=value)
-    lines = lines.sort_values(["temperature", "amount"], ascending=[True, rule not in MORE_IS_LESS])
+    lines = lines.sort_values(["temperature", "amount"], ascending=[True, rising])
     return lines, means(found[found["rule"] == UNCLIPPED], ["temperature"], value=value)
 
 

@@ -48,9 +48,9 @@ MORE = (
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     escape_in_output()
-    parser = _parser()
-    arguments = parser.parse_args(argv)
     try:
+        _load_plugins()  # first, since help and choices list what they register
+        arguments = _parser().parse_args(argv)
         _load_plugins(arguments)
         return arguments.handler(arguments) or 0
     except InputError as error:
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _load_plugins(arguments: argparse.Namespace) -> None:
+def _load_plugins(arguments: argparse.Namespace | None = None) -> None:
     """Files of one's own code that the command line or the environment spells out; see `plugins.py`."""
     named = getattr(arguments, "plugin", None), getattr(arguments, "set_plugin", None)
     if any(named) or os.environ.get("TRANSCLIPPED_PLUGINS"):

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from transclipped.clipping import swept
 from transclipped.errors import InputError
 from transclipped.utils.progress import with_bars
 
@@ -29,8 +30,8 @@ def add(commands) -> None:
     curves.add_argument("--minutes", type=float, help="stop after about as many; the same command goes on")
     sweep = _action(actions, "sweep", _sweep, "Train a head for each of several settings and measure retrieval.")
     sweep.add_argument("--out", type=Path, required=True, help="folder of results; the same command goes on")
-    sweep.add_argument("--rule", default="threshold", choices=("threshold", "rank", "adaptive"), help="what is varied")
-    sweep.add_argument("--amounts", help="δ, q or c of each head, such as 0.6,0.5,0.4 (default: five of each rule)")
+    sweep.add_argument("--rule", default="threshold", choices=tuple(swept()), help="what is varied")
+    sweep.add_argument("--amounts", help="how much each head clips, such as 0.6,0.5,0.4 (default: five of each rule)")
     sweep.add_argument("--temperature", type=float, default=0.3, help="τ (default 0.3)")
     sweep.add_argument("--treatment", default="remove", choices=("remove", "clamp"), help="of clipped pairs")
     sweep.add_argument("--seed", type=int, default=0)
@@ -69,11 +70,12 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from transclipped.experiments.lab.sweep import AMOUNTS, STOP, Stopped, Sweep, results, run_sweep
+    from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, STOP, Stopped, Sweep, results, run_sweep
     from transclipped.features import labset
     from transclipped.utils.machine import on_stop_signals
 
-    amounts = _numbers(arguments.amounts) if arguments.amounts is not None else AMOUNTS[arguments.rule][1]
+    usual = swept()[arguments.rule].tried[:HEADS_AT_FIRST]
+    amounts = usual if arguments.amounts is None else _numbers(arguments.amounts)
     sweep = Sweep(
         rule=arguments.rule,
         amounts=amounts,

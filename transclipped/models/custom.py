@@ -21,12 +21,14 @@ from torch import nn
 
 from transclipped.config import BackboneConfig
 from transclipped.errors import InputError
+from transclipped.registry import Registry
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 SIZE = 224  # pixels a side, where nobody says
 
 Factory = Callable[[], nn.Module]
-BACKBONES: dict[str, Factory] = {}
+BACKBONES: Registry[Factory] = Registry("backbone.name")
+register = BACKBONES.register
 
 
 class Created(NamedTuple):
@@ -37,16 +39,6 @@ class Created(NamedTuple):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     variant: str
-
-
-def register(name: str) -> Callable[[Factory], Factory]:
-    """Decorator that makes a backbone known by `name`, in place of an earlier one."""
-
-    def add(factory: Factory) -> Factory:
-        BACKBONES[name] = factory
-        return factory
-
-    return add
 
 
 def create(config: BackboneConfig, *, default_size: int | None) -> Created:

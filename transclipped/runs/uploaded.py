@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from transclipped.clipping import rule_named
+from transclipped.clipping import RULES
 from transclipped.config import to_dict
 from transclipped.errors import InputError
 from transclipped.flags import command
-from transclipped.losses import loss_named
+from transclipped.losses import LOSSES
 from transclipped.models.head import check_head
 from transclipped.models.tensor_header import FLOATS, read_header
 from transclipped.models.weights import load_tensors
@@ -83,8 +83,7 @@ def _check_config(run: RunDir) -> None:
     config = run.config
     if config.plugin is not None:
         raise InputError(f"its settings ask to run the program {config.plugin!r}; a run that brings one is refused")
-    rule_named(config.clipping.rule)
-    loss_named(config.loss.name)
+    _ = RULES[config.clipping.rule], LOSSES[config.loss.name]
 
 
 def _check_weights(run: RunDir) -> None:

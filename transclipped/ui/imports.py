@@ -18,7 +18,9 @@ from threading import RLock, local
 import streamlit as st
 
 import transclipped
+from transclipped.errors import InputError
 from transclipped.ui.streamlit_internals import forget_page_folder, main_script
+from transclipped.ui.text import plain
 
 FIRST = (
     "pyarrow.parquet",  # of the bundled pictures
@@ -80,6 +82,17 @@ def through_app() -> None:
 def everything() -> None:
     """Import what any page needs, as `first` does."""
     _once("everything", lambda: [*LIBRARIES, *_ours()])
+
+
+def plugins() -> None:
+    """Run the plug-ins that the environment names, so that lists offer what they register; one that fails is said."""
+    from transclipped import plugins
+
+    with _lock:
+        try:
+            plugins.load_named()
+        except InputError as error:
+            st.error(plain(error))
 
 
 def _once(name: str, modules: Callable[[], Iterable[str]]) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from transclipped.analysis.clipping.dials import SCALES, dial
+from transclipped.analysis.clipping.dials import dial, nearest, positions
 from transclipped.analysis.clipping.report import batch, report
+from transclipped.clipping import DELTA, SHARE, turned
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 
@@ -26,11 +27,11 @@ def grid(values):
 
 
 @pytest.mark.parametrize("make", [lab, lambda: grid(10), lambda: grid(100)], ids=["random", "tenths", "hundredths"])
-@pytest.mark.parametrize("rule", SCALES)
+@pytest.mark.parametrize("rule", turned())
 def test_each_position_agrees_with_the_report(rule, make):
     drawn, config = make(), ClippingConfig(rule=rule, fraction=0.3)
     turned = dial(drawn, config)
-    setting = SCALES[rule].setting
+    setting = turned()[rule].field
     for k, amount in enumerate(turned.amounts):
         done = report(drawn, replace(config, **{setting: float(amount)}), temperature=0.3)
         assert turned.clipped[k] == done.mask.sum()
@@ -47,7 +48,7 @@ def test_precision_is_unknown_where_nothing_is_clipped():
     assert not np.isnan(turned.precision[-1])
 
 
-@pytest.mark.parametrize("rule", SCALES)
+@pytest.mark.parametrize("rule", turned())
 def test_without_labels_only_counts_remain(rule):
     turned = dial(lab(labelled=False), ClippingConfig(rule=rule))
     assert (turned.hits, turned.false, turned.precision, turned.recall) == (None,) * 4
@@ -55,7 +56,7 @@ def test_without_labels_only_counts_remain(rule):
     assert turned.histogram.sum() == turned.pairs == 2 * B * (2 * B - 2)
 
 
-@pytest.mark.parametrize("rule", SCALES)
+@pytest.mark.parametrize("rule", turned())
 def test_a_single_picture_has_nothing_to_clip(rule):
     turned = dial(lab(images=1), ClippingConfig(rule=rule))
     assert turned.pairs == turned.clipped.sum() == 0
@@ -68,5 +69,6 @@ def test_a_rule_without_amount_is_refused():
 
 
 def test_nearest_position_of_a_dial():
-    assert SCALES["threshold"].nearest(0.4567) == 0.46
-    assert SCALES["rank"].nearest(7.0) == 0.5
+    assert nearest(DELTA, 0.4567) == 0.46
+    assert nearest(SHARE, 7.0) == 0.5
+    assert positions(SHARE)[[0, 1, -1]].tolist() == [0.0, 0.005, 0.5]

@@ -40,7 +40,7 @@ def test_share_of_repulsion_agrees_with_the_loop(rule):
     same = labels[:, None] == labels
     config = ClippingConfig(rule=rule, fraction=0.3, threshold=0.4, sigma=1.0)
     clipped = clip(s, config)
-    before, after = false_negative_repulsion(s, clipped, same, clipping=config, temperature=0.3)
+    before, after = false_negative_repulsion(s, clipped, same, temperature=0.3)
     assert before == pytest.approx(share_of_false(s, torch.zeros_like(same), same, 0.3))
     assert after == pytest.approx(share_of_false(s, clipped.mask, same, 0.3))
 
@@ -49,7 +49,7 @@ def test_share_of_repulsion_agrees_with_the_loop(rule):
 def test_clipped_pairs_feel_no_repulsion(config):
     s = cosines(embeddings(16, seed=2))
     clipped = clip(s, config)
-    push = repulsion(s, clipped, clipping=config, temperature=0.3)
+    push = repulsion(s, clipped, temperature=0.3)
     assert (push[clipped.mask | ~negatives(16)] == 0).all()
     assert (push[negatives(16) & ~clipped.mask] > 0).all()
 
@@ -57,5 +57,5 @@ def test_clipped_pairs_feel_no_repulsion(config):
 def test_share_of_repulsion_is_zero_where_nothing_is_pushed():
     everything = ClippingConfig(rule="threshold", threshold=-1.0)
     s, same = torch.zeros(6, 6), torch.ones(6, 6, dtype=torch.bool)
-    shares = false_negative_repulsion(s, clip(s, everything), same, clipping=everything, temperature=0.3)
+    shares = false_negative_repulsion(s, clip(s, everything), same, temperature=0.3)
     assert shares == (1.0, 0.0)

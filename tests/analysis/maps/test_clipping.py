@@ -95,7 +95,7 @@ def test_embeddings_that_are_missing_are_named(vectors):
 
 
 def test_a_rule_that_needs_whole_batches_is_refused_in_a_sentence(vectors, monkeypatch):
-    monkeypatch.setitem(clipping.RULES, "square", lambda s, candidates, config: (s > s.T, None))
+    monkeypatch.setitem(clipping.RULES, "square", clipping.Rule(lambda s, candidates, config: (s > s.T, None)))
     config = ClippingConfig()
     object.__setattr__(config, "rule", "square")
     with pytest.raises(InputError, match=r"square.*cannot be shown"):

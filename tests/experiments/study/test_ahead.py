@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from transclipped import clipping, losses
 from transclipped.cli import main
 from transclipped.cli import study as commands_study
 from transclipped.experiments.study import ahead as study_ahead
@@ -16,11 +15,7 @@ from transclipped.experiments.study.run import left
 from transclipped.models.zoo import CNN
 from transclipped.training.estimate import Estimate, Work
 
-
-@pytest.fixture(autouse=True)
-def own_registries(monkeypatch):
-    monkeypatch.setattr(clipping, "RULES", dict(clipping.RULES))
-    monkeypatch.setattr(losses, "LOSSES", dict(losses.LOSSES))
+pytestmark = pytest.mark.usefixtures("own_registries")
 
 
 @pytest.fixture

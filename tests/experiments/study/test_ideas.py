@@ -16,10 +16,8 @@ from transclipped.losses import clipped_nt_xent, cosines
 
 
 @pytest.fixture
-def ideas(monkeypatch):
+def ideas(own_registries):
     """Registers them, for one test."""
-    monkeypatch.setattr(clipping, "RULES", dict(clipping.RULES))
-    monkeypatch.setattr(losses, "LOSSES", dict(losses.LOSSES))
     register_ideas()
 
 
@@ -61,7 +59,7 @@ def test_learned_quantile_agrees_with_the_loop(ideas):
     for s, rows in zip(batches, expected, strict=True):
         mask = clip(s, config).mask
         assert [set(row.nonzero().flatten().tolist()) for row in mask] == rows
-    assert any(map(any, expected)) and clipping.RULES[LEARNED].level == pytest.approx(level, abs=1e-12)
+    assert any(map(any, expected)) and clipping.RULES[LEARNED].pick.level == pytest.approx(level, abs=1e-12)
 
 
 @pytest.mark.parametrize("q", [0.05, 0.1, 0.5])
@@ -83,9 +81,9 @@ def test_learned_quantile_clips_nothing_at_first_and_learns_nothing_from_one_pic
 
 def test_registering_the_ideas_again_forgets_what_was_learned(ideas):
     clip(similarities(6), ClippingConfig(rule=LEARNED))
-    assert clipping.RULES[LEARNED].level < 1
+    assert clipping.RULES[LEARNED].pick.level < 1
     register_ideas()
-    assert clipping.RULES[LEARNED].level == 1
+    assert clipping.RULES[LEARNED].pick.level == 1
 
 
 # Weights instead of a cut
@@ -121,7 +119,7 @@ def test_soft_weights_agree_with_the_loop_and_carry_no_gradient(images, temperat
 def test_weights_that_fall_at_once_are_clipping():
     s, config = similarities(8), ClippingConfig(rule="adaptive", sigma=0.7)
     clipped = clip(s, config)
-    removed = clipped_nt_xent(s, clipped, treatment="remove", temperature=0.2)
+    removed = clipped_nt_xent(s, clipped, temperature=0.2)
     assert clipped.mask.any()
     torch.testing.assert_close(soft_nt_xent(s, clipped, width=1e-5, clipping=config, temperature=0.2), removed)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from transclipped import clipping, losses
+from tests.conftest import registries_restored
 from transclipped.analysis.tables import markdown, results, summary
 from transclipped.errors import InputError
 from transclipped.experiments.study import parts as study_parts
@@ -20,16 +20,15 @@ PARTS = ("curve", "rules-I", "ideas", "batch", "codes")
 def small():
     """A study of two rules, one seed and one epoch."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(clipping, "RULES", dict(clipping.RULES))  # ideas are known to the study alone
-    patch.setattr(losses, "LOSSES", dict(losses.LOSSES))
     patch.setattr(study_parts, "VALIDATION", 40)
     patch.setattr(study_parts, "EPOCHS", {"I": 1})
     patch.setattr(study_parts, "CURVES", {0.2: ("none", "adaptive"), 0.5: ("none", "adaptive")})
-    patch.setattr(study_parts, "AMOUNTS", {"none": ("threshold", (1.0,)), "adaptive": ("sigma", (2.0, 1.5))})
+    patch.setattr(study_parts, "TRIED", {"none": (1.0,), "adaptive": (2.0, 1.5)})
     patch.setattr(study_parts, "BATCHES", (32, 64))
     patch.setattr(study_parts, "BITS", (16,))
     patch.setattr(study_parts, "SEEDS", (0,))
-    yield
+    with registries_restored():  # ideas are known to the study alone
+        yield
     patch.undo()
 
 

@@ -7,13 +7,13 @@ Counts are the library's own, pair by pair: comparisons are made in the precisio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from transclipped.analysis.clipping.report import Batch
-from transclipped.clipping import MARGIN, negatives, share_of
+from transclipped.clipping import MARGIN, RULES, Amount, moments, negatives, share_of, turned
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 
@@ -21,33 +21,15 @@ BINS = 80  # of a histogram
 STEPS = 100  # of a dial
 
 
-@dataclass(frozen=True)
-class Scale:
-    """A dial: the setting that it turns, its ends, where it starts, its symbol, and what it is."""
-
-    setting: str
-    low: float
-    high: float
-    start: float
-    symbol: str
-    text: str
-
-    @property
-    def amounts(self) -> np.ndarray:
-        """`[101]` positions, ascending; two decimals where the dial has them."""
-        return np.round(np.linspace(self.low, self.high, STEPS + 1), 4)
-
-    def nearest(self, value: float) -> float:
-        """The position closest to a value."""
-        return float(self.amounts[np.abs(self.amounts - value).argmin()])
+def positions(amount: Amount) -> np.ndarray:
+    """`[101]` positions of a dial, ascending; two decimals where it has them."""
+    return np.round(np.linspace(*amount.dial, STEPS + 1), 4)
 
 
-SCALES = {
-    "threshold": Scale("threshold", 0.0, 1.0, 0.6, "δ", "Clip every pair more similar than δ"),
-    "rank": Scale("fraction", 0.0, 0.5, 0.05, "q", "Clip the share q of each anchor's negatives, the most similar"),
-    "rank+threshold": Scale("threshold", 0.0, 1.0, 0.5, "δ", "Of the share q most similar, clip those above δ"),
-    "adaptive": Scale("sigma", 0.0, 5.0, 2.0, "c", "Clip above mean + c · σ of each anchor's own negatives"),
-}
+def nearest(amount: Amount, value: float) -> float:
+    """The position of a dial closest to a value."""
+    amounts = positions(amount)
+    return float(amounts[np.abs(amounts - value).argmin()])
 
 
 @dataclass(frozen=True)
@@ -96,12 +78,13 @@ def dial(batch: Batch, config: ClippingConfig) -> Dial:
     Raises:
         InputError: the rule has no dial.
     """
-    if config.rule not in SCALES:
-        raise InputError(f"the rule {config.rule!r} has no amount to turn; choose one of {', '.join(SCALES)}")
-    scale = SCALES[config.rule]
-    amounts = scale.amounts
+    if config.rule not in turned():
+        raise InputError(f"the rule {config.rule!r} has no amount to turn; choose one of {', '.join(turned())}")
+    amount = turned()[config.rule]
+    amounts = positions(amount)
     candidates = negatives(len(batch.similarity)).numpy()
-    flips = _FLIPS[config.rule](batch.similarity, candidates, amounts, config)[candidates]  # positions that clip it
+    count = _FLIPS.get(config.rule, _asked)
+    flips = count(batch.similarity, candidates, amounts, config)[candidates]  # positions that clip each pair
     similarity = batch.similarity[candidates]
     false = np.zeros(len(similarity), bool) if batch.false is None else batch.false[candidates]
     low = np.floor(10 * similarity.min(initial=0.0)) / 10
@@ -110,7 +93,7 @@ def dial(batch: Batch, config: ClippingConfig) -> Dial:
     t = len(amounts)
     table = np.bincount((flips * 2 + false) * BINS + bins, minlength=(t + 1) * 2 * BINS).reshape(t + 1, 2, BINS)
     cut = table[:0:-1].cumsum(0)  # row k: pairs that the k + 1 most clipping positions clip
-    if scale.setting != "fraction":
+    if not amount.rising:
         cut = cut[::-1]
     hits = cut[:, 1].sum(1)
     known = batch.false is not None
@@ -127,12 +110,15 @@ def dial(batch: Batch, config: ClippingConfig) -> Dial:
     )
 
 
-def _threshold(similarity, candidates, amounts, config) -> np.ndarray:
-    """`[n, n]` number of positions that clip each pair: thresholds below its similarity."""
-    return np.searchsorted(amounts.astype(similarity.dtype), similarity, side="left")
+def _asked(similarity, candidates, amounts, config) -> np.ndarray:
+    """`[n, n]` number of positions that clip each pair, from the rule itself at each of them."""
+    rule, s, c = RULES[config.rule], torch.from_numpy(similarity), torch.from_numpy(candidates)
+    settings = (replace(config, **{rule.amount.field: float(amount)}) for amount in amounts)
+    return sum(rule.pick(s, c, setting)[0].byte() for setting in settings).long().numpy()
 
 
 def _rank(similarity, candidates, amounts, config) -> np.ndarray:
+    """As `_asked`, in one pass: the 101 selections of most similar pairs would take 20 times as long."""
     n = len(similarity)
     order = np.argsort(-np.where(candidates, similarity, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
@@ -143,24 +129,17 @@ def _rank(similarity, candidates, amounts, config) -> np.ndarray:
 
 def _rank_and_threshold(similarity, candidates, amounts, config) -> np.ndarray:
     first = _rank(similarity, candidates, np.array([config.fraction]), config) > 0
-    return np.where(first, _threshold(similarity, candidates, amounts, config), 0)
+    return np.where(first, _asked(similarity, candidates, amounts, replace(config, rule="threshold")), 0)
 
 
 def _adaptive(similarity, candidates, amounts, config) -> np.ndarray:
     s, c = torch.from_numpy(similarity), torch.from_numpy(candidates)
-    n = c.sum(1, keepdim=True).clamp(min=1)
-    mean = (s * c).sum(1, keepdim=True) / n
-    sigma = (((s - mean).square() * c).sum(1, keepdim=True) / n).sqrt()
-    levels = torch.cat([mean + float(amount) * sigma for amount in amounts], 1) + MARGIN  # [n, T], ascending
+    mean, deviation = moments(s, c)
+    levels = torch.cat([mean + float(amount) * deviation for amount in amounts], 1) + MARGIN  # [n, T], ascending
     return torch.searchsorted(levels, s, side="left").numpy()
 
 
-_FLIPS = {
-    "threshold": _threshold,
-    "rank": _rank,
-    "rank+threshold": _rank_and_threshold,
-    "adaptive": _adaptive,
-}
+_FLIPS = {"rank": _rank, "rank+threshold": _rank_and_threshold, "adaptive": _adaptive}
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ recall (share of the false pairs that are clipped). Labels are for looking only;
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -196,9 +196,7 @@ def report(
         share,
         hits / count if count else None,
         hits / every if every else None,
-        false_negative_repulsion(
-            similarity, clipped, torch.tensor(batch.false), clipping=config, temperature=temperature, epoch=epoch
-        ),
+        false_negative_repulsion(similarity, clipped, torch.tensor(batch.false), temperature=temperature),
         _most_similar_pairs(batch.similarity, mask & ~batch.false, worst),
         _most_similar_pairs(batch.similarity, batch.false & ~mask, worst),
         None if batch.classes is None else _by_class(mask, batch.classes),
@@ -248,9 +246,9 @@ def anchor_steps(
     if not 0 <= anchor < n:
         raise ValueError(f"anchor is {anchor}; choose from 0 to {n - 1}")
     similarity = torch.tensor(batch.similarity)
-    plain, clipped = replace(config, rule="none"), clip(similarity, config, epoch=epoch)
+    plain, clipped = clip(similarity, ClippingConfig(rule="none")), clip(similarity, config, epoch=epoch)
     other, positive = neighbours(batch, anchor, n), (anchor + n // 2) % n
-    setting = {"anchor": anchor, "other": other, "temperature": temperature, "epoch": epoch}
+    setting = {"anchor": anchor, "other": other, "temperature": temperature}
     return AnchorSteps(
         positive=positive,
         positive_similarity=float(batch.similarity[anchor, positive]),
@@ -259,16 +257,15 @@ def anchor_steps(
         false=None if batch.false is None else batch.false[anchor, other],
         clipped=clipped.mask[anchor].numpy()[other],
         level=float(clipped.level[anchor]),
-        before=_forces(similarity, clip(similarity, plain), plain, **setting),
-        after=_forces(similarity, clipped, config, **setting),
+        before=_forces(similarity, plain, **setting),
+        after=_forces(similarity, clipped, **setting),
     )
 
 
 def mean_loss(batch: Batch, config: ClippingConfig, *, temperature: float) -> float:
     """Contrastive loss of the batch in nats, past any warm-up."""
     similarity = torch.tensor(batch.similarity)
-    losses = contrastive_loss(similarity, clip(similarity, config), clipping=config, temperature=temperature)
-    return float(losses.mean())
+    return float(contrastive_loss(similarity, clip(similarity, config), temperature=temperature).mean())
 
 
 def mean_level(batch: Batch, config: ClippingConfig) -> float:
@@ -283,25 +280,16 @@ def neighbours(batch: Batch, anchor: int, count: int) -> np.ndarray:
     return order[: min(count, int(mask.sum()))]
 
 
-def _forces(
-    similarity: Tensor,
-    clipped: Clipped,
-    config: ClippingConfig,
-    *,
-    anchor: int,
-    other: np.ndarray,
-    temperature: float,
-    epoch: float,
-) -> Forces:
+def _forces(similarity: Tensor, clipped: Clipped, *, anchor: int, other: np.ndarray, temperature: float) -> Forces:
     similarity = similarity.clone().requires_grad_()
-    losses = contrastive_loss(similarity, clipped, clipping=config, temperature=temperature, epoch=epoch)
+    losses = contrastive_loss(similarity, clipped, temperature=temperature)
     gradient = torch.autograd.grad(losses[anchor], similarity)[0][anchor].numpy()
     loss = losses[anchor].item()
     positive = (anchor + len(losses) // 2) % len(losses)
-    if config.rule == "debiased":
+    if clipped.prior is not None:
         weight, positive_weight = temperature * gradient, math.exp(-loss)
     else:
-        logits = attention_logits(similarity, clipped, treatment=config.treatment, temperature=temperature)
+        logits = attention_logits(similarity, clipped, temperature=temperature)
         weight = logits[anchor].softmax(0).detach().numpy()
         positive_weight = float(weight[positive])
     return Forces(loss, weight[other], positive_weight, gradient[other], float(gradient[positive]))

@@ -6,9 +6,6 @@ for the most similar negatives.
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -17,28 +14,20 @@ from transclipped.config import ClippingConfig
 from transclipped.losses import contrastive_loss
 
 
-def repulsion(
-    similarity: Tensor, clipped: Clipped, *, clipping: ClippingConfig, temperature: float, epoch: float = math.inf
-) -> Tensor:
+def repulsion(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
     """`[2B, 2B]` force τ · ∂ℓ_i/∂s_ij ≥ 0 with which anchor i pushes negative j away; 0 for what is no negative.
 
     Without clipping it is the softmax weight p_ij; a clipped pair feels none.
     """
     with torch.enable_grad():
         s = similarity.detach().clone().requires_grad_()
-        loss = contrastive_loss(s, clipped, clipping=clipping, temperature=temperature, epoch=epoch).sum()
+        loss = contrastive_loss(s, clipped, temperature=temperature).sum()
     (gradient,) = torch.autograd.grad(loss, s)
     return temperature * gradient.masked_fill(~negatives(len(s), device=s.device), 0)
 
 
 def false_negative_repulsion(
-    similarity: Tensor,
-    clipped: Clipped,
-    same_class: Tensor,
-    *,
-    clipping: ClippingConfig,
-    temperature: float,
-    epoch: float = math.inf,
+    similarity: Tensor, clipped: Clipped, same_class: Tensor, *, temperature: float
 ) -> tuple[float, float]:
     """Share of all repulsion that hits false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij.
 
@@ -48,9 +37,8 @@ def false_negative_repulsion(
     Returns:
         Two numbers in [0, 1]; 0 where nothing is pushed away.
     """
-    plain = replace(clipping, rule="none")
-    before = repulsion(similarity, clip(similarity, plain), clipping=plain, temperature=temperature)
-    after = repulsion(similarity, clipped, clipping=clipping, temperature=temperature, epoch=epoch)
+    plain = clip(similarity, ClippingConfig(rule="none"))
+    before, after = (repulsion(similarity, each, temperature=temperature) for each in (plain, clipped))
     return _share(before, same_class), _share(after, same_class)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from transclipped.analysis.maps.plane import sample
 from transclipped.analysis.maps.projections import CONTINUOUS, QUANTIZED, Items
-from transclipped.clipping import rule_named
+from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, encode
@@ -95,9 +95,9 @@ def share_of_anchors(
 
 def _picked(similarity: torch.Tensor, candidates: torch.Tensor, config: ClippingConfig) -> torch.Tensor:
     """Pairs `[a, n]` that the rule picks for a anchors."""
-    rule = rule_named(config.rule)
+    rule = RULES[config.rule]
     try:
-        picked, _ = rule(similarity.clamp(-1, 1), candidates, config)
+        picked, _ = rule.pick(similarity.clamp(-1, 1), candidates, config)
         if picked.dtype != torch.bool or picked.shape != candidates.shape:
             raise ValueError(f"it picks {[*picked.shape]} of {[*candidates.shape]} pairs")
         return picked & candidates

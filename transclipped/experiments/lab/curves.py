@@ -10,18 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from transclipped.config import ClippingConfig, LossConfig, RunConfig
+from transclipped.clipping import amount_of, swept, with_amount
+from transclipped.config import LossConfig, RunConfig
 from transclipped.errors import InputError
-from transclipped.experiments.lab.sweep import AMOUNTS, SIGMA, amount_of, result_of
+from transclipped.experiments.lab.sweep import MARKED, result_of
 from transclipped.features.labset import FOLDER, LabSet, lab_config
 from transclipped.utils.files import read_json, write_json
 
 FILE = "curves.json"
-TRIED = {
-    "threshold": (0.7, 0.6, 0.5, 0.4, 0.3, 0.2),
-    "rank": (0.02, 0.05, 0.1, 0.2, 0.3),
-    "adaptive": (3.0, 2.5, 2.0, 1.5, 1.0),
-}
 KEPT = ("rule", "amount", "temperature", "seed", "map", "k", "clip_fraction", "clip_precision", "delta", "seconds")
 
 
@@ -63,14 +59,14 @@ def load(folder: Path = FOLDER) -> list[dict[str, Any]]:
 
 def _settings(lab: LabSet, temperatures: tuple[float, ...]) -> Iterator[RunConfig]:
     """The figure that is looked at first comes first: thresholds between none and adaptive, at every temperature."""
-    first = [("none", None), *(("threshold", amount) for amount in TRIED["threshold"]), ("adaptive", SIGMA)]
-    then = [(rule, amount) for rule in ("rank", "adaptive") for amount in TRIED[rule] if (rule, amount) not in first]
+    tried = [(rule, value) for rule, amount in swept().items() for value in amount.tried]
+    first = [("none", None), *(pair for pair in tried if pair[0] == "threshold"), (MARKED.rule, MARKED.sigma)]
+    then = [pair for pair in tried if pair not in first]
     usual = sorted(temperatures, key=lambda temperature: abs(temperature - LossConfig().temperature))
     for tried, order in ((first, temperatures), (then, usual)):
         for temperature in order:
             for rule, amount in tried:
-                more = {} if amount is None else {AMOUNTS[rule][0]: amount}
-                yield lab_config(lab, clipping=ClippingConfig(rule=rule, **more), temperature=temperature)
+                yield lab_config(lab, clipping=with_amount(rule, amount), temperature=temperature)
 
 
 def _identity(result: dict[str, Any]) -> tuple:

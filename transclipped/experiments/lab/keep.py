@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from transclipped.clipping import amount_of
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
-from transclipped.experiments.lab.sweep import Sweep, amount_of, head_file, results
+from transclipped.experiments.lab.sweep import Sweep, head_file, results
 from transclipped.features.cache import Progress
 from transclipped.features.labset import LabSet, lab_config
 from transclipped.flags import command

@@ -16,14 +16,14 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from transclipped.clipping import clip
+from transclipped.clipping import DELTA, amount_of, clip, swept, with_amount
 from transclipped.config import ClippingConfig, LossConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.features.labset import LabSet, lab_config
@@ -37,12 +37,8 @@ from transclipped.training.threads import on_fitting_threads
 from transclipped.training.trainer import Event, Trainer
 from transclipped.utils.files import append_json_line, hold, json_lines, read_json, write_json
 
-AMOUNTS = {  # rule: the setting that says how much, and what a sweep tries, little clipping first
-    "threshold": ("threshold", (0.7, 0.6, 0.5, 0.4, 0.3)),
-    "rank": ("fraction", (0.02, 0.05, 0.1, 0.2, 0.3)),
-    "adaptive": ("sigma", (3.0, 2.5, 2.0, 1.5, 1.0)),
-}
-SIGMA = 2.0  # c of the adaptive rule that is marked beside the others
+HEADS_AT_FIRST = 5  # amounts that a sweep tries where nobody chose, the ones that clip least
+MARKED = ClippingConfig(rule="adaptive", sigma=2.0)  # trained beside the amounts of every rule
 SETTLED = 4  # last epochs over which figures of the training are averaged
 WRITE_EVERY = 0.25  # seconds between two notes of progress
 SILENCE = 20.0  # seconds without a note after which a sweep counts as interrupted
@@ -63,22 +59,22 @@ class Sweep:
     """Which heads are trained.
 
     Attributes:
-        rule: "threshold", "rank" or "adaptive".
-        amounts: δ, q or c of each head.
+        rule: one of `clipping.swept`.
+        amounts: how much it clips for each head.
         temperature: τ of all.
         treatment: of clipped pairs, "remove" or "clamp".
         seed: of all.
     """
 
     rule: str = "threshold"
-    amounts: tuple[float, ...] = AMOUNTS["threshold"][1]
+    amounts: tuple[float, ...] = DELTA.tried[:HEADS_AT_FIRST]
     temperature: float = 0.3
     treatment: str = "remove"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.rule not in AMOUNTS:
-            raise InputError(f"a sweep cannot vary the rule {self.rule!r}; choose {', '.join(AMOUNTS)}")
+        if self.rule not in swept():
+            raise InputError(f"a sweep cannot vary the rule {self.rule!r}; choose {', '.join(swept())}")
         LossConfig(temperature=self.temperature)
         self.settings()  # refuses what makes no sense
 
@@ -89,15 +85,9 @@ class Sweep:
 
     def settings(self) -> list[ClippingConfig]:
         """None, the amounts in their order, and adaptive where it is not among them."""
-        name = AMOUNTS[self.rule][0]
-        tried = [ClippingConfig(rule=self.rule, treatment=self.treatment, **{name: a}) for a in self.amounts]
-        marked = ClippingConfig(rule="adaptive", sigma=SIGMA, treatment=self.treatment)
+        tried = [with_amount(self.rule, amount, treatment=self.treatment) for amount in self.amounts]
+        marked = replace(MARKED, treatment=self.treatment)
         return [ClippingConfig(rule="none"), *tried, *([] if marked in tried else [marked])]
-
-
-def amount_of(clipping: ClippingConfig) -> float | None:
-    """δ, q or c of a setting; None of a rule that a sweep does not vary."""
-    return getattr(clipping, AMOUNTS[clipping.rule][0]) if clipping.rule in AMOUNTS else None
 
 
 def head_file(folder: Path, clipping: ClippingConfig) -> Path:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from transclipped.analysis.tables import results
+from transclipped.clipping import RULES
 from transclipped.config import (
     BackboneConfig,
     ClippingConfig,
@@ -41,15 +42,17 @@ from transclipped.models.zoo import CNN, DISTILLED, HYBRID
 
 VALIDATION = 5000  # training pictures that `curve` chooses by
 EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 pictures either way
-AMOUNTS = {  # rule: the setting that says how much, and what is tried
-    "none": ("threshold", (1.0,)),
-    "debiased": ("class_prior", (0.1,)),
-    "rank": ("fraction", (0.02, 0.05, 0.1, 0.2)),
-    "threshold": ("threshold", (0.7, 0.6, 0.5, 0.4, 0.3)),
-    "rank+threshold": ("threshold", (0.5, 0.4)),  # of the 10 % most similar
-    "adaptive": ("sigma", (2.5, 2.0, 1.5)),
+TRIED = {  # amounts of each rule
+    "none": (1.0,),  # spelled as δ = 1
+    "debiased": (0.1,),
+    "rank": (0.02, 0.05, 0.1, 0.2),
+    "threshold": (0.7, 0.6, 0.5, 0.4, 0.3),
+    "rank+threshold": (0.5, 0.4),  # of the 10 % most similar
+    "adaptive": (2.5, 2.0, 1.5),
 }
-CURVES = {0.2: tuple(AMOUNTS), 0.3: tuple(AMOUNTS), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
+FIELDS = {rule: facts.amount.field for rule, facts in RULES.items() if facts.amount}  # of `ClippingConfig`
+FIELDS |= {"none": "threshold", LEARNED: "fraction"}
+CURVES = {0.2: tuple(TRIED), 0.3: tuple(TRIED), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
 RANKED = 0.1  # q of rank+threshold, and of a learned quantile
 SHARED = 0.3  # temperature of the part `shared`
 SAME = "none, τ of adaptive"  # what clipping alone changes, where temperature stays
@@ -94,9 +97,7 @@ class Trial:
     def amount(self) -> float:
         """The setting that says how much the rule clips."""
         clipping = self.config.clipping
-        if clipping.rule == LEARNED:
-            return clipping.fraction
-        return getattr(clipping, AMOUNTS.get(clipping.rule, ("sigma", ()))[0])
+        return getattr(clipping, FIELDS.get(clipping.rule, "sigma"))
 
 
 def chosen(plan: Plan, *, temperature: float | None = None) -> dict[str, RunConfig]:
@@ -120,7 +121,7 @@ def chosen(plan: Plan, *, temperature: float | None = None) -> dict[str, RunConf
 
 
 def _config(rule: str, amount: float, temperature: float) -> RunConfig:
-    clipping = ClippingConfig(rule=rule, **{AMOUNTS[rule][0]: amount})
+    clipping = ClippingConfig(rule=rule, **{FIELDS[rule]: amount})
     if rule == "rank+threshold":
         clipping = replace(clipping, fraction=RANKED)
     return RunConfig(clipping=clipping, loss=LossConfig(temperature=temperature))
@@ -144,7 +145,7 @@ def _on(
 
 
 def _curve(plan: Plan) -> list[Trial]:
-    grid = [(rule, a, t) for t, rules in CURVES.items() for rule in rules for a in AMOUNTS[rule][1]]
+    grid = [(rule, a, t) for t, rules in CURVES.items() for rule in rules for a in TRIED[rule]]
     return [Trial("curve", r, _on(plan, _config(r, a, t), validation=VALIDATION)) for r, a, t in grid]
 
 

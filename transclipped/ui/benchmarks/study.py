@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from transclipped.analysis import benchmarks, benchmarks_study
+from transclipped.analysis import benchmarks_study
+from transclipped.clipping import amount_for
 from transclipped.ui import charts, links
 from transclipped.ui.benchmarks import charts as drawn
 from transclipped.ui.benchmarks import view
@@ -17,7 +18,6 @@ VALUES = {
     "validation_map": "validation mAP", "clip_fraction": "share of pairs clipped",
     "clip_precision": "precision of clipping",
 }  # fmt: skip
-SYMBOLS = {name: symbol for name, (_, symbol) in benchmarks.AMOUNT.items()}
 
 
 @st.fragment
@@ -56,7 +56,8 @@ def _inverted_u(found) -> None:
         "Some helps, too much destroys the embedding, and where the best lies moves with τ."
     )
     lines, unclipped = benchmarks_study.inverted_u(found, rule)
-    name = {"threshold": "δ, similarity above which a pair is clipped"}.get(rule, f"{SYMBOLS.get(rule, '')} of {rule}")
+    amount = amount_for(rule)
+    name = f"{amount.symbol}, {amount.help}" if amount else rule
     figure = drawn.inverted_u(lines, unclipped, x=name, value="mAP", key=f"inverted u {rule}")
     charts.show(figure, key="inverted u", name=f"study-curve-{rule}")
 

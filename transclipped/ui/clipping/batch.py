@@ -10,6 +10,7 @@ from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.batches import batch_of
 from transclipped.analysis.clipping.dials import Dial, dial
 from transclipped.analysis.clipping.report import Batch, mean_level, spread, suggestions
+from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.features import labset
@@ -109,7 +110,7 @@ def first(run: RunDir) -> View:
 
 def turned(view: View, config: ClippingConfig) -> tuple[Dial, str]:
     """The dial of a rule over a batch, and a name of its content."""
-    settings = (config.rule, config.fraction if config.rule == "rank+threshold" else None)
+    settings = (config.rule, *(getattr(config, other.field) for other in RULES[config.rule].beside))
     return _dial(view.key, settings, config, view.batch), f"{view.key} {settings}"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
 
-from transclipped.analysis.clipping.dials import SCALES, Dial
+from transclipped.analysis.clipping.dials import Dial
 from transclipped.analysis.clipping.report import AnchorSteps
+from transclipped.clipping import RULES
 from transclipped.ui.charts import cached_figure, set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
@@ -16,7 +18,7 @@ from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 SQUARE = 460  # pixels
 SHOWN_RATES = 12  # classes whose rates are written into the cells
 DRAWN = 24  # negatives around an anchor in the picture of its forces
-RULE_COLOURS = dict(zip(SCALES, (CLASS_COLOURS[0], CLASS_COLOURS[1], CLASS_COLOURS[2], CLASS_COLOURS[4]), strict=True))
+COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules; none is grey
 FACES = {True: "same class", False: "other class", None: "negatives"}
 
 
@@ -45,20 +47,21 @@ def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key:
 def precision_recall(dials: list[Dial], chosen: dict[str, tuple[float, float]], *, key: str) -> go.Figure:
     """Precision over recall along each rule's dial, with a mark where each stands now."""
     figure = go.Figure()
+    colours = dict(zip((dial.rule for dial in dials), cycle(COLOURS), strict=False))
     for dial in dials:
-        colour = RULE_COLOURS[dial.rule]
-        symbol = SCALES[dial.rule].symbol
+        rule, symbol = for_plotly(dial.rule), RULES[dial.rule].amount.symbol
         known = ~np.isnan(dial.precision)
         figure.add_scatter(
-            x=dial.recall[known], y=dial.precision[known], name=dial.rule, mode="lines",
-            line={"color": colour, "width": 2.5}, customdata=dial.amounts[known],
-            hovertemplate=f"{dial.rule}, {symbol} = %{{customdata:.2f}}: precision %{{y:.0%}}, recall %{{x:.0%}}"
+            x=dial.recall[known], y=dial.precision[known], name=rule, mode="lines",
+            line={"color": colours[dial.rule], "width": 2.5}, customdata=dial.amounts[known],
+            hovertemplate=f"{rule}, {symbol} = %{{customdata:.2f}}: precision %{{y:.0%}}, recall %{{x:.0%}}"
             "<extra></extra>",
         )  # fmt: skip
-    for name, (recall, precision) in chosen.items():
+    for rule, (recall, precision) in chosen.items():
+        name = for_plotly(rule)
         figure.add_scatter(
             x=[recall], y=[precision], name=f"{name} now", mode="markers", showlegend=False,
-            marker={"size": 13, "symbol": "diamond", "color": RULE_COLOURS.get(name, NEUTRAL)},
+            marker={"size": 13, "symbol": "diamond", "color": colours[rule]},
             hovertemplate=f"{name} as set: precision %{{y:.0%}}, recall %{{x:.0%}}<extra></extra>",
         )  # fmt: skip
     axes = {"xaxis": {"range": [0, 1.02], "tickformat": ".0%"}, "yaxis": {"range": [0, 1.02], "tickformat": ".0%"}}

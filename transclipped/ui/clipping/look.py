@@ -8,14 +8,15 @@ import streamlit as st
 
 from transclipped.analysis.clipping import mistakes
 from transclipped.analysis.clipping import report as clipping
-from transclipped.analysis.clipping.dials import SCALES
 from transclipped.analysis.clipping.report import AnchorSteps, Report
+from transclipped.clipping import RULES, amount_of, described, turned
 from transclipped.ui import charts, links
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import charts as lab_charts
 from transclipped.ui.clipping import tune as lab_tune
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import gallery
+from transclipped.ui.text import plain
 from transclipped.ui.theme import MARKS
 
 ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
@@ -97,7 +98,7 @@ def _told(view: View, steps: AnchorSteps, step: int) -> str:
     n, cut = len(steps.other), int(steps.clipped.sum())
     before, after = steps.before, steps.after
     config = lab_tune.setting()
-    rule = f"The rule **{config.rule}** ({SCALES[config.rule].symbol} = {lab_tune.amount(config.rule):g})"
+    rule = f"The rule **{plain(described(config.rule, amount_of(config)))}**"
     texts = (
         f"The anchor is compared with its other view (cosine {steps.positive_similarity:.2f}) and with the "
         f"{n} views of the other pictures: its negatives, in the order of the batch.",
@@ -151,18 +152,16 @@ def side_by_side(view: View) -> None:
     st.subheader("Every rule and treatment on this batch")
     tau = lab_tune.temperature(view)
     st.caption(
-        f"Each rule at the amount that its slider was left at; debiased with ρ = 0.1, τ = {tau:g}. `clamp` keeps a "
+        f"Each rule at the amount that its slider was left at, τ = {tau:g}. `clamp` keeps a "
         "clipped pair in the denominator."
         + (" Precision, recall and repulsion are observed with labels." * view.labelled)
     )
     lines = []
     for config in lab_tune.every_rule():
         done = lab_tune.report(view, config)
-        scale = SCALES.get(config.rule)
         line = {
-            "rule": config.rule,
-            "amount": f"{scale.symbol} = {getattr(config, scale.setting):g}" if scale else "",
-            "clipped pairs": config.treatment if scale else "",
+            "rule": described(config.rule, amount_of(config)),
+            "clipped pairs": config.treatment if RULES[config.rule].clips else "",
             "share clipped": done.share,
         }
         if view.labelled:
@@ -186,13 +185,13 @@ def _rule_curves(view: View) -> None:
         "further right is better. Observed with labels."
     )
     dials, chosen = [], {}
-    for rule in SCALES:
+    for rule in turned():
         config = lab_tune.at(rule)
-        turned, _ = lab_batch.turned(view, config)
-        dials.append(turned)
-        k = int(np.abs(turned.amounts - lab_tune.amount(rule)).argmin())
-        if turned.clipped[k]:
-            chosen[rule] = (float(turned.recall[k]), float(turned.precision[k]))
+        dial, _ = lab_batch.turned(view, config)
+        dials.append(dial)
+        k = int(np.abs(dial.amounts - lab_tune.amount(rule)).argmin())
+        if dial.clipped[k]:
+            chosen[rule] = (float(dial.recall[k]), float(dial.precision[k]))
     charts.show(lab_charts.precision_recall(dials, chosen, key="rule curves"), key="rule curves", name="clipping-rules")
 
 

@@ -7,10 +7,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from transclipped.analysis.clipping.dials import SCALES
+from transclipped.clipping import described, swept
 from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
-from transclipped.experiments.lab.sweep import AMOUNTS, Sweep, results, seconds_left
+from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, Sweep, results, seconds_left
 from transclipped.ui import access, acts, charts
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep
@@ -19,7 +19,6 @@ from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
-WORDS = {"threshold": "thresholds δ", "rank": "shares q", "adaptive": "c of the adaptive rule"}
 HELP = {
     "rule": "What changes from head to head.",
     "tau": "Precomputed curves show all three: the best amount moves with τ.",
@@ -49,8 +48,8 @@ def chosen() -> Sweep | None:
     """The sweep that the controls describe."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         rule = st.segmented_control(
-            "Vary", list(AMOUNTS), default="threshold", key="vary", bind="query-params", required=True,
-            help=HELP["rule"],
+            "Vary", list(swept()), default="threshold", key="vary", bind="query-params", required=True,
+            format_func=plain, help=HELP["rule"],
         )  # fmt: skip
         tau = st.segmented_control(
             "Temperature τ", TEMPERATURES, default=0.3, key="sweep_tau", bind="query-params", required=True,
@@ -59,18 +58,19 @@ def chosen() -> Sweep | None:
         seed = st.number_input(
             "Seed", 0, 999, 0, key="seed", bind="query-params", width=130, help=HELP["seed"]
         )  # fmt: skip
-    with st.expander(f"Which {WORDS[rule]}, and which treatment"):
-        offered = sorted({*AMOUNTS[rule][1], *curves.TRIED[rule]}, reverse=rule != "rank")
+    amount = swept()[rule]
+    symbol = plain(amount.symbol)
+    with st.expander(f"Which amounts {symbol}, and which treatment"):
         amounts = st.multiselect(
-            SCALES[rule].symbol, offered, AMOUNTS[rule][1], key=f"amounts {rule}", help=HELP["amounts"]
+            symbol, amount.tried, amount.tried[:HEADS_AT_FIRST], key=f"amounts {rule}", help=HELP["amounts"]
         )
         treatment = st.segmented_control(
             "Clipped pairs", ["remove", "clamp"], default="remove", key="sweep_treatment", bind="query-params",
             required=True,
         )  # fmt: skip
-    ordered = tuple(a for a in offered if a in amounts)
+    ordered = tuple(a for a in amount.tried if a in amounts)
     if not ordered:
-        raise InputError(f"Choose at least one {SCALES[rule].symbol} to train with.")
+        raise InputError(f"Choose at least one {amount.symbol} to train with.")
     return Sweep(rule=rule, amounts=ordered, temperature=float(tau), treatment=treatment, seed=int(seed))
 
 
@@ -149,8 +149,8 @@ def _progress(state: dict, heads: int, trained: list[dict]) -> tuple[float, str]
     if "rule" not in state:
         return 0.0, "Starting …"
     part = state.get("step", 0) / max(1, state.get("steps", 1))
-    amount = "" if state.get("amount") is None else f" {SCALES[state['rule']].symbol} = {state['amount']:g}"
-    text = f"Head {min(state['done'] + 1, heads)} of {heads}: {state['rule']}{amount}, step {state.get('step', 0)}"
+    setting = plain(described(state["rule"], state.get("amount")))
+    text = f"Head {min(state['done'] + 1, heads)} of {heads}: {setting}, step {state.get('step', 0)}"
     return min(1.0, (state["done"] + part) / heads), text + time_left(seconds_left(state, trained))
 
 
@@ -183,7 +183,7 @@ def _verdict(sweep: Sweep, found: list[dict]) -> None:
     if base is None or not tried:
         return
     best, last = max(tried, key=lambda r: r["map"]), tried[-1]
-    symbol = SCALES[sweep.rule].symbol
+    symbol = plain(swept()[sweep.rule].symbol)
     said = f"Without clipping mAP is {base:.3f}; "
     said += f"the best so far is **{symbol} = {best['amount']:g} with {best['map']:.3f}**."
     if last is not best and last["map"] < best["map"] - 0.02:

@@ -6,7 +6,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from transclipped.analysis.clipping.dials import SCALES
+from transclipped.clipping import RULES
+from transclipped.experiments.lab.sweep import MARKED
 from transclipped.ui.charts import set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import NEUTRAL, RELEVANT
@@ -29,9 +30,9 @@ def figure(rule: str, live: list[tuple[str, list[dict[str, Any]]]], behind: list
         _precomputed(drawn, rule, temperature, [r for r in behind if r["temperature"] == temperature])
     for place, (name, results) in reversed(list(enumerate(live))):
         _sweep(drawn, rule, name, results, STYLES[place % len(STYLES)], front=place == 0)
-    scale = SCALES[rule]
-    more = "← more is clipped" if rule != "rank" else "more is clipped →"
-    drawn = set_layout(drawn, f"{scale.symbol} ({more})", "mAP of retrieval", key=f"sweep {rule}")
+    amount = RULES[rule].amount
+    more = "more is clipped →" if amount.rising else "← more is clipped"
+    drawn = set_layout(drawn, f"{amount.symbol} ({more})", "mAP of retrieval", key=f"sweep {rule}")
     amounts = [r["amount"] for r in behind if r["rule"] == rule]
     amounts += [r["amount"] for _, results in live for r in results if r["rule"] == rule]
     if amounts:
@@ -43,7 +44,8 @@ def figure(rule: str, live: list[tuple[str, list[dict[str, Any]]]], behind: list
 
 def landing(rule: str, result: dict[str, Any]) -> float | None:
     """Where a result of the adaptive rule stands on the axis of a rule: its mean δ, its share clipped, or its c."""
-    return {"threshold": result["delta"], "rank": result["clip_fraction"], "adaptive": result["amount"]}[rule]
+    stands = {"threshold": result["delta"], "fraction": result["clip_fraction"], "sigma": result["amount"]}
+    return stands.get(RULES[rule].amount.field)
 
 
 def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[dict[str, Any]]) -> None:
@@ -54,7 +56,7 @@ def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[
     drawn.add_scatter(
         x=[r["amount"] for r in curve], y=[r["map"] for r in curve], name=f"precomputed, τ = {temperature:g}",
         mode="lines+markers", legendgroup=group, line={"color": colour, "width": 4}, marker={"size": 5}, opacity=0.75,
-        hovertemplate=f"precomputed, τ = {temperature:g}<br>{SCALES[rule].symbol} = %{{x:g}}: mAP %{{y:.3f}}"
+        hovertemplate=f"precomputed, τ = {temperature:g}<br>{RULES[rule].amount.symbol} = %{{x:g}}: mAP %{{y:.3f}}"
         "<extra></extra>",
     )  # fmt: skip
     base = next((r["map"] for r in results if r["rule"] == "none"), None)
@@ -64,7 +66,7 @@ def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[
             showlegend=False, line={"color": colour, "width": 1.5, "dash": "dot"}, name=f"none, τ = {temperature:g}",
             hovertemplate=f"precomputed, τ = {temperature:g}<br>no clipping: mAP %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
-    mark = next((r for r in results if r["rule"] == "adaptive" and r["amount"] == 2.0), None)
+    mark = next((r for r in results if (r["rule"], r["amount"]) == (MARKED.rule, MARKED.sigma)), None)
     if mark is not None and rule != "adaptive" and landing(rule, mark) is not None:
         drawn.add_scatter(
             x=[landing(rule, mark)], y=[mark["map"]], mode="markers", legendgroup=group, showlegend=False,
@@ -91,10 +93,10 @@ def _sweep(drawn: go.Figure, rule: str, name: str, results: list[dict[str, Any]]
             name=f"trained now{label}" if front else for_plotly(name), legendgroup=group, marker={"size": size},
             line={"color": RELEVANT, "width": 3.5 if front else 2, "dash": dash},
             customdata=[[100 * r["clip_fraction"], 100 * (r["clip_precision"] or 0)] for r in curve],
-            hovertemplate=f"{SCALES[rule].symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}} % of pairs "
-            "clipped, %{customdata[1]:.0f} % of them false<extra></extra>",
+            hovertemplate=f"{RULES[rule].amount.symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}} % of "
+            "pairs clipped, %{customdata[1]:.0f} % of them false<extra></extra>",
         )  # fmt: skip
-    mark = next((r for r in results if r["rule"] == "adaptive" and r["amount"] == 2.0), None)
+    mark = next((r for r in results if (r["rule"], r["amount"]) == (MARKED.rule, MARKED.sigma)), None)
     if mark is not None and landing(rule, mark) is not None:
         drawn.add_scatter(
             x=[landing(rule, mark)], y=[mark["map"]], mode="markers", legendgroup=group,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from transclipped.analysis.clipping.dials import SCALES
+from transclipped.clipping import amount_of, described
 from transclipped.config import ClippingConfig
-from transclipped.experiments.lab.sweep import Sweep, amount_of, head_file
+from transclipped.experiments.lab.sweep import Sweep, head_file
 from transclipped.features import labset
 from transclipped.runs.manage import fitting_name
 from transclipped.ui import access, acts, links, runs
@@ -22,8 +22,7 @@ HELP = (
 
 def setting(result: dict) -> str:
     """Rule and amount of a result."""
-    amount = result["amount"]
-    return result["rule"] + ("" if amount is None else f" {SCALES[result['rule']].symbol} = {amount:g}")
+    return described(result["rule"], result["amount"])
 
 
 def kept_settings(sweep: Sweep, found: list[dict]) -> dict[str, ClippingConfig]:

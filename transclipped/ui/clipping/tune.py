@@ -6,23 +6,21 @@ import math
 
 import streamlit as st
 
-from transclipped.analysis.clipping.dials import SCALES
+from transclipped.analysis.clipping.dials import STEPS, nearest
 from transclipped.analysis.clipping.mistakes import best_by_labels
 from transclipped.analysis.clipping.report import Report
-from transclipped.clipping import RULES
+from transclipped.clipping import DELTA, RULES, Amount, turned
 from transclipped.config import ClippingConfig
 from transclipped.ui import absent, quantities
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import histogram
+from transclipped.ui.text import plain
 
 RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's: a page switch drops what it shares
-NAMES = {"threshold": "delta", "rank": "q", "rank+threshold": "delta", "adaptive": "c"}  # in the address
 AMOUNTS = "lab amounts"  # in the session: where the dials stand, by name in the address
 LABELS = "Observed with labels, which no rule sees."
 HELP = {
-    "rule": "threshold: every pair above δ. rank: the share q of each anchor's negatives, the most similar. "
-    "rank+threshold: those of both. adaptive: above mean + c · σ of each anchor's own negatives.",
     "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is held constant, so it weighs in the "
     "denominator and is not pushed.",
     "tau": "τ divides similarities in the loss: the smaller, the more the most similar negatives count.",
@@ -36,42 +34,46 @@ HELP = {
 
 
 def amount(rule: str) -> float:
-    """Where the dial of a rule stands: as last set, or as the address says, or at its start."""
-    name, scale = NAMES[rule], SCALES[rule]
+    """Where the dial of a rule stands."""
+    return _position(RULES[rule].amount)
+
+
+def _position(amount: Amount) -> float:
+    """As last set, or as the address says, or at the start."""
     set_so_far = st.session_state.setdefault(AMOUNTS, {})
-    if name not in set_so_far:
-        said = st.query_params.get(name, f"{scale.start:g}")
+    if amount.key not in set_so_far:
+        said = st.query_params.get(amount.key, f"{amount.start:g}")
         try:
             value = float(said)
         except ValueError:
             value = math.nan
-        there = scale.low <= value <= scale.high
-        set_so_far[name] = scale.nearest(value) if there else scale.start
+        there = amount.dial[0] <= value <= amount.dial[1]
+        set_so_far[amount.key] = nearest(amount, value) if there else amount.start
         if not there:
-            absent.missing(name, said, instead=f"{scale.start:g}")
-    return scale.nearest(set_so_far[name])
+            absent.missing(amount.key, said, instead=f"{amount.start:g}")
+    return nearest(amount, set_so_far[amount.key])
 
 
 def turn(rule: str, value: float) -> None:
     """Put the dial of a rule somewhere, and the address with it."""
-    st.session_state.setdefault(AMOUNTS, {})[NAMES[rule]] = value
-    st.query_params[NAMES[rule]] = f"{value:g}"
+    _turn(RULES[rule].amount, value)
+
+
+def _turn(amount: Amount, value: float) -> None:
+    st.session_state.setdefault(AMOUNTS, {})[amount.key] = value
+    st.query_params[amount.key] = f"{value:g}"
 
 
 def setting() -> ClippingConfig:
     """The rule as it is set, from the widgets' state or the address."""
     rule = st.session_state.get(RULE) or st.query_params.get(RULE)
-    return at(rule if rule in SCALES else "threshold")
+    return at(rule if rule in turned() else "threshold")
 
 
 def at(rule: str, treatment: str | None = None) -> ClippingConfig:
     """Any rule with the amounts that are set."""
     treatment = treatment or st.session_state.get(TREATMENT) or "remove"
-    if rule not in SCALES:
-        return ClippingConfig(rule=rule, treatment=treatment)
-    values = {SCALES[rule].setting: amount(rule)}
-    if rule == "rank+threshold":
-        values["fraction"] = amount("rank")
+    values = {amount.field: _position(amount) for amount in RULES[rule].settings if rule in turned()}
     return ClippingConfig(rule=rule, treatment=treatment, **values)
 
 
@@ -84,8 +86,9 @@ def controls(view: View) -> None:
     """Rule, treatment and temperature, for every section that applies a rule."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
-            "Rule", list(SCALES), default="threshold", key=RULE, bind="query-params", required=True, help=HELP["rule"]
-        )
+            "Rule", list(turned()), default="threshold", key=RULE, bind="query-params", required=True,
+            format_func=plain, help=plain(" ".join(f"{rule}: clips {RULES[rule].does}." for rule in turned())),
+        )  # fmt: skip
         st.segmented_control(
             "Clipped pairs", ["remove", "clamp"], default="remove", key=TREATMENT, bind="query-params",
             required=True, help=HELP["treatment"],
@@ -103,11 +106,11 @@ def temperature_control(view: View) -> None:
 def dial(view: View) -> Report:
     """The slider of the rule as it is set, and what is clipped there."""
     config = setting()
-    if config.rule == "rank+threshold":
-        _share(view)
+    for other in RULES[config.rule].beside:
+        _beside(other)
         config = setting()
-    turned, version = lab_batch.turned(view, config)
-    histogram.draw(turned, amount=amount(config.rule), version=version, key="dial", on_amount=turn)
+    counts, version = lab_batch.turned(view, config)
+    histogram.draw(counts, amount=amount(config.rule), version=version, key="dial", on_amount=turn)
     return report(view, config)
 
 
@@ -115,16 +118,16 @@ def report(view: View, config: ClippingConfig) -> Report:
     return lab_batch.report(view, config, temperature=temperature(view))
 
 
-def _share(view: View) -> None:
-    scale = SCALES["rank"]
+def _beside(amount: Amount) -> None:
+    key, (low, high) = f"beside {amount.key}", amount.dial
 
     def moved() -> None:
-        turn("rank", scale.nearest(st.session_state["share of both"]))
+        _turn(amount, nearest(amount, st.session_state[key]))
 
+    step = (high - low) / STEPS
     st.number_input(
-        "Of the share q most similar", scale.low, scale.high, amount("rank"), 0.005, format="%.3f",
-        key="share of both", on_change=moved, width=220,
-    )  # fmt: skip
+        plain(amount.label), low, high, _position(amount), step, format="%.3f", key=key, on_change=moved, width=220
+    )
 
 
 def effects(view: View, done: Report) -> None:
@@ -157,22 +160,22 @@ def suggestions(view: View) -> None:
     st.subheader("A threshold without labels", help=HELP["suggested"])
     st.caption("Three ways to cut this histogram that need no label, and, beside them, what labels say of each.")
     lines = [*lab_batch.suggested(view)]
-    scale, (turned, _) = SCALES["threshold"], lab_batch.turned(view, ClippingConfig(rule="threshold"))
-    if (best := best_by_labels(turned)) is not None:
-        lines.append(("best F₁, by labels", float(turned.amounts[best])))
+    counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"))
+    if (best := best_by_labels(counts)) is not None:
+        lines.append(("best F₁, by labels", float(counts.amounts[best])))
     for place, (name, value) in enumerate(lines):
-        value = scale.nearest(value)
-        k = int(abs(turned.amounts - value).argmin())
+        value = nearest(DELTA, value)
+        k = int(abs(counts.amounts - value).argmin())
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 f"Use δ = {value:.2f}", key=f"use {place}", width=150, on_click=_take, args=(value,),
                 disabled=setting().rule == "threshold" and amount("threshold") == value,
             )  # fmt: skip
             quality = ""
-            if turned.precision is not None and (cut := int(turned.clipped[k])):
-                precision = quantities.share(round(turned.precision[k] * cut), cut)
-                quality = f", precision {precision}, recall {turned.recall[k]:.0%}"
-            st.markdown(f"**{name}**: clips {turned.share[k]:.1%}{quality}", width="stretch")
+            if counts.precision is not None and (cut := int(counts.clipped[k])):
+                precision = quantities.share(round(counts.precision[k] * cut), cut)
+                quality = f", precision {precision}, recall {counts.recall[k]:.0%}"
+            st.markdown(f"**{name}**: clips {counts.share[k]:.1%}{quality}", width="stretch")
 
 
 def _take(value: float) -> None:
@@ -184,9 +187,7 @@ def to_train(view: View) -> None:
     """A link that carries the setting to Train."""
     config = setting()
     query = {"rule": config.rule, "treatment": config.treatment, "tau": f"{temperature(view):g}"}
-    named = {"threshold": ("delta",), "rank": ("q",), "rank+threshold": ("delta", "q"), "adaptive": ("c",)}
-    values = {"delta": config.threshold, "q": config.fraction, "c": config.sigma}
-    query |= {name: f"{values[name]:g}" for name in named[config.rule]}
+    query |= {amount.key: f"{getattr(config, amount.field):g}" for amount in RULES[config.rule].settings}
     st.page_link(
         "pages/train.py", label="Train with this setting", icon=":material/model_training:", query_params=query
     )
@@ -194,10 +195,4 @@ def to_train(view: View) -> None:
 
 def every_rule() -> list[ClippingConfig]:
     """Each known rule, as it is set, in both treatments where they differ."""
-    found = []
-    for rule in RULES:
-        if rule in ("none", "debiased"):
-            found.append(at(rule, "remove"))
-        elif rule in SCALES:
-            found += [at(rule, treatment) for treatment in ("remove", "clamp")]
-    return found
+    return [at(rule, how) for rule in RULES for how in (("remove", "clamp") if RULES[rule].clips else ("remove",))]

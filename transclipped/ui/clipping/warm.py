@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transclipped.analysis.clipping.dials import SCALES
+from transclipped.clipping import DELTA
 from transclipped.config import ClippingConfig
 from transclipped.runs.run import RunDir
 from transclipped.ui.clipping import batch
@@ -11,7 +11,7 @@ from transclipped.ui.clipping import batch
 def warm(run: RunDir) -> None:
     """Count what the first screen shows of a batch of the run."""
     view = batch.first(run)
-    config = ClippingConfig(rule="threshold", threshold=SCALES["threshold"].start)
+    config = ClippingConfig(rule="threshold", threshold=DELTA.start)
     batch.turned(view, config)
     batch.suggested(view)
     batch.report(view, config, temperature=view.temperature)

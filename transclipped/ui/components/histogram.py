@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from transclipped.analysis.clipping.dials import SCALES, Dial
+from transclipped.analysis.clipping.dials import Dial, nearest
+from transclipped.clipping import RULES, turned
 from transclipped.ui.components.component import component
 from transclipped.ui.shell import scale
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
@@ -29,20 +30,20 @@ def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callab
         version: of the batch and the rule's other settings; a new one puts the slider at `amount`.
         on_amount: told rule and position when the slider is released, before the page runs again.
     """
-    known = SCALES[dial.rule]
+    rule = RULES[dial.rule]
 
     def moved() -> None:
         said = (st.session_state.get(key) or {}).get("amount")
-        value = said.get("value") if isinstance(said, dict) and said.get("rule") in SCALES else None
+        value = said.get("value") if isinstance(said, dict) and said.get("rule") in turned() else None
         if isinstance(value, int | float):
-            on_amount(said["rule"], SCALES[said["rule"]].nearest(float(value)))
+            on_amount(said["rule"], nearest(turned()[said["rule"]], float(value)))
 
     sent = {
         "version": version,
         "rule": dial.rule,
-        "symbol": known.symbol,
-        "text": known.text,
-        "amount": known.nearest(amount),
+        "symbol": rule.amount.symbol,
+        "text": f"Clip {rule.does}",
+        "amount": nearest(rule.amount, amount),
         "amounts": dial.amounts.tolist(),
         "clipped": dial.clipped.tolist(),
         "hits": None if dial.hits is None else dial.hits.tolist(),
@@ -51,7 +52,7 @@ def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callab
         "edges": dial.edges.tolist(),
         "histogram": dial.histogram.tolist(),
         "cut": base64.b64encode(np.ascontiguousarray(dial.cut, "<u4")).decode(),
-        "aligned": known.setting == "threshold",
+        "aligned": rule.amount.field == "threshold",
         "scale": scale(),
         "colours": {
             "same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "precision": PRECISION, "recall": RECALL,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from transclipped.clipping import RULES
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import configured
@@ -16,20 +17,6 @@ from transclipped.ui.train import link as train_link
 from transclipped.ui.train import network, pictures, presets, schedule
 
 RULE = "adaptive"  # at first
-RULES = {  # rule: what it clips, and its settings
-    "none": ("nothing", ()),
-    "rank": ("the share q of an anchor's most similar negatives", ("q",)),
-    "threshold": ("every negative more similar than δ", ("delta",)),
-    "rank+threshold": ("of the share q of the most similar, those above δ", ("q", "delta")),
-    "adaptive": ("negatives above the anchor's own mean + c · σ", ("c",)),
-    "debiased": ("nothing; corrects the sum over negatives for a share ρ of false ones", ("prior",)),
-}
-AMOUNTS = {  # key, which is its name in a link: setting, label, lowest, highest, first
-    "delta": ("clipping.threshold", "Similarity δ", -1.0, 1.0, 0.5),
-    "q": ("clipping.fraction", "Share q of the negatives", 0.0, 0.9, 0.05),
-    "c": ("clipping.sigma", "Standard deviations c", 0.0, 5.0, 2.0),
-    "prior": ("clipping.class_prior", "Assumed share ρ", 0.0, 0.9, 0.1),
-}
 COMPARED = ("quantized", "continuous", "backbone")
 FIRST = {  # values of widgets before anybody chose; the preset fills in the others
     **pictures.FIRST,
@@ -140,9 +127,9 @@ def usual() -> RunConfig:
     values = presets.preset(presets.QUICK, "cifar10", "I")
     limits = {f"data.{name}_limit": values[name] for name in ("train", "database", "query")}
     steps = {f"schedule.{name}": values[name] for name in ("epochs", "batch", "views")}
-    path, *_, amount = AMOUNTS["c"]
     others = {"data.dataset": "cifar10", "data.protocol": "I", "data.validation": values["validation"]}
-    others |= {"backbone.name": network.backbones("cifar10")[0], "clipping.rule": RULE, path: amount}
+    others |= {"backbone.name": network.backbones("cifar10")[0], "clipping.rule": RULE}
+    others |= {f"clipping.{amount.field}": amount.start for amount in RULES[RULE].settings}
     others |= {"quantizer.bits": network.BITS, "loss.temperature": network.TAU}
     return configured(RunConfig(), limits | steps | others)
 
@@ -158,12 +145,13 @@ def _clipping() -> dict:
         "Clipping rule", list(RULES), index=list(RULES).index(RULE), key="rule", bind="query-params",
         help=HELP["rule"],
     )  # fmt: skip
-    st.caption(f"Clips {RULES[rule][0]}.")
+    st.caption(f"Clips {plain(RULES[rule].does)}.")
     changes = {"clipping.rule": rule}
-    for key in RULES[rule][1]:
-        path, label, low, high, first = AMOUNTS[key]
-        changes[path] = st.slider(label, low, high, first, 0.01, key=key, bind="query-params")
-    if rule not in ("none", "debiased"):
+    for amount in RULES[rule].settings:
+        changes[f"clipping.{amount.field}"] = st.slider(
+            plain(amount.label), *amount.range, amount.start, amount.step, key=amount.key, bind="query-params"
+        )
+    if RULES[rule].clips:
         changes["clipping.treatment"] = st.segmented_control(
             "Clipped pairs", ["remove", "clamp"], default="remove", required=True, key="treatment",
             bind="query-params", help=HELP["treatment"],
@@ -174,7 +162,7 @@ def _clipping() -> dict:
 def _details(rule: str, backbone: str | None, places: dict[str, DeltaGenerator]) -> dict:
     changes = {}
     if rule != "none":
-        if rule != "debiased":
+        if RULES[rule].clips:
             changes["clipping.on"] = st.selectbox(
                 "Compared embeddings", COMPARED, key=train_link.key("on"), help=HELP["on"]
             )

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from transclipped.clipping import RULES
 from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import STOP_FILE, RunDir
@@ -255,8 +256,9 @@ def cells(figures: list[str]) -> Iterator[tuple[DeltaGenerator, str]]:
 def _why_empty(run: RunDir, figure: str) -> str:
     if figure == EPOCHS_ONLY and not run.config.data.validation:
         return "no validation pictures were set aside"
-    if figure == "clip_precision" and run.config.clipping.rule in ("none", "debiased"):
-        return f"the rule {for_plotly(run.config.clipping.rule)} clips nothing"
+    rule = run.config.clipping.rule
+    if figure == "clip_precision" and rule in RULES and not RULES[rule].clips:
+        return f"the rule {for_plotly(rule)} clips nothing"
     return "nothing yet" if run.running else "nothing was logged"
 
 

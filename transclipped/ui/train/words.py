@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from transclipped.clipping import AMOUNTS
 from transclipped.flags import FLAGS
 from transclipped.ui.text import plain
 
@@ -21,10 +22,7 @@ FIELDS = {  # setting: its label in the form
     "backbone.train": "What learns",
     "quantizer.bits": "Bits",
     "clipping.rule": "Clipping rule",
-    "clipping.threshold": "Similarity δ",
-    "clipping.fraction": "Share q of the negatives",
-    "clipping.sigma": "Standard deviations c",
-    "clipping.class_prior": "Assumed share ρ",
+    **{f"clipping.{amount.field}": amount.label for amount in AMOUNTS},
     "clipping.treatment": "Clipped pairs",
     "clipping.start": "Clip from epoch",
     "clipping.full": "fully from",
