@@ -55,6 +55,6 @@ current = runs.current()
 place, config = new_training() or (None, None)
 st.divider()
 look(current)
-if config is not None:  # last, since the first one measures this machine
+if config is not None:  # last, since torch is loaded for it
     with place:
         start.estimate(config)

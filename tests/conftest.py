@@ -79,6 +79,24 @@ def transformer_run(tmp_path_factory, own_cache):
 
 
 @pytest.fixture
+def children(monkeypatch):
+    """Stand-ins for the child processes that jobs start, in order; they end with the test."""
+    from tests.children import Child
+    from transclipped.utils import jobs
+
+    started: list[Child] = []
+
+    def spawn(arguments: list[str], **options) -> Child:
+        started.append(Child(arguments))
+        return started[-1]
+
+    monkeypatch.setattr(jobs, "spawn", spawn)
+    yield started
+    for child in started:
+        child.end()
+
+
+@pytest.fixture
 def listening(monkeypatch):
     """Sets the address that the app listens on, and the headers that the visitor's browser sends."""
     import streamlit as st

@@ -45,7 +45,7 @@ def clocked(monkeypatch, seconds):
 )
 def test_fastest_size_wins_and_the_smallest_of_equals(monkeypatch, speeds, best):
     clocked(monkeypatch, {size: size / speed for size, speed in zip(CPU, speeds, strict=True)})
-    assert batch_size.measured(backbone(), "cpu", CPU) == best
+    assert batch_size.fastest_size(backbone(), "cpu", CPU) == best
 
 
 def test_what_does_not_fit_into_memory_is_not_chosen(monkeypatch):
@@ -57,13 +57,13 @@ def test_what_does_not_fit_into_memory_is_not_chosen(monkeypatch):
                 raise torch.OutOfMemoryError("no room")
             return x
 
-    assert batch_size.measured(Narrow(), "cpu", CPU) in (16, 32)
+    assert batch_size.fastest_size(Narrow(), "cpu", CPU) in (16, 32)
 
 
 def test_slow_networks_are_not_measured_for_long(monkeypatch):
     tried = clocked(monkeypatch, dict.fromkeys(CPU, 1.0))
     monkeypatch.setattr(batch_size, "BUDGET", -1.0)
-    assert batch_size.measured(backbone(), "cpu", CPU) == CPU[0]
+    assert batch_size.fastest_size(backbone(), "cpu", CPU) == CPU[0]
     assert tried == [CPU[0]]
 
 

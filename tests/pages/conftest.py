@@ -30,11 +30,10 @@ def pages_open_inside_the_app(monkeypatch):
 def no_worker(monkeypatch):
     """A press fills the queue of trainings, and no process empties it."""
     from transclipped.training import queue
-    from transclipped.ui.train import jobs, start
+    from transclipped.ui.train import start
 
     monkeypatch.setattr(queue, "start_worker", lambda home: None)
     monkeypatch.setattr(start, "DOUBLE", 0.0)
-    jobs._workers.clear()
 
 
 @pytest.fixture

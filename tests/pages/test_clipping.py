@@ -169,21 +169,12 @@ def test_any_epoch_of_a_run_can_be_looked_at(finished):
     assert f"after epoch 1 of run {run.name}" in words(app)
 
 
-def test_a_sweep_is_started_watched_and_cancelled(home, monkeypatch):
+def test_a_sweep_is_started_watched_and_cancelled(home, children):
     from transclipped.experiments.lab.sweep import STATE, STOP
-    from transclipped.ui.clipping import sweep_jobs
 
-    class Child:
-        ended = False
-
-        def poll(self):
-            return 0 if self.ended else None
-
-    child, started = Child(), []
-    monkeypatch.setattr(sweep_jobs, "spawn", lambda words, *, log: started.append(words) or child)
     app = opened("clipping", look="sweep", seed="5")
     app.button(key="sweep button").click().run()
-    assert not app.exception and len(started) == 1
+    assert not app.exception and len(children) == 1
     assert app.button(key="sweep button").label == "Cancel"
     folder = home / "sweeps" / Sweep(seed=5).key
     note = {"state": "running", "t": time.time(), "done": 0, "total": 7, "rule": "none", "amount": None}
@@ -192,7 +183,7 @@ def test_a_sweep_is_started_watched_and_cancelled(home, monkeypatch):
     assert not app.exception
     app.button(key="sweep button").click().run()
     assert (folder / STOP).exists()
-    child.ended = True
+    children[0].end()
     (folder / STATE).write_text(json.dumps(note | {"state": "stopped"}))
     app.run()
     assert app.button(key="sweep button").label == "Train 7 heads"

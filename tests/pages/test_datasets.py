@@ -15,6 +15,9 @@ from transclipped.datasets import storage
 from transclipped.datasets.images.check import Check
 from transclipped.datasets.registry import load
 from transclipped.ui.text import plain
+from transclipped.utils import jobs
+from transclipped.utils.files import cache_dir, write_json
+from transclipped.utils.jobs import JOB, LOG, PROGRESS
 from transclipped.utils.machine import process_start
 
 
@@ -179,9 +182,9 @@ def test_failed_check_tells_why(finished, album, own_cache_folder):
     from transclipped.ui.datasets import job as datasets_job
 
     images = load(DataConfig(dataset="folder", data=str(album)))
-    log = datasets_job._file(images.fingerprint, "log")
-    log.parent.mkdir(parents=True)
-    log.write_text("transclipped: the disk was unplugged\n")
+    job = datasets_job.of(images.fingerprint)
+    write_json(job.folder / JOB, {"pid": -1})
+    (job.folder / LOG).write_text("transclipped: the disk was unplugged\n")
     app = in_folder(album)
     assert "the disk was unplugged" in app.error[0].value
 
@@ -190,15 +193,16 @@ def test_check_that_goes_on_shows_how_far_it_is(finished, album, own_cache_folde
     from transclipped.ui.datasets import job as datasets_job
 
     images = load(DataConfig(dataset="folder", data=str(album)))
-    path = datasets_job._file(images.fingerprint, "progress.json")
+    job = datasets_job.of(images.fingerprint)
+    path = job.folder / PROGRESS
     path.parent.mkdir(parents=True)
     itself = {"pid": os.getpid(), "started": process_start(os.getpid())}
     path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2} | itself))
-    assert datasets_job.running(images.fingerprint) and datasets_job.progress(images.fingerprint)["done"] == 4
+    assert job.running and job.status()["done"] == 4
     path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2} | itself | {"started": "another boot 1"}))
-    assert not datasets_job.running(images.fingerprint) or process_start(os.getpid()) is None
+    assert not job.running
     path.write_text("[]")
-    assert not datasets_job.running(images.fingerprint)
+    assert not job.running
 
 
 def test_cache_is_told_and_cleared(finished, album, own_cache_folder):
@@ -323,9 +327,11 @@ def test_a_large_folder_is_looked_through_by_a_process_before_it_opens(finished,
     assert not app.metric and not app.error
     app.button(key="look through").click().run()
     assert not app.exception
+    checks = [datasets_job.of(path.name) for path in (cache_dir() / "checks").iterdir()]
     deadline = time.monotonic() + 60
-    while any(child.poll() is None for child in datasets_job._children().values()) and time.monotonic() < deadline:
+    while any(check.running for check in checks) and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert [check.status()["state"] for check in checks] == ["finished"]
     app.run()
     assert not app.error and metric(app, "Pictures") == "13"
 
@@ -407,8 +413,6 @@ def test_cancelled_failed_and_interrupted_encodings_can_go_on_or_be_forgotten(fi
 
 
 def test_an_encoding_that_goes_on_is_followed_and_cancelled(finished, album, monkeypatch):
-    from transclipped.search import collection_job
-
     path = finished.parent / "album"
     path.mkdir()
     itself = {"pid": os.getpid(), "started": process_start(os.getpid())}
@@ -417,7 +421,7 @@ def test_an_encoding_that_goes_on_is_followed_and_cancelled(finished, album, mon
     told = {"done": 4, "total": 13, "seconds": 2.0, "state": "running", **itself}
     (path / "progress.json").write_text(json.dumps(told))
     ended = []
-    monkeypatch.setattr(collection_job, "end_process", ended.append)
+    monkeypatch.setattr(jobs, "end_process", ended.append)
     app = opened("datasets", set="folder", folder=str(album))
     assert app.button(key="index").disabled
     app.button(key="cancel index").click().run()

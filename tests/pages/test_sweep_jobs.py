@@ -1,35 +1,20 @@
 """Sweeps of several visitors: one at a time, in turn, and the same sweep only once."""
 
 import json
+import time
 
 import pytest
 
 from transclipped.experiments.lab.sweep import RESULTS, STATE, STOP, Sweep
 from transclipped.ui.clipping import sweep_jobs
+from transclipped.utils.jobs import Job
 
 FIRST, SECOND, THIRD = Sweep(seed=1), Sweep(seed=2), Sweep(seed=3)
 
 
-class Child:
-    """A process that ends when it is told to."""
-
-    def __init__(self, words):
-        self.words, self.ended = words, False
-
-    def poll(self):
-        return 0 if self.ended else None
-
-
-@pytest.fixture
-def children(home, monkeypatch):
-    started = []
-
-    def spawned(words, *, log):
-        started.append(Child(words))
-        return started[-1]
-
-    monkeypatch.setattr(sweep_jobs, "spawn", spawned)
-    return started
+@pytest.fixture(autouse=True)
+def of_its_own(home, children):
+    """A folder of runs in which sweeps are started by name alone."""
 
 
 def test_sweeps_take_turns_in_the_order_of_asking(children):
@@ -38,9 +23,9 @@ def test_sweeps_take_turns_in_the_order_of_asking(children):
     assert len(children) == 1
     assert sweep_jobs.state(FIRST)["state"] == "running"
     assert [sweep_jobs.state(s)["ahead"] for s in (SECOND, THIRD)] == [1, 2]
-    children[0].ended = True
+    children[0].end()
     sweep_jobs.advance()
-    assert "--seed 2" in " ".join(children[1].words)
+    assert "--seed 2" in " ".join(children[1].arguments)
     assert sweep_jobs.state(THIRD) == {"state": "waiting", "ahead": 1}
 
 
@@ -50,9 +35,9 @@ def test_thirty_who_ask_for_the_same_share_one(children):
     assert len(children) == 1
     for _ in range(30):
         sweep_jobs.ask(SECOND)
-    children[0].ended = True
+    children[0].end()
     sweep_jobs.advance()
-    children[1].ended = True
+    children[1].end()
     sweep_jobs.advance()
     assert len(children) == 2
 
@@ -73,17 +58,15 @@ def test_asking_again_forgets_what_was_found_and_a_child_that_died_is_told(child
     sweep_jobs.ask(FIRST, again=True)
     assert not (path / RESULTS).exists()
     (path / "log.txt").write_text("transclipped: the lab set is missing")
-    children[0].ended = True
-    assert sweep_jobs.state(FIRST) == {"state": "failed", "error": "transclipped: the lab set is missing"}
+    children[0].end()
+    assert sweep_jobs.state(FIRST) == {"state": "failed", "error": "the lab set is missing"}
 
 
 def test_a_sweep_whose_process_was_killed_is_interrupted(children):
-    import time
-
     sweep_jobs.ask(FIRST)
     (sweep_jobs.folder(FIRST) / STATE).write_text(json.dumps({"state": "running", "t": time.time(), "done": 1}))
     assert sweep_jobs.state(FIRST)["state"] == "running"
-    children[0].ended = True
+    children[0].end()
     assert sweep_jobs.state(FIRST)["state"] == "interrupted"
 
 
@@ -91,6 +74,12 @@ def test_settings_reach_the_command(children):
     sweep_jobs.ask(Sweep(rule="rank", amounts=(0.1, 0.05), temperature=0.2, treatment="clamp", seed=4))
     from transclipped.cli import _parser
 
-    arguments = _parser().parse_args(children[0].words)
+    arguments = _parser().parse_args(children[0].arguments)
     assert (arguments.rule, arguments.amounts, arguments.temperature) == ("rank", "0.1,0.05", 0.2)
     assert (arguments.treatment, arguments.seed) == ("clamp", 4)
+
+
+def test_another_server_sees_the_process_of_a_sweep(children):
+    sweep_jobs.ask(FIRST)
+    job = Job(sweep_jobs.folder(FIRST))
+    assert job.running and job.status()["pid"] == children[0].pid

@@ -9,22 +9,27 @@ import pytest
 from tests.pages.conftest import command, opened, unfinish, words
 from transclipped import plugins
 from transclipped.clipping import RULES
+from transclipped.datasets.registry import load
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
-from transclipped.training import queue
+from transclipped.training import estimate, queue
 from transclipped.ui.text import plain
 from transclipped.ui.train import form as train_form
 from transclipped.ui.train import jobs, network, presets
 from transclipped.ui.train import live as train_live
 from transclipped.ui.train import start as train_start
-
-pytestmark = pytest.mark.usefixtures("no_worker")
+from transclipped.utils.measured import remember
 
 
 @pytest.fixture
-def no_estimate(monkeypatch):
-    """Do not measure this machine."""
-    monkeypatch.setattr(train_start, "estimated", lambda config: None)
+def own_speeds(tmp_path, monkeypatch):
+    """Path of the speeds that only this test remembers, on a machine without accelerator."""
+    monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(estimate, "best_device", lambda: "cpu")
+    return estimate._path()
+
+
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 def show(app, part: str):
@@ -33,7 +38,7 @@ def show(app, part: str):
     return app
 
 
-def test_the_form_offers_exactly_the_librarys_choices(home, no_estimate):
+def test_the_form_offers_exactly_the_librarys_choices(home):
     assert opened("train").selectbox(key="rule").options == list(RULES)
 
 
@@ -45,7 +50,7 @@ def mine(similarity, candidates, config):
 """
 
 
-def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, no_estimate, own_registries, monkeypatch, tmp_path):
+def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, own_registries, monkeypatch, tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
     monkeypatch.setattr(plugins, "_loaded", {})
     monkeypatch.setenv(plugins.VARIABLE, str(tmp_path / "mine.py"))
@@ -75,18 +80,18 @@ def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, no_estimate, own_r
         ({"preset": "One minute on this laptop"}, ["--train-limit 2000", "--epochs 8"]),
     ],
 )  # fmt: skip
-def test_a_link_fills_the_form(home, no_estimate, query, flags):
+def test_a_link_fills_the_form(home, query, flags):
     app = opened("train", **query)
     for flag in flags:
         assert flag in command(app), command(app)
 
 
-def test_nonsense_in_a_link_leaves_the_usual_setting(home, no_estimate):
+def test_nonsense_in_a_link_leaves_the_usual_setting(home):
     usual = command(opened("train"))
     assert command(opened("train", rule="mine", delta="high", tau="-1", treatment="burn", preset="Fast")) == usual
 
 
-def test_a_preset_fills_in_and_each_setting_can_be_changed(home, no_estimate):
+def test_a_preset_fills_in_and_each_setting_can_be_changed(home):
     app = opened("train")
     assert "--train-limit 2000" in command(app) and "--batch 128" in command(app)
     app.number_input(key="set batch").set_value(64).run()
@@ -111,7 +116,7 @@ def test_a_preset_promises_no_time():
     assert not [word for word in ("minute", "second", "hour", "laptop", "quick", "fast") if word in said.lower()]
 
 
-def test_every_setting_reaches_the_command(home, no_estimate):
+def test_every_setting_reaches_the_command(home):
     app = opened("train", rule="rank")
     app.segmented_control(key="set bits").set_value(64)
     app.segmented_control(key="set protocol").set_value("II")
@@ -131,7 +136,7 @@ def test_every_setting_reaches_the_command(home, no_estimate):
         assert flag in command(app), command(app)
 
 
-def test_a_folder_asks_for_its_path_and_labels(home, no_estimate, tmp_path):
+def test_a_folder_asks_for_its_path_and_labels(home, tmp_path):
     app = opened("train")
     app.selectbox(key="set dataset").set_value("folder").run()
     app.text_input(key="set data").set_value("/photos").run()
@@ -139,7 +144,7 @@ def test_a_folder_asks_for_its_path_and_labels(home, no_estimate, tmp_path):
     assert "--data /photos" in command(app) and "--labels /labels.csv" in command(app)
 
 
-def test_listed_sets_ask_for_their_lists_and_mirflickr_for_its_annotations(home, no_estimate):
+def test_listed_sets_ask_for_their_lists_and_mirflickr_for_its_annotations(home):
     app = opened("train")
     app.selectbox(key="set dataset").set_value("mirflickr").run()
     app.text_input(key="set data").set_value("/flickr").run()
@@ -154,19 +159,33 @@ def test_listed_sets_ask_for_their_lists_and_mirflickr_for_its_annotations(home,
     assert "--labels" not in command(app)
 
 
-def test_settings_that_cannot_be_are_explained(home, no_estimate):
+def test_settings_that_cannot_be_are_explained(home):
     app = opened("train")
     app.number_input(key="set start").set_value(3.0).run()
     assert plain("start <= full") in words(app) and not app.exception
 
 
-def test_the_estimate_is_the_librarys(home):
+def test_no_time_is_named_before_a_training_has_run(home, own_speeds):
     app = opened("train")
-    found = train_start.estimated(app.session_state["estimated"][0])
-    assert app.session_state["estimated"][1] == pytest.approx(found.seconds)
-    assert f"About {train_live.duration(found.seconds)}" in words(app)
-    assert f"{found.work.steps:,} steps" in words(app)
-    assert found.work.steps == 1800 // 128 * 8
+    assert "estimated" not in app.session_state and "About" not in words(app)
+    assert not app.error and not app.button(key="start").disabled
+
+
+def test_the_estimate_is_the_librarys(home, own_speeds):
+    usual = train_form.usual()
+    images = load(usual.data)
+    info = {"name": usual.backbone.name, "fingerprint": "of nothing cached", "image_size": 96, "width": 256}
+    remember(own_speeds, estimate._backbone(usual.backbone, images), info)
+    for key, speed in zip(estimate._speeds(usual, images, 256, "cpu"), (50.0, 2000.0, 1e6), strict=True):
+        remember(own_speeds, key, speed)
+    app = opened("train")
+    config, seconds = app.session_state["estimated"]
+    result = train_start.estimated(config)
+    assert config == usual and seconds == result.seconds
+    assert f"About {train_live.duration(seconds)}" in words(app)
+    assert result.steps == 1800 // 128 * 8 and f"{result.steps:,} steps" in words(app)
+    app.button(key="start").click().run()
+    assert [w.seconds for w in queue.waiting(home)] == [seconds]  # for those who wait behind it
 
 
 def test_an_estimate_that_cannot_be_made_says_why_and_the_form_stays(home):
@@ -177,7 +196,7 @@ def test_an_estimate_that_cannot_be_made_says_why_and_the_form_stays(home):
     assert app.button(key="start").disabled
 
 
-def test_a_press_waits_in_the_queue_shows_its_place_and_can_be_cancelled(home, no_estimate):
+def test_a_press_waits_in_the_queue_shows_its_place_and_can_be_cancelled(home):
     first, second = opened("train"), opened("train")
     first.button(key="start").click().run()
     second.button(key="start").click().run()
@@ -190,7 +209,7 @@ def test_a_press_waits_in_the_queue_shows_its_place_and_can_be_cancelled(home, n
     assert names[1] not in words(second) and f"**{names[0]}** waits" in words(first.run())
 
 
-def test_the_queue_is_there_after_a_restart_of_the_app(home, no_estimate):
+def test_the_queue_is_there_after_a_restart_of_the_app(home):
     app = opened("train")
     app.button(key="start").click().run()
     name = queue.waiting(home)[0].name
@@ -198,14 +217,14 @@ def test_the_queue_is_there_after_a_restart_of_the_app(home, no_estimate):
     assert f"**{name}** waits" in words(again)
 
 
-def test_a_taken_name_is_refused(finished, no_estimate):
+def test_a_taken_name_is_refused(finished):
     app = opened("train")
     app.text_input(key="name").set_value("tiny").run()
     assert "is a run tiny already" in words(app) and app.button(key="start").disabled
     assert not queue.waiting(finished.parent)
 
 
-def test_curves_are_those_of_the_events(finished, no_estimate):
+def test_curves_are_those_of_the_events(finished):
     events = RunDir(finished).events("step", "epoch")
     epochs, values = train_live.lines(events, "validation_map")["validation mAP"]
     assert epochs.tolist() == [1, 2]
@@ -221,7 +240,7 @@ def drawn(app) -> int:
     return len(app.get("plotly_chart"))
 
 
-def test_a_pair_of_figures_is_drawn_and_the_address_opens_another_or_all(finished, no_estimate):
+def test_a_pair_of_figures_is_drawn_and_the_address_opens_another_or_all(finished):
     app = opened("train")
     assert drawn(app) == 2 and "Loss by part" in words(app) and "Validation mAP" in words(app)
     app.segmented_control(key="curves").set_value("clipping").run()
@@ -236,7 +255,7 @@ def test_each_figure_is_in_a_pair():
     assert sorted(pairs) == sorted(train_live.FIGURES) == sorted(train_live.SHOWN["all"][1])
 
 
-def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished, no_estimate):
+def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished):
     assert not [b for b in opened("train").button if b.key == "resume"]
     unfinish(finished, state="stopped")
     app = opened("train")
@@ -245,7 +264,7 @@ def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished, no_est
     assert "**tiny** waits" in words(app)
 
 
-def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home, no_estimate):
+def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home):
     app = opened("train", watch="tiny", run="tiny")
     assert "**tiny** is finished" in words(app)
     shutil.rmtree(finished)
@@ -255,7 +274,7 @@ def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home, n
     assert "no training *tiny* here" in words(app)
 
 
-def test_runs_are_laid_over_each_other(finished, home, no_estimate):
+def test_runs_are_laid_over_each_other(finished, home):
     shutil.copytree(finished, home / "other")
     app = show(opened("train"), "compare")
     assert sorted(app.multiselect(key="compare").value) == ["other", "tiny"]
@@ -264,7 +283,7 @@ def test_runs_are_laid_over_each_other(finished, home, no_estimate):
     assert app.multiselect(key="compare").value == ["tiny"] and not app.exception
 
 
-def test_a_run_is_at_first_laid_over_its_twin_without_clipping_or_alone(finished, home, no_estimate):
+def test_a_run_is_at_first_laid_over_its_twin_without_clipping_or_alone(finished, home):
     for name, changed in (
         ("twin", {"clipping": {"rule": "none"}}),
         ("another", {"data": {"seed": 7}}),
@@ -280,7 +299,7 @@ def test_a_run_is_at_first_laid_over_its_twin_without_clipping_or_alone(finished
     assert show(opened("train", run="apart"), "compare").multiselect(key="compare").value == ["apart"]
 
 
-def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):
+def test_a_run_is_renamed_opened_and_deleted(finished, home):
     shutil.copytree(finished, home / "other")
     app = show(opened("train", run="tiny"), "keep")
     app.selectbox(key="kept").set_value("other").run()
@@ -298,7 +317,7 @@ def test_a_run_is_renamed_opened_and_deleted(finished, home, no_estimate):
     assert app.selectbox(key="run").value == "tiny" and not (home / "better").exists()
 
 
-def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home, no_estimate):
+def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home):
     file = io.BytesIO()
     manage.pack(RunDir(finished), file)
     app = show(opened("train"), "keep")
@@ -312,7 +331,7 @@ def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home, no_
     assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == ["tiny", "tiny-2"]
 
 
-def test_two_visitors_look_at_their_own(finished, home, no_estimate):
+def test_two_visitors_look_at_their_own(finished, home):
     one, other = opened("train", rule="rank"), opened("train")
     one.button(key="start").click().run()
     assert "waits for its turn" in words(one)
@@ -320,7 +339,7 @@ def test_two_visitors_look_at_their_own(finished, home, no_estimate):
     assert "waits for its turn" not in words(other) and "--clip adaptive" in command(other)
 
 
-def test_a_zip_of_any_name_becomes_a_run_of_a_fit_one(finished, home, no_estimate):
+def test_a_zip_of_any_name_becomes_a_run_of_a_fit_one(finished, home):
     file = io.BytesIO()
     manage.pack(RunDir(finished), file)
     app = show(opened("train"), "keep")
@@ -329,7 +348,7 @@ def test_a_zip_of_any_name_becomes_a_run_of_a_fit_one(finished, home, no_estimat
     assert f"imported as {plain('mein-Lauf-1')}" in words(app) and (home / "mein-Lauf-1").is_dir()
 
 
-def test_buttons_name_the_run_that_they_act_on(finished, home, no_estimate):
+def test_buttons_name_the_run_that_they_act_on(finished, home):
     shutil.copytree(finished, home / "other")
     app = show(opened("train", run="tiny"), "keep")
     app.selectbox(key="kept").set_value("other").run()
@@ -351,7 +370,7 @@ def twin(finished, name: str, *, value: float | None = None, rule: str = "none",
         (other / "metrics.json").write_text(json.dumps(metrics))
 
 
-def test_a_finished_training_tells_its_result_and_leads_on(finished, home, no_estimate):
+def test_a_finished_training_tells_its_result_and_leads_on(finished, home):
     value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
     app = opened("train", watch="tiny")
     said = next(s.value for s in app.success)
@@ -366,7 +385,7 @@ def test_a_finished_training_tells_its_result_and_leads_on(finished, home, no_es
     assert show(app, "curves").button(key="open watched").disabled  # all pages show it already
 
 
-def test_a_finished_training_leads_to_its_hits(finished, home, no_estimate):
+def test_a_finished_training_leads_to_its_hits(finished, home):
     twin(finished, "plain")
     app = opened("train", run="tiny", watch="plain")
     app.button(key="hits watched").click().run()
@@ -374,12 +393,12 @@ def test_a_finished_training_leads_to_its_hits(finished, home, no_estimate):
     assert "Retrieval" in [t.value for t in app.title]
 
 
-def test_a_run_without_clipping_is_not_compared_with_itself(finished, home, no_estimate):
+def test_a_run_without_clipping_is_not_compared_with_itself(finished, home):
     twin(finished, "plain")
     assert "without clipping" not in next(s.value for s in opened("train", watch="plain").success)
 
 
-def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_resumed(finished, home, no_estimate):
+def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_resumed(finished, home):
     unfinish(finished, state="failed", error="schedule.batch is 128, but only 72 pictures train; choose at most 72")
     (finished / "last.safetensors").unlink(missing_ok=True)
     app = opened("train", watch="tiny")
@@ -389,13 +408,13 @@ def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_res
     assert not app.exception and not finished.exists() and "tiny was deleted" in words(app)
 
 
-def test_a_training_that_failed_later_can_be_resumed(finished, home, no_estimate):
+def test_a_training_that_failed_later_can_be_resumed(finished, home):
     unfinish(finished, state="failed", error="the disk was full")
     (finished / "last.safetensors").write_bytes(b"a state")
     assert "resume" in [b.key for b in opened("train", watch="tiny").button]
 
 
-def test_the_watched_training_stays_whatever_another_tab_does(finished, home, no_estimate, monkeypatch):
+def test_the_watched_training_stays_whatever_another_tab_does(finished, home, monkeypatch):
     twin(finished, "plain")
     monkeypatch.setattr(jobs, "busy", lambda: RunDir(home / "plain"))
     app = opened("train", run="tiny")
@@ -410,14 +429,14 @@ def test_the_watched_training_stays_whatever_another_tab_does(finished, home, no
     assert "tiny" in [s.value for s in app.run().subheader] and "no training *renamed* here" in words(app)
 
 
-def test_another_choice_in_the_sidebar_ends_the_watching(finished, home, no_estimate):
+def test_another_choice_in_the_sidebar_ends_the_watching(finished, home):
     twin(finished, "plain")
     app = opened("train", run="tiny", watch="tiny")
     app.selectbox(key="run").set_value("plain").run()
     assert "plain" in [s.value for s in app.subheader] and "watch" not in app.query_params
 
 
-def test_losses_that_do_not_compare_are_said_to(finished, home, no_estimate):
+def test_losses_that_do_not_compare_are_said_to(finished, home):
     shutil.copytree(finished, home / "same")
     twin(finished, "colder", temperature=0.9)
     app = show(opened("train", run="tiny", watch="tiny"), "compare")
@@ -427,7 +446,7 @@ def test_losses_that_do_not_compare_are_said_to(finished, home, no_estimate):
     assert "do not compare" in words(app)
 
 
-def test_comparing_and_keeping_begin_with_the_watched_run(finished, home, no_estimate):
+def test_comparing_and_keeping_begin_with_the_watched_run(finished, home):
     shutil.copytree(finished, home / "other")
     assert show(opened("train", run="tiny", watch="other"), "compare").multiselect(key="compare").value[0] == "other"
     assert show(opened("train", run="tiny", watch="other"), "keep").selectbox(key="kept").value == "other"

@@ -8,18 +8,16 @@ from PIL import Image
 
 from tests.pages.conftest import command, opened, words
 from transclipped.models import hub
-from transclipped.training import estimate, queue
+from transclipped.training import queue
 from transclipped.ui.train import check as train_check
 from transclipped.ui.train import form as train_form
 from transclipped.ui.train import link as train_link
 from transclipped.ui.train import network
-from transclipped.ui.train import start as train_start
 
 
 @pytest.fixture(autouse=True)
 def nothing_outside(monkeypatch, no_worker):
-    """No process, no measurement, no network."""
-    monkeypatch.setattr(train_start, "estimated", lambda config: None)
+    """No process, no network."""
     monkeypatch.setattr(hub, "reachable", lambda url: False)
     train_check._weights_problem.clear()
 
@@ -149,13 +147,3 @@ def test_nonsense_in_the_address_is_passed_over(home):
 def test_numbers_of_an_address_are_within_their_bounds():
     read = train_link.number(float, 0.0, 1.0)
     assert [read(said) for said in ("0.5", "0", "1", "1.1", "nan", "x", "")] == [0.5, 0, 1, None, None, None, None]
-
-
-def test_the_speed_of_own_pictures_is_theirs(home, folder):
-    """Another folder of the same kind, or a changed one, is measured for itself."""
-    from transclipped.config import BackboneConfig, DataConfig
-    from transclipped.datasets.registry import load
-
-    one, other = (load(DataConfig(dataset="folder", data=folder(n))) for n in (4, 12))
-    keys = {estimate._encoding(BackboneConfig(name="efficientnet-lite0"), images) for images in (one, other)}
-    assert len(keys) == 2

@@ -12,7 +12,7 @@ from transclipped.ui.train import jobs
 
 # keys of buttons that act, by page
 ACTING = {
-    "train": {"start", "measure"}, "clipping": {"sweep button"}, "embeddings": {"compute"}, "datasets": {"clear now"},
+    "train": {"start"}, "clipping": {"sweep button"}, "embeddings": {"compute"}, "datasets": {"clear now"},
     "keep": {"rename", "delete", "take"}, "stopped": {"resume"}, "waiting": {"cancel"}, "running": {"stop"},
 }  # fmt: skip
 KNOWN = {key for keys in ACTING.values() for key in keys} | {"imported use", "keep button", "end", "open linked"}

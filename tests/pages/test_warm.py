@@ -11,7 +11,6 @@ from transclipped.errors import InputError
 from transclipped.runs import session
 from transclipped.runs.run import RunDir
 from transclipped.search import searcher as engine
-from transclipped.training import estimate
 from transclipped.ui import cached, warm
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.clipping import batch as lab_batch
@@ -19,9 +18,8 @@ from transclipped.ui.codebooks import cached as codebook_cached
 
 
 @pytest.fixture
-def without_queries(finished, tmp_path, monkeypatch):
-    """The finished run, of which no query was stored, on a machine whose speed nobody has measured."""
-    monkeypatch.setattr(estimate, "_path", lambda: tmp_path / "speed.json")
+def without_queries(finished):
+    """The finished run, of which no query was stored."""
     stored = RunDir(finished).retrieval()
     labels = None if stored.query_labels is None else stored.query_labels[:0]
     less = replace(stored, queries=stored.queries[:0], query_ids=stored.query_ids[:0], query_labels=labels)
@@ -58,7 +56,6 @@ def _refuse(monkeypatch):
         (codebooks, ("usage",)),
         (benchmarks, ("rows",)),
         (anatomy_cached.anatomy, ("rollout",)),
-        (estimate, ("_images_per_s", "_step_seconds", "_pair_seconds")),
     ):
         for name in names:
             monkeypatch.setattr(place, name, refused)

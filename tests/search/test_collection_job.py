@@ -14,8 +14,8 @@ from transclipped.errors import InputError
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.search import collection_job as jobs
-from transclipped.search.collection_job import FAILED, FINISHED, INTERRUPTED, RUNNING, STOPPED
 from transclipped.search.collection_list import read
+from transclipped.utils.jobs import FAILED, FINISHED, INTERRUPTED, RUNNING, STOPPED
 from transclipped.utils.machine import end_process, process_start
 
 PATIENCE = 120  # seconds; a slow machine is no failure

@@ -28,15 +28,13 @@ SWEEP = Sweep(rule="threshold", amounts=(0.5,), temperature=0.3, treatment="remo
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
+def home(tmp_path, monkeypatch, children) -> Path:
     """A folder of runs with one stopped run; nothing that is queued begins."""
     (tmp_path / "runs" / "old").mkdir(parents=True)
     (tmp_path / "runs" / "old" / "config.json").write_text('{"v": 1}')
     monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(runs, "BUNDLED", tmp_path / "bundled")
     monkeypatch.setattr(queue, "start_worker", lambda home: None)
-    monkeypatch.setattr(sweep_jobs, "spawn", lambda *args, **more: SimpleNamespace(poll=lambda: None))
-    jobs._workers.clear()
     sweep_jobs._queues.clear()
     return tmp_path / "runs"
 

@@ -6,13 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from transclipped.errors import InputError
 from transclipped.utils.progress import with_bars
-
-if TYPE_CHECKING:
-    from transclipped.experiments.study.ahead import Ahead
 
 FOLDER = Path("assets/study")
 PARTS = ("curve", "rules-I", "rules-II", "shared", "ideas", "batch", "codes", "backbone")
@@ -50,9 +46,8 @@ def _study(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
-    from transclipped.experiments.study.ahead import ahead
     from transclipped.experiments.study.parts import Plan
-    from transclipped.experiments.study.run import study
+    from transclipped.experiments.study.run import left, study
     from transclipped.models.zoo import DISTILLED
     from transclipped.utils.machine import best_device
 
@@ -64,20 +59,10 @@ def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
     )
     device = arguments.device or best_device()
     for part in parts:
-        if device == "cpu":  # whose speed is measured
-            print(f"{part}: {_told(ahead(part, plan))}", file=sys.stderr)
+        print(f"{part}: {len(left(part, plan))} trials are left", file=sys.stderr)
         for _ in with_bars(study([part], plan, device=device)):
             pass
     print(f"results are in {arguments.out}", file=sys.stderr)
-
-
-def _told(found: Ahead) -> str:
-    """What is left of a part, in a few words."""
-    if not found.trials:
-        return "nothing is left to do"
-    first, last = (f"{max(1, round(seconds / 60)):,} min" for seconds in (found.first, found.seconds))
-    encoded = f"; {found.pictures:,} pictures are encoded for them" if found.pictures else ""
-    return f"{found.trials} trials, about {last}, the first after {first}{encoded}"
 
 
 def _pair(text: str) -> tuple[str, str]:

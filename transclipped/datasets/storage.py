@@ -23,7 +23,6 @@ KINDS = {
     "maps": "positions of points on the Embeddings page",
     "precision.json": "which number format is fastest on this machine",
     "batches.json": "how many pictures at a time each network takes fastest on this machine",
-    "threads.json": "how many threads train a small head fastest on this machine",
     "speed.json": "how fast this machine encodes, trains and ranks, for the time told before a training",
 }
 OTHER = "everything else"

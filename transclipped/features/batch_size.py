@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from typing import Any
 
 import torch
 
 from transclipped.models.backbone import Backbone
 from transclipped.models.precision import inference
-from transclipped.utils.files import cache_dir
-from transclipped.utils.remembered import remember, remembered
+from transclipped.utils.files import cache_dir, read_object
+from transclipped.utils.measured import remembered
 
 DEFAULT = 64  # pictures, where too few come to be worth a measurement
 WORTH = 2000  # pictures that make it worth
@@ -28,17 +29,13 @@ MARGIN = 1.03  # a larger batch must be faster by this much
 def chosen_batch(backbone: Backbone, device: str, *, pictures: int) -> int:
     """Pictures a forward pass for encoding `pictures` of them."""
     kind, key, path = torch.device(device).type, _key(backbone, device), cache_dir() / "batches.json"
-    known = remembered(path).get(key)
-    if type(known) is int and 0 < known <= LARGEST:
-        return known
-    if kind not in SIZES or pictures < WORTH:
-        return DEFAULT
-    best = measured(backbone, device, SIZES[kind])
-    remember(path, key, best)
-    return best
+    if kind in SIZES and pictures >= WORTH:
+        return remembered(path, key, lambda: fastest_size(backbone, device, SIZES[kind]), valid=_valid)
+    size = read_object(path).get(key)
+    return size if _valid(size) else DEFAULT
 
 
-def measured(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int:
+def fastest_size(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int:
     """The size of batch that gives most pictures a second; the smallest of those that do about as well."""
     best, speed, began = sizes[0], 0.0, time.perf_counter()
     for size in sizes:
@@ -63,6 +60,10 @@ def _forward(backbone: Backbone, device: str, size: int) -> float:
             return time.perf_counter() - started
     except torch.OutOfMemoryError:
         return float("inf")
+
+
+def _valid(size: Any) -> bool:
+    return type(size) is int and 0 < size <= LARGEST
 
 
 def _key(backbone: Backbone, device: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,10 @@ import torch
 from torch import nn
 
 from transclipped.utils.files import cache_dir
-from transclipped.utils.remembered import remember, remembered
+from transclipped.utils.measured import remembered
 
 MARGIN = 1.1  # bfloat16 must win by this much, since it costs digits
 REPEATS = 4  # after a first one, which also prepares
-
-_turn = threading.Lock()
 
 
 @contextmanager
@@ -36,8 +33,7 @@ def inference(device: torch.device) -> Iterator[None]:
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """torch.bfloat16 or torch.float32, whichever a small convolutional network runs faster in."""
-    with _turn:  # threads that encode side by side would else all measure, and each slow the others down
-        return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type) else torch.float32
+    return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type) else torch.float32
 
 
 @cache
@@ -47,23 +43,13 @@ def _prefers_bfloat16(device: str) -> bool:
     if device != "cpu":
         return False
     path = cache_dir() / "precision.json"
-    key = machine_key()
-    known = remembered(path).get(key)
-    if isinstance(known, bool):
-        return known
-    prefers = _measure()
-    remember(path, key, prefers)
-    return prefers
+    return remembered(path, machine_key(), _measure, valid=lambda value: isinstance(value, bool))
 
 
-def machine_key(threads: int = 0) -> str:
-    """Tells machines, versions of torch and, where it counts, numbers of threads apart, for what was measured."""
-    described = f"{platform.processor()} {_cpu_flags()} {torch.__version__} {threads}"
-    return hashlib.sha256(described.encode()).hexdigest()[:16]
-
-
-def _cpu_flags() -> str:
-    return f"{torch.backends.cpu.get_cpu_capability()} {platform.machine()} {os.cpu_count()}"
+def machine_key() -> str:
+    """Tells machines and versions of torch apart, for what was measured."""
+    machine = f"{torch.backends.cpu.get_cpu_capability()} {platform.machine()} {os.cpu_count()}"
+    return hashlib.sha256(f"{platform.processor()} {machine} {torch.__version__} 0".encode()).hexdigest()[:16]
 
 
 @torch.inference_mode()

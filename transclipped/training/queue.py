@@ -5,7 +5,7 @@ of its name that holds only queued.json, or in the stopped run that it goes on w
 
     runs/<name>/queued.json   since when, and the flags of `train`; its presence is the place in the queue
     runs/.queue/now.json      the entry that was taken out last, with its process
-    runs/.queue/worker.lock   held by the worker, a process of its own: `python -m transclipped.training.queue runs`
+    runs/.queue/worker.lock   held by the worker: `python -m transclipped.training.queue runs`, a `utils.jobs.Job` there
 
 Taking an entry out is one rename, cancelling it one deletion, so only one of them succeeds. The system frees a dead
 process's lock, and whoever looks at the queue starts another worker where none holds it; browsers, the app and the
@@ -31,7 +31,8 @@ from transclipped.runs.manage import place
 from transclipped.runs.records import read_queued
 from transclipped.runs.run import QUEUED, RunDir, find_runs, is_vacant, remove_vacant
 from transclipped.utils.files import write_json
-from transclipped.utils.machine import exclusive, process_alive, process_start, spawn
+from transclipped.utils.jobs import Job
+from transclipped.utils.machine import exclusive, identity, lives, spawn
 
 FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
 MOST = 200  # waiting trainings
@@ -114,19 +115,14 @@ def cancel(home: Path, name: str) -> None:
 def training(home: Path) -> str | None:
     """Name of the training that has the turn, from the moment it was taken out of the queue."""
     now = _now(home)
-    if now and "name" in now and "pid" not in now and _worker_is_there(home):  # about to start it
+    if now and "name" in now and "pid" not in now and _works(home):  # about to start it
         return str(now["name"])
-    if now and process_alive(now.get("pid") or -1, now.get("started")):
+    if now and lives(now):
         run = RunDir(home / str(now.get("name")))
         status = _status(run)
         if status.get("pid") != now["pid"] or status.get("state") == "running":  # first another's, or no status at all
             return run.name
     return next((run.name for run in find_runs(home) if alive(run)), None)
-
-
-def _worker_is_there(home: Path) -> bool:
-    with exclusive(home / FOLDER / LOCK) as mine:
-        return not mine
 
 
 def alive(run: RunDir) -> bool:
@@ -135,19 +131,20 @@ def alive(run: RunDir) -> bool:
     return recent and run.running
 
 
-def ensure_worker(home: Path, start: Callable[[], Any]) -> None:
-    """Call `start` if a training waits and no worker is there."""
-    if waiting(home):
-        with exclusive(home / FOLDER / LOCK) as mine:
-            pass
-        if mine:
-            start()
+def ensure_worker(home: Path) -> None:
+    """Start a worker if a training waits and none is there, or on its way."""
+    if waiting(home) and not _works(home) and not Job(home / FOLDER).running:
+        start_worker(home)
 
 
-def start_worker(home: Path) -> subprocess.Popen:
+def start_worker(home: Path) -> None:
     """A worker as a process of its own."""
-    (home / FOLDER).mkdir(parents=True, exist_ok=True)
-    return spawn([str(home.resolve())], log=home / FOLDER / "log.txt", module="transclipped.training.queue")
+    Job(home / FOLDER).start([str(home.resolve())], module="transclipped.training.queue")
+
+
+def _works(home: Path) -> bool:
+    with exclusive(home / FOLDER / LOCK) as free:
+        return not free
 
 
 def work(home: Path, *, train: Train | None = None) -> None:
@@ -173,11 +170,12 @@ def _train_next(home: Path, name: str, train: Train) -> None:
         time.sleep(TICK)
         return
     entry = _now(home) or {}
+    entry |= {"name": name, "tries": entry.get("tries", 0) + 1}
     arguments = entry.get("arguments")
     flags = ["--resume"] if arguments is None else [str(a) for a in arguments]
-    write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1})
+    write_json(now, entry)
     child = train(home / name, flags)
-    write_json(now, entry | {"name": name, "tries": entry.get("tries", 0) + 1, **_process(child.pid)})
+    write_json(now, entry | identity(child.pid))
     while child.poll() is None:
         time.sleep(TICK)
     if child.returncode in ENDED:
@@ -187,18 +185,13 @@ def _train_next(home: Path, name: str, train: Train) -> None:
     now.unlink(missing_ok=True)
 
 
-def _process(pid: int) -> dict[str, Any]:
-    """What tells a process from a later one of its number."""
-    return {"pid": pid, "started": process_start(pid)}
-
-
 def _recover(home: Path) -> None:
     """After a worker that died: wait for the training it left, and start again what never became a run."""
     now = _now(home)
     if now is None:
         (home / FOLDER / NOW).unlink(missing_ok=True)
         return
-    while process_alive(now.get("pid") or -1, now.get("started")) and training(home) == now.get("name"):
+    while lives(now) and training(home) == now.get("name"):
         time.sleep(TICK)
     _try_again(home, now)
     (home / FOLDER / NOW).unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from transclipped.runs.run import STOP_FILE, RunDir, check_free, create, is_vaca
 from transclipped.runs.session import Session, prepare
 from transclipped.training import evaluation
 from transclipped.training.defaults import Fit, check, check_batch, fitted
+from transclipped.training.estimate import remembering
 from transclipped.training.log import RunLog, trim_events
 from transclipped.training.sources import CachedViews, FreshViews
 from transclipped.training.threads import on_fitting_threads
@@ -163,12 +164,17 @@ def _stop_if_asked(run: RunDir, stop_asked: Callable[[], int | None]) -> None:
 def _train(
     run: RunDir, session: Session | None, log: RunLog, device: str, tell: Callable[[str], None]
 ) -> Iterator[Progress | Event]:
-    """Encode, fit and measure."""
+    """The prepared training, whose speeds are remembered."""
     session = session or _prepared_again(run, device, tell)
     run = RunDir(run.path)  # which reads what was written, such as the centre of embeddings
     if sentence := _whole_database(session):
         tell(sentence)
     write_json(run.path / "split.json", session.split.to_json(session.images))
+    yield from remembering(session, _work(session, run, log))
+
+
+def _work(session: Session, run: RunDir, log: RunLog) -> Iterator[Progress | Event]:
+    """Encode, train and measure."""
     if session.frozen:
         yield from _logged(log, _fill_training_views(session))
         yield from _logged(log, _decode_queries(session))

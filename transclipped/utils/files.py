@@ -204,6 +204,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not valid JSON ({why}); restore it or delete it") from error
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Content of a JSON file that holds an object; none where it is missing, damaged, or holds something else."""
+    try:
+        value = read_json(path)
+    except InputError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def json_lines(path: Path) -> Iterator[Any]:
     """Values of a file of JSON lines; torn ones are passed over, and a file that cannot be read has none."""
     with suppress(OSError), Path(path).open(encoding="utf-8", errors="replace") as file:

@@ -10,11 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
@@ -22,6 +25,7 @@ from filelock import FileLock, Timeout
 from transclipped.errors import InputError
 
 WINDOWS = os.name == "nt"
+PATIENCE = 5.0  # seconds that the system gets to end a process
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # of some network disks
 # How the app's threads of torch and faiss wait for each other: asleep, since visitors share the cores. By default they
 # spin, which is faster where nothing else runs; trainings do so and choose how many they are, see training/threads.py.
@@ -75,11 +79,25 @@ def process_alive(pid: int, started: str | None = None) -> bool:
         return False
 
 
-def process_start(pid: int) -> str | None:
-    """Start of a process, different for any later one with its number; None if it is gone, or off Linux.
+def identity(pid: int) -> dict[str, Any]:
+    """What tells a process from any later one of its number: "pid" and "started"."""
+    return {"pid": pid, "started": process_start(pid)}
 
-    psutil's `create_time` would move whenever the clock is set.
+
+def lives(identity: Mapping[str, Any]) -> bool:
+    """Whether the process of a record with its `identity` still runs."""
+    return process_alive(identity.get("pid"), identity.get("started"))
+
+
+def process_start(pid: int) -> str | None:
+    """Start of a process, different for any later one with its number; None if it is gone.
+
+    On Linux psutil's `create_time` would move whenever the clock is set.
     """
+    if not sys.platform.startswith("linux"):
+        with suppress(psutil.Error):
+            return str(psutil.Process(pid).create_time())
+        return None
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]  # since the system's start
@@ -98,13 +116,18 @@ def host() -> str:
     return hashlib.sha256(f"{socket.gethostname()} {namespace}".encode()).hexdigest()[:6]
 
 
-def spawn(arguments: list[str], *, log: Path, module: str = "transclipped") -> subprocess.Popen:
-    """Start `python -m module …` so that it outlives this process; both its streams go to `log`."""
-    environment = {name: value for name, value in os.environ.items() if name not in _made_passive}
+def spawn(arguments: list[str], *, log: Path, module: str = "transclipped", passive: bool = False) -> subprocess.Popen:
+    """Start `python -m module …` so that it outlives this process; both its streams go to `log`.
+
+    Args:
+        passive: whether its threads wait asleep, too, where this process has chosen that for its own.
+    """
+    unset = () if passive else _made_passive
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if WINDOWS else {"start_new_session": True}
     with log.open("ab") as file:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -112,6 +135,8 @@ def spawn(arguments: list[str], *, log: Path, module: str = "transclipped") -> s
             env=environment,
             **detached,
         )
+    Thread(target=child.wait, daemon=True).start()  # reaps it when it ends
+    return child
 
 
 @contextmanager
@@ -144,9 +169,12 @@ def exclusive(path: Path, *, wait: float = 0.0) -> Iterator[bool]:
 
 
 def end_process(pid: int) -> None:
-    """End a process at once, without a chance to save."""
+    """End a process at once, without a chance to save; returns when it is gone, or does not go."""
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         psutil.Process(pid).kill()
+        deadline = time.monotonic() + PATIENCE
+        while process_alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def on_stop_signals(handler: Callable[[int], None]) -> None:

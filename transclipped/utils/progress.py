@@ -11,7 +11,7 @@ from typing import Any
 
 from transclipped.errors import InputError
 from transclipped.utils.files import write_json
-from transclipped.utils.machine import process_start
+from transclipped.utils.machine import identity
 
 WRITE_EVERY = 1.0  # seconds between two writes of a progress file
 
@@ -63,8 +63,7 @@ def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
     if path is None:
         yield from work
         return
-    now = {"state": "running", "done": 0, "total": 0, "seconds": 0.0, "error": ""}
-    now |= {"pid": os.getpid(), "started": process_start(os.getpid())}
+    now = {"state": "running", "done": 0, "total": 0, "seconds": 0.0, "error": ""} | identity(os.getpid())
     write_json(path, now, durable=False)
     written = 0.0
     try:
@@ -88,12 +87,3 @@ def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
     shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
     figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}
     return "training", item.step, item.total, figures
-
-
-def last_words(log: Path) -> str:
-    """Last message of a command in its log; "" if there is none, or no log."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line for line in reversed(lines) if line.startswith("transclipped:")), "")

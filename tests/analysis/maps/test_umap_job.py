@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from tests.children import Child
 from tests.points import groups
 from transclipped.analysis.maps import store as map_store
 from transclipped.analysis.maps import umap_job
 from transclipped.analysis.maps.store import UmapSettings
 from transclipped.errors import InputError
+from transclipped.utils import jobs
 from transclipped.utils.files import write_json
-from transclipped.utils.machine import process_start
+from transclipped.utils.machine import identity, process_alive, process_start
 
 
 def finish(keys, seconds=90):
@@ -48,7 +51,7 @@ def test_cancelled_map_leaves_nothing_behind(rng, cache):
     pid = umap_job.current()["pid"]
     umap_job.cancel()
     assert umap_job.current() is None
-    assert not umap_job.process_alive(pid)
+    assert not process_alive(pid)
     assert not (map_store.maps_dir() / "job").exists()
 
 
@@ -65,7 +68,7 @@ def test_dead_child_is_told_and_its_place_taken(rng, cache):
 def test_another_process_that_got_the_number_of_a_dead_child_is_neither_waited_for_nor_ended(cache):
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        progress = umap_job._progress([], other.pid, at=0, step="", done=0.5)
+        progress = {"state": "running", "done": 0.5, **identity(other.pid)}
         path = map_store.maps_dir() / "job" / "progress.json"
         write_json(path, progress)
         assert umap_job.current()["state"] == "running"
@@ -80,7 +83,7 @@ def test_another_process_that_got_the_number_of_a_dead_child_is_neither_waited_f
     assert other.returncode == 0
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "running", "pid": "x"}', "{"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"done": "x"}', "{"])
 def test_damaged_progress_is_no_job(cache, text):
     folder = map_store.maps_dir() / "job"
     folder.mkdir(parents=True)
@@ -88,12 +91,35 @@ def test_damaged_progress_is_no_job(cache, text):
     assert umap_job.current() is None
 
 
+def test_of_two_at_once_one_computes(rng, cache):
+    x = groups(rng)
+
+    def start(n_neighbors):
+        try:
+            return umap_job.start([(x, UmapSettings(n_neighbors=n_neighbors))])
+        except InputError:
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        keys = list(filter(None, pool.map(start, (8, 9))))
+    assert len(keys) == 1 and umap_job.current()["keys"] == keys[0]
+
+
+def test_the_threads_of_a_child_wait_asleep_as_the_apps_do(rng, cache, monkeypatch):
+    started, child = [], Child([])
+    monkeypatch.setattr(jobs, "spawn", lambda *args, **options: started.append(options) or child)
+    umap_job.start([(groups(rng), UmapSettings())])
+    assert started[0]["passive"]
+    umap_job.cancel()
+    assert child.wait(10) != 0
+
+
 def test_child_that_fails_says_why(cache):
     folder = map_store.maps_dir() / "job"
     folder.mkdir(parents=True)
     np.save(folder / "0.npy", np.full((9, 3), np.nan, np.float32))
     task = {"key": "cd", "vectors": "0.npy", "settings": {"n_neighbors": 5}}
-    (folder / "spec.json").write_text(json.dumps([task]))
+    (folder / "job.json").write_text(json.dumps({"tasks": [task], "keys": ["cd"]}))
     assert umap_job.main([str(folder)]) == 1
     assert "finite" in umap_job.current()["error"]
     assert umap_job.current()["pid"] == os.getpid()

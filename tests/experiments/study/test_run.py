@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import registries_restored
 from transclipped.analysis.tables import markdown, results, summary
+from transclipped.cli import main
 from transclipped.errors import InputError
 from transclipped.experiments.study import parts as study_parts
 from transclipped.experiments.study.parts import Plan, chosen
@@ -122,3 +123,10 @@ def test_tables_hold_means_and_half_ranges(tmp_path):
     ]
     assert markdown(table).splitlines()[2] == "| 32 | none | 3 | 0.600 | 0.100 |"
     assert markdown(summary(tmp_path, "rules-I")) == "nothing measured yet"
+
+
+def test_the_command_says_how_much_is_left_and_what_must_come_first(small, out, tmp_path, capsys):
+    assert main(["study", "--part", "curve", "--out", str(out), "--backbone", CNN, "--limit", "300", "--json"]) == 0
+    assert "curve: 0 trials" in capsys.readouterr().err
+    assert main(["study", "--part", "ideas", "--out", str(tmp_path)]) == 2
+    assert "study --part curve" in capsys.readouterr().err

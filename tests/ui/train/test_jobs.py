@@ -43,7 +43,6 @@ def home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(runs, "BUNDLED", tmp_path / "bundled")
     monkeypatch.setattr(queue, "start_worker", lambda home: None)
     monkeypatch.setattr(queue, "TICK", 0.02)
-    jobs._workers.clear()
     return tmp_path / "runs"
 
 
@@ -133,7 +132,7 @@ def test_a_stopped_run_waits_for_its_turn_and_stays_if_cancelled(home):
 def test_a_training_that_dies_before_there_is_a_run_blocks_nobody_and_says_why(home):
     jobs.start(RunConfig(), "bad")
     queue.work(home, train=dying)
-    assert jobs.last_words(home / "bad") == "transclipped: no torch here"
+    assert jobs.last_words("bad") == "no torch here"
     assert not (home / "bad").exists() and queue.training(home) is None
     jobs.start(RunConfig(), "bad")
     queue.work(home, train=quick)

@@ -6,26 +6,22 @@ the cache by the data set's fingerprint, so they hold for just these files.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
-from transclipped.utils import remembered
-from transclipped.utils.files import cache_dir
-
-_writing = threading.Lock()
+from transclipped.utils import measured
+from transclipped.utils.files import cache_dir, read_object
 
 
 def known(fingerprint: str) -> dict[str, str]:
     """Reasons by id; empty where nothing is known."""
-    reasons = remembered.remembered(_place(fingerprint))
+    reasons = read_object(_place(fingerprint))
     return {name: reason for name, reason in reasons.items() if isinstance(reason, str)}
 
 
 def remember(fingerprint: str, name: str, reason: str) -> None:
     """Keep a reason; a full disk only means finding it again."""
-    with _writing:
-        if name not in known(fingerprint):
-            remembered.remember(_place(fingerprint), name, reason)
+    if name not in known(fingerprint):
+        measured.remember(_place(fingerprint), name, reason)
 
 
 def _place(fingerprint: str) -> Path:

@@ -7,7 +7,6 @@ memory, first come, first served; whoever watches one starts the next.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,8 +18,7 @@ from transclipped.errors import InputError
 from transclipped.experiments.lab.sweep import SETTINGS, STOP, Sweep, results, status
 from transclipped.ui import access, runs
 from transclipped.utils.files import read_json
-from transclipped.utils.machine import spawn
-from transclipped.utils.progress import last_words
+from transclipped.utils.jobs import Job
 
 MOST = 20  # sweeps that may wait
 
@@ -29,8 +27,11 @@ MOST = 20  # sweeps that may wait
 class _Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: list[Sweep] = field(default_factory=list)
-    child: subprocess.Popen | None = None
-    key: str | None = None
+    job: Job | None = None  # started last
+
+    @property
+    def busy(self) -> bool:
+        return self.job is not None and self.job.running
 
 
 @st.cache_resource
@@ -59,7 +60,7 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
     access.require(access.MANAGE if again else access.TRAIN)
     queue = _queue()
     with queue.lock:
-        if queue.key == sweep.key and _busy(queue):
+        if queue.busy and queue.job == Job(folder(sweep)):
             return
         if len(queue.waiting) >= MOST:
             raise InputError(f"{MOST} sweeps wait already; start this one when some are done")
@@ -74,16 +75,16 @@ def advance() -> None:
     """Start the next sweep in the queue if none is being trained."""
     queue = _queue()
     with queue.lock:
-        if _busy(queue) or not queue.waiting:
+        if queue.busy or not queue.waiting:
             return
         sweep = queue.waiting.pop(0)
         path = folder(sweep)
-        path.mkdir(parents=True, exist_ok=True)
         (path / STOP).unlink(missing_ok=True)
         amounts = ",".join(f"{amount:g}" for amount in sweep.amounts)
         words = ["lab", "sweep", "--out", str(path.resolve()), "--rule", sweep.rule, "--amounts", amounts]
         words += ["--temperature", f"{sweep.temperature:g}", "--treatment", sweep.treatment, "--seed", str(sweep.seed)]
-        queue.child, queue.key = spawn(words, log=path / "log.txt"), sweep.key
+        queue.job = Job(path)
+        queue.job.start(words)
 
 
 def cancel(sweep: Sweep) -> None:
@@ -103,19 +104,19 @@ def cancel(sweep: Sweep) -> None:
 
 def state(sweep: Sweep) -> dict:
     """ "waiting" with the number `ahead`, or as `training.sweep.status`, or "new"; "failed" with its last words."""
-    queue = _queue()
+    queue, job = _queue(), Job(folder(sweep))
     with queue.lock:
-        mine = queue.key == sweep.key and _busy(queue)
+        mine, busy = queue.job == job, queue.busy
         if sweep in queue.waiting:
-            return {"state": "waiting", "ahead": queue.waiting.index(sweep) + int(_busy(queue))}
-    note = status(folder(sweep))
-    if mine:
-        running = note is not None and note["state"] == "running"
-        return note if running else {"state": "running", "done": len(results(folder(sweep))), "total": 0}
+            return {"state": "waiting", "ahead": queue.waiting.index(sweep) + int(busy)}
+    note = status(job.folder)
+    running = note is not None and note["state"] == "running"
+    if mine and busy:
+        return note if running else {"state": "running", "done": len(results(job.folder)), "total": 0}
     if note is None:
-        said = last_words(folder(sweep) / "log.txt")
+        said = job.last_words()
         return {"state": "failed", "error": said} if said else {"state": "new"}
-    return note | {"state": "interrupted"} if note["state"] == "running" and queue.key == sweep.key else note
+    return note | {"state": "interrupted"} if running and mine else note
 
 
 def earlier() -> list[Sweep]:
@@ -128,7 +129,3 @@ def earlier() -> list[Sweep]:
             if results(path.parent):
                 found.append((path.stat().st_mtime, sweep))
     return [sweep for _, sweep in sorted(found, key=lambda pair: -pair[0])]
-
-
-def _busy(queue: _Queue) -> bool:
-    return queue.child is not None and queue.child.poll() is None

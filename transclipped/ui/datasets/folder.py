@@ -24,6 +24,7 @@ from transclipped.ui import access, runs
 from transclipped.ui.datasets import job
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
+from transclipped.utils.jobs import FAILED, FINISHED, RUNNING
 
 MANY = 5_000  # files above which a separate process scans a folder
 MOST = 200_000  # files that are counted
@@ -126,19 +127,19 @@ def ready(config: DataConfig) -> bool:
     if n <= MANY:
         return True
     key = f"opening-{hashlib.sha256(repr((config.dataset, str(root), config.labels)).encode()).hexdigest()[:16]}"
-    if job.running(key):
+    check = job.of(key).status()
+    if check.get("state") == RUNNING:
         _follow(key, root, n)
         return False
-    progress = job.progress(key)
-    if progress.get("state") == "finished":
+    if check.get("state") == FINISHED:
         return True
     st.info(
         f"{'More than ' if n > MOST else ''}{n:,} files and folders lie in {plain(root)}. The first time, a separate "
         "process scans them."
     )
-    if progress.get("state") == "failed":
-        st.error(plain(progress.get("error", "")))
-    if st.button("Resume" if progress else "Scan it", icon=":material/manage_search:", key="look through",
+    if check.get("state") == FAILED:
+        st.error(plain(check["error"]))
+    if st.button("Resume" if check else "Scan it", icon=":material/manage_search:", key="look through",
                  **access.control()):  # fmt: skip
         access.require()
         job.start(config, key, quick=True)
@@ -150,13 +151,13 @@ def ready(config: DataConfig) -> bool:
 @guarded
 def _follow(key: str, root: Path, n: int) -> None:
     """Redraws every second until the folder is scanned, then the whole page once."""
-    if not job.running(key):
+    if not job.of(key).running:
         st.rerun()
     done = listing.n_remembered(root)
     st.progress(min(1.0, done / n), f"{done:,} images, of {'more than ' if n > MOST else ''}{n:,} files and folders")
     if st.button("Cancel", icon=":material/close:", key="cancel looking", **access.control()):
         access.require()
-        job.cancel(key)
+        job.of(key).cancel()
         st.rerun()
 
 

@@ -14,12 +14,13 @@ from transclipped.datasets.base import ImageSet
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.search import collection_job, collection_list
-from transclipped.search.collection_job import FINISHED, RUNNING, Job
+from transclipped.search.collection_job import Encoding
 from transclipped.ui import access, acts, collection_links, runs
 from transclipped.ui.datasets import run_offer
 from transclipped.ui.guard import guarded
 from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import plain
+from transclipped.utils.jobs import FAILED, FINISHED, INTERRUPTED, RUNNING, STOPPED
 
 LOOKED_AT = 16  # images whose size tells photographs from icons
 LISTED = 1000  # left-out files in a table
@@ -27,9 +28,9 @@ RUN = "run that encodes"
 NOTE = "index note"
 AGAIN = "Only new and changed files are encoded again."
 ENDED = {
-    collection_job.FAILED: "It could not be indexed",
-    collection_job.STOPPED: "Indexing was cancelled",
-    collection_job.INTERRUPTED: "Indexing was interrupted",
+    FAILED: "It could not be indexed",
+    STOPPED: "Indexing was cancelled",
+    INTERRUPTED: "Indexing was interrupted",
 }
 
 
@@ -91,10 +92,10 @@ def _follow(path: str) -> None:
             st.rerun(scope="app")
 
 
-def _ended(job: Job) -> None:
+def _ended(job: Encoding) -> None:
     """Why an encoding did not finish, and what to do with it."""
     said = f"{ENDED[job.state]}: {plain(job.error)}" if job.error else f"{ENDED[job.state]}."
-    (st.error if job.state == collection_job.FAILED else st.warning)(
+    (st.error if job.state == FAILED else st.warning)(
         f"{said} What is encoded already is kept, so Resume continues from there."
     )
     if collection_list.read(job.path) is None:  # else it is in the list of collections

@@ -24,6 +24,7 @@ from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
 from transclipped.utils.files import cache_dir
+from transclipped.utils.jobs import RUNNING
 
 NAMED = 1000  # names in a table; the command writes them all
 GROUPS = 8  # groups of lookalikes that are shown
@@ -120,12 +121,13 @@ def missing(images: ImageSet) -> None:
 def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
     """The last check of every picture, and the button that starts one."""
     st.subheader("Is every picture whole, and is any there twice?")
-    if job.running(images.fingerprint):
+    checking = job.of(images.fingerprint).status()
+    if checking.get("state") == RUNNING:
         _follow(images.fingerprint)
         return
     report = last_report(images.fingerprint)
-    if report is None and (said := job.failure(images.fingerprint)):
-        st.error(plain(said))
+    if report is None and checking.get("error"):
+        st.error(plain(checking["error"]))
     st.caption(
         "A check decodes every picture, in a process of its own, and compares them all: files with the same content, "
         "and pictures that look alike although their files differ."
@@ -141,13 +143,13 @@ def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
 @st.fragment(run_every="1s")
 def _follow(fingerprint: str) -> None:
     """Redraws every second until the check ends, then the whole page once."""
-    if not job.running(fingerprint):
+    status = job.of(fingerprint).status()
+    if status.get("state") != RUNNING:
         st.rerun()
-    told_so_far = job.progress(fingerprint)
-    done, total = told_so_far.get("done", 0), told_so_far.get("total") or 1
-    left = told_so_far.get("seconds", 0) / done * (total - done) if done else None
-    text = f"{done:,} of {total:,} pictures{time_left(left)}"
-    st.progress(min(1.0, done / total), text if told_so_far else "Opening the pictures …")
+    done, total = status.get("done", 0), status.get("total", 0)
+    left = status.get("seconds", 0) / done * (total - done) if done else None
+    text = f"{done:,} of {total:,} pictures{time_left(left)}" if total else "Opening the pictures …"
+    st.progress(min(1.0, done / total) if total else 0.0, text)
 
 
 @guarded

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-import streamlit as st
-
 from transclipped.config import IDENTITY, RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import exact
@@ -22,15 +20,10 @@ from transclipped.runs.run import RunDir
 from transclipped.training import queue
 from transclipped.ui import access, runs
 from transclipped.utils import machine
+from transclipped.utils.jobs import Job
 
 MOST_EACH, MOST_VISITORS = 3, 20  # trainings that may wait: one visitor's, and all before a visitor adds another
 _counting = Lock()  # so that two presses at once do not both take the last place
-
-
-@st.cache_resource
-def _workers() -> dict:
-    """The last worker that this server started for each folder of runs, kept so that it is reaped when it ends."""
-    return {}
 
 
 def busy() -> RunDir | None:
@@ -48,7 +41,7 @@ def live(name: str) -> bool:
 def waiting() -> list[queue.Waiting]:
     """The queue, whose turn is next first; makes sure that somebody empties it."""
     home = runs.home()
-    queue.ensure_worker(home, lambda: _start_worker(home))
+    queue.ensure_worker(home)
     return queue.waiting(home)
 
 
@@ -88,7 +81,7 @@ def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path
     if access.owner():
         for path in filter(None, (config.data.data, config.data.labels, config.data.split)):
             access.offer(path)
-    queue.ensure_worker(home, lambda: _start_worker(home))
+    queue.ensure_worker(home)
     return home / name
 
 
@@ -124,7 +117,7 @@ def resume(run: RunDir, *, seconds: float | None = None) -> None:
     with _counting:
         _check_visitor(run.config)
         queue.enqueue(run.path.parent, run.name, None, seconds=seconds)
-    queue.ensure_worker(run.path.parent, lambda: _start_worker(run.path.parent))
+    queue.ensure_worker(run.path.parent)
 
 
 def cancel(name: str) -> None:
@@ -160,15 +153,10 @@ def end_now(run: RunDir) -> None:
         machine.end_process(run.status()["pid"])
 
 
-def last_words(path: Path) -> str:
-    """Last line of a training's log that says something; for a process that died before it made a run."""
-    for log in (path / "log.txt", path.parent / queue.FAILED / path.name / "log.txt"):
-        if log.exists():
-            lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-            said = [line for line in lines if line.startswith("transclipped:")] or [line for line in lines if line]
-            if said:
-                return said[-1]
-    return ""
+def last_words(name: str) -> str:
+    """Last message of a training, also of one whose process died before it made a run."""
+    home = runs.home()
+    return Job(home / name).last_words() or Job(home / queue.FAILED / name).last_words()
 
 
 def _check_visitor(config: RunConfig) -> None:
@@ -189,9 +177,3 @@ def _check_visitor(config: RunConfig) -> None:
         raise InputError("the disk of this app is nearly full; ask its owner to free some space")
     if config.backbone.weights or config.backbone.name not in (*BUNDLED, IDENTITY):
         raise InputError(f"backbone {config.backbone.name} is not bundled; {access.NEEDS_OWNER}")
-
-
-def _start_worker(home: Path) -> None:
-    known = _workers().get(home)
-    if known is None or known.poll() is not None:
-        _workers()[home] = queue.start_worker(home)

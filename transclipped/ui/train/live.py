@@ -124,7 +124,7 @@ def _drawn(name: str) -> None:
     elif run is None and jobs.live(name):
         st.progress(0.0, f"{plain(name)} is being prepared …")
     elif run is None:
-        said = jobs.last_words(runs.home() / name)
+        said = jobs.last_words(name)
         st.error(in_app_words(said) if said else f"There is no run {plain(name)} any more: it was renamed, deleted or "
                  "cancelled.")  # fmt: skip
         return
@@ -312,7 +312,7 @@ def watched() -> str | None:
 def _there(name: str) -> str | None:
     """The training of this name or, if it was renamed, what it is called now; says so, and also if there is none."""
     known = runs.all_runs()
-    if name in known or jobs.live(name) or jobs.last_words(runs.home() / name):
+    if name in known or jobs.live(name) or jobs.last_words(name):
         return name
     new = manage.renamed(name, known.values())
     if new is None:

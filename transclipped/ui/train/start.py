@@ -45,42 +45,29 @@ def name_and_button(form: train_form.Form) -> str:
 @guarded
 def estimate(config: RunConfig) -> None:
     """One line: how long, and why."""
-    with st.spinner("Measuring how fast this machine is, once …"):
-        found = estimated(config)
-    if found is None:
-        st.caption("How long it takes is measured when the current training is over: now both would be slow.")
+    result = estimated(config)
+    if result is None:
+        st.caption("How long it takes is estimated once a training like it has run on this machine.")
         return
-    st.session_state["estimated"] = (config, found.seconds)
-    encode = "all pictures are encoded already"
-    if found.work.pictures:
-        encode = f"{found.work.pictures:,} pictures to encode at {found.images_per_s:,.0f} a second: "
-        encode += duration(found.encoding)
-    parts = [encode, f"{found.work.steps:,} steps: {duration(found.training)}", f"start and measuring: "
-             f"{duration(found.starting + found.measuring)}"]  # fmt: skip
+    st.session_state["estimated"] = (config, result.seconds)
+    encode = "all images are encoded already"
+    if result.images:
+        encode = f"{result.images:,} images to encode: {duration(result.encoding)}"
+    rest = duration(result.starting + result.measuring)
     row = st.container(horizontal=True, vertical_alignment="center")
-    row.markdown(f":material/timer: **About {duration(found.seconds)}** on this machine", width="content")
-    row.caption("; ".join(parts))
-    row.button(
-        "Measure again",
-        key="measure",
-        type="tertiary",
-        on_click=_forget,
-        **access.control(help="Speeds were measured once and remembered; do this if the machine was busy then."),
-    )
+    row.markdown(f":material/timer: **About {duration(result.seconds)}** on this machine", width="content")
+    row.caption(f"{encode}; {result.steps:,} steps: {duration(result.training)}; start and measuring: {rest}")
 
 
 def estimated(config: RunConfig):
-    """`training.estimate` of a configuration; None while a training would spoil a measurement that is due.
+    """`training.estimate` of a configuration.
 
     Raises:
-        InputError: the pictures, the split or the backbone cannot be had.
+        InputError: the images or the split cannot be had.
     """
     from transclipped.training import estimate
 
-    images, split = train_check.look(config.data)
-    if jobs.busy() is not None and not estimate.measured(config, images):
-        return None
-    return estimate.estimate(config, images, split)
+    return estimate.estimate(config, *train_check.look(config.data))
 
 
 def _start(config: RunConfig, typed: str) -> None:
@@ -94,10 +81,3 @@ def _start(config: RunConfig, typed: str) -> None:
     st.session_state["started"] = time.time()
     watch(name)
     st.rerun()
-
-
-def _forget() -> None:
-    from transclipped.training import estimate
-
-    if access.may():
-        estimate.forget()
