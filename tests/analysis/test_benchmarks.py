@@ -35,9 +35,14 @@ def made(folder, name, *, rule="none", bits=32, map_=0.5, classes=("cat", "dog")
         "per_class": {name: map_ for name in classes},
     }
     metrics = {
-        "k": 1000, "n_queries": 10, "n_database": 5000, "label_kind": "single", "bytes_per_item": bits // 8,
-        "modes": {"asymmetric": mode}, "seconds": {"training": 12.0, "encoding": 1.25, "measuring": 0.5},
-    }  # fmt: skip
+        "k": 1000,
+        "n_queries": 10,
+        "n_database": 5000,
+        "label_kind": "single",
+        "bytes_per_item": bits // 8,
+        "modes": {"asymmetric": mode},
+        "seconds": {"training": 12.0, "encoding": 1.25, "measuring": 0.5},
+    }
     (path / "metrics.json").write_text(json.dumps(metrics))
     return RunDir(path)
 

@@ -25,8 +25,11 @@ def sweep(environment: dict[str, str]) -> tuple[float, float]:
         began, used = time.perf_counter(), os.times().children_user
         subprocess.run(
             [sys.executable, "-m", "transclipped", *SWEEP, "--out", f"{folder}/sweep"],
-            cwd=ROOT, env=os.environ | environment, check=True, capture_output=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | environment,
+            check=True,
+            capture_output=True,
+        )
         return time.perf_counter() - began, os.times().children_user - used
 
 

@@ -19,10 +19,13 @@ MAIN = "[data-testid=stMain] "
 CONTROLS = [
     MAIN + kind
     for kind in (
-        "[data-testid=stButtonGroup] button", "[data-testid=stNumberInputStepUp]", "[data-testid=stCheckbox] label",
-        "[role=slider]", "button.ask",
+        "[data-testid=stButtonGroup] button",
+        "[data-testid=stNumberInputStepUp]",
+        "[data-testid=stCheckbox] label",
+        "[role=slider]",
+        "button.ask",
     )
-]  # fmt: skip
+]
 LONGEST = 60_000  # milliseconds that an act may take
 
 

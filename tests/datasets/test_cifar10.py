@@ -46,9 +46,15 @@ def test_encoded_is_jpeg_and_no_rows_give_no_pixels(cifar):
 def test_decoding_all_at_once_gives_the_same_pixels(cifar):
     rows = np.array([3, 1, 2])
     few = type(cifar)(
-        files=cifar._files[:8], name="few", ids=np.arange(8), labels=None, class_names=(), fingerprint="",
-        default_k=1, native_size=32,
-    )  # fmt: skip
+        files=cifar._files[:8],
+        name="few",
+        ids=np.arange(8),
+        labels=None,
+        class_names=(),
+        fingerprint="",
+        default_k=1,
+        native_size=32,
+    )
     before = few.pixels(rows, 96)
     assert few.all_pixels.shape == (8, 3, 32, 32)
     assert torch.equal(few.pixels(rows, 96), before)
@@ -78,9 +84,15 @@ def test_damaged_picture_is_named(cifar):
 
     files = pa.array([cifar.encoded(0), b"\xff\xd8 broken"])
     broken = type(cifar)(
-        files=files, name="cifar10", ids=np.arange(2), labels=None, class_names=(), fingerprint="",
-        default_k=1, native_size=32,
-    )  # fmt: skip
+        files=files,
+        name="cifar10",
+        ids=np.arange(2),
+        labels=None,
+        class_names=(),
+        fingerprint="",
+        default_k=1,
+        native_size=32,
+    )
     with pytest.raises(InputError, match="cifar10 picture 1"):
         broken.pixels(np.arange(2), 96)
 

@@ -221,10 +221,20 @@ def synthetic(n, present=None, bare=0, n_query=2000, n_train=5000):
     rows = np.arange(n) if present is None else present
     ids = [f"im{i}.jpg" for i in range(n)]
     return listed.ListedSet(
-        root=Path("."), positions=rows, missing=[], listing=Listing(ids=ids, labels=labels, class_names=("thing",)),
-        n_query=n_query, n_train=n_train, n_other=0, name="mirflickr", ids=np.array(ids)[rows], labels=labels[rows],
-        class_names=("thing",), fingerprint="0", default_k=5000,
-    )  # fmt: skip
+        root=Path("."),
+        positions=rows,
+        missing=[],
+        listing=Listing(ids=ids, labels=labels, class_names=("thing",)),
+        n_query=n_query,
+        n_train=n_train,
+        n_other=0,
+        name="mirflickr",
+        ids=np.array(ids)[rows],
+        labels=labels[rows],
+        class_names=("thing",),
+        fingerprint="0",
+        default_k=5000,
+    )
 
 
 def test_protocol_sizes_of_the_whole_set():

@@ -167,8 +167,15 @@ def test_a_large_file_stands_by_parts_from_its_beginning_to_its_end(tmp_path):
 
 
 def test_systems_leave_no_images_and_no_classes(pictures, paint):
-    for name in ("cat/@eaDir/0.png/thumb.png", "#recycle/old.png", "$RECYCLE.BIN/S-1/x.png", "__MACOSX/cat/a.png",
-                 "System Volume Information/y.png", ".thumbnails/z.png", "cat/._0.png"):  # fmt: skip
+    for name in (
+        "cat/@eaDir/0.png/thumb.png",
+        "#recycle/old.png",
+        "$RECYCLE.BIN/S-1/x.png",
+        "__MACOSX/cat/a.png",
+        "System Volume Information/y.png",
+        ".thumbnails/z.png",
+        "cat/._0.png",
+    ):
         paint(pictures / name)
     (pictures / "Thumbs.db").write_bytes(b"x")
     images = load(pictures)

@@ -63,9 +63,12 @@ def test_any_split_is_disjoint_seeded_and_within_its_limits(n, seed, validation,
     database_limit, train_limit = limits
     validation = min(validation, (database_limit or n) - 3)
     config = DataConfig(
-        seed=seed, validation=validation, database_limit=database_limit, train_limit=train_limit,
+        seed=seed,
+        validation=validation,
+        database_limit=database_limit,
+        train_limit=train_limit,
         query_limit=query_limit,
-    )  # fmt: skip
+    )
     split = draw(images, config)
     assert same(split, draw(images, config))
     assert not np.isin(split.query, split.database).any() and not np.isin(split.query, split.train).any()
@@ -177,9 +180,17 @@ def test_wrong_csv_split_is_explained(tmp_path, text, told):
 
 
 @pytest.mark.parametrize(
-    "value", [[], {"query": 3}, {"querry": [1]}, {"query": ["5-1"], "database": [2]}, {"query": [[1]], "database": [2]},
-              {"query": [1], "database": ["0-99999999999"]}, {"query": [1], "database": [2], "seed": "x"}],
-)  # fmt: skip
+    "value",
+    [
+        [],
+        {"query": 3},
+        {"querry": [1]},
+        {"query": ["5-1"], "database": [2]},
+        {"query": [[1]], "database": [2]},
+        {"query": [1], "database": ["0-99999999999"]},
+        {"query": [1], "database": [2], "seed": "x"},
+    ],
+)
 def test_wrong_json_split_is_explained(tmp_path, value):
     path = tmp_path / "split.json"
     path.write_text(json.dumps(value))

@@ -109,12 +109,27 @@ def hostile(tmp_path):
     pq.write_table(pa.table({"embedding": pa.array([[1.0, None], [1.0, 2.0]])}), tmp_path / "null.parquet")
     (tmp_path / "a.txt").touch()
     return {
-        "nan.npy": "embedding 2", "zero.npy": "embedding 3", "flat.npy": "[12]", "whole.npy": "int64",
-        "one.npy": "1 embeddings", "pickled.npy": "pickle", "text.npy": "text.npy", "empty.parquet": "empty.parquet",
-        "half.npz": "half.npz", "unnamed.npz": "'embeddings'", "short.npz": "3 ids", "twice.npz": "'a'",
-        "labels.npz": "5 labels", "ragged.parquet": "row 1", "hole.parquet": "row 1", "column.parquet": "'embedding'",
-        "words.parquet": "string", "null.parquet": "embedding 0", "a.txt": ".npy", "absent.npy": "does not exist",
-    }  # fmt: skip
+        "nan.npy": "embedding 2",
+        "zero.npy": "embedding 3",
+        "flat.npy": "[12]",
+        "whole.npy": "int64",
+        "one.npy": "1 embeddings",
+        "pickled.npy": "pickle",
+        "text.npy": "text.npy",
+        "empty.parquet": "empty.parquet",
+        "half.npz": "half.npz",
+        "unnamed.npz": "'embeddings'",
+        "short.npz": "3 ids",
+        "twice.npz": "'a'",
+        "labels.npz": "5 labels",
+        "ragged.parquet": "row 1",
+        "hole.parquet": "row 1",
+        "column.parquet": "'embedding'",
+        "words.parquet": "string",
+        "null.parquet": "embedding 0",
+        "a.txt": ".npy",
+        "absent.npy": "does not exist",
+    }
 
 
 def test_hostile_files_end_in_one_sentence_and_code_2(tmp_path, capsys):

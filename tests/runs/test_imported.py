@@ -73,14 +73,21 @@ def test_a_run_that_names_nothing_is_complete_and_made_here_runs_are_not_importe
 
 @pytest.mark.parametrize(
     ("backbone", "allowed"),
-    [({"name": HUB}, f"hub {HUB}"), ({"name": HUB, "weights": "/any/file.pth"}, f"hub {HUB}"),
-     ({"weights": "/any/file.pth"}, "tf_efficientnet_lite0")],
-)  # fmt: skip
+    [
+        ({"name": HUB}, f"hub {HUB}"),
+        ({"name": HUB, "weights": "/any/file.pth"}, f"hub {HUB}"),
+        ({"weights": "/any/file.pth"}, "tf_efficientnet_lite0"),
+    ],
+)
 def test_no_weights_are_opened_or_fetched_before_the_owner_says_so(tiny_run, tmp_path, sealed, backbone, allowed):
     run = taken_in(tiny_run, tmp_path / "home", backbone=backbone)
     assert imported.missing(run) == ["backbone.weights"]
-    for use in (lambda: trained_model(run), lambda: prepare_run(run), lambda: imported.check_complete(run),
-                lambda: list(run_training(run.config, run.path, resume=True))):  # fmt: skip
+    for use in (
+        lambda: trained_model(run),
+        lambda: prepare_run(run),
+        lambda: imported.check_complete(run),
+        lambda: list(run_training(run.config, run.path, resume=True)),
+    ):
         with pytest.raises(InputError, match="was imported"):
             use()
     assert sealed == []

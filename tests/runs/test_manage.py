@@ -116,9 +116,19 @@ def test_files_without_a_folder_around_them_are_taken_too(home, tiny):
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.json", "/etc/evil", "tiny/../../evil", "C:\\evil", "tiny/evil.py", "tiny/epochs/x.safetensors",
-             "tiny/log.txt.pkl", "tiny/epochs/../config.json", "tiny/config.json/x"],
-)  # fmt: skip
+    "name",
+    [
+        "../evil.json",
+        "/etc/evil",
+        "tiny/../../evil",
+        "C:\\evil",
+        "tiny/evil.py",
+        "tiny/epochs/x.safetensors",
+        "tiny/log.txt.pkl",
+        "tiny/epochs/../config.json",
+        "tiny/config.json/x",
+    ],
+)
 def test_any_file_that_is_no_part_of_a_run_is_refused(home, tiny, name):
     refused(home, zipped(packed(tiny) | {name: b"x"}), "part of a run")
     assert not (home.parent / "evil").exists() and not (home.parent / "evil.json").exists()
@@ -168,8 +178,19 @@ def test_what_is_no_zip_is_refused(home, content):
     refused(home, io.BytesIO(content), "zip|no config.json")
 
 
-@pytest.mark.parametrize("part", ["config.json", "metrics.json", "status.json", "split.json", "retrieval.npz",
-                                  "model.safetensors", "events.jsonl", "epochs/1.safetensors"])  # fmt: skip
+@pytest.mark.parametrize(
+    "part",
+    [
+        "config.json",
+        "metrics.json",
+        "status.json",
+        "split.json",
+        "retrieval.npz",
+        "model.safetensors",
+        "events.jsonl",
+        "epochs/1.safetensors",
+    ],
+)
 @pytest.mark.parametrize("content", [b"\x00\xff not what it was", b"[1, 2]", b"[" * 200_000])
 def test_a_damaged_part_is_refused(home, tiny, part, content):
     refused(home, zipped(packed(tiny) | {f"tiny/{part}": content}), "not taken in")
@@ -184,8 +205,11 @@ def test_an_array_of_objects_is_refused_unread(home, tiny):
 def test_an_array_that_announces_more_than_it_holds_is_refused(home, tiny):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)})
-    refused(home, zipped(packed(tiny) | {"tiny/retrieval.npz": zipped({"codes.npy": header.getvalue()}).getvalue()}),
-            "not a plain array")  # fmt: skip
+    refused(
+        home,
+        zipped(packed(tiny) | {"tiny/retrieval.npz": zipped({"codes.npy": header.getvalue()}).getvalue()}),
+        "not a plain array",
+    )
 
 
 def test_arrays_that_do_not_fit_are_refused(home, tiny):
@@ -193,14 +217,16 @@ def test_arrays_that_do_not_fit_are_refused(home, tiny):
     stored = tiny.retrieval()
     wrong = {
         "other ones": {
-            "codebooks": stored.codebooks[:2], "codes": stored.codes[:, :2], "queries": stored.queries[:, :32],
+            "codebooks": stored.codebooks[:2],
+            "codes": stored.codes[:, :2],
+            "queries": stored.queries[:, :32],
         },
         "do not fit": {"codes": stored.codes[:-1]},
         "labels": {"database_labels": np.full(len(stored.codes), 10)},
         "one side": {},
         "once": {"database_ids": np.zeros(len(stored.codes), np.int64)},
         "not finite": {"queries": np.full_like(stored.queries, np.nan)},
-    }  # fmt: skip
+    }
     for match, arrays in wrong.items():
         changed_files = with_arrays(files, **arrays)
         if match == "one side":
@@ -250,12 +276,32 @@ def test_an_unpacked_run_of_a_finished_state_must_be_whole(home, tiny):
 
 
 REFUSED = {  # and the name that is offered instead
-    "": "run", ".": "run", "..": "run", ".x": "x", "-x": "x", "a/b": "a-b", "a\\b": "a-b", "a:b": "a-b",
-    "nul": "run-nul", "COM1.txt": "run-COM1.txt", "a\nb": "a-b", " a": "a", "a ": "a", "a.": "a", "a-": "a",
-    "x" * 81: "x" * 80, "con." + "x" * 76: "run-con." + "x" * 72,
-    "zweiter lauf!": "zweiter-lauf", "Mein erster Lauf ü/..": "Mein-erster-Lauf-ü", "rank+threshold": "rank-threshold",
-    "run (1)": "run-1", "🙂": "run", "语" * 81: "语" * 80, "𐐀" * 61: "𐐀" * 60, "\u0301a": "run",
-}  # fmt: skip
+    "": "run",
+    ".": "run",
+    "..": "run",
+    ".x": "x",
+    "-x": "x",
+    "a/b": "a-b",
+    "a\\b": "a-b",
+    "a:b": "a-b",
+    "nul": "run-nul",
+    "COM1.txt": "run-COM1.txt",
+    "a\nb": "a-b",
+    " a": "a",
+    "a ": "a",
+    "a.": "a",
+    "a-": "a",
+    "x" * 81: "x" * 80,
+    "con." + "x" * 76: "run-con." + "x" * 72,
+    "zweiter lauf!": "zweiter-lauf",
+    "Mein erster Lauf ü/..": "Mein-erster-Lauf-ü",
+    "rank+threshold": "rank-threshold",
+    "run (1)": "run-1",
+    "🙂": "run",
+    "语" * 81: "语" * 80,
+    "𐐀" * 61: "𐐀" * 60,
+    "\u0301a": "run",
+}
 
 
 @pytest.mark.parametrize(("name", "offered"), REFUSED.items())

@@ -20,32 +20,56 @@ VALUES = st.recursive(
     lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=8), v, max_size=4),
 )
 CURVE = {"k": [1, 2, 5], "value": [1.0, 0.5, 0.2]}
-MODE = {"map": 0.5, "map_tie_aware": 0.5, "precision": CURVE, "recall": CURVE, "per_class": {"cat": 0.5, "dog": None},
-        "precision_recall": {"recall": [0.0, 1.0], "precision": [1.0, 0.1], "bins": 100}}  # fmt: skip
+MODE = {
+    "map": 0.5,
+    "map_tie_aware": 0.5,
+    "precision": CURVE,
+    "recall": CURVE,
+    "per_class": {"cat": 0.5, "dog": None},
+    "precision_recall": {"recall": [0.0, 1.0], "precision": [1.0, 0.1], "bins": 100},
+}
 WHOLE = {  # file: a whole one, and its reader
     "config.json": (
         {"v": 1, "data": {}, "class_names": ["cat"], "width": 256, "native_size": None, "command": "python"},
         records.read_config,
     ),
     "metrics.json": (
-        {"k": 5, "n_queries": 3, "n_database": 9, "bytes_per_item": 4, "label_kind": "single", "seconds": {"a": 1.5},
-         "modes": {"asymmetric": MODE, "float": MODE}},
+        {
+            "k": 5,
+            "n_queries": 3,
+            "n_database": 9,
+            "bytes_per_item": 4,
+            "label_kind": "single",
+            "seconds": {"a": 1.5},
+            "modes": {"asymmetric": MODE, "float": MODE},
+        },
         records.read_metrics,
     ),
     "status.json": (
-        {"v": 1, "state": "running", "pid": 7, "started": "x", "heartbeat": 1.5, "stage": "training", "done": 1,
-         "total": 2, "seconds_left": None, "error": "none"},
+        {
+            "v": 1,
+            "state": "running",
+            "pid": 7,
+            "started": "x",
+            "heartbeat": 1.5,
+            "stage": "training",
+            "done": 1,
+            "total": 2,
+            "seconds_left": None,
+            "error": "none",
+        },
         records.read_status,
     ),
     "queued.json": (
-        {"v": 1, "name": "a", "t": 1.5, "arguments": ["--k", "5"], "seconds": None, "tries": 0}, records.read_queued
+        {"v": 1, "name": "a", "t": 1.5, "arguments": ["--k", "5"], "seconds": None, "tries": 0},
+        records.read_queued,
     ),
     "collection.json": (
         {"v": 1, "model": "0a", "n": 3, "class_names": [], "native_size": 32, "folders": ["/a"]},
         records.read_collection,
     ),
     "split.json": ({"protocol": "I", "seed": 0, "train": ["0-9"], "query": [], "database": [1]}, records.read_split),
-}  # fmt: skip
+}
 FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

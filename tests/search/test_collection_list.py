@@ -8,9 +8,15 @@ import pytest
 from transclipped.search.collection_list import collections, read
 
 RECORD = {
-    "v": 1, "run": "/runs/a", "model": "m", "n": 3, "seconds": 1.5, "n_encoded": 2, "folders": ["/photos"],
+    "v": 1,
+    "run": "/runs/a",
+    "model": "m",
+    "n": 3,
+    "seconds": 1.5,
+    "n_encoded": 2,
+    "folders": ["/photos"],
     "skipped": [["x.txt", "no image"]],
-}  # fmt: skip
+}
 
 
 def make(home, name, *, made=0, **changes):
@@ -34,9 +40,20 @@ def test_newest_comes_first_with_all_that_a_list_shows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", '"text"', "{}", json.dumps(RECORD | {"n": None}), json.dumps(RECORD | {"skipped": 3}),
-             json.dumps(RECORD | {"skipped": ["x"]}), json.dumps(RECORD | {"folders": 1}), "{" * 9],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '"text"',
+        "{}",
+        json.dumps(RECORD | {"n": None}),
+        json.dumps(RECORD | {"skipped": 3}),
+        json.dumps(RECORD | {"skipped": ["x"]}),
+        json.dumps(RECORD | {"folders": 1}),
+        "{" * 9,
+    ],
+)
 def test_what_is_damaged_is_passed_over(tmp_path, text):
     make(tmp_path, "good")
     (make(tmp_path, "bad") / "collection.json").write_text(text)

@@ -92,8 +92,21 @@ def test_arrays_come_back_as_they_were(tmp_path):
         np.testing.assert_array_equal(arrays[name], value)
 
 
-@pytest.mark.parametrize("shape", ["(10**18,)", "(1 << 40,)", "(1099511627776,)", "(-1,)", "(2,) * 30", "('a',)", "()",
-                                   "(0, 10000000000000)", "__import__('os').getpid()", "(" * 3000])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "(10**18,)",
+        "(1 << 40,)",
+        "(1099511627776,)",
+        "(-1,)",
+        "(2,) * 30",
+        "('a',)",
+        "()",
+        "(0, 10000000000000)",
+        "__import__('os').getpid()",
+        "(" * 3000,
+    ],
+)
 def test_a_shape_that_is_not_that_of_the_bytes_makes_no_array(tmp_path, shape):
     (tmp_path / "x.npz").write_bytes(zipped({"codes.npy": npy(shape, bytes(64))}))
     for read in (check_arrays, load_arrays):

@@ -25,6 +25,7 @@ def add(commands) -> None:
     option("--backbone", help="that heads are trained on (default: the distilled hybrid)")
     option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="one more for the part backbone")
     option("--limit", type=int, help="pictures that are trained on and searched, for trials")
+    option("--report", action="store_true", help="write README.md beside complete results, train nothing")
     option("--table", action="store_true", help="print what is there as Markdown, train nothing")
     option("--device", help="cpu, cuda or mps (default: the fastest there is)")
     option("--json", action="store_true", help="print the result as JSON and nothing else")
@@ -33,6 +34,8 @@ def add(commands) -> None:
 def _study(arguments: argparse.Namespace) -> int:
     from transclipped.analysis.tables import markdown, summary
 
+    if arguments.report:
+        return _report(arguments)
     parts = arguments.part or list(PARTS)
     if not arguments.table:
         _run(arguments, parts)
@@ -42,6 +45,14 @@ def _study(arguments: argparse.Namespace) -> int:
         return 0
     for part, table in tables.items():
         print(f"### {part}\n\n{markdown(table)}\n")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from transclipped.experiments.study.report import write_report
+
+    file = write_report(arguments.out)
+    print(json.dumps({"reports": [str(file)]}) if arguments.json else f"the report is in {file}")
     return 0
 
 

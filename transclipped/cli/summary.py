@@ -24,6 +24,7 @@ def add(commands) -> None:
     option = parser.add_argument
     option("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or folders of runs")
     option("--format", choices=FORMATS, default="markdown", help="what is printed (default markdown)")
+    option("--report", action="store_true", help="write README.md with all runs into each RUN, a folder of runs")
     option("--out", type=Path, help="folder for the table in all formats, the BibTeX and the commands")
     option("--json", action="store_true", help="print the result as JSON and nothing else")
 
@@ -59,10 +60,20 @@ def train_seeds(arguments: argparse.Namespace, train: Callable[[argparse.Namespa
 
 
 def _summary(arguments: argparse.Namespace) -> int:
+    if arguments.report:
+        return _report(arguments)
     lines = _lines(_found(arguments.runs))
     if arguments.out:
         _write(lines, arguments.out)
     _print(lines, arguments, arguments.format)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from transclipped.analysis.runs_report import write_report
+
+    files = [str(write_report(folder)) for folder in arguments.runs]
+    print(json.dumps({"reports": files}) if arguments.json else "\n".join(f"the report is in {file}" for file in files))
     return 0
 
 

@@ -31,9 +31,31 @@ from transclipped.errors import InputError
 N, N_QUERY, N_TRAIN, N_LABELS = 25_000, 2_000, 5_000, 24
 URL = "https://press.liacs.nl/mirflickr/"
 COLUMNS = (
-    "people", "plant_life", "car", "portrait", "female", "indoor", "night", "baby", "structures", "clouds", "tree",
-    "flower", "transport", "animals", "water", "dog", "sunset", "male", "food", "sea", "lake", "river", "sky", "bird",
-)  # fmt: skip
+    "people",
+    "plant_life",
+    "car",
+    "portrait",
+    "female",
+    "indoor",
+    "night",
+    "baby",
+    "structures",
+    "clouds",
+    "tree",
+    "flower",
+    "transport",
+    "animals",
+    "water",
+    "dog",
+    "sunset",
+    "male",
+    "food",
+    "sea",
+    "lake",
+    "river",
+    "sky",
+    "bird",
+)
 STRICT = "_r1"  # ends the names of relevant labels
 INFERRED = (
     "The list of labels names no column: the order of the 24 names is inferred from its counts, and from which labels "

@@ -32,10 +32,15 @@ MAX_NUMBER = 1e300
 MAX_WIDTH = 2**24  # numbers in a backbone's embedding
 MAX_SIDE = 2048  # pixels
 FOUND = {  # what config.json holds beside the settings
-    "data_fingerprint": "text or none", "backbone_fingerprint": "text or none", "width": "width or none",
-    "image_size": "side or none", "native_size": "side or none", "class_names": "names", "versions": "texts",
+    "data_fingerprint": "text or none",
+    "backbone_fingerprint": "text or none",
+    "width": "width or none",
+    "image_size": "side or none",
+    "native_size": "side or none",
+    "class_names": "names",
+    "versions": "texts",
     "features": "text or none",
-}  # fmt: skip
+}
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which no file can hold
 
 Check = Callable[[Any], bool]
@@ -119,9 +124,14 @@ def read_status(path: Path) -> dict[str, Any]:
     status = read_object(path, remedy=remedy)
     _check(status, {"state": "state"}, path, remedy, needed=True)
     kinds = {
-        "heartbeat": "number", "pid": "id", "started": "text", "stage": "text", "done": "count", "total": "count",
+        "heartbeat": "number",
+        "pid": "id",
+        "started": "text",
+        "stage": "text",
+        "done": "count",
+        "total": "count",
         "seconds_left": "number or none",
-    }  # fmt: skip
+    }
     _check(status, kinds, path, remedy)
     if not isinstance(status.get("error", ""), str):
         raise InputError(f"{path} has error = {quoted(status['error'])}; {remedy}")

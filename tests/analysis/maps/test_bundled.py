@@ -139,8 +139,11 @@ def test_command_makes_what_is_missing_and_deletes_what_is_stale(tiny_run, tmp_p
     (out / "0000000000000000.npz").write_bytes(b"of a run that is gone")
     assert main([*words, "--database", "tiny"]) == 0
     assert json.loads(capsys.readouterr().out) | {"bytes": 0} == {
-        "maps": str(out), "files": 2, "bytes": 0, "deleted": 1
-    }  # fmt: skip
+        "maps": str(out),
+        "files": 2,
+        "bytes": 0,
+        "deleted": 1,
+    }
     assert (out / f"{name}.npz").stat().st_mtime_ns == before
 
 

@@ -35,15 +35,21 @@ def test_id_in_the_address_names_its_row(rng):
 
 def test_exports_hold_the_chosen_rows():
     shown = Items(
-        "queries", np.array(["a,b.png", 'c"d.png', "e.png"]), np.array([[1, 1], [0, 0], [0, 1]], np.uint8),
-        np.array([[0, 255], [1, 2], [3, 4]], np.uint8), {"quantized": np.zeros((3, 2), np.float32)},
-    )  # fmt: skip
+        "queries",
+        np.array(["a,b.png", 'c"d.png', "e.png"]),
+        np.array([[1, 1], [0, 0], [0, 1]], np.uint8),
+        np.array([[0, 255], [1, 2], [3, 4]], np.uint8),
+        {"quantized": np.zeros((3, 2), np.float32)},
+    )
     xy = np.arange(6, dtype=np.float32).reshape(3, 2)
     table = map_selection.selection_table(shown, np.array([0, 2]), ["sky", "sea"], {"pca": xy})
     assert table == {
-        "id": ["a,b.png", "e.png"], "labels": ["sky;sea", "sea"], "code": ["00ff", "0304"],
-        "pca x": [0.0, 4.0], "pca y": [1.0, 5.0],
-    }  # fmt: skip
+        "id": ["a,b.png", "e.png"],
+        "labels": ["sky;sea", "sea"],
+        "code": ["00ff", "0304"],
+        "pca x": [0.0, 4.0],
+        "pca y": [1.0, 5.0],
+    }
     assert map_selection.to_csv(table).decode().splitlines()[1] == '"a,b.png",sky;sea,00ff,0.0,1.0'
     assert pq.read_table(io.BytesIO(map_selection.to_parquet(table))).to_pydict() == table
 

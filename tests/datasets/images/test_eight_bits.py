@@ -44,8 +44,14 @@ def test_greyscale_of_any_depth_looks_like_that_of_eight_bits(stored):
 
 def test_white_follows_the_depth_not_the_brightest_pixel():
     assert [white_level(v, floating=False) for v in (200, 256, 900, 1023, 1024, 4000, 60_000)] == [
-        255, 1023, 1023, 1023, 4095, 4095, 65_535,
-    ]  # fmt: skip
+        255,
+        1023,
+        1023,
+        1023,
+        4095,
+        4095,
+        65_535,
+    ]
     assert [white_level(v, floating=True) for v in (0.3, 1.5, 3.0, 255.5, 4100)] == [1, 1, 255, 255, 4095]
 
 

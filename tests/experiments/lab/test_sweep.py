@@ -91,8 +91,11 @@ def test_results_are_written_as_they_arrive_and_a_stopped_sweep_goes_on(lab, tmp
     run_sweep(lab, wanted, tmp_path, tell=fresh.append)
     assert [r["rule"] for r in fresh] == ["threshold", "adaptive"]
     assert [(r["rule"], r["amount"]) for r in results(tmp_path)] == [
-        ("none", None), ("threshold", 0.5), ("threshold", 0.3), ("adaptive", 2.0),
-    ]  # fmt: skip
+        ("none", None),
+        ("threshold", 0.5),
+        ("threshold", 0.3),
+        ("adaptive", 2.0),
+    ]
     assert status(tmp_path) | {"state": "finished", "done": 4, "total": 4} == status(tmp_path)
 
 

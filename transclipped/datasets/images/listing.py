@@ -30,10 +30,26 @@ SLICE = 4096  # files that are looked at before what is known of them is kept
 NOT_UTF8 = "its name is not valid UTF-8"
 OUTSIDE = "copy with `cp -rL`, since it is a link out of the folder"
 SYSTEM = frozenset(  # folders and files of Synology, QNAP, Windows and macOS, in lower case; others begin with a dot
-    ("@eadir", "#recycle", "@recycle", "#snapshot", "@tmp", "$recycle.bin", "recycler", "system volume information",
-     "found.000", "lost+found", "__macosx", "network trash folder", "temporary items", "thumbs.db", "ehthumbs.db",
-     "desktop.ini", "icon\r")
-)  # fmt: skip
+    (
+        "@eadir",
+        "#recycle",
+        "@recycle",
+        "#snapshot",
+        "@tmp",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        "found.000",
+        "lost+found",
+        "__macosx",
+        "network trash folder",
+        "temporary items",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+    )
+)
 PIECES, PIECE = 64, 16 << 10  # parts of a large file, and their bytes, that stand for all of it
 UNPACKED = (b"BM", b"II", b"MM", b"P")  # first bytes of BMP, TIFF and PPM, where a retouch changes a few bytes alone
 

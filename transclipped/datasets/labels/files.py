@@ -31,13 +31,35 @@ from transclipped.datasets.labels.names import Names
 from transclipped.errors import InputError, cause
 
 ID_COLUMNS = (
-    "id", "image_id", "imageid", "filename", "file_name", "file", "filepath", "file_path", "path", "image_path",
-    "image", "img", "picture", "name",
-)  # fmt: skip
+    "id",
+    "image_id",
+    "imageid",
+    "filename",
+    "file_name",
+    "file",
+    "filepath",
+    "file_path",
+    "path",
+    "image_path",
+    "image",
+    "img",
+    "picture",
+    "name",
+)
 LABEL_COLUMNS = (
-    "label", "labels", "class", "classes", "class_name", "category", "categories", "tag", "tags", "keywords", "target",
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "class_name",
+    "category",
+    "categories",
+    "tag",
+    "tags",
+    "keywords",
+    "target",
     "species",
-)  # fmt: skip
+)
 SEVERAL = ("labels", "classes", "categories", "tags", "keywords")  # columns whose commas divide labels
 BESIDE = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "labels.csv", "labels.tsv", "labels.jsonl")
 DELIMITERS = (",", "\t", ";", "|")
@@ -233,9 +255,7 @@ def _name(cell: Any) -> str:
     return label_name("" if cell is None else cell)
 
 
-def _labels(
-    table: _Table, columns: _Columns, number: int, cells: list[Any], separator: str, path: Path
-) -> list[str]:  # fmt: skip
+def _labels(table: _Table, columns: _Columns, number: int, cells: list[Any], separator: str, path: Path) -> list[str]:
     if not columns.one_hot:
         return _several(cells[columns.labels[0]], separator)
     labels = []
@@ -262,9 +282,14 @@ def _several(cell: Any, separator: str) -> list[str]:
 
 
 def _summary(
-    path: Path, table: _Table, columns: _Columns, separator: str, ids: Sequence[object], given: dict[int, list[str]],
+    path: Path,
+    table: _Table,
+    columns: _Columns,
+    separator: str,
+    ids: Sequence[object],
+    given: dict[int, list[str]],
     unknown: dict[str, list[str]],
-) -> LabelFile:  # fmt: skip
+) -> LabelFile:
     named = tuple(table.header[i] for i in columns.labels)
     every = [*given.values(), *unknown.values()]  # a class is one although its images are gone
     names = named if columns.one_hot else tuple(sorted({label for labels in every for label in labels}))

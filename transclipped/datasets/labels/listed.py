@@ -61,9 +61,16 @@ class ListedSet(Folder):
     """
 
     def __init__(
-        self, *, positions: np.ndarray, missing: list[str], listing: Listing, n_query: int, n_train: int,
-        n_other: int, **rest: object,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        positions: np.ndarray,
+        missing: list[str],
+        listing: Listing,
+        n_query: int,
+        n_train: int,
+        n_other: int,
+        **rest: object,
+    ) -> None:
         super().__init__(**rest)
         self.positions, self.listed, self.missing = positions, len(listing.ids), missing
         self.sources, self.notes, self.n_other = listing.sources, listing.notes, n_other
@@ -145,9 +152,15 @@ def merged(lists: list[LabelList], canonical: Callable[[str], str], *, width: in
 
 
 def assemble(
-    name: str, root: Path, found: list[Found], skipped: list[tuple[str, str]], listing: Listing, *,
-    n_query: int, n_train: int,
-) -> ListedSet:  # fmt: skip
+    name: str,
+    root: Path,
+    found: list[Found],
+    skipped: list[tuple[str, str]],
+    listing: Listing,
+    *,
+    n_query: int,
+    n_train: int,
+) -> ListedSet:
     """Find the listed pictures among the files below `root`.
 
     Raises:

@@ -1,0 +1,56 @@
+"""The report of a folder of runs: the committed one is up to date, and tasks that do not compare stay apart."""
+
+import pytest
+
+from transclipped.analysis.runs_report import FILE, report, row, write_report
+from transclipped.cli import main
+from transclipped.errors import InputError
+from transclipped.runs.run import RunDir, find_runs
+from transclipped.utils.files import ASSETS, read_json, write_json
+
+RUNS = ASSETS / "runs"
+
+
+def test_the_committed_report_is_what_the_command_writes():
+    assert (RUNS / FILE).read_text(encoding="utf-8") == report(find_runs(RUNS))
+
+
+def test_a_row_holds_what_was_measured():
+    name = "hybrid-cifar10-32-clipped"
+    modes = read_json(RUNS / name / "metrics.json")["modes"]
+    line = row(RunDir(RUNS / name))
+    for search in ("asymmetric", "symmetric", "float"):
+        assert line[search] == modes[search]["map"]
+    assert line["tie-aware"] == modes["asymmetric"]["map_tie_aware"]
+    assert (line["bits"], line["epochs"], line["clipping"]) == (32, 6, "adaptive c = 2.5, τ = 0.2")
+
+
+def test_order_of_the_runs_does_not_matter():
+    runs = find_runs(RUNS)
+    assert report(runs) == report(runs[::-1])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three runs of which nothing is known but settings and metrics; the third has another K."""
+    source = RUNS / "cnn-caltech101-32-none"
+    for name, k in (("a", 100), ("b", 100), ("c", 10)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_bytes((source / "config.json").read_bytes())
+        write_json(tmp_path / name / "metrics.json", read_json(source / "metrics.json") | {"k": k})
+    return tmp_path
+
+
+def test_runs_that_do_not_compare_have_tables_of_their_own(folder, capsys):
+    assert main(["summary", str(folder), "--report"]) == 0
+    tables = (folder / FILE).read_text(encoding="utf-8").split("## ")[1:-1]
+    assert [("mAP@100" in table, table.count("| `")) for table in tables] == [(False, 1), (True, 2)]
+
+
+def test_a_folder_without_runs_and_a_run_without_labels_are_refused(folder, capsys):
+    assert main(["summary", str(folder / "a"), "--report"]) == 2  # a run, not a folder of runs
+    assert not (folder / "a" / FILE).exists()
+    write_json(folder / "b" / "metrics.json", read_json(folder / "b" / "metrics.json") | {"modes": {}})
+    with pytest.raises(InputError, match="/b"):
+        write_report(folder)
+    assert not (folder / FILE).exists()
