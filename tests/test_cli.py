@@ -261,11 +261,3 @@ def test_disk_that_fills_up_in_training_ends_in_one_sentence(tmp_path, capsys):
     assert "free some space" in message
     assert not list((tmp_path / "run").glob("*.safetensors"))
     assert RunDir(tmp_path / "run").status()["state"] == "failed"
-
-
-def test_help_of_every_command(capsys):
-    for command in ("train", "evaluate", "search", "encode", "datasets"):
-        with pytest.raises(SystemExit) as ended:
-            main([command, "--help"])
-        assert ended.value.code == 0
-        assert "--json" in capsys.readouterr().out

@@ -53,7 +53,15 @@ _loaded: dict[Path, str] = {}  # file: digest of what was run
 
 
 def register_rule(name: str, **facts: Any) -> Callable[[clipping.Pick], clipping.Pick]:
-    """As `clipping.register`; what a rule raises, or answers wrongly, ends in a sentence."""
+    """As `clipping.register`; what a rule raises, or answers wrongly, ends in a sentence.
+
+    Examples:
+        A rule that clips every negative above a cosine of 0.9, which `train(rule="above 0.9")` then takes:
+
+        >>> @tc.register_rule("above 0.9")
+        ... def above(similarity, candidates, config):
+        ...     return similarity > 0.9, 0.9
+    """
 
     def add(rule: clipping.Pick) -> clipping.Pick:
         @functools.wraps(rule)

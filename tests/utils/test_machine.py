@@ -2,15 +2,25 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
+import threading
 import warnings
 
 import pytest
 
 from transclipped.errors import InputError
 from transclipped.utils import machine
-from transclipped.utils.machine import end_process, exclusive, host, memory, process_alive, process_start
+from transclipped.utils.machine import (
+    end_process,
+    exclusive,
+    host,
+    memory,
+    process_alive,
+    process_start,
+    stop_signals,
+)
 
 
 def test_only_processes_that_live_count():
@@ -63,3 +73,26 @@ def test_a_folder_that_cannot_be_written_is_no_disk_without_locks(tmp_path, monk
         warnings.simplefilter("error")
         with pytest.raises(InputError, match=f"cannot write {tmp_path}"), exclusive(tmp_path / "lock"):
             pass
+
+
+def test_stop_signals_are_told_during_the_block_alone():
+    before = signal.getsignal(signal.SIGINT)
+    with stop_signals() as asked:
+        assert asked() is None
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert asked() == signal.SIGTERM
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_hears_of_no_signal():
+    answers = []
+
+    def work():
+        with stop_signals() as asked:
+            answers.append(asked())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert answers == [None]

@@ -2,55 +2,47 @@
 
 Results go to standard output (with --json, JSON alone); progress and messages to standard error.
 Exit status: 0 done, 2 bad input (one readable line), 130 interrupted with the state saved.
+
+A command is a module of this folder. It is imported when its name is on the command line, so that each command, and
+the help of all, costs what it needs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection
+from importlib import import_module
 
-from transclipped.cli import bundle as commands_bundle
-from transclipped.cli import datasets as commands_datasets
-from transclipped.cli import export as commands_export
-from transclipped.cli import lab as commands_lab
-from transclipped.cli import maps as commands_maps
-from transclipped.cli import pretrain as commands_pretrain
-from transclipped.cli import search as commands_search
-from transclipped.cli import study as commands_study
-from transclipped.cli import summary as commands_summary
-from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.flags import add_flags, configured, given, settings
 from transclipped.utils.output import escape_in_output
-from transclipped.utils.progress import with_bars
 
 INTERRUPTED = 130
-UNREADABLE = 10  # images that are named of those that cannot be read
-# Modules with commands of their own.
-MORE = (
-    commands_search,
-    commands_datasets,
-    commands_export,
-    commands_summary,
-    commands_pretrain,
-    commands_study,
-    commands_bundle,
-    commands_lab,
-    commands_maps,
-)
+COMMANDS = {  # name, which is its module's too, and what it does
+    "train": "Train a run, index its database and measure retrieval.",
+    "evaluate": "Measure the retrieval of a trained run.",
+    "search": "Find the pictures of a database most similar to one, or to several at once.",
+    "encode": "Turn a folder of pictures into a searchable collection; again, only what is new or changed.",
+    "datasets": "List, check and download data sets; write the rows of a protocol; show or clear the cache.",
+    "export": "Write codes, embeddings, index or encoder of a run for other programs.",
+    "backbones": "List backbones: what they are, how large, and whether their weights are here.",
+    "summary": "Compare finished runs in a table: seeds of one setting as mean and 95-percent interval.",
+    "pretrain": "Train the hybrid ViT without labels: distil from teachers, then contrast with clipping.",
+    "study": "Measure clipping rules, amounts, batch sizes, codes and backbones; the same command goes on.",
+    "bundle": "Copy a finished run without what only resuming needs, such as the bundled ones.",
+    "lab": "The lab set: embeddings on which a head trains in seconds.",
+    "maps": "Lay out the UMAP maps that the Embeddings page shows at once; those of runs that are gone are deleted.",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     escape_in_output()
+    words = sys.argv[1:] if argv is None else argv
     try:
         _load_plugins()  # first, since help and choices list what they register
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(words).parse_args(words)
         _load_plugins(arguments)
         return arguments.handler(arguments) or 0
     except InputError as error:
@@ -66,6 +58,17 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _parser(words: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of a command line: all commands, and the options of those that its words name."""
+    parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in words:
+            import_module(f"{__name__}.{name}").add(command)
+    return parser
+
+
 def _load_plugins(arguments: argparse.Namespace | None = None) -> None:
     """Files of one's own code that the command line or the environment spells out; see `plugins.py`."""
     named = getattr(arguments, "plugin", None), getattr(arguments, "set_plugin", None)
@@ -73,148 +76,3 @@ def _load_plugins(arguments: argparse.Namespace | None = None) -> None:
         from transclipped.plugins import load_named
 
         load_named(*named)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_evaluate):
-        add(commands)
-    for module in MORE:
-        module.add(commands)
-    return parser
-
-
-def _command(commands, name: str, handler, summary: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
-    parser.set_defaults(handler=handler)
-    return parser
-
-
-# train
-
-
-def _add_train(commands) -> None:
-    parser = _command(commands, "train", _train, "Train a run, index its database and measure retrieval.")
-    parser.add_argument("--run", type=Path, help="run directory (default: a new one below --runs)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of runs (default runs)")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing run")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="train a run for each, and report mean and interval")
-    add_flags(parser)
-
-
-def _train(arguments: argparse.Namespace) -> int:
-    if arguments.seeds:
-        return commands_summary.train_seeds(arguments, _train)
-    changes = given(arguments)
-    run = arguments.run or arguments.runs / _new_name(arguments.runs, changes)
-    config = _resumed(run, changes) if arguments.resume else configured(RunConfig(), changes)
-    from transclipped import plugins
-    from transclipped.training.train import Stopped, run_training
-    from transclipped.utils.machine import best_device, on_stop_signals
-
-    asked: list[int] = []
-    on_stop_signals(asked.append)
-    work = run_training(
-        config,
-        run,
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
-        device=arguments.device or best_device(),
-        chosen=frozenset(changes),
-        tell=lambda sentence: print(sentence, file=sys.stderr),
-        stop_asked=lambda: asked[0] if asked else None,
-    )
-    try:
-        for _ in with_bars(work):
-            pass
-    except Stopped:
-        print(f"stopped; `train --run {run} --resume` goes on", file=sys.stderr)
-        return INTERRUPTED
-    if config.plugin:
-        plugins.keep(config, run)
-    return _report_run(run, arguments.json)
-
-
-def _new_name(runs: Path, changes: dict[str, Any]) -> str:
-    config = configured(RunConfig(), changes)
-    stem = f"{config.data.dataset}-{config.quantizer.bits}-{config.clipping.rule}".replace("+", "-")
-    return next(name for i in range(1, 10_000) if not (runs / (name := f"{stem}-{i}")).exists())
-
-
-def _resumed(run: Path, changes: dict[str, Any]) -> RunConfig:
-    """The run's own settings; what is spelled out again must agree with them."""
-    from transclipped.runs.run import RunDir
-
-    config = RunDir(run).config
-    saved = settings(config)
-    for path, value in changes.items():
-        if saved[path] != value and path != "plugin":  # which has to be spelled out again, wherever it lies now
-            raise InputError(
-                f"{run} was started with {path} = {saved[path]}, not {value}; "
-                "leave the setting out to go on, or start another run"
-            )
-    return config
-
-
-# evaluate
-
-
-def _add_evaluate(commands) -> None:
-    parser = _command(commands, "evaluate", _evaluate, "Measure the retrieval of a trained run.")
-    parser.add_argument("--run", type=Path, required=True, help="run directory")
-    parser.add_argument("--k", type=int, help="K of mAP@K (default: the run's)")
-    parser.add_argument("--plugin", help="Python file that registers what the run was trained with")
-    parser.add_argument("--stored", action="store_true", help="measure the stored codes and queries, encode nothing")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from transclipped.runs.run import RunDir
-    from transclipped.runs.session import prepare_run
-    from transclipped.training import evaluation
-    from transclipped.utils.machine import best_device
-
-    run = RunDir(arguments.run)
-    changes = {} if arguments.k is None else {"k": arguments.k}
-    config = configured(run.config, changes)
-    if arguments.stored:
-        _report(evaluation.measure_stored(run, k=config.k), arguments.json)
-        return 0
-    session = replace(prepare_run(run, device=arguments.device or best_device()), config=config)
-    for _ in with_bars(evaluation.measure_alone(session, run)):
-        pass
-    return _report_run(arguments.run, arguments.json)
-
-
-def _report_run(run: Path, as_json: bool) -> int:
-    from transclipped.runs.run import RunDir
-
-    metrics = {"run": str(run), **(RunDir(run).metrics() or {})}
-    _report(metrics, as_json)
-    return 0
-
-
-def _report(metrics: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(metrics, ensure_ascii=False))
-        return
-    if run := metrics.get("run"):
-        print(f"run {run}")
-    damaged = metrics.get("unreadable", {})
-    for name, reason in damaged.get("images", [])[:UNREADABLE]:
-        print(f"skipped {name}: {reason}")
-    if damaged.get("count", 0) > UNREADABLE:
-        print(f"skipped {damaged['count'] - UNREADABLE:,} more images that cannot be read; --json names them")
-    queries = "1 query" if metrics["n_queries"] == 1 else f"{metrics['n_queries']:,} queries"
-    print(f"{queries}, {metrics['n_database']:,} in the database, K = {metrics['k']:,}")
-    if not metrics["modes"]:
-        print("no labels, so no mAP")
-    for mode, found in metrics["modes"].items():
-        if found.get("map") is None:
-            print(f"{mode:<11} no labels, so no mAP")
-        else:
-            print(f"{mode:<11} mAP {found['map']:.4f}   tie-aware {found['map_tie_aware']:.4f}")

@@ -6,17 +6,17 @@ import argparse
 import json
 from pathlib import Path
 
+from transclipped.cli.options import add_shared
 
-def add(commands) -> None:
-    """Register the subcommand."""
-    summary = "Copy a finished run without what only resuming needs, such as the bundled ones."
-    parser = commands.add_parser("bundle", help=summary, description=summary)
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
     parser.set_defaults(handler=_bundle)
     parser.add_argument("--run", type=Path, required=True, help="finished run directory")
     parser.add_argument("--out", type=Path, required=True, help="new folder for the copy")
     parser.add_argument("--queries", type=int, default=1000, help="stored queries at most (default 1000)")
     parser.add_argument("--epochs", type=int, default=3, help="epochs whose heads are kept, at most (default 3)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
+    add_shared(parser)
 
 
 def _bundle(arguments: argparse.Namespace) -> int:

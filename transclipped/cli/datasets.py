@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from transclipped.cli.options import add_shared
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.errors import InputError
 from transclipped.utils import wording
@@ -16,10 +17,8 @@ from transclipped.utils.files import cache_dir, clear_cache, folder_size, replac
 from transclipped.utils.progress import with_bars, with_file
 
 
-def add(commands) -> None:
-    """Register the subcommand."""
-    summary = "List, check and download data sets; write the rows of a protocol; show or clear the cache."
-    parser = commands.add_parser("datasets", help=summary, description=summary)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
     parser.set_defaults(handler=_datasets)
     option = parser.add_argument
     option("action", nargs="?", default="list", choices=tuple(ACTIONS), help="default: list")
@@ -35,7 +34,7 @@ def add(commands) -> None:
     option("--progress", type=Path, help="with check: JSON file that tells how far it is")
     option("--out", type=Path, help="with split: .json or .csv file of the ids of each role")
     option("--clear", action="store_true", help="with cache: delete what can be computed again")
-    option("--json", action="store_true", help="print the result as JSON and nothing else")
+    add_shared(parser)
 
 
 def _datasets(arguments: argparse.Namespace) -> int:

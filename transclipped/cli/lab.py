@@ -5,44 +5,45 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from transclipped.cli import INTERRUPTED
+from transclipped.cli.options import add_shared
 from transclipped.clipping import swept
 from transclipped.errors import InputError
+from transclipped.utils.machine import on_stop_signals
 from transclipped.utils.progress import with_bars
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lab"
 TEMPERATURES = (0.2, 0.3, 0.5)  # of the precomputed curves
 
 
-def add(commands) -> None:
-    """Register the subcommands."""
-    summary = "The lab set: embeddings on which a head trains in seconds."
-    actions = commands.add_parser("lab", help=summary, description=summary).add_subparsers(
-        dest="action", required=True, metavar="ACTION"
-    )
-    build = _action(actions, "build", _build, "Embed the pictures, round to 8 bits and train the stored heads.")
-    build.add_argument("--backbone", help="bundled model, or any of timm's (default: the distilled hybrid)")
-    build.add_argument("--weights", help="file with the backbone's weights")
-    build.add_argument("--image-size", type=int, default=96, help="pixels a side (default 96)")
-    build.add_argument("--device", default="cpu", help="cpu, cuda or mps (default cpu)")
-    curves = _action(actions, "curves", _curves, "Sweep at three temperatures; the same command goes on.")
-    curves.add_argument("--minutes", type=float, help="stop after about as many; the same command goes on")
-    sweep = _action(actions, "sweep", _sweep, "Train a head for each of several settings and measure retrieval.")
-    sweep.add_argument("--out", type=Path, required=True, help="folder of results; the same command goes on")
-    sweep.add_argument("--rule", default="threshold", choices=tuple(swept()), help="what is varied")
-    sweep.add_argument("--amounts", help="how much each head clips, such as 0.6,0.5,0.4 (default: five of each rule)")
-    sweep.add_argument("--temperature", type=float, default=0.3, help="τ (default 0.3)")
-    sweep.add_argument("--treatment", default="remove", choices=("remove", "clamp"), help="of clipped pairs")
-    sweep.add_argument("--seed", type=int, default=0)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Actions of the command, and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    option = _action(actions, "build", _build, "Embed the pictures, round to 8 bits and train the stored heads.")
+    option("--backbone", help="bundled model, or any of timm's (default: the distilled hybrid)")
+    option("--weights", help="file with the backbone's weights")
+    option("--image-size", type=int, default=96, help="pixels a side (default 96)")
+    option("--device", default="cpu", help="cpu, cuda or mps (default cpu)")
+    option = _action(actions, "curves", _curves, "Sweep at three temperatures; the same command goes on.")
+    option("--minutes", type=float, help="stop after about as many; the same command goes on")
+    option = _action(actions, "sweep", _sweep, "Train a head for each of several settings and measure retrieval.")
+    option("--out", type=Path, required=True, help="folder of results; the same command goes on")
+    option("--rule", default="threshold", choices=tuple(swept()), help="what is varied")
+    option("--amounts", help="how much each head clips, such as 0.6,0.5,0.4 (default: five of each rule)")
+    option("--temperature", type=float, default=0.3, help="τ (default 0.3)")
+    option("--treatment", default="remove", choices=("remove", "clamp"), help="of clipped pairs")
+    option("--seed", type=int, default=0)
 
 
-def _action(actions, name: str, handler, summary: str) -> argparse.ArgumentParser:
+def _action(actions, name: str, handler, summary: str) -> Callable[..., argparse.Action]:
+    """Add an action; returns the function that gives it further options."""
     parser = actions.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--lab", type=Path, default=FOLDER, help="folder of the lab set (default: the bundled one)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
+    parser.add_argument("--lab", type=Path, help="folder of the lab set (default: the bundled one)")
+    add_shared(parser)
     parser.set_defaults(handler=handler)
-    return parser
+    return parser.add_argument
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -52,18 +53,19 @@ def _build(arguments: argparse.Namespace) -> int:
     from transclipped.features import labset
     from transclipped.models.zoo import DISTILLED
 
+    folder = arguments.lab or labset.FOLDER
     backbone = BackboneConfig(
         name=arguments.backbone or DISTILLED, weights=arguments.weights, image_size=arguments.image_size
     )
-    for _ in with_bars(build(arguments.lab, backbone=backbone, device=arguments.device)):
+    for _ in with_bars(build(folder, backbone=backbone, device=arguments.device)):
         pass
-    lab = labset.load(arguments.lab)
-    maps = train_heads(lab, arguments.lab)
-    summary = {"lab": str(arguments.lab), "pictures": len(lab), "queries": len(lab.query_rows), "map": maps}
+    lab = labset.load(folder)
+    maps = train_heads(lab, folder)
+    summary = {"lab": str(folder), "pictures": len(lab), "queries": len(lab.query_rows), "map": maps}
     if arguments.json:
         print(json.dumps(summary))
     else:
-        print(f"{len(lab)} pictures and {len(lab.query_rows)} queries in {arguments.lab}")
+        print(f"{len(lab)} pictures and {len(lab.query_rows)} queries in {folder}")
         for name, value in maps.items():
             print(f"{name:<36} mAP@{labset.K} {value:.4f}")
     return 0
@@ -72,7 +74,6 @@ def _build(arguments: argparse.Namespace) -> int:
 def _sweep(arguments: argparse.Namespace) -> int:
     from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, STOP, Stopped, Sweep, results, run_sweep
     from transclipped.features import labset
-    from transclipped.utils.machine import on_stop_signals
 
     usual = swept()[arguments.rule].tried[:HEADS_AT_FIRST]
     amounts = usual if arguments.amounts is None else _numbers(arguments.amounts)
@@ -85,10 +86,10 @@ def _sweep(arguments: argparse.Namespace) -> int:
     )
     on_stop_signals(lambda number: (arguments.out / STOP).touch())
     try:
-        run_sweep(labset.load(arguments.lab), sweep, arguments.out, tell=_told)
+        run_sweep(labset.load(arguments.lab or labset.FOLDER), sweep, arguments.out, tell=_told)
     except Stopped:
         print("stopped; the same command goes on", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     found = results(arguments.out)
     print(json.dumps(found) if arguments.json else f"{len(found)} heads in {arguments.out}")
     return 0
@@ -98,9 +99,10 @@ def _curves(arguments: argparse.Namespace) -> int:
     from transclipped.experiments.lab.curves import compute, load
     from transclipped.features import labset
 
-    compute(labset.load(arguments.lab), arguments.lab, TEMPERATURES, minutes=arguments.minutes, tell=_told)
-    found = load(arguments.lab)
-    print(json.dumps(found) if arguments.json else f"{len(found)} heads in {arguments.lab}")
+    folder = arguments.lab or labset.FOLDER
+    compute(labset.load(folder), folder, TEMPERATURES, minutes=arguments.minutes, tell=_told)
+    found = load(folder)
+    print(json.dumps(found) if arguments.json else f"{len(found)} heads in {folder}")
     return 0
 
 

@@ -10,16 +10,15 @@ import sys
 import warnings
 from pathlib import Path
 
+from transclipped.cli.options import add_shared
 from transclipped.errors import InputError
 from transclipped.utils.files import ASSETS
 
 RUNS = ASSETS / "runs"
 
 
-def add(commands) -> None:
-    """Register the subcommand."""
-    summary = "Lay out the UMAP maps that the Embeddings page shows at once; those of runs that are gone are deleted."
-    parser = commands.add_parser("maps", help=summary, description=summary)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
     parser.set_defaults(handler=_maps)
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of runs (default: the bundled ones)")
     parser.add_argument("--out", type=Path, help="folder of the maps (default: `maps` beside the folder of runs)")
@@ -28,7 +27,7 @@ def add(commands) -> None:
         help="runs whose database sample is laid out too, at the page's settings alone",
     )  # fmt: skip
     parser.add_argument("--again", action="store_true", help="make those anew, too, that are there")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
+    add_shared(parser)
 
 
 def _maps(arguments: argparse.Namespace) -> int:

@@ -7,16 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+from transclipped.cli.options import add_shared, device_of
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.flags import add_flags, given
 from transclipped.utils.progress import with_bars
 
 
-def add(commands) -> None:
-    """Register the subcommand."""
-    summary = "Train the hybrid ViT without labels: distil from teachers, then contrast with clipping."
-    parser = commands.add_parser("pretrain", help=summary, description=summary)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
     parser.set_defaults(handler=_pretrain)
     option = parser.add_argument
     option("--out", type=Path, required=True, help="folder of checkpoints and results; the same command goes on")
@@ -40,8 +39,7 @@ def add(commands) -> None:
     option("--limit", type=int, help="pictures of each set, for trials")
     option("--seed", type=int)
     option("--minutes", type=float, help="wall-clock budget; what is left waits for the next call")
-    option("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    option("--json", action="store_true", help="print the result as JSON and nothing else")
+    add_shared(parser, device=True)
     add_flags(parser, sections=("clipping",))
 
 
@@ -49,7 +47,6 @@ def _pretrain(arguments: argparse.Namespace) -> int:
     from dataclasses import fields, replace
 
     from transclipped.experiments.pretrain.recipe import RESULT, BudgetSpent, PretrainConfig, pretrain
-    from transclipped.utils.machine import best_device
 
     if arguments.minutes is not None and not arguments.minutes > 0:
         raise InputError(f"--minutes is {arguments.minutes}; choose a positive number")
@@ -58,7 +55,7 @@ def _pretrain(arguments: argparse.Namespace) -> int:
     settings = {name: value for name, value in spelled.items() if name in names and value not in (None, ())}
     clipping = {path.removeprefix("clipping."): value for path, value in given(arguments).items()}
     config = PretrainConfig(**settings, clipping=replace(ClippingConfig(rule="adaptive"), **clipping))
-    work = pretrain(config, arguments.out, minutes=arguments.minutes, device=arguments.device or best_device())
+    work = pretrain(config, arguments.out, minutes=arguments.minutes, device=device_of(arguments))
     finished = True
     try:
         for _ in with_bars(work):

@@ -7,36 +7,35 @@ import json
 import sys
 from pathlib import Path
 
+from transclipped.cli.options import add_shared, device_of
 from transclipped.errors import InputError
 from transclipped.utils.progress import with_bars
 
 FOLDER = Path("assets/study")
-PARTS = ("curve", "rules-I", "rules-II", "shared", "ideas", "batch", "codes", "backbone")
+NAMES = "curve, rules-I, rules-II, shared, ideas, batch, codes or backbone"  # for the help
 
 
-def add(commands) -> None:
-    """Register the subcommand."""
-    summary = "Measure clipping rules, amounts, batch sizes, codes and backbones; the same command goes on."
-    parser = commands.add_parser("study", help=summary, description=summary)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
     parser.set_defaults(handler=_study)
     option = parser.add_argument
-    option("--part", action="append", choices=PARTS, help="may be repeated (default: all, in this order)")
+    option("--part", action="append", metavar="PART", help=f"{NAMES}; may be repeated (default: all)")
     option("--out", type=Path, default=FOLDER, help=f"folder of results (default {FOLDER})")
     option("--backbone", help="that heads are trained on (default: the distilled hybrid)")
     option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="one more for the part backbone")
     option("--limit", type=int, help="pictures that are trained on and searched, for trials")
     option("--report", action="store_true", help="write README.md beside complete results, train nothing")
     option("--table", action="store_true", help="print what is there as Markdown, train nothing")
-    option("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    option("--json", action="store_true", help="print the result as JSON and nothing else")
+    add_shared(parser, device=True)
 
 
 def _study(arguments: argparse.Namespace) -> int:
     from transclipped.analysis.tables import markdown, summary
+    from transclipped.experiments.study.parts import named
 
     if arguments.report:
         return _report(arguments)
-    parts = arguments.part or list(PARTS)
+    parts = named(arguments.part)
     if not arguments.table:
         _run(arguments, parts)
     tables = {part: summary(arguments.out, part) for part in parts}
@@ -60,7 +59,6 @@ def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
     from transclipped.experiments.study.parts import Plan
     from transclipped.experiments.study.run import left, study
     from transclipped.models.zoo import DISTILLED
-    from transclipped.utils.machine import best_device
 
     plan = Plan(
         out=arguments.out,
@@ -68,7 +66,7 @@ def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
         others=dict(_pair(text) for text in arguments.hybrid),
         limit=arguments.limit,
     )
-    device = arguments.device or best_device()
+    device = device_of(arguments)
     for part in parts:
         print(f"{part}: {len(left(part, plan))} trials are left", file=sys.stderr)
         for _ in with_bars(study([part], plan, device=device)):

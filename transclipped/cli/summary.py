@@ -1,62 +1,27 @@
-"""`summary`: runs in a table, seeds as mean and interval. And what `train --seeds` does."""
+"""`summary`: runs in a table, seeds as mean and interval."""
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
 from pathlib import Path
 
+from transclipped.cli.options import add_shared
 from transclipped.errors import InputError
 
 FORMATS = ("markdown", "csv", "latex", "bibtex", "commands")
 FILES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex", "bibtex": "references.bib"}
 
 
-def add(commands) -> None:
-    """Register the subcommand."""
-    summary = "Compare finished runs in a table: seeds of one setting as mean and 95-percent interval."
-    parser = commands.add_parser("summary", help=summary, description=summary)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
     parser.set_defaults(handler=_summary)
     option = parser.add_argument
     option("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or folders of runs")
     option("--format", choices=FORMATS, default="markdown", help="what is printed (default markdown)")
     option("--report", action="store_true", help="write README.md with all runs into each RUN, a folder of runs")
     option("--out", type=Path, help="folder for the table in all formats, the BibTeX and the commands")
-    option("--json", action="store_true", help="print the result as JSON and nothing else")
-
-
-def train_seeds(arguments: argparse.Namespace, train: Callable[[argparse.Namespace], int]) -> int:
-    """Train a run for each of `arguments.seeds`, below the name <run>-seed<n>, and print their summary.
-
-    Finished ones are kept with --resume, so that a series that was stopped goes on.
-    """
-    from transclipped.runs.run import RunDir
-
-    if arguments.set_seed is not None:
-        raise InputError("give --seed or --seeds, not both")
-    if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
-        raise InputError(f"--seeds are {' '.join(map(str, arguments.seeds))}; choose different whole numbers from 0")
-    if arguments.run is None:
-        raise InputError("--seeds needs --run, whose name the runs begin with, such as --run runs/demo")
-    runs = [arguments.run.with_name(f"{arguments.run.name}-seed{seed}") for seed in arguments.seeds]
-    for seed, path in zip(arguments.seeds, runs, strict=True):
-        run = RunDir(path)
-        if arguments.resume and run.exists and run.metrics() and run.status().get("state") == "finished":
-            print(f"{path} is finished", file=sys.stderr)
-            continue
-        one = copy.copy(arguments)
-        one.run, one.set_seed, one.seeds = path, seed, None
-        one.resume = arguments.resume and run.exists
-        with redirect_stdout(sys.stderr):  # where --json promises JSON alone
-            code = train(one)
-        if code:
-            return code
-    _print(_lines(runs), arguments, "markdown")
-    return 0
+    add_shared(parser)
 
 
 def _summary(arguments: argparse.Namespace) -> int:
@@ -65,7 +30,7 @@ def _summary(arguments: argparse.Namespace) -> int:
     lines = _lines(_found(arguments.runs))
     if arguments.out:
         _write(lines, arguments.out)
-    _print(lines, arguments, arguments.format)
+    _print(lines, arguments.json, arguments.format)
     return 0
 
 
@@ -75,6 +40,11 @@ def _report(arguments: argparse.Namespace) -> int:
     files = [str(write_report(folder)) for folder in arguments.runs]
     print(json.dumps({"reports": files}) if arguments.json else "\n".join(f"the report is in {file}" for file in files))
     return 0
+
+
+def print_summary(runs: list[Path], *, as_json: bool) -> None:
+    """Print the table of some runs, in Markdown or JSON."""
+    _print(_lines(runs), as_json, "markdown")
 
 
 def _found(paths: list[Path]) -> list[Path]:
@@ -97,10 +67,10 @@ def _lines(paths: list[Path]) -> list:
     return seeds.lines([RunDir(path) for path in paths])
 
 
-def _print(lines: list, arguments: argparse.Namespace, form: str) -> None:
+def _print(lines: list, as_json: bool, form: str) -> None:
     from transclipped.analysis import seeds
 
-    if arguments.json:
+    if as_json:
         records = seeds.numbers(lines).to_json(orient="records")
         extra = [{"commands": line.commands, "cites": line.cites} for line in lines]
         print(json.dumps([a | b for a, b in zip(json.loads(records), extra, strict=True)], ensure_ascii=False))

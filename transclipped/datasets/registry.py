@@ -7,6 +7,7 @@ needed, so that listing the names does not take the seconds that torch takes.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -54,6 +55,35 @@ def load(config: DataConfig) -> ImageSet:
     if config.annotations != POTENTIAL and _canonical(config.dataset) != "mirflickr":
         raise InputError(f"{config.dataset} has no {config.annotations} annotations; mirflickr has, so leave that out")
     return import_module(module).load(config)
+
+
+def load_dataset(
+    name: str = "cifar10",
+    data: str | os.PathLike | None = None,
+    *,
+    labels: str | os.PathLike | None = None,
+    annotations: str = POTENTIAL,
+) -> ImageSet:
+    """A data set by name.
+
+    Args:
+        name: one of `names()`.
+        data: folder with the images, or file of embeddings, where they are not bundled.
+        labels: CSV for a folder of images; folder of lists for mirflickr and nuswide.
+        annotations: of mirflickr: "potential", "relevant" or "both".
+
+    Raises:
+        InputError: as `load`.
+
+    Examples:
+        >>> images = tc.load_dataset("cifar10")
+        >>> len(images), images.class_names[:3]
+        (60000, ('airplane', 'automobile', 'bird'))
+        >>> images.picture(0).size
+        (32, 32)
+    """
+    files = {key: None if path is None else os.fspath(path) for key, path in (("data", data), ("labels", labels))}
+    return load(DataConfig(dataset=name, annotations=annotations, **files))
 
 
 def paths(config: DataConfig) -> Callable[[str], Path | None]:

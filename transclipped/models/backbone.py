@@ -19,7 +19,7 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from transclipped.config import AUTO, IDENTITY, BackboneConfig
+from transclipped.config import AUTO, IDENTITY, BackboneConfig, from_dict
 from transclipped.errors import InputError
 from transclipped.models import custom as own
 from transclipped.models import hub
@@ -104,15 +104,28 @@ class Backbone(nn.Module):
         return self
 
 
-def load_backbone(config: BackboneConfig, *, default_size: int | None = None) -> Backbone:
-    """The backbone that a configuration names, frozen.
+def load_backbone(
+    config: BackboneConfig | str = HYBRID, *, default_size: int | None = None, **settings: Any
+) -> Backbone:
+    """A frozen backbone, by its name or configuration.
 
     Args:
-        default_size: pixels a side for a bundled model, where the configuration gives none.
+        config: a bundled model or any timm model; or a configuration, which holds the settings too.
+        default_size: pixels a side for a bundled model, where no setting gives them.
+        settings: beside a name: `weights`, `image_size` and `pool`, as in `BackboneConfig`.
 
     Raises:
         InputError: the name is unknown, the weights cannot be had or do not fit.
+
+    Examples:
+        >>> backbone = tc.load_backbone("hybrid-vit", image_size=64)
+        >>> backbone(torch.zeros(2, 3, 64, 64)).shape  # normalised by backbone.mean and backbone.std
+        torch.Size([2, 256])
     """
+    if isinstance(config, str):
+        config = from_dict(BackboneConfig, {"name": config, **settings})
+    elif settings:
+        raise TypeError(f"a configuration holds {', '.join(settings)} itself")
     if config.name == AUTO:
         config = replace(config, name=HYBRID)
     if config.name == IDENTITY:

@@ -6,7 +6,9 @@ is the mean of its scores for the single pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from transclipped.config import IDENTITY
-from transclipped.datasets.images.decode import square
+from transclipped.config import IDENTITY, DataConfig
+from transclipped.datasets.images import thumbnails
+from transclipped.datasets.images.decode import data_address, open_picture, square, to_png
 from transclipped.datasets.labels.names import Names
-from transclipped.datasets.registry import paths
+from transclipped.datasets.registry import load, paths
 from transclipped.datasets.views import render
 from transclipped.errors import InputError
 from transclipped.models.head import embed_in_batches
@@ -27,9 +30,12 @@ from transclipped.models.precision import inference
 from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.store import Retrieval
+from transclipped.runs.opened import Run, directory_of
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
 from transclipped.search.collection import paths_of, record_of
+
+SIDE = 96  # pixels of an image in a notebook
 
 
 @dataclass(frozen=True)
@@ -51,19 +57,74 @@ class Hit:
         return asdict(self)
 
 
+class HitList(list[Hit]):
+    """Hits, best first; a notebook shows them with their images.
+
+    Args:
+        data: the data set that they are items of.
+    """
+
+    def __init__(self, hits: Iterable[Hit], *, data: DataConfig) -> None:
+        super().__init__(hits)
+        self._data = data
+
+    @property
+    def ids(self) -> list[int | str]:
+        return [hit.id for hit in self]
+
+    @property
+    def scores(self) -> list[float]:
+        return [hit.score for hit in self]
+
+    @property
+    def labels(self) -> list[list[str]]:
+        return [hit.labels for hit in self]
+
+    def _repr_html_(self) -> str:
+        images = None if all(hit.path for hit in self) else load(self._data)
+        rows = {} if images is None else {identity: row for row, identity in enumerate(images.ids.tolist())}
+        cells = []
+        for hit in self:
+            try:
+                image = thumbnails.small(Path(hit.path)) if hit.path else images.preview(rows[hit.id], side=SIDE)
+                drawn = f'<img src="{data_address(to_png(square(image, SIDE)), "image/png")}" alt="">'
+            except (InputError, KeyError, NotImplementedError):  # gone since, or embeddings without images
+                drawn = ""
+            text = html.escape(f"{hit.rank}. {', '.join(hit.labels) or hit.id}")
+            cells.append(f"<td>{drawn}<br>{text}<br>{hit.score:.3f}</td>")
+        return f"<table><tr>{''.join(cells)}</tr></table>"
+
+
 class Searcher:
     """Searches the database of a run, or a collection that the run encoded.
 
     Args:
-        run: trained.
+        run: trained; or its folder, or the name of a bundled one.
         collection: folder made by `encode_folder`, None for the run's own database.
         stored: what the run stores, if it has been read already.
 
     Raises:
         InputError: a file is missing, damaged, or the collection is another run's.
+
+    Examples:
+        The three items of a bundled run most similar to its item 0:
+
+        >>> searcher = tc.Searcher("hybrid-cifar10-32-clipped")
+        >>> hits = searcher.search(0, top=3)
+        >>> len(hits.ids), hits.scores == sorted(hits.scores, reverse=True)
+        (3, True)
+        >>> hits == searcher.search(searcher.item("0"), top=3)
+        True
     """
 
-    def __init__(self, run: RunDir, *, collection: Path | None = None, stored: Retrieval | None = None) -> None:
+    def __init__(
+        self,
+        run: Run | RunDir | str | os.PathLike,
+        *,
+        collection: str | os.PathLike | None = None,
+        stored: Retrieval | None = None,
+    ) -> None:
+        run, collection = directory_of(run), None if collection is None else Path(collection)
         self.run, self.collection = run, collection
         self.about = run.record if collection is None else _record(collection, run)
         if collection is None:
@@ -117,10 +178,25 @@ class Searcher:
             return decode(self.stored.codebooks, self.stored.codes[row : row + 1])[0]
         raise InputError(f"no query and no item has the id {name!r}; ids look like {self.stored.database_ids[0]}")
 
-    def search(self, query: np.ndarray, *, top: int) -> list[Hit]:
-        """The `top` items most similar to a continuous embedding `[D]`, best first."""
-        found = self.index.search(query[None], top)
-        return self.hits(query, found.rows[0], found.scores[0])
+    def search(self, query: np.ndarray | Image.Image | str | os.PathLike | int, *, top: int = 10) -> HitList:
+        """The `top` items most similar to a query, best first.
+
+        Args:
+            query: a continuous embedding `[D]`, an image, its file, or the id of a stored query or item. A text is a
+                file where there is one of this name, else an id.
+
+        Raises:
+            InputError: the file is no image, or nothing has this id.
+        """
+        if not isinstance(query, np.ndarray):
+            query = self._embedding(query)
+        best = self.index.search(query[None], top)
+        return HitList(self.hits(query, best.rows[0], best.scores[0]), data=self.run.config.data)
+
+    def _embedding(self, query: Image.Image | str | os.PathLike | int) -> np.ndarray:
+        if isinstance(query, os.PathLike) or (isinstance(query, str) and Path(query).is_file()):
+            query = open_picture(query)
+        return self.embed([query])[0] if isinstance(query, Image.Image) else self.item(str(query))
 
     def hits(self, query: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> list[Hit]:
         """Ranked rows `[k]` of the database with their scores `[k]`, found for `query` `[D]`."""

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -181,6 +182,25 @@ def on_stop_signals(handler: Callable[[int], None]) -> None:
     """Call `handler(number)` on SIGINT and SIGTERM instead of dying."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, frame: handler(number))
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], int | None]]:
+    """A function that tells which of SIGINT and SIGTERM has come during the block, None if none; nobody dies of them.
+
+    In a thread other than the main one, which gets no signals, it always answers None.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    on_stop_signals(received.append)
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def memory() -> tuple[int, int]:

@@ -232,3 +232,14 @@ PARTS = {
     "codes": _codes,
     "backbone": _backbone,
 }
+
+
+def named(names: list[str] | None) -> list[str]:
+    """The parts of these names; all of them, in their order, where none is given.
+
+    Raises:
+        InputError: a part is unknown.
+    """
+    if unknown := sorted(set(names or ()) - set(PARTS)):
+        raise InputError(f"there is no part {unknown[0]!r} of the study; choose from {', '.join(PARTS)}")
+    return names or list(PARTS)

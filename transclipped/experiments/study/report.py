@@ -16,7 +16,7 @@ from transclipped.analysis.benchmarks import REFERENCES, clipping_of
 from transclipped.analysis.tables import markdown, results, summary
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
-from transclipped.experiments.study.parts import AMOUNTS, PARTS, RANKED, SAME, SHARED, VALIDATION, Plan
+from transclipped.experiments.study.parts import FIELDS, PARTS, RANKED, SAME, SHARED, TRIED, VALIDATION, Plan
 from transclipped.experiments.study.run import left
 from transclipped.utils.files import ASSETS, read_json, replacing
 
@@ -124,7 +124,7 @@ def _curve(folder: Path) -> str:
     table = summary(folder, "curve")
     table["setting"] = [_setting(rule, amount) for rule, amount in _rows(table, "rule", "amount")]
     table["τ"] = [f"τ = {temperature:g}" for temperature in table["temperature"]]
-    order = [_setting(rule, amount) for rule, (_, amounts) in AMOUNTS.items() for amount in amounts]
+    order = [_setting(rule, amount) for rule, amounts in TRIED.items() for amount in amounts]
     grid = table.pivot(index="setting", columns="τ", values="map").reindex(order)
     fixed, adaptive = (
         table[table["rule"] == rule].pivot(index="temperature", columns="amount", values="map")
@@ -246,7 +246,7 @@ Each result is a line of `<part>.jsonl`. The Benchmarks page plots them.
 
 def _setting(rule: str, amount: float) -> str:
     """Rule and amount, such as "threshold δ = 0.4"."""
-    return clipping_of(ClippingConfig(rule=rule, **{AMOUNTS[rule][0]: amount}))
+    return clipping_of(ClippingConfig(rule=rule, **{FIELDS[rule]: amount}))
 
 
 def _rows(table: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:

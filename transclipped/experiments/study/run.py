@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from transclipped.analysis.tables import results
-from transclipped.errors import InputError
-from transclipped.experiments.study.parts import PARTS, Plan, Trial
+from transclipped.experiments.study.parts import PARTS, Plan, Trial, named
 from transclipped.experiments.study.trial import measured
 from transclipped.features.cache import Progress
 from transclipped.utils.files import append_json_line, hold
@@ -25,8 +24,7 @@ def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Prog
     Raises:
         InputError: a part is unknown, or depends on another that is not done.
     """
-    if unknown := sorted(set(parts) - set(PARTS)):
-        raise InputError(f"there is no part {unknown[0]!r} of the study; choose from {', '.join(PARTS)}")
+    parts = named(parts)
     with hold(plan.out):
         yield from _study(parts, plan, device)
 
