@@ -47,7 +47,7 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
-def pictures(tmp_path: Path) -> Path:
+def folder_of_images(tmp_path: Path) -> Path:
     from PIL import Image
 
     (tmp_path / "pictures").mkdir(exist_ok=True)
@@ -57,18 +57,18 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def split(tmp_path, content, ending):
-    images = folder.load(DataConfig(dataset="folder", data=str(pictures(tmp_path))))
+    images = folder.load(DataConfig(dataset="folder", data=str(folder_of_images(tmp_path))))
     return read_split(written(tmp_path / f"split.{ending}", content), images)
 
 
 def labels(tmp_path, content):
-    config = {"data": str(pictures(tmp_path)), "labels": str(written(tmp_path / "labels.csv", content))}
+    config = {"data": str(folder_of_images(tmp_path)), "labels": str(written(tmp_path / "labels.csv", content))}
     return folder.load(DataConfig(dataset="folder", **config))
 
 
 def lists(tmp_path, content, module, name):
     written(tmp_path / "lists" / name, content)
-    return module.load(DataConfig(dataset="x", data=str(pictures(tmp_path)), labels=str(tmp_path / "lists")))
+    return module.load(DataConfig(dataset="x", data=str(folder_of_images(tmp_path)), labels=str(tmp_path / "lists")))
 
 
 def numbers(tmp_path, content, ending):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets import flickr25k, registry
-from transclipped.datasets.images import decode as pictures
+from transclipped.datasets.images import decode
 from transclipped.datasets.labels import listed
 from transclipped.datasets.labels.listed import Listing
 from transclipped.datasets.protocols import draw
@@ -105,7 +105,7 @@ def test_missing_and_damaged_pictures_are_counted_and_named(tree):
     assert images.missing == ["im7.jpg", "im8.jpg"]
     assert dict(images.skipped) == {
         "mirflickr/im8.jpg": "it is empty",
-        "im9.jpg": "no known picture format, or damaged at its beginning; read are " + pictures.READ,
+        "im9.jpg": "no known picture format, or damaged at its beginning; read are " + decode.READ,
     }
 
 

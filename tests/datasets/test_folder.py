@@ -23,9 +23,9 @@ def load(root, **options):
 
 
 @pytest.fixture
-def pictures(tmp_path, paint):
+def album(tmp_path, paint):
     """cat/ has 6 pictures, dog/deep/ has 5."""
-    root = tmp_path / "pictures"
+    root = tmp_path / "album"
     for i in range(6):
         paint(root / "cat" / f"{i}.png")
     for i in range(5):
@@ -33,23 +33,23 @@ def pictures(tmp_path, paint):
     return root
 
 
-def test_ids_are_posix_paths_and_labels_first_level_folders(pictures):
-    images = load(pictures)
+def test_ids_are_posix_paths_and_labels_first_level_folders(album):
+    images = load(album)
     assert images.ids.tolist() == [f"cat/{i}.png" for i in range(6)] + [f"dog/deep/{i}.jpg" for i in range(5)]
     assert images.class_names == ("cat", "dog") and images.labels.tolist() == [0] * 6 + [1] * 5
     assert images.skipped == [] and images.label_kind == "single"
 
 
-def test_a_tenth_asks_and_k_fits_the_database(pictures):
-    images = load(pictures)
+def test_a_tenth_asks_and_k_fits_the_database(album):
+    images = load(album)
     roles = images.roles("default", seed=0)
     assert len(roles.query) == 1 and len(roles.database) == 10 == images.default_k
     assert np.array_equal(roles.train, roles.database)
 
 
-def test_picture_outside_of_class_folders_is_unlabelled_and_asks_nothing(pictures, paint):
-    paint(pictures / "loose.png")
-    images = load(pictures)
+def test_picture_outside_of_class_folders_is_unlabelled_and_asks_nothing(album, paint):
+    paint(album / "loose.png")
+    images = load(album)
     row = images.ids.tolist().index("loose.png")
     assert images.labels[row] == UNLABELLED
     assert all(row not in images.roles("default", seed=seed).query for seed in range(30))
@@ -63,30 +63,30 @@ def test_without_two_sub_folders_there_are_no_labels(tmp_path, paint, below):
     assert images.labels is None and images.class_names == () and images.label_kind == "none"
 
 
-def test_unusable_files_are_skipped_with_a_reason(pictures, paint):
-    noise = paint(pictures / "cat" / "whole.jpg", size=(80, 80)).read_bytes()
-    (pictures / "cat" / "cut.jpg").write_bytes(noise[: len(noise) // 2])
-    (pictures / "cat" / "empty.png").touch()
-    (pictures / "cat" / "notes.txt").write_text("no picture")
-    (pictures / "dog" / "wrong.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
-    (pictures / ".DS_Store").write_text("hidden")
-    skipped = dict(load(pictures).skipped)
+def test_unusable_files_are_skipped_with_a_reason(album, paint):
+    noise = paint(album / "cat" / "whole.jpg", size=(80, 80)).read_bytes()
+    (album / "cat" / "cut.jpg").write_bytes(noise[: len(noise) // 2])
+    (album / "cat" / "empty.png").touch()
+    (album / "cat" / "notes.txt").write_text("no picture")
+    (album / "dog" / "wrong.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
+    (album / ".DS_Store").write_text("hidden")
+    skipped = dict(load(album).skipped)
     assert set(skipped) == {"cat/cut.jpg", "cat/empty.png", "cat/notes.txt", "dog/wrong.png"}
     assert skipped["cat/empty.png"] == "it is empty" and "damaged" in skipped["cat/cut.jpg"]
     assert "no known picture format" in skipped["cat/notes.txt"]
 
 
 @posix
-def test_links_and_pipes_do_not_lead_out_or_hang(pictures, tmp_path, paint):
+def test_links_and_pipes_do_not_lead_out_or_hang(album, tmp_path, paint):
     secret = paint(tmp_path / "secret" / "s.png")
-    (pictures / "out.png").symlink_to(secret)
-    (pictures / "loop").symlink_to(pictures)
-    (pictures / "outside").symlink_to(secret.parent)
-    (pictures / "broken.png").symlink_to(tmp_path / "nothing")
-    (pictures / "self.png").symlink_to("self.png")
-    (pictures / "cat" / "again.png").symlink_to("0.png")  # inside is fine
-    os.mkfifo(pictures / "pipe.png")
-    images = load(pictures)
+    (album / "out.png").symlink_to(secret)
+    (album / "loop").symlink_to(album)
+    (album / "outside").symlink_to(secret.parent)
+    (album / "broken.png").symlink_to(tmp_path / "nothing")
+    (album / "self.png").symlink_to("self.png")
+    (album / "cat" / "again.png").symlink_to("0.png")  # inside is fine
+    os.mkfifo(album / "pipe.png")
+    images = load(album)
     skipped = dict(images.skipped)
     assert len(images) == 12 and "cat/again.png" in images.ids
     assert set(skipped) == {"out.png", "loop", "outside", "broken.png", "self.png", "pipe.png"}
@@ -94,15 +94,15 @@ def test_links_and_pipes_do_not_lead_out_or_hang(pictures, tmp_path, paint):
 
 
 @posix
-def test_name_that_is_not_utf8_is_skipped_in_readable_form(pictures, paint):
+def test_name_that_is_not_utf8_is_skipped_in_readable_form(album, paint):
     try:
-        os.rename(paint(pictures / "x.png"), os.fsencode(pictures) + b"/caf\xe9.png")
+        os.rename(paint(album / "x.png"), os.fsencode(album) + b"/caf\xe9.png")
     except OSError:
         pytest.skip("this file system only takes UTF-8")
-    assert load(pictures).skipped == [(r"caf\xe9.png", "its name is not valid UTF-8")]
+    assert load(album).skipped == [(r"caf\xe9.png", "its name is not valid UTF-8")]
 
 
-def test_odd_pictures_become_squares(pictures):
+def test_odd_pictures_become_squares(album):
     exif = Image.Exif()
     exif[0x0112] = 6
     odd = {
@@ -114,9 +114,9 @@ def test_odd_pictures_become_squares(pictures):
         "scan.tif": Image.new("L", (9, 9)),
     }
     for name, image in odd.items():
-        image.save(pictures / name)
-    Image.new("RGB", (20, 10)).save(pictures / "turned.jpg", exif=exif)
-    images = load(pictures)
+        image.save(album / name)
+    Image.new("RGB", (20, 10)).save(album / "turned.jpg", exif=exif)
+    images = load(album)
     pixels = images.pixels(np.arange(len(images)), 48)
     assert len(images) == 18 and pixels.shape == (18, 3, 48, 48) and pixels.dtype == torch.uint8
     assert (pixels[images.ids.tolist().index("clear.png")] == 255).all()
@@ -125,30 +125,30 @@ def test_odd_pictures_become_squares(pictures):
     assert images.picture(images.ids.tolist().index("turned.jpg")).size == (10, 20)
 
 
-def test_vanished_picture_is_named(pictures):
-    images = load(pictures)
-    (pictures / "cat" / "0.png").unlink()
+def test_vanished_picture_is_named(album):
+    images = load(album)
+    (album / "cat" / "0.png").unlink()
     for use in (lambda: images.pixels(np.array([0]), 8), lambda: images.encoded(0), lambda: images.picture(0)):
         with pytest.raises(InputError, match=r"cat.0\.png"):
             use()
 
 
-def test_fingerprint_follows_names_and_content_but_not_times(pictures, paint):
-    first = load(pictures).fingerprint
-    assert load(pictures).fingerprint == first and len(first) == 16
-    for path in pictures.rglob("*.png"):
+def test_fingerprint_follows_names_and_content_but_not_times(album, paint):
+    first = load(album).fingerprint
+    assert load(album).fingerprint == first and len(first) == 16
+    for path in album.rglob("*.png"):
         os.utime(path, ns=(1, 1))
-    assert load(pictures).fingerprint == first
-    bmp = pictures / "cat" / "new.bmp"
+    assert load(album).fingerprint == first
+    bmp = album / "cat" / "new.bmp"
     Image.new("RGB", (700, 700)).save(bmp)
-    second = load(pictures).fingerprint
+    second = load(album).fingerprint
     raw = bytearray(bmp.read_bytes())
     raw[len(raw) // 2 + 77] ^= 1  # one byte of a file of more than a megabyte, of the same size
     bmp.write_bytes(raw)
     os.utime(bmp, ns=(2, 2))
-    third = load(pictures).fingerprint
+    third = load(album).fingerprint
     bmp.rename(bmp.with_name("old.bmp"))
-    assert len({first, second, third, load(pictures).fingerprint}) == 4
+    assert len({first, second, third, load(album).fingerprint}) == 4
 
 
 def test_a_large_file_stands_by_parts_from_its_beginning_to_its_end(tmp_path):
@@ -166,7 +166,7 @@ def test_a_large_file_stands_by_parts_from_its_beginning_to_its_end(tmp_path):
     assert len({*digests, digest(path)}) == 5
 
 
-def test_systems_leave_no_images_and_no_classes(pictures, paint):
+def test_systems_leave_no_images_and_no_classes(album, paint):
     for name in (
         "cat/@eaDir/0.png/thumb.png",
         "#recycle/old.png",
@@ -176,9 +176,9 @@ def test_systems_leave_no_images_and_no_classes(pictures, paint):
         ".thumbnails/z.png",
         "cat/._0.png",
     ):
-        paint(pictures / name)
-    (pictures / "Thumbs.db").write_bytes(b"x")
-    images = load(pictures)
+        paint(album / name)
+    (album / "Thumbs.db").write_bytes(b"x")
+    images = load(album)
     assert len(images) == 11 and images.class_names == ("cat", "dog")
     ((name, reason),) = images.skipped
     assert name == "#recycle" and reason.startswith("6 files of the system, here and 5 others")
@@ -220,13 +220,13 @@ def test_only_folders_that_are_all_of_a_split_are_one(tmp_path, paint):
     assert load(tmp_path).class_names == ("bus", "car", "train")
 
 
-def test_labels_beside_the_images_are_used_and_said(pictures):
-    write(pictures / "metadata.csv", "file_name,label\ncat/0.png,tiger\ndog/deep/1.jpg,wolf\n")
-    images = load(pictures)
+def test_labels_beside_the_images_are_used_and_said(album):
+    write(album / "metadata.csv", "file_name,label\ncat/0.png,tiger\ndog/deep/1.jpg,wolf\n")
+    images = load(album)
     assert images.class_names == ("tiger", "wolf") and images.labelled.sum() == 2 and images.skipped == []
     assert "metadata.csv" in images.notes[0]
-    write(pictures / "metadata.csv", "file_name,width,height\ncat/0.png,3,4\n")
-    images = load(pictures)
+    write(album / "metadata.csv", "file_name,width,height\ncat/0.png,3,4\n")
+    images = load(album)
     assert images.class_names == ("cat", "dog") and "gives no labels" in images.notes[0]
 
 
@@ -247,9 +247,9 @@ def write(path, text, encoding="utf-8"):
     return str(path)
 
 
-def test_single_labels_from_csv(pictures):
+def test_single_labels_from_csv(album):
     text = "id,label\ncat/0.png,tiger\n\ndog/deep/1.jpg, wolf \ncat/9.png,lion\ncat/1.png,\n"
-    images = load(pictures, labels=write(pictures / "labels.csv", text, "utf-8-sig"))
+    images = load(album, labels=write(album / "labels.csv", text, "utf-8-sig"))
     assert images.class_names == ("lion", "tiger", "wolf")
     labels = dict(zip(images.ids.tolist(), images.labels.tolist(), strict=True))
     assert labels["cat/0.png"] == 1 and labels["dog/deep/1.jpg"] == 2 and labels["cat/1.png"] == UNLABELLED
@@ -261,8 +261,8 @@ def test_single_labels_from_csv(pictures):
     "text",
     ["id,label\ncat/0.png,sea;sky\ncat/1.png,sky\n", "id,sea,sky\ncat/0.png,1,1\ncat/1.png,0,1\ncat/2.png,0,0\n"],
 )
-def test_several_labels_from_csv(pictures, tmp_path, text):
-    images = load(pictures, labels=write(tmp_path / "labels.csv", text))
+def test_several_labels_from_csv(album, tmp_path, text):
+    images = load(album, labels=write(tmp_path / "labels.csv", text))
     assert images.label_kind == "multi" and images.class_names == ("sea", "sky") and images.labels.dtype == np.uint8
     assert images.labels[:3].tolist() == [[1, 1], [0, 1], [0, 0]] and images.labelled.sum() == 2
 
@@ -280,17 +280,17 @@ def test_several_labels_from_csv(pictures, tmp_path, text):
         ('id,label\n"cat/0.png,a\n', "not a CSV"),
     ],
 )
-def test_wrong_labels_are_explained(pictures, tmp_path, text, told):
+def test_wrong_labels_are_explained(album, tmp_path, text, told):
     with pytest.raises(InputError, match=told):
-        load(pictures, labels=write(tmp_path / "labels.csv", text))
+        load(album, labels=write(tmp_path / "labels.csv", text))
 
 
-def test_missing_or_binary_labels_are_explained(pictures, tmp_path):
+def test_missing_or_binary_labels_are_explained(album, tmp_path):
     with pytest.raises(InputError, match=r"no\.csv"):
-        load(pictures, labels=str(tmp_path / "no.csv"))
+        load(album, labels=str(tmp_path / "no.csv"))
     (tmp_path / "b.csv").write_bytes(b"\x89\x00\x80")
     with pytest.raises(InputError, match="UTF-8"):
-        load(pictures, labels=str(tmp_path / "b.csv"))
+        load(album, labels=str(tmp_path / "b.csv"))
 
 
 def test_labels_match_ids_in_either_unicode_form(tmp_path, paint):

@@ -74,7 +74,7 @@ def test_pictures_of_the_data_set_reach_the_browser_as_they_are_kept(engine, dra
         assert (tile.picture.kind, tile.picture.width, tile.picture.height) == ("image/jpeg", 32, 32)
         kind, _, text = gallery._url(tile.picture, "").partition(";base64,")
         assert kind == "data:image/jpeg" and base64.b64decode(text) == tile.picture.file
-    assert not gallery._url(gallery.Picture(bytes(10_000), "image/jpeg", 256, 256), "").startswith("data:")
+    assert not gallery._url(gallery.EncodedImage(bytes(10_000), "image/jpeg", 256, 256), "").startswith("data:")
 
 
 def test_number_and_class_choose_the_query(engine, drawn):

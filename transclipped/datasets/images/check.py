@@ -101,10 +101,10 @@ def examine(raw: bytes, *, name: str) -> ImageReport:
     Raises:
         InputError: it cannot be decoded.
     """
-    picture = open_picture(raw, name=name, at_least=ENOUGH)
+    decoded = open_picture(raw, name=name, at_least=ENOUGH)
     with header(raw) as image:
         kind, side = image.format or "", min(image.size)
-    return ImageReport(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, duplicates.sketch(picture))
+    return ImageReport(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, duplicates.sketch(decoded))
 
 
 def last_report(fingerprint: str) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ _component = component("gallery")
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedImage:
     """An encoded picture for the browser, with its size in pixels."""
 
     file: bytes
@@ -58,7 +58,7 @@ class Tile:
     """
 
     id: str
-    picture: Picture | None
+    picture: EncodedImage | None
     caption: str = ""
     relevant: bool | None = None
     title: str = ""
@@ -115,21 +115,21 @@ def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -
     return " ".join(part for part in (f"#{rank}", MARKS[relevant], ", ".join(labels), f"{score:.3f}") if part)
 
 
-def of_row(data: tuple, row: int) -> Picture:
-    """Picture of a row of the picture set that `cached.run_data` names; a placeholder where it cannot be read."""
+def of_row(data: tuple, row: int) -> EncodedImage:
+    """EncodedImage of a row of the picture set that `cached.run_data` names; a placeholder where it cannot be read."""
     try:
         return _of_row(data, row)
     except InputError:
         return unreadable(str(cached.pictures(data).ids[row]))
 
 
-def unreadable(name: str) -> Picture:
+def unreadable(name: str) -> EncodedImage:
     """Stands for an image that cannot be read."""
     return of_image(placeholder(name))
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _of_row(data: tuple, row: int) -> Picture:
+def _of_row(data: tuple, row: int) -> EncodedImage:
     images = cached.pictures(data)
     if images.native_size is not None and images.native_size <= CRISP:
         return _kept(images.encoded(row))
@@ -137,19 +137,19 @@ def _of_row(data: tuple, row: int) -> Picture:
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
-def _of_path(path: str, stamp: int) -> Picture:
+def _of_path(path: str, stamp: int) -> EncodedImage:
     return of_image(small(Path(path)))
 
 
-def of_path(path: str) -> Picture | None:
-    """Picture of a file; None where it is gone or damaged."""
+def of_path(path: str) -> EncodedImage | None:
+    """EncodedImage of a file; None where it is gone or damaged."""
     try:
         return _of_path(path, Path(path).stat().st_mtime_ns)
     except (OSError, InputError):
         return None
 
 
-def of_image(image: Image.Image) -> Picture:
+def of_image(image: Image.Image) -> EncodedImage:
     """Any RGB picture, reduced to `SIDE` if it is larger."""
     if max(image.size) <= CRISP:
         return _exact(image)
@@ -157,17 +157,17 @@ def of_image(image: Image.Image) -> Picture:
     if scale < 1:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    return Picture(to_jpeg(image, quality=QUALITY), "image/jpeg", *image.size)
+    return EncodedImage(to_jpeg(image, quality=QUALITY), "image/jpeg", *image.size)
 
 
-def _exact(image: Image.Image) -> Picture:
-    return Picture(to_png(image), "image/png", *image.size)
+def _exact(image: Image.Image) -> EncodedImage:
+    return EncodedImage(to_png(image), "image/png", *image.size)
 
 
-def _kept(file: bytes) -> Picture:
+def _kept(file: bytes) -> EncodedImage:
     """A file that browsers know, as it is; only its header is read."""
     with header(file) as image:
-        return Picture(file, Image.MIME[image.format], *image.size)
+        return EncodedImage(file, Image.MIME[image.format], *image.size)
 
 
 def _sent(tile: Tile, url: str) -> dict:
@@ -185,7 +185,7 @@ def _sent(tile: Tile, url: str) -> dict:
     }
 
 
-def _url(picture: Picture | None, name: str) -> str:
+def _url(picture: EncodedImage | None, name: str) -> str:
     """Address of a picture, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
     if picture is None:
         return ""

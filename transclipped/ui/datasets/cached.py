@@ -54,7 +54,7 @@ def split_of(fingerprint: str, config: DataConfig, _images: ImageSet) -> tuple[S
     return split, describe(_images, split)
 
 
-def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.Picture:
+def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.EncodedImage:
     """Picture of a row, ready for the browser; a placeholder where it cannot be read."""
     try:
         return _picture(fingerprint, row, images)
@@ -63,5 +63,5 @@ def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.Picture:
 
 
 @st.cache_data(max_entries=2048, show_spinner=False)
-def _picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.Picture:
+def _picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.EncodedImage:
     return gallery.of_image(_images.preview(row))

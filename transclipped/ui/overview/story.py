@@ -40,7 +40,7 @@ def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int,
     numbers = ", ".join(_number(value) for value in flat[:4])
     places = "places, each a list of numbers" if cnn else "patches, each compared with all others"
     drawn = [
-        ("Picture", _picture(picture, scale), "A real picture of this run. Nobody told the network what it shows."),
+        ("Picture", _whole(picture, scale), "A real picture of this run. Nobody told the network what it shows."),
         ("Patches", _patches(picture, image_size, n, scale), f"The network sees {n} × {n} {places}."),
         ("Projection", _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>',
          f"What it sees becomes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
@@ -99,7 +99,7 @@ def sparkline(values: list[float]) -> str:
     return f'<div class="preview">{_svg(line, 100, 40)}</div>'
 
 
-def _picture(picture: Image.Image, scale: float) -> str:
+def _whole(picture: Image.Image, scale: float) -> str:
     side = int(SIDE * scale)
     times = max(1, side // max(picture.size))
     shown = picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)

@@ -68,11 +68,11 @@ def reranked(fingerprint: str, question: str, top: int, _run: RunDir, _query: np
     engine = cached.engine(fingerprint, _run)
     images = cached.pictures(cached.run_data(_run))
     rows = engine.index.search(_query[None], RERANKED).rows[0]
-    pictures = {}
+    decoded = {}
     for row in rows.tolist():
         with suppress(InputError):  # damaged or deleted since
-            pictures[row] = images.picture(images.row_of(engine.stored.database_ids[row]))
-    return reranked(engine, _query, np.array([*pictures]), [*pictures.values()])[:top] if pictures else []
+            decoded[row] = images.picture(images.row_of(engine.stored.database_ids[row]))
+    return reranked(engine, _query, np.array([*decoded]), [*decoded.values()])[:top] if decoded else []
 
 
 @st.cache_data(max_entries=16, show_spinner="Asking with every stored query …")

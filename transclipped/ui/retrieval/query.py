@@ -38,7 +38,7 @@ class Part:
     key: str
     name: str
     labels: list[str]
-    shown: gallery.Picture | None
+    shown: gallery.EncodedImage | None
     image: Callable[[], Image.Image]
     identity: str | None = None
 
@@ -100,7 +100,7 @@ class Place:
         """Row in the run's picture set, None if no picture there has this id."""
         return cached.pictures(self.data).find(name)
 
-    def shown(self, hit: Hit) -> gallery.Picture | None:
+    def shown(self, hit: Hit) -> gallery.EncodedImage | None:
         """Picture of a hit; None where it is gone or never was one."""
         if not self.is_own:
             return gallery.of_path(hit.path) if hit.path else None
