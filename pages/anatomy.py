@@ -1,4 +1,4 @@
-"""Anatomy of a code: one picture's way through the network, step by step, to the bytes that are searched."""
+"""Anatomy of a code: one image's way through the network, step by step, to the bytes that are searched."""
 
 from transclipped.ui import imports
 
@@ -30,7 +30,7 @@ def page(run) -> None:
     if why:
         st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {plain(why)}")
     if unit is None:
-        st.info("Without it, your picture has no code. Follow one of the run's own instead.")
+        st.info("Without it, your image has no code. Follow one of the run's own instead.")
         return
     parts = [
         lambda: patches.draw(run, subject, seen),
@@ -52,7 +52,7 @@ def page(run) -> None:
 
 
 st.title("Anatomy of a code")
-st.caption("Follow one picture through the network: from its pixels to a few bytes, and to the score of a hit.")
+st.caption("Follow one image through the network: from its pixels to a few bytes, and to the score of a hit.")
 chosen = runs.finished()
 if chosen is not None:
     page(chosen)

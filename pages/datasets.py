@@ -1,4 +1,4 @@
-"""Data sets: what pictures are here, what they look like, who asks whom, what is missing, and what is kept of them."""
+"""Data sets: what images are here, what they look like, who asks whom, what is missing, and what is kept of them."""
 
 from transclipped.ui import imports
 

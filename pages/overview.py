@@ -1,4 +1,4 @@
-"""Overview: what this is, in one real picture; how good the chosen run is; and where to go."""
+"""Overview: what this is, in one real image; how good the chosen run is; and where to go."""
 
 from transclipped.ui import imports
 
@@ -20,17 +20,17 @@ def page(run) -> None:
         return
     query = journey.number_of_query(run)
     identity = cached.arrays(run).query_ids[query].item()
-    images = cached.pictures(cached.run_data(run))
-    picture = images.picture(images.row_of(identity))
-    journey.draw(run, query, picture)
+    images = cached.images(cached.run_data(run))
+    image = images.image(images.row_of(identity))
+    journey.draw(run, query, image)
     results.draw(run)
-    doors.draw(run, query, picture)
+    doors.draw(run, query, image)
 
 
 st.title("Unsupervised image retrieval, with false negatives clipped")
 st.markdown(
-    "A network learns to find similar pictures **without a single label**: two views of one picture attract, "
-    "different pictures repel. But some of those *negatives* show the same thing, and pushing them apart hurts. "
+    "A network learns to find similar images **without a single label**: two views of one image attract, "
+    "different images repel. But some of those *negatives* show the same thing, and pushing them apart hurts. "
     "**Clipping** leaves the most similar negatives out, since they are probably false."
 )
 chosen = runs.finished()

@@ -1,4 +1,4 @@
-"""Retrieval: ask with any picture, see what the codes find, why, how well, and at what cost."""
+"""Retrieval: ask with any image, see what the codes find, why, how well, and at what cost."""
 
 from transclipped.ui import imports
 
@@ -34,7 +34,7 @@ def page(run) -> None:
 
 
 st.title("Retrieval")
-st.caption("A picture asks; the database answers from codes of a few bytes.")
+st.caption("An image asks; the database answers from codes of a few bytes.")
 chosen = runs.finished()
 if chosen is not None:
     page(chosen)

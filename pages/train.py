@@ -49,7 +49,7 @@ def look(current) -> None:
 
 st.title("Train")
 st.caption(
-    "A head and a quantizer learn from unlabelled pictures, in a process of its own: closing this page loses nothing."
+    "A head and a quantizer learn from unlabelled images, in a process of its own: closing this page loses nothing."
 )
 current = runs.current()
 place, config = new_training() or (None, None)

@@ -1,4 +1,4 @@
-"""Cached views of made-up pictures that fall into classes, a small configuration, and heads to train on them."""
+"""Cached views of made-up images that fall into classes, a small configuration, and heads to train on them."""
 
 import numpy as np
 import torch
@@ -8,15 +8,15 @@ from transclipped.models.head import Head
 from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
 
-PICTURES, WIDTH, VIEWS, CLASSES = 70, 12, 3, 4
+IMAGES, WIDTH, VIEWS, CLASSES = 70, 12, 3, 4
 QUANTIZER = QuantizerConfig(bits=8, dim=8, codewords=16)  # M = 2, K = 16, d = 4
 
 
 def views(seed=0):
     """V arrays `[70, 12]` float16 and labels `[70]`."""
     rng = np.random.default_rng(seed)
-    labels = rng.integers(CLASSES, size=PICTURES)
-    plain = rng.normal(size=(CLASSES, WIDTH))[labels] + 0.3 * rng.normal(size=(PICTURES, WIDTH))
+    labels = rng.integers(CLASSES, size=IMAGES)
+    plain = rng.normal(size=(CLASSES, WIDTH))[labels] + 0.3 * rng.normal(size=(IMAGES, WIDTH))
     return [(plain + 0.2 * rng.normal(size=plain.shape)).astype(np.float16) for _ in range(VIEWS)], labels
 
 
@@ -37,7 +37,7 @@ def head(config, width=WIDTH):
 def trainer(config=None, *, rows=None, **options):
     """A trainer of a new head on the made-up views; 4 steps an epoch at the usual batch of 16."""
     config = config or settings()
-    rows = np.arange(PICTURES) if rows is None else rows
+    rows = np.arange(IMAGES) if rows is None else rows
     return Trainer(head(config), CachedViews(views()[0], rows, seed=config.seed), config, **options)
 
 

@@ -1,4 +1,4 @@
-"""What tests share: a cache and runs of their own, and one small run on real pictures."""
+"""What tests share: a cache and runs of their own, and one small run on real images."""
 
 import os
 import sys
@@ -51,7 +51,7 @@ def own_registries():
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory, own_cache):
-    """Path of a finished run: 200 real pictures, 40 queries, two epochs."""
+    """Path of a finished run: 200 real images, 40 queries, two epochs."""
     from transclipped.cli import main
 
     path = tmp_path_factory.mktemp("runs") / "tiny"
@@ -61,7 +61,7 @@ def tiny_run(tmp_path_factory, own_cache):
 
 @pytest.fixture(scope="session")
 def transformer_run(tmp_path_factory, own_cache):
-    """Path of a finished run over the hybrid ViT with random weights: 60 real pictures, 8 queries, 16 bits."""
+    """Path of a finished run over the hybrid ViT with random weights: 60 real images, 8 queries, 16 bits."""
     import torch
 
     from transclipped.cli import main
@@ -125,7 +125,7 @@ def opened_up(listening) -> None:
 
 @pytest.fixture(scope="session")
 def tiny():
-    """200 real pictures, 40 queries, 180 left to train: 3 steps an epoch. Keywords replace whole sections."""
+    """200 real images, 40 queries, 180 left to train: 3 steps an epoch. Keywords replace whole sections."""
     from transclipped.config import BackboneConfig, DataConfig, RunConfig, ScheduleConfig
 
     config = RunConfig(

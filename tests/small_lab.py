@@ -1,18 +1,18 @@
-"""A small made-up lab set: pictures of three classes around three directions."""
+"""A small made-up lab set: images of three classes around three directions."""
 
 import numpy as np
 
 from transclipped.features.labset import LabSet, quantized
 
 
-def small_lab(*, pictures=300, queries=60, width=16, seed=0) -> LabSet:
+def small_lab(*, images=300, queries=60, width=16, seed=0) -> LabSet:
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(3, width))
 
     def around(labels):
         return (centres[labels] + rng.normal(scale=1.2, size=(len(labels), width))).astype(np.float32)
 
-    labels, asked = np.arange(pictures) % 3, np.arange(queries) % 3
+    labels, asked = np.arange(images) % 3, np.arange(queries) % 3
     plain = around(labels)
     views, view_scales = quantized(np.stack([plain + rng.normal(scale=0.1, size=plain.shape) for _ in range(3)]))
     numbers, scales = quantized(around(asked))
@@ -23,5 +23,5 @@ def small_lab(*, pictures=300, queries=60, width=16, seed=0) -> LabSet:
         "projected": False,
         "class_names": ["a", "b", "c"],
     }
-    rows, query_rows = np.arange(pictures), 50_000 + np.arange(queries)
+    rows, query_rows = np.arange(images), 50_000 + np.arange(queries)
     return LabSet(views, view_scales, numbers, scales, rows, query_rows, labels, asked, about)

@@ -1,4 +1,4 @@
-"""The command line end to end on 200 real pictures, and its answers to bad input."""
+"""The command line end to end on 200 real images, and its answers to bad input."""
 
 import json
 import shutil
@@ -86,7 +86,7 @@ def test_evaluate_repeats_what_training_measured(tiny_run, capsys):
     assert set(stored["modes"]) == {"asymmetric", "symmetric"}
 
 
-def test_search_finds_a_database_picture_itself(tiny_run, tmp_path, capsys):
+def test_search_finds_a_database_image_itself(tiny_run, tmp_path, capsys):
     images = load(DataConfig())
     row = int(RunDir(tiny_run).retrieval().database_ids[3])
     (tmp_path / "query.png").write_bytes(images.encoded(row))
@@ -106,7 +106,7 @@ def test_encode_makes_a_collection_that_search_finds_in(tiny_run, tmp_path, caps
     (folder / "inner").mkdir(parents=True)
     for row in range(6):
         (folder / "inner" / f"{row}.jpg").write_bytes(images.encoded(row))
-    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not an image")
     summary = run_json(capsys, "encode", folder, "--run", tiny_run, "--out", tmp_path / "out")
     assert summary["n"] == 6
     assert summary["skipped"][0][0] == "broken.jpg"

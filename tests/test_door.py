@@ -90,7 +90,7 @@ def test_a_search_takes_embedding_image_file_and_id(tiny_run, tmp_path):
     run = tc.Run(tiny_run)
     searcher, images = tc.Searcher(run), tc.load_dataset("cifar10")
     row = int(run.arrays.database_ids[3])
-    image = images.picture(row)
+    image = images.image(row)
     image.save(tmp_path / "query.png")
     by_image = searcher.search(image, top=5)
     assert row in by_image.ids and len(by_image) == 5 and by_image.scores == sorted(by_image.scores, reverse=True)

@@ -97,7 +97,7 @@ def test_agrees_with_nt_xent_by_cross_entropy():
     torch.testing.assert_close(losses(z, ClippingConfig(rule="none"), temperature=0.1), expected)
 
 
-def test_orthogonal_pictures_have_a_known_loss():
+def test_orthogonal_images_have_a_known_loss():
     z = torch.eye(3, dtype=torch.float64).repeat(2, 1)  # s⁺ = 1, four negatives at 0
     expected = math.log(1 + 4 * math.exp(-1 / 0.5))
     torch.testing.assert_close(
@@ -107,7 +107,7 @@ def test_orthogonal_pictures_have_a_known_loss():
 
 @pytest.mark.parametrize("config", SETTINGS, ids=name_of)
 @given(images=st.integers(2, 6), seed=SEEDS)
-def test_permuting_pictures_permutes_losses(config, images, seed):
+def test_permuting_images_permutes_losses(config, images, seed):
     z = embeddings(2 * images, seed=seed)
     order = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
     rows = torch.cat([order, order + images])
@@ -171,7 +171,7 @@ def test_loss_is_zero_where_every_negative_is_removed(dtype):
 
 
 @pytest.mark.parametrize("config", SETTINGS, ids=name_of)
-def test_a_single_picture_has_loss_zero(config):
+def test_a_single_image_has_loss_zero(config):
     z = embeddings(2, seed=0).requires_grad_()
     loss = losses(z, config)
     loss.sum().backward()

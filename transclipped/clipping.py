@@ -1,6 +1,6 @@
 """Clipping: which negatives of an anchor are taken for false, and left out.
 
-A batch holds two views of B pictures. Anchor i has one positive, its other view, and n = 2B − 2 negatives, which a
+A batch holds two views of B images. Anchor i has one positive, its other view, and n = 2B − 2 negatives, which a
 contrastive loss pushes away. Some of them show what the anchor shows: false negatives. Nobody can tell which without
 labels, but they tend to be among the most similar, and those are what a rule picks from the cosines s_ij.
 
@@ -166,7 +166,7 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
     """Apply the configured rule with the strength that it has at this epoch.
 
     Args:
-        similarity: `[2B, 2B]` cosines; rows i and i + B are two views of one picture.
+        similarity: `[2B, 2B]` cosines; rows i and i + B are two views of one image.
         config: the rule, its parameters and its warm-up.
         epoch: fractional epochs done; the default is past any warm-up.
 
@@ -175,7 +175,7 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
         ValueError: the matrix is not `[2B, 2B]`, or a rule's answer is not.
 
     Examples:
-        Of three pictures the first two look the same: each view of one clips both views of the other.
+        Of three images the first two look the same: each view of one clips both views of the other.
 
         >>> import torch
         >>> from transclipped.clipping import clip
@@ -258,7 +258,7 @@ def positives(n: int, *, device: torch.device | str | None = None) -> Tensor:
     import torch
 
     if n < 2 or n % 2:
-        raise ValueError(f"need two views of each picture, 2B rows, got {n}")
+        raise ValueError(f"need two views of each image, 2B rows, got {n}")
     return torch.arange(n, device=device).roll(n // 2)
 
 

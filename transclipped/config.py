@@ -15,8 +15,8 @@ from transclipped.errors import InputError, quoted
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
 MAX_BITS, MAX_DIM = 4096, 4096  # far above what anybody codes with; a head of more would fill a machine's memory
-MAX_PICTURES = 10**9  # in a role of a split, or among the hits that count
-MAX_SIDE = 2048  # pixels a side of a picture that a backbone sees
+MAX_IMAGES = 10**9  # in a role of a split, or among the hits that count
+MAX_SIDE = 2048  # pixels a side of an image that a backbone sees
 MAX_EPOCHS, MAX_BATCH, MAX_VIEWS = 100_000, 65_536, 1000
 MAX_SEED = 2**32 - 1  # what every generator of random numbers takes
 MAX_FLOAT = 1e6  # of any rate, weight or temperature
@@ -24,23 +24,23 @@ LONGEST_TEXT = 4096  # characters of a path or name
 AUTO = "auto"
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
-EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without pictures, and its backbone
+EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without images, and its backbone
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which pictures are retrieved, and which of them train, query and answer.
+    """Which images are retrieved, and which of them train, query and answer.
 
     Attributes:
         dataset: a registered data set, or "folder".
-        data: folder with the pictures, where the data set is not bundled.
-        labels: CSV with labels for a folder of pictures; folder with the label lists of Flickr25K or NUS-WIDE.
+        data: folder with the images, where the data set is not bundled.
+        labels: CSV with labels for a folder of images; folder with the label lists of Flickr25K or NUS-WIDE.
         split: file that names the training, query and database ids, instead of a drawn split.
         annotations: of MIRFLICKR: its 24 "potential" labels, as the hashing literature takes them, its 14 stricter
             "relevant" ones, or "both".
         protocol: "I" or "II" for CIFAR-10; others have "default", and "listed" where lists name the roles.
-        validation: pictures cut from the training set to observe progress, 0 for none.
-        train_limit, query_limit, database_limit: at most this many pictures, None for all.
+        validation: images cut from the training set to observe progress, 0 for none.
+        train_limit, query_limit, database_limit: at most this many images, None for all.
         seed: of the drawn split.
     """
 
@@ -59,16 +59,16 @@ class DataConfig:
     def __post_init__(self) -> None:
         _check_texts("data", self)
         _one_of("data.annotations", self.annotations, ANNOTATIONS)
-        _within("data.validation", self.validation, 0, MAX_PICTURES)
+        _within("data.validation", self.validation, 0, MAX_IMAGES)
         for name in ("train_limit", "query_limit", "database_limit"):
             if getattr(self, name) is not None:
-                _within(f"data.{name}", getattr(self, name), 1, MAX_PICTURES)
+                _within(f"data.{name}", getattr(self, name), 1, MAX_IMAGES)
         _within("data.seed", self.seed, 0, MAX_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """The network that turns a picture into an embedding.
+    """The network that turns an image into an embedding.
 
     Attributes:
         name: a bundled model or any timm model; "auto" becomes the bundled one that suits the data set.
@@ -218,14 +218,14 @@ class ScheduleConfig:
     """How long and how fast.
 
     Attributes:
-        epochs: passes over the training pictures.
-        batch: B, pictures a step; each gives two views.
+        epochs: passes over the training images.
+        batch: B, images a step; each gives two views.
         optimizer: "adamw" or "sgd".
         lr: peak learning rate of projection and quantizer.
         backbone_lr: peak learning rate of trained backbone blocks.
         weight_decay: decoupled, on matrices of the projection and backbone.
         warmup: fractional epochs of linear warm-up; cosine decay to zero follows.
-        views: V, cached views a picture: plain, flipped, the rest augmented.
+        views: V, cached views an image: plain, flipped, the rest augmented.
     """
 
     epochs: int = 6
@@ -279,16 +279,16 @@ class RunConfig:
         if (self.data.dataset == EMBEDDINGS) != (self.backbone.name == IDENTITY):
             raise InputError(
                 f"data set {self.data.dataset!r} with backbone {self.backbone.name!r} cannot be: "
-                f"{EMBEDDINGS!r} and {IDENTITY!r} go together, since neither has pictures"
+                f"{EMBEDDINGS!r} and {IDENTITY!r} go together, since neither has images"
             )
         _check_texts("settings", self)
         _within("seed", self.seed, 0, MAX_SEED)
         _one_of("select", self.select, ("last", "validation"))
         _within("validate_every", self.validate_every, 1, MAX_EPOCHS)
         if self.k is not None:
-            _within("k", self.k, 1, MAX_PICTURES)
+            _within("k", self.k, 1, MAX_IMAGES)
         if self.select == "validation" and not self.data.validation:
-            raise InputError("select is 'validation' but data.validation is 0; set aside some pictures, such as 2000")
+            raise InputError("select is 'validation' but data.validation is 0; set aside some images, such as 2000")
 
 
 def suited_backbone(dataset: str) -> str:

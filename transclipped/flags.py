@@ -11,9 +11,9 @@ from typing import Any
 from transclipped.clipping import AMOUNTS, RULES
 from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
 
-FEWER = ", adapted to few pictures"
-SIZED = ("schedule.batch", "schedule.epochs")  # settings whose defaults depend on the number of pictures
-BUNDLED = ("cifar10", "caltech101", "collage")  # data sets of 2,000 pictures and more
+FEWER = ", adapted to few images"
+SIZED = ("schedule.batch", "schedule.epochs")  # settings whose defaults depend on the number of images
+BUNDLED = ("cifar10", "caltech101", "collage")  # data sets of 2,000 images and more
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Flag:
 
 FLAGS = (
     Flag("--dataset", "data.dataset", str, "data set; `datasets` lists them"),
-    Flag("--data", "data.data", str, "folder with the pictures, where they are not bundled; or file of embeddings"),
-    Flag("--labels", "data.labels", str, "CSV for a folder of pictures; folder of lists for mirflickr, nuswide"),
+    Flag("--data", "data.data", str, "folder with the images, where they are not bundled; or file of embeddings"),
+    Flag("--labels", "data.labels", str, "CSV for a folder of images; folder of lists for mirflickr, nuswide"),
     Flag("--annotations", "data.annotations", str, "labels of mirflickr: 24, 14 stricter ones, or both", ANNOTATIONS),
     Flag("--split", "data.split", str, "file that names training, query and database ids"),
     Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10; default or listed for mirflickr, nuswide"),
-    Flag("--validation", "data.validation", int, "pictures cut from the training set to observe progress"),
+    Flag("--validation", "data.validation", int, "images cut from the training set to observe progress"),
     Flag(
         "--train-limit",
         "data.train_limit",
@@ -47,7 +47,7 @@ FLAGS = (
         "train on at most this many; the database is encoded all the same",
     ),
     Flag("--query-limit", "data.query_limit", int, "measure at most this many queries"),
-    Flag("--database-limit", "data.database_limit", int, "search among, and encode, at most this many pictures"),
+    Flag("--database-limit", "data.database_limit", int, "search among, and encode, at most this many images"),
     Flag("--split-seed", "data.seed", int, "seed of the drawn split"),
     Flag("--backbone", "backbone.name", str, "bundled model, or any of timm's"),
     Flag("--weights", "backbone.weights", str, "file with the backbone's weights"),
@@ -68,14 +68,14 @@ FLAGS = (
     Flag("--temperature", "loss.temperature", float, "of the contrastive loss"),
     Flag("--entropy", "loss.entropy", float, "weight of the soft codes' entropy"),
     Flag("--diversity", "loss.diversity", float, "weight of the similarity between codewords"),
-    Flag("--epochs", "schedule.epochs", int, "passes over the training pictures"),
-    Flag("--batch", "schedule.batch", int, "pictures a step"),
+    Flag("--epochs", "schedule.epochs", int, "passes over the training images"),
+    Flag("--batch", "schedule.batch", int, "images a step"),
     Flag("--optimizer", "schedule.optimizer", str, "of head and backbone", ("adamw", "sgd")),
     Flag("--lr", "schedule.lr", float, "peak learning rate of the head"),
     Flag("--backbone-lr", "schedule.backbone_lr", float, "peak learning rate of trained backbone blocks"),
     Flag("--weight-decay", "schedule.weight_decay", float, "of matrices"),
     Flag("--warmup", "schedule.warmup", float, "epochs of linear warm-up"),
-    Flag("--views", "schedule.views", int, "cached views of a picture"),
+    Flag("--views", "schedule.views", int, "cached views of an image"),
     Flag("--seed", "seed", int, "of weights, batches and views"),
     Flag("--select", "select", str, "epoch that is kept", ("last", "validation")),
     Flag("--validate-every", "validate_every", int, "epochs between two looks at the validation split"),
@@ -147,9 +147,9 @@ def arguments(config: RunConfig, *, spelled_out: Collection[str] = ()) -> list[s
 
 
 def exact(config: RunConfig) -> list[str]:
-    """Flags that train with just this configuration, whatever the number of pictures.
+    """Flags that train with just this configuration, whatever the number of images.
 
-    With few pictures `train` changes the defaults of `SIZED` that are not spelled. Of a bundled set without limits the
+    With few images `train` changes the defaults of `SIZED` that are not spelled. Of a bundled set without limits the
     number is known, and large enough for all of them.
     """
     data = config.data

@@ -1,6 +1,6 @@
 """Losses: contrastive with clipped negatives, debiased, and the two regularisers.
 
-Rows i and i + B of a batch are two views of one picture, each the other's positive; s_ij is cosine similarity:
+Rows i and i + B of a batch are two views of one image, each the other's positive; s_ij is cosine similarity:
 
     ℓ_i = −log( e^{s_i⁺/τ} / ( e^{s_i⁺/τ} + Σ_{j ∈ N_i} e^{s_ij/τ} ) )
 
@@ -79,7 +79,7 @@ class ClippedNTXentLoss(nn.Module):
         Chen et al. 2020, arXiv 2002.05709, eq. 1 (NT-Xent); each rule names its own source.
 
     Examples:
-        Two views of three pictures, of which the first two look the same.
+        Two views of three images, of which the first two look the same.
 
         >>> import torch
         >>> from transclipped.losses import ClippedNTXentLoss
@@ -116,10 +116,10 @@ class ClippedNTXentLoss(nn.Module):
         """Mean loss over the 2B anchors, a scalar in nats.
 
         Args:
-            z0, z1: `[B, D]` floating point, B >= 2; row i of both is a view of picture i.
+            z0, z1: `[B, D]` floating point, B >= 2; row i of both is a view of image i.
 
         Raises:
-            InputError: shapes or devices differ, there is one picture alone, or a number is not finite.
+            InputError: shapes or devices differ, there is one image alone, or a number is not finite.
         """
         _check_views(z0, z1)
         similarity = cosines(torch.cat([z0, z1]))  # [2B, 2B]
@@ -145,7 +145,7 @@ def training_loss(
     """Clipped contrastive loss of soft codes, with both regularisers.
 
     Args:
-        z: `[2B, D]` soft codes; rows i and i + B are two views of one picture.
+        z: `[2B, D]` soft codes; rows i and i + B are two views of one image.
         assignment: `[2B, M, K]` soft assignments.
         codewords: `[M, K, d]`, unit length.
         detect: `[2B, E]` embeddings whose similarities clipping looks at, None for `z`; they get no gradient.
@@ -237,7 +237,7 @@ def debiased_nt_xent(similarity: Tensor, *, prior: float, temperature: float) ->
         temperature: τ > 0, on the cosine scale.
 
     Returns:
-        Losses `[2B]` in nats; 0 for a single picture, which has no negatives.
+        Losses `[2B]` in nats; 0 for a single image, which has no negatives.
 
     Raises:
         ValueError: the matrix is not `[2B, 2B]`, or a setting makes no sense.
@@ -311,7 +311,7 @@ def _check_views(z0: Tensor, z1: Tensor) -> None:
     if z0.ndim != 2 or z0.shape != z1.shape:
         raise InputError(f"need two views [B, D] of the same shape, got {[*z0.shape]} and {[*z1.shape]}")
     if len(z0) < 2:
-        raise InputError(f"need at least 2 pictures, got {len(z0)}: one alone has no negatives; drop the last batch")
+        raise InputError(f"need at least 2 images, got {len(z0)}: one alone has no negatives; drop the last batch")
     if z0.device != z1.device:
         raise InputError(f"need both views on one device, got {z0.device} and {z1.device}")
     for name, z in (("z0", z0), ("z1", z1)):

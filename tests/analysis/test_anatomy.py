@@ -1,4 +1,4 @@
-"""A picture's way to its code, against timm's own outputs, loops straight from the equations, and search itself."""
+"""An image's way to its code, against timm's own outputs, loops straight from the equations, and search itself."""
 
 import math
 from itertools import pairwise
@@ -120,7 +120,7 @@ def test_convolutional_network_has_energy_and_no_attention(name, size, grid):
     np.testing.assert_allclose(seen.energy, np.ravel(squares) / np.sum(squares), rtol=1e-3)
 
 
-def test_attention_within_windows_is_not_taken_for_attention_over_the_picture():
+def test_attention_within_windows_is_not_taken_for_attention_over_the_image():
     options = {"img_size": 64, "window_size": 2, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 2)}
     seen = microscope(timm_model("swin_tiny_patch4_window7_224", 64, **options), 64).look(some_pixels(64))
     assert seen.attention is None and seen.grid == (8, 8)
@@ -151,7 +151,7 @@ def test_rollout_of_even_attention_keeps_a_known_rest():
     np.testing.assert_allclose(anatomy.rollout(even), expected, atol=1e-12)
 
 
-def test_picture_looks_with_the_mean_of_its_places():
+def test_image_looks_with_the_mean_of_its_places():
     weights = stochastic(9, 9)
     seen = seen_as(9)
     means = [np.mean([weights[i, j] for i in range(9)]) for j in range(9)]
@@ -170,13 +170,13 @@ def test_heads_are_averaged_unless_one_is_chosen():
     np.testing.assert_array_equal(anatomy.layer(attention, 1, 2), attention[1, 2])
 
 
-def test_patches_are_the_picture_line_by_line():
-    picture = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
-    patches = anatomy.cut(picture, (3, 2))
+def test_patches_are_the_image_line_by_line():
+    image = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
+    patches = anatomy.cut(image, (3, 2))
     assert patches.shape == (6, 4, 6, 3)
-    np.testing.assert_array_equal(patches[3], picture[4:8, 6:12])
+    np.testing.assert_array_equal(patches[3], image[4:8, 6:12])
     with pytest.raises(ValueError, match="do not divide"):
-        anatomy.cut(picture, (5, 5))
+        anatomy.cut(image, (5, 5))
 
 
 @pytest.mark.parametrize(

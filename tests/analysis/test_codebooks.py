@@ -223,7 +223,7 @@ def test_without_any_label_a_codeword_tells_nothing():
 
 
 def test_last_epoch_codes_as_the_run_does(tiny_run):
-    """The tiny run keeps its last epoch, and 200 pictures are fewer than the sample."""
+    """The tiny run keeps its last epoch, and 200 images are fewer than the sample."""
     run = RunDir(tiny_run)
     history = cb.by_epoch(run)
     assert history.epoch.tolist() == [1, 2] and history.n == 200

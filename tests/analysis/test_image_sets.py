@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transclipped.analysis import picture_sets as ps
+from transclipped.analysis import image_sets as ps
 from transclipped.datasets.base import UNLABELLED, EncodedSet
 from transclipped.datasets.protocols import Split
 
@@ -53,7 +53,7 @@ def test_sentence_counts_what_has_no_label(single, multi):
     assert "no labels" in ps.label_sentence(numbered())
 
 
-def test_groups_across_have_a_query_and_a_database_picture():
+def test_groups_across_have_a_query_and_a_database_image():
     none = np.empty(0, np.int64)
     split = Split(
         train=none, query=np.array([0, 1, 2]), database=np.arange(3, 50), validation=none, protocol="own", seed=0

@@ -94,7 +94,7 @@ def test_the_first_page_needs_neither_torch_nor_pandas():
     program = (
         "import sys; import transclipped.ui.overview.cached, transclipped.ui.overview.story, transclipped.ui.runs;"
         "from transclipped.config import DataConfig; from transclipped.datasets.registry import load;"
-        "load(DataConfig(dataset='cifar10')).picture(0);"
+        "load(DataConfig(dataset='cifar10')).image(0);"
         "print([m for m in ('torch', 'timm', 'faiss', 'umap', 'sklearn', 'pandas') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=readiness.ROOT)

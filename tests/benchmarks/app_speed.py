@@ -1,9 +1,9 @@
 """How fast the app is in a real browser, and how much memory it takes: `python -m tests.benchmarks.app_speed`.
 
-Prints seconds from the start of the server to the drawn Overview, of a switch to each page, and from a picture brought
+Prints seconds from the start of the server to the drawn Overview, of a switch to each page, and from an image brought
 to Retrieval to its ranked grid; and the memory of the server after all pages were visited. Beside them stands what
 Streamlit itself takes to switch between two pages with nothing but a title: no page of it can be faster. A page counts
-as drawn when its steps name it and nothing runs; the grid when its caption is there, nothing runs, and its pictures
+as drawn when its steps name it and nothing runs; the grid when its caption is there, nothing runs, and its images
 have arrived.
 """
 
@@ -28,7 +28,7 @@ from transclipped.ui.shell import ORDER
 
 PATIENCE = 120_000  # milliseconds
 UPLOADS = 5
-PICTURES = 50_000  # row of the first of CIFAR-10's test pictures
+IMAGES = 50_000  # row of the first of CIFAR-10's test images
 IDLE = """document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'"""
 DRAWN = f"""place => {IDLE} && document.querySelector('.st-key-lesson-steps')?.innerText.includes(place)
   && document.querySelector('h1') !== null"""
@@ -118,7 +118,7 @@ def _switches(tab, pages: list[tuple[str, str]], rounds: int) -> None:
 
 
 def _uploads(tab, address: str) -> None:
-    """Another test picture each time, as a PNG."""
+    """Another test image each time, as a PNG."""
     images = load(DataConfig(dataset="cifar10"))
     tab.goto(address)
     field = tab.locator('[data-testid="stFileUploaderDropzoneInput"]')
@@ -127,17 +127,17 @@ def _uploads(tab, address: str) -> None:
     times = []
     for number in range(UPLOADS):
         file = io.BytesIO()
-        images.picture(PICTURES + number).save(file, "PNG")
+        images.image(IMAGES + number).save(file, "PNG")
         before = tab.evaluate(FIRST)
-        picture = {"name": f"{number}.png", "mimeType": "image/png", "buffer": file.getvalue()}
+        image = {"name": f"{number}.png", "mimeType": "image/png", "buffer": file.getvalue()}
         started = time.perf_counter()
-        field.set_input_files(picture)
+        field.set_input_files(image)
         tab.wait_for_function(GRID, arg=before, polling=20)
         times.append(time.perf_counter() - started)
         tab.locator('[data-testid="stFileChipDeleteBtn"] button').first.click()
         tab.locator('[data-testid="stFileChip"]').wait_for(state="detached")
         tab.wait_for_function(f"() => {IDLE}", polling=20)
-    print("picture brought to ranked grid         " + " ".join(f"{seconds:6.2f}" for seconds in times) + " s")
+    print("image brought to ranked grid         " + " ".join(f"{seconds:6.2f}" for seconds in times) + " s")
 
 
 def _wait(tab, number: int, n: int) -> None:

@@ -1,8 +1,8 @@
 """Float embeddings of the bundled backbones, measured: `python -m tests.benchmarks.backbone_quality --out FILE`.
 
 CIFAR-10 (I) at 96 pixels: 20-NN accuracy and mAP@1000 of 10,000 queries against 50,000. Caltech-101 at 160 pixels:
-5-NN accuracy and mAP@100 of 1,010 queries against 2,020. A fixed subset, the first 2,000 CIFAR-10 training pictures:
-mAP@100 of the last 500 against the first 1,500, which tests check. Speed: pictures a second at 96 pixels, all in one
+5-NN accuracy and mAP@100 of 1,010 queries against 2,020. A fixed subset, the first 2,000 CIFAR-10 training images:
+mAP@100 of the last 500 against the first 1,500, which tests check. Speed: images a second at 96 pixels, all in one
 run, as ratios to the CNN. Features are cached; the first run takes half an hour on two cores.
 """
 
@@ -92,7 +92,7 @@ def subset_map(name: str) -> float:
 
 
 def speeds(names: list[str]) -> dict[str, float]:
-    """Pictures a second of each backbone as a ratio to the CNN's: medians of runs that take turns."""
+    """Images a second of each backbone as a ratio to the CNN's: medians of runs that take turns."""
     backbones = {name: load_backbone(BackboneConfig(name=name, image_size=96)) for name in dict.fromkeys([CNN, *names])}
     pixels = torch.randn(128, 3, 96, 96)
     seconds = {name: [] for name in backbones}

@@ -1,13 +1,13 @@
-"""How fast pictures become embeddings, beside the bare network and bare decoding, all in one run.
+"""How fast images become embeddings, beside the bare network and bare decoding, all in one run.
 
     python -m tests.benchmarks.encode_speed [--part small large memory add] [--threads 1] [--repeats 5]
 
-small   CIFAR-10 pictures: encoding beside the network's forward pass on pictures that lie ready. Wanted: 0.9 or more.
+small   CIFAR-10 images: encoding beside the network's forward pass on images that lie ready. Wanted: 0.9 or more.
 large   photographs of 12 megapixels: encoding beside the slower of decoding and network. Wanted: 0.9 or more, which
         shared cores allow only where one of the two is nine times the work; so also beside what they allow, by
         processor time, which other programs do not change.
 memory  peak of a million coded embeddings (F = 1,280, cached), Linux only. Wanted: below 2 GB.
-add     10,000 pictures added to a collection by one command, and the first search after it, in processes of their own.
+add     10,000 images added to a collection by one command, and the first search after it, in processes of their own.
 
 Compared things take turns, and the median of the repeats counts, since other programs may run beside.
 """
@@ -60,11 +60,11 @@ def main() -> None:
 
 
 def small(arguments: argparse.Namespace) -> None:
-    """CIFAR-10 pictures at 96 pixels."""
+    """CIFAR-10 images at 96 pixels."""
     images = load(DataConfig())
     backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=96))
     rows = np.arange(1024)
-    batch = chosen_batch(backbone, "cpu", pictures=100_000)
+    batch = chosen_batch(backbone, "cpu", images=100_000)
     ready = _ready(images.pixels(rows, 96), backbone, batch)
     found = _in_turn(
         {
@@ -88,7 +88,7 @@ def large(arguments: argparse.Namespace) -> None:
         backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
         size = np.mean([images.path(row).stat().st_size for row in range(len(images))]) / 1e6
         rows = np.tile(np.arange(len(images)), 4)  # long enough that the first batch, without company, counts little
-        batch = min(FEW, chosen_batch(backbone, "cpu", pictures=100_000))
+        batch = min(FEW, chosen_batch(backbone, "cpu", images=100_000))
         ready = _ready(images.pixels(rows, 160), backbone, batch)
         found = _in_turn(
             {
@@ -99,7 +99,7 @@ def large(arguments: argparse.Namespace) -> None:
             arguments.repeats,
         )
     per_s = {name: len(rows) / seconds for name, (seconds, _) in found.items()}
-    work = {name: 1000 * seconds / len(rows) for name, (_, seconds) in found.items()}  # core ms a picture
+    work = {name: 1000 * seconds / len(rows) for name, (_, seconds) in found.items()}  # core ms an image
     slower = "network" if per_s["network"] < per_s["decoding"] else "decoding"
     alone, both = work[slower], work["network"] + work["decoding"]
     shown = ", ".join(f"{name} {per_s[name]:.1f}/s ({work[name]:.1f} core ms)" for name in found)
@@ -151,7 +151,7 @@ def add(arguments: argparse.Namespace) -> None:
         asking = _command("search", folder / "new" / "1234.png", *run, "--collection", folder / "all")
         again = _command("encode", folder / "new", *run, "--out", folder / "all", "--add")
     print(
-        f"add: {record['n_encoded']:,} pictures added in {adding:.1f} s ({record['n']:,} in all), first search after "
+        f"add: {record['n_encoded']:,} images added in {adding:.1f} s ({record['n']:,} in all), first search after "
         f"it {asking:.1f} s as a command; adding them again {again:.1f} s"
     )
 
@@ -198,8 +198,8 @@ def _photographs(folder: Path, n: int) -> None:
     sources = load(DataConfig(dataset="caltech101"))
     grain = np.random.default_rng(0).normal(0, GRAIN, (3000, 4000, 1)).astype(np.float32)
     for row in range(n):
-        picture = sources.picture(row * 7).resize((4000, 3000), Image.Resampling.BICUBIC)
-        pixels = (np.asarray(picture) + grain).clip(0, 255).astype(np.uint8)
+        image = sources.image(row * 7).resize((4000, 3000), Image.Resampling.BICUBIC)
+        pixels = (np.asarray(image) + grain).clip(0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{row}.jpg", quality=90)
 
 

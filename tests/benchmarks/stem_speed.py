@@ -1,6 +1,6 @@
 """What training costs a view behind the frozen part of the stem: `python -m tests.benchmarks.stem_speed`.
 
-Core milliseconds of forward and backward pass on maps of random numbers as large as those of pictures at 96 pixels:
+Core milliseconds of forward and backward pass on maps of random numbers as large as those of images at 96 pixels:
 the transformer alone, and the stem's last two stages with their depthwise kernels and without.
 """
 

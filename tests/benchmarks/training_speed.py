@@ -1,6 +1,6 @@
 """How fast a head trains on cached features, and what its steps spend their time on.
 
-    python -m tests.benchmarks.training_speed [--pictures 50000] [--width 1280] [--views 4] [--batch 256] [--bits 32]
+    python -m tests.benchmarks.training_speed [--images 50000] [--width 1280] [--views 4] [--batch 256] [--bits 32]
 
 Between steps, each part of one is timed alone, forwards and backwards, on one batch: data access (gathering the
 views), projection, quantizer, loss; the rest is the optimizer and what is logged. Medians count. Beside them stands
@@ -23,20 +23,20 @@ from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
 
 ROUNDS = 60
-DRAWN = 5000  # different pictures; they are repeated, since only access counts here
+DRAWN = 5000  # different images; they are repeated, since only access counts here
 
 
 def made(asked: argparse.Namespace) -> tuple[Trainer, RunConfig]:
     """A trainer of one epoch on noise."""
     rng = np.random.default_rng(0)
-    block = rng.normal(size=(min(DRAWN, asked.pictures), asked.width)).astype(np.float16)
-    repeats = -(-asked.pictures // len(block))
-    views = [np.tile(block, (repeats, 1))[: asked.pictures].copy() for _ in range(asked.views)]
+    block = rng.normal(size=(min(DRAWN, asked.images), asked.width)).astype(np.float16)
+    repeats = -(-asked.images // len(block))
+    views = [np.tile(block, (repeats, 1))[: asked.images].copy() for _ in range(asked.views)]
     config = RunConfig(
         quantizer=QuantizerConfig(bits=asked.bits), schedule=ScheduleConfig(epochs=1, batch=asked.batch, views=2)
     )
     head = Head.from_config(asked.width, config.quantizer, generator=torch.Generator().manual_seed(0))
-    return Trainer(head, CachedViews(views, np.arange(asked.pictures), seed=0), config), config
+    return Trainer(head, CachedViews(views, np.arange(asked.images), seed=0), config), config
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -97,7 +97,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     trainer, config = made(asked)
-    print(f"{asked.pictures} pictures x 2 of {asked.views} views of {asked.width} numbers, batch {asked.batch}")
+    print(f"{asked.images} images x 2 of {asked.views} views of {asked.width} numbers, batch {asked.batch}")
     print(f"M, K, d = {trainer.model.shape}, {torch.get_num_threads()} threads")
     events = trainer.events()
     timed = {"step": lambda: next(events)} | parts(trainer, config, asked.batch)
@@ -107,7 +107,7 @@ def main() -> None:
     seconds = milliseconds(lambda: [*events]) / 1000
     speed = (trainer.total_steps - rounds) * asked.batch / seconds
     step, products_alone = median.pop("step"), median.pop("(matrix products alone)")
-    print(f"\n{speed:.0f} images/s, so an epoch takes {asked.pictures / speed:.1f} s; {step:.2f} ms a step, of which")
+    print(f"\n{speed:.0f} images/s, so an epoch takes {asked.images / speed:.1f} s; {step:.2f} ms a step, of which")
     median["optimizer, logging, the rest"] = step - sum(median.values())
     for name, value in (median | {"(matrix products alone)": products_alone}).items():
         print(f"{name:<30}{value:7.2f} ms {value / step:7.0%}")

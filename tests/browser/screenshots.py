@@ -1,6 +1,6 @@
-"""Pictures of every page, light and dark, wide and narrow: `python -m tests.browser.screenshots --out DIR`.
+"""Images of every page, light and dark, wide and narrow: `python -m tests.browser.screenshots --out DIR`.
 
-Starts the app on a free port and drives whichever Chromium is there. README's pictures are made by it.
+Starts the app on a free port and drives whichever Chromium is there. README's images are made by it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tests.browser.serving import ROOT, launched, served
 
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 PATIENCE = 90_000  # milliseconds
-PAUSE = 6.0  # seconds in which charts and pictures finish drawing, on a busy machine too
+PAUSE = 6.0  # seconds in which charts and images finish drawing, on a busy machine too
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def main() -> None:
-    """Take the pictures that the command line asks for."""
+    """Take the images that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the PNG files")
     parser.add_argument("--pages", nargs="+", default=PAGES, choices=PAGES)
@@ -59,8 +59,8 @@ def _take(browser, url: str, name: str, *, scheme: str, width: int, height: int 
     tab.wait_for_selector(READY, timeout=PATIENCE)
     path = out / f"{name}-{scheme}-{width}.png"
     tab.screenshot(path=path)
-    with Image.open(path) as picture:  # 255 colours look the same here, in a third of the bytes
-        small = picture.convert("RGB").quantize(255)
+    with Image.open(path) as image:  # 255 colours look the same here, in a third of the bytes
+        small = image.convert("RGB").quantize(255)
     small.save(path, optimize=True)
     print(path)
     context.close()

@@ -86,24 +86,24 @@ def test_arrow_keys_on_the_slider_move_alpha_alone(server, page, run):
     assert page.get_by_role("heading", name="7 · Score").count() == 0
 
 
-def test_an_own_picture_is_followed_to_the_bytes_that_search_gives_it(server, page, run):
+def test_an_own_image_is_followed_to_the_bytes_that_search_gives_it(server, page, run):
     engine = Searcher(run)
-    picture = Image.effect_noise((80, 64), 90).convert("RGB")
+    image = Image.effect_noise((80, 64), 90).convert("RGB")
     expected = anatomy.code_of(
-        engine.embed([picture])[0].reshape(len(engine.stored.codebooks), -1), engine.stored.codebooks
+        engine.embed([image])[0].reshape(len(engine.stored.codebooks), -1), engine.stored.codebooks
     )
     go(page, server)
     page.get_by_role("radio", name="upload").click()
     page.wait_for_function("() => location.search.includes('follow=upload')")
-    chooser = page.locator('.st-key-own-picture-place [data-testid="stFileUploaderDropzoneInput"]')
-    chooser.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": to_png(picture)})
-    page.get_by_text("mine.png, your picture").wait_for()
+    chooser = page.locator('.st-key-own-image-place [data-testid="stFileUploaderDropzoneInput"]')
+    chooser.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": to_png(image)})
+    page.get_by_text("mine.png, your image").wait_for()
     page.locator(".an-hex").nth(len(expected) - 1).wait_for()
     assert page.locator(".an-hex").all_inner_texts() == [f"{number:02X}" for number in expected.tolist()]
     settled(page)
 
 
-def test_a_database_picture_is_in_the_address(server, page, run):
+def test_a_database_image_is_in_the_address(server, page, run):
     go(page, server, follow="database", item=9)
     code = [f"{number:02X}" for number in run.retrieval().codes[9].tolist()]
     page.locator(".an-hex").nth(len(code) - 1).wait_for()
@@ -111,7 +111,7 @@ def test_a_database_picture_is_in_the_address(server, page, run):
     settled(page)
 
 
-def test_what_else_it_finds_asks_with_the_same_picture(server, page, run):
+def test_what_else_it_finds_asks_with_the_same_image(server, page, run):
     go(page, server, query=5)
     page.get_by_text("See what else it finds").click()
     page.wait_for_url("**/retrieval?**")

@@ -91,7 +91,7 @@ def test_threshold_is_dragged_in_the_histogram_itself(server, page):
     page.get_by_text(f"This setting clips {done.mask.sum():,} of").wait_for()
 
 
-def test_redraw_at_512_pictures_takes_less_than_a_fifth_of_a_second(server, page):
+def test_redraw_at_512_images_takes_less_than_a_fifth_of_a_second(server, page):
     go(page, server, "from=lab&size=512")
     slider = page.locator('input[type="range"][aria-label^="Clip every pair"]')
     slowest = slider.evaluate(

@@ -1,4 +1,4 @@
-"""Codebooks under real hands: a picture that is clicked there asks on Retrieval."""
+"""Codebooks under real hands: an image that is clicked there asks on Retrieval."""
 
 import shutil
 
@@ -22,11 +22,11 @@ def engine(own_runs, tiny_run):
 
 
 def best(engine, identity):
-    """Hits of a picture of the database or of the queries, as Retrieval must list them."""
+    """Hits of an image of the database or of the queries, as Retrieval must list them."""
     images = load(engine.run.config.data)
     rows = np.flatnonzero(engine.stored.query_ids.astype(str) == identity)
     row = int(np.flatnonzero(images.ids.astype(str) == identity)[0])
-    query = engine.stored.queries[rows[0]] if len(rows) else engine.embed([images.picture(row)])[0]
+    query = engine.stored.queries[rows[0]] if len(rows) else engine.embed([images.image(row)])[0]
     return [str(hit.id) for hit in engine.search(np.asarray(query, np.float32), top=24)]
 
 
@@ -35,7 +35,7 @@ def shown(page, selector):
 
 
 def asked(page, tiles):
-    """Click the second picture; its id, when Retrieval has answered."""
+    """Click the second image; its id, when Retrieval has answered."""
     page.locator(tiles).nth(1).wait_for(timeout=PATIENCE)
     settled(page)
     name = shown(page, tiles)[1]
@@ -47,7 +47,7 @@ def asked(page, tiles):
 
 
 @pytest.mark.parametrize("gallery", ["members", "responding"])
-def test_a_clicked_picture_asks_on_retrieval_and_back_returns(server, page, engine, gallery):
+def test_a_clicked_image_asks_on_retrieval_and_back_returns(server, page, engine, gallery):
     page.goto(f"{server}/codebooks?run={RUN}&section=word")
     name = asked(page, f'[class*="st-key-{gallery}"] .ask')
     assert f"run={RUN}" in page.url
@@ -58,7 +58,7 @@ def test_a_clicked_picture_asks_on_retrieval_and_back_returns(server, page, engi
     page.get_by_text("What does a codeword stand for?").wait_for()
 
 
-def test_a_picture_of_the_run_beside_asks_that_run(server, page, engine):
+def test_a_image_of_the_run_beside_asks_that_run(server, page, engine):
     page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}&section=word")
     name = asked(page, f'[class*="st-key-members"][class*="{OTHER}"] .ask')
     assert f"run={OTHER}" in page.url

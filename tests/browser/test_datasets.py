@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def album(tmp_path):
-    """Twenty pictures, one of them twice."""
+    """Twenty images, one of them twice."""
     rng = np.random.default_rng(0)
     for i in range(20):
         coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
@@ -29,8 +29,8 @@ def test_folder_is_checked_while_the_page_watches(server, page, album):
     page.goto(f"{server}/datasets?set=folder&folder={album}")
     page.get_by_role("button", name="Open it").click()
     settled(page)
-    main(page).get_by_text("21 of 21 pictures").wait_for()
-    page.get_by_role("button", name="Check every picture").click()
+    main(page).get_by_text("21 of 21 images").wait_for()
+    page.get_by_role("button", name="Check every image").click()
     main(page).get_by_text("21 of 21", exact=True).wait_for()  # the metric of the report
     main(page).get_by_text("The same file").wait_for()
     page.reload()  # the report stays
@@ -39,7 +39,7 @@ def test_folder_is_checked_while_the_page_watches(server, page, album):
     main(page).get_by_text("The same file").wait_for()
 
 
-def test_clicked_picture_tells_its_path(server, page, album):
+def test_clicked_image_tells_its_path(server, page, album):
     page.goto(f"{server}/datasets?set=folder&folder={album}")
     page.get_by_role("button", name="Open it").click()
     settled(page)
@@ -52,7 +52,7 @@ def test_choosing_a_set_keeps_it_in_the_address(server, page):
     settled(page)
     page.get_by_role("radio", name="Caltech-101").click()
     page.wait_for_function("() => location.search.includes('set=caltech101')")
-    main(page).get_by_text("24 of 3,030 pictures").wait_for()
+    main(page).get_by_text("24 of 3,030 images").wait_for()
     page.reload()
     settled(page)
-    main(page).get_by_text("24 of 3,030 pictures").wait_for()
+    main(page).get_by_text("24 of 3,030 images").wait_for()

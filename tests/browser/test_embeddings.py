@@ -81,7 +81,7 @@ def test_lasso_chooses_what_lies_inside_and_gallery_export_and_sentence_agree(pa
     inside = [row for row, (x, y) in enumerate(places) if left < x < right and top < y < bottom]
     assert 3 < len(inside) < len(places)
     lasso(panels, [(left, top), (right, top), (right, bottom), (left, bottom)])
-    panels.get_by_text(f"{len(inside)} pictures are chosen").wait_for()
+    panels.get_by_text(f"{len(inside)} images are chosen").wait_for()
     assert count(panels) == len(inside)
     tiles = panels.locator(".map .tile")
     assert [int(tile.get_attribute("data-row")) for tile in tiles.all()] == inside
@@ -92,11 +92,11 @@ def test_lasso_chooses_what_lies_inside_and_gallery_export_and_sentence_agree(pa
         assert [int(line["id"]) for line in csv.DictReader(file)] == shown[0].ids[inside].tolist()
     settled(panels)
     panels.keyboard.press("Escape")
-    panels.get_by_text("pictures are chosen").wait_for(state="detached")
+    panels.get_by_text("images are chosen").wait_for(state="detached")
     assert count(panels) == 0
 
 
-def test_hover_rings_at_once_and_shows_the_picture_soon(panels, shown):
+def test_hover_rings_at_once_and_shows_the_image_soon(panels, shown):
     row = lonely(shown, "continuous")
     panels.mouse.move(*place(panels, shown, "continuous", row))
     card = panels.locator(".map .card")
@@ -108,7 +108,7 @@ def test_hover_rings_at_once_and_shows_the_picture_soon(panels, shown):
     card.wait_for(state="hidden")
 
 
-def test_click_makes_the_query_with_its_neighbours_and_a_picture_does_the_same(panels, shown):
+def test_click_makes_the_query_with_its_neighbours_and_a_image_does_the_same(panels, shown):
     row = lonely(shown, "continuous")
     panels.mouse.click(*place(panels, shown, "continuous", row))
     panels.wait_for_url(f"**point={shown[0].ids[row]}**")
@@ -146,7 +146,7 @@ def test_double_click_in_the_legend_isolates_a_class_and_lasso_then_takes_it_alo
     (x0, y0), (x1, y1) = (box["x"] + 6, box["y"] + 6), (box["x"] + box["width"] - 7, box["y"] + box["height"] - 7)
     lasso(panels, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     first = shown[0].labels.min()  # the legend is in order of classes
-    panels.get_by_text(f"{(shown[0].labels == first).sum()} pictures are chosen").wait_for()
+    panels.get_by_text(f"{(shown[0].labels == first).sum()} images are chosen").wait_for()
 
 
 def test_bundled_maps_come_first_and_a_click_colours_what_the_rule_clips_from_there(server, page):

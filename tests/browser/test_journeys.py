@@ -34,15 +34,15 @@ def test_the_first_screen_shows_the_measured_map_of_a_bundled_run(server, page):
     assert shown == f"{BUNDLED.metrics()['modes']['asymmetric']['map']:.3f}"
 
 
-def test_an_uploaded_picture_finds_its_own_class(server, page):
-    """A database picture comes back first, and its class leads."""
+def test_an_uploaded_image_finds_its_own_class(server, page):
+    """A database image comes back first, and its class leads."""
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
 
     images = load(DataConfig(dataset="cifar10"))
     row = int(np.flatnonzero(images.labels[:50_000] == images.class_names.index("automobile"))[3])
     file = io.BytesIO()
-    images.picture(row).save(file, "PNG")
+    images.image(row).save(file, "PNG")
     go(page, server, "retrieval", run=BUNDLED.name, how="upload")
     page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(
         {"name": "car.png", "mimeType": "image/png", "buffer": file.getvalue()}

@@ -61,7 +61,7 @@ def test_own_photographs_are_ranked_after_five_clicks(server, page, photographs,
     assert "collection=my-holiday" in page.url and "run=hybrid-caltech101-32-clipped" in page.url
     shown = page.locator(HITS).evaluate_all("all => all.map((one) => one.dataset.id)")
     assert len(set(shown)) == 24 and shown[0] == "000.jpg"  # the query itself
-    page.get_by_text(f"of {N} pictures").first.wait_for()
+    page.get_by_text(f"of {N} images").first.wait_for()
 
 
 def test_a_reload_follows_the_encoding_and_a_link_asks_first(server, page, photographs, own_runs):

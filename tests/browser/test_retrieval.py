@@ -17,8 +17,8 @@ from transclipped.search.searcher import Searcher
 pytestmark = pytest.mark.browser
 RUN = "retrieval-of-tiny"
 HITS = ".st-key-hits .ask"
-ZONE = '.st-key-pictures-place [data-testid="stFileUploaderDropzone"]'
-INPUT = '.st-key-pictures-place [data-testid="stFileUploaderDropzoneInput"]'
+ZONE = '.st-key-images-place [data-testid="stFileUploaderDropzone"]'
+INPUT = '.st-key-images-place [data-testid="stFileUploaderDropzoneInput"]'
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def shown(page, selector=HITS):
 
 
 def shows(page, expected, selector=HITS):
-    """Wait until a gallery holds these pictures in this order."""
+    """Wait until a gallery holds these images in this order."""
     deadline = PATIENCE // 100
     while shown(page, selector) != expected and deadline:
         page.wait_for_timeout(100)
@@ -62,16 +62,16 @@ def shows(page, expected, selector=HITS):
     assert shown(page, selector) == expected
 
 
-def answers_of(engine, picture):
-    return best(engine, engine.embed([picture])[0])
+def answers_of(engine, image):
+    return best(engine, engine.embed([image])[0])
 
 
-def picture_of(engine, images, name):
-    """Embedding of a picture by its id."""
-    return engine.embed([images.picture(int(np.flatnonzero(images.ids.astype(str) == name)[0]))])[0]
+def image_of(engine, images, name):
+    """Embedding of an image by its id."""
+    return engine.embed([images.image(int(np.flatnonzero(images.ids.astype(str) == name)[0]))])[0]
 
 
-def test_a_click_asks_with_the_picture(at, engine):
+def test_a_click_asks_with_the_image(at, engine):
     page = at(query=3)
     first = best(engine, engine.stored.queries[3])
     shows(page, first)
@@ -81,7 +81,7 @@ def test_a_click_asks_with_the_picture(at, engine):
     settled(page)
     row = np.flatnonzero(engine.stored.database_ids.astype(str) == first[2])[0]
     top = np.flatnonzero(engine.stored.database_ids.astype(str) == shown(page)[0])[0]
-    assert (engine.stored.codes[row] == engine.stored.codes[top]).all()  # it finds itself, or a picture of its code
+    assert (engine.stored.codes[row] == engine.stored.codes[top]).all()  # it finds itself, or an image of its code
 
 
 def test_arrow_keys_walk_through_the_grid_and_enter_asks(at, engine):
@@ -96,7 +96,7 @@ def test_arrow_keys_walk_through_the_grid_and_enter_asks(at, engine):
     page.wait_for_url(f"**query_id={first[1]}**")
 
 
-def test_several_clicked_pictures_ask_together_and_one_can_be_left_out(at, engine, images):
+def test_several_clicked_images_ask_together_and_one_can_be_left_out(at, engine, images):
     page = at(query=2)
     first = best(engine, engine.stored.queries[2])
     page.locator(".st-key-add label").click()
@@ -104,13 +104,13 @@ def test_several_clicked_pictures_ask_together_and_one_can_be_left_out(at, engin
     page.locator(HITS).nth(1).click()
     together = [str(engine.stored.query_ids[2]), first[1]]
     shows(page, together, ".st-key-question .ask")
-    mean = (engine.stored.queries[2].astype(np.float32) + picture_of(engine, images, first[1])) / 2
+    mean = (engine.stored.queries[2].astype(np.float32) + image_of(engine, images, first[1])) / 2
     shows(page, best(engine, mean))
     page.locator(".st-key-question .ask").nth(0).click()
     shows(page, [first[1]], ".st-key-question .ask")
 
 
-def test_tiny_pictures_are_drawn_crisp_at_a_whole_multiple(at):
+def test_tiny_images_are_drawn_crisp_at_a_whole_multiple(at):
     page = at()
     page.locator(f"{HITS} img").first.wait_for()
     page.wait_for_load_state("networkidle")
@@ -123,17 +123,17 @@ def test_tiny_pictures_are_drawn_crisp_at_a_whole_multiple(at):
     assert found[0][2] == 32  # it has come
 
 
-def test_an_uploaded_picture_asks(at, engine, images):
+def test_an_uploaded_image_asks(at, engine, images):
     page = at(ZONE, how="upload")
-    picture = images.picture(123)
-    page.locator(INPUT).set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": encoded(picture)})
+    image = images.image(123)
+    page.locator(INPUT).set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": encoded(image)})
     page.locator(HITS).first.wait_for()
-    shows(page, answers_of(engine, picture))
+    shows(page, answers_of(engine, image))
 
 
-def test_a_dropped_picture_asks(at, engine, images):
+def test_a_dropped_image_asks(at, engine, images):
     page = at(ZONE, how="upload")
-    picture = images.picture(77)
+    image = images.image(77)
     carried = page.evaluate_handle(
         """(file) => {
             const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
@@ -141,11 +141,11 @@ def test_a_dropped_picture_asks(at, engine, images):
             carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
             return carried;
         }""",
-        base64.b64encode(encoded(picture)).decode(),
+        base64.b64encode(encoded(image)).decode(),
     )
     page.dispatch_event(ZONE, "drop", {"dataTransfer": carried})
     page.locator(HITS).first.wait_for()
-    shows(page, answers_of(engine, picture))
+    shows(page, answers_of(engine, image))
 
 
 COPY = """async (file) => {
@@ -155,27 +155,27 @@ COPY = """async (file) => {
 
 
 @pytest.mark.parametrize("how", ["button", "keys"])
-def test_a_pasted_picture_asks(at, engine, images, how):
+def test_a_pasted_image_asks(at, engine, images, how):
     page = at(ZONE, how="upload")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    picture = images.picture(55)
+    image = images.image(55)
     button = page.get_by_role("button", name="Paste from the clipboard")
     button.wait_for()
-    page.evaluate(COPY, base64.b64encode(encoded(picture)).decode())
+    page.evaluate(COPY, base64.b64encode(encoded(image)).decode())
     if how == "button":
         button.click()
     else:
         page.keyboard.press("Control+V")
     page.locator(HITS).first.wait_for()
-    shows(page, answers_of(engine, picture))
+    shows(page, answers_of(engine, image))
 
 
-def test_text_in_the_clipboard_is_no_picture_and_the_page_says_so(at):
+def test_text_in_the_clipboard_is_no_image_and_the_page_says_so(at):
     page = at(ZONE, how="upload")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.evaluate("() => navigator.clipboard.writeText('words')")
     page.get_by_role("button", name="Paste from the clipboard").click()
-    page.get_by_text("holds no picture").wait_for()
+    page.get_by_text("holds no image").wait_for()
 
 
 def test_without_a_camera_the_page_says_why(at):

@@ -9,7 +9,7 @@ from transclipped.training import queue
 
 pytestmark = pytest.mark.browser
 SMALL = {
-    "Training pictures": 150, "Database pictures": 200, "Query pictures": 50, "Validation pictures": 40,
+    "Training images": 150, "Database images": 200, "Query images": 50, "Validation images": 40,
     "Epochs": 800, "Batch": 50,
 }  # fmt: skip
 STEPS = 3 * SMALL["Epochs"]
@@ -49,11 +49,11 @@ def test_training_grows_is_stopped_resumed_and_finished_through_a_reload_and_is_
     assert 0 < done < STEPS
     page.get_by_role("button", name="Resume").click()
     page.get_by_text(f"{name} is finished:").wait_for(timeout=5 * PATIENCE)
-    assert run.metrics()["n_queries"] == SMALL["Query pictures"]
+    assert run.metrics()["n_queries"] == SMALL["Query images"]
     assert max(e["step"] for e in run.events("epoch")) == STEPS
     assert page.evaluate(POINTS) == len(run.events("step"))
     go(page, server, "retrieval", run=name)
-    assert "200 pictures" in page.locator('[data-testid="stMain"]').inner_text()
+    assert "200 images" in page.locator('[data-testid="stMain"]').inner_text()
     go(page, server, "benchmarks", runs=name)
     assert name in page.locator('[data-testid="stMultiSelect"]').first.inner_text()
 

@@ -1,4 +1,4 @@
-"""Sets of pictures that the tests of data sets share."""
+"""Sets of images that the tests of data sets share."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def caltech():
 
 @pytest.fixture
 def paint():
-    """Writes a small picture of noise; the same name gives the same pixels."""
+    """Writes a small image of noise; the same name gives the same pixels."""
 
     def write(path, size=(24, 16)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def paint():
 
 @pytest.fixture(scope="session")
 def photographs(caltech):
-    """Encoded photographs of Caltech-101, as stand-ins for pictures that cannot be shipped."""
+    """Encoded photographs of Caltech-101, as stand-ins for images that cannot be shipped."""
     return [caltech.encoded(row) for row in range(0, 2000, 25)]
 
 

@@ -9,7 +9,7 @@ from transclipped.datasets import caltech101, collage
 from transclipped.errors import InputError
 
 
-def test_thirty_pictures_a_class(caltech):
+def test_thirty_images_a_class(caltech):
     assert len(caltech) == 3030 and caltech.native_size is None and len(caltech.class_names) == 101
     assert np.bincount(caltech.labels).tolist() == [30] * 101
     assert caltech.class_names[:3] == ("Faces", "Faces_easy", "Leopards")
@@ -53,9 +53,9 @@ def test_collage_carries_the_labels_of_its_halves(collages, caltech):
 
 
 def test_collage_shows_its_halves_side_by_side(collages, caltech):
-    image = np.asarray(collages.picture(5))
+    image = np.asarray(collages.image(5))
     assert image.shape == (160, 160, 3)
-    left, right = (np.asarray(collage._portrait(caltech.picture(row))) for row in collages.halves[5])
+    left, right = (np.asarray(collage._portrait(caltech.image(row))) for row in collages.halves[5])
     assert np.array_equal(image[:, :80], left) and np.array_equal(image[:, 80:], right)
 
 

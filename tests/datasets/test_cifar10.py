@@ -15,7 +15,7 @@ from transclipped.errors import InputError
 from transclipped.utils.files import ASSETS
 
 
-def test_all_pictures_are_there(cifar):
+def test_all_images_are_there(cifar):
     assert len(cifar) == 60_000 and cifar.label_kind == "single" and cifar.native_size == 32
     assert np.bincount(cifar.labels[:50_000]).tolist() == [5000] * 10
     assert np.bincount(cifar.labels[50_000:]).tolist() == [1000] * 10
@@ -33,9 +33,9 @@ def test_pixels_are_those_that_pillow_decodes(cifar):
     rows = np.array([0, 49_999, 50_000, 59_999, 7])
     pixels = cifar.pixels(rows, 96)
     assert pixels.shape == (5, 3, 32, 32) and pixels.dtype == torch.uint8 and pixels.is_contiguous()
-    for row, picture in zip(rows, pixels, strict=True):
+    for row, image in zip(rows, pixels, strict=True):
         direct = Image.open(io.BytesIO(cifar.encoded(row)))
-        assert np.array_equal(np.asarray(direct), picture.permute(1, 2, 0).numpy())
+        assert np.array_equal(np.asarray(direct), image.permute(1, 2, 0).numpy())
 
 
 def test_encoded_is_jpeg_and_no_rows_give_no_pixels(cifar):
@@ -79,7 +79,7 @@ def test_spoilt_bundle_is_named(spoil, tmp_path, monkeypatch):
         cifar10.load(DataConfig())
 
 
-def test_damaged_picture_is_named(cifar):
+def test_damaged_image_is_named(cifar):
     import pyarrow as pa
 
     files = pa.array([cifar.encoded(0), b"\xff\xd8 broken"])
@@ -93,13 +93,13 @@ def test_damaged_picture_is_named(cifar):
         default_k=1,
         native_size=32,
     )
-    with pytest.raises(InputError, match="cifar10 picture 1"):
+    with pytest.raises(InputError, match="cifar10 image 1"):
         broken.pixels(np.arange(2), 96)
 
 
 @pytest.fixture
 def official(tmp_path, monkeypatch):
-    """The official layout with 10 pictures a batch."""
+    """The official layout with 10 images a batch."""
     monkeypatch.setattr(cifar10, "N_TRAIN", 50)
     monkeypatch.setattr(cifar10, "N_TEST", 10)
     folder = tmp_path / cifar10.FOLDER
@@ -117,7 +117,7 @@ def test_official_folder_is_read(official, inside):
     data = official / cifar10.FOLDER if inside else official
     images = cifar10.load(DataConfig(data=str(data)))
     assert len(images) == 60 and images.labels[:10].tolist() == list(range(10))
-    assert images.picture(25).getpixel((0, 0)) == (2, 200, 2)
+    assert images.image(25).getpixel((0, 0)) == (2, 200, 2)
     assert images.pixels(np.array([55]), 96)[0, :, 0, 0].tolist() == [5, 200, 5]
     assert images.encoded(0).startswith(b"\x89PNG")
 

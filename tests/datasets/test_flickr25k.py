@@ -20,7 +20,7 @@ from transclipped.errors import InputError
 DATA = Path(__file__).parent / "data"
 NAMES = (DATA / "flickr25k_img.txt").read_text().split()
 TARGETS = [line.split() for line in (DATA / "flickr25k_targets.txt").read_text().splitlines()]
-BARE = [i for i, row in enumerate(TARGETS) if "1" not in row]  # pictures without any label
+BARE = [i for i, row in enumerate(TARGETS) if "1" not in row]  # images without any label
 
 
 def load(root, **options):
@@ -45,13 +45,13 @@ def write_annotations(root):
 
 @pytest.fixture
 def tree(tmp_path, stand_ins):
-    """The 40 pictures below mirflickr/, beside the lists of the hashing literature."""
+    """The 40 images below mirflickr/, beside the lists of the hashing literature."""
     stand_ins(tmp_path / "mirflickr", NAMES)
     write_lists(tmp_path)
     return tmp_path
 
 
-def test_lists_label_the_pictures_row_by_row(tree):
+def test_lists_label_the_images_row_by_row(tree):
     images = load(tree)
     assert images.ids.tolist() == NAMES and images.class_names == flickr25k.COLUMNS
     assert images.labels.tolist() == [[int(mark) for mark in row] for row in TARGETS]
@@ -95,17 +95,17 @@ def test_alias_names_the_same_set(tree):
     assert images.name == "mirflickr" and "flickr25k" not in registry.names()
 
 
-def test_missing_and_damaged_pictures_are_counted_and_named(tree):
+def test_missing_and_damaged_images_are_counted_and_named(tree):
     (tree / "mirflickr" / "im7.jpg").unlink()
     (tree / "mirflickr" / "im8.jpg").write_bytes(b"")
-    (tree / "mirflickr" / "im9.jpg").write_bytes(b"no picture at all")
+    (tree / "mirflickr" / "im9.jpg").write_bytes(b"no image at all")
     (tree / "mirflickr" / "holiday.jpg").write_bytes((tree / "mirflickr" / "im1.jpg").read_bytes())
     images = load(tree)
     assert len(images) == 37 and images.n_other == 1
     assert images.missing == ["im7.jpg", "im8.jpg"]
     assert dict(images.skipped) == {
         "mirflickr/im8.jpg": "it is empty",
-        "im9.jpg": "no known picture format, or damaged at its beginning; read are " + decode.READ,
+        "im9.jpg": "no known image format, or damaged at its beginning; read are " + decode.READ,
     }
 
 
@@ -167,7 +167,7 @@ def test_stricter_annotations_are_refused_where_there_are_none(tree, capsys):
 def test_order_of_the_columns_is_said_to_be_inferred_and_checked_where_it_can_be(tree):
     assert any("order of the 24 names is inferred" in note for note in load(tree).notes)
     write_annotations(tree / "annotations")
-    assert any("40 of the lists' 40 pictures have the labels of the annotations" in n for n in load(tree).notes)
+    assert any("40 of the lists' 40 images have the labels of the annotations" in n for n in load(tree).notes)
     write_lists(tree, NAMES, [row[1:] + row[:1] for row in TARGETS])
     whole = sum(len(set(row)) == 1 for row in TARGETS)
     assert any(note.startswith(f"{whole} of the lists' 40") for note in load(tree).notes)
@@ -184,9 +184,9 @@ def test_lists_of_another_width_are_noted(tree):
     assert any("other.txt has 2 labels a line, not 24" in note for note in load(tree).notes)
 
 
-def test_no_picture_at_all_is_explained(tmp_path):
+def test_no_image_at_all_is_explained(tmp_path):
     write_lists(tmp_path)
-    with pytest.raises(InputError, match=r"0 of the 40 pictures.*im1\.jpg.*unpack"):
+    with pytest.raises(InputError, match=r"0 of the 40 images.*im1\.jpg.*unpack"):
         load(tmp_path)
 
 
@@ -215,7 +215,7 @@ def test_fingerprint_follows_labels_and_files(tree):
 
 
 def synthetic(n, present=None, bare=0, n_query=2000, n_train=5000):
-    """A listed set of `n` pictures without files, of which those at `present` are there and the first ones bare."""
+    """A listed set of `n` images without files, of which those at `present` are there and the first ones bare."""
     labels = np.ones((n, 1), np.uint8)
     labels[:bare] = 0
     rows = np.arange(n) if present is None else present
@@ -240,14 +240,14 @@ def synthetic(n, present=None, bare=0, n_query=2000, n_train=5000):
 def test_protocol_sizes_of_the_whole_set():
     split = draw(synthetic(25_000, bare=419), DataConfig())
     assert (len(split.query), len(split.database), len(split.train)) == (2_000, 23_000, 5_000)
-    assert split.query.min() >= 419  # bare pictures never ask
+    assert split.query.min() >= 419  # bare images never ask
     assert (split.database < 419).sum() == 419  # and stay in the database
     assert split.query[:3].tolist() == [435, 440, 442]  # computed here once; the same on every machine
 
 
 @settings(max_examples=30, deadline=None)
 @given(n=st.integers(30, 400), seed=st.integers(0, 2**40), gone=st.sets(st.integers(0, 29), max_size=10))
-def test_protocol_is_disjoint_seeded_and_hardly_moved_by_missing_pictures(n, seed, gone):
+def test_protocol_is_disjoint_seeded_and_hardly_moved_by_missing_images(n, seed, gone):
     whole = synthetic(n, n_query=20, n_train=10)
     present = np.setdiff1d(np.arange(n), sorted(gone))
     partial = synthetic(n, present, n_query=20, n_train=10)

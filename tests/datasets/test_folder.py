@@ -1,4 +1,4 @@
-"""A folder of one's own pictures: whatever lies in it, loading goes on and tells what it left out."""
+"""A folder of one's own images: whatever lies in it, loading goes on and tells what it left out."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def load(root, **options):
 
 @pytest.fixture
 def album(tmp_path, paint):
-    """cat/ has 6 pictures, dog/deep/ has 5."""
+    """cat/ has 6 images, dog/deep/ has 5."""
     root = tmp_path / "album"
     for i in range(6):
         paint(root / "cat" / f"{i}.png")
@@ -47,7 +47,7 @@ def test_a_tenth_asks_and_k_fits_the_database(album):
     assert np.array_equal(roles.train, roles.database)
 
 
-def test_picture_outside_of_class_folders_is_unlabelled_and_asks_nothing(album, paint):
+def test_image_outside_of_class_folders_is_unlabelled_and_asks_nothing(album, paint):
     paint(album / "loose.png")
     images = load(album)
     row = images.ids.tolist().index("loose.png")
@@ -67,13 +67,13 @@ def test_unusable_files_are_skipped_with_a_reason(album, paint):
     noise = paint(album / "cat" / "whole.jpg", size=(80, 80)).read_bytes()
     (album / "cat" / "cut.jpg").write_bytes(noise[: len(noise) // 2])
     (album / "cat" / "empty.png").touch()
-    (album / "cat" / "notes.txt").write_text("no picture")
+    (album / "cat" / "notes.txt").write_text("no image")
     (album / "dog" / "wrong.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
     (album / ".DS_Store").write_text("hidden")
     skipped = dict(load(album).skipped)
     assert set(skipped) == {"cat/cut.jpg", "cat/empty.png", "cat/notes.txt", "dog/wrong.png"}
     assert skipped["cat/empty.png"] == "it is empty" and "damaged" in skipped["cat/cut.jpg"]
-    assert "no known picture format" in skipped["cat/notes.txt"]
+    assert "no known image format" in skipped["cat/notes.txt"]
 
 
 @posix
@@ -102,7 +102,7 @@ def test_name_that_is_not_utf8_is_skipped_in_readable_form(album, paint):
     assert load(album).skipped == [(r"caf\xe9.png", "its name is not valid UTF-8")]
 
 
-def test_odd_pictures_become_squares(album):
+def test_odd_images_become_squares(album):
     exif = Image.Exif()
     exif[0x0112] = 6
     odd = {
@@ -122,13 +122,13 @@ def test_odd_pictures_become_squares(album):
     assert (pixels[images.ids.tolist().index("clear.png")] == 255).all()
     for name in ("cmyk.jpg", "scan.tif"):  # browsers cannot be trusted with these
         assert images.encoded(images.ids.tolist().index(name)).startswith(b"\x89PNG")
-    assert images.picture(images.ids.tolist().index("turned.jpg")).size == (10, 20)
+    assert images.image(images.ids.tolist().index("turned.jpg")).size == (10, 20)
 
 
-def test_vanished_picture_is_named(album):
+def test_vanished_image_is_named(album):
     images = load(album)
     (album / "cat" / "0.png").unlink()
-    for use in (lambda: images.pixels(np.array([0]), 8), lambda: images.encoded(0), lambda: images.picture(0)):
+    for use in (lambda: images.pixels(np.array([0]), 8), lambda: images.encoded(0), lambda: images.image(0)):
         with pytest.raises(InputError, match=r"cat.0\.png"):
             use()
 
@@ -236,9 +236,9 @@ def test_missing_folder_is_said(data):
         folder.load(DataConfig(dataset="folder", data=data))
 
 
-def test_folder_without_pictures_is_refused(tmp_path):
+def test_folder_without_images_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(InputError, match=r"0 usable pictures.*a\.txt"):
+    with pytest.raises(InputError, match=r"0 usable images.*a\.txt"):
         load(tmp_path)
 
 
@@ -253,7 +253,7 @@ def test_single_labels_from_csv(album):
     assert images.class_names == ("lion", "tiger", "wolf")
     labels = dict(zip(images.ids.tolist(), images.labels.tolist(), strict=True))
     assert labels["cat/0.png"] == 1 and labels["dog/deep/1.jpg"] == 2 and labels["cat/1.png"] == UNLABELLED
-    assert images.skipped == [("cat/9.png", "has a label, but is not among the pictures")]  # and not labels.csv
+    assert images.skipped == [("cat/9.png", "has a label, but is not among the images")]  # and not labels.csv
     assert images.labelled.sum() == 2
 
 

@@ -1,4 +1,4 @@
-"""NUS-WIDE: ground truth and lists, nested and flat, with the pictures that disks really lack."""
+"""NUS-WIDE: ground truth and lists, nested and flat, with the images that disks really lack."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def load(root, **options):
 
 
 def marks_of(n=40):
-    """Marks `[n, 30]`: concept c is carried by the pictures whose number c divides into a fixed pattern."""
+    """Marks `[n, 30]`: concept c is carried by the images whose number c divides into a fixed pattern."""
     rng = np.random.default_rng(0)
     share = np.linspace(0.02, 0.5, len(CONCEPTS))[::-1]
     marks = (rng.random((n, len(CONCEPTS))) < share).astype(np.uint8)
@@ -48,7 +48,7 @@ def write_truth(root, marks, names=NAMES):
 
 @pytest.fixture
 def truth(tmp_path, stand_ins):
-    """Ground truth over the 40 pictures of the excerpt, nested by keyword."""
+    """Ground truth over the 40 images of the excerpt, nested by keyword."""
     write_truth(tmp_path, marks_of())
     stand_ins(tmp_path / "Flickr", NAMES)
     return tmp_path
@@ -67,7 +67,7 @@ def test_the_21_most_frequent_concepts_are_counted(truth):
     part = marks[:, columns].any(1)
     assert images.ids.tolist() == [name for name, there in zip(NAMES, part, strict=True) if there]
     assert np.array_equal(images.labels, marks[np.ix_(part, columns)])
-    assert NAMES[0] not in images.ids and any("of 40 pictures have none" in note for note in images.notes)
+    assert NAMES[0] not in images.ids and any("of 40 images have none" in note for note in images.notes)
     assert images.default_k == 5000
 
 
@@ -76,7 +76,7 @@ def test_ties_of_frequency_go_by_name():
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_pictures_nested_by_keyword_or_flat_by_name(tmp_path, stand_ins, flat):
+def test_images_nested_by_keyword_or_flat_by_name(tmp_path, stand_ins, flat):
     stand_ins(tmp_path / "images", [name.rpartition("/")[2] if flat else name for name in NAMES])
     (tmp_path / "nuswide_test.txt").write_text((DATA / "nuswide_test.txt").read_text())
     images = load(tmp_path)
@@ -87,7 +87,7 @@ def test_pictures_nested_by_keyword_or_flat_by_name(tmp_path, stand_ins, flat):
     assert images.protocols == ("default",)  # all of them are test rows, so nothing would be left to search
 
 
-def test_missing_pictures_are_counted_and_named(truth):
+def test_missing_images_are_counted_and_named(truth):
     for name in NAMES[5:9]:
         (truth / "Flickr" / name).unlink()
     images = load(truth)
@@ -110,7 +110,7 @@ def test_lists_beside_the_ground_truth_give_the_roles(truth):
     split = draw(images, DataConfig(protocol="listed"))
     assert images.ids[split.query].tolist() == query
     assert len(split.database) == len(images) - 6 and np.isin(split.train, split.database).all()
-    assert any("6 of the lists' 6 pictures have the labels of the ground truth" in note for note in images.notes)
+    assert any("6 of the lists' 6 images have the labels of the ground truth" in note for note in images.notes)
 
 
 def test_concept_file_of_another_length_is_left_out_by_name(truth):
@@ -119,7 +119,7 @@ def test_concept_file_of_another_length_is_left_out_by_name(truth):
     path.write_text("1\n0\n")
     images = load(truth)
     assert name not in images.class_names
-    assert any(f"Labels_{name}.txt has 2 lines for 40 pictures" in note for note in images.notes)
+    assert any(f"Labels_{name}.txt has 2 lines for 40 images" in note for note in images.notes)
     path.unlink()
     assert any(f"labels lack the files of {name}" in note for note in load(truth).notes)
 
@@ -136,7 +136,7 @@ def test_half_of_the_ground_truth_is_refused_by_name(truth, gone, told):
 
 
 def write_halves(root, marks, names=NAMES, swap=()):
-    """The official halves: every third picture is of Test; marks of the concepts of `swap` say the opposite."""
+    """The official halves: every third image is of Test; marks of the concepts of `swap` say the opposite."""
     test = np.arange(len(names)) % 3 == 0
     for half, rows in (("Train", np.flatnonzero(~test)), ("Test", np.flatnonzero(test))):
         text = "".join(names[row].replace("/", "\\") + "\r\n" for row in rows)
@@ -173,7 +173,7 @@ def test_official_halves_are_compared_with_the_whole(truth):
     write_halves(truth, marks_of())
     images = load(truth)
     assert images.fingerprint == whole.fingerprint
-    assert any("40 of 40 pictures are in the official halves too and have the same" in note for note in images.notes)
+    assert any("40 of 40 images are in the official halves too and have the same" in note for note in images.notes)
     write_halves(truth, marks_of(), swap=(whole.class_names[2],))
     assert any("differ there in 40 labels; AllLabels counts" in note for note in load(truth).notes)
     assert load(truth).fingerprint == whole.fingerprint
@@ -188,7 +188,7 @@ def test_marks_that_are_not_0_or_1_are_refused(truth):
 
 def test_lines_of_the_image_list_that_lead_out_or_repeat_are_named(truth, tmp_path):
     lines = [name.replace("/", "\\") for name in NAMES]
-    lines[2], lines[3], lines[5] = r"..\..\secret.jpg", lines[4], "no picture"
+    lines[2], lines[3], lines[5] = r"..\..\secret.jpg", lines[4], "no image"
     (truth / "ImageList" / "Imagelist.txt").write_text("\n".join(lines))
     images = load(truth)
     problems = dict(images.skipped)

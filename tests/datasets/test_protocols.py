@@ -98,7 +98,7 @@ def test_too_little_to_train_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
-def test_unlabelled_pictures_never_ask(kind):
+def test_unlabelled_images_never_ask(kind):
     has = np.arange(100) % 3 > 0
     labels = np.where(has, 0, UNLABELLED) if kind == "single" else has[:, None].astype(np.uint8)
     images = numbered(100, labels, ("thing",))
@@ -167,7 +167,7 @@ def test_own_split_without_training_rows_trains_on_the_database(tmp_path):
         ("id,role\n1,query\n1,database\n2,database\n", "1 ids in both query and database, such as 1"),
         ("id,role\n1,query\n1,train\n2,database\n", "both query and train"),
         ("id,role\n1,test\n", "line 2: role is 'test'"),
-        ("id,role\n1,query\n", "needs pictures in both roles"),
+        ("id,role\n1,query\n", "needs images in both roles"),
         ("file,role\n1,query\n", "must begin with the line 'id,role'"),
         ("", "is empty"),
     ],

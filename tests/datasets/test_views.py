@@ -1,4 +1,4 @@
-"""Views: right geometry and colours, and the same picture whatever batch it came in."""
+"""Views: right geometry and colours, and the same image whatever batch it came in."""
 
 import numpy as np
 import pytest
@@ -110,7 +110,7 @@ def test_augmented_parameters_keep_their_ranges(make):
     assert (column["left"] >= 0).all() and (column["left"] + column["width"] <= 1 + 1e-6).all()
     assert (column["top"] >= 0).all() and (column["top"] + column["height"] <= 1 + 1e-6).all()
     area = column["width"] * column["height"]
-    assert area.min() > 0.43 and area.max() <= 1  # a wide crop of a large area is cut at the picture's edge
+    assert area.min() > 0.43 and area.max() <= 1  # a wide crop of a large area is cut at the image's edge
     assert abs(column["flip"].mean() - 0.5) < 0.05 and abs(column["grey"].mean() - 0.2) < 0.03
     for name in ("brightness", "contrast", "saturation"):
         assert column[name].min() >= 0.6 - 1e-6 and column[name].max() <= 1.4 + 1e-6

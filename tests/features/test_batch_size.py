@@ -69,17 +69,17 @@ def test_slow_networks_are_not_measured_for_long(monkeypatch):
 
 def test_choice_is_remembered_for_each_network_and_size(own_memory, monkeypatch):
     tried = clocked(monkeypatch, {size: size / (500 - size) for size in CPU})
-    assert batch_size.chosen_batch(backbone(), "cpu", pictures=batch_size.WORTH) == 16
+    assert batch_size.chosen_batch(backbone(), "cpu", images=batch_size.WORTH) == 16
     count = len(tried)
-    assert batch_size.chosen_batch(backbone(), "cpu", pictures=10) == 16
+    assert batch_size.chosen_batch(backbone(), "cpu", images=10) == 16
     assert len(tried) == count
-    batch_size.chosen_batch(backbone(size=64), "cpu", pictures=batch_size.WORTH)
+    batch_size.chosen_batch(backbone(size=64), "cpu", images=batch_size.WORTH)
     assert len(tried) == 2 * count
 
 
-def test_few_pictures_are_not_worth_a_measurement(own_memory, monkeypatch):
+def test_few_images_are_not_worth_a_measurement(own_memory, monkeypatch):
     tried = clocked(monkeypatch, {})
-    assert batch_size.chosen_batch(backbone(), "cpu", pictures=batch_size.WORTH - 1) == batch_size.DEFAULT
+    assert batch_size.chosen_batch(backbone(), "cpu", images=batch_size.WORTH - 1) == batch_size.DEFAULT
     assert not tried and not (cache_dir() / "batches.json").exists()
 
 
@@ -89,7 +89,7 @@ def test_damaged_memory_is_measured_again(own_memory, monkeypatch, content):
     cache_dir().mkdir()
     text = content.replace("%s", batch_size._key(backbone(), "cpu"))
     (cache_dir() / "batches.json").write_text(text, encoding="latin-1")
-    assert batch_size.chosen_batch(backbone(), "cpu", pictures=batch_size.WORTH) == 16
+    assert batch_size.chosen_batch(backbone(), "cpu", images=batch_size.WORTH) == 16
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64, 1000])

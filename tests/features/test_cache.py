@@ -1,4 +1,4 @@
-"""The feature cache: each view of each picture looked at once, whatever stops it, in any order."""
+"""The feature cache: each view of each image looked at once, whatever stops it, in any order."""
 
 import shutil
 from itertools import pairwise
@@ -24,7 +24,7 @@ ROWS = np.arange(N)
 
 
 class Network(nn.Module):
-    """Seven numbers a picture; counts the pictures it was shown."""
+    """Seven numbers an image; counts the images it was shown."""
 
     num_features = 7
 
@@ -70,7 +70,7 @@ def make(images, tmp_path):
 
 
 def expected(cache, view):
-    """Features `[N, 7]` straight from the pictures."""
+    """Features `[N, 7]` straight from the images."""
     look = cache.backbone
     parameters = view_parameters(N, view=view, seed=cache.seed)
     seen = render(cache.images.pixels(ROWS, SIZE), parameters, size=look.image_size, mean=look.mean, std=look.std)
@@ -149,7 +149,7 @@ def test_a_damaged_mark_counts_as_nothing_done(damage, make):
     list(cache.fill(0, ROWS))
     path = cache.folder / "view-0.done.npy"
     if damage is None:
-        np.save(path, np.ones(N - 1, bool))  # of fewer pictures
+        np.save(path, np.ones(N - 1, bool))  # of fewer images
     else:
         path.write_bytes(damage)
     assert len(cache.missing(0, ROWS)) == N
@@ -157,7 +157,7 @@ def test_a_damaged_mark_counts_as_nothing_done(damage, make):
     assert not len(cache.missing(0, ROWS))
 
 
-def test_other_seeds_weights_sizes_and_pictures_have_caches_of_their_own(make, images):
+def test_other_seeds_weights_sizes_and_images_have_caches_of_their_own(make, images):
     folders = {make().folder, make(seed=1).folder, make(weights=1).folder, make(size=32).folder}
     images.fingerprint = "fedcba9876543210"
     folders.add(make().folder)
@@ -292,15 +292,15 @@ def test_encoding_keeps_order_and_does_not_care_about_the_batch(make):
     assert list(encode(cache.backbone, cache.images, rows[:0])) == []
 
 
-def test_stored_maps_of_the_stem_stand_in_for_the_pictures(tmp_path, monkeypatch):
+def test_stored_maps_of_the_stem_stand_in_for_the_images(tmp_path, monkeypatch):
     images, rows = load(DataConfig()), np.array([5, 17, 400])
     backbone = load_backbone(BackboneConfig(name="efficientnet-lite0", image_size=64))
     list(FeatureCache(images, stem_backbone(64), root=tmp_path / "a").fill(0, rows))
-    from_pictures = FeatureCache(images, backbone, root=tmp_path / "b")
-    list(from_pictures.fill(0, rows))
+    from_images = FeatureCache(images, backbone, root=tmp_path / "b")
+    list(from_images.fill(0, rows))
     from_maps = FeatureCache(images, backbone, root=tmp_path / "a")
-    monkeypatch.setattr(type(images), "pixels", lambda *a: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr(type(images), "pixels", lambda *a: pytest.fail("an image was decoded"))
     list(from_maps.fill(0, rows))
-    one, other = (cache.view(0)[rows].astype(np.float32) for cache in (from_pictures, from_maps))
+    one, other = (cache.view(0)[rows].astype(np.float32) for cache in (from_images, from_maps))
     np.testing.assert_allclose(one, other, atol=0.02 * np.abs(one).max())
     assert np.abs(one).max() > 0.1

@@ -68,7 +68,7 @@ def test_heads_come_back_in_half_precision(tmp_path):
         labset.load_head(small_lab(width=8), "one", tmp_path)
 
 
-def test_the_bundled_set_has_no_query_among_its_pictures_and_stays_small():
+def test_the_bundled_set_has_no_query_among_its_images_and_stays_small():
     lab = labset.load()
     assert lab.views.shape == (3, 5000, 256) and len(lab.query_rows) == 1000
     assert lab.rows.max() < 50_000 <= lab.query_rows.min()
@@ -79,7 +79,7 @@ def test_the_bundled_set_has_no_query_among_its_pictures_and_stays_small():
         labset.load_head(lab, name)
 
 
-def test_labels_of_the_bundled_set_are_those_of_its_pictures():
+def test_labels_of_the_bundled_set_are_those_of_its_images():
     from transclipped.datasets.registry import load
 
     lab, images = labset.load(), load(labset.DATA)

@@ -21,7 +21,7 @@ def cnn():
     return load_backbone(BackboneConfig(name=CNN))
 
 
-def pictures(size=64, n=2):
+def images(size=64, n=2):
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(0))
 
 
@@ -29,7 +29,7 @@ def test_bundled_cnn_takes_any_size_and_needs_no_network(cnn):
     assert (cnn.name, cnn.width, cnn.image_size) == (CNN, 1280, 96)
     for size in (32, 64, 97):
         with torch.inference_mode():
-            found = cnn(pictures(size))
+            found = cnn(images(size))
         assert found.shape == (2, 1280)
         assert found.dtype == torch.float32
         assert torch.isfinite(found).all()
@@ -50,7 +50,7 @@ def test_convolutions_run_in_channels_last_order(cnn):
     seen = []
     hook = cnn.network.conv_stem.register_forward_hook(lambda part, given, found: seen.append((given[0], found)))
     with torch.inference_mode():
-        cnn(pictures())
+        cnn(images())
     hook.remove()
     assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in seen[0])
     assert cnn.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
@@ -78,7 +78,7 @@ def test_timms_models_bring_their_own_size_width_and_normalisation(tmp_path):
     found = load_backbone(BackboneConfig(name=SMALL, weights=str(tmp_path / "a.pth")))
     assert (found.image_size, found.mean, found.std) == (known["input_size"][-1], known["mean"], known["std"])
     assert found.width == network.num_features
-    x = pictures(found.image_size)
+    x = images(found.image_size)
     with torch.inference_mode():
         expected = network.eval().forward_head(network.forward_features(x), pre_logits=True)
         torch.testing.assert_close(found(x), expected, atol=1e-5, rtol=1e-5)
@@ -187,7 +187,7 @@ def test_cnn_shares_its_stem_until_that_is_trained_further():
     backbone = load_backbone(BackboneConfig(name=CNN, image_size=64))
     shared, rest = on_stem(backbone)
     with torch.inference_mode():
-        torch.testing.assert_close(rest(shared(pictures())), backbone(pictures()), atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(rest(shared(images())), backbone(images()), atol=1e-3, rtol=1e-3)
     assert shared.fingerprint == stem_backbone(64).fingerprint
     with torch.no_grad():
         backbone.network.conv_stem.weight.add_(0.01)
@@ -201,7 +201,7 @@ def test_a_hybrid_that_trained_the_last_stages_of_its_stem_shares_the_first():
     shared, rest = on_stem(backbone)
     assert shared.fingerprint == stem_backbone(64, stride=EARLY_STRIDE).fingerprint != stem_backbone(64).fingerprint
     with torch.inference_mode():
-        torch.testing.assert_close(rest(shared(pictures())), backbone(pictures()), atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(rest(shared(images())), backbone(images()), atol=1e-3, rtol=1e-3)
     with torch.no_grad():
         backbone.network.patch_embed.backbone.blocks[2][0].conv_pw.weight.mul_(1.01)
     assert on_stem(backbone) is None

@@ -66,7 +66,7 @@ def test_length_of_an_embedding_does_not_matter():
     torch.testing.assert_close(head().embed(x), head().embed(100 * x))
 
 
-def test_pictures_without_any_feature_stay_finite():
+def test_images_without_any_feature_stay_finite():
     codes = head()(torch.zeros(2, 10, requires_grad=True))
     codes.quantized.sum().backward()
     assert torch.isfinite(codes.quantized).all()
@@ -127,10 +127,10 @@ def test_same_generator_same_head():
 def test_network_is_backbone_then_head():
     torch.manual_seed(0)
     backbone, model = nn.Sequential(nn.Flatten(), nn.Linear(12, 10)), head()
-    pictures = torch.randn(4, 3, 2, 2)
-    codes = Network(backbone, model)(pictures)
-    torch.testing.assert_close(codes.features, backbone(pictures))
-    torch.testing.assert_close(codes.quantized, model(backbone(pictures)).quantized)
+    images = torch.randn(4, 3, 2, 2)
+    codes = Network(backbone, model)(images)
+    torch.testing.assert_close(codes.features, backbone(images))
+    torch.testing.assert_close(codes.quantized, model(backbone(images)).quantized)
 
 
 def test_only_what_learns_is_in_training_mode():

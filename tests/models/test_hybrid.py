@@ -26,7 +26,7 @@ from transclipped.models.weights import load_tensors
 from transclipped.models.zoo import BUNDLED, CNN
 
 
-def pictures(size, n=2):
+def images(size, n=2):
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(size))
 
 
@@ -40,39 +40,39 @@ def vit():
 
 
 @pytest.mark.parametrize("size", [64, 96, 128, 160, 224, 256])
-def test_any_size_gives_one_finite_embedding_a_picture(size, vit):
+def test_any_size_gives_one_finite_embedding_a_image(size, vit):
     with torch.inference_mode():
-        found = vit(pictures(size))
+        found = vit(images(size))
     assert found.shape == (2, WIDTH)
     assert torch.isfinite(found).all()
     assert not torch.equal(found[0], found[1])
 
 
 @pytest.mark.parametrize("size", [64, 96, 160])
-def test_stored_maps_give_what_pictures_give(size, vit):
+def test_stored_maps_give_what_images_give(size, vit):
     with torch.inference_mode():
-        maps = StemMaps(vit.patch_embed.backbone, size)(pictures(size))
+        maps = StemMaps(vit.patch_embed.backbone, size)(images(size))
         assert maps.shape == (2, CHANNELS[STRIDE] * (size // 16) ** 2)
-        torch.testing.assert_close(OnMaps(vit)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(OnMaps(vit)(maps), vit(images(size)), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [64, 96, 160])
-def test_maps_of_the_first_stages_give_what_pictures_give(size, vit):
+def test_maps_of_the_first_stages_give_what_images_give(size, vit):
     early = stem(stride=EARLY_STRIDE)
     early.load_state_dict({name: vit.patch_embed.backbone.state_dict()[name] for name in early.state_dict()})
     with torch.inference_mode():
-        maps = StemMaps(early.eval(), size)(pictures(size))
+        maps = StemMaps(early.eval(), size)(images(size))
         assert maps.shape == (2, CHANNELS[EARLY_STRIDE] * (size // 8) ** 2)
-        torch.testing.assert_close(OnMaps(vit, stride=EARLY_STRIDE)(maps), vit(pictures(size)), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(OnMaps(vit, stride=EARLY_STRIDE)(maps), vit(images(size)), atol=1e-4, rtol=1e-4)
 
 
-def test_stored_maps_give_what_pictures_give_the_cnn():
+def test_stored_maps_give_what_images_give_the_cnn():
     cnn = load_backbone(BackboneConfig(name=CNN, image_size=96)).network
     shared = stem()
     shared.load_state_dict({name: load_tensors(BUNDLED[CNN].weights)[name] for name in shared.state_dict()})
     with torch.inference_mode():
-        maps = StemMaps(shared.eval(), 96)(pictures(96))
-        torch.testing.assert_close(CnnOnMaps(cnn)(maps), cnn(pictures(96)).float(), atol=1e-3, rtol=1e-3)
+        maps = StemMaps(shared.eval(), 96)(images(96))
+        torch.testing.assert_close(CnnOnMaps(cnn)(maps), cnn(images(96)).float(), atol=1e-3, rtol=1e-3)
 
 
 def test_maps_train_the_blocks_and_leave_the_stem(vit):
@@ -101,10 +101,10 @@ def learns_from_maps(vit, stride, *, size):
     return {name for name, parameter in vit.named_parameters() if parameter.grad is not None}
 
 
-def test_a_batch_does_not_mix_pictures(vit):
+def test_a_batch_does_not_mix_images(vit):
     with torch.inference_mode():
-        together = vit(pictures(96, n=4))
-        torch.testing.assert_close(together[2:3], vit(pictures(96, n=4)[2:3]), atol=1e-4, rtol=1e-4)
+        together = vit(images(96, n=4))
+        torch.testing.assert_close(together[2:3], vit(images(96, n=4)[2:3]), atol=1e-4, rtol=1e-4)
 
 
 def test_state_without_the_stem_is_all_that_a_file_needs(vit):

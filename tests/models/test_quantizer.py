@@ -144,7 +144,7 @@ def test_autocast_changes_nothing(dtype):
     assert torch.equal(pq.encode(x), codes)
 
 
-def test_permuting_pictures_or_codewords_changes_nothing_else():
+def test_permuting_images_or_codewords_changes_nothing_else():
     pq, order, words = quantizer(), torch.randperm(8), torch.randperm(16)
     x = sub_vectors(8, pq)
     before = pq(x)

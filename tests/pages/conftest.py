@@ -56,7 +56,7 @@ def finished(home, tiny_run):
 
 @pytest.fixture
 def collection(finished, tmp_path):
-    """Folder of a collection of 12 pictures of two classes, made by the run."""
+    """Folder of a collection of 12 images of two classes, made by the run."""
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
     from transclipped.runs.run import RunDir
@@ -66,7 +66,7 @@ def collection(finished, tmp_path):
     for label, name in ((1, "cars"), (3, "cats")):
         (tmp_path / "mine" / name).mkdir(parents=True)
         for row in np.flatnonzero(images.labels == label)[:6].tolist():
-            images.picture(row).save(tmp_path / "mine" / name / f"{row}.png")
+            images.image(row).save(tmp_path / "mine" / name / f"{row}.png")
     out = finished.parent / "my-collection"
     for _ in encode_folder(RunDir(finished), DataConfig(dataset="folder", data=str(tmp_path / "mine")), out):
         pass

@@ -1,4 +1,4 @@
-"""The Anatomy page shows the library's numbers for one picture, step by step, for any network and without labels."""
+"""The Anatomy page shows the library's numbers for one image, step by step, for any network and without labels."""
 
 import re
 import shutil
@@ -64,7 +64,7 @@ def test_sum_of_the_tables_is_the_score_that_search_returns(finished):
         assert f"Search returns **{hit.score:.3f}**" in words(app)
 
 
-def test_an_id_in_the_address_names_the_picture(finished):
+def test_an_id_in_the_address_names_the_image(finished):
     stored = RunDir(finished).retrieval()
     app = opened("anatomy", query_id=str(stored.query_ids[11]))
     assert app.number_input(key="query").value == 11
@@ -73,7 +73,7 @@ def test_an_id_in_the_address_names_the_picture(finished):
     assert not app.error
 
 
-def test_any_picture_of_the_database_can_be_followed_by_number_or_id(finished):
+def test_any_image_of_the_database_can_be_followed_by_number_or_id(finished):
     engine = Searcher(RunDir(finished))
     stored = engine.stored
     app = opened("anatomy", follow="database", item="123")
@@ -93,14 +93,14 @@ def test_a_number_beyond_the_database_is_the_first(finished):
     assert not app.error and app.number_input(key="item").value == 0
 
 
-def test_an_own_picture_is_followed_as_retrieval_embeds_it(finished):
-    engine, picture = Searcher(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
+def test_an_own_image_is_followed_as_retrieval_embeds_it(finished):
+    engine, image = Searcher(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
     app = opened("anatomy", follow="upload")
-    assert "Choose a picture" in words(app) and not titles(app)
-    app.file_uploader[0].set_value(("mine.png", to_png(picture), "image/png")).run()
+    assert "Choose an image" in words(app) and not titles(app)
+    app.file_uploader[0].set_value(("mine.png", to_png(image), "image/png")).run()
     assert not app.exception and not app.error and len(titles(app)) == 7
-    assert "mine.png, your picture" in words(app) and "reduced to 32 × 32 pixels" in words(app)
-    unit = engine.embed([picture])[0]
+    assert "mine.png, your image" in words(app) and "reduced to 32 × 32 pixels" in words(app)
+    unit = engine.embed([image])[0]
     code = anatomy.code_of(unit.reshape(4, -1), engine.stored.codebooks)
     assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in code.tolist()]
     hit = engine.search(unit, top=1)[0]
@@ -108,13 +108,13 @@ def test_an_own_picture_is_followed_as_retrieval_embeds_it(finished):
     assert said == round(hit.score, 3)
 
 
-def test_an_own_file_that_is_no_picture_ends_in_a_sentence(finished):
+def test_an_own_file_that_is_no_image_ends_in_a_sentence(finished):
     app = opened("anatomy", follow="upload")
-    app.file_uploader[0].set_value(("mine.png", b"no picture at all", "image/png")).run()
+    app.file_uploader[0].set_value(("mine.png", b"no image at all", "image/png")).run()
     assert not app.exception and "mine.png" in app.error[0].value and not titles(app)
 
 
-def test_without_the_network_an_own_picture_has_no_code_but_the_database_has(finished):
+def test_without_the_network_an_own_image_has_no_code_but_the_database_has(finished):
     (finished / "model.safetensors").unlink()
     app = opened("anatomy", follow="database", item="5")
     stored = RunDir(finished).retrieval()
@@ -124,7 +124,7 @@ def test_without_the_network_an_own_picture_has_no_code_but_the_database_has(fin
     assert "has no code" in words(app) and not app.exception
 
 
-def test_another_picture_is_one_of_the_stored_queries(finished):
+def test_another_image_is_one_of_the_stored_queries(finished):
     app = opened("anatomy")
     next(button for button in app.button if button.label == "Another one").click().run()
     assert not app.exception

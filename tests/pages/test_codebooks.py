@@ -59,7 +59,7 @@ def test_page_starts_at_the_most_used_codeword_and_shows_the_chosen_one(finished
     most = int(np.bincount(codes, minlength=256).argmax())
     app.number_input(key="codebook").set_value(2).run()
     app.number_input(key="codeword").set_value(most).run()
-    assert f"of the {(codes == most).sum():,} database pictures that codebook 2 gives codeword {most}" in words(app)
+    assert f"of the {(codes == most).sum():,} database images that codebook 2 gives codeword {most}" in words(app)
     dead = int(np.bincount(codes, minlength=256).argmin())
     app.number_input(key="codeword").set_value(dead).run()
     assert f"Codeword {dead} is dead" in words(app)
@@ -114,7 +114,7 @@ def test_every_epoch_can_be_looked_at(finished):
     app = opened("codebooks")
     app.toggle(key="epochs").set_value(True).run()
     assert not app.exception and not app.error
-    assert "200 database pictures, by the head of each epoch" in words(app)
+    assert "200 database images, by the head of each epoch" in words(app)
 
 
 def test_nonsense_in_the_address_is_ignored(finished):

@@ -23,7 +23,7 @@ from transclipped.utils.machine import process_start
 
 @pytest.fixture
 def album(tmp_path):
-    """Twelve pictures in two folders, a copy, a text and an empty file."""
+    """Twelve images in two folders, a copy, a text and an empty file."""
     root = tmp_path / "album"
     for i in range(12):
         path = root / ("sea" if i % 2 else "city") / f"{i}.png"
@@ -31,7 +31,7 @@ def album(tmp_path):
         Image.effect_noise((60, 40), 40 + i).convert("RGB").save(path)
     (root / "sea" / "copy.png").write_bytes((root / "sea" / "1.png").read_bytes())
     (root / "empty.png").touch()
-    (root / "notes.txt").write_text("no picture")
+    (root / "notes.txt").write_text("no image")
     return root
 
 
@@ -58,12 +58,12 @@ def metric(app, label: str) -> str:
     return next(m.value for m in app.metric if m.label.startswith(label))
 
 
-def test_first_screen_shows_the_bundled_pictures(finished):
+def test_first_screen_shows_the_bundled_images(finished):
     app = opened("datasets")
     assert not app.error
-    assert metric(app, "Pictures") == "60,000" and metric(app, "Queries") == "10,000"
+    assert metric(app, "Images") == "60,000" and metric(app, "Queries") == "10,000"
     assert metric(app, "Training") == "50,000" and "mAP@1,000" in words(app)
-    assert "24 of 60,000 pictures" in words(app) and "Nothing leaves this machine" in words(app)
+    assert "24 of 60,000 images" in words(app) and "Nothing leaves this machine" in words(app)
 
 
 def test_protocol_in_the_address_changes_the_rows(finished):
@@ -89,7 +89,7 @@ def test_collages_and_caltech_are_shown(finished):
 def test_folder_of_ones_own(finished, album):
     app = in_folder(album)
     assert not app.error
-    assert metric(app, "Pictures") == "13" and metric(app, "Labels") == "2"
+    assert metric(app, "Images") == "13" and metric(app, "Labels") == "2"
     assert "2 files or lines cannot be used" in words(app)
     table = next(frame.value for frame in app.dataframe if "why" in frame.value)
     assert set(table["name"]) == {"empty.png", "notes.txt"}
@@ -98,7 +98,7 @@ def test_folder_of_ones_own(finished, album):
 def test_one_label_alone_can_be_shown(finished, album):
     app = in_folder(album)
     app.selectbox(key="only").set_value("sea").run()
-    assert not app.exception and "7 of 7 pictures" in words(app)
+    assert not app.exception and "7 of 7 images" in words(app)
 
 
 def test_folder_without_labels_says_what_that_means(finished, tmp_path):
@@ -134,7 +134,7 @@ def test_changed_folder_is_opened_anew(finished, album):
     Image.new("RGB", (30, 30), "teal").save(album / "sea" / "new.png")
     datasets_cached._stamp.clear()  # as fifteen seconds do
     app.run()
-    assert metric(app, "Pictures") == "14"
+    assert metric(app, "Images") == "14"
 
 
 def test_wrong_csv_is_explained(finished, album):
@@ -152,8 +152,8 @@ def test_flickr_tree_tells_what_is_missing(finished, tmp_path):
     (root / "flickr25k_targets.txt").write_text(("1 0" + " 0" * 22 + "\n") * 20 + ("0 1" + " 1" * 22 + "\n") * 20)
     app = in_folder(root, set="mirflickr")
     assert not app.error
-    assert metric(app, "Pictures") == "30" and metric(app, "Queries") == "3"
-    assert "10 listed pictures are not there" in words(app)
+    assert metric(app, "Images") == "30" and metric(app, "Queries") == "3"
+    assert "10 listed images are not there" in words(app)
     assert any("order of the 24 names is inferred" in note.value for note in app.info)
     for label, numbers in (("sky", "1\n2\n"), ("sky_r1", "1\n"), ("baby", "3\n"), ("baby_r1", "3\n")):
         (root / f"{label}.txt").write_text(numbers)
@@ -162,11 +162,11 @@ def test_flickr_tree_tells_what_is_missing(finished, tmp_path):
     assert any("--annotations relevant" in code.value for code in strict.code)
 
 
-def test_too_few_pictures_for_a_split_are_still_shown(finished, tmp_path):
+def test_too_few_images_for_a_split_are_still_shown(finished, tmp_path):
     for name in ("a.png", "b.png"):
         Image.effect_noise((30, 30), 50).convert("RGB").save(tmp_path / name)
     app = in_folder(tmp_path)
-    assert not app.error and "1 training" in app.warning[0].value and "2 of 2 pictures" in words(app)
+    assert not app.error and "1 training" in app.warning[0].value and "2 of 2 images" in words(app)
 
 
 def test_report_of_a_check_is_shown(finished, album, own_cache_folder):
@@ -215,7 +215,7 @@ def test_cache_is_told_and_cleared(finished, album, own_cache_folder):
 
 def test_nonsense_in_the_address_is_ignored(finished):
     app = opened("datasets", set="imagenet", protocol="XII", seed="-4", only="unicorn")
-    assert not app.error and metric(app, "Pictures") == "60,000"
+    assert not app.error and metric(app, "Images") == "60,000"
 
 
 def test_rows_can_be_downloaded(finished):
@@ -224,13 +224,13 @@ def test_rows_can_be_downloaded(finished):
     assert "Rows as JSON" in labels and "Rows as CSV" in labels
 
 
-def test_transparent_and_grey_pictures_are_drawn(finished, tmp_path):
+def test_transparent_and_grey_images_are_drawn(finished, tmp_path):
     for i, mode in enumerate(("RGBA", "L", "1", "CMYK", "I;16")):
         buffer = io.BytesIO()
         Image.new(mode, (20, 20)).save(buffer, "TIFF" if mode == "CMYK" else "PNG")
         (tmp_path / f"{i}.bin").write_bytes(buffer.getvalue())
     app = in_folder(tmp_path)
-    assert not app.error and metric(app, "Pictures") == "5"
+    assert not app.error and metric(app, "Images") == "5"
 
 
 # Your own folder
@@ -264,9 +264,9 @@ def test_a_question_shows_an_address_as_text(finished):
 
 def test_what_was_opened_stays_open_but_another_link_asks_again(finished, album, tmp_path):
     app = in_folder(album)
-    assert metric(app, "Pictures") == "13"
+    assert metric(app, "Images") == "13"
     app.run()
-    assert metric(app, "Pictures") == "13"
+    assert metric(app, "Images") == "13"
     app.query_params["folder"] = str(tmp_path)
     app.run()
     assert not app.metric and app.button(key="open folder")
@@ -275,7 +275,7 @@ def test_what_was_opened_stays_open_but_another_link_asks_again(finished, album,
 @pytest.mark.parametrize("form", ["{}", " {}/ ", '"{}"', "file://{}", "'{}/'"])
 def test_a_typed_folder_is_opened_however_it_was_pasted(finished, album, form):
     app = typed(form.format(album))
-    assert not app.error and metric(app, "Pictures") == "13"
+    assert not app.error and metric(app, "Images") == "13"
     assert app.query_params["folder"] == str(album)
 
 
@@ -314,7 +314,7 @@ def test_unreadable_files_are_left_out_by_name(finished, album):
         pytest.skip("root reads everything")
     (album / "sea" / "1.png").chmod(0)
     app = typed(album)
-    assert metric(app, "Pictures") == "12" and not app.error
+    assert metric(app, "Images") == "12" and not app.error
 
 
 def test_a_large_folder_is_looked_through_by_a_process_before_it_opens(finished, album, own_cache_folder, monkeypatch):
@@ -333,7 +333,7 @@ def test_a_large_folder_is_looked_through_by_a_process_before_it_opens(finished,
         time.sleep(0.1)
     assert [check.status()["state"] for check in checks] == ["finished"]
     app.run()
-    assert not app.error and metric(app, "Pictures") == "13"
+    assert not app.error and metric(app, "Images") == "13"
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["beside", "typed"])
@@ -371,7 +371,7 @@ def test_a_folder_is_indexed_by_a_button_and_stays_open_to_every_later_visit(fin
     left_out = next(frame.value for frame in app.dataframe if "why" in frame.value)
     assert {"empty.png", "notes.txt"} <= set(left_out["name"])
     again = opened("datasets", set="folder", folder=str(album))  # another session, by the address
-    assert metric(again, "Pictures") == "13" and again.button(key="search in it")
+    assert metric(again, "Images") == "13" and again.button(key="search in it")
     listed = next(frame.value for frame in again.dataframe if "collection" in frame.value)
     assert listed["collection"].tolist() == ["album"] and listed["run"].tolist() == ["tiny"]
     assert listed["images"].tolist() == [13]
@@ -384,7 +384,7 @@ def test_from_an_indexed_folder_one_click_searches_maps_and_trains(finished, alb
     app = indexed(app)
     app.button(key="search in it").click().run()
     assert app.title[0].value == "Retrieval" and app.query_params["collection"] == "album"
-    assert not app.error and "of 13 pictures" in words(app)
+    assert not app.error and "of 13 images" in words(app)
     app = opened("datasets", set="folder", folder=str(album), run="tiny")
     app.selectbox(key="run that encodes").set_value("tiny").run()
     app.button(key="map it").click().run()

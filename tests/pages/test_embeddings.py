@@ -34,7 +34,7 @@ def test_first_look_shows_all_queries_and_says_what_a_map_is_not(finished):
 def test_database_can_be_shown_and_a_query_drawn_in(finished):
     app = opened("embeddings")
     app.segmented_control(key="map_which").set_value("database").run()
-    assert "one of 200 database pictures" in words(app)
+    assert "one of 200 database images" in words(app)
     app.number_input(key="map_star").set_value(3).run()
     assert not app.exception
 

@@ -14,35 +14,35 @@ def drawn(app) -> str:
     return "\n".join(element.proto.body for element in app.get("html"))
 
 
-def test_the_drawing_holds_the_code_of_the_pictures_own_embedding(finished):
+def test_the_drawing_holds_the_code_of_the_images_own_embedding(finished):
     for number in (0, 7):
-        text = drawn(opened("overview", picture=str(number)))
+        text = drawn(opened("overview", image=str(number)))
         told = story.story(RunDir(finished).retrieval(), number)
         boxes = re.search(r'class="bytes">(.*?)</div>', text)[1]
         assert [int(byte) for byte in re.findall(r"<span>(\d+)</span>", boxes)] == told.code.tolist()
         assert f"codeword {told.code[0]}, cosine {told.cosine[0]:.2f}" in text
 
 
-def test_the_picture_is_the_one_that_the_address_names(finished):
+def test_the_image_is_the_one_that_the_address_names(finished):
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
 
     identity = int(RunDir(finished).retrieval().query_ids[3])
-    picture = load(DataConfig(dataset="cifar10")).picture(identity)
-    shown = re.search(r'width="128" src="data:image/png;base64,([^"]+)"', drawn(opened("overview", picture="3")))[1]
-    from transclipped.datasets.images.decode import open_picture
+    image = load(DataConfig(dataset="cifar10")).image(identity)
+    shown = re.search(r'width="128" src="data:image/png;base64,([^"]+)"', drawn(opened("overview", image="3")))[1]
+    from transclipped.datasets.images.decode import open_image
 
-    large = open_picture(base64.b64decode(shown))
-    assert large.resize((32, 32), 0).tobytes() == picture.tobytes()  # whole multiples of its pixels
-
-
-def test_nonsense_for_a_picture_shows_the_first(finished):
-    assert drawn(opened("overview", picture="mountain")) == drawn(opened("overview", picture="0"))
-    assert drawn(opened("overview", picture="99999")) == drawn(opened("overview", picture="0"))
-    assert "**99999**" in words(opened("overview", picture="99999"))
+    large = open_image(base64.b64decode(shown))
+    assert large.resize((32, 32), 0).tobytes() == image.tobytes()  # whole multiples of its pixels
 
 
-def test_another_picture_is_one_of_the_run(finished):
+def test_nonsense_for_a_image_shows_the_first(finished):
+    assert drawn(opened("overview", image="mountain")) == drawn(opened("overview", image="0"))
+    assert drawn(opened("overview", image="99999")) == drawn(opened("overview", image="0"))
+    assert "**99999**" in words(opened("overview", image="99999"))
+
+
+def test_another_image_is_one_of_the_run(finished):
     app = opened("overview")
     app.button(key="another").click().run()
     assert not app.exception
@@ -89,10 +89,10 @@ def test_without_a_run_the_page_still_says_what_this_is_and_checks_the_machine(h
 
 def test_speed_is_measured_when_asked(finished):
     app = opened("overview")
-    assert "pictures per second" not in words(app)
+    assert "images per second" not in words(app)
     app.button(key="speed").click().run()
     assert not app.exception
-    assert "pictures per second" in words(app)
+    assert "images per second" in words(app)
 
 
 def few(run, n: int) -> None:

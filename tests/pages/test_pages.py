@@ -104,9 +104,9 @@ def test_bad_setting_on_train_is_explained(finished):
     assert "a/b" in words(app).replace("\\", "")
 
 
-def test_upload_that_is_no_picture_is_refused_in_a_sentence(finished):
+def test_upload_that_is_no_image_is_refused_in_a_sentence(finished):
     app = opened("retrieval")
     app.segmented_control(key="how").set_value("upload").run()
-    app.file_uploader[0].upload("notes.txt", b"not a picture", "text/plain").run()
+    app.file_uploader[0].upload("notes.txt", b"not an image", "text/plain").run()
     assert not app.exception
     assert "notes.txt" in words(app)

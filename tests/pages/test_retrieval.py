@@ -61,19 +61,19 @@ def test_first_screen_is_the_first_query_with_its_hits_ranked_framed_and_caption
     assert [tile.relevant for tile in drawn["hits"]] == [wanted in hit.labels for hit in hits]
     assert drawn["hits"][0].caption == gallery.caption(1, hits[0].labels, hits[0].score, wanted in hits[0].labels)
     assert ids(drawn["question"]) == [str(engine.stored.query_ids[0])]
-    assert "of 200 pictures" in words(app)
+    assert "of 200 images" in words(app)
     assert f"{sum(wanted in hit.labels for hit in hits)} of 24 share a class" in words(app)
 
 
-def test_pictures_of_the_data_set_reach_the_browser_as_they_are_kept(engine, drawn):
+def test_images_of_the_data_set_reach_the_browser_as_they_are_kept(engine, drawn):
     opened("retrieval")
     images = load(engine.run.config.data)
     for tile in drawn["hits"][:3]:
         row = int(np.flatnonzero(images.ids.astype(str) == tile.id)[0])
-        assert tile.picture.file == images.encoded(row)
-        assert (tile.picture.kind, tile.picture.width, tile.picture.height) == ("image/jpeg", 32, 32)
-        kind, _, text = gallery._url(tile.picture, "").partition(";base64,")
-        assert kind == "data:image/jpeg" and base64.b64decode(text) == tile.picture.file
+        assert tile.image.file == images.encoded(row)
+        assert (tile.image.kind, tile.image.width, tile.image.height) == ("image/jpeg", 32, 32)
+        kind, _, text = gallery._url(tile.image, "").partition(";base64,")
+        assert kind == "data:image/jpeg" and base64.b64decode(text) == tile.image.file
     assert not gallery._url(gallery.EncodedImage(bytes(10_000), "image/jpeg", 256, 256), "").startswith("data:")
 
 
@@ -103,7 +103,7 @@ def test_id_of_a_stored_query_in_the_address_becomes_its_number(engine, drawn):
     assert "query_id" not in app.query_params
 
 
-def test_a_database_picture_asks_and_finds_itself_first(engine, drawn):
+def test_a_database_image_asks_and_finds_itself_first(engine, drawn):
     name = str(engine.stored.database_ids[11])
     opened("retrieval", query_id=name)
     assert ids(drawn["question"]) == [name]
@@ -115,15 +115,15 @@ def test_a_database_picture_asks_and_finds_itself_first(engine, drawn):
     assert all(tile.relevant == (f" {label} " in tile.caption) for tile in drawn["hits"])
 
 
-def test_several_pictures_ask_by_their_mean(engine, drawn):
+def test_several_images_ask_by_their_mean(engine, drawn):
     names = [str(name) for name in engine.stored.query_ids[[2, 9]]]
     app = opened("retrieval", query_id=names)
     assert ids(drawn["question"]) == names
     assert ids(drawn["hits"]) == best(engine, engine.stored.queries[[2, 9]].astype(np.float32).mean(0))
-    assert "2 pictures ask together" in words(app)
+    assert "2 images ask together" in words(app)
 
 
-def test_a_picture_that_finds_itself_is_told_and_a_stored_query_asks_again(engine, drawn):
+def test_a_image_that_finds_itself_is_told_and_a_stored_query_asks_again(engine, drawn):
     name = str(engine.stored.database_ids[11])
     app = opened("retrieval", query="3", query_id=name)
     assert name in ids(drawn["hits"]) and "share a class with the query, itself among them." in words(app)
@@ -133,20 +133,20 @@ def test_a_picture_that_finds_itself_is_told_and_a_stored_query_asks_again(engin
     assert "share a class with the query." in words(app)
 
 
-def test_unknown_picture_is_told_and_another_asks(finished, drawn):
+def test_unknown_image_is_told_and_another_asks(finished, drawn):
     app = opened("retrieval", query_id="nothing like it")
-    assert "has no picture nothing like it" in words(app)
+    assert "has no image nothing like it" in words(app)
     assert len(drawn["hits"]) == 24
 
 
-def test_without_its_network_a_database_picture_asks_by_its_code(finished, engine, drawn):
+def test_without_its_network_a_database_image_asks_by_its_code(finished, engine, drawn):
     (finished / "model.safetensors").unlink()
     app = opened("retrieval", query_id=str(engine.stored.database_ids[11]))
     assert not app.error
     assert ids(drawn["hits"]) == best(engine, decode(engine.stored.codebooks, engine.stored.codes[11:12])[0])
 
 
-def test_why_adds_up_to_the_score_and_shows_pictures_with_the_hits_codewords(engine, drawn):
+def test_why_adds_up_to_the_score_and_shows_images_with_the_hits_codewords(engine, drawn):
     app = opened("retrieval", hit="3")
     hit = engine.search(engine.stored.queries[0].astype(np.float32), top=24)[2]
     assert f"The score {hit.score:.3f} is a sum" in words(app)
@@ -196,7 +196,7 @@ def test_float_search_without_cached_embeddings_says_so_and_orders_the_best_by_c
 
 
 def shorter(run, path):
-    """A run of 16 bits over the same pictures and queries."""
+    """A run of 16 bits over the same images and queries."""
     shutil.copytree(run, path)
     config = json.loads((path / "config.json").read_text())
     config["quantizer"]["bits"] = 16
@@ -217,7 +217,7 @@ def test_code_lengths_stand_side_by_side_each_with_its_own_hits(finished, engine
     query = engine.stored.queries[6]
     assert ids(drawn["hits 32"]) == best(engine, query, 8)
     assert ids(drawn["hits 16"]) == best(short, query, 8)
-    assert "2 bytes a picture" in words(app) and "4 bytes a picture" in words(app)
+    assert "2 bytes an image" in words(app) and "4 bytes an image" in words(app)
 
 
 def test_without_other_code_lengths_the_page_says_what_to_train(finished):
@@ -279,7 +279,7 @@ def test_run_without_labels_has_no_frames_and_fails_nowhere(finished, drawn, nam
 def test_quality_compares_this_query_with_all(finished):
     app = section("quality")
     assert not app.error
-    assert "the share of relevant pictures among the first k hits" in words(app)
+    assert "the share of relevant images among the first k hits" in words(app)
 
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(256, size=(90, 120, 3), dtype=np.uint8))
@@ -298,11 +298,11 @@ FINE = {
     "palette.png": encoded(PHOTO.convert("P")),
 }
 REFUSED = {
-    "notes.txt": (b"not a picture", "no known picture format"),
+    "notes.txt": (b"not an image", "no known image format"),
     "empty.png": (b"", "empty"),
     "cut.jpg": (FINE["plain.jpg"][:900], "damaged"),
     "bomb.png": (bomb(), "pixels"),
-    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no known picture format"),
+    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no known image format"),
 }
 
 
@@ -315,13 +315,13 @@ def brought(*files):
 
 @pytest.mark.parametrize("name", FINE)
 def test_uploads_that_can_be_used_ask_as_the_library_would(engine, drawn, name):
-    from transclipped.datasets.images.decode import open_picture
+    from transclipped.datasets.images.decode import open_image
 
     app = brought((name, FINE[name]))
     assert not app.error
-    assert ids(drawn["hits"]) == best(engine, engine.embed([open_picture(FINE[name])])[0])
+    assert ids(drawn["hits"]) == best(engine, engine.embed([open_image(FINE[name])])[0])
     assert {tile.relevant for tile in drawn["hits"]} == {None}
-    shown = drawn["question"][0].picture
+    shown = drawn["question"][0].image
     assert max(shown.width, shown.height) <= gallery.SIDE and shown.file
     if name == "turned.jpg":
         assert (shown.width, shown.height) == (90, 120)
@@ -337,11 +337,11 @@ def test_uploads_that_cannot_be_used_are_refused_in_a_sentence_and_others_still_
 
 
 def test_several_uploads_ask_by_their_mean(engine, drawn):
-    from transclipped.datasets.images.decode import open_picture
+    from transclipped.datasets.images.decode import open_image
 
     files = [(name, FINE[name]) for name in ("plain.jpg", "dot.png", "alpha.png")]
     brought(*files)
-    vectors = engine.embed([open_picture(content) for _, content in files])
+    vectors = engine.embed([open_image(content) for _, content in files])
     assert ids(drawn["hits"]) == best(engine, vectors.mean(0))
 
 
@@ -352,7 +352,7 @@ def test_file_over_the_limit_is_refused_before_it_is_read(monkeypatch):
     assert "huge.png has 21 MB" in said[0]
 
 
-def test_a_reduced_picture_keeps_its_middle_square():
+def test_a_reduced_image_keeps_its_middle_square():
     strip = Image.new("RGB", (40_000, 2), "red")
     strip.paste("blue", (19_999, 0, 20_001, 2))
     kept = intake.reduced(strip)
@@ -366,11 +366,11 @@ def test_photograph_from_the_camera_asks(engine, drawn):
     app = opened("retrieval", how="camera")
     app.camera_input[0].set_value(("shot.jpg", FINE["plain.jpg"], "image/jpeg")).run()
     assert not app.exception and not app.error
-    picture = Image.open(io.BytesIO(FINE["plain.jpg"]))
-    assert ids(drawn["hits"]) == best(engine, engine.embed([picture])[0])
+    image = Image.open(io.BytesIO(FINE["plain.jpg"]))
+    assert ids(drawn["hits"]) == best(engine, engine.embed([image])[0])
 
 
-def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collection, drawn):
+def test_a_collection_is_offered_searched_and_its_images_ask(finished, collection, drawn):
     app = opened("retrieval")
     assert "my-collection" in app.selectbox(key="collection").options
     app.selectbox(key="collection").set_value("my-collection").run()
@@ -379,14 +379,14 @@ def test_a_collection_is_offered_searched_and_its_pictures_ask(finished, collect
     engine = Searcher(RunDir(finished), collection=collection)
     query = RunDir(finished).retrieval().queries[0]
     assert ids(drawn["hits"]) == best(engine, query)
-    assert all(tile.picture is not None for tile in drawn["hits"])
+    assert all(tile.image is not None for tile in drawn["hits"])
     first = engine.search(query.astype(np.float32), top=1)[0]
     assert first.path in [code.value for code in app.code]  # to copy
     name = str(engine.stored.database_ids[4])
     opened("retrieval", collection=str(collection), query_id=name)
     assert ids(drawn["question"]) == [name]
-    with Image.open(engine.search(query.astype(np.float32), top=12)[0].path) as picture:
-        assert picture.size == (32, 32)
+    with Image.open(engine.search(query.astype(np.float32), top=12)[0].path) as image:
+        assert image.size == (32, 32)
 
 
 @pytest.mark.parametrize("typed", [False, True], ids=["link", "typed"])
@@ -443,11 +443,11 @@ def test_a_folder_that_is_no_collection_is_refused_in_a_sentence(finished, tmp_p
     assert "is no collection" in words(app)
 
 
-def test_a_collections_picture_that_is_gone_leaves_its_name(finished, collection, tmp_path, drawn):
+def test_a_collections_image_that_is_gone_leaves_its_name(finished, collection, tmp_path, drawn):
     shutil.rmtree(tmp_path / "mine")
     app = opened("retrieval", collection=str(collection))
     assert not app.error
-    assert {tile.picture for tile in drawn["hits"]} == {None}
+    assert {tile.image for tile in drawn["hits"]} == {None}
 
 
 def test_means_over_a_handful_of_queries_are_called_rough(finished):
@@ -457,7 +457,7 @@ def test_means_over_a_handful_of_queries_are_called_rough(finished):
     assert "queries only" not in words(opened("retrieval", section="quality"))
 
 
-def test_a_picture_of_the_database_comes_first_among_hits_of_its_code(finished, drawn):
+def test_a_image_of_the_database_comes_first_among_hits_of_its_code(finished, drawn):
     stored = RunDir(finished).retrieval()
     stored.codes[[3, 50, 120]] = stored.codes[120]
     stored.save(finished / "retrieval.npz")

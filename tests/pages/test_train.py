@@ -399,7 +399,7 @@ def test_a_run_without_clipping_is_not_compared_with_itself(finished, home):
 
 
 def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_resumed(finished, home):
-    unfinish(finished, state="failed", error="schedule.batch is 128, but only 72 pictures train; choose at most 72")
+    unfinish(finished, state="failed", error="schedule.batch is 128, but only 72 images train; choose at most 72")
     (finished / "last.safetensors").unlink(missing_ok=True)
     app = opened("train", watch="tiny")
     assert "*Batch* is 128" in words(app) and "schedule" not in words(app) and "press Start" in words(app)

@@ -24,15 +24,15 @@ def nothing_outside(monkeypatch, no_worker):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Folder of n drawn pictures."""
+    """Folder of n drawn images."""
 
     def made(n, classes=2):
         rng = np.random.default_rng(n)
         for i in range(n):
-            path = tmp_path / f"pictures {n}" / f"class {i % classes}" / f"{i}.png"
+            path = tmp_path / f"images {n}" / f"class {i % classes}" / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
-        return str(tmp_path / f"pictures {n}")
+        return str(tmp_path / f"images {n}")
 
     return made
 
@@ -56,7 +56,7 @@ def test_a_folder_of_any_size_can_be_started_at_once(n, batch, epochs, home, fol
     assert [w.name for w in queue.waiting(home)] == ["folder-adaptive-32-s0"]
 
 
-def test_numbers_follow_the_pictures_until_somebody_chooses(home, folder):
+def test_numbers_follow_the_images_until_somebody_chooses(home, folder):
     app = opened("train", dataset="folder", folder=folder(90))
     app.number_input(key="set train").set_value(20).run()
     assert app.number_input(key="set batch").value == 8 and startable(app)
@@ -65,7 +65,7 @@ def test_numbers_follow_the_pictures_until_somebody_chooses(home, folder):
     assert app.number_input(key="set batch").value == 16 and startable(app)
     app.number_input(key="set train").set_value(10).run()
     assert app.number_input(key="set batch").value == 16 and not startable(app)
-    assert "“Batch” is 16, but only 10 pictures train; choose a batch of at most 10" in errors(app)
+    assert "“Batch” is 16, but only 10 images train; choose a batch of at most 10" in errors(app)
 
 
 def test_the_usual_values_may_be_chosen_and_are_spelled(home, folder):
@@ -77,7 +77,7 @@ def test_the_usual_values_may_be_chosen_and_are_spelled(home, folder):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_too_few_pictures_say_the_least_number(n, home, folder):
+def test_too_few_images_say_the_least_number(n, home, folder):
     app = opened("train", dataset="folder", folder=folder(n))
     assert not startable(app) and " 4 " in errors(app)
 
@@ -87,8 +87,8 @@ def test_too_few_pictures_say_the_least_number(n, home, folder):
     [
         ({"folder": "/gone"}, "/gone is not a folder"),
         ({"labels": "/gone.csv"}, "/gone.csv is not there"),
-        ({"batch": "200"}, "“Batch” is 200, but only 81 pictures train"),
-        ({"validation": "79"}, "“Validation pictures” is 79, but there are 81 training pictures; choose at most 78"),
+        ({"batch": "200"}, "“Batch” is 200, but only 81 images train"),
+        ({"validation": "79"}, "“Validation images” is 79, but there are 81 training images; choose at most 78"),
         ({"train": "2"}, "4 in all"),
         ({"backbone": network.OTHER, "timm": "vit_tiny_patch16_224"}, "cannot be fetched"),
         ({"backbone": network.OTHER, "timm": "vit_tiny"}, "did you mean"),
@@ -109,9 +109,9 @@ def test_a_folder_or_file_not_named_yet_is_no_error_and_nothing_can_start(home, 
     assert not startable(app) and not queue.waiting(home)
 
 
-def test_a_best_epoch_by_validation_needs_validation_pictures(home, folder):
+def test_a_best_epoch_by_validation_needs_validation_images(home, folder):
     app = opened("train", dataset="folder", folder=folder(12), select="validation")
-    assert "needs validation pictures" in errors(app) and not [b for b in app.button if b.key == "start"]
+    assert "needs validation images" in errors(app) and not [b for b in app.button if b.key == "start"]
     app.number_input(key="set validation").set_value(2).run()
     assert startable(app)
 

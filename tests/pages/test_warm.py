@@ -59,7 +59,7 @@ def _refuse(monkeypatch):
     ):
         for name in names:
             monkeypatch.setattr(place, name, refused)
-    monkeypatch.setattr(anatomy_cached, "codebooks", None)  # whose pictures stand for a codeword
+    monkeypatch.setattr(anatomy_cached, "codebooks", None)  # whose images stand for a codeword
 
 
 @pytest.mark.parametrize("page", ["anatomy", "clipping", "codebooks", "retrieval", "train"])

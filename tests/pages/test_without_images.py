@@ -1,4 +1,4 @@
-"""Every page over a run that was trained on embeddings made elsewhere: no pictures, no backbone."""
+"""Every page over a run that was trained on embeddings made elsewhere: no images, no backbone."""
 
 import shutil
 
@@ -23,14 +23,14 @@ def elsewhere(tmp_path_factory, own_cache):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_opens_without_pictures(page, home, elsewhere):
+def test_page_opens_without_images(page, home, elsewhere):
     shutil.copytree(elsewhere, home / "elsewhere")
     app = opened(page, run="elsewhere")
     assert not app.exception, [error.message for error in app.exception]
     assert app.title
 
 
-def test_an_item_without_a_picture_is_followed_from_its_code(home, elsewhere):
+def test_an_item_without_a_image_is_followed_from_its_code(home, elsewhere):
     shutil.copytree(elsewhere, home / "elsewhere")
     for follow in ("query", "database"):
         app = opened("anatomy", run="elsewhere", follow=follow)

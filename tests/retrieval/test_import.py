@@ -175,12 +175,12 @@ def test_views_drop_numbers_whatever_else_is_asked_for(parquet):
     assert together.any(axis=1).all()
 
 
-def test_numbers_are_drawn_as_a_picture(tmp_path):
+def test_numbers_are_drawn_as_a_image(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0, -1.0, 1.0, -1.0], [1, 1, 1, 1]]))
     images = load(tmp_path / "x.npy")
-    picture = np.asarray(images.picture(0)).astype(int)
-    assert picture.shape == (2, 2, 3)
-    assert picture[0, 0, 2] > picture[0, 0, 0] and picture[0, 1, 0] > picture[0, 1, 2]  # blue, orange
+    image = np.asarray(images.image(0)).astype(int)
+    assert image.shape == (2, 2, 3)
+    assert image[0, 0, 2] > image[0, 0, 0] and image[0, 1, 0] > image[0, 1, 2]  # blue, orange
     assert images.encoded(0).startswith(b"\x89PNG")
 
 
@@ -195,14 +195,14 @@ def test_backbone_follows_from_the_data_set():
         BackboneConfig(name="identity", train="all")
 
 
-def test_run_without_pictures_learns_and_is_whole(run):
+def test_run_without_images_learns_and_is_whole(run):
     found = RunDir(run)
     assert found.record["backbone"]["name"] == "identity" and found.record["width"] == 24
     assert found.metrics()["modes"]["asymmetric"]["map"] > 0.9
     assert found.retrieval().database_ids[0].startswith("item ")
 
 
-def test_lab_and_codebooks_work_without_pictures(run):
+def test_lab_and_codebooks_work_without_images(run):
     from transclipped.analysis import codebooks
     from transclipped.analysis.clipping.batches import batch_of
 
@@ -211,7 +211,7 @@ def test_lab_and_codebooks_work_without_pictures(run):
     assert codebooks.by_epoch(RunDir(run)).n > 0
 
 
-def test_items_ask_and_pictures_cannot(run, tmp_path, capsys):
+def test_items_ask_and_images_cannot(run, tmp_path, capsys):
     from PIL import Image
 
     from transclipped.datasets.images.decode import to_png
@@ -224,7 +224,7 @@ def test_items_ask_and_pictures_cannot(run, tmp_path, capsys):
     assert sum(wanted in hit["labels"] for hit in hits) >= 4
     (tmp_path / "p.png").write_bytes(to_png(Image.new("RGB", (8, 8))))
     assert main(["search", str(tmp_path / "p.png"), "--run", str(run)]) == 2
-    assert "cannot look at pictures" in capsys.readouterr().err
+    assert "cannot look at images" in capsys.readouterr().err
 
 
 def test_more_embeddings_become_a_collection(run, clusters, tmp_path, capsys, tiny_run):
@@ -246,7 +246,7 @@ def test_embeddings_of_another_width_are_refused(run, tmp_path, capsys):
 
 
 def test_set_says_it_has_no_pixels(parquet):
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         load(parquet).pixels(np.array([0]), 32)
     assert isinstance(load(parquet), Embeddings)
 

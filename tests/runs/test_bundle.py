@@ -53,9 +53,9 @@ def test_it_is_finished_smaller_and_needs_no_state(pair):
 
 def test_it_searches_as_the_run_does(pair):
     run, small = pair
-    picture = load(DataConfig()).picture(int(run.retrieval().query_ids[0]))
+    image = load(DataConfig()).image(int(run.retrieval().query_ids[0]))
     engines = Searcher(run), Searcher(small)
-    before, after = (engine.search(engine.embed([picture])[0], top=5) for engine in engines)
+    before, after = (engine.search(engine.embed([image])[0], top=5) for engine in engines)
     assert {hit.id for hit in before} == {hit.id for hit in after}
     assert [hit.score for hit in before] == pytest.approx([hit.score for hit in after], abs=2e-3)
 

@@ -263,7 +263,7 @@ def test_settings_that_run_code_or_are_unknown_are_refused(home, tiny):
 
 def test_figures_that_cannot_be_are_refused(home, tiny):
     files = packed(tiny)
-    refused(home, zipped(changed(files, "metrics.json", n_database=7)), "7 pictures")
+    refused(home, zipped(changed(files, "metrics.json", n_database=7)), "7 images")
     refused(home, zipped(changed(files, "metrics.json", modes={"asymmetric": {"map": 3}})), "from 0 to 1")
     refused(home, zipped(changed(files, "metrics.json", modes={"new": {}})), "modes among")
     refused(home, zipped(files | {"tiny/events.jsonl": b'{"kind": "step", "epoch": 1, "step": "many"}'}), "line 1")

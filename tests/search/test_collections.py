@@ -1,4 +1,4 @@
-"""Collections: what is encoded again, what is kept, how several pictures ask, and where hits lie."""
+"""Collections: what is encoded again, what is kept, how several images ask, and where hits lie."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import pytest
 
 from transclipped.cli import main
 from transclipped.config import DataConfig
-from transclipped.datasets.images.decode import open_picture
+from transclipped.datasets.images.decode import open_image
 from transclipped.datasets.registry import load
 from transclipped.retrieval.coding.product import encode
 from transclipped.retrieval.store import Retrieval
@@ -44,7 +44,7 @@ def cifar():
 
 @pytest.fixture
 def paint(cifar):
-    """Write a CIFAR-10 picture to a path."""
+    """Write a CIFAR-10 image to a path."""
 
     def write(path, row):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def test_collection_and_queries_are_seen_at_the_size_of_training(tiny_run, folde
     (run / "config.json").write_text(json.dumps(record))
     encoded(capsys, folder, run, tmp_path / "out")
     searcher = Searcher(RunDir(run), collection=tmp_path / "out")
-    asked = encode(searcher.stored.codebooks, searcher.embed([open_picture(folder / f"{row}.png") for row in range(6)]))
+    asked = encode(searcher.stored.codebooks, searcher.embed([open_image(folder / f"{row}.png") for row in range(6)]))
     assert (asked == searcher.stored.codes).mean() > 0.9  # rounding of float16 may turn a near tie
 
 
@@ -151,14 +151,14 @@ def test_search_takes_several_files_and_stored_items(tiny_run, folder, capsys):
     found = json.loads(capsys.readouterr().out)
     assert len(found["queries"]) == 2 and len(found["hits"]) == 10
     searcher = Searcher(RunDir(tiny_run))
-    mean = searcher.embed([open_picture(folder / "0.png"), open_picture(folder / "1.png")]).mean(0)
+    mean = searcher.embed([open_image(folder / "0.png"), open_image(folder / "1.png")]).mean(0)
     assert [hit["row"] for hit in found["hits"]] == [hit.row for hit in searcher.search(mean, top=10)]
     item = str(found["hits"][0]["id"])
     assert main([*map(str, ["search", "--id", item, *run])]) == 0
     best = json.loads(capsys.readouterr().out)["hits"]
     assert int(item) in [hit["id"] for hit in best]
     assert "no query" in refused(capsys, "search", "--id", "nothing", "--run", tiny_run)
-    assert "needs a picture" in refused(capsys, "search", "--run", tiny_run)
+    assert "needs an image" in refused(capsys, "search", "--run", tiny_run)
     assert "absent.png" in refused(capsys, "search", folder / "0.png", folder / "absent.png", "--run", tiny_run)
 
 

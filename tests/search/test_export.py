@@ -104,15 +104,15 @@ def test_embeddings_give_the_codes_and_can_be_trained_on(tiny_run, tmp_path, cap
     assert RunDir(tmp_path / "again").metrics()["modes"]["asymmetric"]["map"] > 0.1
 
 
-def test_encoder_is_the_model_for_any_number_of_pictures(tiny_run):
+def test_encoder_is_the_model_for_any_number_of_images(tiny_run):
     backbone, head = trained_model(RunDir(tiny_run), default_size=32)
     encoder, example = export.Encoder(backbone, head).eval(), export.example_input(backbone)
     dynamic = {"pixels": {0: torch.export.Dim("batch", min=1)}}
     with torch.no_grad():
         captured = torch.export.export(encoder, (example,), dynamic_shapes=dynamic).module()
-        for pictures in (example[:1], torch.cat([example, -example, example])):
-            embedding, code = captured(pictures)
-            expected = head.embed(backbone(pictures))
+        for images in (example[:1], torch.cat([example, -example, example])):
+            embedding, code = captured(images)
+            expected = head.embed(backbone(images))
             torch.testing.assert_close(embedding, expected.flatten(1), atol=1e-5, rtol=1e-4)
             assert torch.equal(code.to(torch.uint8), head.quantizer.encode(expected))
 
@@ -136,10 +136,10 @@ def test_onnx_answers_as_torch_does_for_every_bundled_backbone(bundled_run, tmp_
     backbone, head = trained_model(run, default_size=side)
     session = onnxruntime.InferenceSession(written["out"], providers=["CPUExecutionProvider"])
     for n in (1, 2, 5):
-        pictures = torch.randn(n, 3, side, side, generator=torch.Generator().manual_seed(n))
-        embedding, code = session.run(["embedding", "code"], {"pixels": pictures.numpy()})
+        images = torch.randn(n, 3, side, side, generator=torch.Generator().manual_seed(n))
+        embedding, code = session.run(["embedding", "code"], {"pixels": images.numpy()})
         with torch.inference_mode():
-            expected = head.embed(backbone(pictures))  # [n, M, d]
+            expected = head.embed(backbone(images))  # [n, M, d]
             scores = torch.einsum("bmd,mkd->bmk", expected, head.quantizer.codewords())
         np.testing.assert_allclose(embedding, expected.flatten(1).numpy(), atol=1e-4)
         chosen = scores.gather(-1, torch.from_numpy(code)[..., None])[..., 0]

@@ -46,7 +46,7 @@ def test_reranking_orders_its_items_as_float_search_does(searcher, images):
     query = searcher.stored.queries[3].astype(np.float32)
     whole = [hit.row for hit in floats.search(searcher, index, query, top=len(searcher.stored.codes))]
     rows = np.array([hit.row for hit in searcher.search(query, top=30)])
-    decoded = [images.picture(row) for row in images.rows_of(searcher.stored.database_ids[rows])]
+    decoded = [images.image(row) for row in images.rows_of(searcher.stored.database_ids[rows])]
     hits = floats.reranked(searcher, query, rows, decoded)
     assert sorted(hit.row for hit in hits) == sorted(rows.tolist())
     places = [whole.index(hit.row) for hit in hits]

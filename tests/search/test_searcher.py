@@ -13,7 +13,7 @@ from transclipped.search.searcher import Searcher
 
 @pytest.fixture(scope="module")
 def listed_run(tmp_path_factory):
-    """Path of a run over 40 pictures that lists name, some of them in a folder of their own; and their folder."""
+    """Path of a run over 40 images that lists name, some of them in a folder of their own; and their folder."""
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
 
@@ -40,7 +40,7 @@ def test_hits_of_a_listed_set_have_the_path_of_their_file(listed_run):
         assert Path(hit.path) == root.resolve() / ("mirflickr" if row % 2 else "mirflickr/more") / hit.id
 
 
-def test_pictures_that_are_gone_have_no_path_and_are_found_all_the_same(listed_run, tmp_path):
+def test_images_that_are_gone_have_no_path_and_are_found_all_the_same(listed_run, tmp_path):
     run, root = listed_run
     before = [hit.id for hit in Searcher(RunDir(run)).search(RunDir(run).retrieval().queries[0], top=5)]
     away = shutil.move(root, tmp_path / "away")
@@ -51,6 +51,6 @@ def test_pictures_that_are_gone_have_no_path_and_are_found_all_the_same(listed_r
     assert [hit.id for hit in hits] == before and {hit.path for hit in hits} == {None}
 
 
-def test_pictures_that_are_no_files_have_no_path(tiny_run):
+def test_images_that_are_no_files_have_no_path(tiny_run):
     searcher = Searcher(RunDir(tiny_run))
     assert {hit.path for hit in searcher.search(searcher.stored.queries[0], top=5)} == {None}

@@ -1,4 +1,4 @@
-"""Defaults train any number of pictures, and what a person chose is kept or refused."""
+"""Defaults train any number of images, and what a person chose is kept or refused."""
 
 import json
 
@@ -43,27 +43,27 @@ def labelled(path, labels):
 
 
 @given(st.integers(3, 10**7))
-def test_defaults_give_two_steps_an_epoch_and_enough_in_all(pictures):
-    batch = suited_batch(pictures)
-    epochs = suited_epochs(pictures, batch)
+def test_defaults_give_two_steps_an_epoch_and_enough_in_all(images):
+    batch = suited_batch(images)
+    epochs = suited_epochs(images, batch)
     assert 2 <= batch <= 256 and batch & (batch - 1) == 0
-    assert 2 * batch <= pictures or batch == 2
-    assert 4 * batch > pictures or batch == 256  # none larger would do
-    assert pictures // batch * epochs >= STEPS
-    assert epochs == 6 or pictures // batch * (epochs - 1) < STEPS  # nor fewer epochs
+    assert 2 * batch <= images or batch == 2
+    assert 4 * batch > images or batch == 256  # none larger would do
+    assert images // batch * epochs >= STEPS
+    assert epochs == 6 or images // batch * (epochs - 1) < STEPS  # nor fewer epochs
 
 
 @pytest.mark.parametrize("pictures", [1792, 2000, 50_000])
-def test_defaults_that_suit_stay(pictures):
-    fit = fitted(RunConfig(), pictures=pictures, chosen=())
+def test_defaults_that_suit_stay(images):
+    fit = fitted(RunConfig(), images=images, chosen=())
     assert fit.config == RunConfig() and not fit.changes and not str(fit)
 
 
 def test_what_was_chosen_stays_even_if_it_is_the_usual_value():
-    fit = fitted(RunConfig(), pictures=300, chosen={"schedule.batch"})
+    fit = fitted(RunConfig(), images=300, chosen={"schedule.batch"})
     assert fit.config.schedule == ScheduleConfig(batch=256, epochs=STEPS)
     assert fit.changes == {"schedule.epochs": STEPS}
-    assert fitted(RunConfig(), pictures=11, chosen=flags.SIZED).config == RunConfig()
+    assert fitted(RunConfig(), images=11, chosen=flags.SIZED).config == RunConfig()
 
 
 @pytest.mark.parametrize(("n", "batch", "epochs"), [(4, 2, 40), (12, 4, 20), (90, 32, 20), (300, 128, 20)])
@@ -79,7 +79,7 @@ def test_all_defaults_end_finished_with_the_numbers_used(n, batch, epochs, embed
     assert f"batch is {batch} (usually 256)" in printed and f"epochs are {epochs} (usually 6)" in printed
 
 
-def test_a_folder_of_a_dozen_pictures_trains(tmp_path):
+def test_a_folder_of_a_dozen_images_trains(tmp_path):
     rng = np.random.default_rng(0)
     for i in range(12):
         pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
@@ -103,9 +103,9 @@ def test_the_command_of_a_run_repeats_its_numbers(embeddings, tmp_path):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--batch", 256), "schedule.batch is 256, but only 81 pictures train; choose a batch of at most 81"),
+        (("--batch", 256), "schedule.batch is 256, but only 81 images train; choose a batch of at most 81"),
         (("--batch", 82), "at most 81"),
-        (("--k", 500), "k is 500, but the database holds 81 pictures; choose at most 81"),
+        (("--k", 500), "k is 500, but the database holds 81 images; choose at most 81"),
         (("--validation", 79), "choose at most 78"),
         (("--train-limit", 2), "need 3, 1 and 1"),
         (("--select", "validation"), "data.validation is 0"),
@@ -124,7 +124,7 @@ def test_the_values_that_a_refusal_names_train(more, embeddings, tmp_path):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_too_few_pictures_are_refused_with_the_least_number(n, tmp_path, capsys):
+def test_too_few_images_are_refused_with_the_least_number(n, tmp_path, capsys):
     (tmp_path / "pictures").mkdir()
     for i in range(n):
         Image.new("RGB", (8, 8), (i, 99, 0)).save(tmp_path / "pictures" / f"{i}.png")
@@ -136,7 +136,7 @@ def test_too_few_pictures_are_refused_with_the_least_number(n, tmp_path, capsys)
     "labels", [["a"] * 12, ["a", "b", *[""] * 10], ["a", *[""] * 11], [f"only {i}" for i in range(12)]]
 )
 def test_labels_of_any_kind_train_and_are_measured(labels, embeddings, tmp_path):
-    """One class; nearly none; a single one; each picture of a class of its own."""
+    """One class; nearly none; a single one; each image of a class of its own."""
     csv = labelled(tmp_path / "labels.csv", labels)
     assert train(embeddings(12), tmp_path / "run", "--labels", csv) == 0
     found = RunDir(tmp_path / "run").metrics()["modes"]["asymmetric"]["map"]
@@ -151,7 +151,7 @@ def test_few_queries_are_enough(embeddings, tmp_path):
 
 
 def test_settings_on_the_disk_are_fitted_from_the_first_moment(embeddings, tmp_path, monkeypatch):
-    """So a training that died at once resumes with numbers that suit its pictures."""
+    """So a training that died at once resumes with numbers that suit its images."""
 
     def died(*_):
         raise KeyboardInterrupt
@@ -177,9 +177,9 @@ def test_a_record_from_before_reads_as_before():
     assert from_dict(RunConfig, to_dict(RunConfig())) == RunConfig()
 
 
-def test_a_limit_of_the_training_pictures_alone_says_what_else_is_encoded(tmp_path, embeddings, capsys):
+def test_a_limit_of_the_training_images_alone_says_what_else_is_encoded(tmp_path, embeddings, capsys):
     assert train(embeddings(87), tmp_path / "short", "--train-limit", 20) == 0
-    assert "78 of the 78 pictures of the database" in capsys.readouterr().err
+    assert "78 of the 78 images of the database" in capsys.readouterr().err
     assert train(embeddings(87), tmp_path / "again", "--train-limit", 20) == 0
     assert "of the database are not encoded" not in capsys.readouterr().err
 

@@ -156,11 +156,11 @@ def test_full_disk_keeps_what_was_measured_before(run):
 
 
 def test_without_labels_there_are_codes_and_no_numbers(tiny, tmp_path):
-    pictures, cifar = tmp_path / "pictures", load(DataConfig())
-    pictures.mkdir()
+    images, cifar = tmp_path / "pictures", load(DataConfig())
+    images.mkdir()
     for row in range(40):
-        (pictures / f"{row}.png").write_bytes(cifar.encoded(row))
-    config = tiny(data=DataConfig(dataset="folder", data=str(pictures)))
+        (images / f"{row}.png").write_bytes(cifar.encoded(row))
+    config = tiny(data=DataConfig(dataset="folder", data=str(images)))
     config = replace(config, schedule=replace(config.schedule, batch=20, epochs=1))
     list(run_training(config, tmp_path / "run"))
     run = RunDir(tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Sources of views: every picture once an epoch, different views of it, and the same again when asked again."""
+"""Sources of views: every image once an epoch, different views of it, and the same again when asked again."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def same(first, second):
     )
 
 
-def test_rows_i_and_i_plus_b_are_two_different_views_of_one_picture():
+def test_rows_i_and_i_plus_b_are_two_different_views_of_one_image():
     for batch in CachedViews(marked(), ROWS, seed=0).batches(0, batch=8):
         assert batch.views.shape == (16, 2)
         np.testing.assert_array_equal(batch.views[:8, 0], batch.rows)
@@ -54,7 +54,7 @@ def test_each_pair_of_views_comes_about_equally_often():
     assert abs(counts / counts.sum() - 1 / 6).max() < 0.03  # 2,000 draws: σ = 0.008
 
 
-def test_an_epoch_shows_each_picture_once_and_leaves_an_incomplete_batch_out():
+def test_an_epoch_shows_each_image_once_and_leaves_an_incomplete_batch_out():
     batches = list(CachedViews(marked(), ROWS, seed=0).batches(0, batch=8))
     seen = np.concatenate([batch.rows for batch in batches])
     assert len(batches) == 5
@@ -109,7 +109,7 @@ def test_fresh_views_are_two_augmentations_that_come_again_after_a_crash(fresh):
     assert np.isin(seen, fresh.rows).all()
 
 
-def test_both_fresh_views_show_the_picture_of_their_row(fresh, monkeypatch):
+def test_both_fresh_views_show_the_image_of_their_row(fresh, monkeypatch):
     monkeypatch.setattr(sources, "random_parameters", lambda n, generator: np.tile(PLAIN, (n, 1)))
     batch = next(fresh.batches(0, batch=16))
     look = fresh.backbone
@@ -118,7 +118,7 @@ def test_both_fresh_views_show_the_picture_of_their_row(fresh, monkeypatch):
     torch.testing.assert_close(batch.views[16:], plain, atol=1e-5, rtol=0)
 
 
-def test_a_batch_needs_as_many_pictures():
+def test_a_batch_needs_as_many_images():
     check_batch(10, 10)
-    with pytest.raises(InputError, match=r"schedule\.batch is 11, but only 10 pictures train; choose .* at most 10"):
+    with pytest.raises(InputError, match=r"schedule\.batch is 11, but only 10 images train; choose .* at most 10"):
         check_batch(10, 11)

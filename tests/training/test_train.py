@@ -1,4 +1,4 @@
-"""A training on real pictures into a run directory: stopped, killed, or out of disk at any moment."""
+"""A training on real images into a run directory: stopped, killed, or out of disk at any moment."""
 
 import os
 import shutil
@@ -210,7 +210,7 @@ def test_state_of_another_shape_is_told(tiny, whole, tmp_path):
         trained(tiny(), path, resume=True)
 
 
-def test_resuming_on_other_pictures_or_weights_is_refused(tiny, whole, tmp_path):
+def test_resuming_on_other_images_or_weights_is_refused(tiny, whole, tmp_path):
     for name, said in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
         path = tmp_path / name
         shutil.copytree(whole, path)
@@ -306,11 +306,11 @@ def test_selection_never_looks_at_queries(tiny, tmp_path, monkeypatch):
 
 
 def test_selection_by_validation_needs_labels(tiny, tmp_path):
-    pictures, cifar = tmp_path / "pictures", load(DataConfig())
-    pictures.mkdir()
+    images, cifar = tmp_path / "pictures", load(DataConfig())
+    images.mkdir()
     for row in range(30):
-        (pictures / f"{row}.png").write_bytes(cifar.encoded(row))
-    data = DataConfig(dataset="folder", data=str(pictures), validation=5)
+        (images / f"{row}.png").write_bytes(cifar.encoded(row))
+    data = DataConfig(dataset="folder", data=str(images), validation=5)
     config = tiny(data=data, select="validation")
     config = replace(config, schedule=replace(config.schedule, batch=10))
     with pytest.raises(InputError, match="needs labels"):

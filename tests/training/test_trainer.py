@@ -224,7 +224,7 @@ def test_clipping_looks_at_the_embeddings_it_is_told_to(on):
 
 
 def test_batch_larger_than_the_data_is_refused():
-    with pytest.raises(InputError, match=r"71.*70 pictures.*at most 70"):
+    with pytest.raises(InputError, match=r"71.*70 images.*at most 70"):
         blobs.trainer(blobs.settings(batch=71))
     assert blobs.trainer(blobs.settings(batch=70)).total_steps == 3
 
@@ -263,7 +263,7 @@ def test_a_saved_state_numbers_what_decays_first(decay):
     """States on the disk name parameters by these numbers."""
     config = blobs.settings(epochs=1, batch=6)
     config = replace(config, schedule=replace(config.schedule, weight_decay=decay))
-    trainer = Trainer(network(config), Pictures(), config)
+    trainer = Trainer(network(config), Images(), config)
     names = {id(p): name for name, p in trainer.model.named_parameters()}
     groups = [[names[id(p)] for p in group["params"]] for group in trainer.optimizer.param_groups]
     assert groups == [
@@ -284,8 +284,8 @@ def test_perplexity_of_known_codes():
     assert perplexity(half) == pytest.approx(4.5)
 
 
-class Pictures:
-    """A source of made-up pictures."""
+class Images:
+    """A source of made-up images."""
 
     rows = np.arange(12)
 
@@ -307,7 +307,7 @@ def network(config):
 
 def test_frozen_blocks_stay_and_trained_ones_move():
     config = blobs.settings(epochs=1, batch=6)
-    trainer = Trainer(network(config), Pictures(), config)
+    trainer = Trainer(network(config), Images(), config)
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
     finished(trainer)
     for name, tensor in trainer.model.state_dict().items():
@@ -317,7 +317,7 @@ def test_frozen_blocks_stay_and_trained_ones_move():
 
 def test_backbone_learns_at_its_own_rate():
     config = blobs.settings(epochs=1, batch=6)
-    trainer = Trainer(network(config), Pictures(), config)
+    trainer = Trainer(network(config), Images(), config)
     next(trainer.events())
     rate = {id(p): group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
     convolution, projection = trainer.model.backbone[2].weight, trainer.model.head.projection.weight
@@ -326,14 +326,14 @@ def test_backbone_learns_at_its_own_rate():
 
 def test_network_resumes_to_the_same_end():
     config = blobs.settings(epochs=2, batch=6)
-    whole = Trainer(network(config), Pictures(), config)
+    whole = Trainer(network(config), Images(), config)
     expected = finished(whole)
-    stopped, seen = Trainer(network(config), Pictures(), config), []
+    stopped, seen = Trainer(network(config), Images(), config), []
     for event in stopped.events():
         seen.append(blobs.figures(event))
         if event.step == 3:
             break
-    resumed = Trainer(network(config), Pictures(), config)
+    resumed = Trainer(network(config), Images(), config)
     resumed.restore(stopped.state())
     assert seen + finished(resumed) == expected
     assert blobs.same_state(resumed.state(), whole.state())
@@ -342,14 +342,14 @@ def test_network_resumes_to_the_same_end():
 def test_half_precision_reaches_the_backbone_but_not_the_loss(monkeypatch):
     config = blobs.settings(epochs=1, batch=6)
     monkeypatch.setattr(module, "fastest_dtype", lambda device: torch.bfloat16)
-    trainer = Trainer(network(config), Pictures(), config)
+    trainer = Trainer(network(config), Images(), config)
     kinds = []
     trainer.model.backbone.register_forward_hook(lambda *call: kinds.append(call[-1].dtype))
     trainer.model.head.register_forward_hook(lambda *call: kinds.extend(t.dtype for t in call[-1][1:]))
     half = next(trainer.events()).values
     assert kinds == [torch.bfloat16, torch.float32, torch.float32, torch.float32]
     monkeypatch.setattr(module, "fastest_dtype", lambda device: torch.float32)
-    whole = next(Trainer(network(config), Pictures(), config).events()).values
+    whole = next(Trainer(network(config), Images(), config).events()).values
     for term in TERMS:
         assert half[term] == pytest.approx(whole[term], rel=0.05)
 

@@ -76,7 +76,7 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
             "shell._steps: shown[at - 1].title",
             "clipping/sweep_charts.figure: amount.symbol",
             "clipping/sweep_keep._links: label",
-            "train/pictures.limits: label",
+            "train/images.limits: label",
         ),
         "its callers, or the loop around it, write it out, with numbers at most",
     ),

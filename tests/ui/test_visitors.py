@@ -184,12 +184,12 @@ def test_sweeps_that_wait_are_bounded(home, listening, monkeypatch):
         sweep_jobs.ask(replace(SWEEP, seed=99))
 
 
-def test_the_pictures_of_a_visit_are_counted_once_each(opened_up, listening, monkeypatch):
+def test_the_images_of_a_visit_are_counted_once_each(opened_up, listening, monkeypatch):
     monkeypatch.setattr(intake, "MOST_A_VISIT", 3)
     st.session_state.pop("brought", None)
     for digest in ("a", "b", "c", "a", "c"):
         intake._count(digest)
-    with pytest.raises(InputError, match="3 pictures"):
+    with pytest.raises(InputError, match="3 images"):
         intake._count("d")
     listening("localhost")
     intake._count("d")

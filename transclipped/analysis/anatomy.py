@@ -1,8 +1,8 @@
-"""One picture on its way to a code: patches, attention, embedding, sub-vectors, codewords, bytes, and a score.
+"""One image on its way to a code: patches, attention, embedding, sub-vectors, codewords, bytes, and a score.
 
     A'_l = (mean over heads of A_l + 1) / 2,   rollout = A'_L … A'_2 A'_1,
 
-since each block adds what it attends to onto what was there. Row i tells how much of each place of the picture has
+since each block adds what it attends to onto what was there. Row i tells how much of each place of the image has
 gone into token i. A network without attention has the energy of its last feature map instead, the mean square
 over channels at each place.
 
@@ -27,12 +27,12 @@ from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head
 from transclipped.retrieval.coding import product
 
-SIDE = 384  # pixels a side, at least, that a picture is drawn with
+SIDE = 384  # pixels a side, at least, that an image is drawn with
 
 
 @dataclass(frozen=True)
 class AnatomyView:
-    """What a backbone makes of one picture, with T = prefix + h · w tokens.
+    """What a backbone makes of one image, with T = prefix + h · w tokens.
 
     Attributes:
         grid: (h, w) places of its last feature map or tokens; None where they form no square.
@@ -99,11 +99,11 @@ class Microscope:
         """What the network makes of pixels `[3, s, s]` uint8, in float32."""
         network, whole = self._attending, self.backbone.network
         size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
-        picture = render(pixels[None], None, size=size, mean=mean, std=std)
+        image = render(pixels[None], None, size=size, mean=mean, std=std)
         with self._lock:
-            features = network.forward_features(picture)
+            features = network.forward_features(image)
             maps = self._extract.hooks.get_output(device=features.device) if self._extract else {}
-            embedding = network.forward_head(features, pre_logits=True) if network is whole else whole(picture)
+            embedding = network.forward_head(features, pre_logits=True) if network is whole else whole(image)
         prefix = getattr(network, "num_prefix_tokens", 0) if features.ndim == 3 else 0
         grid, energy = _energy(features, prefix, getattr(network, "num_features", self.backbone.width))
         return AnatomyView(
@@ -130,7 +130,7 @@ def layer(attention: np.ndarray, number: int, head: int | None = None) -> np.nda
 
 
 def over_places(weights: np.ndarray, seen: AnatomyView, token: int | None = None) -> np.ndarray:
-    """How much a token looks at each place of the picture, `[h · w]`.
+    """How much a token looks at each place of the image, `[h · w]`.
 
     Args:
         weights: `[T, T]`, row i is what token i attends to.
@@ -143,23 +143,23 @@ def over_places(weights: np.ndarray, seen: AnatomyView, token: int | None = None
 
 
 def side_for(grid: tuple[int, int], native: int | None, *, at_least: int = SIDE) -> int:
-    """Pixels a side to draw a picture with, so that patches are whole, and tiny pictures crisp if they can."""
+    """Pixels a side to draw an image with, so that patches are whole, and tiny images crisp if they can."""
     step = math.lcm(*grid)
     whole = math.lcm(step, native or 1)
     step = whole if whole <= at_least else step
     return step * math.ceil(at_least / step)
 
 
-def cut(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Patches `[h · w, S / h, S / w, C]`, line by line, of a picture `[S, S, C]`.
+def cut(image: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Patches `[h · w, S / h, S / w, C]`, line by line, of an image `[S, S, C]`.
 
     Raises:
-        ValueError: the grid does not divide the picture.
+        ValueError: the grid does not divide the image.
     """
-    (height, width, channels), (h, w) = picture.shape, grid
+    (height, width, channels), (h, w) = image.shape, grid
     if height % h or width % w:
-        raise ValueError(f"{h} × {w} patches do not divide a picture of {height} × {width} pixels")
-    tiles = picture.reshape(h, height // h, w, width // w, channels).swapaxes(1, 2)
+        raise ValueError(f"{h} × {w} patches do not divide an image of {height} × {width} pixels")
+    tiles = image.reshape(h, height // h, w, width // w, channels).swapaxes(1, 2)
     return tiles.reshape(h * w, height // h, width // w, channels)
 
 

@@ -1,6 +1,6 @@
 """Measured runs side by side, and what others have published: tables, curves, and their export.
 
-Measured and published numbers are kept in tables of their own: they come from other pictures, queries and machines.
+Measured and published numbers are kept in tables of their own: they come from other images, queries and machines.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Row:
         clipping: the rule and how much, such as "threshold δ = 0.5".
         k: K of the mAP and of the recall.
         precision: at rank 100.
-        recall: of all relevant pictures, within K.
+        recall: of all relevant images, within K.
         whole: False where only a part of the data set was trained on, searched, or asked with.
     """
 
@@ -81,8 +81,8 @@ REFERENCES = tuple(
     for bits, value in zip((16, 32, 64), values, strict=True)
 )
 DIFFERENCES = (
-    "MeCoQ pools all 60,000 pictures and draws its queries at random; here the queries are the official test set, "
-    "which no weights ever saw. Our bundled pictures are JPEG re-encodings. No number here is of the TransClippedCLR "
+    "MeCoQ pools all 60,000 images and draws its queries at random; here the queries are the official test set, "
+    "which no weights ever saw. Our bundled images are JPEG re-encodings. No number here is of the TransClippedCLR "
     "paper: its table is not public to us."
 )
 
@@ -193,7 +193,7 @@ def per_class(found: dict[str, dict[str, Any]], *, search: str) -> tuple[list[st
 def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
     """The measured run like `run` that clips nothing; None if there is none, or `run` is one itself.
 
-    Like means the same pictures, backbone, codes, schedule and seed; the loss may differ, since each way of clipping
+    Like means the same images, backbone, codes, schedule and seed; the loss may differ, since each way of clipping
     has a best temperature of its own.
     """
     if run.config.clipping.rule == "none":
@@ -210,7 +210,7 @@ def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
 
 
 def alike(run: RunDir, others: Iterable[RunDir]) -> list[RunDir]:
-    """Other runs on the same pictures in the same roles.
+    """Other runs on the same images in the same roles.
 
     First those that differ in clipping and loss alone, then those of the same backbone; each time those without
     clipping come first.

@@ -29,7 +29,7 @@ from transclipped.retrieval.vectors import unit
 
 CROWDED = 4  # times the even share N / K
 SHUFFLES = 3  # of codes, behind the dependence that chance gives
-SAMPLE = 2000  # database pictures that are coded by the head of each epoch
+SAMPLE = 2000  # database images that are coded by the head of each epoch
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Error:
 
 @dataclass(frozen=True)
 class Epochs:
-    """Usage of `n` database pictures under the head of each kept epoch `[E]`: perplexity and dead, `[E, M]`."""
+    """Usage of `n` database images under the head of each kept epoch `[E]`: perplexity and dead, `[E, M]`."""
 
     epoch: np.ndarray
     perplexity: np.ndarray
@@ -218,7 +218,7 @@ def purity(table: np.ndarray) -> float | None:
 
 
 def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0, step: Callable[[], None] = lambda: None) -> Epochs:
-    """Code the same database pictures by the head of each kept epoch; their features come from the cache, or go in it.
+    """Code the same database images by the head of each kept epoch; their features come from the cache, or go in it.
 
     Args:
         step: called after each batch of them.

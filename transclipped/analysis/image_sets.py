@@ -10,10 +10,10 @@ from transclipped.datasets.sampling import shuffled
 
 
 def sample(images: ImageSet, n: int, *, label: str | None = None, page: int = 0) -> np.ndarray:
-    """Rows `[≤ n]` int64 of a random order of the pictures that carry a label; `page` counts on in that order.
+    """Rows `[≤ n]` int64 of a random order of the images that carry a label; `page` counts on in that order.
 
     Args:
-        label: name of a class, None for all pictures.
+        label: name of a class, None for all images.
         page: from 0; after the last rows it begins again.
     """
     rows = shuffled(rows_with(images, label), seed=0, purpose="samples")
@@ -25,7 +25,7 @@ def sample(images: ImageSet, n: int, *, label: str | None = None, page: int = 0)
 
 
 def rows_with(images: ImageSet, label: str | None) -> np.ndarray:
-    """Rows of the pictures that carry a label, all for None; none if there is no such label."""
+    """Rows of the images that carry a label, all for None; none if there is no such label."""
     if label is None:
         return np.arange(len(images))
     if label not in images.class_names:
@@ -36,7 +36,7 @@ def rows_with(images: ImageSet, label: str | None) -> np.ndarray:
 
 
 def labels_of(images: ImageSet, row: int) -> list[str]:
-    """Names of the labels of a picture; empty without."""
+    """Names of the labels of an image; empty without."""
     if images.labels is None:
         return []
     if images.labels.ndim == 1:
@@ -45,22 +45,22 @@ def labels_of(images: ImageSet, row: int) -> list[str]:
 
 
 def label_sentence(images: ImageSet) -> str:
-    """How the pictures are labelled, in a sentence."""
+    """How the images are labelled, in a sentence."""
     if images.labels is None:
-        return "The pictures have no labels: training and search need none, but retrieval cannot be measured."
+        return "The images have no labels: training and search need none, but retrieval cannot be measured."
     bare = int((~images.labelled).sum())
     nobody = f" {bare:,} have none: they are searched, relevant to nobody, and never ask." if bare else ""
     if images.label_kind == "single":
-        return f"Each picture is of one of {len(images.class_names):,} classes.{nobody}"
+        return f"Each image is of one of {len(images.class_names):,} classes.{nobody}"
     mean = float(images.labels.sum(1).mean())
     return (
-        f"A picture carries {mean:.1f} of {len(images.class_names):,} labels on average; two pictures are relevant to "
+        f"An image carries {mean:.1f} of {len(images.class_names):,} labels on average; two images are relevant to "
         f"each other if they share one.{nobody}"
     )
 
 
 def across(groups: list[list[str]], images: ImageSet, split: Split) -> int:
-    """Groups of lookalikes with a query on one side and a database picture on the other: those are found too easily.
+    """Groups of lookalikes with a query on one side and a database image on the other: those are found too easily.
 
     Args:
         groups: ids as text, as in a report.

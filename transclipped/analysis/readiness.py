@@ -46,7 +46,7 @@ def checks(home: Path) -> list[Check]:
 
 
 def images_per_second(name: str, *, size: int) -> float:
-    """Pictures per second that a bundled backbone encodes here, on the device that the app would use.
+    """Images per second that a bundled backbone encodes here, on the device that the app would use.
 
     Args:
         size: pixels a side.
@@ -60,12 +60,12 @@ def images_per_second(name: str, *, size: int) -> float:
 
     device = torch.device(best_device())
     backbone = load_backbone(BackboneConfig(name=name), default_size=size).to(device)
-    pictures = torch.zeros(BATCH, 3, size, size, device=device)
+    images = torch.zeros(BATCH, 3, size, size, device=device)
     with inference(device):
-        backbone(pictures)[0, 0].item()  # the first pass prepares
+        backbone(images)[0, 0].item()  # the first pass prepares
         started, done = time.perf_counter(), 0
         while time.perf_counter() - started < SECONDS:
-            backbone(pictures)[0, 0].item()  # waits for the device
+            backbone(images)[0, 0].item()  # waits for the device
             done += BATCH
     return done / (time.perf_counter() - started)
 
@@ -123,7 +123,7 @@ def _disk(home: Path) -> Check:
 
 def _bundled() -> Check:
     counts = {
-        "sets of pictures": len(list(ASSETS.glob("*/*.parquet"))),
+        "sets of images": len(list(ASSETS.glob("*/*.parquet"))),
         "networks": len(list((ASSETS / "models").glob("*.safetensors"))),
         "runs": len(list((ASSETS / "runs").glob("*/metrics.json"))),
     }

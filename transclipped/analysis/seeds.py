@@ -128,7 +128,7 @@ def _check(run: RunDir) -> None:
     if metrics is None:
         raise InputError(f"{run.path} has not been measured; `train --run {run.path} --resume` finishes it")
     if metrics.get("modes", {}).get("asymmetric", {}).get("map") is None:
-        raise InputError(f"{run.path} has no mAP, since its pictures have no labels; leave it out")
+        raise InputError(f"{run.path} has no mAP, since its images have no labels; leave it out")
 
 
 def _line(group: list[RunDir]) -> Line:

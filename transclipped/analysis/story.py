@@ -1,4 +1,4 @@
-"""One picture's way to its code, and what it finds: everything from retrieval.npz, by plain arithmetic.
+"""One image's way to its code, and what it finds: everything from retrieval.npz, by plain arithmetic.
 
 No network runs and nothing is indexed, so that the first page need not wait for either; `retrieval.index` is the search
 that scales.

@@ -22,8 +22,8 @@ INTERRUPTED = 130
 COMMANDS = {  # name, which is its module's too, and what it does
     "train": "Train a run, index its database and measure retrieval.",
     "evaluate": "Measure the retrieval of a trained run.",
-    "search": "Find the pictures of a database most similar to one, or to several at once.",
-    "encode": "Turn a folder of pictures into a searchable collection; again, only what is new or changed.",
+    "search": "Find the images of a database most similar to one, or to several at once.",
+    "encode": "Turn a folder of images into a searchable collection; again, only what is new or changed.",
     "datasets": "List, check and download data sets; write the rows of a protocol; show or clear the cache.",
     "export": "Write codes, embeddings, index or encoder of a run for other programs.",
     "backbones": "List backbones: what they are, how large, and whether their weights are here.",

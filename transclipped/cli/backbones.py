@@ -14,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(handler=_backbones)
     option = parser.add_argument
     option("word", nargs="?", help="list all of timm's pretrained networks whose name has this in it")
-    option("--measure", action="store_true", help="time each on this machine, in pictures a second")
+    option("--measure", action="store_true", help="time each on this machine, in images a second")
     add_shared(parser)
 
 

@@ -1,4 +1,4 @@
-"""`encode`: a searchable collection of one's own pictures."""
+"""`encode`: a searchable collection of one's own images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.set_defaults(handler=_encode)
     option = parser.add_argument
-    option("folder", type=Path, help="folder of pictures, searched recursively; or a file of embeddings")
+    option("folder", type=Path, help="folder of images, searched recursively; or a file of embeddings")
     option("--run", type=Path, required=True, help="run directory whose model encodes")
     option("--out", type=Path, required=True, help="folder for the collection, new or made before")
     option("--add", action="store_true", help="keep what the collection holds of other folders")
@@ -39,7 +39,7 @@ def _encode(arguments: argparse.Namespace) -> int:
         print(json.dumps(summary, ensure_ascii=False))
         return 0
     print(
-        f"{summary['n']} pictures, {summary['bytes_per_item']} bytes each, in {arguments.out}: "
+        f"{summary['n']} images, {summary['bytes_per_item']} bytes each, in {arguments.out}: "
         f"{summary['n_encoded']} encoded now, {summary['n_reused']} known before"
     )
     for name, reason in summary["skipped"]:

@@ -21,7 +21,7 @@ TEMPERATURES = (0.2, 0.3, 0.5)  # of the precomputed curves
 def add(parser: argparse.ArgumentParser) -> None:
     """Actions of the command, and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    option = _action(actions, "build", _build, "Embed the pictures, round to 8 bits and train the stored heads.")
+    option = _action(actions, "build", _build, "Embed the images, round to 8 bits and train the stored heads.")
     option("--backbone", help="bundled model, or any of timm's (default: the distilled hybrid)")
     option("--weights", help="file with the backbone's weights")
     option("--image-size", type=int, default=96, help="pixels a side (default 96)")
@@ -65,7 +65,7 @@ def _build(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(summary))
     else:
-        print(f"{len(lab)} pictures and {len(lab.query_rows)} queries in {folder}")
+        print(f"{len(lab)} images and {len(lab.query_rows)} queries in {folder}")
         for name, value in maps.items():
             print(f"{name:<36} mAP@{labset.K} {value:.4f}")
     return 0

@@ -1,4 +1,4 @@
-"""`search`: ask a run's database, or a collection, with pictures or ids."""
+"""`search`: ask a run's database, or a collection, with images or ids."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _search(arguments: argparse.Namespace) -> int:
     import numpy as np
 
-    from transclipped.datasets.images.decode import open_picture
+    from transclipped.datasets.images.decode import open_image
     from transclipped.runs.run import RunDir
     from transclipped.search.searcher import Searcher
 
     if arguments.top < 1:
         raise InputError(f"--top is {arguments.top}; choose 1 or more")
-    asked = [*map(str, arguments.picture), *arguments.id]
+    asked = [*map(str, arguments.image), *arguments.id]
     if not asked:
-        raise InputError("`search` needs a picture to ask with, or --id and the id of an item")
-    pictures = [open_picture(path) for path in arguments.picture]
+        raise InputError("`search` needs an image to ask with, or --id and the id of an item")
+    images = [open_image(path) for path in arguments.image]
     searcher = Searcher(RunDir(arguments.run), collection=arguments.collection)
-    queries = [*(searcher.embed(pictures) if pictures else []), *(searcher.item(name) for name in arguments.id)]
+    queries = [*(searcher.embed(images) if images else []), *(searcher.item(name) for name in arguments.id)]
     hits = searcher.search(np.mean(queries, axis=0), top=arguments.top)
     if arguments.json:
         found = {"query": asked[0], "queries": asked, "hits": [hit.to_dict() for hit in hits]}

@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     option("--out", type=Path, default=FOLDER, help=f"folder of results (default {FOLDER})")
     option("--backbone", help="that heads are trained on (default: the distilled hybrid)")
     option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="one more for the part backbone")
-    option("--limit", type=int, help="pictures that are trained on and searched, for trials")
+    option("--limit", type=int, help="images that are trained on and searched, for trials")
     option("--report", action="store_true", help="write README.md beside complete results, train nothing")
     option("--table", action="store_true", help="print what is there as Markdown, train nothing")
     add_shared(parser, device=True)

@@ -1,6 +1,6 @@
-"""What every set of pictures offers: ids, labels, encoded bytes, pixels, and who queries what.
+"""What every set of images offers: ids, labels, encoded bytes, pixels, and who queries what.
 
-A data set is a subclass of `ImageSet` that tells how to get at the bytes of a picture and, if it has a
+A data set is a subclass of `ImageSet` that tells how to get at the bytes of an image and, if it has a
 protocol of its own, its roles; `registry.py` gives it a name.
 """
 
@@ -19,16 +19,16 @@ import pyarrow as pa
 from PIL import Image
 
 from transclipped.datasets.images import unreadable
-from transclipped.datasets.images.decode import Unusable, open_picture, square, to_png
+from transclipped.datasets.images.decode import Unusable, open_image, square, to_png
 from transclipped.datasets.labels.names import Names
 from transclipped.datasets.sampling import drawn
 from transclipped.errors import InputError
 
-if TYPE_CHECKING:  # torch takes seconds, and a page that shows a picture does not need it
+if TYPE_CHECKING:  # torch takes seconds, and a page that shows an image does not need it
     import torch
 
 DECODERS = min(8, os.cpu_count() or 1)  # threads; Pillow and libjpeg let go of the interpreter while they decode
-UNLABELLED = -1  # class of a picture without one, in a set whose other pictures have one
+UNLABELLED = -1  # class of an image without one, in a set whose other images have one
 
 
 class Roles(NamedTuple):
@@ -40,7 +40,7 @@ class Roles(NamedTuple):
 
 
 class ImageSet(ABC):
-    """Pictures with ids and, maybe, labels.
+    """Images with ids and, maybe, labels.
 
     Attributes:
         name: such as "cifar10".
@@ -48,7 +48,7 @@ class ImageSet(ABC):
         labels: `[n]` int64 class, `UNLABELLED` for none; or `[n, L]` uint8; or None.
         class_names: `()` without labels.
         fingerprint: 16 hex digits of the content.
-        native_size: pixels a side if all pictures are squares of one size, else None.
+        native_size: pixels a side if all images are squares of one size, else None.
         default_k: K of mAP@K.
         default_size: pixels a side that the bundled backbones are fed.
         skipped: (id, reason) of files that the listing left out.
@@ -99,18 +99,18 @@ class ImageSet(ABC):
         return Names(self.ids.tolist())
 
     def find(self, identity: object) -> int | None:
-        """Row of an id, also written as text or in Unicode's other form; None if no picture has it."""
+        """Row of an id, also written as text or in Unicode's other form; None if no image has it."""
         return self._names.find(identity)
 
     def row_of(self, identity: object) -> int:
         """Row of an id, as `find`.
 
         Raises:
-            InputError: no picture has it.
+            InputError: no image has it.
         """
         if (row := self.find(identity)) is None:
             raise InputError(
-                f"picture {identity} is no longer among those of {self.name}; put it back, or train a new run"
+                f"image {identity} is no longer among those of {self.name}; put it back, or train a new run"
             )
         return row
 
@@ -122,19 +122,19 @@ class ImageSet(ABC):
     def encoded(self, row: int) -> bytes:
         """PNG, JPEG, WebP or GIF bytes, for a browser."""
 
-    def picture(self, row: int) -> Image.Image:
+    def image(self, row: int) -> Image.Image:
         """RGB, upright."""
-        return open_picture(self.encoded(row), name=f"{self.name} picture {self.ids[row]}")
+        return open_image(self.encoded(row), name=f"{self.name} image {self.ids[row]}")
 
     def preview(self, row: int, *, side: int = 256) -> Image.Image:
         """RGB, upright, for the eye: the shorter side may be reduced, but not below `side` pixels."""
-        return self.picture(row)
+        return self.image(row)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
         """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`.
 
         Raises:
-            InputError: a picture cannot be read.
+            InputError: an image cannot be read.
         """
         with ThreadPoolExecutor(DECODERS) as pool:
             squares = pool.map(lambda row: np.asarray(self._square(int(row), size)), rows)
@@ -183,21 +183,21 @@ class ImageSet(ABC):
             return None
 
     def roles(self, protocol: str, *, seed: int) -> Roles:
-        """A tenth of the labelled pictures asks, the rest is searched and trains."""
+        """A tenth of the labelled images asks, the rest is searched and trains."""
         candidates = np.flatnonzero(self.labelled)
         query = drawn(candidates, max(1, round(len(candidates) / 10)), seed=seed, purpose="query")
         database = np.setdiff1d(np.arange(len(self)), query)
         return Roles(database, query, database)
 
     def _square(self, row: int, size: int) -> Image.Image:
-        return square(self.picture(row), size)
+        return square(self.image(row), size)
 
 
 class EncodedSet(ImageSet):
-    """Pictures as encoded files in memory, such as a column of a parquet file.
+    """Images as encoded files in memory, such as a column of a parquet file.
 
     Args:
-        files: `[n]` binary, one encoded picture a row.
+        files: `[n]` binary, one encoded image a row.
     """
 
     def __init__(self, *, files: pa.Array | pa.ChunkedArray, **rest: object) -> None:
@@ -216,16 +216,16 @@ class EncodedSet(ImageSet):
 
     @cached_property
     def all_pixels(self) -> torch.Tensor:
-        """All pictures `[n, 3, s, s]` uint8, decoded once and kept: 184 MB for CIFAR-10. Only with a native size."""
+        """All images `[n, 3, s, s]` uint8, decoded once and kept: 184 MB for CIFAR-10. Only with a native size."""
         return self._decoded(np.arange(len(self)))
 
     def _decoded(self, rows: np.ndarray) -> torch.Tensor:
         # One by one: decoding 32 × 32 pixels is shorter than handing them to a thread.
-        return _stacked([np.asarray(self.picture(row)) for row in rows], self.native_size)
+        return _stacked([np.asarray(self.image(row)) for row in rows], self.native_size)
 
 
 class ArraySet(ImageSet):
-    """Pictures as pixels in memory.
+    """Images as pixels in memory.
 
     Args:
         pixels: `[n, 3, s, s]` uint8.
@@ -236,9 +236,9 @@ class ArraySet(ImageSet):
         self._pixels = pixels
 
     def encoded(self, row: int) -> bytes:
-        return to_png(self.picture(row))
+        return to_png(self.image(row))
 
-    def picture(self, row: int) -> Image.Image:
+    def image(self, row: int) -> Image.Image:
         return Image.fromarray(np.ascontiguousarray(self._pixels[int(row)].transpose(1, 2, 0)))
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
@@ -256,7 +256,7 @@ def fingerprint(*parts: bytes | memoryview) -> str:
 
 
 def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.ChunkedArray, np.ndarray, bytes]:
-    """Pictures (binary), labels `[rows]` int64 and the raw bytes of a bundled file.
+    """Images (binary), labels `[rows]` int64 and the raw bytes of a bundled file.
 
     Its columns are `img` = {bytes, path} and `label`.
 
@@ -276,9 +276,9 @@ def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.Chun
         raise InputError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error
     except (ValueError, KeyError, TypeError) as error:
         why = str(error).partition("\n")[0]
-        raise InputError(f"{path} is not the bundled file of pictures ({why}); {remedy}") from error
+        raise InputError(f"{path} is not the bundled file of images ({why}); {remedy}") from error
     if len(labels) != rows or labels.min() < 0 or labels.max() >= classes or files.null_count:
-        raise InputError(f"{path} must hold {rows:,} pictures of {classes} classes, but has {len(labels):,}; {remedy}")
+        raise InputError(f"{path} must hold {rows:,} images of {classes} classes, but has {len(labels):,}; {remedy}")
     return files, labels, raw
 
 
@@ -288,10 +288,10 @@ def _joined(parts: list[torch.Tensor], size: int) -> torch.Tensor:
     return torch.cat(parts) if parts else torch.zeros(0, 3, size, size, dtype=torch.uint8)
 
 
-def _stacked(pictures: list[np.ndarray], size: int) -> torch.Tensor:
+def _stacked(images: list[np.ndarray], size: int) -> torch.Tensor:
     import torch
 
-    if not pictures:
+    if not images:
         return torch.zeros(0, 3, size, size, dtype=torch.uint8)
     # By NumPy: torch would start a team of threads for each thread that decodes, beside those of the network.
-    return torch.from_numpy(np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2)))
+    return torch.from_numpy(np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2)))

@@ -1,11 +1,11 @@
-"""CIFAR-10: 60,000 pictures of 32 × 32 pixels, 10 classes.
+"""CIFAR-10: 60,000 images of 32 × 32 pixels, 10 classes.
 
 Bundled as JPEG re-encodings (quality 75) in an order of their own, or read from the official
 `cifar-10-batches-py` folder, exact and in the official order. Ids are rows: 0–49,999 the training files,
-50,000–59,999 the test file. One id names different pictures in the two versions, whose fingerprints differ.
+50,000–59,999 the test file. One id names different images in the two versions, whose fingerprints differ.
 
-Protocols: queries are the 10,000 test pictures, the database is the 50,000 others; (I) trains on the whole
-database, (II) on 500 pictures a class of it.
+Protocols: queries are the 10,000 test images, the database is the 50,000 others; (I) trains on the whole
+database, (II) on 500 images a class of it.
 
 References:
     Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
@@ -28,7 +28,7 @@ from transclipped.utils.files import ASSETS
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 N_TRAIN, N_TEST, SIZE = 50_000, 10_000, 32
-PER_CLASS = 500  # training pictures a class in protocol (II)
+PER_CLASS = 500  # training images a class in protocol (II)
 FOLDER = "cifar-10-batches-py"
 BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -50,15 +50,15 @@ class _Protocols(ImageSet):
 
 
 class BundledCifar10(_Protocols, EncodedSet):
-    """JPEG re-encodings of all pictures."""
+    """JPEG re-encodings of all images."""
 
 
 class OfficialCifar10(_Protocols, ArraySet):
-    """The pictures as they were published."""
+    """The images as they were published."""
 
 
 def load(config: DataConfig) -> ImageSet:
-    """The bundled pictures, or the official ones where `config.data` names their folder.
+    """The bundled images, or the official ones where `config.data` names their folder.
 
     Raises:
         InputError: files are missing or damaged.
@@ -67,7 +67,7 @@ def load(config: DataConfig) -> ImageSet:
 
 
 def download(folder: Path) -> Path:
-    """Fetch the official pictures (170 MB) into `folder`; returns the folder to give as data.
+    """Fetch the official images (170 MB) into `folder`; returns the folder to give as data.
 
     Raises:
         InputError: the server cannot be reached, or sends something else.
@@ -79,7 +79,7 @@ def download(folder: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"cannot download CIFAR-10 from {URL} ({error}); check the network, "
-            f"or leave the data folder out to use the bundled pictures"
+            f"or leave the data folder out to use the bundled images"
         ) from error
     return Path(folder) / FOLDER
 
@@ -102,12 +102,12 @@ def _official(folder: Path) -> OfficialCifar10:
     if missing := [name for name in BATCHES if not (folder / name).is_file()]:
         raise InputError(
             f"{folder} lacks {', '.join(missing)}; unpack {URL} there, "
-            f"or leave the data folder out to use the bundled pictures"
+            f"or leave the data folder out to use the bundled images"
         )
     batches = [_read_batch(folder / name) for name in BATCHES]
     pixels, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     if len(labels) != N_TRAIN + N_TEST:
-        raise InputError(f"{folder} must hold {N_TRAIN + N_TEST:,} pictures, got {len(labels):,}; unpack {URL} again")
+        raise InputError(f"{folder} must hold {N_TRAIN + N_TEST:,} images, got {len(labels):,}; unpack {URL} again")
     return OfficialCifar10(pixels=pixels, labels=labels, **_facts(fingerprint(labels.data, pixels.data)))
 
 

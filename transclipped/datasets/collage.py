@@ -1,6 +1,6 @@
 """Collages: two Caltech-101 photographs side by side, which carry both labels.
 
-A small set with several labels a picture that needs no download. Queries are made of query photographs and
+A small set with several labels an image that needs no download. Queries are made of query photographs and
 the database of database photographs, so no photograph is on both sides.
 """
 
@@ -32,12 +32,12 @@ class Collage(ImageSet):
     def __init__(self, *, photographs: ImageSet, halves: np.ndarray, **rest: object) -> None:
         super().__init__(**rest)
         self.halves = halves
-        self._half = lru_cache(maxsize=256)(lambda row: _portrait(photographs.picture(row)))
+        self._half = lru_cache(maxsize=256)(lambda row: _portrait(photographs.image(row)))
 
     def encoded(self, row: int) -> bytes:
-        return to_png(self.picture(row))
+        return to_png(self.image(row))
 
-    def picture(self, row: int) -> Image.Image:
+    def image(self, row: int) -> Image.Image:
         canvas = Image.new("RGB", (SIDE, SIDE))
         for i, half in enumerate(self.halves[int(row)]):
             canvas.paste(self._half(int(half)), (i * SIDE // 2, 0))

@@ -1,11 +1,11 @@
-"""Embeddings made elsewhere as a data set: no pictures, no backbone, and everything after those.
+"""Embeddings made elsewhere as a data set: no images, no backbone, and everything after those.
 
 Features go straight to the head (backbone `identity`), at length √F whatever length they came with, since
 only their direction counts. Where their mean is far from zero all directions are much the same; then the mean is
 taken away first, as before k-means, and a run keeps it, so that whatever it encodes later loses the same.
 
 Contrastive training needs views: view 0 is plain, the others drop numbers at random, as dropout makes the two views of
-a sentence in SimCSE. Where a page would show the picture it shows the numbers, as a square of cells: blue above zero,
+a sentence in SimCSE. Where a page would show the image it shows the numbers, as a square of cells: blue above zero,
 orange below.
 
 Source of the views: Gao, Yao, Chen 2021, "SimCSE", arXiv 2104.08821.
@@ -40,7 +40,7 @@ ABOVE, BELOW = np.array([31, 119, 180]), np.array([230, 126, 34])  # colours of 
 
 
 class Embeddings(ImageSet):
-    """Rows of numbers in the place of pictures.
+    """Rows of numbers in the place of images.
 
     `default_size` is F, so that the backbone `identity` knows its width.
 
@@ -88,9 +88,9 @@ class Embeddings(ImageSet):
         return (x * math.sqrt(x.shape[1])).astype(np.float16)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
-        raise InputError(f"{self.name} holds numbers and no pictures; choose the backbone identity, frozen")
+        raise InputError(f"{self.name} holds numbers and no images; choose the backbone identity, frozen")
 
-    def picture(self, row: int) -> Image.Image:
+    def image(self, row: int) -> Image.Image:
         x = self.features(np.array([row]))[0].astype(np.float64)
         side = math.ceil(math.sqrt(len(x)))
         cells = np.zeros(side * side)
@@ -100,7 +100,7 @@ class Embeddings(ImageSet):
         return Image.fromarray(shown.round().astype(np.uint8).reshape(side, side, 3))
 
     def encoded(self, row: int) -> bytes:
-        return to_png(self.picture(row))
+        return to_png(self.image(row))
 
 
 def load(config: DataConfig) -> Embeddings:

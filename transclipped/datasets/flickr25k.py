@@ -1,16 +1,16 @@
-"""Flickr25K: MIRFLICKR-25000, photographs of Flickr with 24 labels, several a picture.
+"""Flickr25K: MIRFLICKR-25000, photographs of Flickr with 24 labels, several an image.
 
 As distributed, `mirflickr25k.zip` unpacks to `mirflickr/im1.jpg` … `im25000.jpg` (and `doc/`, `meta/`), and
-`mirflickr25k_annotations_v080.zip` to 38 files with the numbers of the pictures that carry a label:
+`mirflickr25k_annotations_v080.zip` to 38 files with the numbers of the images that carry a label:
 24 *potential* labels such as `sky.txt`, visible at all, and 14 *relevant* ones such as `sky_r1.txt`, which matter to
-the picture. The hashing literature takes the 24; `annotations` of the configuration chooses the 14 or all 38 instead.
+the image. The hashing literature takes the 24; `annotations` of the configuration chooses the 14 or all 38 instead.
 
 That literature passes on the 24 as a list of names beside a list of 24 columns, whose order `COLUMNS` gives. The list
 itself names no column: the order is inferred from its counts, and from which columns imply which (clouds → sky,
 tree → plant_life, portrait → people). Either source is enough; where both are there they are compared, which also
 tells whether the order holds, and the annotations win.
 
-Protocol: 2,000 queries, the rest (23,000) is the database, 5,000 of it train. 419 pictures carry no label: they
+Protocol: 2,000 queries, the rest (23,000) is the database, 5,000 of it train. 419 images carry no label: they
 are searched, relevant to nobody, and never ask. mAP@5000.
 
 References:
@@ -72,10 +72,10 @@ flickr25k_targets.txt"""
 
 
 def load(config: DataConfig) -> ListedSet:
-    """The pictures below `config.data`; lists may also lie in the folder `config.labels`.
+    """The images below `config.data`; lists may also lie in the folder `config.labels`.
 
     Raises:
-        InputError: no labels, or hardly any picture, are there.
+        InputError: no labels, or hardly any image, are there.
     """
     root, found, skipped, texts = below(config)
     listing = _annotated(texts, config.annotations)
@@ -147,4 +147,4 @@ def _compared(truth: Listing, lists: Listing) -> list[str]:
     theirs = truth.labels[:, [truth.class_names.index(name) for name in known]][pairs[:, 0]]
     ours = lists.labels[:, [COLUMNS.index(name) for name in known]][pairs[:, 1]]
     agreed = int((theirs == ours).all(axis=1).sum())
-    return [f"{agreed:,} of the lists' {len(lists.ids):,} pictures have the labels of the annotations."]
+    return [f"{agreed:,} of the lists' {len(lists.ids):,} images have the labels of the annotations."]

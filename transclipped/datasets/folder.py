@@ -1,4 +1,4 @@
-"""Pictures of one's own: a folder, searched recursively.
+"""Images of one's own: a folder, searched recursively.
 
 An id is the path below the folder, with forward slashes. Labels come from a file of labels (`label_files.py`), one
 that is given or else one named `metadata.csv` or the like in the folder; or from the names of the first-level
@@ -17,7 +17,7 @@ from PIL import Image
 from transclipped.config import DataConfig
 from transclipped.datasets.base import UNLABELLED, ImageSet, Roles, fingerprint
 from transclipped.datasets.images import thumbnails
-from transclipped.datasets.images.decode import header, open_picture, shows, square, to_png
+from transclipped.datasets.images.decode import header, open_image, shows, square, to_png
 from transclipped.datasets.images.listing import scan, signature, whole
 from transclipped.datasets.labels import files as label_files
 from transclipped.errors import InputError
@@ -33,7 +33,7 @@ PARTS = {  # names of such sub-folders, in lower case: what their images are for
 
 
 class Folder(ImageSet):
-    """Pictures as files.
+    """Images as files.
 
     Args:
         root: the folder that ids are relative to.
@@ -58,7 +58,7 @@ class Folder(ImageSet):
             self.protocols = (FOLDERS, *self.protocols)
 
     def path(self, row: int) -> Path:
-        """Where a picture lies.
+        """Where an image lies.
 
         Raises:
             InputError: the whole folder is gone.
@@ -93,23 +93,23 @@ class Folder(ImageSet):
                 shown = shows(image)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}; was it moved or changed?") from error
-        return raw if shown else to_png(self.picture(row))
+        return raw if shown else to_png(self.image(row))
 
-    def picture(self, row: int) -> Image.Image:
-        return open_picture(self.path(row))
+    def image(self, row: int) -> Image.Image:
+        return open_image(self.path(row))
 
     def preview(self, row: int, *, side: int = thumbnails.SIDE) -> Image.Image:
         return thumbnails.small(self.path(row), side=side)
 
     def _square(self, row: int, size: int) -> Image.Image:
-        return square(open_picture(self.path(row), at_least=size), size)
+        return square(open_image(self.path(row), at_least=size), size)
 
 
 def load(config: DataConfig) -> Folder:
-    """The pictures below `config.data`, with labels from `config.labels` if given.
+    """The images below `config.data`, with labels from `config.labels` if given.
 
     Raises:
-        InputError: no folder is given, it is missing, holds fewer than two pictures, or the labels are wrong.
+        InputError: no folder is given, it is missing, holds fewer than two images, or the labels are wrong.
     """
     root = folder_of(config)
     given = Path(config.labels).expanduser() if config.labels is not None else label_files.beside(root)
@@ -119,11 +119,11 @@ def load(config: DataConfig) -> Folder:
     skipped += damaged
     if len(found) < 2:
         named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds nothing else"
-        raise InputError(f"{root} holds {len(found)} usable pictures; need 2 at least, 4 to train ({named})")
+        raise InputError(f"{root} holds {len(found)} usable images; need 2 at least, 4 to train ({named})")
     ids = np.array([file.id for file in found])
     parts, notes = parts_of_folders(ids), []
     labels, names, unknown = _labels(ids, given, parts, notes, required=config.labels is not None)
-    skipped += [(name, "has a label, but is not among the pictures") for name in unknown]
+    skipped += [(name, "has a label, but is not among the images") for name in unknown]
     images = Folder(
         root=root,
         notes=notes,
@@ -147,13 +147,13 @@ def folder_of(config: DataConfig) -> Path:
     root = Path(config.data).expanduser()
     if not root.is_dir():
         raise InputError(
-            f"{root} is not a folder, or is gone (moved, renamed, unplugged?); give the folder of the pictures as data"
+            f"{root} is not a folder, or is gone (moved, renamed, unplugged?); give the folder of the images as data"
         )
     return root.resolve()
 
 
 def labels_of_folders(ids: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Class `[n]` int64 by first-level sub-folder; pictures outside of one are `UNLABELLED`."""
+    """Class `[n]` int64 by first-level sub-folder; images outside of one are `UNLABELLED`."""
     firsts = [name.split("/")[0] if "/" in name else None for name in ids]
     names = tuple(sorted({first for first in firsts if first is not None}))
     if len(names) < 2:  # one folder tells nothing apart

@@ -1,16 +1,16 @@
 """NUS-WIDE: photographs of Flickr with 81 concepts, of which retrieval uses the 21 most frequent.
 
-As distributed: `ImageList/Imagelist.txt` names 269,648 pictures such as `actor\\0001_2124494179.jpg` (Windows
+As distributed: `ImageList/Imagelist.txt` names 269,648 images such as `actor\\0001_2124494179.jpg` (Windows
 separators), `Groundtruth/AllLabels/Labels_<concept>.txt` holds a 0/1 line for each, `ConceptsList/Concepts81.txt`
-the names. The pictures come in a folder of keywords (`Flickr/actor/…`) or flat; many disks lack some, since Flickr
+the names. The images come in a folder of keywords (`Flickr/actor/…`) or flat; many disks lack some, since Flickr
 took them down. The hashing literature passes on lists of names with 21 columns (test, train, database), in which
 the same concepts stand in alphabetical order; without the ground truth the columns have no names.
 
 The distribution holds the same labels a second time, by its official halves: `ImageList/TrainImagelist.txt` (161,789
-pictures) with `Groundtruth/TrainTestLabels/Labels_<concept>_Train.txt`, and the same for Test (107,859). Where both
+images) with `Groundtruth/TrainTestLabels/Labels_<concept>_Train.txt`, and the same for Test (107,859). Where both
 are there they are compared; where `AllLabels` is not, the halves stand in for it. Retrieval does not split by them.
 
-The concepts are counted, not listed by hand: `most_frequent`. Pictures with none of them (about 73,800) take no
+The concepts are counted, not listed by hand: `most_frequent`. Images with none of them (about 73,800) take no
 part. Protocol: of the rest (about 195,800) 2,100 ask, the others are searched, 10,500 of them train; protocol
 "listed" takes these roles from the lists. mAP@5000.
 
@@ -28,7 +28,7 @@ import numpy as np
 
 from transclipped.config import DataConfig
 from transclipped.datasets.labels.listed import ListedSet, Listing, assemble, below, merged
-from transclipped.datasets.labels.lists import PICTURE, find_lists, lines_of, read_marks
+from transclipped.datasets.labels.lists import IMAGE, find_lists, lines_of, read_marks
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS, N_CONCEPTS = 269_648, 2_100, 10_500, 21, 81
@@ -46,10 +46,10 @@ NUS-WIDE/
 
 
 def load(config: DataConfig) -> ListedSet:
-    """The pictures below `config.data`; lists may also lie in the folder `config.labels`.
+    """The images below `config.data`; lists may also lie in the folder `config.labels`.
 
     Raises:
-        InputError: no labels, or hardly any picture, are there; or ground truth that does not fit together.
+        InputError: no labels, or hardly any image, are there; or ground truth that does not fit together.
     """
     root, found, skipped, texts = below(config)
     listing = _ground_truth(texts)
@@ -76,13 +76,13 @@ def canonical(name: str) -> str:
 
 
 def most_frequent(counts: dict[str, int], n: int) -> tuple[str, ...]:
-    """The `n` concepts with the most pictures, ties by name, in alphabetical order."""
+    """The `n` concepts with the most images, ties by name, in alphabetical order."""
     return tuple(sorted(sorted(counts, key=lambda name: (-counts[name], name))[:n]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Truth:
-    """What a source says of all pictures: ids `N`, empty where a line names none; marks `[N]` by concept."""
+    """What a source says of all images: ids `N`, empty where a line names none; marks `[N]` by concept."""
 
     ids: list[str]
     marks: dict[str, np.ndarray]
@@ -92,7 +92,7 @@ class _Truth:
 
 
 def _ground_truth(texts: list[Path]) -> Listing | None:
-    """Pictures with at least one of the 21 most frequent concepts; None without ground truth."""
+    """Images with at least one of the 21 most frequent concepts; None without ground truth."""
     halves = _halves(texts)
     truth = _whole(texts, refuse=halves is None) or halves
     if truth is None:
@@ -105,9 +105,7 @@ def _ground_truth(texts: list[Path]) -> Listing | None:
     notes = [*truth.notes, *_absent(texts, truth.marks)]
     if halves is not None and halves is not truth:
         notes.append(_agreement(truth, halves, chosen))
-    notes.append(
-        f"{int((~part).sum()):,} of {len(part):,} pictures have none of the {N_LABELS} concepts; they stay out."
-    )
+    notes.append(f"{int((~part).sum()):,} of {len(part):,} images have none of the {N_LABELS} concepts; they stay out.")
     kept = np.flatnonzero(part & proper)
     return Listing(
         ids=[truth.ids[row] for row in kept],
@@ -178,14 +176,14 @@ def _as_listed(ids: list[str], whole: Path | None) -> tuple[np.ndarray, list[str
 
 
 def _agreement(truth: _Truth, halves: _Truth, concepts: tuple[str, ...]) -> str:
-    """Whether both sources say the same of the same pictures and concepts."""
+    """Whether both sources say the same of the same images and concepts."""
     place = {name: row for row, name in enumerate(truth.ids) if name}
     pairs = np.array([(place[name], row) for row, name in enumerate(halves.ids) if name in place], np.int64)
     pairs = pairs.reshape(-1, 2)
     known = [name for name in concepts if name in halves.marks]
     differ = sum(int((truth.marks[name][pairs[:, 0]] != halves.marks[name][pairs[:, 1]]).sum()) for name in known)
     told = "have the same labels there" if not differ else f"differ there in {differ:,} labels; AllLabels counts"
-    return f"{len(pairs):,} of {len(place):,} pictures are in the official halves too and {told}."
+    return f"{len(pairs):,} of {len(place):,} images are in the official halves too and {told}."
 
 
 def _named(texts: list[Path], name: str) -> Path | None:
@@ -198,12 +196,12 @@ def _of_half(path: Path, half: str) -> bool:
 
 
 def _of_all(path: Path) -> bool:
-    """Whether a file marks all pictures, and not only an official half."""
+    """Whether a file marks all images, and not only an official half."""
     return path.name.startswith("Labels_") and not any(_of_half(path, half) for half in HALVES)
 
 
 def _image_list(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Ids line by line, empty where a line names no picture; and (line, reason) of those."""
+    """Ids line by line, empty where a line names no image; and (line, reason) of those."""
     lines = [line.strip().replace("\\", "/") for line in lines_of(path)]
     while lines and not lines[-1]:
         lines.pop()
@@ -211,8 +209,8 @@ def _image_list(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
     for i, name in enumerate(lines, start=1):
         identity = canonical(name)
         reason = None
-        if not PICTURE.search(name) or ".." in name.split("/"):
-            reason = "it names no picture below the folder"
+        if not IMAGE.search(name) or ".." in name.split("/"):
+            reason = "it names no image below the folder"
         elif identity in seen:
             reason = f"{identity} is there twice; the first line counts"
         if reason:
@@ -230,10 +228,10 @@ def _marks(files: dict[str, Path], n: int) -> tuple[dict[str, np.ndarray], list[
         if len(column) == n:
             marks[name] = column
         else:
-            notes.append(f"{path.name} has {len(column):,} lines for {n:,} pictures; the concept is left out.")
+            notes.append(f"{path.name} has {len(column):,} lines for {n:,} images; the concept is left out.")
     if len(marks) < N_LABELS:
         raise InputError(
-            f"only {len(marks)} concept files fit the {n:,} pictures of Imagelist.txt, {N_LABELS} are needed "
+            f"only {len(marks)} concept files fit the {n:,} images of Imagelist.txt, {N_LABELS} are needed "
             f"({notes[0] if notes else 'the others are not there'}); unpack NUS-WIDE's ground truth again"
         )
     return marks, notes
@@ -250,10 +248,10 @@ def _absent(texts: list[Path], marks: dict[str, np.ndarray]) -> list[str]:
 
 
 def _compared(truth: Listing, lists: Listing) -> list[str]:
-    """Whether the lists say the same as the ground truth of the same pictures."""
+    """Whether the lists say the same as the ground truth of the same images."""
     if not lists.ids:
         return []
     rows = {name: row for row, name in enumerate(truth.ids)}
     both = [(rows[name], i) for i, name in enumerate(lists.ids) if name in rows]
     agreed = Counter(bool((truth.labels[row] == lists.labels[i]).all()) for row, i in both)[True]
-    return [f"{agreed:,} of the lists' {len(lists.ids):,} pictures have the labels of the ground truth."]
+    return [f"{agreed:,} of the lists' {len(lists.ids):,} images have the labels of the ground truth."]

@@ -1,11 +1,11 @@
-"""Splits: which pictures train, ask and are searched.
+"""Splits: which images train, ask and are searched.
 
 A data set's protocol assigns the roles; limits and the validation split then only take rows away:
 
     database_limit → validation, cut from the training rows → train_limit, query_limit
 
 Queries are never searched nor trained on, validation rows are never trained on but stay in the database,
-and pictures without a label ask nothing. The same seed gives the same split on every machine.
+and images without a label ask nothing. The same seed gives the same split on every machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from transclipped.utils.files import read_json, replacing, write_json
 
 ROLES = ("train", "query", "database", "validation")
 OWN = "own"  # protocol of a split from a person's file
-LEAST = 3  # training pictures: of two, an anchor's negatives are always of the one other picture
+LEAST = 3  # training images: of two, an anchor's negatives are always of the one other image
 MAX_NAMED = 5  # ids in a message
 
 
@@ -119,7 +119,7 @@ def readable(split: Split, images: ImageSet, *, setting: str = "data.data") -> S
     if len(split.train) < LEAST or not len(split.query) or not len(split.database):
         raise InputError(
             f"the split has {len(split.train)} training, {len(split.query)} query and {len(split.database)} database "
-            f"pictures; need {LEAST}, 1 and 1 at least, {LEAST + 1} in all: raise the limits, or add (labelled) ones",
+            f"images; need {LEAST}, 1 and 1 at least, {LEAST + 1} in all: raise the limits, or add (labelled) ones",
             setting=setting,
         )
     return split
@@ -145,7 +145,7 @@ def read_split(path: Path, images: ImageSet) -> Split:
 
 
 def write_split(path: Path, split: Split, images: ImageSet) -> None:
-    """A file that `read_split` reads: JSON, or a CSV with a line for each picture and role.
+    """A file that `read_split` reads: JSON, or a CSV with a line for each image and role.
 
     Raises:
         InputError: the file's ending is neither, or it cannot be written.
@@ -160,7 +160,7 @@ def write_split(path: Path, split: Split, images: ImageSet) -> None:
 
 
 def split_csv(split: Split, images: ImageSet) -> str:
-    """Text of a CSV with the columns id and role; a picture of two roles has two lines."""
+    """Text of a CSV with the columns id and role; an image of two roles has two lines."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["id", "role"])
@@ -195,7 +195,7 @@ def _cut_validation(split: Split, config: DataConfig) -> Split:
     most = max(0, len(split.train) - LEAST)
     if config.validation > most:
         raise InputError(
-            f"data.validation is {config.validation}, but there are {len(split.train)} training pictures; choose at "
+            f"data.validation is {config.validation}, but there are {len(split.train)} training images; choose at "
             f"most {most}, so that {LEAST} are left to train",
             setting="data.validation",
         )
@@ -214,7 +214,7 @@ def _from_ids(ids: dict[str, list[Any]], images: ImageSet, *, source: str, proto
         )
     rows = {role: np.unique(np.array([row_of[name] for name in ids[role]], np.int64)) for role in ROLES}
     if not len(rows["query"]) or not len(rows["database"]):
-        raise InputError(f"{source} needs pictures in both roles, query and database")
+        raise InputError(f"{source} needs images in both roles, query and database")
     if not len(rows["train"]):
         rows["train"] = np.setdiff1d(rows["database"], rows["validation"])
     for first, second in (("query", "database"), ("query", "train"), ("query", "validation"), ("validation", "train")):

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 # name: (module, what it is, in a few words)
 _SETS = {
-    "cifar10": ("transclipped.datasets.cifar10", "60,000 pictures of 32 × 32 pixels in 10 classes; bundled"),
+    "cifar10": ("transclipped.datasets.cifar10", "60,000 images of 32 × 32 pixels in 10 classes; bundled"),
     "caltech101": ("transclipped.datasets.caltech101", "3,030 photographs in 101 classes; bundled"),
     "collage": ("transclipped.datasets.collage", "2,525 pairs of Caltech-101 photographs, two labels each; bundled"),
-    "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several a picture"),
+    "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several an image"),
     "nuswide": ("transclipped.datasets.nuswide", "NUS-WIDE: 195,834 photographs with the 21 most frequent labels"),
-    "folder": ("transclipped.datasets.folder", "a folder of your own pictures, with or without labels"),
+    "folder": ("transclipped.datasets.folder", "a folder of your own images, with or without labels"),
     "embeddings": ("transclipped.datasets.embeddings", "embeddings made elsewhere, in a .npy, .npz or parquet file"),
 }
 _ALIASES = {"flickr25k": "mirflickr", "nus-wide": "nuswide"}
-_LISTED = ("mirflickr", "nuswide")  # name their pictures by lists, and find them wherever they lie
+_LISTED = ("mirflickr", "nuswide")  # name their images by lists, and find them wherever they lie
 _FILES = ("folder", *_LISTED)
 _LABELS = ("folder", "embeddings", "mirflickr", "nuswide")  # take labels from elsewhere
 
@@ -79,7 +79,7 @@ def load_dataset(
         >>> images = tc.load_dataset("cifar10")
         >>> len(images), images.class_names[:3]
         (60000, ('airplane', 'automobile', 'bird'))
-        >>> images.picture(0).size
+        >>> images.image(0).size
         (32, 32)
     """
     files = {key: None if path is None else os.fspath(path) for key, path in (("data", data), ("labels", labels))}
@@ -87,7 +87,7 @@ def load_dataset(
 
 
 def paths(config: DataConfig) -> Callable[[str], Path | None]:
-    """Where the picture of an id lies: a function that answers None for what is gone, or was never a file."""
+    """Where the image of an id lies: a function that answers None for what is gone, or was never a file."""
     name = _canonical(config.dataset)
     if name not in _FILES:
         return lambda identity: None

@@ -1,4 +1,4 @@
-"""What the cache holds, by kind: so that people know what is kept of their pictures, where, and can delete it.
+"""What the cache holds, by kind: so that people know what is kept of their images, where, and can delete it.
 
 Nothing in the cache is the only copy of anything; what is deleted is computed again when it is needed.
 """
@@ -15,14 +15,14 @@ from transclipped.utils.files import cache_dir
 
 # folder or file below the cache: what it is
 KINDS = {
-    "features": "embeddings of pictures by a backbone, a few hundred numbers each; minutes to compute again",
+    "features": "embeddings of images by a backbone, a few hundred numbers each; minutes to compute again",
     "thumbnails": "small versions of large photographs",
     "listings": "names, sizes and times of a folder's files, so that only changed ones are opened again",
     "unreadable": "names of images that could not be decoded, with the reason",
     "checks": "reports of checked data sets, with names of files",
     "maps": "positions of points on the Embeddings page",
     "precision.json": "which number format is fastest on this machine",
-    "batches.json": "how many pictures at a time each network takes fastest on this machine",
+    "batches.json": "how many images at a time each network takes fastest on this machine",
     "speed.json": "how fast this machine encodes, trains and ranks, for the time told before a training",
 }
 OTHER = "everything else"

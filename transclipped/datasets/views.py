@@ -1,10 +1,10 @@
-"""Views: what two embeddings of one picture must agree on despite crop, flip and colour.
+"""Views: what two embeddings of one image must agree on despite crop, flip and colour.
 
 A view is a row of eleven numbers, so a batch of different views is three matrix products, on any device:
 
-1. brightness, contrast, saturation, hue and greyscale are affine in RGB; per picture they are one
+1. brightness, contrast, saturation, hue and greyscale are affine in RGB; per image they are one
    3 × 3 matrix and an offset, applied to the small source: c ← A c + b;
-2. crop, flip and resize are separable: output = W_y · picture · W_xᵀ, where row i of W holds the cubic
+2. crop, flip and resize are separable: output = W_y · image · W_xᵀ, where row i of W holds the cubic
    kernel around the place in the source that output pixel i looks at, widened where the view shrinks
    (antialiasing, as Pillow does it).
 
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from transclipped.datasets.sampling import uniform
 
-CROP_AREA = (0.5, 1.0)  # share of the picture
+CROP_AREA = (0.5, 1.0)  # share of the image
 CROP_RATIO = (3 / 4, 4 / 3)  # width / height
 JITTER = 0.4  # brightness, contrast and saturation are multiplied by 1 ± 0.4
 HUE = 0.05  # of a full turn, both ways
@@ -41,7 +41,7 @@ _RGB = torch.linalg.inv(_YIQ)
 
 
 def view_parameters(n: int, *, view: int, seed: int) -> np.ndarray:
-    """Parameters `[n, 11]` float32 (`FIELDS`) of one view of every picture.
+    """Parameters `[n, 11]` float32 (`FIELDS`) of one view of every image.
 
     View 0 is plain, 1 flipped, the others augmented. Row i is the same whatever `n`.
     """
@@ -76,20 +76,20 @@ def render(
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
         raise ValueError(f"need uint8 [B, 3, s, s], got {pixels.dtype} {[*pixels.shape]}")
     if parameters is not None and tuple(parameters.shape) != (len(pixels), len(FIELDS)):
-        raise ValueError(f"need {len(FIELDS)} parameters for each of {len(pixels)} pictures")
+        raise ValueError(f"need {len(FIELDS)} parameters for each of {len(pixels)} images")
     device = pixels.device
     centre = torch.tensor(mean, device=device).view(3, 1, 1)
     spread = torch.tensor(std, device=device).view(3, 1, 1)
     with torch.autocast(device.type, enabled=False):  # bfloat16 would cost three of the eight bits
-        picture = pixels.float() / 255
+        image = pixels.float() / 255
         if parameters is not None:
             parameters = torch.as_tensor(parameters, dtype=torch.float32, device=device)
-            picture = _recoloured(picture, parameters)
+            image = _recoloured(image, parameters)
         # Resampling weights sum to 1, so the source, which is mostly smaller, can be normalised instead.
-        picture = _resampled((picture - centre) / spread, parameters, size)
-        for channel, m, d in zip(picture.unbind(1), mean, std, strict=True):  # the cubic kernel overshoots at edges
+        image = _resampled((image - centre) / spread, parameters, size)
+        for channel, m, d in zip(image.unbind(1), mean, std, strict=True):  # the cubic kernel overshoots at edges
             channel.clamp_(-m / d, (1 - m) / d)
-        return picture
+        return image
 
 
 def _augmented(draws: np.ndarray) -> np.ndarray:
@@ -103,17 +103,17 @@ def _augmented(draws: np.ndarray) -> np.ndarray:
     return np.stack([*columns, np.ones(len(draws))], axis=1).astype(np.float32)
 
 
-def _recoloured(picture: Tensor, parameters: Tensor) -> Tensor:
-    """Colours `[B, 3, s, s]` in [0, 1] after A c + b; pictures whose view keeps colours stay exactly as they are."""
+def _recoloured(image: Tensor, parameters: Tensor) -> Tensor:
+    """Colours `[B, 3, s, s]` in [0, 1] after A c + b; images whose view keeps colours stay exactly as they are."""
     jittered = parameters[:, FIELDS.index("jittered")] > 0
     if not jittered.any():
-        return picture
-    b, _, s, _ = picture.shape
-    flat = picture.reshape(b, 3, s * s)
+        return image
+    b, _, s, _ = image.shape
+    flat = image.reshape(b, 3, s * s)
     matrix, contrast = _colour_matrix(parameters)
-    mean = (matrix @ flat.mean(2, keepdim=True) * _YIQ[0].to(picture).view(1, 3, 1)).sum(1, keepdim=True)  # luma
+    mean = (matrix @ flat.mean(2, keepdim=True) * _YIQ[0].to(image).view(1, 3, 1)).sum(1, keepdim=True)  # luma
     changed = torch.baddbmm((1 - contrast) * mean, contrast * matrix, flat).clamp_(0, 1)
-    return torch.where(jittered.view(b, 1, 1), changed, flat).view_as(picture)
+    return torch.where(jittered.view(b, 1, 1), changed, flat).view_as(image)
 
 
 def _colour_matrix(parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,22 +130,22 @@ def _colour_matrix(parameters: Tensor) -> tuple[Tensor, Tensor]:
     return matrix, column["contrast"].view(-1, 1, 1)
 
 
-def _resampled(picture: Tensor, parameters: Tensor | None, size: int) -> Tensor:
+def _resampled(image: Tensor, parameters: Tensor | None, size: int) -> Tensor:
     """Crop, flip and resize `[B, 3, s, s]` to `[B, 3, size, size]`."""
-    b, _, s, _ = picture.shape
+    b, _, s, _ = image.shape
     if parameters is None:
         if s == size:
-            return picture
-        start, extent = torch.zeros(1, device=picture.device), torch.ones(1, device=picture.device)
+            return image
+        start, extent = torch.zeros(1, device=image.device), torch.ones(1, device=image.device)
         w = _weights(start, extent, s, size)[0]  # [size, s], of both directions
-        return torch.matmul(w, (picture.reshape(-1, s) @ w.T).view(b, 3, s, size))
+        return torch.matmul(w, (image.reshape(-1, s) @ w.T).view(b, 3, s, size))
     column = dict(zip(FIELDS, parameters.T, strict=True))
     mirrored = column["flip"] > 0.5
     left = torch.where(mirrored, column["left"] + column["width"], column["left"])
     across = torch.where(mirrored, -column["width"], column["width"])
     w_x = _weights(left, across, s, size).expand(b, -1, -1)  # [B, size, s]
     w_y = _weights(column["top"], column["height"], s, size).expand(b, -1, -1)
-    rows = torch.bmm(picture.reshape(b, 3 * s, s), w_x.mT).view(b, 3, s, size)
+    rows = torch.bmm(image.reshape(b, 3 * s, s), w_x.mT).view(b, 3, s, size)
     return torch.matmul(w_y[:, None], rows)
 
 

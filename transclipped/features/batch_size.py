@@ -1,6 +1,6 @@
-"""How many pictures a forward pass takes: measured once for each network on this machine, then remembered.
+"""How many images a forward pass takes: measured once for each network on this machine, then remembered.
 
-Larger batches are not faster on a processor: EfficientNet-Lite0 at 96 pixels runs 500 pictures a second in batches of
+Larger batches are not faster on a processor: EfficientNet-Lite0 at 96 pixels runs 500 images a second in batches of
 16 and 275 in batches of 256 (one core, bfloat16), since small ones stay in its cache.
 """
 
@@ -17,8 +17,8 @@ from transclipped.models.precision import inference
 from transclipped.utils.files import cache_dir, read_object
 from transclipped.utils.measured import remembered
 
-DEFAULT = 64  # pictures, where too few come to be worth a measurement
-WORTH = 2000  # pictures that make it worth
+DEFAULT = 64  # images, where too few come to be worth a measurement
+WORTH = 2000  # images that make it worth
 SIZES = {"cpu": (16, 32, 64, 128), "cuda": (64, 128, 256, 512)}
 LARGEST = max(map(max, SIZES.values()))
 REPEATS = 3  # of each size; the best counts
@@ -26,17 +26,17 @@ BUDGET = 5.0  # seconds for the whole measurement, after which the sizes seen so
 MARGIN = 1.03  # a larger batch must be faster by this much
 
 
-def chosen_batch(backbone: Backbone, device: str, *, pictures: int) -> int:
-    """Pictures a forward pass for encoding `pictures` of them."""
+def chosen_batch(backbone: Backbone, device: str, *, images: int) -> int:
+    """Images a forward pass for encoding `images` of them."""
     kind, key, path = torch.device(device).type, _key(backbone, device), cache_dir() / "batches.json"
-    if kind in SIZES and pictures >= WORTH:
+    if kind in SIZES and images >= WORTH:
         return remembered(path, key, lambda: fastest_size(backbone, device, SIZES[kind]), valid=_valid)
     size = read_object(path).get(key)
     return size if _valid(size) else DEFAULT
 
 
 def fastest_size(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int:
-    """The size of batch that gives most pictures a second; the smallest of those that do about as well."""
+    """The size of batch that gives most images a second; the smallest of those that do about as well."""
     best, speed, began = sizes[0], 0.0, time.perf_counter()
     for size in sizes:
         found = 0.0
@@ -51,7 +51,7 @@ def fastest_size(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int
 
 
 def _forward(backbone: Backbone, device: str, size: int) -> float:
-    """Seconds of one pass over `size` grey pictures; endless where they do not fit into memory."""
+    """Seconds of one pass over `size` grey images; endless where they do not fit into memory."""
     try:
         with inference(torch.device(device)):
             pixels = torch.zeros(size, 3, backbone.image_size, backbone.image_size, device=device)

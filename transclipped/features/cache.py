@@ -1,6 +1,6 @@
-"""Feature cache: a frozen backbone looks at each view of each picture once.
+"""Feature cache: a frozen backbone looks at each view of each image once.
 
-View 0 is the plain picture, 1 its mirror image, the rest are augmented; all follow from (row, view, seed)
+View 0 is the plain image, 1 its mirror image, the rest are augmented; all follow from (row, view, seed)
 alone, so a cache can be filled in any order, by several runs, and go on after a crash. Each view is a file
 of float16 `[N, F]` that starts as a hole, beside a file that marks the rows which are done:
 
@@ -43,10 +43,10 @@ INFINITE = 0x7C00  # float16 without its sign, as a whole number: from here on i
 
 
 class FeatureCache:
-    """Embeddings of one picture set by one backbone, shared by all runs.
+    """Embeddings of one image set by one backbone, shared by all runs.
 
     Args:
-        images: the pictures.
+        images: the images.
         backbone: frozen; what is known of it suffices to look into the cache, but not to fill it.
         seed: of the augmented views.
         root: folder of all caches, None for `cache_dir()`.
@@ -117,7 +117,7 @@ class FeatureCache:
             )
 
     def _encoded(self, view: int, rows: np.ndarray, device: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """From the stem's feature maps where another model over the same stem has stored them, else from pictures."""
+        """From the stem's feature maps where another model over the same stem has stored them, else from images."""
         if shared := on_stem(self.backbone):
             stem, rest = shared
             maps = FeatureCache(self.images, stem, seed=self.seed, root=self.root)
@@ -208,7 +208,7 @@ def encode(
     Batches are decoded and encoded side by side, one a core; memory is bounded by them.
 
     Args:
-        batch: pictures a forward pass, None for what is fastest on this machine.
+        batch: images a forward pass, None for what is fastest on this machine.
     """
     if isinstance(images, Embeddings):  # made elsewhere: nothing to look at
         for chunk in _chunks(rows, batch or BATCH):
@@ -230,7 +230,7 @@ def encode(
         yield from (embedded(chunk) for chunk in _chunks(rows, batch or FEW))
         return
     if batch is None:
-        batch = on_one_core(lambda: chosen_batch(backbone, device, pictures=len(rows)))
+        batch = on_one_core(lambda: chosen_batch(backbone, device, images=len(rows)))
         batch = batch if images.native_size else min(batch, FEW)
     yield from side_by_side(embedded, _chunks(rows, batch), device=device)
 
@@ -258,7 +258,7 @@ def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
 
 def _embed(backbone: Backbone, pixels: torch.Tensor, parameters: np.ndarray | None) -> torch.Tensor:
     with inference(pixels.device):
-        pictures = render(
+        images = render(
             pixels, parameters, size=backbone.image_size, mean=backbone.mean, std=backbone.std
         )  # [b, 3, S, S]
-        return backbone(pictures).half()
+        return backbone(images).half()

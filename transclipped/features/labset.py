@@ -1,9 +1,9 @@
-"""The lab set: embeddings of 6,000 pictures in 4 MB, on which a head trains in seconds.
+"""The lab set: embeddings of 6,000 images in 4 MB, on which a head trains in seconds.
 
-5,000 training pictures of CIFAR-10 (I) under three views (plain, flipped, augmented) and 1,000 queries, embedded once
+5,000 training images of CIFAR-10 (I) under three views (plain, flipped, augmented) and 1,000 queries, embedded once
 by a frozen backbone and rounded to 8 bits: an embedding is scale · whole numbers in [−127, 127]. A head brings its
 input to unit length, so the scale matters to nobody but readers of the file. `lab_config` is the setting of a head on
-it; `train` with the same setting does the same from pictures, but for the rounding.
+it; `train` with the same setting does the same from images, but for the rounding.
 
     labset.safetensors   views [V, N, F] int8 · queries [Q, F] int8 · their scales f16 · rows, query_rows ·
                          labels, query_labels (only to observe and to measure)
@@ -58,7 +58,7 @@ class LabSet:
     Attributes:
         views: `[V, N, F]` int8, and their scales `[V, N]` float16; view 0 is plain and serves as the database.
         queries: `[Q, F]` int8, and their scales `[Q]` float16.
-        rows, query_rows: `[N]`, `[Q]` int64, places in the picture set `DATA`.
+        rows, query_rows: `[N]`, `[Q]` int64, places in the image set `DATA`.
         labels, query_labels: `[N]`, `[Q]` int64.
         about: backbone, image_size, fingerprint (of its weights), projected (whether F is not its own width),
             class_names.
@@ -98,7 +98,7 @@ class LabSet:
 
 
 def lab_config(lab: LabSet, *, clipping: ClippingConfig, temperature: float, seed: int = 0) -> RunConfig:
-    """The setting of a head on the lab set: 608 steps of 256 pictures, M = 4, D = 64, K = 256, AdamW at 3e-3."""
+    """The setting of a head on the lab set: 608 steps of 256 images, M = 4, D = 64, K = 256, AdamW at 3e-3."""
     return RunConfig(
         data=replace(DATA, database_limit=len(lab), query_limit=len(lab.query_rows)),
         backbone=BackboneConfig(name=lab.about["backbone"], image_size=lab.about["image_size"]),

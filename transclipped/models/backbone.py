@@ -1,4 +1,4 @@
-"""Backbone: pictures in, embeddings out; bundled, from timm, or from a file of weights.
+"""Backbone: images in, embeddings out; bundled, from timm, or from a file of weights.
 
 Resolution, normalisation and feature width are the model's own, as timm's data configuration tells them.
 Convolutions run in channels-last order, which is what processors like.
@@ -67,7 +67,7 @@ class BackboneInfo:
 
 
 class Backbone(nn.Module):
-    """A network whose output is one embedding a picture.
+    """A network whose output is one embedding an image.
 
     Args:
         network: maps `[B, 3, H, W]` to `[B, width]`, or to a feature map that is averaged.
@@ -95,7 +95,7 @@ class Backbone(nn.Module):
         self.fingerprint = _fingerprint(name + variant, self.network)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeddings `[B, width]` float32 of normalised pictures `[B, 3, H, W]`."""
+        """Embeddings `[B, width]` float32 of normalised images `[B, 3, H, W]`."""
         return self.network(images.contiguous(memory_format=torch.channels_last)).float()
 
     def refreshed(self) -> Backbone:

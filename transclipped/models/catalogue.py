@@ -130,7 +130,7 @@ def kind_of(name: str) -> str:
 
 
 def speed(name: str) -> float:
-    """Pictures a second of the bare forward pass on this machine, whatever the weights: the best of three batches."""
+    """Images a second of the bare forward pass on this machine, whatever the weights: the best of three batches."""
     from transclipped.models.precision import inference
 
     network = _network(name).to(memory_format=torch.channels_last).eval()

@@ -45,7 +45,7 @@ def create(config: BackboneConfig, *, default_size: int | None) -> Created:
     """The registered backbone that a configuration names.
 
     Raises:
-        InputError: it cannot be made, or does not map pictures to embeddings.
+        InputError: it cannot be made, or does not map images to embeddings.
     """
     if config.weights or config.pool:
         raise InputError(f"backbone {config.name} is of your own file; let that load its weights and pool them")
@@ -59,7 +59,7 @@ def create(config: BackboneConfig, *, default_size: int | None) -> Created:
         raise InputError(f"backbone {config.name} fails: {type(error).__name__}: {error}") from error
     if shape != (1, getattr(network, "num_features", None)):
         raise InputError(
-            f"backbone {config.name} makes {[*shape]} of one picture; it must be [1, F] with F its `num_features`"
+            f"backbone {config.name} makes {[*shape]} of one image; it must be [1, F] with F its `num_features`"
         )
     mean, std = getattr(network, "mean", MEAN), getattr(network, "std", STD)
     return Created(network, size, tuple(mean), tuple(std), _digest(factory))

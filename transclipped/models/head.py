@@ -112,7 +112,7 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """A backbone followed by a head: pictures `[B, 3, H, W]` to codes."""
+    """A backbone followed by a head: images `[B, 3, H, W]` to codes."""
 
     def __init__(self, backbone: nn.Module, head: Head) -> None:
         super().__init__()

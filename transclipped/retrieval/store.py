@@ -62,7 +62,7 @@ class Retrieval:
             labels, n = getattr(loaded, f"{side}_labels"), len(getattr(loaded, f"{side}_ids"))
             if labels is not None and not _labels_fit(labels, n, classes):
                 of = "" if classes is None else f" of {classes} classes"
-                raise InputError(f"{path} holds {side}_labels that do not fit together with {n} pictures{of}; {REMEDY}")
+                raise InputError(f"{path} holds {side}_labels that do not fit together with {n} images{of}; {REMEDY}")
         if not all(_are_small(a) for a in (loaded.codebooks, loaded.queries)):
             raise InputError(f"{path} holds numbers that are not finite, or far too large; {REMEDY}")
         return loaded

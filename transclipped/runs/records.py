@@ -173,7 +173,7 @@ def read_queued(path: Path) -> dict[str, Any]:
 
 
 def read_collection(path: Path) -> dict[str, Any]:
-    """collection.json: the model that encoded it, class names, folders, and the size at which pictures were seen.
+    """collection.json: the model that encoded it, class names, folders, and the size at which images were seen.
 
     Raises:
         InputError: it is missing or damaged.

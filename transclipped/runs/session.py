@@ -1,4 +1,4 @@
-"""What training, measuring and searching have in common: the pictures, split, backbone and cache of a configuration."""
+"""What training, measuring and searching have in common: the images, split, backbone and cache of a configuration."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Session:
 
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
-    """Load pictures, split and backbone.
+    """Load images, split and backbone.
 
     Raises:
         InputError: any of them cannot be had.

@@ -31,7 +31,7 @@ MAX_BYTES = {  # of a file; Python takes up to 25 times as many for what it hold
     "config.json": 5_000_000, "metrics.json": 5_000_000, "status.json": 100_000, "split.json": 8_000_000,
     "events.jsonl": 8_000_000,
 }  # fmt: skip
-MAX_ARRAYS = 100_000_000  # bytes of retrieval.npz, unpacked; a million pictures with numbers for names take 20,000,000
+MAX_ARRAYS = 100_000_000  # bytes of retrieval.npz, unpacked; a million images with numbers for names take 20,000,000
 _SLOT = re.compile(r"[A-Za-z0-9_.]{1,240}")
 
 
@@ -121,11 +121,11 @@ def _check_retrieval(run: RunDir) -> Retrieval | None:
     if stored.codebooks.shape != (q.codebooks, q.codewords, q.subspace):
         raise InputError(f"retrieval.npz has codebooks {[*stored.codebooks.shape]}, the settings ask for other ones")
     if not len(stored.codes) or not len(stored.queries):
-        raise InputError("retrieval.npz holds no picture to search, or none to ask for")
+        raise InputError("retrieval.npz holds no image to search, or none to ask for")
     for side in ("database", "query"):
         ids, labels = getattr(stored, f"{side}_ids"), getattr(stored, f"{side}_labels")
         if len(np.unique(ids)) != len(ids):
-            raise InputError(f"retrieval.npz must name each {side} picture once, by a number or a path")
+            raise InputError(f"retrieval.npz must name each {side} image once, by a number or a path")
         if labels is not None and not run.record.get("class_names"):
             raise InputError("retrieval.npz has labels, but config.json names no classes")
     if (stored.database_labels is None) != (stored.query_labels is None):
@@ -136,9 +136,7 @@ def _check_retrieval(run: RunDir) -> Retrieval | None:
 def _check_metrics(run: RunDir, stored: Retrieval | None) -> None:
     metrics = run.metrics()
     if metrics is not None and stored is not None and metrics["n_database"] != len(stored.codes):
-        raise InputError(
-            f"metrics.json tells of {metrics['n_database']} pictures, retrieval.npz of {len(stored.codes)}"
-        )
+        raise InputError(f"metrics.json tells of {metrics['n_database']} images, retrieval.npz of {len(stored.codes)}")
 
 
 def _check_events(path: Path) -> None:

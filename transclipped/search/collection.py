@@ -1,7 +1,7 @@
-"""Collections: pictures turned into codes by one run, to be searched; more are added without training.
+"""Collections: images turned into codes by one run, to be searched; more are added without training.
 
     retrieval.npz    codebooks, codes, ids and labels, as in a run, without queries
-    codes.parquet    for other programs, one line a picture: id, code, and the file (path, size, mtime_ns)
+    codes.parquet    for other programs, one line an image: id, code, and the file (path, size, mtime_ns)
     collection.json  which model made it, of which folders, what was skipped
 
 Encoding again looks at new and changed files only: a code stays as long as path, size and time of its file do.
@@ -42,7 +42,7 @@ NO_FILE = ("", -1, -1)  # of a collection that does not tell its files
 
 @dataclass(frozen=True)
 class CollectionItems:
-    """Coded pictures: ids `[n]`, codes `[n, M]` uint8, labels `[n]`, `[n, L]` or None, and the files they are of.
+    """Coded images: ids `[n]`, codes `[n, M]` uint8, labels `[n]`, `[n, L]` or None, and the files they are of.
 
     files: `[n]` of (absolute path, bytes, mtime_ns); an embedding's is "FILE#id".
     """
@@ -70,7 +70,7 @@ def encode_folder(
     """Make, or bring up to date, a collection of what `config` names; can be stopped and started again.
 
     Args:
-        config: a folder of pictures, or a file of embeddings if the run was trained on such.
+        config: a folder of images, or a file of embeddings if the run was trained on such.
         add: keep what the collection holds of other folders; else it becomes this folder alone.
 
     Raises:
@@ -143,7 +143,7 @@ def record_of(collection: Path, codebooks: np.ndarray, *, run: Path) -> dict[str
 
 
 def paths_of(collection: Path) -> list[str | None]:
-    """Absolute path of each picture, None where the collection does not tell.
+    """Absolute path of each image, None where the collection does not tell.
 
     Raises:
         InputError: codes.parquet is missing or damaged.
@@ -161,9 +161,9 @@ def _check_kind(run: RunDir, config: DataConfig) -> None:
     if (run.config.backbone.name == IDENTITY) != (config.dataset == EMBEDDINGS):
         raise InputError(
             f"{run.path} was trained on "
-            + ("embeddings made elsewhere and cannot look at pictures; give it a file of such embeddings"
+            + ("embeddings made elsewhere and cannot look at images; give it a file of such embeddings"
                if run.config.backbone.name == IDENTITY else
-               f"pictures; {config.data} holds embeddings: train on such first, with --dataset {EMBEDDINGS}")
+               f"images; {config.data} holds embeddings: train on such first, with --dataset {EMBEDDINGS}")
         )  # fmt: skip
 
 
@@ -235,7 +235,7 @@ def _code(head: Head, cache: FeatureCache, rows: np.ndarray, codes: np.ndarray) 
 
 
 def _joined_labels(first: CollectionItems, second: CollectionItems) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Labels of both under common names; several labels a picture if either has such."""
+    """Labels of both under common names; several labels an image if either has such."""
     if first.labels is None and second.labels is None:
         return None, ()
     names = tuple(sorted({*first.class_names, *second.class_names}))

@@ -3,7 +3,7 @@
     codes       id, code [M] bytes, label                      one line a database item
     embeddings  id, role, embedding [D or F], label            database and queries; `--dataset embeddings` reads it
     faiss       IndexPQ by inner product, its scores M times ours, and beside it <name>.ids.parquet: row → id
-    onnx        pictures [B, 3, S, S], normalised → embedding [B, D], code [B, M]; beside it <name>.json says how
+    onnx        images [B, 3, S, S], normalised → embedding [B, D], code [B, M]; beside it <name>.json says how
 
 Ties come in any order from faiss itself; ours are ordered by row.
 """
@@ -92,7 +92,7 @@ def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str
         raise InputError(f"layer is {layer!r}; choose {' or '.join(LAYERS)}")
     session = prepare_run(run, device=device)
     if not session.frozen:
-        raise InputError(f"{run.path} trained its backbone, so no embeddings are kept; `encode` its pictures instead")
+        raise InputError(f"{run.path} trained its backbone, so no embeddings are kept; `encode` its images instead")
     split, images = session.split, session.images
     roles = {"database": split.database, "query": split.query}
     yield from session.cache.fill(0, np.concatenate([*roles.values()]), device=device)
@@ -112,7 +112,7 @@ def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str
 
 
 def onnx(run: RunDir, out: Path) -> dict[str, Any]:
-    """The encoder as ONNX with any number of pictures at once, checked against torch where onnxruntime is there.
+    """The encoder as ONNX with any number of images at once, checked against torch where onnxruntime is there.
 
     Raises:
         InputError: packages are missing, the weights do not fit a file, or the network cannot be written as ONNX.
@@ -193,7 +193,7 @@ def _beside(out: Path, ending: str) -> Path:
 
 
 def _labels(labels: np.ndarray | None, names: list[str]) -> dict[str, pa.Array]:
-    """Column `label`: a name, or a list of names where a picture may have several; null for none."""
+    """Column `label`: a name, or a list of names where an image may have several; null for none."""
     if labels is None:
         return {}
     found = [label_names(labels, row, names) for row in range(len(labels))]

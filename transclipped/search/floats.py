@@ -53,8 +53,8 @@ def search(searcher: Searcher, index: FlatIndex, query: np.ndarray, *, top: int)
     return searcher.hits(query, found.rows[0], found.scores[0])
 
 
-def reranked(searcher: Searcher, query: np.ndarray, rows: np.ndarray, pictures: list[Image.Image]) -> list[Hit]:
-    """Rows `[k]` of the database, embedded anew from their pictures and put in order, best first."""
-    scores = searcher.embed(pictures) @ query.astype(np.float32) / np.float32(len(searcher.index.codebooks))
+def reranked(searcher: Searcher, query: np.ndarray, rows: np.ndarray, images: list[Image.Image]) -> list[Hit]:
+    """Rows `[k]` of the database, embedded anew from their images and put in order, best first."""
+    scores = searcher.embed(images) @ query.astype(np.float32) / np.float32(len(searcher.index.codebooks))
     order = np.lexsort((rows, -scores))
     return searcher.hits(query, rows[order], scores[order])

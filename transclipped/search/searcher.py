@@ -1,7 +1,7 @@
-"""A trained run put to work: find the most similar pictures of its database, or of a collection that it encoded.
+"""A trained run put to work: find the most similar images of its database, or of a collection that it encoded.
 
-A score is linear in the query, so several pictures ask at once by the mean of their embeddings: each hit's score
-is the mean of its scores for the single pictures.
+A score is linear in the query, so several images ask at once by the mean of their embeddings: each hit's score
+is the mean of its scores for the single images.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 
 from transclipped.config import IDENTITY, DataConfig
 from transclipped.datasets.images import thumbnails
-from transclipped.datasets.images.decode import data_address, open_picture, square, to_png
+from transclipped.datasets.images.decode import data_address, open_image, square, to_png
 from transclipped.datasets.labels.names import Names
 from transclipped.datasets.registry import load, paths
 from transclipped.datasets.views import render
@@ -40,9 +40,9 @@ SIDE = 96  # pixels of an image in a notebook
 
 @dataclass(frozen=True)
 class Hit:
-    """One found picture: its place, row and id in the database, score in [-1, 1], what each codebook gave to it.
+    """One found image: its place, row and id in the database, score in [-1, 1], what each codebook gave to it.
 
-    path: of its file, which may be gone since; None where pictures are not files, or nobody can tell where they lie.
+    path: of its file, which may be gone since; None where images are not files, or nobody can tell where they lie.
     """
 
     rank: int
@@ -135,7 +135,7 @@ class Searcher:
 
     @cached_property
     def model(self):
-        """Backbone and head, read-only; loaded when the first picture comes, since stored queries need neither."""
+        """Backbone and head, read-only; loaded when the first image comes, since stored queries need neither."""
         return trained_model(self.run, default_size=self.run.record.get("image_size"))
 
     @cached_property
@@ -147,20 +147,20 @@ class Searcher:
     def class_names(self) -> list[str]:
         return self.about.get("class_names", [])
 
-    def embed(self, pictures: list[Image.Image]) -> np.ndarray:
-        """Continuous embeddings `[Q, D]` float32 of pictures, seen as the database's were.
+    def embed(self, images: list[Image.Image]) -> np.ndarray:
+        """Continuous embeddings `[Q, D]` float32 of images, seen as the database's were.
 
         Raises:
             InputError: the run was trained on embeddings made elsewhere.
         """
         if self.run.config.backbone.name == IDENTITY:
             raise InputError(
-                f"{self.run.path} was trained on embeddings made elsewhere and cannot look at pictures; "
+                f"{self.run.path} was trained on embeddings made elsewhere and cannot look at images; "
                 "ask with one of its items instead"
             )
         backbone, head = self.model
         size = self.about.get("native_size") or backbone.image_size
-        pixels = torch.from_numpy(np.stack([np.asarray(square(p, size)) for p in pictures])).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(np.stack([np.asarray(square(p, size)) for p in images])).permute(0, 3, 1, 2)
         with inference(torch.device("cpu")):
             features = backbone(render(pixels, None, size=backbone.image_size, mean=backbone.mean, std=backbone.std))
         return embed_in_batches(head, features.half().numpy())[0].numpy()
@@ -195,7 +195,7 @@ class Searcher:
 
     def _embedding(self, query: Image.Image | str | os.PathLike | int) -> np.ndarray:
         if isinstance(query, os.PathLike) or (isinstance(query, str) and Path(query).is_file()):
-            query = open_picture(query)
+            query = open_image(query)
         return self.embed([query])[0] if isinstance(query, Image.Image) else self.item(str(query))
 
     def hits(self, query: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> list[Hit]:

@@ -52,7 +52,7 @@ def train(
         KeyboardInterrupt: the run was stopped, by Ctrl-C or from the app, and has saved its state; `resume` goes on.
 
     Examples:
-        A head of 32 bits, trained for an epoch on 200 pictures and searched among as many:
+        A head of 32 bits, trained for an epoch on 200 images and searched among as many:
 
         >>> few = dict(train_limit=200, database_limit=200, query_limit=40, views=2, batch=50)
         >>> run = tc.train("cifar10", bits=32, rule="adaptive", sigma=2.0, epochs=1, out="runs/demo", **few)

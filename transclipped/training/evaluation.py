@@ -140,12 +140,12 @@ def validation_map(session: Session, model: Head | Network) -> float:
         head, plain = model, session.cache.view(0)
         (asking, queries), (searched, database) = ((rows, plain[rows]) for rows in (split.validation, split.train))
     else:
-        from transclipped.features.cache import encode as encode_pictures
+        from transclipped.features.cache import encode as encode_images
         from transclipped.features.cache import gather
 
         head, width = model.head, model.backbone.width
         (asking, queries), (searched, database) = (
-            gather(encode_pictures(model.backbone, session.images, rows, device=session.device), width=width)
+            gather(encode_images(model.backbone, session.images, rows, device=session.device), width=width)
             for rows in (split.validation, split.train)
         )
     return quick_map(
@@ -227,14 +227,14 @@ def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Ite
     """Those of `rows` that can be read, and their plain embeddings `[n, F]` float16: from the cache where the backbone
     is frozen."""
     from transclipped.features.cache import Progress, gather
-    from transclipped.features.cache import encode as encode_pictures
+    from transclipped.features.cache import encode as encode_images
 
     if session.frozen:
         yield from session.cache.fill(0, rows, device=session.device)
         rows = session.images.readable(rows)
         return rows, session.cache.view(0)[rows]
     parts, started, done = [], time.monotonic(), 0
-    for batch, features in encode_pictures(backbone, session.images, rows, device=session.device):
+    for batch, features in encode_images(backbone, session.images, rows, device=session.device):
         parts.append((batch, features))
         done += len(batch)
         yield Progress(what, done, len(rows), time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""Where the two views of a batch come from: the feature cache, or freshly augmented pictures.
+"""Where the two views of a batch come from: the feature cache, or freshly augmented images.
 
 A source is asked for the batches of an epoch and owes the same answer each time: everything random in it
 follows from (seed, epoch), so training can go on in mid-epoch after a crash.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # timm takes seconds, and a head learns from cached views wit
 
 
 class Batch(NamedTuple):
-    """rows `[B]` int64; views `[2B, …]`, rows i and i + B of one picture."""
+    """rows `[B]` int64; views `[2B, …]`, rows i and i + B of one image."""
 
     rows: np.ndarray
     views: Tensor
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 class CachedViews:
-    """Pairs of different cached views of each picture.
+    """Pairs of different cached views of each image.
 
     Args:
         views: V >= 2 arrays or memory maps `[N, F]`.
@@ -67,13 +67,13 @@ class CachedViews:
 
 
 class FreshViews:
-    """Two newly augmented views of each picture, for a backbone that learns.
+    """Two newly augmented views of each image, for a backbone that learns.
 
     Images that cannot be decoded leave their batch smaller, each time: the order of the others stays the same whether
     they were known to be unreadable before or not, so a resumed training ends as one that was never stopped.
 
     Args:
-        images: the pictures.
+        images: the images.
         rows: training rows `[n]`.
         backbone: whose size and normalisation the views take.
         seed: of the order and of the augmentation.

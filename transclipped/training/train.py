@@ -66,7 +66,7 @@ def run_training(
     Args:
         resume: the run that is there, with its own settings.
         overwrite: replace it.
-        chosen: settings by path that a person gave; the others may be changed to suit the number of pictures. None for
+        chosen: settings by path that a person gave; the others may be changed to suit the number of images. None for
             all of them.
         tell: called with sentences about what was changed and what is to be done, before it begins.
         stop_asked: called after every step for the number of the signal that came, None if none did.
@@ -95,7 +95,7 @@ def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None, te
     """
     session = prepare(config, device=device)
     n = len(session.split.train)
-    fit = Fit(config, n) if chosen is None else fitted(config, pictures=n, chosen=chosen)
+    fit = Fit(config, n) if chosen is None else fitted(config, images=n, chosen=chosen)
     check(fit.config, session.images, session.split, chosen=chosen or ())
     if fit.changes:
         tell(str(fit))
@@ -191,7 +191,7 @@ def _work(session: Session, run: RunDir, log: RunLog) -> Iterator[Progress | Eve
 
 
 def _whole_database(session: Session) -> str:
-    """A sentence for whoever limits the training pictures alone, since the whole database is encoded all the same."""
+    """A sentence for whoever limits the training images alone, since the whole database is encoded all the same."""
     data, database = session.config.data, session.split.database
     if data.train_limit is None or data.database_limit is not None or not session.frozen:
         return ""
@@ -199,7 +199,7 @@ def _whole_database(session: Session) -> str:
     if missing <= len(session.split.train):
         return ""
     return (
-        f"{missing:,} of the {len(database):,} pictures of the database are not encoded yet and will be, to be "
+        f"{missing:,} of the {len(database):,} images of the database are not encoded yet and will be, to be "
         "searched; --database-limit takes fewer"
     )
 

@@ -5,7 +5,7 @@
         ...                      # a step, or the end of an epoch
     state = trainer.state()      # at any time; Trainer.restore goes on from there, to the same result
 
-A model maps the views of a batch to `Codes`: a head on cached features, or a whole network on pictures.
+A model maps the views of a batch to `Codes`: a head on cached features, or a whole network on images.
 """
 
 from __future__ import annotations

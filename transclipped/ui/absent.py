@@ -2,7 +2,7 @@
 
 Streamlit passes over a value in the address that a widget cannot take. So app.py notes the values in the address
 before a page runs (`begin`), and afterwards compares it with what the widgets hold (`draw`). What is no widget, such as
-the picture of `?point=`, says for itself that it is missing (`note`). A notice stays until the visitor chooses
+the image of `?point=`, says for itself that it is missing (`note`). A notice stays until the visitor chooses
 something else there or goes to another page.
 """
 

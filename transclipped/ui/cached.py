@@ -45,9 +45,9 @@ def _metrics(fingerprint: str, _run: RunDir) -> dict[str, Any]:
 COLLECTION = "collection"  # begins what names the images of a collection: (COLLECTION, path, stamp)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the pictures …")
-def pictures(data: tuple):
-    """The picture set of `run_data`, or the images of a collection."""
+@st.cache_resource(max_entries=4, show_spinner="Opening the images …")
+def images(data: tuple):
+    """The image set of `run_data`, or the images of a collection."""
     if data[0] == COLLECTION:
         return Files(Path(data[1]))
     from transclipped.datasets.registry import load
@@ -77,14 +77,14 @@ class Files:
             raise InputError("the collection keeps no path of this image; encode the folder again")
         return small(Path(path))
 
-    picture = preview
+    image = preview
 
 
 def run_data(run: RunDir) -> tuple:
-    """What names a run's pictures, hashable."""
+    """What names a run's images, hashable."""
     return named_data(run.config.data)
 
 
 def named_data(data: DataConfig) -> tuple:
-    """What names a picture set, hashable."""
+    """What names an image set, hashable."""
     return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels", "annotations"))

@@ -21,7 +21,7 @@ KINDS = {  # ending: (what the button says, MIME type, icon)
     "csv": ("Data as CSV", "text/csv", ":material/table:"),
     "svg": ("Drawing as SVG", "image/svg+xml", ":material/image:"),
 }
-SAVED = "The camera above the chart saves the picture as it looks now (SVG: sharp at any size)."
+SAVED = "The camera above the chart saves the image as it looks now (SVG: sharp at any size)."
 
 
 # Shared by all visitors, so read-only. Give long curves as arrays: lists are hashed number by number, 4 to 9 µs each.

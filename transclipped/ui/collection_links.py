@@ -19,7 +19,7 @@ from transclipped.search.collection_list import Collection
 from transclipped.ui import access, links
 from transclipped.ui.datasets import run_offer
 from transclipped.ui.text import plain
-from transclipped.ui.train import pictures
+from transclipped.ui.train import images
 
 MAPPED = re.compile(r"[\w .-]+")  # names of collections that Embeddings offers
 KEY = "collection"  # of the choice, and its name in the address
@@ -87,7 +87,7 @@ def map_of(entry: Collection, run: RunDir, *, key: str) -> None:
 
 def train(folder: Path, labels: str | None, *, key: str) -> None:
     """To Train, whose form then names this folder and its labels."""
-    if st.button("Train on it", key=key, icon=":material/model_training:", on_click=pictures.for_folder,
+    if st.button("Train on it", key=key, icon=":material/model_training:", on_click=images.for_folder,
                  args=(str(folder), labels or "")):  # fmt: skip
         links.go("train")
 

@@ -23,7 +23,7 @@ from transclipped.ui.streamlit_internals import forget_page_folder, main_script
 from transclipped.ui.text import plain
 
 FIRST = (
-    "pyarrow.parquet",  # of the bundled pictures
+    "pyarrow.parquet",  # of the bundled images
     # app.py and Overview, with all data sets that a run may be of
     "transclipped.analysis.benchmarks",
     "transclipped.datasets.caltech101",

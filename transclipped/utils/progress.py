@@ -18,7 +18,7 @@ WRITE_EVERY = 1.0  # seconds between two writes of a progress file
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long computation is: `done` of `total` pictures after `seconds`."""
+    """How far a long computation is: `done` of `total` images after `seconds`."""
 
     what: str
     done: int

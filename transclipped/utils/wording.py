@@ -29,7 +29,7 @@ WORDS = {  # key, after those that it lies under: what it is
     "notes": "note",
     "decoded": "readable",
     "damaged count": "damaged",
-    "damaged pictures": "damaged",
+    "damaged images": "damaged",
     "shorter_side min": "shorter side in pixels, smallest",
     "shorter_side median": "shorter side in pixels, median",
     "shorter_side max": "shorter side in pixels, largest",

@@ -57,7 +57,7 @@ def test_without_labels_only_counts_remain(rule):
 
 
 @pytest.mark.parametrize("rule", turned())
-def test_a_single_picture_has_nothing_to_clip(rule):
+def test_a_single_image_has_nothing_to_clip(rule):
     turned = dial(lab(images=1), ClippingConfig(rule=rule))
     assert turned.pairs == turned.clipped.sum() == 0
     assert np.isnan(turned.recall).all()

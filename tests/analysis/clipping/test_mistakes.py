@@ -34,18 +34,18 @@ def test_worst_anchors_come_first(lab):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_rows_show_each_picture_once_and_the_most_similar_first(lab, order):
+def test_rows_show_each_image_once_and_the_most_similar_first(lab, order):
     done = report(lab, RULE, temperature=0.3)
     for row in anchor_rows(lab, done, order=order, anchors=3, count=6):
-        pictures = [other % B for other in row.others]
-        assert len(set(pictures)) == len(pictures) and row.anchor % B not in pictures
+        images = [other % B for other in row.others]
+        assert len(set(images)) == len(images) and row.anchor % B not in images
         similarity = [lab.similarity[row.anchor, other] for other in row.others]
         assert similarity == sorted(similarity, reverse=True)
         if order == ORDERS[2]:
             assert not done.mask[row.anchor, list(row.others)].any()
 
 
-def test_a_mistake_that_orders_the_anchors_is_among_the_pictures(lab):
+def test_a_mistake_that_orders_the_anchors_is_among_the_images(lab):
     done = report(lab, RULE, temperature=0.3)
     for row in anchor_rows(lab, done, order=ORDERS[2], anchors=4, count=B):
         assert any(lab.false[row.anchor, other] for other in row.others)
@@ -93,13 +93,13 @@ def test_mean_loss_and_level_are_means_over_anchors(lab):
     assert mean_level(lab, RULE) == pytest.approx(0.3)
 
 
-def test_lab_batches_hold_the_sets_own_pictures():
+def test_lab_batches_hold_the_sets_own_images():
     known = small_lab()
     head = Head.from_config(known.width, lab_config(known, clipping=RULE, temperature=0.3).quantizer)
     drawn = lab_batch(known, head.eval(), size=40, seed=1)
     assert len(set(drawn.rows)) == 40 and set(drawn.rows) <= set(known.rows)
     assert (drawn.classes.argmax(1) == known.labels[drawn.rows]).all()  # its rows are 0 … N − 1
-    assert np.diag(drawn.similarity[:40, 40:]).mean() > 0.5  # two views of one picture
+    assert np.diag(drawn.similarity[:40, 40:]).mean() > 0.5  # two views of one image
     assert lab_batch(known, head, size=10_000, seed=0).similarity.shape == (600, 600)
 
 

@@ -42,7 +42,7 @@ def single_labels(images=B):
 
 
 def multi_labels(images=B):
-    """Some pictures with two labels, some with none."""
+    """Some images with two labels, some with none."""
     return np.random.default_rng(0).integers(0, 2, (images, 3)).astype(np.uint8) * (np.arange(images) % 4 > 0)[:, None]
 
 
@@ -85,7 +85,7 @@ def test_confusion_has_room_for_classes_that_are_absent():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_worst_mistakes_are_the_most_similar_and_show_two_pictures_once(rule):
+def test_worst_mistakes_are_the_most_similar_and_show_two_images_once(rule):
     lab = batch(embeddings(), labels=single_labels())
     ours = report(lab, settings_of(rule), temperature=0.3, worst=5)
     for pairs, mask in ((ours.wrong, ours.mask & ~lab.false), (ours.missed, lab.false & ~ours.mask)):
@@ -137,7 +137,7 @@ def test_curve_is_what_the_rule_does_at_each_threshold(threshold, seed):
 
 
 def humps(images=64, *, gap, seed=0):
-    """Pictures of four classes around orthogonal centres."""
+    """Images of four classes around orthogonal centres."""
     noise = torch.randn(2 * images, 16, generator=torch.Generator().manual_seed(seed)) * 0.1
     labels = np.arange(images) % 4
     centres = torch.eye(16)[torch.from_numpy(np.tile(labels, 2))] * gap
@@ -223,7 +223,7 @@ def test_neighbours_are_negatives_in_order():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_single_picture_can_be_looked_at(rule):
+def test_a_single_image_can_be_looked_at(rule):
     lab = batch(embeddings(1), labels=np.zeros(1, dtype=int))
     ours = report(lab, settings_of(rule), temperature=0.3)
     assert (ours.share, ours.precision, ours.recall) == (0, None, None)
@@ -238,7 +238,7 @@ def test_numpy_and_half_precision_embeddings_are_taken():
 
 
 def test_batch_and_labels_must_agree():
-    with pytest.raises(ValueError, match="12 pictures"):
+    with pytest.raises(ValueError, match="12 images"):
         batch(embeddings(), labels=single_labels(2 * B))
     with pytest.raises(ValueError, match="two views"):
         batch(embeddings()[:-1], labels=single_labels(11))
@@ -246,7 +246,7 @@ def test_batch_and_labels_must_agree():
         anchor_steps(batch(embeddings()), 24, settings_of("rank"), temperature=0.3)
 
 
-def test_batch_of_a_run_shows_its_training_pictures(tiny_run):
+def test_batch_of_a_run_shows_its_training_images(tiny_run):
     from transclipped.runs.run import RunDir
 
     lab = batch_of(RunDir(tiny_run), size=20, seed=0)
@@ -257,7 +257,7 @@ def test_batch_of_a_run_shows_its_training_pictures(tiny_run):
     assert np.diag(lab.similarity[:20, 20:]).mean() > lab.similarity[negatives(40).numpy()].mean()
 
 
-def test_a_frozen_backbone_looks_once_at_the_pictures_of_all_epochs_and_runs(tiny_run, tmp_path, monkeypatch):
+def test_a_frozen_backbone_looks_once_at_the_images_of_all_epochs_and_runs(tiny_run, tmp_path, monkeypatch):
     from transclipped.features import cache as features
     from transclipped.runs.run import RunDir
 

@@ -84,7 +84,7 @@ def test_same_files_and_lookalikes_are_told_apart(album):
     assert report["look_alike"] == {"groups": 1, "extra": 1, "ids": [["city/smaller.jpg", "sea/1.webp"]]}
 
 
-def test_picture_that_broke_after_it_was_listed_is_damaged_by_name(album):
+def test_image_that_broke_after_it_was_listed_is_damaged_by_name(album):
     images = load(album)
     (album / "city" / "0.webp").write_bytes(b"RIFF....WEBPVP8 broken")
     (album / "sea" / "1.webp").unlink()
@@ -181,7 +181,7 @@ def test_damaged_memory_of_a_listing_is_ignored(album):
 def test_gone_folder_is_said_by_name_with_what_to_do(album):
     images = load(album)
     album.rename(album.with_name("elsewhere"))
-    for use in (images.picture, images.encoded, images.preview, lambda row: images.pixels(np.array([row]), 8)):
+    for use in (images.image, images.encoded, images.preview, lambda row: images.pixels(np.array([row]), 8)):
         with pytest.raises(InputError, match=r"album is gone.*unplugged.*Bring it back"):
             use(0)
     with pytest.raises(InputError, match="is gone"):
@@ -194,12 +194,12 @@ def test_csv_ids_may_have_windows_separators(album, tmp_path):
     images = load(album, labels=str(path))
     labels = dict(zip(images.ids.tolist(), images.labels.tolist(), strict=True))
     assert images.class_names[labels["sea/1.webp"]] == "wave" and images.class_names[labels["city/0.webp"]] == "tower"
-    assert images.skipped == [("../secret.webp", "has a label, but is not among the pictures")]
+    assert images.skipped == [("../secret.webp", "has a label, but is not among the images")]
 
 
 def test_command_reports_and_writes_every_name(album, tmp_path, capsys):
     (album / "sea" / "empty.webp").touch()
-    (album / "notes.txt").write_text("no picture")
+    (album / "notes.txt").write_text("no image")
     report = said(capsys, "datasets", "check", "folder", album, "--names", tmp_path / "names.csv")
     assert report["decoded"] == 10 and report["query"] == 1 and report["database"] == 9
     assert {one["id"] for one in report["skipped"]} == {"sea/empty.webp", "notes.txt"}
@@ -248,7 +248,7 @@ def test_examined_content_is_that_of_the_bytes(photographs):
     one, other = examine(photographs[0], name="a"), examine(photographs[1], name="b")
     assert one.content != other.content and one.content == examine(photographs[0], name="c").content
     with pytest.raises(InputError, match="holiday"):
-        examine(b"no picture", name="holiday")
+        examine(b"no image", name="holiday")
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def large(path, side=900):
     return path
 
 
-def test_thumbnail_is_made_once_and_again_when_the_picture_changes(tmp_path, own_cache_folder):
+def test_thumbnail_is_made_once_and_again_when_the_image_changes(tmp_path, own_cache_folder):
     path = large(tmp_path / "photo.jpg")
     assert min(thumbnails.small(path).size) == 256
     kept = list(own_cache_folder.rglob("*.jpg"))

@@ -1,4 +1,4 @@
-"""Every picture that people have opens upright in RGB, or is refused with its name and a reason."""
+"""Every image that people have opens upright in RGB, or is refused with its name and a reason."""
 
 import sys
 
@@ -14,7 +14,7 @@ from transclipped.datasets.images.decode import (
     WHOLE,
     fault,
     learn_heic,
-    open_picture,
+    open_image,
     placeholder,
     square,
 )
@@ -32,7 +32,7 @@ def half_and_half(mode, left, right, size=(16, 8)):
 
 
 def test_cmyk_becomes_rgb():
-    image = open_picture(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "TIFF"))
+    image = open_image(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "TIFF"))
     assert image.mode == "RGB"
     red, green, blue = image.getpixel((4, 4))
     assert red > 200 > 100 > max(green, blue)
@@ -41,31 +41,31 @@ def test_cmyk_becomes_rgb():
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32])
 def test_sixteen_bits_are_scaled_not_clipped(dtype):
     values = np.array([[0, 32768, 65535]], dtype)
-    opened = np.asarray(open_picture(encoded(Image.fromarray(values), "TIFF")))
+    opened = np.asarray(open_image(encoded(Image.fromarray(values), "TIFF")))
     assert opened[0, :, 0].tolist() == [0, 128, 255]
 
 
 def test_floating_point_is_scaled():
-    opened = np.asarray(open_picture(encoded(Image.fromarray(np.array([[0, 0.5, np.nan, 1]], np.float32)), "TIFF")))
+    opened = np.asarray(open_image(encoded(Image.fromarray(np.array([[0, 0.5, np.nan, 1]], np.float32)), "TIFF")))
     assert opened[0, :, 1].tolist() == [0, 128, 0, 255]
 
 
 @pytest.mark.parametrize("mode, clear", [("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))])
 def test_transparency_lies_on_white(mode, clear):
-    assert open_picture(encoded(Image.new(mode, (4, 4), clear))).getpixel((1, 1)) == (255, 255, 255)
+    assert open_image(encoded(Image.new(mode, (4, 4), clear))).getpixel((1, 1)) == (255, 255, 255)
 
 
 def test_transparent_palette_lies_on_white():
     image = Image.new("P", (4, 4), 0)
     image.putpalette([255, 0, 0, 0, 255, 0])
-    assert open_picture(encoded(image, transparency=0)).getpixel((1, 1)) == (255, 255, 255)
+    assert open_image(encoded(image, transparency=0)).getpixel((1, 1)) == (255, 255, 255)
 
 
 def test_exif_rotation_is_applied():
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn clockwise shows it upright
     image = half_and_half("RGB", (255, 0, 0), (0, 0, 255))
-    opened = open_picture(encoded(image, "PNG", exif=exif))
+    opened = open_image(encoded(image, "PNG", exif=exif))
     assert opened.size == (8, 16)
     assert opened.getpixel((4, 0)) == (255, 0, 0) and opened.getpixel((4, 15)) == (0, 0, 255)
 
@@ -73,12 +73,12 @@ def test_exif_rotation_is_applied():
 def test_first_frame_of_an_animation():
     frames = [Image.new("RGB", (4, 4), c) for c in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert open_picture(data).getpixel((0, 0)) == (255, 0, 0)
+    assert open_image(data).getpixel((0, 0)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10_000, 1), (1, 10_000), (3, 2)])
 def test_any_shape_becomes_a_square(size):
-    assert square(open_picture(encoded(Image.new("RGB", size, "green"))), 32).size == (32, 32)
+    assert square(open_image(encoded(Image.new("RGB", size, "green"))), 32).size == (32, 32)
 
 
 def test_square_is_the_middle():
@@ -89,9 +89,9 @@ def test_square_is_the_middle():
 
 def test_large_jpeg_decodes_at_reduced_size_but_not_below():
     data = encoded(Image.new("RGB", (1600, 1200), "teal"), "JPEG")
-    image = open_picture(data, at_least=160)
+    image = open_image(data, at_least=160)
     assert 160 <= min(image.size) < 400
-    assert open_picture(data).size == (1600, 1200)
+    assert open_image(data).size == (1600, 1200)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest resets our own filter
@@ -110,17 +110,17 @@ def test_large_jpeg_decodes_at_reduced_size_but_not_below():
 )
 def test_refused_with_name_and_reason(data, reason, tmp_path):
     with pytest.raises(InputError, match=rf"holiday.*{reason}"):
-        open_picture(data, name="holiday")
+        open_image(data, name="holiday")
     path = tmp_path / "holiday.jpg"
     path.write_bytes(data)
     with pytest.raises(InputError, match=rf"holiday.*{reason}"):
-        open_picture(path)
+        open_image(path)
     assert reason in fault(path)
 
 
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.png"):
-        open_picture(tmp_path / "gone.png")
+        open_image(tmp_path / "gone.png")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
@@ -159,7 +159,7 @@ def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch, un
     path = tmp_path / "phone.heic"
     path.write_bytes(HEIC_START)
     with pytest.raises(InputError, match=r"phone\.heic.*pip install pillow-heif"):
-        open_picture(path)
+        open_image(path)
     assert "pillow-heif" in fault(path)
 
 
@@ -170,7 +170,7 @@ def test_heic_opens_upright(tmp_path, unlearnt):
     assert learn_heic()
     half_and_half("RGB", "red", "blue", size=(96, 64)).save(path, "HEIF", quality=95, exif=turned.tobytes())
     assert path.read_bytes()[4:12] == HEIC_START[4:12]
-    opened = open_picture(path)
+    opened = open_image(path)
     assert opened.size == (64, 96) and opened.mode == "RGB"
     red, blue = opened.getpixel((32, 8)), opened.getpixel((32, 88))
     assert red[0] > 240 > 20 > max(red[1:]) and blue[2] > 240 > 20 > max(blue[:2])
@@ -182,8 +182,8 @@ def test_damaged_heic_is_refused(tmp_path, unlearnt):
     whole = encoded_heic(half_and_half("RGB", "red", "blue", size=(96, 64)))
     path.write_bytes(whole[: len(whole) // 2])
     assert fault(path) is not None
-    with pytest.raises(InputError, match=r"phone\.heic cannot be used as a picture"):
-        open_picture(path)
+    with pytest.raises(InputError, match=r"phone\.heic cannot be used as an image"):
+        open_image(path)
     path.write_bytes(HEIC_START)
     assert fault(path) is not None
 
@@ -200,7 +200,7 @@ def test_photographs_beyond_the_limit_decode_at_a_fraction(tmp_path):
     large.save(tmp_path / "phone.jpg", quality=30)
     assert fault(tmp_path / "phone.jpg") is None
     for at_least in (160, None):
-        image = open_picture(tmp_path / "phone.jpg", at_least=at_least)
+        image = open_image(tmp_path / "phone.jpg", at_least=at_least)
         assert min(image.size) >= 160 and image.width * image.height <= WHOLE
         left, right = colours(image)
         assert left[0] < 40 and right[0] > 180
@@ -211,14 +211,14 @@ def test_what_must_be_decoded_whole_has_a_limit_of_its_format(kind, limit, monke
     data = encoded(Image.new("RGB", (64, 64)), kind, lossless=True)
     monkeypatch.setattr(Image.Image, "width", property(lambda image: limit // 64 + 1))
     with pytest.raises(InputError, match=f"more than {limit:,} pixels"):
-        open_picture(data)
+        open_image(data)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "I;16", "F", "RGBA", "P", "L"])
 def test_large_images_of_any_mode_are_reduced_but_not_below(mode):
     image = Image.fromarray(np.tile(np.linspace(0, 255, 1600, dtype=np.uint8), (1200, 1)))
     image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
-    opened = open_picture(encoded(image, "TIFF"), at_least=160)
+    opened = open_image(encoded(image, "TIFF"), at_least=160)
     assert 320 <= min(opened.size) < 640
     left, right = colours(opened)
     assert left[0] < 5 and right[0] > 250

@@ -1,4 +1,4 @@
-"""Duplicates: all lookalikes that a comparison of every pair finds, none that differ, whatever the pictures."""
+"""Duplicates: all lookalikes that a comparison of every pair finds, none that differ, whatever the images."""
 
 import io
 
@@ -12,8 +12,8 @@ from transclipped.datasets.images import duplicates
 from transclipped.datasets.images.duplicates import BITS, COLOUR, DETAIL, exact, near, sketch
 
 
-def sketches(pictures):
-    return [np.stack(part) for part in zip(*map(sketch, pictures), strict=True)]
+def sketches(images):
+    return [np.stack(part) for part in zip(*map(sketch, images), strict=True)]
 
 
 def by_comparing_all(bits, colours, details):
@@ -69,32 +69,32 @@ def test_counting_bits_without_numpy_2(monkeypatch):
     assert duplicates._ones(words).tolist() == [[0, 64], [2, 1]]
 
 
-def as_jpeg(picture, quality):
+def as_jpeg(image, quality):
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
 
 
 CHANGES = {
-    "recompressed": lambda picture: as_jpeg(picture, 50),
-    "half the size": lambda picture: picture.resize((picture.width // 2, picture.height // 2)),
-    "a little brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.05),
+    "recompressed": lambda image: as_jpeg(image, 50),
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "a little brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.05),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_changed_copies_of_photographs_are_found(caltech, change):
     """At least 95 of 100; and hardly any two different photographs."""
-    pictures = [caltech.picture(row) for row in range(0, 2000, 20)]
-    groups = near(*sketches([*pictures, *map(change, pictures)]))
+    images = [caltech.image(row) for row in range(0, 2000, 20)]
+    groups = near(*sketches([*images, *map(change, images)]))
     assert sum([row, row + 100] in groups for row in range(100)) >= 95
     assert sum(len({row % 100 for row in group}) > 1 for group in groups) <= 2
 
 
-def test_flat_pictures_of_different_colours_are_not_alike():
+def test_flat_images_of_different_colours_are_not_alike():
     colours = ["black", "black", "white", "white", "red", "#010203"]
-    pictures = [Image.new("RGB", (40, 30), colour) for colour in colours]
-    assert near(*sketches(pictures)) == [[0, 1, 5], [2, 3]]
+    images = [Image.new("RGB", (40, 30), colour) for colour in colours]
+    assert near(*sketches(images)) == [[0, 1, 5], [2, 3]]
 
 
 def test_thousands_of_equal_frames_are_one_group():
@@ -113,7 +113,7 @@ def test_any_size_has_a_sketch(size):
     assert detail.shape == (1024,) and detail.dtype == np.int8 and not detail.any()
 
 
-def test_one_picture_and_none_have_no_groups():
+def test_one_image_and_none_have_no_groups():
     for n in (0, 1):
         assert near(np.zeros((n, 16), np.uint8), np.zeros((n, 48), np.uint8), np.zeros((n, 1024), np.int8)) == []
 
@@ -153,8 +153,8 @@ def night(rng):
 
 
 @pytest.mark.parametrize("drawn", [page, night])
-def test_pages_of_text_and_dark_pictures_are_alike_to_their_copies_alone(drawn):
-    pictures = [drawn(np.random.default_rng(seed)) for seed in range(20)]
-    copies = [as_jpeg(picture.resize((picture.width // 2, picture.height // 2)), 80) for picture in pictures]
-    groups = near(*sketches([*pictures, *copies]))
+def test_pages_of_text_and_dark_images_are_alike_to_their_copies_alone(drawn):
+    images = [drawn(np.random.default_rng(seed)) for seed in range(20)]
+    copies = [as_jpeg(image.resize((image.width // 2, image.height // 2)), 80) for image in images]
+    groups = near(*sketches([*images, *copies]))
     assert len(groups) >= 8 and all(group == [group[0], group[0] + 20] for group in groups)

@@ -105,10 +105,10 @@ def test_memory_of_the_largest_image_is_bounded(tmp_path):
     script = """
 import io, resource, sys
 from PIL import Image
-from transclipped.datasets.images.decode import MAX_PIXELS, open_picture
+from transclipped.datasets.images.decode import MAX_PIXELS, open_image
 side = int(MAX_PIXELS ** 0.5)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-image = open_picture(sys.argv[1], at_least=512)
+image = open_image(sys.argv[1], at_least=512)
 assert image.size[0] < 2048, image.size
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """

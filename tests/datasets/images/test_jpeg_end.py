@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from transclipped.datasets.images.decode import fault, open_picture
+from transclipped.datasets.images.decode import fault, open_image
 from transclipped.errors import InputError
 
 
@@ -37,9 +37,9 @@ def test_a_whole_one_with_the_phones_own_block_is_used(options, seed, tmp_path):
     path = tmp_path / "pano.jpg"
     path.write_bytes(whole[:-2] + block)
     assert fault(path) is None
-    assert open_picture(path) == open_picture(whole)
+    assert open_image(path) == open_image(whole)
     path.write_bytes(whole[:-2])
-    assert fault(path) is None and open_picture(path) == open_picture(whole)
+    assert fault(path) is None and open_image(path) == open_image(whole)
 
 
 @settings(max_examples=60, deadline=None)
@@ -48,4 +48,4 @@ def test_a_cut_one_is_refused(options, seed, share, tail):
     whole = jpeg(seed, **options)
     cut = whole[: int(len(whole) * share)] + (b"\0\0\x01\x0aPanorama" if tail else b"")
     with pytest.raises(InputError):
-        open_picture(cut)
+        open_image(cut)

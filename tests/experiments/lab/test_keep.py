@@ -68,7 +68,7 @@ def test_it_measures_what_the_sweep_told(run, swept):
     assert found["seconds"]["training"] == told["seconds"]
 
 
-def test_its_codes_are_the_heads_of_the_lab_sets_own_pictures(run, swept, lab):
+def test_its_codes_are_the_heads_of_the_lab_sets_own_images(run, swept, lab):
     stored, head = run.retrieval(), run.head()
     _, codes = embed_in_batches(head, lab.features[0])
     assert (stored.codes == codes.numpy()).all()
@@ -76,11 +76,11 @@ def test_its_codes_are_the_heads_of_the_lab_sets_own_pictures(run, swept, lab):
     assert (stored.database_labels == lab.labels).all() and (stored.query_labels == lab.query_labels).all()
 
 
-def test_behind_its_backbone_it_sees_pictures_as_it_saw_the_lab_set(run):
+def test_behind_its_backbone_it_sees_images_as_it_saw_the_lab_set(run):
     engine = Searcher(run)
     images, stored = load(run.config.data), run.retrieval()
     rows = [int(np.flatnonzero(images.ids == identity)[0]) for identity in stored.query_ids[:20]]
-    seen = engine.embed([images.picture(row) for row in rows])
+    seen = engine.embed([images.image(row) for row in rows])
     cosine = (seen * stored.queries[:20].astype(np.float32)).sum(1) / len(stored.codebooks)
     assert cosine.min() > 0.99  # all that is between them is the rounding
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(lab, swept, tmp_path):
     ):
         with pytest.raises(InputError, match=said):
             kept(lab=replace(lab, about=lab.about | wrong))
-    with pytest.raises(InputError, match="other pictures"):
+    with pytest.raises(InputError, match="other images"):
         kept(lab=replace(lab, rows=lab.rows[::-1]))
     assert not (tmp_path / "new").exists()
 

@@ -108,8 +108,8 @@ def test_student_learns():
 def test_an_epoch_shows_each_corpus_as_often_as_it_is_told():
     plan = distiller()._plan(0)
     assert {len(places) for _, places, _ in plan} == {8}
-    assert sum(corpus == 0 for corpus, _, _ in plan) == 3  # 30 pictures
-    assert sum(corpus == 1 for corpus, _, _ in plan) == 2  # 10 pictures, twice
+    assert sum(corpus == 0 for corpus, _, _ in plan) == 3  # 30 images
+    assert sum(corpus == 1 for corpus, _, _ in plan) == 2  # 10 images, twice
     seen = np.concatenate([places for corpus, places, _ in plan if corpus == 1])
     assert np.bincount(seen).max() <= 2
     assert len(distiller()._plan(0)) * 3 == distiller().total_steps

@@ -34,7 +34,7 @@ def test_neighbours_are_the_most_similar_others(seed, n, k):
     np.testing.assert_allclose(np.take_along_axis(similar, found, 1), -np.sort(-similar, 1)[:, :k], atol=1e-5)
 
 
-def test_no_picture_is_its_own_neighbour_among_equal_ones():
+def test_no_image_is_its_own_neighbour_among_equal_ones():
     found = nearest_neighbours(np.ones((9, 4)), 3)
     assert not (found == np.arange(9)[:, None]).any()
     assert all(len(set(row)) == 3 for row in found.tolist())
@@ -42,7 +42,7 @@ def test_no_picture_is_its_own_neighbour_among_equal_ones():
 
 @pytest.mark.parametrize("k", [0, 5, 8])
 def test_more_neighbours_than_there_are_others_are_refused(k):
-    with pytest.raises(InputError, match=f"neighbours is {k}, but there are 5 pictures"):
+    with pytest.raises(InputError, match=f"neighbours is {k}, but there are 5 images"):
         nearest_neighbours(np.eye(5), k)
 
 

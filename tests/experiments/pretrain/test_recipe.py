@@ -1,4 +1,4 @@
-"""The hybrid's recipe on a few real pictures: losses fall, any stop resumes, and the weights load."""
+"""The hybrid's recipe on a few real images: losses fall, any stop resumes, and the weights load."""
 
 import json
 import shutil
@@ -148,7 +148,7 @@ def test_other_settings_in_the_same_folder_are_refused(whole):
 
 
 def test_refinement_trains_the_stem_too_and_stores_it(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(EncodedSet, "all_pixels", None)  # decoding all 60,000 pictures pays only for long trainings
+    monkeypatch.setattr(EncodedSet, "all_pixels", None)  # decoding all 60,000 images pays only for long trainings
     config = replace(TINY, distill_epochs=0, contrast_epochs=0, refine_epochs=1, start=str(whole / RESULT))
     list(pretrain(config, tmp_path))
     state = load_tensors(tmp_path / RESULT)

@@ -71,7 +71,7 @@ def test_learned_quantile_comes_to_leave_the_share_q_above_it(q):
     assert (fresh > rule.level).double().mean().item() == pytest.approx(q, abs=0.02)
 
 
-def test_learned_quantile_clips_nothing_at_first_and_learns_nothing_from_one_picture():
+def test_learned_quantile_clips_nothing_at_first_and_learns_nothing_from_one_image():
     rule = LearnedQuantile()
     assert not rule(similarities(6), negatives(12), ClippingConfig())[0].any()
     level = rule.level

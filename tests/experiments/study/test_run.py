@@ -1,4 +1,4 @@
-"""The study on a few real pictures: resumable, choosing by validation alone, and its tables."""
+"""The study on a few real images: resumable, choosing by validation alone, and its tables."""
 
 import json
 

@@ -12,7 +12,7 @@ from transclipped.ui.train.words import FIELDS, in_app_words
     [
         ("schedule.batch is 128", "*Batch* is 128"),
         ("name it with --data", "name it with *Folder or file*"),
-        ("choose a smaller --train-limit", "choose a smaller *Training pictures*"),
+        ("choose a smaller --train-limit", "choose a smaller *Training images*"),
         ("/home/data.data/x", plain("/home/data.data/x")),
         ("--data-set", plain("--data-set")),
         ("the file select is odd", "the file select is odd"),

@@ -1,4 +1,4 @@
-"""Batches for the Clipping lab: of a run's training pictures, or of the lab set, which needs no picture encoded."""
+"""Batches for the Clipping lab: of a run's training images, or of the lab set, which needs no image encoded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from transclipped.models.head import Head
 
 
 def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -> Batch:
-    """Two views, plain and flipped, of pictures drawn from a run's training set, under its model.
+    """Two views, plain and flipped, of images drawn from a run's training set, under its model.
 
     Args:
         epoch: whose head is used, None for the kept one.
-        lab: lab set, which spares the encoding where its backbone is the run's; the pictures are then out of it.
+        lab: lab set, which spares the encoding where its backbone is the run's; the images are then out of it.
 
     Raises:
         InputError: the run lacks something.
@@ -28,7 +28,7 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
     session = prepare_run(run)
     train = session.split.train
     if len(train) < 2:
-        raise InputError(f"{run.path} trained on {len(train)} pictures; a batch needs two")
+        raise InputError(f"{run.path} trained on {len(train)} images; a batch needs two")
     rows = np.sort(np.random.default_rng(seed).choice(train, min(size, len(train)), replace=False))
     frozen = run.config.backbone.train == "frozen"
     if frozen:
@@ -72,7 +72,7 @@ def _encoded_views(session, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarr
 
 
 def lab_batch(lab: LabSet, head: Head, *, size: int, seed: int) -> Batch:
-    """Two views, plain and flipped, of pictures drawn from the lab set, under a head; rows are of the picture set."""
+    """Two views, plain and flipped, of images drawn from the lab set, under a head; rows are of the image set."""
     places = np.sort(np.random.default_rng(seed).choice(len(lab), min(size, len(lab)), replace=False))
     features = np.concatenate([lab.features[0][places], lab.features[1][places]])
     with torch.inference_mode():
@@ -83,7 +83,7 @@ def lab_batch(lab: LabSet, head: Head, *, size: int, seed: int) -> Batch:
 
 
 def serves(lab: LabSet, record: dict) -> bool:
-    """Whether the lab set's embeddings are those of a run (its `config.json`): same pictures, backbone and size."""
+    """Whether the lab set's embeddings are those of a run (its `config.json`): same images, backbone and size."""
     data = record.get("data", {})
     return (
         not lab.about["projected"]

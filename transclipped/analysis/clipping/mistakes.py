@@ -15,7 +15,7 @@ ORDERS = ("as drawn", "true negatives clipped", "false negatives missed")
 
 @dataclass(frozen=True)
 class AnchorRow:
-    """One anchor and some of its negatives, rows of the 2B views, the most similar first; each picture once."""
+    """One anchor and some of its negatives, rows of the 2B views, the most similar first; each image once."""
 
     anchor: int
     others: tuple[int, ...]
@@ -28,7 +28,7 @@ def anchor_rows(batch: Batch, report: Report, *, order: str, anchors: int, count
         order: one of `ORDERS`; all but the first need labels. "true negatives clipped" puts the anchor first whose
             clipped true negative is the most similar; "false negatives missed" the one whose unclipped false
             negative is, and shows what was not clipped.
-        anchors: at most as many; the first view of each picture.
+        anchors: at most as many; the first view of each image.
         count: at most as many negatives.
 
     Raises:

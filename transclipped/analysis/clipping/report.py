@@ -1,6 +1,6 @@
 """What clipping does in one batch: which pairs, and, where labels are known, how many were false negatives.
 
-Everything here is a pure function of a `Batch`, the cosines of two views of B pictures. A negative of the anchor's own
+Everything here is a pure function of a `Batch`, the cosines of two views of B images. A negative of the anchor's own
 class is false. Clipping is a guess at those, so it has a precision (share of the clipped pairs that are false) and a
 recall (share of the false pairs that are clipped). Labels are for looking only; no rule sees them.
 """
@@ -22,18 +22,18 @@ from transclipped.losses import attention_logits, contrastive_loss, cosines
 from transclipped.retrieval.relevance import relevance
 
 CURVE = np.linspace(-1, 1, 401)  # cosines where curves are drawn
-PAIRS_OF_VIEWS = 8  # ordered pairs of rows that show the same two pictures
+PAIRS_OF_VIEWS = 8  # ordered pairs of rows that show the same two images
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Similarities of two views of B pictures under a model.
+    """Similarities of two views of B images under a model.
 
     Attributes:
-        rows: `[B]` of the picture set.
-        similarity: `[2B, 2B]` float32 cosines; rows i and i + B are two views of one picture.
+        rows: `[B]` of the image set.
+        similarity: `[2B, 2B]` float32 cosines; rows i and i + B are two views of one image.
         false: `[2B, 2B]` bool, negatives that share a label with the anchor; None without labels.
-        classes: `[B, L]` bool, the classes of each picture; None without labels.
+        classes: `[B, L]` bool, the classes of each image; None without labels.
     """
 
     rows: np.ndarray
@@ -61,7 +61,7 @@ class Report:
         precision: share of clipped pairs that were false negatives; None where nothing was clipped.
         recall: share of false negatives that were clipped; None where there are none.
         repulsion: (before, after), share of the repulsive softmax weight that falls on false negatives.
-        wrong: true negatives that were clipped; missed: false negatives that were not. Each two pictures once.
+        wrong: true negatives that were clipped; missed: false negatives that were not. Each two images once.
         confusion: `[L, L]` int64, clipped pairs by class of anchor and negative.
         All but the first two are None without labels.
     """
@@ -153,11 +153,11 @@ class AnchorSteps:
 def batch(
     z: Tensor | np.ndarray, *, labels: np.ndarray | None = None, rows: np.ndarray | None = None, classes: int = 0
 ) -> Batch:
-    """Batch of embeddings `[2B, D]`, rows i and i + B being two views of one picture.
+    """Batch of embeddings `[2B, D]`, rows i and i + B being two views of one image.
 
     Args:
-        labels: `[B]` int from 0, or `[B, L]` with 1 for each label that a picture has.
-        rows: `[B]` of the picture set, 0 … B − 1 unless given.
+        labels: `[B]` int from 0, or `[B, L]` with 1 for each label that an image has.
+        rows: `[B]` of the image set, 0 … B − 1 unless given.
         classes: L at least, where classes may be absent from the batch; for `[B]` labels.
 
     Raises:
@@ -168,7 +168,7 @@ def batch(
     rows = np.arange(b) if rows is None else np.asarray(rows)
     if len(rows) != b or (labels is not None and len(labels) != b):
         counts = f"{len(rows)} rows" + ("" if labels is None else f" and {len(labels)} labels")
-        raise ValueError(f"need one row and label for each of {b} pictures, got {counts}")
+        raise ValueError(f"need one row and label for each of {b} images, got {counts}")
     if labels is None:
         return Batch(rows, similarity, None)
     labels = np.asarray(labels)
@@ -296,7 +296,7 @@ def _forces(similarity: Tensor, clipped: Clipped, *, anchor: int, other: np.ndar
 
 
 def _most_similar_pairs(similarity: np.ndarray, mask: np.ndarray, count: int) -> Pairs:
-    """The `count` most similar pairs of the mask, those that show the same two pictures once."""
+    """The `count` most similar pairs of the mask, those that show the same two images once."""
     b = len(mask) // 2
     anchor, other = np.nonzero(mask)
     values = similarity[anchor, other]
@@ -306,16 +306,16 @@ def _most_similar_pairs(similarity: np.ndarray, mask: np.ndarray, count: int) ->
         anchor, other, values = anchor[keep], other[keep], values[keep]
     order = np.argsort(-values, kind="stable")
     anchor, other, values = anchor[order], other[order], values[order]
-    pictures = np.sort(np.stack([anchor % b, other % b]), axis=0)
-    first = np.sort(np.unique(pictures, axis=1, return_index=True)[1])[:count]
+    images = np.sort(np.stack([anchor % b, other % b]), axis=0)
+    first = np.sort(np.unique(images, axis=1, return_index=True)[1])[:count]
     return Pairs(anchor[first], other[first], values[first])
 
 
 def _by_class(mask: np.ndarray, classes: np.ndarray) -> np.ndarray:
     b = len(classes)
-    pictures = mask.reshape(2, b, 2, b).sum((0, 2), dtype=np.float32)  # [B, B], up to 4 pairs of views
+    images = mask.reshape(2, b, 2, b).sum((0, 2), dtype=np.float32)  # [B, B], up to 4 pairs of views
     of = classes.astype(np.float32)
-    return (of.T @ pictures @ of).round().astype(np.int64)
+    return (of.T @ images @ of).round().astype(np.int64)
 
 
 def _above(ordered: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

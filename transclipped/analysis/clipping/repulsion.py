@@ -32,7 +32,7 @@ def false_negative_repulsion(
     """Share of all repulsion that hits false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij.
 
     Args:
-        same_class: `[2B, 2B]` bool, True where two pictures share a label.
+        same_class: `[2B, 2B]` bool, True where two images share a label.
 
     Returns:
         Two numbers in [0, 1]; 0 where nothing is pushed away.

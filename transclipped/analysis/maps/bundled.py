@@ -5,7 +5,7 @@ A file holds all maps of one run's queries, or of the sample of its database, in
     <content>.npz   xy [m, n, 2] uint16, each map in its own square · about, JSON: one entry a map, with kind of
                     embedding, UMAP settings (null: PCA), trustworthiness, and the square's corner and side
 
-`content` names what the embeddings were: codes, codebooks, queries, ids, and the fingerprints of pictures and backbone.
+`content` names what the embeddings were: codes, codebooks, queries, ids, and the fingerprints of images and backbone.
 A run that was trained anew has another, so an old map is never shown for it. Embeddings themselves could not name it:
 the backbone's are only there where they have been computed, and differ in the last bit from machine to machine.
 """

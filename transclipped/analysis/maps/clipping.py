@@ -30,7 +30,7 @@ def looked_at(shown: Items, config: ClippingConfig) -> np.ndarray:
     """
     if config.on not in shown.vectors:
         raise InputError(
-            f"the rule looks at {config.on} embeddings, which are not there for these pictures; choose another "
+            f"the rule looks at {config.on} embeddings, which are not there for these images; choose another "
             "colour, or encode the data set: training a run on it does"
         )
     return shown.vectors[config.on]
@@ -55,7 +55,7 @@ def taken(vectors: np.ndarray, config: ClippingConfig, *, anchor: int | np.ndarr
 
     Args:
         vectors: `[n, D]`.
-        anchor: row of an item, which is never taken, or the embedding `[D]` of a picture that is no item.
+        anchor: row of an item, which is never taken, or the embedding `[D]` of an image that is no item.
 
     Raises:
         InputError: the rule is not known, or only works on whole batches.

@@ -1,4 +1,4 @@
-"""What a map shows: pictures of a run, with their codes and embeddings."""
+"""What a map shows: images of a run, with their codes and embeddings."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def with_features(run: RunDir, shown: Items, images: ImageSet, rows: np.ndarray)
     """The same items with backbone and continuous embeddings, where the feature cache holds all of them.
 
     Args:
-        rows: `[n]` of the picture set.
+        rows: `[n]` of the image set.
     """
     features = cached_features(run, images, rows)
     if features is None:

@@ -1,7 +1,7 @@
-"""What is really there of a data set: each picture read, decoded and sketched once, and compared with all others.
+"""What is really there of a data set: each image read, decoded and sketched once, and compared with all others.
 
 The result is a report ready for JSON, kept in the cache under the data set's fingerprint, so that the page of data
-sets shows it without looking at every picture again.
+sets shows it without looking at every image again.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ import numpy as np
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.folder import Folder
 from transclipped.datasets.images import duplicates
-from transclipped.datasets.images.decode import header, open_picture
+from transclipped.datasets.images.decode import header, open_image
 from transclipped.errors import InputError
 from transclipped.utils.files import cache_dir, read_json, write_json
 from transclipped.utils.progress import Progress
 
 READERS = min(8, os.cpu_count() or 1)  # threads
-BATCH = 256  # pictures read at once, which bounds the memory
+BATCH = 256  # images read at once, which bounds the memory
 ENOUGH = 72  # pixels of the shorter side that a sketch needs; large JPEGs decode at a fraction of their size
 SHOWN = 100  # names and groups in a report, whose counts are complete
 VERSION = 2
 
 
 class ImageReport(NamedTuple):
-    """What one picture turned out to be; only `reason` if it cannot be used."""
+    """What one image turned out to be; only `reason` if it cannot be used."""
 
     reason: str | None
     content: str = ""
@@ -44,10 +44,10 @@ class ImageReport(NamedTuple):
 
 
 class Check:
-    """A check of all pictures; `report` is there when `run` has ended.
+    """A check of all images; `report` is there when `run` has ended.
 
     Args:
-        images: any data set with pictures.
+        images: any data set with images.
     """
 
     def __init__(self, images: ImageSet) -> None:
@@ -56,7 +56,7 @@ class Check:
         self.damaged: list[tuple[str, str]] = []
 
     def run(self) -> Iterator[Progress]:
-        """Look at every picture, then compare them all; the report is kept in the cache too."""
+        """Look at every image, then compare them all; the report is kept in the cache too."""
         started = time.monotonic()
         n = len(self.images)
         seen: list[ImageReport] = []
@@ -72,7 +72,7 @@ class Check:
             write_json(_place(self.images.fingerprint), self.report)
 
     def found(self) -> dict[str, Any]:
-        """The part of the report that needs no picture to be decoded."""
+        """The part of the report that needs no image to be decoded."""
         images = self.images
         missing = getattr(images, "missing", [])
         return {
@@ -96,12 +96,12 @@ class Check:
 
 
 def examine(raw: bytes, *, name: str) -> ImageReport:
-    """Format, size, content and sketch of an encoded picture.
+    """Format, size, content and sketch of an encoded image.
 
     Raises:
         InputError: it cannot be decoded.
     """
-    decoded = open_picture(raw, name=name, at_least=ENOUGH)
+    decoded = open_image(raw, name=name, at_least=ENOUGH)
     with header(raw) as image:
         kind, side = image.format or "", min(image.size)
     return ImageReport(None, hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, side, duplicates.sketch(decoded))
@@ -138,7 +138,7 @@ def _outcome(damaged: list[tuple[str, str]], seen: list[ImageReport]) -> dict[st
 
 
 def _doubles(ids: np.ndarray, seen: list[ImageReport]) -> dict[str, Any]:
-    """Files of one content, and pictures that look alike, one of each content."""
+    """Files of one content, and images that look alike, one of each content."""
     same = duplicates.exact([one.content for one in seen])
     again = {row for group in same for row in group[1:]}
     rows = np.array([row for row, one in enumerate(seen) if not one.reason and row not in again], np.int64)

@@ -64,11 +64,11 @@ class Unusable(InputError):
     """
 
     def __init__(self, name: str, reason: str, *, lasting: bool) -> None:
-        super().__init__(f"{name} cannot be used as a picture: {reason}")
+        super().__init__(f"{name} cannot be used as an image: {reason}")
         self.reason, self.lasting = reason, lasting
 
 
-def open_picture(
+def open_image(
     source: bytes | str | os.PathLike, *, name: str | None = None, at_least: int | None = None
 ) -> Image.Image:
     """Upright RGB image, transparent parts on white or black; the first frame if it moves.
@@ -81,7 +81,7 @@ def open_picture(
     Raises:
         Unusable: it is missing, empty, damaged, too large or no image.
     """
-    name = name or ("the picture" if isinstance(source, bytes) else str(source))
+    name = name or ("the image" if isinstance(source, bytes) else str(source))
     try:
         return _opened(source, at_least)
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
@@ -99,7 +99,7 @@ def header(source: bytes | str | os.PathLike) -> Image.Image:
 
 
 def shows(image: Image.Image) -> bool:
-    """Whether a browser shows a file as `open_picture` does; `image` is its `header`."""
+    """Whether a browser shows a file as `open_image` does; `image` is its `header`."""
     eight = not image.mode.startswith(("I", "F")) and image.mode != "CMYK"
     return eight and image.format in BROWSER_FORMATS and not image.has_transparency_data
 
@@ -153,21 +153,21 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 
 def to_png(image: Image.Image) -> bytes:
-    """PNG file of a picture."""
+    """PNG file of an image."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def to_jpeg(image: Image.Image, *, quality: int = 88) -> bytes:
-    """JPEG file of a picture."""
+    """JPEG file of an image."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
 def data_url(image: Image.Image, *, exact: bool = True) -> str:
-    """A picture as an address that holds all of it, for HTML: PNG, or JPEG where its pixels need not be exact."""
+    """An image as an address that holds all of it, for HTML: PNG, or JPEG where its pixels need not be exact."""
     return data_address(to_png(image), "image/png") if exact else data_address(to_jpeg(image), "image/jpeg")
 
 
@@ -259,14 +259,14 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def _reason(error: Exception, source: bytes | str | os.PathLike) -> str:
     if isinstance(error, (_TooLarge, Image.DecompressionBombError)):
         most = error.args[0] if isinstance(error, _TooLarge) else MAX_JPEG
-        return f"it has more than {most:,} pixels, the most that are read of its format; make the picture smaller"
+        return f"it has more than {most:,} pixels, the most that are read of its format; make the image smaller"
     if isinstance(error, MemoryError):
-        return "it does not fit into memory; make the picture smaller"
+        return "it does not fit into memory; make the image smaller"
     if isinstance(error, Image.UnidentifiedImageError):
         start = _first_bytes(source)
         if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
             return HEIC_ADVICE
-        return "it is empty" if not start else f"no known picture format, or damaged at its beginning; read are {READ}"
+        return "it is empty" if not start else f"no known image format, or damaged at its beginning; read are {READ}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return f"it is damaged ({str(error) or type(error).__name__})"

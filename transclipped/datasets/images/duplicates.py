@@ -1,10 +1,10 @@
-"""Duplicates: files with the same content, and pictures that look the same although their files differ.
+"""Duplicates: files with the same content, and images that look the same although their files differ.
 
-A sketch of a picture is 128 bits, 4 × 4 colours and its detail. The bits tell whether brightness rises from each cell
+A sketch of an image is 128 bits, 4 × 4 colours and its detail. The bits tell whether brightness rises from each cell
 of a 9 × 9 grid to its right and to its lower neighbour (difference hash); resizing and recompression change few of
-them. Two pictures look the same if at most `BITS` bits differ, their colours hardly do, and their details agree: the
-second test keeps apart flat pictures, whose bits are all 0, the third pages of text and dark pictures, which are
-alike but for their detail. In a group each looks like each other one, so that a row of pictures of which any two
+them. Two images look the same if at most `BITS` bits differ, their colours hardly do, and their details agree: the
+second test keeps apart flat images, whose bits are all 0, the third pages of text and dark images, which are
+alike but for their detail. In a group each looks like each other one, so that a row of images of which any two
 neighbours look the same does not make the first and the last one so.
 
 All pairs are found without comparing all: 128 bits cut into `BITS` + 1 bands, and two sketches that differ in at
@@ -42,19 +42,19 @@ class Sketch(NamedTuple):
     detail: np.ndarray
 
 
-def sketch(picture: Image.Image) -> Sketch:
-    """Sketch of an RGB picture of any size."""
-    small = picture.resize((36, 36), Image.Resampling.BOX)
+def sketch(image: Image.Image) -> Sketch:
+    """Sketch of an RGB image of any size."""
+    small = image.resize((36, 36), Image.Resampling.BOX)
     grey = np.asarray(small.convert("L").resize((9, 9), Image.Resampling.BOX), np.int16)
     right = grey[:8, 1:] > grey[:8, :-1] + RISE
     down = grey[1:, :8] > grey[:-1, :8] + RISE
     colours = np.asarray(small.resize((4, 4), Image.Resampling.BOX)).reshape(-1)
-    return Sketch(np.packbits(np.concatenate([right.ravel(), down.ravel()])), colours, _detail(picture))
+    return Sketch(np.packbits(np.concatenate([right.ravel(), down.ravel()])), colours, _detail(image))
 
 
-def _detail(picture: Image.Image) -> np.ndarray:
+def _detail(image: Image.Image) -> np.ndarray:
     """Brightness of 32 × 32 cells, relative to the mean of their patch and to the contrast of all."""
-    grey = picture.convert("L").convert("F").resize((SIDE, SIDE), Image.Resampling.BOX)
+    grey = image.convert("L").convert("F").resize((SIDE, SIDE), Image.Resampling.BOX)
     patches = np.asarray(grey).reshape(SIDE // PATCH, PATCH, SIDE // PATCH, PATCH)
     detail = (patches - patches.mean(axis=(1, 3), keepdims=True)).reshape(-1)
     deviation = float(detail.std())

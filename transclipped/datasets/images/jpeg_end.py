@@ -2,7 +2,7 @@
 
 A panorama's data is all there, but a block of the phone's own stands in the end marker's place, and decoders read on
 for a marker that never comes. Decoding twice shows whether all pixels are there, once with the end marker
-right behind the data and once with other data before it: only a picture that was cut takes pixels from those.
+right behind the data and once with other data before it: only an image that was cut takes pixels from those.
 
 Source: ITU-T T.81, annex B (markers) and G (progression: a scan's first and last coefficient, and its lowest bit).
 """

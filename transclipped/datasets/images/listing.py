@@ -1,4 +1,4 @@
-"""What lies below a folder: files, what cannot be looked at and why, and which files are whole pictures.
+"""What lies below a folder: files, what cannot be looked at and why, and which files are whole images.
 
 Listing costs one system call a file, so 100,000 files take about a second. Links to folders are not followed,
 so nothing loops, and no path leaves the folder. Which files were whole images is remembered in the cache with

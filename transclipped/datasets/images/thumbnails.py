@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from transclipped.datasets.images.decode import open_picture
+from transclipped.datasets.images.decode import open_image
 from transclipped.errors import InputError
 from transclipped.utils.files import cache_dir, replacing
 
@@ -25,18 +25,18 @@ _made = 0
 
 
 def small(path: Path, *, side: int = SIDE) -> Image.Image:
-    """RGB picture whose shorter side has at least `side` pixels, unless the original has fewer.
+    """RGB image whose shorter side has at least `side` pixels, unless the original has fewer.
 
     Raises:
         InputError: it cannot be read.
     """
     if side > SIDE or not _is_large(path):
-        return open_picture(path, at_least=side)
+        return open_image(path, at_least=side)
     kept = _place(path)
     with suppress(InputError, OSError):
-        picture = open_picture(kept)
+        image = open_image(kept)
         os.utime(kept)
-        return picture
+        return image
     return _made_for(path, kept)
 
 
@@ -73,14 +73,14 @@ def _place(path: Path) -> Path:
 
 def _made_for(path: Path, kept: Path) -> Image.Image:
     global _made
-    picture = open_picture(path, at_least=SIDE)
-    scale = SIDE / min(picture.size)
+    image = open_image(path, at_least=SIDE)
+    scale = SIDE / min(image.size)
     if scale < 1:
-        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
     with suppress(InputError), replacing(kept, durable=False) as temporary:  # a full disk only costs the thumbnail
-        picture.save(temporary, "JPEG", quality=88)
+        image.save(temporary, "JPEG", quality=88)
     _made += 1
     if _made % EVERY == 0:
         prune()
-    return picture
+    return image

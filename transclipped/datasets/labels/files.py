@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transclipped.datasets.base import UNLABELLED
-from transclipped.datasets.labels.lists import PICTURE
+from transclipped.datasets.labels.lists import IMAGE
 from transclipped.datasets.labels.names import Names
 from transclipped.errors import InputError, cause
 
@@ -336,7 +336,7 @@ def _csv(path: Path) -> _Table:
     if not lines:
         raise InputError(f"{path} is empty; it needs a header and one line an id")
     header, rows = lines[0][1], lines[1:]
-    if PICTURE.search(header[0]) and len(header) > 1:  # the first line is a row already
+    if IMAGE.search(header[0]) and len(header) > 1:  # the first line is a row already
         header, rows = (
             ["id", *(["label"] if len(header) == 2 else [f"column {i}" for i in range(2, len(header) + 1)])],
             lines,

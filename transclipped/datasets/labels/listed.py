@@ -1,8 +1,8 @@
-"""Pictures that label lists name, wherever below the folder they lie: what Flickr25K and NUS-WIDE share.
+"""Images that label lists name, wherever below the folder they lie: what Flickr25K and NUS-WIDE share.
 
-An id is the picture's name in the lists, so it is the same on every disk. Pictures that are listed and not there
+An id is the image's name in the lists, so it is the same on every disk. Images that are listed and not there
 are counted and named in `missing`. The protocol puts the *whole* list into a random order and takes the first
-pictures that are there: a complete disk gives the same rows everywhere, and a few missing pictures change a few.
+images that are there: a complete disk gives the same rows everywhere, and a few missing images change a few.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from transclipped.config import DataConfig
 from transclipped.datasets.base import Roles, fingerprint
 from transclipped.datasets.folder import Folder, folder_of
 from transclipped.datasets.images.listing import Found, scan, signature, whole
-from transclipped.datasets.labels.lists import PICTURE, LabelList, text_files
+from transclipped.datasets.labels.lists import IMAGE, LabelList, text_files
 from transclipped.datasets.sampling import shuffled
 from transclipped.errors import InputError
 
 K = 5000  # of mAP@K, as the literature reports both sets
-LISTED = "listed"  # protocol that takes queries, database and training pictures from the lists
+LISTED = "listed"  # protocol that takes queries, database and training images from the lists
 
 
 @dataclass(kw_only=True)
 class Listing:
-    """What the lists say, before anyone looks for the pictures.
+    """What the lists say, before anyone looks for the images.
 
     Attributes:
         ids: `N` names.
@@ -49,15 +49,15 @@ class Listing:
 
 
 class ListedSet(Folder):
-    """Pictures named by lists.
+    """Images named by lists.
 
     Args:
-        positions: `[n]` int64, place of each picture in the whole list of `listed`.
-        listed: pictures in the list, there or not.
+        positions: `[n]` int64, place of each image in the whole list of `listed`.
+        listed: images in the list, there or not.
         missing: ids that are not there.
         listing: what the lists say.
-        n_query, n_train: pictures that the protocol draws from a complete disk.
-        n_other: files that look like pictures and are in no list.
+        n_query, n_train: images that the protocol draws from a complete disk.
+        n_other: files that look like images and are in no list.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class ListedSet(Folder):
             self.protocols = ("default", LISTED)
 
     def roles(self, protocol: str, *, seed: int) -> Roles:
-        """Drawn queries, the rest as database and training pictures drawn from it; or what the lists name.
+        """Drawn queries, the rest as database and training images drawn from it; or what the lists name.
 
-        Where pictures are missing, at most a tenth of the labelled ones ask.
+        Where images are missing, at most a tenth of the labelled ones ask.
         """
         everything = np.arange(len(self))
         if protocol == LISTED:
@@ -145,7 +145,7 @@ def merged(lists: list[LabelList], canonical: Callable[[str], str], *, width: in
         for name, row in zip(ids, one.labels, strict=True):
             contradicted += bool((labels.setdefault(name, row) != row).any())
     if contradicted:
-        found.notes.append(f"{contradicted:,} pictures have different labels in two lists; the first list counts.")
+        found.notes.append(f"{contradicted:,} images have different labels in two lists; the first list counts.")
     found.ids = list(labels)
     found.labels = np.stack(list(labels.values())) if labels else found.labels
     return found
@@ -161,7 +161,7 @@ def assemble(
     n_query: int,
     n_train: int,
 ) -> ListedSet:
-    """Find the listed pictures among the files below `root`.
+    """Find the listed images among the files below `root`.
 
     Raises:
         InputError: fewer than two are there.
@@ -175,8 +175,8 @@ def assemble(
     usable = np.array([place is not None and place.id not in reasons for place in where], bool)
     if usable.sum() < 2:
         raise InputError(
-            f"{root} holds {int(usable.sum())} of the {len(listing.ids):,} pictures that its lists name, such as "
-            f"{listing.ids[0] if listing.ids else 'none'}; unpack the pictures below this folder"
+            f"{root} holds {int(usable.sum())} of the {len(listing.ids):,} images that its lists name, such as "
+            f"{listing.ids[0] if listing.ids else 'none'}; unpack the images below this folder"
         )
     rows = np.flatnonzero(usable)
     kept = [opened[where[row].id] for row in rows]
@@ -191,7 +191,7 @@ def assemble(
         listing=listing,
         n_query=n_query,
         n_train=n_train,
-        n_other=sum(1 for file in found if file.id not in listed and PICTURE.search(file.id)),
+        n_other=sum(1 for file in found if file.id not in listed and IMAGE.search(file.id)),
         name=name,
         ids=np.array([listing.ids[row] for row in rows]),
         labels=labels,
@@ -203,9 +203,9 @@ def assemble(
 
 
 def finder(root: Path) -> Callable[[str], Path | None]:
-    """Where the picture of an id lies below `root`, as `assemble` finds it; None for one that is not there.
+    """Where the image of an id lies below `root`, as `assemble` finds it; None for one that is not there.
 
-    Costs one listing of the folder, and reads neither lists nor pictures.
+    Costs one listing of the folder, and reads neither lists nor images.
     """
     places = _Places(scan(root)[0])
 
@@ -217,7 +217,7 @@ def finder(root: Path) -> Callable[[str], Path | None]:
 
 
 class _Places:
-    """Files by their names: a picture may lie in the folder that the list names, or flat in any other."""
+    """Files by their names: an image may lie in the folder that the list names, or flat in any other."""
 
     def __init__(self, found: list[Found]) -> None:
         self._nested: dict[str, Found] = {}

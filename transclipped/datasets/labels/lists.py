@@ -1,11 +1,11 @@
-"""Label lists of the hashing literature and of the two Flickr collections, as people have them beside the pictures.
+"""Label lists of the hashing literature and of the two Flickr collections, as people have them beside the images.
 
 Four formats, recognised by their first line:
 
-    rows      im7.jpg 0 1 0 …          a picture and its 0/1 labels; NUS-WIDE's test, train and database lists
-    names     im7.jpg                  pictures alone, whose labels are in …
+    rows      im7.jpg 0 1 0 …          an image and its 0/1 labels; NUS-WIDE's test, train and database lists
+    names     im7.jpg                  images alone, whose labels are in …
     targets   0 1 0 …                  … a file with as many lines, beside it; Flickr25K's pair of lists
-    numbers   7                        pictures that carry the label the file is named after; MIRFLICKR's annotations
+    numbers   7                        images that carry the label the file is named after; MIRFLICKR's annotations
 
 NUS-WIDE's own ground truth has a file of 0/1 lines for each concept (`read_marks`). A line that makes no sense is
 named in `problems` and left out; what would shift all following lines is refused.
@@ -22,7 +22,7 @@ import numpy as np
 
 from transclipped.errors import InputError
 
-PICTURE = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?)$", re.IGNORECASE)
+IMAGE = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?)$", re.IGNORECASE)
 ROLES = {"test": "query", "query": "query", "database": "database", "retrieval": "database", "train": "train"}
 CROWD = 200  # text files in one folder that are no label lists: MIRFLICKR has 25,000 files of tags
 ENDINGS = re.compile(r"[_-]?(imgs?|images?|names?|targets?|labels?|onehot|one_hot)(?=[_.-]|$)", re.IGNORECASE)
@@ -30,7 +30,7 @@ ENDINGS = re.compile(r"[_-]?(imgs?|images?|names?|targets?|labels?|onehot|one_ho
 
 @dataclass(frozen=True, kw_only=True)
 class LabelList:
-    """Pictures with their labels, read from one list or a pair of them.
+    """Images with their labels, read from one list or a pair of them.
 
     Attributes:
         path: of the list, of its names for a pair.
@@ -81,7 +81,7 @@ def kind_of(path: Path) -> str:
     if not cells:
         return "other"
     marks = [cell for cell in cells[1:] if cell in ("0", "1")]
-    if PICTURE.search(cells[0]):
+    if IMAGE.search(cells[0]):
         return "names" if len(cells) == 1 else "rows" if 2 * len(marks) > len(cells) - 1 else "other"
     if len(cells) == 1:
         return "numbers" if cells[0].isdecimal() else "other"
@@ -97,25 +97,25 @@ def read_rows(path: Path) -> LabelList:
 
 def read_pair(names: Path, targets: Path) -> LabelList:
     """A list of `names` and the list of their `targets`."""
-    pictures = [line.strip().replace("\\", "/") for line in lines_of(names)]
+    images = [line.strip().replace("\\", "/") for line in lines_of(names)]
     rows = [line.replace(",", " ").split() for line in lines_of(targets)]
-    if len(pictures) != len(rows):
+    if len(images) != len(rows):
         raise InputError(
-            f"{names} has {len(pictures):,} lines, {targets} {len(rows):,}; they go together line by line: "
+            f"{names} has {len(images):,} lines, {targets} {len(rows):,}; they go together line by line: "
             f"get both from the same place"
         )
-    return _checked(names, targets, pictures, rows)
+    return _checked(names, targets, images, rows)
 
 
 def read_numbers(path: Path, *, most: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Numbers of pictures, 1 … `most`, from an annotation file; and (line, reason) of those that are none."""
+    """Numbers of images, 1 … `most`, from an annotation file; and (line, reason) of those that are none."""
     numbers, problems = [], []
     for i, line in enumerate(lines_of(path), start=1):
         text = line.strip()
         if text.isdecimal() and 1 <= int(text) <= most:
             numbers.append(int(text))
         elif text:
-            problems.append((f"{path.name} line {i}", f"there is no picture number from 1 to {most:,}"))
+            problems.append((f"{path.name} line {i}", f"there is no image number from 1 to {most:,}"))
     return np.unique(np.array(numbers, np.int64)), problems
 
 
@@ -149,7 +149,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 def _checked(path: Path, marked: Path, names: list[str], rows: list[list[str]]) -> LabelList:
-    """Lines with a picture, as many labels as most others, and nothing but 0 and 1."""
+    """Lines with an image, as many labels as most others, and nothing but 0 and 1."""
     width = Counter(len(row) for row in rows if row).most_common(1)
     width = width[0][0] if width else 0
     kept, marks, problems, seen = [], [], [], set()
@@ -158,9 +158,9 @@ def _checked(path: Path, marked: Path, names: list[str], rows: list[list[str]]) 
             continue
         reason = _fault(name, row, width)
         if reason is None and name in seen:
-            reason = "the picture is there twice; the first line counts"
+            reason = "the image is there twice; the first line counts"
         if reason is not None:
-            known = name if PICTURE.search(name) else f"line {i}"  # not what a line of something else holds
+            known = name if IMAGE.search(name) else f"line {i}"  # not what a line of something else holds
             problems.append((known, f"{marked.name} line {i}: {reason}"))
             continue
         seen.add(name)
@@ -174,7 +174,7 @@ def _checked(path: Path, marked: Path, names: list[str], rows: list[list[str]]) 
 
 def _fault(name: str, row: list[str], width: int) -> str | None:
     if not name:
-        return "no picture is named"
+        return "no image is named"
     if ".." in name.split("/"):
         return "its path leads out of the folder"
     if len(row) != width:

@@ -1,4 +1,4 @@
-"""Makes the lab set: embeds the pictures, keeps the directions that matter, rounds to 8 bits."""
+"""Makes the lab set: embeds the images, keeps the directions that matter, rounds to 8 bits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from transclipped.runs.session import prepare
 def build(
     folder: Path, *, backbone: BackboneConfig, data: DataConfig = DATA, device: str = "cpu"
 ) -> Iterator[Progress]:
-    """Embed the pictures and write labset.safetensors; the feature cache keeps what was embedded.
+    """Embed the images and write labset.safetensors; the feature cache keeps what was embedded.
 
     Raises:
-        InputError: pictures or backbone cannot be had, or the disk is full.
+        InputError: images or backbone cannot be had, or the disk is full.
     """
     session = prepare(RunConfig(data=data, backbone=backbone), device=device)
     cache, split = FeatureCache(session.images, session.backbone, seed=data.seed), session.split

@@ -1,8 +1,8 @@
 """A head of a sweep as a run: pages list it, search with it and compare it like any other.
 
-The lab set holds a backbone's own embeddings of pictures of CIFAR-10, rounded to 8 bits. So a head that was trained on
-it works behind that backbone on any picture. What becomes of the rounding: the run is measured on the rounded
-embeddings too, which config.json says, and `train` with its command does the same from pictures without rounding.
+The lab set holds a backbone's own embeddings of images of CIFAR-10, rounded to 8 bits. So a head that was trained on
+it works behind that backbone on any image. What becomes of the rounding: the run is measured on the rounded
+embeddings too, which config.json says, and `train` with its command does the same from images without rounding.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def keep(lab: LabSet, sweep: Sweep, clipping: ClippingConfig, *, folder: Path, p
 
 
 def _check(lab: LabSet, session: Session) -> None:
-    """What the head learnt from must be what the backbone gives, of the pictures that the split names."""
+    """What the head learnt from must be what the backbone gives, of the images that the split names."""
     if lab.about["projected"] or lab.width != session.backbone.width:
-        raise InputError("the lab set holds projected embeddings, which the head needs and no picture gives; use train")
+        raise InputError("the lab set holds projected embeddings, which the head needs and no image gives; use train")
     if lab.about["fingerprint"] != session.backbone.fingerprint:
         raise InputError(
             f"the lab set comes from other weights of {session.backbone.name} than those that are here; "
@@ -74,7 +74,7 @@ def _check(lab: LabSet, session: Session) -> None:
         )
     pairs = ((lab.rows, session.split.database), (lab.query_rows, session.split.query))
     if not all(np.array_equal(ours, theirs) for ours, theirs in pairs):
-        raise InputError("the lab set shows other pictures than its setting names; `lab build` makes it anew")
+        raise InputError("the lab set shows other images than its setting names; `lab build` makes it anew")
 
 
 def _write(lab: LabSet, session: Session, trained: Path, made: Path, *, name: str) -> None:

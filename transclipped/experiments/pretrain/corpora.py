@@ -1,4 +1,4 @@
-"""What the hybrid learns from: corpora of bundled pictures, what teachers say of them, and the stem's maps of them."""
+"""What the hybrid learns from: corpora of bundled images, what teachers say of them, and the stem's maps of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from transclipped.features.cache import FeatureCache, Progress
 from transclipped.models.backbone import Backbone, load_backbone, stem_backbone
 
 PLANS = (("cifar10", 96, 1), ("caltech101", 128, 2))  # corpus, pixels a side, passes an epoch
-TEACHER_SCALE = 1.5  # a teacher without a size of its own sees pictures this much larger than the student
+TEACHER_SCALE = 1.5  # a teacher without a size of its own sees images this much larger than the student
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """A corpus before it is embedded: which pictures, at which size, how often an epoch."""
+class Images:
+    """A corpus before it is embedded: which images, at which size, how often an epoch."""
 
     images: ImageSet
     rows: np.ndarray
@@ -32,18 +32,18 @@ class Pictures:
     repeat: int
 
 
-def chosen_corpora(limit: int | None = None) -> list[Pictures]:
+def chosen_corpora(limit: int | None = None) -> list[Images]:
     """Training rows of each corpus, at most `limit`."""
     corpora = []
     for dataset, size, repeat in PLANS:
         data = DataConfig(dataset=dataset)
         images = load(data)
-        corpora.append(Pictures(images, draw(images, data).train[:limit], size, repeat))
+        corpora.append(Images(images, draw(images, data).train[:limit], size, repeat))
     return corpora
 
 
 def teachers_targets(
-    teachers: tuple[str, ...], corpora: list[Pictures], *, width: int, flips: bool, device: str
+    teachers: tuple[str, ...], corpora: list[Images], *, width: int, flips: bool, device: str
 ) -> Iterator[Progress]:
     """Targets of each corpus, `[n, width]`, in one common space; teachers' embeddings are cached.
 
@@ -54,22 +54,22 @@ def teachers_targets(
     embeddings = []
     for spec in teachers:
         parts = []
-        for pictures in corpora:
-            cache = FeatureCache(pictures.images, _teacher(spec, pictures.size))
+        for images in corpora:
+            cache = FeatureCache(images.images, _teacher(spec, images.size))
             for view in range(1 + flips):
-                yield from cache.fill(view, pictures.rows, device=device)
-            views = [cache.view(view)[pictures.rows].astype(np.float32) for view in range(1 + flips)]
+                yield from cache.fill(view, images.rows, device=device)
+            views = [cache.view(view)[images.rows].astype(np.float32) for view in range(1 + flips)]
             parts.append(sum(views) / len(views))
         embeddings.append(np.concatenate(parts))
     targets: Tensor = distillation_targets(embeddings, width=width)
-    return targets.split([len(pictures.rows) for pictures in corpora])
+    return targets.split([len(images.rows) for images in corpora])
 
 
-def stem_maps(pictures: Pictures, *, views: int, stride: int, seed: int, device: str) -> Iterator[Progress]:
+def stem_maps(images: Images, *, views: int, stride: int, seed: int, device: str) -> Iterator[Progress]:
     """Feature maps `[N, F]` of V views by the frozen part of the stem, cached."""
-    cache = FeatureCache(pictures.images, stem_backbone(pictures.size, stride=stride), seed=seed)
+    cache = FeatureCache(images.images, stem_backbone(images.size, stride=stride), seed=seed)
     for view in range(views):
-        yield from cache.fill(view, pictures.rows, device=device)
+        yield from cache.fill(view, images.rows, device=device)
     return [cache.view(view) for view in range(views)]
 
 

@@ -1,6 +1,6 @@
 """Distillation without labels: a small network learns the geometry of larger ones' embeddings.
 
-The target of a picture is what its teachers say of the plain picture: each teacher's embedding standardised
+The target of an image is what its teachers say of the plain image: each teacher's embedding standardised
 and brought to unit length, all side by side, reduced by PCA and normalised. The student sees augmented views
 and minimises, over a batch,
 
@@ -61,7 +61,7 @@ def distillation_loss(z: Tensor, target: Tensor, *, temperature: float = TEMPERA
 
 @dataclass
 class Corpus:
-    """Inputs and targets of one size of pictures.
+    """Inputs and targets of one size of images.
 
     Attributes:
         views: V arrays `[N, F]` float16, such as cached feature maps.

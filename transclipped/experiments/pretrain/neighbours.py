@@ -2,7 +2,7 @@
 
 Clipping only keeps likely false negatives from being pushed away. For a share of the pairs this goes a step further:
 the second view is of one of the anchor's k nearest neighbours instead of the anchor. They are looked for among all
-training pictures, where nearer ones are found than in a batch, and anew in each epoch, as the embedding learns.
+training images, where nearer ones are found than in a batch, and anew in each epoch, as the embedding learns.
 
 References:
     Dwibedi et al. 2021, arXiv 2104.14548 (NNCLR: the nearest neighbour as positive); Van Gansbeke et al. 2020, arXiv
@@ -56,5 +56,5 @@ def nearest_neighbours(embeddings: np.ndarray, k: int) -> np.ndarray:
         InputError: there are not so many others.
     """
     if not 0 < k < len(embeddings):
-        raise InputError(f"neighbours is {k}, but there are {len(embeddings)} pictures; choose fewer, and at least 1")
+        raise InputError(f"neighbours is {k}, but there are {len(embeddings)} images; choose fewer, and at least 1")
     return nearest_others(embeddings, k)[1]

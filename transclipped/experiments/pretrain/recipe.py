@@ -1,16 +1,16 @@
 """The recipe of the bundled hybrid ViT, as a command: distil, then train contrastively with clipping.
 
 Stage (a), distillation: the transformer learns to say of augmented views what ImageNet-trained teachers say of
-the plain picture (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
+the plain image (`distill.py`). Stage (b), contrast: transformer, projection and quantizer train together with
 the clipped contrastive loss, past the teachers; for a share of the pairs the second view may be a near
 neighbour's (`neighbours.py`). So far the stem is frozen, but for its last two stages, which may learn along in
-stage (a). Feature maps of V views of each picture, by what is frozen, are computed once and cached, and both
+stage (a). Feature maps of V views of each image, by what is frozen, are computed once and cached, and both
 stages run on those, which a laptop can do. Stage (c), refinement, is for accelerators: the same loss on freshly
-augmented pictures, rendered on the device, through all of the network, the stem included, at a small learning
+augmented images, rendered on the device, through all of the network, the stem included, at a small learning
 rate.
 
-No label of any picture takes part, and no query or test picture: the corpora are CIFAR-10's 50,000 training
-pictures and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
+No label of any image takes part, and no query or test image: the corpora are CIFAR-10's 50,000 training
+images and Caltech-101's 2,020 database photographs, each at a size of its own. Stem and teachers come from
 ImageNet's labels, as everybody's in this field.
 """
 
@@ -39,7 +39,7 @@ from transclipped.config import (
 )
 from transclipped.errors import InputError
 from transclipped.experiments.pretrain.corpora import (
-    Pictures,
+    Images,
     chosen_corpora,
     parsed_teacher,
     stem_maps,
@@ -80,20 +80,20 @@ class PretrainConfig:
 
     Attributes:
         teachers: each NAME, NAME@SIZE or NAME=FILE or NAME@SIZE=FILE, a bundled or timm model; FILE holds its
-            weights. Without SIZE a teacher sees pictures 1.5 times as large as the student.
+            weights. Without SIZE a teacher sees images 1.5 times as large as the student.
         flips: average each teacher's embedding with that of the mirror image.
-        views: V, cached views a picture.
+        views: V, cached views an image.
         frozen_stride: of the cached maps; 16 freezes all of the stem, with 8 its two stages from there to stride 16
             learn along in stage (a).
         distill_epochs, contrast_epochs, refine_epochs: of the stages, 0 skips one.
-        batch: pictures a step.
+        batch: images a step.
         distill_lr, blocks_lr, head_lr: peak learning rates.
         refine_lr: peak learning rate of stem and blocks in stage (c).
         clipping, temperature: of stages (b) and (c).
         bits: of the quantizer that trains along in stages (b) and (c).
-        neighbours: k of `NeighbourViews` in stage (b), 0 for pairs of a picture's own views only.
+        neighbours: k of `NeighbourViews` in stage (b), 0 for pairs of an image's own views only.
         neighbour_share: of the pairs whose second view is a neighbour's.
-        limit: pictures of each corpus, None for all; for trials.
+        limit: images of each corpus, None for all; for trials.
         start: file with hybrid weights to begin from, instead of random ones.
     """
 
@@ -216,9 +216,9 @@ def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
     prepared = []
     width = vit.num_features
     targets = yield from teachers_targets(config.teachers, corpora, width=width, flips=config.flips, device=device)
-    for pictures, target in zip(corpora, targets, strict=True):
-        views = yield from _maps(config, pictures, device)
-        prepared.append(Corpus(views, pictures.rows, target, pictures.repeat))
+    for images, target in zip(corpora, targets, strict=True):
+        views = yield from _maps(config, images, device)
+        prepared.append(Corpus(views, images.rows, target, images.repeat))
     return Distiller(
         OnMaps(vit, stride=config.frozen_stride).to(device),
         prepared,
@@ -230,15 +230,15 @@ def _distiller(config, vit, corpora, folder, device) -> Iterator[Progress]:
 
 
 def _contrast(config, vit, corpora, folder, device) -> Iterator[Progress]:
-    pictures = corpora[0]
-    views = yield from _maps(config, pictures, device)
+    images = corpora[0]
+    views = yield from _maps(config, images, device)
     freeze_stem(vit)  # without a teacher it learned the cached views by heart: see assets/models/hybrid-vit.md
     run = _contrastive(config, epochs=config.contrast_epochs, lr=config.blocks_lr)
     model = Network(OnMaps(vit, stride=config.frozen_stride), _head(config, vit)).to(device)
-    source = CachedViews(views, pictures.rows, seed=config.seed)
+    source = CachedViews(views, images.rows, seed=config.seed)
     if config.neighbours:
-        find = partial(_neighbours, model.backbone, views, pictures.rows, config.neighbours, folder, device)
-        source = NeighbourViews(views, pictures.rows, find=find, share=config.neighbour_share, seed=config.seed)
+        find = partial(_neighbours, model.backbone, views, images.rows, config.neighbours, folder, device)
+        source = NeighbourViews(views, images.rows, find=find, share=config.neighbour_share, seed=config.seed)
     return Trainer(model, source, run)
 
 
@@ -250,19 +250,19 @@ def _neighbours(network, views, rows, k, folder, device, epoch) -> np.ndarray:
         found = [np.concatenate([z for _, z in encode_maps(network, view, rows, device=device)]) for view in views[:2]]
         network.train(training)
         lengths = [np.linalg.norm(z.astype(np.float32), axis=1, keepdims=True).clip(1e-12) for z in found]
-        mean = sum(z / length for z, length in zip(found, lengths, strict=True))  # of a picture and its mirror image
+        mean = sum(z / length for z, length in zip(found, lengths, strict=True))  # of an image and its mirror image
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, rows[nearest_neighbours(mean, k)])
     return np.load(path, allow_pickle=False)
 
 
 def _refiner(config, vit, corpora, folder, device) -> Iterator[Progress]:
-    yield Progress("decoding the pictures", 0, 1, 0.0)
-    pictures = corpora[0]
-    pictures.images.all_pixels  # noqa: B018 - decoded once and kept, so that an epoch only renders
+    yield Progress("decoding the images", 0, 1, 0.0)
+    images = corpora[0]
+    images.images.all_pixels  # noqa: B018 - decoded once and kept, so that an epoch only renders
     vit.requires_grad_(True)
-    backbone = Backbone(vit, name=HYBRID, image_size=pictures.size, mean=LITE_MEAN, std=LITE_STD)
-    source = FreshViews(pictures.images, pictures.rows, backbone, seed=config.seed, device=device)
+    backbone = Backbone(vit, name=HYBRID, image_size=images.size, mean=LITE_MEAN, std=LITE_STD)
+    source = FreshViews(images.images, images.rows, backbone, seed=config.seed, device=device)
     run = _contrastive(config, epochs=config.refine_epochs, lr=config.refine_lr)
     return Trainer(Network(backbone, _head(config, vit)).to(device), source, run)
 
@@ -283,8 +283,8 @@ def _head(config: PretrainConfig, vit: VisionTransformer) -> Head:
     return Head.from_config(vit.num_features, QuantizerConfig(bits=config.bits), generator=generator)
 
 
-def _maps(config: PretrainConfig, pictures: Pictures, device: str) -> Iterator[Progress]:
-    return stem_maps(pictures, views=config.views, stride=config.frozen_stride, seed=config.seed, device=device)
+def _maps(config: PretrainConfig, images: Images, device: str) -> Iterator[Progress]:
+    return stem_maps(images, views=config.views, stride=config.frozen_stride, seed=config.seed, device=device)
 
 
 def _vit(config: PretrainConfig) -> VisionTransformer:

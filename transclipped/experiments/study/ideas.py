@@ -8,7 +8,7 @@
 | loss `soft-T`      | nothing: negative j weighs 1 − sigmoid((s_ij − δ_i) / T) in the denominator | ours          |
 
 References:
-    Balmaseda et al. 2025, arXiv 2502.20612 (GloFND: a threshold for each picture; here one for all).
+    Balmaseda et al. 2025, arXiv 2502.20612 (GloFND: a threshold for each image; here one for all).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class LearnedQuantile:
         level = self.level
         above = similarity > level
         n = int(candidates.sum())
-        if n:  # a single picture has no negatives to learn from
+        if n:  # a single image has no negatives to learn from
             share = int((above & candidates).sum()) / n
             self.level = min(1.0, max(-1.0, level + STEP * (share - config.fraction)))
         return above, level

@@ -4,14 +4,14 @@
 | ---------- | ---------------------------------------------------------- | ----------------------------- |
 | `curve`    | amount of clipping, at two temperatures or three           | (I), 32 bits, one seed        |
 | `rules-I`  | the rule, each with the setting that `curve` chose         | (I), 16/32/64 bits, three     |
-| `rules-II` | the same, heads trained on 500 pictures a class            | (II), 16/32/64 bits, three    |
+| `rules-II` | the same, heads trained on 500 images a class            | (II), 16/32/64 bits, three    |
 | `shared`   | the rule, all at one temperature, 0.3                      | (I), 16/32/64 bits, three     |
 | `ideas`    | what decides: other embeddings, thresholds, soft weights   | (I), 32 bits, three seeds     |
-| `batch`    | pictures a step, 64 to 1,024                               | (I), 32 bits, one seed        |
+| `batch`    | images a step, 64 to 1,024                               | (I), 32 bits, one seed        |
 | `codes`    | soft, hard, asymmetric, symmetric, float                   | (I), 16/32/64, one seed       |
 | `backbone` | CNN, distilled hybrid, hybrid trained with and without     | (I), 32 bits, three seeds     |
 
-`curve` sets 5,000 training pictures aside and looks at their labels to choose a temperature and an amount for each
+`curve` sets 5,000 training images aside and looks at their labels to choose a temperature and an amount for each
 rule; no choice looks at queries. What is measured of queries is reported beside it, never chosen by.
 """
 
@@ -40,8 +40,8 @@ from transclipped.experiments.study.ideas import LEARNED, WIDTHS, soft_name
 from transclipped.flags import arguments
 from transclipped.models.zoo import CNN, DISTILLED, HYBRID
 
-VALIDATION = 5000  # training pictures that `curve` chooses by
-EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 pictures either way
+VALIDATION = 5000  # training images that `curve` chooses by
+EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 images either way
 TRIED = {  # amounts of each rule
     "none": (1.0,),  # spelled as δ = 1
     "debiased": (0.1,),
@@ -69,7 +69,7 @@ class Plan:
         out: folder of results.
         backbone: that heads are trained on, in all parts but `backbone`; NAME or NAME=FILE of weights.
         others: more hybrids for the part `backbone`, label: file of weights.
-        limit: pictures that are trained on and searched, None for all; for trials of the study itself.
+        limit: images that are trained on and searched, None for all; for trials of the study itself.
     """
 
     out: Path

@@ -54,7 +54,7 @@ def measured(
 
 @lru_cache(maxsize=4)
 def session_of(data: DataConfig, backbone: BackboneConfig, device: str) -> Session:
-    """Pictures, split, backbone and cache that trials share."""
+    """Images, split, backbone and cache that trials share."""
     return prepare(RunConfig(data=data, backbone=backbone), device=device)
 
 

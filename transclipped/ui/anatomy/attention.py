@@ -23,7 +23,7 @@ HELP = {
 @st.fragment
 @guarded
 def draw(run, subject, seen) -> None:
-    """The choice of layer and head, and the picture under the weights of its places."""
+    """The choice of layer and head, and the image under the weights of its places."""
     if seen.attention is None:
         _energy(run, subject, seen)
         return
@@ -49,9 +49,9 @@ def draw(run, subject, seen) -> None:
 
 def _energy(run, subject, seen) -> None:
     if seen.grid is None:
-        heading(2, "What this network looks at forms no grid, so it cannot be drawn over the picture.")
+        heading(2, "What this network looks at forms no grid, so it cannot be drawn over the image.")
         return
-    heading(2, "This network has no attention over the picture. **Bright** places are strongest in its last map.")
+    heading(2, "This network has no attention over the image. **Bright** places are strongest in its last map.")
     left, right = st.columns(2, gap="large")
     right.markdown("Brightness is *channel energy*: the mean square of a place's numbers, as a share of all places.")
     with left:

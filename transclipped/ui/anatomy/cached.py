@@ -1,4 +1,4 @@
-"""Cached calls behind the Anatomy page: keys are a run's fingerprint and a picture; all bounded."""
+"""Cached calls behind the Anatomy page: keys are a run's fingerprint and an image; all bounded."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from transclipped.ui.anatomy.subject import Subject
 THUMB = 64  # pixels of a photograph that stands for a codeword
 LIKELY = 4  # codewords shown of a codebook
 SHARPEST = 100.0  # α of the slider, at most
-STANDING = 3  # pictures that stand for a codeword
+STANDING = 3  # images that stand for a codeword
 LARGE = 256  # pixels of query and hit
-CRISP = 64  # pixels a side up to which pictures are enlarged as they are, pixel by pixel
+CRISP = 64  # pixels a side up to which images are enlarged as they are, pixel by pixel
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def model(fingerprint: str, _run: RunDir) -> Model:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.AnatomyView:
-    """What the run's backbone makes of a picture; read-only, since a large ViT's attention has 20 MB.
+    """What the run's backbone makes of an image; read-only, since a large ViT's attention has 20 MB.
 
     Raises:
         InputError: the run was trained on embeddings made elsewhere, or its network cannot be loaded.
@@ -61,7 +61,7 @@ def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy
 
 
 def through_network(run: RunDir, subject: Subject):
-    """What the network makes of a picture and its projection, or None twice; and why, "" where it can be had."""
+    """What the network makes of an image and its projection, or None twice; and why, "" where it can be had."""
     try:
         result = seen(run.fingerprint, subject.key, run, subject)
         return result, anatomy.project(model(run.fingerprint, run).head, result.embedding), ""
@@ -71,14 +71,14 @@ def through_network(run: RunDir, subject: Subject):
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def embedded(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
-    """Continuous embedding `[D]` of a picture as search and database have it, to the last bit of its code."""
+    """Continuous embedding `[D]` of an image as search and database have it, to the last bit of its code."""
     return cached.engine(fingerprint, _run).embed([_subject.image()])[0]
 
 
 def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndarray | None:
-    """`[M, d]` float32 of unit length, as search has them: stored, from the network, or as the picture's code tells.
+    """`[M, d]` float32 of unit length, as search has them: stored, from the network, or as the image's code tells.
 
-    None for a visitor's own picture where the network cannot be loaded.
+    None for a visitor's own image where the network cannot be loaded.
     """
     m = len(codewords)  # of shape [M, K, d]
     if subject.query is not None:
@@ -101,31 +101,31 @@ def likely(assigned: anatomy.Assigned) -> tuple[tuple[int, ...], ...]:
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def rolled(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
-    """Attention of a picture through all layers."""
+    """Attention of an image through all layers."""
     return anatomy.rollout(seen(fingerprint, key, _run, _subject).attention)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def enlarged(data: tuple, key: str, grid: tuple[int, int], _subject: Subject) -> np.ndarray:
-    """The square that the network sees of a picture, `[S, S, 3]` uint8, large, and divisible by a grid."""
-    side = anatomy.side_for(grid, cached.pictures(data).native_size)
-    picture = _subject.image()
+    """The square that the network sees of an image, `[S, S, 3]` uint8, large, and divisible by a grid."""
+    side = anatomy.side_for(grid, cached.images(data).native_size)
+    image = _subject.image()
     if crisp(data):
-        return np.asarray(picture.resize((side, side), Image.Resampling.NEAREST))
-    return np.asarray(square(picture, side))
+        return np.asarray(image.resize((side, side), Image.Resampling.NEAREST))
+    return np.asarray(square(image, side))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def portrait(data: tuple, key: str, _subject: Subject) -> str:
-    """The picture that is followed as a data address."""
-    picture = _subject.image()
-    return data_url(picture if crisp(data) else square(picture, LARGE), exact=crisp(data))
+    """The image that is followed as a data address."""
+    image = _subject.image()
+    return data_url(image if crisp(data) else square(image, LARGE), exact=crisp(data))
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
 def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
-    """Small pictures of the database that have this codeword in their code."""
-    stored, images = cached.arrays(_run), cached.pictures(cached.run_data(_run))
+    """Small images of the database that have this codeword in their code."""
+    stored, images = cached.arrays(_run), cached.images(cached.run_data(_run))
     rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
     return [_address(images, row, THUMB) for row in images.rows_of(stored.database_ids[rows])]
 
@@ -138,13 +138,13 @@ def faces(fingerprint: str, words: tuple[tuple[int, ...], ...], _run: RunDir) ->
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def hit(data: tuple, row: int) -> str:
-    """The picture of a hit as a data address."""
-    return _address(cached.pictures(data), row, LARGE)
+    """The image of a hit as a data address."""
+    return _address(cached.images(data), row, LARGE)
 
 
 def crisp(data: tuple) -> bool:
-    """Whether pictures are so small that their pixels are to be seen."""
-    return _crisp(cached.pictures(data))
+    """Whether images are so small that their pixels are to be seen."""
+    return _crisp(cached.images(data))
 
 
 def _crisp(images: ImageSet) -> bool:
@@ -152,9 +152,9 @@ def _crisp(images: ImageSet) -> bool:
 
 
 def _address(images: ImageSet, row: int, side: int) -> str:
-    """Picture of a row as a data address: as it is if it is tiny, else its centre square."""
+    """Image of a row as a data address: as it is if it is tiny, else its centre square."""
     try:
-        picture = images.picture(row)
+        image = images.image(row)
     except InputError:
-        picture = placeholder(str(images.ids[row]))
-    return data_url(picture if _crisp(images) else square(picture, side), exact=_crisp(images))
+        image = placeholder(str(images.ids[row]))
+    return data_url(image if _crisp(images) else square(image, side), exact=_crisp(images))

@@ -35,26 +35,26 @@ def draw(run, stored, unit) -> None:
     cards = []
     for i, faces in enumerate(anatomy_cached.faces(run.fingerprint, likely, run)):
         words = [
-            html.Word(word, float(assigned.p[i, word]), pictures, word == code[i])
-            for word, pictures in zip(likely[i], faces, strict=True)
+            html.Word(word, float(assigned.p[i, word]), images, word == code[i])
+            for word, images in zip(likely[i], faces, strict=True)
         ]
         rest, bits = 1 - sum(word.p for word in words), float(assigned.bits[i])
         cards.append(html.candidates(i + 1, words, rest=rest, others=k - len(words), bits=bits, crisp=crisp))
     st.html(html.cards(cards, width=17))
     st.caption(
         "Bits: entropy of the soft assignment, 0 if one codeword has it all, "
-        f"{np.log2(k):.3g} if all {k} share alike. Beside a codeword: database pictures that have it in their code."
+        f"{np.log2(k):.3g} if all {k} share alike. Beside a codeword: database images that have it in their code."
     )
 
 
 def code_bytes(stored, unit) -> None:
     """The code, byte by byte."""
     m, k, d = stored.codebooks.shape
-    heading(6, f"The numbers of the nearest codewords are the code: **{m} byte{'s'[: m > 1]}** for the whole picture.")
+    heading(6, f"The numbers of the nearest codewords are the code: **{m} byte{'s'[: m > 1]}** for the whole image.")
     spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
     st.html(html.cards([html.byte(i, *number) for i, number in enumerate(spelled, 1)], width=11.5))
     n = len(stored.codes)
     st.caption(
-        f"The {m * d} numbers before coding take {4 * m * d} bytes. All {n:,} pictures of the database fit into "
+        f"The {m * d} numbers before coding take {4 * m * d} bytes. All {n:,} images of the database fit into "
         f"{n * m / 1000:,.0f} kB of codes."
     )

@@ -14,9 +14,7 @@ WRITTEN = 16  # numbers a line, up to which they are written into the cells
 def draw(run, seen, projected) -> None:
     """The pooled embedding and its projection."""
     f, (m, d) = len(seen.embedding), projected.raw.shape
-    heading(
-        3, f"The places are pooled to one list of **{f:,} numbers**, the embedding. Similar pictures, similar lists."
-    )
+    heading(3, f"The places are pooled to one list of **{f:,} numbers**, the embedding. Similar images, similar lists.")
     numbers(run, seen.embedding[None], what="number of the embedding", key="embedding", height=4)
     st.markdown(f"A learned matrix of {m * d} × {f:,} weights projects it to **{m * d} numbers**.")
     numbers(run, projected.raw.reshape(1, -1), what="number after projection", key="raw", height=4)

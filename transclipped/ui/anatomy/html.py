@@ -20,16 +20,16 @@ CSS = sheet(__file__)
 
 @dataclass(frozen=True)
 class Word:
-    """A codeword as a candidate: its number, probability, and small pictures that stand for it."""
+    """A codeword as a candidate: its number, probability, and small images that stand for it."""
 
     number: int
     p: float
-    pictures: list[str]
+    images: list[str]
     nearest: bool
 
 
 def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
-    """A picture `[S, S, 3]` cut along a grid, with gaps."""
+    """An image `[S, S, 3]` cut along a grid, with gaps."""
     tiles = "".join(f'<img src="{data_url(Image.fromarray(tile), exact=crisp)}" alt="">' for tile in cut(whole, grid))
     look = "an-patches an-crisp" if crisp else "an-patches"
     gap = 6 if grid[1] <= 8 else 3
@@ -37,13 +37,13 @@ def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
 
 
 def pair(one: str, other: str, *, crisp: bool) -> str:
-    """Two pictures side by side, by their data addresses."""
+    """Two images side by side, by their data addresses."""
     look = "an-pair an-crisp" if crisp else "an-pair"
-    return f'{CSS}<div class="{look}"><img src="{one}" alt="the picture"><img src="{other}" alt="the hit"></div>'
+    return f'{CSS}<div class="{look}"><img src="{one}" alt="the image"><img src="{other}" alt="the hit"></div>'
 
 
 def candidates(codebook: int, words: list[Word], *, rest: float, others: int, bits: float, crisp: bool) -> str:
-    """One codebook's card: the likeliest codewords with pictures, what is left for the others, and the entropy."""
+    """One codebook's card: the likeliest codewords with images, what is left for the others, and the entropy."""
     top = max(word.p for word in words)
     lines = "".join(_word(word, top, crisp) for word in words)
     left = f"the other {others}: {rest:.0%} together" if others else ""
@@ -78,7 +78,7 @@ def total(parts: list[float], score: float) -> str:
 
 
 def _word(word: Word, top: float, crisp: bool) -> str:
-    shown = "".join(f'<img src="{escape(source)}" alt="">' for source in word.pictures) or "<small>no picture</small>"
+    shown = "".join(f'<img src="{escape(source)}" alt="">' for source in word.images) or "<small>no image</small>"
     star = " ★" if word.nearest else ""
     width = max(1.0, 100 * word.p / max(top, 1e-12))
     return (

@@ -23,13 +23,13 @@ DEEPEST = 1000  # rank of a hit
 def draw(run, searcher, subject, unit) -> None:
     """The choice of a hit, its score, and the tables `[M, K]` that give it."""
     m, k, _ = searcher.stored.codebooks.shape
-    heading(7, f"The picture asks: {m} tables say what every codeword would add. A hit's code picks **{m} numbers**.")
+    heading(7, f"The image asks: {m} tables say what every codeword would add. A hit's code picks **{m} numbers**.")
     deepest = min(DEEPEST, searcher.index.n)
     if not 1 <= st.session_state.get("hit", 1) <= deepest:  # a link to a larger database
         st.session_state["hit"] = 1
     rank = int(st.number_input(
         "Rank of the hit", 1, deepest, key="hit", bind="query-params", width=160,
-        help="1 is the most similar picture of the database. Try a far one: its code picks smaller numbers.",
+        help="1 is the most similar image of the database. Try a far one: its code picks smaller numbers.",
     ))  # fmt: skip
     hit = searcher.search(unit.ravel(), top=rank)[-1]
     code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
@@ -39,12 +39,12 @@ def draw(run, searcher, subject, unit) -> None:
     st.html(
         html.pair(
             anatomy_cached.portrait(data, subject.key, subject),
-            anatomy_cached.hit(data, cached.pictures(data).row_of(hit.id)),
+            anatomy_cached.hit(data, cached.images(data).row_of(hit.id)),
             crisp=anatomy_cached.crisp(data),
         )
     )
     labels = f": {plain(', '.join(hit.labels))}" if hit.labels else ""
-    st.caption(f"The picture, and hit {rank}{labels}, code {spelled}.")
+    st.caption(f"The image, and hit {rank}{labels}, code {spelled}.")
     st.html(html.total(picked.tolist(), float(picked.sum())))
     st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A square marks the number that each table gives.")
     names = [f"table {i}" for i in range(1, m + 1)]

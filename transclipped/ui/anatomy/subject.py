@@ -1,7 +1,7 @@
-"""Whom the Anatomy page follows: a stored query, any picture of the database, or one that the visitor brings.
+"""Whom the Anatomy page follows: a stored query, any image of the database, or one that the visitor brings.
 
-The address holds which: `?query=` is the number of a stored query, `?item=` that of a database picture, and
-`?query_id=` the id of either. A visitor's own picture cannot be in a link.
+The address holds which: `?query=` is the number of a stored query, `?item=` that of a database image, and
+`?query_id=` the id of either. A visitor's own image cannot be in a link.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from transclipped.ui.components import intake
 
 QUERY, DATABASE, OWN = "query", "database", "upload"
 LABELS = "labels are for looking only; the network never saw them."
-WAITING = "Choose a picture, drop one here, or paste one: it is followed to its code and to its hits."
+WAITING = "Choose an image, drop one here, or paste one: it is followed to its code and to its hits."
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A picture to follow.
+    """An image to follow.
 
     Attributes:
         key: names its content, or its place in the data set.
         caption: what it is, for people.
         image: opens it.
         query: `[D]` float32, its stored continuous embedding; None where the network has to embed it.
-        code: `[M]` uint8, the stored code of a database picture; None of others.
+        code: `[M]` uint8, the stored code of a database image; None of others.
         address: what a link to Retrieval asks with; empty for a visitor's own.
     """
 
@@ -55,14 +55,14 @@ def choose(run: RunDir, engine: Searcher) -> Subject | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Follow", kinds, default=kinds[0], required=True, key="follow", bind="query-params",
-            help="A picture that the run is asked with and was not trained on, one of those it searches, or your own.",
+            help="An image that the run is asked with and was not trained on, one of those it searches, or your own.",
         ) or kinds[0]  # fmt: skip
         ids = stored.database_ids if kind == DATABASE else stored.query_ids
         number = 0 if kind == OWN else _number(kind, len(ids))
     if kind == OWN:
         return _own(run)
     identity = ids[number].item()
-    images = cached.pictures(cached.run_data(run))
+    images = cached.images(cached.run_data(run))
     row = images.row_of(identity)
     labels = label_names(stored.query_labels if kind == QUERY else stored.database_labels, number, engine.class_names)
     caption = (
@@ -71,8 +71,8 @@ def choose(run: RunDir, engine: Searcher) -> Subject | None:
     address = ("query_id", str(identity))  # not `query`, which a widget of this page holds as it is left
     if kind == QUERY:
         query = stored.queries[number].astype(np.float32)
-        return Subject(f"row {row}", caption, lambda: images.picture(row), query, None, (address,))
-    return Subject(f"row {row}", caption, lambda: images.picture(row), None, stored.codes[number], (address,))
+        return Subject(f"row {row}", caption, lambda: images.image(row), query, None, (address,))
+    return Subject(f"row {row}", caption, lambda: images.image(row), None, stored.codes[number], (address,))
 
 
 def _named(run: RunDir, stored) -> None:
@@ -98,22 +98,22 @@ def _number(kind: str, n: int) -> int:
         st.session_state[key] = random.randrange(n)
 
     number = st.number_input(
-        "Picture", 0, n - 1, key=key, bind="query-params", width=160,
+        "Image", 0, n - 1, key=key, bind="query-params", width=160,
         help=f"Number of a stored query, up to {n - 1:,}." if kind == QUERY else
-        f"Number of a picture of the database, up to {n - 1:,}.",
+        f"Number of an image of the database, up to {n - 1:,}.",
     )  # fmt: skip
     st.button("Another one", icon=":material/casino:", on_click=another)
     return int(number or 0)
 
 
 def _own(run: RunDir) -> Subject | None:
-    """A visitor's picture, reduced to what the run's own pictures have."""
-    brought = intake.pictures(key="own-picture", several=False)
+    """A visitor's image, reduced to what the run's own images have."""
+    brought = intake.images(key="own-picture", several=False)
     if not brought:
         st.info(WAITING)
         return None
     mine, native = brought[0], run.record.get("native_size")
-    caption = f"{mine.name}, your picture. A link to this page cannot hold it."
+    caption = f"{mine.name}, your image. A link to this page cannot hold it."
     if native:
         caption += f" It is reduced to {native} × {native} pixels, which is what the run's own have."
     key = f"{mine.digest} {native}"

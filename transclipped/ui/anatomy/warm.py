@@ -20,8 +20,8 @@ def warm(run: RunDir) -> None:
     engine, data = cached.engine(run.fingerprint, run), cached.run_data(run)
     stored = engine.stored
     query = stored.queries[0].astype(np.float32)  # [D]
-    row = cached.pictures(data).row_of(stored.query_ids[0])
-    subject = Subject(f"row {row}", "", lambda: cached.pictures(data).picture(row))
+    row = cached.images(data).row_of(stored.query_ids[0])
+    subject = Subject(f"row {row}", "", lambda: cached.images(data).image(row))
     engine.search(query, top=1)
     seen = page.seen(run.fingerprint, subject.key, run, subject)
     if seen.attention is not None:

@@ -15,8 +15,8 @@ from transclipped.ui.text import plain
 SHOWN = 8  # runs over each other, at first
 CLASSES = "classes"
 CURVES = {
-    "precision": ("precision at k", "k, hits looked at", "Share of relevant pictures among the first k hits."),
-    "recall": ("recall at k", "k, hits looked at", "Share of all relevant pictures among the first k hits."),
+    "precision": ("precision at k", "k, hits looked at", "Share of relevant images among the first k hits."),
+    "recall": ("recall at k", "k, hits looked at", "Share of all relevant images among the first k hits."),
     "precision_recall": ("precision over recall", "recall", "Precision where so much of what is relevant was found."),
 }
 

@@ -27,7 +27,7 @@ KEPT = "kept"
 HEADS = {  # of the lab set, by what a link calls them
     rule if epoch == labset.EPOCHS else f"epoch-{epoch}": name for name, (rule, epoch) in labset.STAGES.items()
 }
-PICTURES = cached.named_data(labset.DATA)  # of the lab set
+IMAGES = cached.named_data(labset.DATA)  # of the lab set
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class View:
     """A batch with what is needed to show it.
 
     Attributes:
-        batch: similarities of two views of its pictures.
+        batch: similarities of two views of its images.
         key: names its content.
-        data: names the picture set, as `cached.run_data`.
+        data: names the image set, as `cached.run_data`.
         class_names: empty without labels.
         temperature: τ that its model was trained with.
         what: a sentence on where it comes from.
@@ -55,11 +55,11 @@ class View:
         return self.batch.false is not None
 
     def classes_of(self, row: int) -> str:
-        """Names of the classes of picture `row` of the batch (either view); empty without labels."""
+        """Names of the classes of image `row` of the batch (either view); empty without labels."""
         if self.batch.classes is None:
             return ""
-        picture = self.batch.classes[row % len(self.batch.rows)]
-        return ", ".join(name for name, has in zip(self.class_names, picture, strict=False) if has)
+        image = self.batch.classes[row % len(self.batch.rows)]
+        return ", ".join(name for name, has in zip(self.class_names, image, strict=False) if has)
 
 
 def lab() -> labset.LabSet | None:
@@ -83,16 +83,16 @@ def choose(run: RunDir | None) -> View | None:
         if len(sources) > 1:
             source = links.choose(
                 st.segmented_control, "Batch from", SOURCES, key="from", default=RUN, required=True,
-                help="The lab set is 5,000 pictures embedded beforehand: it answers at once, and needs no run.",
+                help="The lab set is 5,000 images embedded beforehand: it answers at once, and needs no run.",
             )  # fmt: skip
         model = _model(run) if source == RUN else _head()
         size = st.selectbox(
-            "Pictures", SIZES, SIZES.index(SIZE), key="size", bind="query-params", width=110,
-            help="B pictures, two views of each: every anchor has 2B − 2 negatives.",
+            "Images", SIZES, SIZES.index(SIZE), key="size", bind="query-params", width=110,
+            help="B images, two views of each: every anchor has 2B − 2 negatives.",
         )  # fmt: skip
         seed = st.number_input(
             "Draw", 0, 9999, 0, key="draw", bind="query-params", width=130,
-            help="Which pictures: another number, another batch.",
+            help="Which images: another number, another batch.",
         )  # fmt: skip
     if source == RUN:
         return _of_run(run, model, int(size), int(seed))
@@ -157,15 +157,15 @@ def _of_run(run: RunDir, epoch: int | None, size: int, seed: int) -> View:
         cached.run_data(run),
         names,
         run.config.loss.temperature,
-        f"{len(found.rows)} training pictures under the model {model} run {run.name}",
+        f"{len(found.rows)} training images under the model {model} run {run.name}",
     )
 
 
 def _of_lab(known: labset.LabSet, head: str, size: int, seed: int) -> View:
     stamp = (labset.FOLDER / labset.HEADS).stat().st_mtime_ns if (labset.FOLDER / labset.HEADS).exists() else 0
     found = _lab_batch(stamp, head, size, seed, known)
-    what = f"{len(found.rows)} pictures of the lab set under a head {head}"
-    return View(found, f"lab {stamp} {head} {size} {seed}", PICTURES, known.class_names, 0.3, what)
+    what = f"{len(found.rows)} images of the lab set under a head {head}"
+    return View(found, f"lab {stamp} {head} {size} {seed}", IMAGES, known.class_names, 0.3, what)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Opening the lab set …")

@@ -17,7 +17,7 @@ from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 SQUARE = 460  # pixels
 SHOWN_RATES = 12  # classes whose rates are written into the cells
-DRAWN = 24  # negatives around an anchor in the picture of its forces
+DRAWN = 24  # negatives around an anchor in the image of its forces
 COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules; none is grey
 FACES = {True: "same class", False: "other class", None: "negatives"}
 
@@ -105,7 +105,7 @@ def by_negative(
 def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     """Gradient arrows of one anchor: its positive is pulled in, its negatives are pushed away.
 
-    A picture's distance is 1 − cosine, its direction means nothing; the longest arrow is the largest force. Faint
+    An image's distance is 1 − cosine, its direction means nothing; the longest arrow is the largest force. Faint
     arrows are what clipping took away.
     """
     n = min(DRAWN, len(steps.other))

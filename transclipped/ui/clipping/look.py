@@ -20,7 +20,7 @@ from transclipped.ui.text import plain
 from transclipped.ui.theme import MARKS
 
 ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
-TILE = 80  # pixels of a picture
+TILE = 80  # pixels of an image
 STEPS = {
     "similarities": "1 Similarities",
     "sorted": "2 Sorted",
@@ -80,7 +80,7 @@ def one_anchor(view: View) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         anchor = int(
             st.number_input("Anchor", 0, b - 1, 0, key="anchor", bind="query-params", width=130,
-                            help="Which picture of the batch looks at all others.")
+                            help="Which image of the batch looks at all others.")
         )  # fmt: skip
         name = links.choose(st.segmented_control, "Step", STEPS, key="step", default=next(iter(STEPS)), required=True)
     step, config = list(STEPS).index(name), lab_tune.setting()
@@ -101,7 +101,7 @@ def _told(view: View, steps: AnchorSteps, step: int) -> str:
     rule = f"The rule **{plain(described(config.rule, amount_of(config)))}**"
     texts = (
         f"The anchor is compared with its other view (cosine {steps.positive_similarity:.2f}) and with the "
-        f"{n} views of the other pictures: its negatives, in the order of the batch.",
+        f"{n} views of the other images: its negatives, in the order of the batch.",
         "The same negatives, the most similar first. Those of its own class gather at the left: they are false.",
         f"{rule} clips the {cut} most similar of {n} negatives: the faint bars."
         if cut
@@ -141,7 +141,7 @@ def _top(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
         tile = _tile(
             view, int(steps.other[i]), f"{cut}{MARKS[same]} {value} {view.classes_of(int(steps.other[i]))}", same
         )
-        shown.append(gallery.Tile(f"{tile.id} {i}", tile.picture, tile.caption, same, tile.title + view_of))
+        shown.append(gallery.Tile(f"{tile.id} {i}", tile.image, tile.caption, same, tile.title + view_of))
     told = "the cosine" if step < 3 else "the softmax weight without clipping → with it"
     st.caption(f"The anchor, its other view, and its {TOP} most similar negatives, with {told}.")
     gallery.draw(shown, key="anchor and negatives", size=TILE)
@@ -196,8 +196,6 @@ def _rule_curves(view: View) -> None:
 
 
 def _tile(view: View, row: int, caption: str, same: bool | None, *, on: bool = False) -> gallery.Tile:
-    picture = int(view.batch.rows[row % len(view.batch.rows)])
-    name = f"picture {picture} {view.classes_of(row)}".strip()
-    return gallery.Tile(
-        f"{row}{' anchor' if on else ''}", gallery.of_row(view.data, picture), caption, same, name, on=on
-    )
+    image = int(view.batch.rows[row % len(view.batch.rows)])
+    name = f"image {image} {view.classes_of(row)}".strip()
+    return gallery.Tile(f"{row}{' anchor' if on else ''}", gallery.of_row(view.data, image), caption, same, name, on=on)

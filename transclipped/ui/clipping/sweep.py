@@ -35,7 +35,7 @@ def section() -> None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
     st.subheader("Live sweep: how much clipping is good?")
     st.caption(
-        "One press trains a linear head and a quantizer for each setting on the bundled lab set (5,000 pictures, some "
+        "One press trains a linear head and a quantizer for each setting on the bundled lab set (5,000 images, some "
         "seconds each) and measures retrieval: mAP@500 of 1,000 queries. A little clipping helps, too much destroys "
         "the embedding. mAP needs labels; training never sees them."
     )
@@ -204,11 +204,11 @@ def _table(found: list[dict]) -> None:
             "pairs clipped": r["clip_fraction"],
             "false among clipped": r["clip_precision"],
             "seconds": r["seconds"],
-            "the same from pictures": r["command"],
+            "the same from images": r["command"],
         }
         for r in found
     ]
-    with st.expander("Numbers, and the command that trains each from pictures"):
+    with st.expander("Numbers, and the command that trains each from images"):
         shown = {
             name: st.column_config.NumberColumn(format="percent") for name in ("pairs clipped", "false among clipped")
         }

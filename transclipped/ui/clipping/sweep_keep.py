@@ -16,7 +16,7 @@ from transclipped.ui.text import plain
 NOTE = "kept note"
 HELP = (
     "The lab set holds the backbone's own embeddings, rounded to 8 bits, so the head works behind the backbone on any "
-    "picture. The run searches the lab set's 5,000 pictures, and its numbers are measured on the rounded embeddings."
+    "image. The run searches the lab set's 5,000 images, and its numbers are measured on the rounded embeddings."
 )
 
 

@@ -12,7 +12,7 @@ from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.turns import give_way, one_at_a_time
 
-_coding = Lock()  # the first to code pictures by epoch ends first; it gives way to what is shorter alone
+_coding = Lock()  # the first to code images by epoch ends first; it gives way to what is shorter alone
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -55,7 +55,7 @@ def classes(fingerprint: str, codebook: int, _run: RunDir) -> np.ndarray | None:
     return codebooks.class_counts(found.codes[:, codebook], found.database_labels, k=k, classes=len(names))
 
 
-@st.cache_data(max_entries=16, show_spinner="Coding pictures by the head of each epoch …")
+@st.cache_data(max_entries=16, show_spinner="Coding images by the head of each epoch …")
 def by_epoch(fingerprint: str, _run: RunDir) -> codebooks.Epochs:
     with _coding:
         return _coded(_run)

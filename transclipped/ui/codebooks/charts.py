@@ -17,7 +17,7 @@ SHOWN_VALUES = 12  # codebooks whose dependence is written into the cells
 
 @charts.cached_figure
 def usage(counts: np.ndarray, even: float, *, top: float, key: str) -> go.Figure:
-    """Pictures of each codeword, sorted, a line for each codebook `[M, K]`, and the even share."""
+    """Images of each codeword, sorted, a line for each codebook `[M, K]`, and the even share."""
     figure = go.Figure()
     for m, row in enumerate(np.sort(counts, axis=1)[:, ::-1]):
         line = {"color": CLASS_COLOURS[m % len(CLASS_COLOURS)], "width": 2, "shape": "hvh"}
@@ -36,7 +36,7 @@ def perplexity(lines: dict[str, tuple[list, list]], *, y: str, key: str, top: fl
 
 @charts.cached_figure
 def codewords(counts: np.ndarray, chosen: int, *, key: str) -> go.Figure:
-    """Pictures of each codeword of a codebook `[K]`, most used first; the chosen one is orange."""
+    """Images of each codeword of a codebook `[K]`, most used first; the chosen one is orange."""
     order = np.argsort(-counts, kind="stable")
     places = np.arange(1, len(order) + 1)
     colours = np.where(order == chosen, IRRELEVANT, RELEVANT)
@@ -47,7 +47,7 @@ def codewords(counts: np.ndarray, chosen: int, *, key: str) -> go.Figure:
             mode="markers",
             marker={"color": colours, "size": np.where(order == chosen, 14, 8)},
             customdata=order[:, None],
-            hovertemplate="codeword %{customdata[0]}: %{y:,} pictures<extra></extra>",
+            hovertemplate="codeword %{customdata[0]}: %{y:,} images<extra></extra>",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         )
@@ -142,7 +142,7 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
 
 @charts.cached_figure
 def class_bars(counts: np.ndarray, names: list[str], *, key: str) -> go.Figure:
-    """Pictures of one codeword by class `[L]`, each class in its own colour."""
+    """Images of one codeword by class `[L]`, each class in its own colour."""
     colours = [class_colour(i) for i in range(len(names))]
     figure = go.Figure(go.Bar(x=counts, y=list(map(for_plotly, names)), orientation="h", marker_color=colours))
     figure.update_yaxes(autorange="reversed")

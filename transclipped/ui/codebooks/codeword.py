@@ -1,4 +1,4 @@
-"""What one codeword stands for: its pictures, the queries it responds to, and the classes it holds."""
+"""What one codeword stands for: its images, the queries it responds to, and the classes it holds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from transclipped.ui.codebooks.columns import codebook, having
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import guarded
 
-PICTURES, RESPONDING = 24, 8
-TILE = 64  # pixels of a picture: twice CIFAR-10's
+IMAGES, RESPONDING = 24, 8
+TILE = 64  # pixels of an image: twice CIFAR-10's
 ASK = "Click to ask with it on Retrieval."
 LABELS = "Observed with labels, which training never saw."
 HELP = {
     "information": "Mutual information, in bits, of the code of this codebook and the class, less what shuffled codes "
     "give. " + LABELS,
-    "purity": "Share of pictures that are of their codeword's most frequent class. " + LABELS,
+    "purity": "Share of images that are of their codeword's most frequent class. " + LABELS,
 }
 
 
@@ -49,7 +49,7 @@ def _codeword(run, m: int, *, key: str, wide: bool) -> None:
     left, right = st.columns([1, 1]) if wide else (st.container(), st.container())
     with left:
         chosen = int(st.number_input("Codeword", 0, last, key=key, bind="query-params", help="Its byte in the code."))
-        st.caption("Pictures of each codeword. Click a point to look inside.")
+        st.caption("Images of each codeword. Click a point to look inside.")
         figure = drawn.codewords(counts, chosen, key=f"{run.name} {m}")
         charts.show(figure, key=chart, name=f"{run.name}-codebook-{m + 1}", on_select=pick, selection_mode="points")
     with right:
@@ -58,14 +58,14 @@ def _codeword(run, m: int, *, key: str, wide: bool) -> None:
 
 
 def _held(run, m: int, word: int, *, total: int) -> None:
-    """Pictures of the database with this codeword, and the queries that lie closest to it."""
+    """Images of the database with this codeword, and the queries that lie closest to it."""
     stored = cached.arrays(run)
-    rows = codebooks.members(stored.codes[:, m], word, PICTURES)
+    rows = codebooks.members(stored.codes[:, m], word, IMAGES)
     if len(rows):
-        st.caption(f"{len(rows)} of the {total:,} database pictures that codebook {m + 1} gives codeword {word}.")
+        st.caption(f"{len(rows)} of the {total:,} database images that codebook {m + 1} gives codeword {word}.")
         _tiles(run, stored.database_ids[rows], [""] * len(rows), key="members")
     else:
-        st.info(f"Codeword {word} is dead: no picture of the database was given it.")
+        st.info(f"Codeword {word} is dead: no image of the database was given it.")
     asked, cosines = codebooks.responding(stored.queries, stored.codebooks, codebook=m, codeword=word, limit=RESPONDING)
     if len(asked):
         st.caption("What it responds to: the queries whose sub-vector is most similar to it, with the cosine.")
@@ -74,9 +74,9 @@ def _held(run, m: int, word: int, *, total: int) -> None:
 
 def _tiles(run, ids, texts: list[str], *, key: str) -> None:
     data = cached.run_data(run)
-    images = cached.pictures(data)
+    images = cached.images(data)
     shown = [
-        gallery.Tile(str(identity), gallery.of_row(data, images.row_of(identity)), text, title=f"picture {identity}")
+        gallery.Tile(str(identity), gallery.of_row(data, images.row_of(identity)), text, title=f"image {identity}")
         for identity, text in zip(ids.tolist(), texts, strict=True)
     ]
 
@@ -98,7 +98,7 @@ def _classes(run, m: int, word: int, *, key: str, wide: bool) -> None:
     names = [known[i] if i < len(known) else str(i) for i in range(table.shape[1])]
     left, right = st.columns([1, 1]) if wide else (st.container(), st.container())
     with left:
-        st.caption(f"Classes of the pictures with codeword {word}. {LABELS}")
+        st.caption(f"Classes of the images with codeword {word}. {LABELS}")
         figure = drawn.class_bars(table[word], names, key=f"{key} bars")
         charts.show(figure, key=f"{key} bars", name=f"{run.name}-codeword-{word}-classes")
     with right:

@@ -14,16 +14,16 @@ from transclipped.ui.guard import guarded
 HELP = {
     "perplexity": "Evenly used codewords that would be as hard to guess, 2^entropy: K at best, 1 after a collapse. "
     "Mean over codebooks.",
-    "dead": "Codewords that no picture of the database was given, of all codebooks together.",
-    "crowded": f"Codewords that hold more than {codebooks.CROWDED} times the even share of pictures.",
+    "dead": "Codewords that no image of the database was given, of all codebooks together.",
+    "crowded": f"Codewords that hold more than {codebooks.CROWDED} times the even share of images.",
 }
 
 
 def evenness(shown: list) -> None:
-    """Pictures a codeword, the most used first, and what tells a collapse."""
+    """Images a codeword, the most used first, and what tells a collapse."""
     st.subheader("Are the codewords used evenly?")
     st.caption(
-        "How many pictures of the database each codeword holds. A flat line uses every codeword alike; a line that "
+        "How many images of the database each codeword holds. A flat line uses every codeword alike; a line that "
         "falls to 0 early wastes bits."
     )
     uses = [codebook_cached.usage(run.fingerprint, run) for run in shown]
@@ -59,7 +59,7 @@ def training(shown: list) -> None:
         st.info("This run kept no record of its training.")
     looked = st.toggle(
         "Look at every epoch", key="epochs", bind="query-params",
-        help=f"Codes {codebooks.SAMPLE:,} pictures by the head of each epoch; the first time takes some seconds.",
+        help=f"Codes {codebooks.SAMPLE:,} images by the head of each epoch; the first time takes some seconds.",
     )  # fmt: skip
     if looked:
         _epochs(shown)
@@ -69,7 +69,7 @@ def _epochs(shown: list) -> None:
     histories = [codebook_cached.by_epoch(run.fingerprint, run) for run in shown]
     top = max(float(history.perplexity.max()) for history in histories)
     for run, history in zip(side_by_side(shown), histories, strict=True):
-        st.caption(f"Perplexity of each codebook over {history.n:,} database pictures, by the head of each epoch.")
+        st.caption(f"Perplexity of each codebook over {history.n:,} database images, by the head of each epoch.")
         lines = {
             f"codebook {m + 1}": (history.epoch.tolist(), values.tolist())
             for m, values in enumerate(history.perplexity.T)

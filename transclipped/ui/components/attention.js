@@ -1,4 +1,4 @@
-// Attention drawn over a picture: a place that is little looked at is dark. Point at a place to see what it looks at
+// Attention drawn over an image: a place that is little looked at is dark. Point at a place to see what it looks at
 // itself, click or press Enter to keep it, Esc to let go.
 
 const DARKEST = 0.8;
@@ -13,7 +13,7 @@ export default function (component) {
 class Look {
   constructor(root) {
     this.box = element("div", { class: "box" });
-    this.image = element("img", { alt: "the picture" });
+    this.image = element("img", { alt: "the image" });
     this.grid = element("div", { class: "grid" });
     this.box.append(this.image, this.grid);
     this.says = element("div", { class: "says", "aria-live": "polite" });

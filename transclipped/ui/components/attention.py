@@ -1,4 +1,4 @@
-"""Attention over a picture, a component of ours: point at a place to see what it looks at, click to keep it.
+"""Attention over an image, a component of ours: point at a place to see what it looks at, click to keep it.
 
 attention.js beside this file does the drawing; here is what it is sent.
 """
@@ -21,7 +21,7 @@ _component = component("attention")
 
 
 def draw(
-    picture: np.ndarray,
+    image: np.ndarray,
     base: np.ndarray,
     rows: np.ndarray | None,
     *,
@@ -31,21 +31,21 @@ def draw(
     crisp: bool,
     key: str,
 ) -> None:
-    """Draw weights over a picture; the place that the visitor keeps stands in the address as `?token=`.
+    """Draw weights over an image; the place that the visitor keeps stands in the address as `?token=`.
 
     Args:
-        picture: `[S, S, 3]` uint8.
+        image: `[S, S, 3]` uint8.
         base: `[h · w]` shown while no place is pointed at.
         rows: `[h · w, h · w]`, row i is what place i looks at; None where places cannot be pointed at.
         who: begins the sentence that names the place of the largest weight of `base`.
         verb: follows a place in the sentence about its row.
-        crisp: whether the picture's own pixels are to be seen.
+        crisp: whether the image's own pixels are to be seen.
     """
     n = len(base)
-    version = hashlib.sha256(picture.tobytes() + str(grid).encode()).hexdigest()[:16]
+    version = hashlib.sha256(image.tobytes() + str(grid).encode()).hexdigest()[:16]
     sent = {
         "version": version,
-        "image": _picture(picture, crisp),
+        "image": _image(image, crisp),
         "crisp": crisp,
         "h": grid[0],
         "w": grid[1],
@@ -80,8 +80,8 @@ def _remember(key: str, version: str, places: int) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _picture(picture: np.ndarray, crisp: bool) -> str:
-    return data_url(Image.fromarray(picture), exact=crisp)
+def _image(image: np.ndarray, crisp: bool) -> str:
+    return data_url(Image.fromarray(image), exact=crisp)
 
 
 def _scaled(rows: np.ndarray) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-// A gallery: pictures in a grid, each with frame and caption. A click, or Enter on the focused picture, sends its id as
-// `clicked`; the small buttons below a picture send {id, mark} as `marked`. Arrow keys, Home and End move the focus.
+// A gallery: images in a grid, each with frame and caption. A click, or Enter on the focused image, sends its id as
+// `clicked`; the small buttons below an image send {id, mark} as `marked`. Arrow keys, Home and End move the focus.
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
@@ -47,7 +47,7 @@ class Gallery {
     return figure;
   }
 
-  // A tiny picture is drawn at a whole multiple of its pixels, counted in pixels of the screen.
+  // A tiny image is drawn at a whole multiple of its pixels, counted in pixels of the screen.
   picture(tile, old) {
     const longer = Math.max(tile.width, tile.height), crisp = longer <= this.data.crisp;
     const density = window.devicePixelRatio || 1;

@@ -1,6 +1,6 @@
-"""Galleries: a component of ours that shows pictures in a grid, framed, captioned, clickable and reachable by keys.
+"""Galleries: a component of ours that shows images in a grid, framed, captioned, clickable and reachable by keys.
 
-gallery.js beside this file does the drawing. Pictures are files of Streamlit's media file manager, which the browser
+gallery.js beside this file does the drawing. Images are files of Streamlit's media file manager, which the browser
 fetches when they come into sight; those of CIFAR-10's size travel with the grid, which saves a request each. Tiny ones
 are enlarged by whole multiples of the screen's pixels, others smoothly.
 """
@@ -24,18 +24,18 @@ from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.text import visible
 from transclipped.ui.theme import MARKS
 
-CRISP = 64  # pixels a side up to which pictures are enlarged pixel by pixel
+CRISP = 64  # pixels a side up to which images are enlarged pixel by pixel
 SIDE = 256  # pixels of the longer side of a photograph, as it is sent
 QUALITY = 85  # of its JPEG
-INLINE = 4096  # bytes up to which a picture travels with the grid
-TILE = 96  # pixels a side that a picture gets on the page: three times CIFAR-10's
+INLINE = 4096  # bytes up to which an image travels with the grid
+TILE = 96  # pixels a side that an image gets on the page: three times CIFAR-10's
 
 _component = component("gallery")
 
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An encoded picture for the browser, with its size in pixels."""
+    """An encoded image for the browser, with its size in pixels."""
 
     file: bytes
     kind: str
@@ -45,11 +45,11 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a gallery.
+    """One image of a gallery.
 
     Attributes:
         id: what a click tells; its own in the gallery.
-        picture: None where there is none to see; `title` is then shown instead.
+        image: None where there is none to see; `title` is then shown instead.
         caption: below it.
         relevant: solid blue frame if True, dashed orange if False, none where nobody knows.
         title: what pointing at it tells, such as its name.
@@ -58,7 +58,7 @@ class Tile:
     """
 
     id: str
-    picture: EncodedImage | None
+    image: EncodedImage | None
     caption: str = ""
     relevant: bool | None = None
     title: str = ""
@@ -79,12 +79,12 @@ def draw(
 
     Args:
         key: its own on the page.
-        size: pixels a side of a picture; grows with the projector's scale.
-        on_click: told the id before the page runs again. Without it pictures cannot be clicked.
+        size: pixels a side of an image; grows with the projector's scale.
+        on_click: told the id before the page runs again. Without it images cannot be clicked.
         on_mark: told the id and 1, -1 or 0 when a mark is set or taken back. Without it there are no marks.
-        hint: what a click does, told when pointing at a picture.
+        hint: what a click does, told when pointing at an image.
     """
-    urls = [_url(tile.picture, f"{key}-picture-{i}") for i, tile in enumerate(tiles)]
+    urls = [_url(tile.image, f"{key}-picture-{i}") for i, tile in enumerate(tiles)]
     known = {tile.id for tile in tiles}
     sent = {
         "tiles": [_sent(tile, url) for tile, url in zip(tiles, urls, strict=True)],
@@ -116,11 +116,11 @@ def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -
 
 
 def of_row(data: tuple, row: int) -> EncodedImage:
-    """EncodedImage of a row of the picture set that `cached.run_data` names; a placeholder where it cannot be read."""
+    """EncodedImage of a row of the image set that `cached.run_data` names; a placeholder where it cannot be read."""
     try:
         return _of_row(data, row)
     except InputError:
-        return unreadable(str(cached.pictures(data).ids[row]))
+        return unreadable(str(cached.images(data).ids[row]))
 
 
 def unreadable(name: str) -> EncodedImage:
@@ -130,7 +130,7 @@ def unreadable(name: str) -> EncodedImage:
 
 @st.cache_data(max_entries=4096, show_spinner=False)
 def _of_row(data: tuple, row: int) -> EncodedImage:
-    images = cached.pictures(data)
+    images = cached.images(data)
     if images.native_size is not None and images.native_size <= CRISP:
         return _kept(images.encoded(row))
     return of_image(images.preview(row, side=SIDE))
@@ -150,7 +150,7 @@ def of_path(path: str) -> EncodedImage | None:
 
 
 def of_image(image: Image.Image) -> EncodedImage:
-    """Any RGB picture, reduced to `SIDE` if it is larger."""
+    """Any RGB image, reduced to `SIDE` if it is larger."""
     if max(image.size) <= CRISP:
         return _exact(image)
     scale = SIDE / max(image.size)
@@ -171,12 +171,12 @@ def _kept(file: bytes) -> EncodedImage:
 
 
 def _sent(tile: Tile, url: str) -> dict:
-    picture = tile.picture
+    image = tile.image
     return {
         "id": tile.id,
         "url": url,
-        "width": picture.width if picture else 0,
-        "height": picture.height if picture else 0,
+        "width": image.width if image else 0,
+        "height": image.height if image else 0,
         "caption": visible(tile.caption),
         "frame": {None: "unknown", True: "relevant", False: "irrelevant"}[tile.relevant],
         "title": visible(tile.title),
@@ -185,13 +185,13 @@ def _sent(tile: Tile, url: str) -> dict:
     }
 
 
-def _url(picture: EncodedImage | None, name: str) -> str:
-    """Address of a picture, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
-    if picture is None:
+def _url(image: EncodedImage | None, name: str) -> str:
+    """Address of an image, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
+    if image is None:
         return ""
-    if len(picture.file) <= INLINE:
-        return data_address(picture.file, picture.kind)
-    return add_file(picture.file, picture.kind, name)
+    if len(image.file) <= INLINE:
+        return data_address(image.file, image.kind)
+    return add_file(image.file, image.kind, name)
 
 
 def _said(key: str, name: str):

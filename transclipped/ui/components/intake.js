@@ -1,6 +1,6 @@
-// The clipboard as a way to bring pictures, and a word on the camera.
+// The clipboard as a way to bring images, and a word on the camera.
 //
-// mode "paste": a picture pasted anywhere on the page, or read by the button, goes into the uploader inside `place`
+// mode "paste": an image pasted anywhere on the page, or read by the button, goes into the uploader inside `place`
 // as if it had been chosen there. mode "camera": says why there is none, if there is none.
 
 const INPUT = '[data-testid="stFileUploaderDropzoneInput"]';

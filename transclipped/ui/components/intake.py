@@ -1,6 +1,6 @@
-"""Bringing pictures to a page: files, drag and drop, the clipboard, the camera.
+"""Bringing images to a page: files, drag and drop, the clipboard, the camera.
 
-A pasted picture is handed to the page's own uploader by intake.js, so it is limited, listed and removed like any
+A pasted image is handed to the page's own uploader by intake.js, so it is limited, listed and removed like any
 other. Where the browser allows no camera or no look into the clipboard, intake.js says why.
 """
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
-from transclipped.datasets.images.decode import open_picture
+from transclipped.datasets.images.decode import open_image
 from transclipped.errors import InputError
 from transclipped.ui import access
 from transclipped.ui.components.component import component
 from transclipped.ui.text import plain
 
 LARGEST = 20  # MB of a file
-MOST = 16  # pictures at once
-MOST_A_VISIT = 200  # different pictures that a visitor who is not the owner may bring
+MOST = 16  # images at once
+MOST_A_VISIT = 200  # different images that a visitor who is not the owner may bring
 SHORTER, LONGER = 512, 8192  # pixels a side that are kept; networks look at far fewer
 
 _component = component("intake")
@@ -28,37 +28,37 @@ _component = component("intake")
 
 @dataclass(frozen=True)
 class Brought:
-    """A visitor's picture: a hash of its file, its name, and what is seen of it, to be read only."""
+    """A visitor's image: a hash of its file, its name, and what is seen of it, to be read only."""
 
     digest: str
     name: str
     image: Image.Image
 
 
-def pictures(*, key: str, several: bool = True) -> list[Brought]:
+def images(*, key: str, several: bool = True) -> list[Brought]:
     """Uploader, with drag and drop and paste; what was brought and can be used. Says what cannot be.
 
     Args:
         key: of the uploader; a container around it gets `key` and "-place".
-        several: whether more than one picture can be brought.
+        several: whether more than one image can be brought.
     """
     with st.container(key=f"{key}-place"):
         files = st.file_uploader(
-            "Your pictures" if several else "Your picture", accept_multiple_files=several, max_upload_size=LARGEST,
+            "Your images" if several else "Your image", accept_multiple_files=several, max_upload_size=LARGEST,
             key=key, help=f"Up to {LARGEST} MB each. They stay on this machine and are not kept."
             + " Several ask together." * several,
         )  # fmt: skip
         _component(key=f"{key}-paste", data={"mode": "paste", "place": f"st-key-{key}-place"})
     files = files if several else [files] if files is not None else []
     if len(files) > MOST:
-        st.warning(f"{len(files)} pictures are too many at once; the first {MOST} ask.")
+        st.warning(f"{len(files)} images are too many at once; the first {MOST} ask.")
     return [found for file in files[:MOST] if (found := _usable(file.name, file)) is not None]
 
 
 def photograph(*, key: str) -> list[Brought]:
-    """Camera; the picture taken, if there is one."""
+    """Camera; the image taken, if there is one."""
     _component(key=f"{key}-reason", data={"mode": "camera", "place": ""})
-    file = st.camera_input("Your camera", key=key, help="The picture goes to this app alone, which does not keep it.")
+    file = st.camera_input("Your camera", key=key, help="The image goes to this app alone, which does not keep it.")
     found = _usable("the photograph", file) if file is not None else None
     return [found] if found is not None else []
 
@@ -67,7 +67,7 @@ def _usable(name: str, file) -> Brought | None:
     """What a visitor brought, or a sentence on the page."""
     try:
         if file.size > LARGEST << 20:
-            raise InputError(f"{name} has {file.size >> 20} MB; choose a picture of at most {LARGEST} MB")
+            raise InputError(f"{name} has {file.size >> 20} MB; choose an image of at most {LARGEST} MB")
         content = file.getvalue()
         digest = hashlib.sha256(content).hexdigest()
         _count(digest)
@@ -81,23 +81,23 @@ def _count(digest: str) -> None:
     """Bound what one visitor lets this machine decode.
 
     Raises:
-        InputError: they have brought too many pictures.
+        InputError: they have brought too many images.
     """
     if access.owner():
         return
     brought = st.session_state.setdefault("brought", set())
     if digest not in brought and len(brought) >= MOST_A_VISIT:
-        raise InputError(f"you have brought {MOST_A_VISIT} pictures already, which is the most for one visit")
+        raise InputError(f"you have brought {MOST_A_VISIT} images already, which is the most for one visit")
     brought.add(digest)
 
 
 @st.cache_resource(max_entries=16, ttl=1800, show_spinner=False)
 def _opened(digest: str, name: str, _content: bytes) -> Image.Image:
-    return reduced(open_picture(_content, name=name, at_least=SHORTER))
+    return reduced(open_image(_content, name=name, at_least=SHORTER))
 
 
 def reduced(image: Image.Image) -> Image.Image:
-    """A picture of at most 512 pixels on its shorter side; of a strip, the 8192 in its middle.
+    """An image of at most 512 pixels on its shorter side; of a strip, the 8192 in its middle.
 
     Its centre square, which is what networks see, stays what it was.
     """

@@ -1,6 +1,6 @@
-// The map: points on side-by-side panels that share colours, choice and query, and the pictures below them.
+// The map: points on side-by-side panels that share colours, choice and query, and the images below them.
 //
-// Python sends positions, colours and picture sheets once (a version names them); panning, zooming, hovering, colours
+// Python sends positions, colours and image sheets once (a version names them); panning, zooming, hovering, colours
 // of chosen and isolated points, and the lasso stay in the browser. Back go {version, rows} as `selection` on release
 // and {version, row} as `picked` on a click. map_panel.js and map_shapes.js follow in the same module.
 
@@ -209,7 +209,7 @@ class PointMap {
     this.card.style.top = `${above > 0 ? above : y - box.top + 18}px`;
   }
 
-  // A picture of a row, cut out of its sheet; tiny pictures stay crisp.
+  // An image of a row, cut out of its sheet; tiny images stay crisp.
   picture(row, side) {
     const { sheets, per_sheet: per, columns, tile } = this.data;
     const box = element("div", { class: "picture", style: `width:${side}px;height:${side}px` });
@@ -234,13 +234,13 @@ class PointMap {
     let rows = [], title = "";
     if (this.chosen) {
       rows = [...this.chosen].sort((a, b) => a - b);
-      title = `${rows.length.toLocaleString("en")} picture${rows.length === 1 ? "" : "s"} chosen`;
+      title = `${rows.length.toLocaleString("en")} image${rows.length === 1 ? "" : "s"} chosen`;
     } else if (this.picked >= 0) {
       rows = [this.picked, ...neighbours];
       title = neighbours.length ? "The query, framed, and its nearest on this map's data" : "The query";
     } else if (this.data.star) {
       rows = neighbours;
-      title = "Nearest to the query ★ among these pictures";
+      title = "Nearest to the query ★ among these images";
     }
     const tiles = rows.slice(0, this.shown).map((row) => {
       const tile = element("button", { type: "button", class: "tile", "data-row": row });
@@ -266,7 +266,7 @@ class PointMap {
     }
     this.gallery.replaceChildren(...heading, grid, ...more);
     if (!rows.length) {
-      const hint = "Click a point to ask with its picture; shift-drag around points to see what they show.";
+      const hint = "Click a point to ask with its image; shift-drag around points to see what they show.";
       this.gallery.replaceChildren(element("div", { class: "count", "data-count": 0 }, hint));
     }
   }

@@ -1,4 +1,4 @@
-"""Maps of embeddings: a component of ours that draws side-by-side panels, with pictures on hover, click and lasso.
+"""Maps of embeddings: a component of ours that draws side-by-side panels, with images on hover, click and lasso.
 
 map.js beside this file does the drawing, with a canvas for each panel in map_panel.js; here is what it is sent.
 """
@@ -43,8 +43,8 @@ def draw(
     Args:
         maps: by the name of their panel.
         version: of the items; what a visitor chose in another one is forgotten.
-        data: names the picture set, see `cached.run_data`.
-        rows: `[n]` of the picture set.
+        data: names the image set, see `cached.run_data`.
+        rows: `[n]` of the image set.
         selection, picked, neighbours: rows of `shown`.
         star: place of a query that is not among the items, by panel.
     """
@@ -58,7 +58,7 @@ def draw(
         "n": len(shown),
         "panels": panels,
         **_coloured(colouring),
-        "names": [f"picture {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
+        "names": [f"image {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
         **map_sheets.sent(data, rows, key),
         "base": st.get_option("server.baseUrlPath"),
         "selection": selection,
@@ -108,8 +108,8 @@ def _remember(shown: Items, key: str, version: str) -> None:
 
 @st.cache_resource(max_entries=12, ttl=300, show_spinner="Reading the embeddings …")
 def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
-    """What a map shows, its rows in the picture set, and a name of its content; read-only."""
-    shown, images = projections.items(cached.arrays(_run), which), cached.pictures(cached.run_data(_run))
+    """What a map shows, its rows in the image set, and a name of its content; read-only."""
+    shown, images = projections.items(cached.arrays(_run), which), cached.images(cached.run_data(_run))
     rows = images.rows_of(shown.ids.tolist())
     shown = projections.with_features(_run, shown, images, rows)
     version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]

@@ -2,7 +2,7 @@
 // Once a visit, when nothing else is to be done, the scripts that other pages draw with are fetched and compiled
 // ahead; running them as well would halt the page for up to half a second.
 // One press of the browser's Back button takes back one act of the visitor: Streamlit adds a step to the history for
-// every change of the address that Python makes, three of them when a picture leads to another page.
+// every change of the address that Python makes, three of them when an image leads to another page.
 
 const TYPES = "input, textarea, select, canvas, iframe, video, audio, [contenteditable='true']";
 const ROLES = ["slider", "radio", "radiogroup", "tab", "tablist", "listbox", "option", "combobox", "menu", "menuitem",

@@ -19,7 +19,7 @@ LOOK_AGAIN = 15  # seconds after which a folder is listed again
 
 
 def opened(config: DataConfig) -> ImageSet:
-    """The pictures that a configuration names, as they are now.
+    """The images that a configuration names, as they are now.
 
     Raises:
         InputError: files are missing or wrong, or not for this visitor to read.
@@ -42,7 +42,7 @@ def _stamp(config: DataConfig) -> str:
     return digest.hexdigest()
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the pictures …")
+@st.cache_resource(max_entries=4, show_spinner="Opening the images …")
 def _opened(config: DataConfig, stamp: str) -> ImageSet:
     return load(config)
 
@@ -54,14 +54,14 @@ def split_of(fingerprint: str, config: DataConfig, _images: ImageSet) -> tuple[S
     return split, describe(_images, split)
 
 
-def picture(fingerprint: str, row: int, images: ImageSet) -> gallery.EncodedImage:
-    """Picture of a row, ready for the browser; a placeholder where it cannot be read."""
+def image(fingerprint: str, row: int, images: ImageSet) -> gallery.EncodedImage:
+    """Image of a row, ready for the browser; a placeholder where it cannot be read."""
     try:
-        return _picture(fingerprint, row, images)
+        return _image(fingerprint, row, images)
     except InputError:
         return gallery.unreadable(str(images.ids[row]))
 
 
 @st.cache_data(max_entries=2048, show_spinner=False)
-def _picture(fingerprint: str, row: int, _images: ImageSet) -> gallery.EncodedImage:
+def _image(fingerprint: str, row: int, _images: ImageSet) -> gallery.EncodedImage:
     return gallery.of_image(_images.preview(row))

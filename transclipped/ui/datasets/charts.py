@@ -15,7 +15,7 @@ SIDES = (("database", "searched", RELEVANT), ("query", "asks", IRRELEVANT))
 
 @cached_figure
 def class_counts(classes: dict[str, dict[str, int]], *, key: str) -> go.Figure:
-    """Pictures of each class, the most frequent first: searched and asking ones behind each other.
+    """Images of each class, the most frequent first: searched and asking ones behind each other.
 
     Args:
         classes: counts by class, by role, as `registry.describe` gives them.

@@ -62,7 +62,7 @@ def choose(run: RunDir, **state: object) -> None:
 
 def _codes(run: RunDir) -> bool:
     try:
-        pictures = run.config.backbone.name != IDENTITY
+        images = run.config.backbone.name != IDENTITY
     except InputError:
         return False
-    return pictures and all((run.path / name).exists() for name in ("model.safetensors", "metrics.json"))
+    return images and all((run.path / name).exists() for name in ("model.safetensors", "metrics.json"))

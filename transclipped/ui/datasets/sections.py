@@ -1,4 +1,4 @@
-"""Sections of the Data sets page: protocol and its files, what is missing, a check of every picture, the cache."""
+"""Sections of the Data sets page: protocol and its files, what is missing, a check of every image, the cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from transclipped.analysis import picture_sets
+from transclipped.analysis import image_sets
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.datasets import storage as kept
 from transclipped.datasets.base import ImageSet
@@ -30,7 +30,7 @@ NAMED = 1000  # names in a table; the command writes them all
 GROUPS = 8  # groups of lookalikes that are shown
 MEGABYTE = 1e6
 PRIVACY = (
-    "**Nothing leaves this machine.** Your pictures stay where they are and are never changed. A run or a collection "
+    "**Nothing leaves this machine.** Your images stay where they are and are never changed. A run or a collection "
     "keeps their names, labels and codes. The cache keeps what is listed here; it can be deleted at any time, and is "
     "made again when it is needed."
 )
@@ -41,7 +41,7 @@ def annotations() -> str:
     return st.segmented_control(
         "Annotations", ANNOTATIONS, default=POTENTIAL, required=True, key="annotations", bind="query-params",
         help="24 potential labels, visible at all, as the hashing literature takes them; or 14 relevant ones, which "
-        "matter to the picture (files ending in _r1); or both.",
+        "matter to the image (files ending in _r1); or both.",
     ) or POTENTIAL  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def protocol(images: ImageSet, config: DataConfig) -> DataConfig:
     left, right = st.columns(2)
     chosen = left.segmented_control(
         "Protocol", images.protocols, default=images.protocols[0], required=True, key="protocol", bind="query-params",
-        help="CIFAR-10: I trains on the whole database, II on 500 pictures a class. Lists of the literature: listed.",
+        help="CIFAR-10: I trains on the whole database, II on 500 images a class. Lists of the literature: listed.",
     )  # fmt: skip
     seed = right.number_input(
         "Seed", 0, 9999, 0, key="seed", bind="query-params", help="Of the draw, where one is made."
@@ -88,7 +88,7 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
             icon=":material/download:",
         )  # fmt: skip
     with shell.aside("split-command"):
-        st.caption(f"The same from a terminal (fingerprint of these pictures: {plain(images.fingerprint)}):")
+        st.caption(f"The same from a terminal (fingerprint of these images: {plain(images.fingerprint)}):")
         parts = ["python", "-m", "transclipped", "datasets", "split", config.dataset]
         parts += [config.data] if config.data else []
         parts += ["--labels", config.labels] if config.labels else []
@@ -108,10 +108,10 @@ def missing(images: ImageSet) -> None:
     for note in notes:
         st.info(plain(note))
     if not gone and not images.skipped:
-        st.caption("Nothing: every picture that is listed is here, and no file was left out.")
+        st.caption("Nothing: every image that is listed is here, and no file was left out.")
         return
     rows = [(str(name), "it is not there") for name in gone] + [(str(name), why) for name, why in images.skipped]
-    st.caption(f"{len(gone):,} listed pictures are not there; {len(images.skipped):,} files or lines cannot be used.")
+    st.caption(f"{len(gone):,} listed images are not there; {len(images.skipped):,} files or lines cannot be used.")
     st.dataframe(pd.DataFrame(rows[:NAMED], columns=["name", "why"]), hide_index=True, height=240)
     if len(rows) > NAMED:
         st.caption(f"The first {NAMED:,} of {len(rows):,}; `datasets check … --names FILE` writes them all.")
@@ -119,8 +119,8 @@ def missing(images: ImageSet) -> None:
 
 @guarded
 def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
-    """The last check of every picture, and the button that starts one."""
-    st.subheader("Is every picture whole, and is any there twice?")
+    """The last check of every image, and the button that starts one."""
+    st.subheader("Is every image whole, and is any there twice?")
     checking = job.of(images.fingerprint).status()
     if checking.get("state") == RUNNING:
         _follow(images.fingerprint)
@@ -129,10 +129,10 @@ def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
     if report is None and checking.get("error"):
         st.error(plain(checking["error"]))
     st.caption(
-        "A check decodes every picture, in a process of its own, and compares them all: files with the same content, "
-        "and pictures that look alike although their files differ."
+        "A check decodes every image, in a process of its own, and compares them all: files with the same content, "
+        "and images that look alike although their files differ."
     )
-    if st.button("Check every picture" if report is None else "Check again", icon=":material/fact_check:",
+    if st.button("Check every image" if report is None else "Check again", icon=":material/fact_check:",
                  **access.control(access.TRAIN)):  # fmt: skip
         job.start(config, images.fingerprint)
         st.rerun()
@@ -148,7 +148,7 @@ def _follow(fingerprint: str) -> None:
         st.rerun()
     done, total = status.get("done", 0), status.get("total", 0)
     left = status.get("seconds", 0) / done * (total - done) if done else None
-    text = f"{done:,} of {total:,} pictures{time_left(left)}" if total else "Opening the pictures …"
+    text = f"{done:,} of {total:,} images{time_left(left)}" if total else "Opening the images …"
     st.progress(min(1.0, done / total) if total else 0.0, text)
 
 
@@ -160,7 +160,7 @@ def _reported(report: dict, images: ImageSet, split: Split | None) -> None:
     columns[2].metric("Same file twice", f"{report['same_file']['extra']:,}", help="Files beyond the first of each.")
     columns[3].metric(
         "Lookalikes", f"{report['look_alike']['extra']:,}",
-        help="Pictures beyond the first of each group whose sketches agree: resized, recompressed, slightly edited.",
+        help="Images beyond the first of each group whose sketches agree: resized, recompressed, slightly edited.",
     )  # fmt: skip
     formats = ", ".join(f"{count:,} {name}" for name, count in report["formats"].items())
     side = report["shorter_side"]
@@ -174,9 +174,9 @@ def _reported(report: dict, images: ImageSet, split: Split | None) -> None:
             _groups(
                 groups, images, kind, f"**{title}**, {min(GROUPS, len(groups))} of {report[kind]['groups']:,} groups."
             )
-            if split is not None and (both := picture_sets.across(groups, images, split)):
+            if split is not None and (both := image_sets.across(groups, images, split)):
                 st.warning(
-                    f"{both:,} of the first {len(groups):,} groups have pictures among the queries and in the "
+                    f"{both:,} of the first {len(groups):,} groups have images among the queries and in the "
                     f"database: such a query finds its twin, which flatters every method alike."
                 )
 
@@ -187,9 +187,9 @@ def _groups(groups: list[list[str]], images: ImageSet, key: str, title: str) -> 
     for number, group in enumerate(groups[:GROUPS], start=1):
         for name in group[:4]:
             if (row := images.find(name)) is not None:
-                picture = cached.picture(images.fingerprint, row, images)
+                image = cached.image(images.fingerprint, row, images)
                 more = f" (of {len(group)})" if len(group) > 4 else ""
-                tiles.append(gallery.Tile(id=name, picture=picture, caption=f"{number}{more} · {name}", title=name))
+                tiles.append(gallery.Tile(id=name, image=image, caption=f"{number}{more} · {name}", title=name))
     gallery.draw(tiles, key=key)
 
 
@@ -198,7 +198,7 @@ def _groups(groups: list[list[str]], images: ImageSet, key: str, title: str) -> 
 def storage() -> None:
     """What the cache holds, its size, and the way to clear it."""
     with shell.aside("storage"):
-        st.subheader("What is kept of your pictures, and where?")
+        st.subheader("What is kept of your images, and where?")
         st.markdown(PRIVACY)
         if freed := st.session_state.pop("freed", None):
             st.success(f"{freed / MEGABYTE:,.1f} MB are free again.")

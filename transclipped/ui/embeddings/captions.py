@@ -1,4 +1,4 @@
-"""What stands around the maps: what they show, what they must not be read for, and the pictures that were chosen."""
+"""What stands around the maps: what they show, what they must not be read for, and the images that were chosen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def about(subject: Subject, laid: Layouts, compare: str) -> None:
     shown = subject.shown
     *first, last = laid.kinds
     kinds = f"{', '.join(first)} and {last}" if first else last
-    what = "queries" if shown.which == QUERIES else "database pictures"
+    what = "queries" if shown.which == QUERIES else "database images"
     what = f"images of *{plain(subject.name)}*" if subject.name else what
     st.caption(
         f"Each point is one of {len(shown):,} {what} by its {kinds} embedding ({laid.method}). Drag to move, wheel to "
@@ -35,7 +35,7 @@ def about(subject: Subject, laid: Layouts, compare: str) -> None:
     absent = [kind for kind in projections.KINDS if kind not in laid.kinds and not laid.missing]
     if absent and compare == "embeddings":
         st.caption(
-            f"Not shown: {' and '.join(absent)} embeddings, which are not on this machine for these pictures. "
+            f"Not shown: {' and '.join(absent)} embeddings, which are not on this machine for these images. "
             "Training a run on them keeps them."
         )
 
@@ -56,7 +56,7 @@ def chosen(subject: Subject, selection: np.ndarray, maps: dict[str, Map], *, nam
     table = projections.selection_table(
         subject.shown, selection, subject.names, {panel: m.xy for panel, m in maps.items()}
     )
-    st.caption(f"{len(selection):,} pictures are chosen: take along their ids, labels, codes and places.")
+    st.caption(f"{len(selection):,} images are chosen: take along their ids, labels, codes and places.")
     left, right, _ = st.columns([1, 1, 3])
     left.download_button("CSV", projections.to_csv(table), f"{name}-chosen.csv", "text/csv", key="csv")
     right.download_button("Parquet", projections.to_parquet(table), f"{name}-chosen.parquet", key="parquet")

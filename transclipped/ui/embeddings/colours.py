@@ -117,12 +117,12 @@ def clipping(
         nothing = np.zeros(n, bool)
         return by_clipping(nothing, None), f"This run's rule is {rule}: it clips no pair, so all are kept."
     vectors = map_clipping.looked_at(shown, config)
-    how = f"if these {n:,} pictures were one batch; it goes by their {config.on} embeddings, labels are not used."
+    how = f"if these {n:,} images were one batch; it goes by their {config.on} embeddings, labels are not used."
     if row is None and query is None:
         shares = clipped_shares(version, repr(config), config, vectors)
         drawn = f"{map_clipping.ANCHORS:,} of the others, drawn at random,"
         asked = "the others" if n <= map_clipping.ANCHORS else drawn
-        said = f"Colour: for what share of {asked} the rule {rule} would clip a picture, {how} "
+        said = f"Colour: for what share of {asked} the rule {rule} would clip an image, {how} "
         return by_value(shares, "share", top=float(shares.max()) or 1.0), said + "Click a point to see it from there."
     stored = cached.arrays(run)
     anchor = row if row is not None else map_clipping.seen_query(stored, query, config)
@@ -131,14 +131,14 @@ def clipping(
     return by_clipping(taken, row), said + how
 
 
-@st.cache_data(max_entries=12, show_spinner="Asking with every picture …")
+@st.cache_data(max_entries=12, show_spinner="Asking with every image …")
 def item_precision(version: str, k: int, _run: RunDir, _shown: Items) -> np.ndarray:
     """AP@K of every item as the query."""
     stored = cached.arrays(_run)
     return projections.item_average_precision(stored, _shown, k=k)
 
 
-@st.cache_data(max_entries=12, show_spinner="Asking with every picture …")
+@st.cache_data(max_entries=12, show_spinner="Asking with every image …")
 def clipped_shares(version: str, rule: str, _config: ClippingConfig, _vectors: np.ndarray) -> np.ndarray:
     """How often a rule clips each item."""
     return map_clipping.share_of_anchors(_vectors, _config)

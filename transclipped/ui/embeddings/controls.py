@@ -21,8 +21,8 @@ def subject(run) -> Subject:
     if st.session_state.get("map_which") not in options:
         st.session_state.pop("map_which", None)
     which = st.segmented_control(
-        "Pictures", options, default=QUERIES, required=True, key="map_which", bind="query-params",
-        help=f"The run's stored queries, a sample of at most {projections.SAMPLE:,} of the pictures it searches, or of "
+        "Images", options, default=QUERIES, required=True, key="map_which", bind="query-params",
+        help=f"The run's stored queries, a sample of at most {projections.SAMPLE:,} of the images it searches, or of "
         "a collection of your own images.",
     ) or QUERIES  # fmt: skip
     return map_subject.subject(run, which)
@@ -67,7 +67,7 @@ def wanted_maps(shown, bundled, method: str, compare: str):
         st.session_state.pop("map_kind", None)
     kind = st.segmented_control(
         "Embedding", kinds, default=QUANTIZED, required=True, key="map_kind", bind="query-params",
-        help="Those of these pictures that are on this machine.",
+        help="Those of these images that are on this machine.",
     )  # fmt: skip
     return layouts.several(shown, bundled, settings, kind or QUANTIZED)
 

@@ -1,4 +1,4 @@
-"""Pictures of a map's points: they travel as sheets of 256 thumbnails, which the browser fetches when it needs one."""
+"""Images of a map's points: they travel as sheets of 256 thumbnails, which the browser fetches when it needs one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.turns import one_at_a_time
 
 PER_SHEET, COLUMNS = 256, 16
-TILE = 64  # pixels of a thumbnail; tiny pictures keep their own size
+TILE = 64  # pixels of a thumbnail; tiny images keep their own size
 QUALITY = 82  # of a sheet's JPEG
 
 
@@ -36,45 +36,45 @@ def _urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
     return [add_file(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
 
 
-@st.cache_resource(max_entries=6, show_spinner="Cutting out the pictures …")
+@st.cache_resource(max_entries=6, show_spinner="Cutting out the images …")
 @one_at_a_time
 def _sheets(data: tuple, named: str, _rows: np.ndarray) -> list[bytes]:
     from concurrent.futures import ThreadPoolExecutor
 
-    images, side = cached.pictures(data), _side(data)
+    images, side = cached.images(data), _side(data)
     with ThreadPoolExecutor(2) as pool:
         starts = range(0, len(_rows), PER_SHEET)
         return list(pool.map(lambda start: _sheet(images, _rows[start : start + PER_SHEET], side), starts))
 
 
 def _sheet(images, rows: np.ndarray, side: int) -> bytes:
-    """JPEG of up to 256 thumbnails, 16 a line, in the colour resolution of the pictures."""
+    """JPEG of up to 256 thumbnails, 16 a line, in the colour resolution of the images."""
     lines = -(-len(rows) // COLUMNS)
     page = Image.new("RGB", (COLUMNS * side, lines * side))
     for at, row in enumerate(rows.tolist()):
-        page.paste(thumbnail(_picture(images, row), side), (at % COLUMNS * side, at // COLUMNS * side))
+        page.paste(thumbnail(_image(images, row), side), (at % COLUMNS * side, at // COLUMNS * side))
     buffer = io.BytesIO()
     page.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
-def _picture(images, row: int) -> Image.Image:
+def _image(images, row: int) -> Image.Image:
     try:
         return images.preview(row)
     except InputError:
         return placeholder(str(images.ids[row]))
 
 
-def thumbnail(picture: Image.Image, side: int) -> Image.Image:
-    """The whole picture inside a square, centred on black."""
-    if picture.size == (side, side):
-        return picture
-    scale = side / max(picture.size)
-    small = picture.resize([max(1, round(length * scale)) for length in picture.size], Image.Resampling.LANCZOS)
+def thumbnail(image: Image.Image, side: int) -> Image.Image:
+    """The whole image inside a square, centred on black."""
+    if image.size == (side, side):
+        return image
+    scale = side / max(image.size)
+    small = image.resize([max(1, round(length * scale)) for length in image.size], Image.Resampling.LANCZOS)
     square = Image.new("RGB", (side, side))
     square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
     return square
 
 
 def _side(data: tuple) -> int:
-    return min(TILE, cached.pictures(data).native_size or TILE)
+    return min(TILE, cached.images(data).native_size or TILE)

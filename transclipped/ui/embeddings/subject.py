@@ -30,7 +30,7 @@ class Subject:
         shown: the items.
         version: names their content.
         bundled: maps that come with the app.
-        data: names the picture set, see `cached.pictures`; `rows` `[n]` are the items' in it.
+        data: names the image set, see `cached.images`; `rows` `[n]` are the items' in it.
         names: of the classes.
         name: of the collection; None for the run's own images.
     """

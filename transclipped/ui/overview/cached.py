@@ -1,4 +1,4 @@
-"""Cached calls behind the Overview page: small results, keyed by a run's fingerprint and the picture."""
+"""Cached calls behind the Overview page: small results, keyed by a run's fingerprint and the image."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def told(fingerprint: str, query: int, _run: RunDir) -> story.Story:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def found(fingerprint: str, query: int, top: int, _run: RunDir) -> list[tuple[bytes, bool | None]]:
-    """Encoded pictures of the best hits of a stored query, and whether each shares a label."""
+    """Encoded images of the best hits of a stored query, and whether each shares a label."""
     data = cached.arrays(_run)
     rows, _ = story.nearest(data, query, top)
-    images = cached.pictures(cached.run_data(_run))
+    images = cached.images(cached.run_data(_run))
     encoded = [_encoded(images, row) for row in images.rows_of(data.database_ids[rows])]
     return list(zip(encoded, story.shares_label(data, query, rows), strict=True))
 
@@ -47,7 +47,7 @@ def losses(fingerprint: str, _run: RunDir) -> list[float]:
     return [event["loss"] for event in _run.events("step") if isinstance(event.get("loss"), int | float)]
 
 
-@st.cache_data(max_entries=4, show_spinner="Encoding pictures for a second …")
+@st.cache_data(max_entries=4, show_spinner="Encoding images for a second …")
 def speed(backbone: str, size: int) -> float:
-    """Pictures per second of a backbone on this machine; measured once a server."""
+    """Images per second of a backbone on this machine; measured once a server."""
     return readiness.images_per_second(backbone, size=size)

@@ -11,7 +11,7 @@ from transclipped.ui.overview import story
 HITS = 5
 
 
-def draw(run, query: int, picture) -> None:
+def draw(run, query: int, image) -> None:
     """To Retrieval, Clipping and Train."""
     st.subheader("Where to go")
     one, two, three = st.columns(3)
@@ -19,11 +19,11 @@ def draw(run, query: int, picture) -> None:
     right = sum(relevant is True for _, relevant in hits)
     known = f"{right} of its first {len(hits)} hits are of its class." if hits[0][1] is not None else "Its first hits."
     _door(
-        one, "retrieval", "See it retrieve", "image_search", story.hits(picture, hits, scale=shell.scale()),
-        f"The picture above asks. {known}", query=str(query),
+        one, "retrieval", "See it retrieve", "image_search", story.hits(image, hits, scale=shell.scale()),
+        f"The image above asks. {known}", query=str(query),
     )  # fmt: skip
     pairs = overview_cached.pairs(run.fingerprint, run)
-    text = "How similar pairs of pictures are; right of the line lie the most similar 5%."
+    text = "How similar pairs of images are; right of the line lie the most similar 5%."
     if pairs.share is not None and pairs.top_share is not None:
         whole = quantities.share(round(pairs.share * pairs.n_pairs), pairs.n_pairs)
         top = quantities.share(round(pairs.top_share * pairs.n_top), pairs.n_top)

@@ -1,4 +1,4 @@
-"""One image's way to its code, with the numbers that the run gives it; `?picture=` names the stored query."""
+"""One image's way to its code, with the numbers that the run gives it; `?image=` names the stored query."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def number_of_query(run) -> int:
     return 0
 
 
-def draw(run, query: int, picture) -> None:
+def draw(run, query: int, image) -> None:
     """Six stations of a stored query, the way to another one, and the way to Anatomy."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    left.caption("From a picture to its code, with the numbers that this run gives it:")
-    right.button("Another picture", icon=":material/casino:", key="another", width="stretch")
+    left.caption("From an image to its code, with the numbers that this run gives it:")
+    right.button("Another image", icon=":material/casino:", key="another", width="stretch")
     config, record = run.config, run.record
     drawing = story.stations(
-        picture, overview_cached.told(run.fingerprint, query, run), image_size=record.get("image_size") or 96,
+        image, overview_cached.told(run.fingerprint, query, run), image_size=record.get("image_size") or 96,
         stride=STRIDE.get(config.backbone.name, 16), scale=shell.scale(), cnn=config.backbone.name == CNN,
     )  # fmt: skip
     st.html(drawing)
     if (shell.ROOT / "pages" / "anatomy.py").is_file():
         st.page_link(
-            "pages/anatomy.py", label="Follow this picture through the network, step by step",
+            "pages/anatomy.py", label="Follow this image through the network, step by step",
             icon=":material/account_tree:", query_params={"query": str(query)},
         )  # fmt: skip

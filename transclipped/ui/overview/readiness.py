@@ -30,7 +30,7 @@ def draw() -> None:
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
             backbone = HYBRID if HYBRID in available() else CNN
             speed = overview_cached.speed(backbone, 96)
-            st.markdown(f"✅ **{speed:,.0f} pictures per second** through {backbone} at 96 pixels.")
+            st.markdown(f"✅ **{speed:,.0f} images per second** through {backbone} at 96 pixels.")
 
 
 def promises() -> None:

@@ -14,7 +14,7 @@ HELP = {
     "same training without clipping, each at its own temperature, where there is such a run.",
     "clipped_backbone": " Both stand on one backbone that was itself trained with clipping, which leaves little to "
     "gain. README's study starts from one that never saw clipping: there the gain is 0.03 to 0.1.",
-    "code": "What is stored of each picture.",
+    "code": "What is stored of each image.",
     "all": "The codes of the whole database: what a search has to look at.",
     "clipping": "The rule that leaves out likely false negatives, and how much of it.",
 }

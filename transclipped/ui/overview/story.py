@@ -1,4 +1,4 @@
-"""Drawings of the Overview page as HTML and SVG: one picture's way to its code, and small previews behind the doors.
+"""Drawings of the Overview page as HTML and SVG: one image's way to its code, and small previews behind the doors.
 
 They take the page's text colour and font, so both themes and the projector fit.
 """
@@ -15,8 +15,8 @@ from transclipped.datasets.images.decode import data_address, data_url, square, 
 from transclipped.ui.styles import sheet
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colour
 
-SIDE = 128  # pixels of the picture, at most
-HIT, TINY = 64, 64  # pixels of a preview's picture; and up to how many a picture is magnified crisp
+SIDE = 128  # pixels of the image, at most
+HIT, TINY = 64, 64  # pixels of a preview's image; and up to how many an image is magnified crisp
 GAP = 2  # pixels between patches
 HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # as a screen reader says it
 SHOWN = 4  # codebooks whose codewords are drawn
@@ -25,8 +25,8 @@ COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 a
 STYLE = sheet(__file__)
 
 
-def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:
-    """Six drawings: picture, patches, projection, sub-vectors, codewords, code.
+def stations(image: Image.Image, told: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:
+    """Six drawings: image, patches, projection, sub-vectors, codewords, code.
 
     Args:
         image_size: pixels a side that the network is fed.
@@ -40,11 +40,11 @@ def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int,
     numbers = ", ".join(_number(value) for value in flat[:4])
     places = "places, each a list of numbers" if cnn else "patches, each compared with all others"
     drawn = [
-        ("Picture", _whole(picture, scale), "A real picture of this run. Nobody told the network what it shows."),
-        ("Patches", _patches(picture, image_size, n, scale), f"The network sees {n} × {n} {places}."),
+        ("Image", _whole(image, scale), "A real image of this run. Nobody told the network what it shows."),
+        ("Patches", _patches(image, image_size, n, scale), f"The network sees {n} × {n} {places}."),
         ("Projection", _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>',
          f"What it sees becomes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
-         "above); similar pictures get similar ones."),
+         "above); similar images get similar ones."),
         ("Sub-vectors", "".join(_stripe(part, 12) for part in told.parts),
          f"Cut into {m} pieces of {d} numbers, each brought to length 1, as drawn in 3."),
         ("Codewords", _codewords(told),
@@ -58,13 +58,13 @@ def stations(picture: Image.Image, told: Story, *, image_size: int, stride: int,
     return f'{STYLE}<div class="story"><div class="stations">{items}</div></div>'
 
 
-def hits(picture: Image.Image, found: list[tuple[bytes, bool | None]], *, scale: float) -> str:
-    """A query and what it finds: encoded pictures, each with whether it shares a label. Tiny ones are drawn crisp."""
-    tiny = max(picture.size) <= TINY
-    side = max(picture.size) * max(1, round(HIT * scale / max(picture.size))) if tiny else round(HIT * scale)
+def hits(image: Image.Image, found: list[tuple[bytes, bool | None]], *, scale: float) -> str:
+    """A query and what it finds: encoded images, each with whether it shares a label. Tiny ones are drawn crisp."""
+    tiny = max(image.size) <= TINY
+    side = max(image.size) * max(1, round(HIT * scale / max(image.size))) if tiny else round(HIT * scale)
     box = f"width:{side}px;height:{side}px;image-rendering:{'pixelated' if tiny else 'auto'}"
     shown = "".join(_framed(encoded, relevance_colour(relevant), HITS[relevant], box) for encoded, relevant in found)
-    query = _framed(_png(picture), "currentColor", "the query", box)
+    query = _framed(_png(image), "currentColor", "the query", box)
     return f'<div class="preview"><div class="hits">{query} → {shown}</div></div>'
 
 
@@ -99,17 +99,17 @@ def sparkline(values: list[float]) -> str:
     return f'<div class="preview">{_svg(line, 100, 40)}</div>'
 
 
-def _whole(picture: Image.Image, scale: float) -> str:
+def _whole(image: Image.Image, scale: float) -> str:
     side = int(SIDE * scale)
-    times = max(1, side // max(picture.size))
-    shown = picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+    times = max(1, side // max(image.size))
+    shown = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
     shown.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _image(shown, "the picture")
+    return _image(shown, "the image")
 
 
-def _patches(picture: Image.Image, image_size: int, n: int, scale: float) -> str:
+def _patches(image: Image.Image, image_size: int, n: int, scale: float) -> str:
     """The square that the network sees, cut into n × n pieces."""
-    seen = square(picture, min(image_size, max(picture.size)))
+    seen = square(image, min(image_size, max(image.size)))
     times = max(1, int(SIDE * scale) // image_size)
     side = max(1, image_size * times // n)  # of a patch on the screen
     crisp = side * n % seen.width == 0
@@ -119,7 +119,7 @@ def _patches(picture: Image.Image, image_size: int, n: int, scale: float) -> str
         for column in range(n):
             box = (column * side, row * side, (column + 1) * side, (row + 1) * side)
             page.paste(seen.crop(box), (column * (side + GAP), row * (side + GAP)))
-    return _image(page, f"the picture in {n} × {n} patches")
+    return _image(page, f"the image in {n} × {n} patches")
 
 
 def _codewords(told: Story) -> str:
@@ -174,15 +174,15 @@ def _framed(encoded: bytes, colour: str, what: str, box: str) -> str:
     return f'<img alt="{what}" src="{_url(encoded)}" style="{box};outline-color:{colour};outline-style:{line}">'
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(image: Image.Image) -> bytes:
     """Encoded at the size it is shown, at most."""
-    small = picture.copy()
+    small = image.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return to_png(small)
 
 
-def _image(picture: Image.Image, what: str) -> str:
-    return f'<img alt="{what}" width="{picture.width}" src="{data_url(picture)}">'
+def _image(image: Image.Image, what: str) -> str:
+    return f'<img alt="{what}" width="{image.width}" src="{data_url(image)}">'
 
 
 def _url(encoded: bytes) -> str:

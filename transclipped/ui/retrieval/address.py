@@ -1,6 +1,6 @@
 """The question of the Retrieval page in its address.
 
-`?query=` is the number of a stored query, `?query_id=` (maybe several times) the id of any picture of the data set or
+`?query=` is the number of a stored query, `?query_id=` (maybe several times) the id of any image of the data set or
 of the collection that is searched; where there are both, ids win.
 """
 
@@ -18,11 +18,11 @@ from transclipped.ui.text import plain
 SET = "set"  # the data set, as a way to ask (`?how=`)
 ANY = "any class"
 QUERY, ADD, CLASS = "query", "add", "class"  # keys of widgets, and names in the address
-MOST = 16  # pictures that ask together
+MOST = 16  # images that ask together
 
 
 def ask(where: Place, name: str) -> None:
-    """Ask with the picture of this id, alone or, if the visitor wants so, besides what asks already."""
+    """Ask with the image of this id, alone or, if the visitor wants so, besides what asks already."""
     st.query_params.pop("how", None)
     names = st.query_params.get_all("query_id")
     if st.session_state.get(ADD):
@@ -36,7 +36,7 @@ def ask(where: Place, name: str) -> None:
 
 
 def drop(where: Place, name: str) -> None:
-    """Take one picture out of the question, unless it is the last."""
+    """Take one image out of the question, unless it is the last."""
     names = [other for other in st.query_params.get_all("query_id") if other != name]
     if names:
         _set(where, names)
@@ -52,7 +52,7 @@ def named(where: Place) -> list[str]:
     names = list(dict.fromkeys(st.query_params.get_all("query_id")))[:MOST]
     known = [name for name in names if stored_part(where, name) is not None]
     if unknown := [name[:80] for name in names if name not in known]:
-        gone = f"{plain(where.run.name)} has no picture {plain(', '.join(unknown))}"
+        gone = f"{plain(where.run.name)} has no image {plain(', '.join(unknown))}"
         absent.note("query_id", f"{gone}, so here is another one.")
     if known != names or len(known) == 1:
         _set(where, known)

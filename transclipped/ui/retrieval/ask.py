@@ -1,4 +1,4 @@
-"""The pictures that ask: of the data set, as the address names them, or the visitor's own."""
+"""The images that ask: of the data set, as the address names them, or the visitor's own."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from transclipped.ui.retrieval.sections import LABELS
 from transclipped.ui.text import plain
 
 WAITING = {
-    UPLOAD: "Choose a picture, drop one into the field, or paste one, and it asks.",
-    CAMERA: "Take a picture, and it asks.",
+    UPLOAD: "Choose an image, drop one into the field, or paste one, and it asks.",
+    CAMERA: "Take an image, and it asks.",
 }
 WIDTH = 180  # pixels of a control: one fills the left column, several stand side by side in a narrow window
 LARGE, SMALL = 160, 64  # pixels of a query that asks alone, and of one of several
 
 
 def draw(where, how: str):
-    """The question, its pictures on the left; None as long as the visitor has brought none."""
+    """The question, its images on the left; None as long as the visitor has brought none."""
     shown = st.container()
     if how == address.SET:
         parts, number = _stored(where)
     else:
-        brought = intake.pictures(key="pictures") if how == UPLOAD else intake.photograph(key="camera")
+        brought = intake.images(key="pictures") if how == UPLOAD else intake.photograph(key="camera")
         parts, number = [own_part(one) for one in brought], None
     if not parts:
         with st.spinner("Loading the network …"):
@@ -43,20 +43,20 @@ def draw(where, how: str):
             query, key="question", size=SMALL if several else LARGE, on_click=remove, hint="Click to leave it out."
         )
         names = dict.fromkeys(label for part in parts for label in part.labels)
-        st.caption(f"{len(parts)} pictures ask together." if several else plain(", ".join(names) or parts[0].name))
-    with st.spinner("Looking at the picture …"):
+        st.caption(f"{len(parts)} images ask together." if several else plain(", ".join(names) or parts[0].name))
+    with st.spinner("Looking at the image …"):
         return question(where, parts, number=number)
 
 
 def _stored(where) -> tuple[list, int | None]:
-    """Pictures of the data set that ask: those the address names, else a stored query, and its number."""
+    """Images of the data set that ask: those the address names, else a stored query, and its number."""
     names = address.named(where)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = _query_number(where)
         st.toggle(
             "Add clicked", key=address.ADD, bind="query-params",
-            help="Pictures that you click then ask together, by the mean of their embeddings: what they have in common "
-            "counts. Off: the picture you click asks alone.",
+            help="Images that you click then ask together, by the mean of their embeddings: what they have in common "
+            "counts. Off: the image you click asks alone.",
         )  # fmt: skip
         if names and number is not None:
             st.button(f"Ask with query {number}", icon=":material/undo:", key="stored", on_click=address.forget)
@@ -65,14 +65,12 @@ def _stored(where) -> tuple[list, int | None]:
     name = str(where.own.stored.query_ids[number] if number is not None else where.own.stored.database_ids[0])
     part = stored_part(where, name)
     if part is None:
-        raise InputError(
-            f"{where.run.path} asks with picture {name}, which its data set does not have; measure it again"
-        )
+        raise InputError(f"{where.run.path} asks with image {name}, which its data set does not have; measure it again")
     return [part], number
 
 
 def _query_number(where) -> int | None:
-    """The stored query that asks unless the address names another picture; None where the run stores none."""
+    """The stored query that asks unless the address names another image; None where the run stores none."""
     last = len(where.own.stored.query_ids) - 1
     if not 0 <= st.session_state.get(address.QUERY, 0) <= last:  # a link to a run with more queries
         st.session_state[address.QUERY] = 0
@@ -88,7 +86,7 @@ def _query_number(where) -> int | None:
         return None
     number = st.number_input(
         "Query number", 0, last, key=address.QUERY, bind="query-params", width=WIDTH, on_change=address.forget,
-        help="Stored queries are pictures that the run neither learnt from nor searches.",
+        help="Stored queries are images that the run neither learnt from nor searches.",
     )  # fmt: skip
     st.button("Another one", icon=":material/casino:", on_click=partial(address.another, where), key="random")
     return int(number)

@@ -29,8 +29,8 @@ def collection(fingerprint: str, path: str, stamp: int, _run: RunDir) -> Searche
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def embedding(engine: str, picture: str, _engine: Searcher, _image: Callable[[], Image.Image]) -> np.ndarray:
-    """Continuous embedding `[D]` float32 of a picture, named by its content or place."""
+def embedding(engine: str, image: str, _engine: Searcher, _image: Callable[[], Image.Image]) -> np.ndarray:
+    """Continuous embedding `[D]` float32 of an image, named by its content or place."""
     return _engine.embed([_image()])[0]
 
 
@@ -53,25 +53,25 @@ def _floats(fingerprint: str, _run: RunDir) -> FlatIndex:
     from transclipped.search.floats import database
 
     engine = cached.engine(fingerprint, _run)
-    found = database(engine, cached.pictures(cached.run_data(_run)))
+    found = database(engine, cached.images(cached.run_data(_run)))
     if found.embeddings is None:
         raise _Missing(found.missing)
     return FlatIndex(found.embeddings, codebooks=len(engine.stored.codebooks))
 
 
-@st.cache_data(max_entries=32, show_spinner="Looking again at the best pictures …")
+@st.cache_data(max_entries=32, show_spinner="Looking again at the best images …")
 @one_at_a_time
 def reranked(fingerprint: str, question: str, top: int, _run: RunDir, _query: np.ndarray) -> list:
     """The best of the items that codes rank first, in order of their embeddings before coding."""
     from transclipped.search.floats import reranked
 
     engine = cached.engine(fingerprint, _run)
-    images = cached.pictures(cached.run_data(_run))
+    images = cached.images(cached.run_data(_run))
     rows = engine.index.search(_query[None], RERANKED).rows[0]
     decoded = {}
     for row in rows.tolist():
         with suppress(InputError):  # damaged or deleted since
-            decoded[row] = images.picture(images.row_of(engine.stored.database_ids[row]))
+            decoded[row] = images.image(images.row_of(engine.stored.database_ids[row]))
     return reranked(engine, _query, np.array([*decoded]), [*decoded.values()])[:top] if decoded else []
 
 

@@ -23,7 +23,7 @@ def options(run) -> tuple[str, str, int]:
     left, right = st.columns([1, 1.6], gap="medium", vertical_alignment="bottom")
     how = links.choose(
         left.segmented_control, "Ask with", ASK, key="how", default=address.SET, required=True,
-        help="A picture of the run's data set, your own pictures (chosen, dropped or pasted), or the camera's.",
+        help="An image of the run's data set, your own images (chosen, dropped or pasted), or the camera's.",
     )  # fmt: skip
     with right, shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
         there = links.choose(

@@ -26,7 +26,7 @@ ROCCHIO = (
 def cost(where: Place) -> None:
     """Bytes and, once asked for, times of codes beside those of floats."""
     st.caption(
-        f"What it takes to keep and to search {where.engine.index.n:,} pictures as codes, and as the numbers before "
+        f"What it takes to keep and to search {where.engine.index.n:,} images as codes, and as the numbers before "
         "coding."
     )
     sizes = speed.sizes(where.engine.index)
@@ -36,8 +36,8 @@ def cost(where: Place) -> None:
     three.metric("Floats are larger by", f"{sizes.ratio:.1f}×")
     m, _, d = where.engine.stored.codebooks.shape
     st.caption(
-        f"A picture: {m} byte{'s'[: m > 1]} against {4 * m * d}. The codebooks take {size(sizes.codebooks)} once, "
-        "however many pictures there are."
+        f"An image: {m} byte{'s'[: m > 1]} against {4 * m * d}. The codebooks take {size(sizes.codebooks)} once, "
+        "however many images there are."
     )
     if not len(where.own.stored.queries):
         st.info(f"{plain(where.run.name)} stores no queries to time.")
@@ -57,7 +57,7 @@ def timed(where: Place, take: int) -> None:
     three.metric("Floats take", f"{found_times.ratio:.1f}× as long")
     st.caption(
         f"Median of {speed.TIMED - speed.WARMING} queries, one at a time, that ask for the {found_times.k} best; both "
-        "searches are exact and look at every picture. Embedding the query comes on top, and is the same for both."
+        "searches are exact and look at every image. Embedding the query comes on top, and is the same for both."
     )
 
 

@@ -27,7 +27,7 @@ def draw(where, asks, top: int) -> tuple[list, object]:
     """The ranked grid; hits, and what is relevant."""
     hits = sections.itself_first(where.engine.search(asks.embedding, top=top), asks.names(where))
     mask = relevant(where.engine, asks.labels)
-    how_many = f"The {len(hits)} most similar of {where.engine.index.n:,} pictures"
+    how_many = f"The {len(hits)} most similar of {where.engine.index.n:,} images"
     frames = (
         " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
         + sections.share(hits, mask, asking=asks.names(where)) if mask is not None else ""
@@ -36,7 +36,7 @@ def draw(where, asks, top: int) -> tuple[list, object]:
     st.caption(
         f"{how_many}, judged by {codes.shape[1]} bytes each.{frames} {sections.ties(hits, codes)} "
         "Click one to ask with it.",
-        help=f"Below a picture: its rank, class and score, a mean of cosines in [-1, 1]. {sections.LABELS}",
+        help=f"Below an image: its rank, class and score, a mean of cosines in [-1, 1]. {sections.LABELS}",
     )
     gallery.draw(
         tiles(where, hits, mask), key="hits", on_click=partial(address.ask, where), hint="Click to ask with it."

@@ -1,4 +1,4 @@
-"""What is asked on the Retrieval page, with which pictures, and where."""
+"""What is asked on the Retrieval page, with which images, and where."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from transclipped.ui.components import gallery
 from transclipped.ui.components.intake import Brought
 from transclipped.ui.retrieval import cached as found
 
-COLLECTED = "collected "  # begins the key of a collection's picture, whose id may also be one of the run's
+COLLECTED = "collected "  # begins the key of a collection's image, whose id may also be one of the run's
 
 
 @dataclass(frozen=True)
 class Part:
-    """One picture of a question.
+    """One image of a question.
 
     Attributes:
         key: names its content, or its place in the data set.
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Question:
-    """Pictures that ask together by the mean of their embeddings `[D]`.
+    """Images that ask together by the mean of their embeddings `[D]`.
 
     number: of the stored query, if that alone asks.
     """
@@ -56,18 +56,18 @@ class Question:
 
     @property
     def key(self) -> str:
-        """Names its pictures by their content or place."""
+        """Names its images by their content or place."""
         return "\n".join(part.key for part in self.parts)
 
     @property
     def labels(self) -> list[str]:
-        """Every label of its pictures, once; empty unless those of all pictures are known."""
+        """Every label of its images, once; empty unless those of all images are known."""
         if not all(part.labels for part in self.parts):
             return []
         return list(dict.fromkeys(label for part in self.parts for label in part.labels))
 
     def names(self, where: Place) -> set[str]:
-        """Ids that its pictures would have as hits; without those that come from elsewhere than where is searched."""
+        """Ids that its images would have as hits; without those that come from elsewhere than where is searched."""
         own = (part for part in self.parts if part.key.startswith(COLLECTED) != where.is_own)
         return {part.identity for part in own if part.identity is not None}
 
@@ -88,7 +88,7 @@ class Place:
 
     @property
     def data(self) -> tuple:
-        """Names the run's picture set, see `cached.run_data`."""
+        """Names the run's image set, see `cached.run_data`."""
         return cached.run_data(self.run)
 
     @property
@@ -97,11 +97,11 @@ class Place:
         return self.engine is self.own
 
     def row(self, name: str) -> int | None:
-        """Row in the run's picture set, None if no picture there has this id."""
-        return cached.pictures(self.data).find(name)
+        """Row in the run's image set, None if no image there has this id."""
+        return cached.images(self.data).find(name)
 
     def shown(self, hit: Hit) -> gallery.EncodedImage | None:
-        """Picture of a hit; None where it is gone or never was one."""
+        """Image of a hit; None where it is gone or never was one."""
         if not self.is_own:
             return gallery.of_path(hit.path) if hit.path else None
         row = self.row(str(hit.id))
@@ -126,24 +126,24 @@ def place(run: RunDir, folder: str | None) -> Place:
     except OSError:
         raise InputError(
             f"{folder} is no collection: it has no collection.json. Make one by "
-            f"`python -m transclipped encode PICTURES --run {run.path} --out {folder}`, or search the run's database"
+            f"`python -m transclipped encode IMAGES --run {run.path} --out {folder}`, or search the run's database"
         ) from None
     engine = found.collection(run.fingerprint, str(path.resolve()), stamp, run)
     return Place(run, own, engine, f"{run.fingerprint} {path.resolve()} {stamp}")
 
 
 def question(where: Place, parts: list[Part], *, number: int | None = None) -> Question:
-    """Embed pictures and take their mean.
+    """Embed images and take their mean.
 
     Raises:
-        InputError: the network is missing, or a picture cannot be opened.
+        InputError: the network is missing, or an image cannot be opened.
     """
     vectors = [vector(where, part) for part in parts]
     return Question(parts, np.mean(vectors, axis=0, dtype=np.float32), number)
 
 
 def vector(where: Place, part: Part) -> np.ndarray:
-    """Continuous embedding `[D]` of one picture: stored, computed, or, without a network, what its code tells."""
+    """Continuous embedding `[D]` of one image: stored, computed, or, without a network, what its code tells."""
     if part.identity is not None and not part.key.startswith(COLLECTED):
         rows = np.flatnonzero(where.own.stored.query_ids.astype(str) == part.identity)
         if len(rows):
@@ -158,23 +158,23 @@ def vector(where: Place, part: Part) -> np.ndarray:
 
 
 def stored_part(where: Place, name: str) -> Part | None:
-    """A picture of the collection or the data set by its id; None if neither has it."""
+    """An image of the collection or the data set by its id; None if neither has it."""
     if not where.is_own and (part := _collected(where, name)):
         return part
     row = where.row(name)
     if row is None:
         return None
-    images = cached.pictures(where.data)
+    images = cached.images(where.data)
     labels = label_names(images.labels, row, list(images.class_names))
     try:
         shown = gallery.of_row(where.data, row)
     except InputError:
         shown = None
-    return Part(f"row {row}", f"picture {name}", labels, shown, partial(images.picture, row), name)
+    return Part(f"row {row}", f"image {name}", labels, shown, partial(images.image, row), name)
 
 
 def own_part(brought: Brought) -> Part:
-    """A visitor's picture."""
+    """A visitor's image."""
     return Part(brought.digest, brought.name, [], gallery.of_image(brought.image), lambda: brought.image)
 
 
@@ -187,11 +187,11 @@ def _collected(where: Place, name: str) -> Part | None:
     hit = engine.hits(np.zeros(engine.stored.queries.shape[1], np.float32), row, np.zeros(1, np.float32))[0]
 
     def image() -> Image.Image:
-        from transclipped.datasets.images.decode import open_picture
+        from transclipped.datasets.images.decode import open_image
 
         if hit.path is None or "#" in hit.path:
-            raise InputError(f"the collection does not tell where the picture {name} is")
-        return open_picture(hit.path)
+            raise InputError(f"the collection does not tell where the image {name} is")
+        return open_image(hit.path)
 
     return Part(COLLECTED + name, name, hit.labels, where.shown(hit), image, name)
 
@@ -213,5 +213,5 @@ def tiles(where: Place, hits: list[Hit], mask: np.ndarray | None, **more) -> lis
         fits = None if mask is None else bool(mask[hit.row])
         text = gallery.caption(hit.rank, hit.labels, hit.score, fits)
         rest = {name: value(hit) for name, value in more.items()}
-        shown.append(gallery.Tile(str(hit.id), where.shown(hit), text, fits, f"picture {hit.id}", **rest))
+        shown.append(gallery.Tile(str(hit.id), where.shown(hit), text, fits, f"image {hit.id}", **rest))
     return shown

@@ -30,13 +30,13 @@ LABELS = "Labels are for looking and measuring only: neither training nor search
 
 
 def clickable(where: Place, shown: list[gallery.Tile], *, key: str, size: int = gallery.TILE) -> None:
-    """A gallery inside a fragment whose pictures become the query."""
+    """A gallery inside a fragment whose images become the query."""
     if gallery.draw(shown, key=key, size=size, on_click=partial(address.ask, where), hint=ASK):
         st.rerun(scope="app")
 
 
 def share(hits: list[Hit], mask: np.ndarray | None, *, asking: Container[str] = ()) -> str:
-    """How many hits are relevant, in words, and whether a picture that asks is one; empty where nobody knows."""
+    """How many hits are relevant, in words, and whether an image that asks is one; empty where nobody knows."""
     if mask is None or not hits:
         return ""
     itself = ", itself among them" if any(str(hit.id) in asking for hit in hits) else ""
@@ -55,7 +55,7 @@ def ties(hits: list[Hit], codes: np.ndarray) -> str:
 
 
 def itself_first(hits: list[Hit], asking: Container[str]) -> list[Hit]:
-    """Hits in the same order, but a picture that asks comes before those of the same score."""
+    """Hits in the same order, but an image that asks comes before those of the same score."""
     order = sorted(hits, key=lambda hit: (-hit.score, str(hit.id) not in asking))
     return [replace(hit, rank=rank) for rank, hit in enumerate(order, start=1)]
 
@@ -142,7 +142,7 @@ def one_length(where: Place, run, bits: int, question: Question) -> None:
     there = place(run, None)
     here = asked(there, question.parts)
     hits, mask = there.engine.search(here.embedding, top=BESIDE), relevant(there.engine, question.labels)
-    st.markdown(f"**{bits} bits** · {there.engine.index.codes.shape[1]} bytes a picture")
+    st.markdown(f"**{bits} bits** · {there.engine.index.codes.shape[1]} bytes an image")
     measured = ((run.metrics() or {}).get("modes") or {}).get("asymmetric") or {}
     over_all = f" mAP over all queries: {measured['map']:.3f}." if "map" in measured else ""
     st.caption(f"{share(hits, mask)}{over_all} {plain(run.name)}")
@@ -179,7 +179,7 @@ def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
             st.caption(f"Means and classes are of {plain(metrics['n_queries'])} queries only: rough values.")
     left, right = st.columns(2, gap="large")
     with left:
-        st.caption("Precision at k: the share of relevant pictures among the first k hits.", help=LABELS)
+        st.caption("Precision at k: the share of relevant images among the first k hits.", help=LABELS)
         figure = drawn.over_ranks(precision, x="k, hits looked at", y="precision", key="precision", log_x=True)
         charts.show(figure, key="precision", name=f"{where.run.name}-precision")
     with right:

@@ -6,5 +6,5 @@ from transclipped.ui import cached
 
 def warm(run: RunDir) -> None:
     """Embed an image: a network's first pass takes longer than others."""
-    images = cached.pictures(cached.run_data(run))
-    cached.engine(run.fingerprint, run).embed([images.picture(0)])
+    images = cached.images(cached.run_data(run))
+    cached.engine(run.fingerprint, run).embed([images.image(0)])

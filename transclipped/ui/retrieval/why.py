@@ -15,8 +15,8 @@ from transclipped.ui.retrieval import charts as drawn
 from transclipped.ui.retrieval.query import Place, Question, tiles
 from transclipped.ui.retrieval.sections import clickable
 
-STANDING = 6  # pictures of a codeword
-LARGE, SMALL = 160, 64  # pixels of the hit, and of a picture beside others: five times and twice CIFAR-10's
+STANDING = 6  # images of a codeword
+LARGE, SMALL = 160, 64  # pixels of the hit, and of an image beside others: five times and twice CIFAR-10's
 
 
 @st.fragment
@@ -29,14 +29,14 @@ def why(where: Place, question: Question, hits: list[Hit], mask: np.ndarray | No
     with left:
         rank = st.number_input("Hit", 1, len(hits), key="hit", bind="query-params", help="Its place in the ranking.")
         hit = hits[int(rank) - 1]
-        gallery.draw(tiles(where, [hit], mask), key="why picture", size=LARGE)
+        gallery.draw(tiles(where, [hit], mask), key="why image", size=LARGE)
         if hit.path:
             st.code(hit.path, language=None, wrap_lines=True)  # to copy
     with right:
         st.caption(
             f"The score {hit.score:.3f} is a sum: each codebook adds the similarity of the query's sub-vector to the "
             "codeword that the hit has there. The orange line is the most that any codeword of the codebook could have "
-            "added. Below: what the hit's codeword stands for, other pictures of the database that have it there, "
+            "added. Below: what the hit's codeword stands for, other images of the database that have it there, "
             "whatever the rest of their code says."
         )
         parts(where, question, hit)
@@ -68,14 +68,14 @@ def parts(where: Place, question: Question, hit: Hit) -> None:
 
 
 def standing(where: Place, codebook: int, word: int, *, besides: int) -> None:
-    """Pictures of the database that a codebook gives this codeword."""
+    """Images of the database that a codebook gives this codeword."""
     books = where.engine.stored.codebooks
     rows = codebooks.members(where.engine.index.codes[:, codebook], word, STANDING + 1)
     rows = rows[rows != besides][:STANDING]
     if not len(rows):
-        st.caption("No other picture has it.")
+        st.caption("No other image has it.")
         return
     nothing = np.zeros(books.shape[0] * books.shape[2], np.float32)
     hits = where.engine.hits(nothing, rows, np.zeros(len(rows), np.float32))
-    shown = [gallery.Tile(str(h.id), where.shown(h), title=f"picture {h.id} {', '.join(h.labels)}") for h in hits]
+    shown = [gallery.Tile(str(h.id), where.shown(h), title=f"image {h.id} {', '.join(h.labels)}") for h in hits]
     clickable(where, shown, key=f"standing {codebook}", size=SMALL)

@@ -1,4 +1,4 @@
-"""What the form's settings meet on this machine: the pictures, the server of a backbone; each problem by its field."""
+"""What the form's settings meet on this machine: the images, the server of a backbone; each problem by its field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASK_AGAIN = 60  # seconds after which a server that did not answer is tried agai
 
 
 def look(data: DataConfig) -> tuple[ImageSet, Split]:
-    """The pictures that were named, and how they are split.
+    """The images that were named, and how they are split.
 
     Raises:
         InputError: they, their labels or the split cannot be had; its `setting` is the field to change.
@@ -29,9 +29,9 @@ def look(data: DataConfig) -> tuple[ImageSet, Split]:
     _look_at_paths(data)
     data = access.allowed(data)
     whole = replace(data, split=None, validation=0, train_limit=None, query_limit=None, database_limit=None)
-    try:  # bundled pictures are those that the other pages show; others may have changed
+    try:  # bundled images are those that the other pages show; others may have changed
         bundled = data.dataset in BUNDLED
-        images = cached.pictures(cached.named_data(data)) if bundled else datasets_cached.opened(whole)
+        images = cached.images(cached.named_data(data)) if bundled else datasets_cached.opened(whole)
     except InputError as error:
         labels = data.labels is not None and data.labels in str(error)
         raise InputError(str(error), setting=error.setting or ("data.labels" if labels else "data.data")) from error
@@ -55,7 +55,7 @@ def _look_at_paths(data: DataConfig) -> None:
     if data.dataset in BUNDLED:
         return
     file = data.dataset == EMBEDDINGS
-    kind = "file of your embeddings" if file else "folder of your pictures"
+    kind = "file of your embeddings" if file else "folder of your images"
     if data.data is None:
         raise InputError(f"Name the {kind}.", setting="data.data")
     path = access.readable(data.data)

@@ -13,13 +13,13 @@ from transclipped.errors import InputError
 from transclipped.flags import configured
 from transclipped.ui.text import plain
 from transclipped.ui.train import check as train_check
+from transclipped.ui.train import images, network, presets, schedule
 from transclipped.ui.train import link as train_link
-from transclipped.ui.train import network, pictures, presets, schedule
 
 RULE = "adaptive"  # at first
 COMPARED = ("quantized", "continuous", "backbone")
 FIRST = {  # values of widgets before anybody chose; the preset fills in the others
-    **pictures.FIRST,
+    **images.FIRST,
     **network.FIRST,
     **schedule.FIRST,
     train_link.key("on"): "quantized",
@@ -27,7 +27,7 @@ FIRST = {  # values of widgets before anybody chose; the preset fills in the oth
     train_link.key("full"): 0.0,
 }
 LINKED = {  # name in the address: key of the widget, and how its value is read
-    **pictures.LINKED,
+    **images.LINKED,
     **network.LINKED,
     **schedule.LINKED,
     "on": (train_link.key("on"), train_link.one_of(COMPARED)),
@@ -49,8 +49,8 @@ class Form:
     """The result of the form.
 
     Attributes:
-        problems: what keeps it from training, by setting; none of them before the pictures were looked at.
-        note: which numbers were suited to the pictures, "" if none.
+        problems: what keeps it from training, by setting; none of them before the images were looked at.
+        note: which numbers were suited to the images, "" if none.
     """
 
     config: RunConfig
@@ -72,7 +72,7 @@ def form() -> Form:
     presets.choose()
     left, middle, right = st.columns(3)
     with left:
-        changes = pictures.which(places)
+        changes = images.which(places)
     presets.fill(only_new=True)
     with middle:
         changes |= _clipping()
@@ -81,8 +81,8 @@ def form() -> Form:
     with st.expander("More settings", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
-            changes |= pictures.limits(places)
-        note = presets.fill_suited(_training_pictures(changes))
+            changes |= images.limits(places)
+        note = presets.fill_suited(_training_images(changes))
         with middle:
             changes |= schedule.steps(places)
         with right:
@@ -106,15 +106,15 @@ def _refuse_pairs(changes: dict, places: dict[str, DeltaGenerator]) -> None:
         InputError: there are such.
     """
     if changes["select"] == "validation" and not changes["data.validation"]:
-        sentence = "The best epoch by validation needs validation pictures: set some aside, such as 200, or keep last."
+        sentence = "The best epoch by validation needs validation images: set some aside, such as 200, or keep last."
         places["select"].error(sentence)
         raise InputError(sentence, setting="select")
     if changes.get("clipping.start", 0) > changes.get("clipping.full", 0):
         places["clipping.full"].error("Clipping cannot be at its full strength before it begins.")
 
 
-def _training_pictures(changes: dict) -> int | None:
-    """How many pictures train with these settings; None as long as there are none."""
+def _training_images(changes: dict) -> int | None:
+    """How many images train with these settings; None as long as there are none."""
     data = {path.removeprefix("data."): value for path, value in changes.items() if path.startswith("data.")}
     try:
         return len(train_check.look(DataConfig(**data))[1].train)

@@ -1,4 +1,4 @@
-"""Fields of the Train form that say which pictures: the data set, where it lies, its labels, and how many of each."""
+"""Fields of the Train form that say which images: the data set, where it lies, its labels, and how many of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transclipped.ui.text import plain
 from transclipped.ui.train import presets
 from transclipped.ui.train.link import key, number, one_of, text
 
-MOST = 10_000_000  # pictures of a limit
+MOST = 10_000_000  # images of a limit
 FIRST = {  # values of widgets before anybody chose
     key("dataset"): BUNDLED_SETS[0],
     key("protocol"): "I",
@@ -33,14 +33,14 @@ LINKED = {  # name in the address: key of the widget, and how its value is read
     "validation": (key("validation"), number(int, 0, 100_000)),
 }
 HELP = {
-    "dataset": "The pictures that are learnt from and searched.",
-    "protocol": "I trains on the whole database; II on 500 pictures a class of it, a draw that uses labels.",
+    "dataset": "The images that are learnt from and searched.",
+    "protocol": "I trains on the whole database; II on 500 images a class of it, a draw that uses labels.",
     "data": "A folder on the machine that runs this app; for embeddings, a .npy, .npz or .parquet file.",
     "labels": "CSV with the columns id and label, only to measure with. Without it, sub-folders name the classes.",
-    "lists": "Only to measure with. Leave it empty if the lists lie below the folder of the pictures.",
+    "lists": "Only to measure with. Leave it empty if the lists lie below the folder of the images.",
     "annotations": "Labels to measure by: the literature's 24, MIRFLICKR's 14 stricter ones, or both.",
     "seed": "Same seed and machine, same result.",
-    "validation": "Pictures cut from the training set to watch mAP with, using labels; 0 for none. Never queries.",
+    "validation": "Images cut from the training set to watch mAP with, using labels; 0 for none. Never queries.",
     "limit": "At most so many; empty for all.",
 }
 
@@ -75,15 +75,15 @@ def which(places: dict[str, DeltaGenerator]) -> dict:
 
 
 def limits(places: dict[str, DeltaGenerator]) -> dict:
-    """How many pictures at most; returns the settings."""
+    """How many images at most; returns the settings."""
     changes = {}
     for name, label in (("train", "Training"), ("database", "Database"), ("query", "Query")):
         changes[f"data.{name}_limit"] = st.number_input(
-            f"{label} pictures", 1, MOST, None, 100, key=key(name), placeholder="all", help=HELP["limit"]
+            f"{label} images", 1, MOST, None, 100, key=key(name), placeholder="all", help=HELP["limit"]
         )
         places[f"data.{name}_limit"] = st.empty()
     changes["data.validation"] = st.number_input(
-        "Validation pictures", 0, 100_000, step=100, key=key("validation"), help=HELP["validation"]
+        "Validation images", 0, 100_000, step=100, key=key("validation"), help=HELP["validation"]
     )
     places["data.validation"] = st.empty()
     return changes

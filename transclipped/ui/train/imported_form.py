@@ -13,9 +13,9 @@ from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
 LABELS = {  # by setting: the field, and its help
-    "data.data": ("Folder or file of its pictures", "Without it the run finds ids, and shows no pictures."),
+    "data.data": ("Folder or file of its images", "Without it the run finds ids, and shows no images."),
     "data.labels": ("Its labels", "A CSV, or the folder of the label lists; only to look and to measure with."),
-    "data.split": ("Its split", "The file that names its training, query and database pictures."),
+    "data.split": ("Its split", "The file that names its training, query and database images."),
     imported.WEIGHTS: ("File with the weights of its backbone", "safetensors, or a torch file of plain tensors."),
 }
 NOTE = "imported note"

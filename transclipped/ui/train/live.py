@@ -36,7 +36,7 @@ FIGURES = {  # what is drawn: a sentence, its values by name in the legend, axis
     ),
     "clip_fraction": (
         "**Share clipped** of all pairs of an anchor and a negative.", {"clip fraction": "clip_fraction"}, "share",
-        "In a batch of B pictures an anchor has 2B − 2 negatives; the rule takes the likely false ones out.",
+        "In a batch of B images an anchor has 2B − 2 negatives; the rule takes the likely false ones out.",
     ),
     "clip_precision": (
         "**Precision of the clipped pairs**: how many were false negatives. Observed with labels.",
@@ -44,19 +44,19 @@ FIGURES = {  # what is drawn: a sentence, its values by name in the legend, axis
         f"Share of the clipped pairs that show the same class. {OBSERVED}",
     ),
     "validation_map": (
-        "**Validation mAP**: how well pictures set aside find their class. Observed with labels.",
+        "**Validation mAP**: how well images set aside find their class. Observed with labels.",
         {"validation mAP": "validation_map"}, "mAP",
-        f"Validation pictures ask, training pictures answer; queries are never looked at. {OBSERVED}",
+        f"Validation images ask, training images answer; queries are never looked at. {OBSERVED}",
     ),
     "perplexity": (
         "**Codewords in use** in a codebook, on average (perplexity).", {"perplexity": "perplexity"}, "codewords",
         "Perplexity: exp of the entropy of the codewords' use in a batch, averaged over codebooks. "
-        "At most the number of codewords and of pictures in a batch; 1 when a codebook has collapsed.",
+        "At most the number of codewords and of images in a batch; 1 when a codebook has collapsed.",
     ),
     "images_per_s": (
-        "**Speed**: pictures a second that pass through what learns.",
-        {"images/s": "images_per_s"}, "pictures a second",
-        "Encoding the pictures beforehand is not counted.",
+        "**Speed**: images a second that pass through what learns.",
+        {"images/s": "images_per_s"}, "images a second",
+        "Encoding the images beforehand is not counted.",
     ),
 }  # fmt: skip
 EPOCHS_ONLY = "validation_map"
@@ -255,7 +255,7 @@ def cells(figures: list[str]) -> Iterator[tuple[DeltaGenerator, str]]:
 
 def _why_empty(run: RunDir, figure: str) -> str:
     if figure == EPOCHS_ONLY and not run.config.data.validation:
-        return "no validation pictures were set aside"
+        return "no validation images were set aside"
     rule = run.config.clipping.rule
     if figure == "clip_precision" and rule in RULES and not RULES[rule].clips:
         return f"the rule {for_plotly(rule)} clips nothing"

@@ -27,10 +27,10 @@ LINKED = {  # name in the address: key of the widget, and how its value is read
     "learns": (key("learns"), one_of(LEARNS)),
 }
 HELP = {
-    "backbone": "Turns a picture into the embedding that the head learns from.",
+    "backbone": "Turns an image into the embedding that the head learns from.",
     "timm": "Such as vit_small_patch16_224.dino. Its weights are fetched once; without a network, a sentence says so.",
-    "learns": "With the head only, pictures are encoded once; otherwise in every epoch, which takes much longer.",
-    "bits": "Length of a code: 2, 4 or 8 bytes a picture.",
+    "learns": "With the head only, images are encoded once; otherwise in every epoch, which takes much longer.",
+    "bits": "Length of a code: 2, 4 or 8 bytes an image.",
     "tau": "Of the contrastive loss: the smaller, the more the most similar negatives count. This form "
     "begins at 0.3, where validation chose c = 2; over all, the study on Benchmarks chose 0.2 with c = 1.5.",
 }

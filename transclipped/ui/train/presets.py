@@ -1,4 +1,4 @@
-"""Presets of the Train form, and the numbers that it suits to the pictures until somebody chooses others."""
+"""Presets of the Train form, and the numbers that it suits to the images until somebody chooses others."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from transclipped.ui.train.link import key
 
 QUICK, CAREFUL = "quick", "careful"
 PRESETS = {QUICK: "Small sample", CAREFUL: "Careful"}  # how long either takes, the estimate alone may say
-SUITED = ("batch", "epochs")  # settings that follow from the number of training pictures
+SUITED = ("batch", "epochs")  # settings that follow from the number of training images
 HELP = (
-    "Fills in the settings below; each can be changed afterwards. Small sample: 2,000 pictures and 8 epochs, "
-    "for a first look. Careful: all pictures."
+    "Fills in the settings below; each can be changed afterwards. Small sample: 2,000 images and 8 epochs, "
+    "for a first look. Careful: all images."
 )
 
 
 def preset(name: str, dataset: str, protocol: str | None) -> dict[str, int | None]:
-    """What a preset fills in, by widget. Limits of None mean all pictures."""
+    """What a preset fills in, by widget. Limits of None mean all images."""
     if name == QUICK:
         limits = {"train": 2000, "database": 2000, "query": 200, "validation": 200 if dataset in BUNDLED_SETS else 0}
         return {**limits, "epochs": 8, "batch": 128, "views": 2}
@@ -58,23 +58,23 @@ def fill(*, only_new: bool = False) -> None:
                 state[f"suited {name}"], state[f"chosen {name}"] = value, False
 
 
-def fill_suited(pictures: int | None) -> str:
-    """Put in batch and epochs that suit the number of training pictures, where nobody chose others; say so."""
+def fill_suited(images: int | None) -> str:
+    """Put in batch and epochs that suit the number of training images, where nobody chose others; say so."""
     state, usual = st.session_state, _filling()
-    if pictures is None:
+    if images is None:
         return ""
-    state["suited batch"] = suited_batch(pictures, most=usual["batch"])
+    state["suited batch"] = suited_batch(images, most=usual["batch"])
     _put_suited("batch")
-    state["suited epochs"] = suited_epochs(pictures, state[key("batch")], least=usual["epochs"])
+    state["suited epochs"] = suited_epochs(images, state[key("batch")], least=usual["epochs"])
     _put_suited("epochs")
     now = {name: state[key(name)] for name in SUITED}
     if all(now[name] == usual[name] or state.get(f"chosen {name}") for name in SUITED):
         return ""
-    return f"Batch {now['batch']} and {now['epochs']} epochs suit {pictures:,} training pictures."
+    return f"Batch {now['batch']} and {now['epochs']} epochs suit {images:,} training images."
 
 
 def fill_validation() -> None:
-    """As many validation pictures as the preset takes from the training set of this protocol."""
+    """As many validation images as the preset takes from the training set of this protocol."""
     st.session_state[key("validation")] = _filling()["validation"]
 
 
@@ -84,7 +84,7 @@ def mark_chosen(name: str) -> None:
 
 
 def usual_values() -> dict[str, object]:
-    """Values that the preset and the number of pictures fill in now, by key of the widget."""
+    """Values that the preset and the number of images fill in now, by key of the widget."""
     suited = {key(name): st.session_state[f"suited {name}"] for name in SUITED}
     return {key(name): value for name, value in _filling().items()} | suited
 

@@ -18,10 +18,10 @@ LINKED = {  # name in the address: key of the widget, and how its value is read
     "select": (key("select"), one_of(SELECTIONS)),
 }
 HELP = {
-    "epochs": "Passes over the training pictures.",
-    "batch": "Pictures a step; each brings two views, so an anchor has 2 · batch − 2 negatives.",
+    "epochs": "Passes over the training images.",
+    "batch": "Images a step; each brings two views, so an anchor has 2 · batch − 2 negatives.",
     "lr": "Peak learning rate of the head; it warms up, then falls as half a cosine.",
-    "views": "Versions of each picture that are encoded: plain, mirrored, the rest augmented.",
+    "views": "Versions of each image that are encoded: plain, mirrored, the rest augmented.",
     "select": "last keeps the last epoch; validation the one of the best validation mAP, which uses labels.",
 }
 
