@@ -44,7 +44,7 @@ def test_slider_counts_what_the_library_counts_and_the_server_follows(server, pa
     go(page, server, f"{LAB}&delta=0.40")
     _, done = expected(rule="threshold", threshold=0.40)
     reads(page, "clipped", f"{done.mask.sum():,}")
-    page.locator('input[type="range"][aria-label^="Clip every pair"]').focus()
+    page.locator('input[type="range"][aria-label^="Clip every negative"]').focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     batch, done = expected(rule="threshold", threshold=0.42)
@@ -93,7 +93,7 @@ def test_threshold_is_dragged_in_the_histogram_itself(server, page):
 
 def test_redraw_at_512_images_takes_less_than_a_fifth_of_a_second(server, page):
     go(page, server, "from=lab&size=512")
-    slider = page.locator('input[type="range"][aria-label^="Clip every pair"]')
+    slider = page.locator('input[type="range"][aria-label^="Clip every negative"]')
     slowest = slider.evaluate(
         """(slider) => { let slowest = 0;
              for (let k = 20; k <= 80; k += 5) { const start = performance.now(); slider.value = k;

@@ -30,16 +30,16 @@ def grid(values):
 @pytest.mark.parametrize("rule", turned())
 def test_each_position_agrees_with_the_report(rule, make):
     drawn, config = make(), ClippingConfig(rule=rule, fraction=0.3)
-    turned = dial(drawn, config)
+    counts = dial(drawn, config)
     setting = turned()[rule].field
-    for k, amount in enumerate(turned.amounts):
+    for k, amount in enumerate(counts.amounts):
         done = report(drawn, replace(config, **{setting: float(amount)}), temperature=0.3)
-        assert turned.clipped[k] == done.mask.sum()
-        assert turned.hits[k] == (done.mask & drawn.false).sum()
-        assert turned.share[k] == pytest.approx(done.share)
-        assert turned.recall[k] == pytest.approx(done.recall)
+        assert counts.clipped[k] == done.mask.sum()
+        assert counts.hits[k] == (done.mask & drawn.false).sum()
+        assert counts.share[k] == pytest.approx(done.share)
+        assert counts.recall[k] == pytest.approx(done.recall)
         for side, mask in enumerate((done.mask & ~drawn.false, done.mask & drawn.false)):
-            assert turned.cut[k, side].tolist() == np.histogram(drawn.similarity[mask], turned.edges)[0].tolist()
+            assert counts.cut[k, side].tolist() == np.histogram(drawn.similarity[mask], counts.edges)[0].tolist()
 
 
 def test_precision_is_unknown_where_nothing_is_clipped():

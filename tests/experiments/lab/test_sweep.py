@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.small_lab import small_lab
 from transclipped.cli import main
+from transclipped.clipping import swept
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.experiments.lab import curves, sweep
@@ -137,7 +139,9 @@ def test_the_command_sweeps(lab, tmp_path, capsys):
 
 
 def test_the_command_precomputes_curves_and_goes_on(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(curves, "TRIED", {"threshold": (0.5, 0.4), "rank": (0.1,), "adaptive": (2.0,)})
+    tried = {"threshold": (0.5, 0.4), "rank": (0.1,), "adaptive": (2.0,)}
+    few = {rule: replace(amount, tried=tried[rule]) for rule, amount in swept().items()}
+    monkeypatch.setattr(curves, "swept", lambda: few)
     curves.compute(lab, tmp_path, (0.3,), minutes=0)
     assert not (tmp_path / curves.FILE).exists()
     curves.compute(lab, tmp_path, (0.3,))
@@ -162,7 +166,7 @@ def test_precomputed_curves_rise_and_fall_at_every_temperature():
         assert curve[best] > base + 0.05
         assert curve[-1] < curve[best] - 0.05
         assert 0 < best < len(curve) - 1
-        adaptive = next(r["map"] for r in here if r["rule"] == "adaptive" and r["amount"] == sweep.SIGMA)
+        adaptive = next(r["map"] for r in here if r["rule"] == "adaptive" and r["amount"] == sweep.MARKED.sigma)
         assert adaptive > base + 0.05
 
 

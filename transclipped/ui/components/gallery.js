@@ -11,7 +11,7 @@ export default function (component) {
 class Gallery {
   constructor(root) {
     this.root = root;
-    this.at = 0; // the picture that the Tab key reaches
+    this.at = 0; // the image that the Tab key reaches
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("focusin", (event) => this.focus(this.asks().indexOf(event.target)));
   }
@@ -34,7 +34,7 @@ class Gallery {
     const ask = element(this.data.clickable ? "button" : "div", { class: "ask", "data-id": tile.id });
     ask.title = [tile.title, this.data.clickable ? this.data.hint : ""].filter(Boolean).join("\n");
     ask.style.height = `${this.side + 8}px`;
-    ask.append(tile.url ? this.picture(tile, old) : element("span", { class: "none" }, tile.title || "no picture"));
+    ask.append(tile.url ? this.picture(tile, old) : element("span", { class: "none" }, tile.title || "no image"));
     if (this.data.clickable) {
       ask.type = "button";
       ask.tabIndex = -1;

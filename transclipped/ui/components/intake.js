@@ -25,7 +25,7 @@ export default function (component) {
   button.onclick = async () => {
     try {
       const files = await fromClipboard();
-      tell(files.length ? hand(files, data.place) : "The clipboard holds no picture. Copy one, then paste again.");
+      tell(files.length ? hand(files, data.place) : "The clipboard holds no image. Copy one, then paste again.");
     } catch (error) {
       tell(`The browser did not let this page read the clipboard (${error.name}). Press Ctrl+V (⌘V) instead.`);
     }
@@ -37,7 +37,7 @@ export default function (component) {
       event.preventDefault();
       tell(hand(files, data.place));
     } else if (!typing) {
-      tell("What you pasted holds no picture. Copy one, then paste again.");
+      tell("What you pasted holds no image. Copy one, then paste again.");
     }
   };
   document.addEventListener("paste", paste);
@@ -47,7 +47,7 @@ export default function (component) {
 function whyNoClipboard() {
   if (navigator.clipboard?.read) return "";
   const why = window.isSecureContext
-    ? "This browser lets no page read pictures from the clipboard by a button"
+    ? "This browser lets no page read images from the clipboard by a button"
     : `${SAFE}, so the browser offers no paste button (it would on localhost or https)`;
   return `${why}. Press Ctrl+V (⌘V) anywhere on this page instead.`;
 }
@@ -63,12 +63,12 @@ async function fromClipboard() {
 
 function hand(files, place) {
   const input = document.querySelector(`.${place} ${INPUT}`);
-  if (!input) return "There is no place for a picture on this page.";
+  if (!input) return "There is no place for an image on this page.";
   const carried = new DataTransfer();
   files.forEach((file) => carried.items.add(file));
   input.files = carried.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
-  return files.length > 1 ? `Pasted ${files.length} pictures.` : "Pasted a picture.";
+  return files.length > 1 ? `Pasted ${files.length} images.` : "Pasted an image.";
 }
 
 async function explainCamera(root) {
@@ -78,13 +78,13 @@ async function explainCamera(root) {
   if (!devices?.getUserMedia) {
     return tell(
       window.isSecureContext
-        ? "This browser offers no camera to pages. Upload a picture instead."
-        : `${SAFE}, and browsers lend their camera only on localhost or https. Upload a picture instead.`,
+        ? "This browser offers no camera to pages. Upload an image instead."
+        : `${SAFE}, and browsers lend their camera only on localhost or https. Upload an image instead.`,
     );
   }
   const found = await devices.enumerateDevices().catch(() => null);
   if (found && !found.some((device) => device.kind === "videoinput")) {
-    return tell("The browser finds no camera on this device. Upload a picture instead.");
+    return tell("The browser finds no camera on this device. Upload an image instead.");
   }
   const asked = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
   if (asked?.state === "denied") {

@@ -5,8 +5,8 @@
 // and {version, row} as `picked` on a click. map_panel.js and map_shapes.js follow in the same module.
 
 const CARD_DELAY = 125; // ms from ring to card
-const CARD = 128; // px, picture of a card
-const TILES = 240; // pictures the gallery draws before it is asked for more
+const CARD = 128; // px, image of a card
+const TILES = 240; // images the gallery draws before it is asked for more
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
