@@ -53,7 +53,7 @@ def test_defaults_give_two_steps_an_epoch_and_enough_in_all(images):
     assert epochs == 6 or images // batch * (epochs - 1) < STEPS  # nor fewer epochs
 
 
-@pytest.mark.parametrize("pictures", [1792, 2000, 50_000])
+@pytest.mark.parametrize("images", [1792, 2000, 50_000])
 def test_defaults_that_suit_stay(images):
     fit = fitted(RunConfig(), images=images, chosen=())
     assert fit.config == RunConfig() and not fit.changes and not str(fit)

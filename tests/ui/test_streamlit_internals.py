@@ -8,7 +8,8 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from transclipped.ui import shell, streamlit_internals
+from transclipped.ui import streamlit_internals
+from transclipped.ui.components import shell
 
 
 def test_a_folder_of_pages_is_remembered_by_the_class(monkeypatch, tmp_path):
