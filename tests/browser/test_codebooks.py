@@ -58,7 +58,7 @@ def test_a_clicked_image_asks_on_retrieval_and_back_returns(server, page, engine
     page.get_by_text("What does a codeword stand for?").wait_for()
 
 
-def test_a_image_of_the_run_beside_asks_that_run(server, page, engine):
+def test_an_image_of_the_run_beside_asks_that_run(server, page, engine):
     page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}&section=word")
     name = asked(page, f'[class*="st-key-members"][class*="{OTHER}"] .ask')
     assert f"run={OTHER}" in page.url

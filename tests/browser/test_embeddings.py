@@ -108,7 +108,7 @@ def test_hover_rings_at_once_and_shows_the_image_soon(panels, shown):
     card.wait_for(state="hidden")
 
 
-def test_click_makes_the_query_with_its_neighbours_and_a_image_does_the_same(panels, shown):
+def test_click_makes_the_query_with_its_neighbours_and_an_image_does_the_same(panels, shown):
     row = lonely(shown, "continuous")
     panels.mouse.click(*place(panels, shown, "continuous", row))
     panels.wait_for_url(f"**point={shown[0].ids[row]}**")

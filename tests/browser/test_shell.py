@@ -136,7 +136,7 @@ def test_a_lesson_hides_the_choice_of_run_on_every_page_and_can_be_left(server, 
 
 
 def test_a_door_of_overview_carries_image_run_and_projector_along(server, page, two_runs):
-    opened(page, server, run=OLD, projector="true", image=5)
+    opened(page, server, run=OLD, projector="true", picture=5)
     page.get_by_role("link", name="See it retrieve").click()
     at(page, "Retrieval")
     assert OLD in chosen_run(page)

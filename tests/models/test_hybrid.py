@@ -40,7 +40,7 @@ def vit():
 
 
 @pytest.mark.parametrize("size", [64, 96, 128, 160, 224, 256])
-def test_any_size_gives_one_finite_embedding_a_image(size, vit):
+def test_any_size_gives_one_finite_embedding_an_image(size, vit):
     with torch.inference_mode():
         found = vit(images(size))
     assert found.shape == (2, WIDTH)

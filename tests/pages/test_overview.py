@@ -16,7 +16,7 @@ def drawn(app) -> str:
 
 def test_the_drawing_holds_the_code_of_the_images_own_embedding(finished):
     for number in (0, 7):
-        text = drawn(opened("overview", image=str(number)))
+        text = drawn(opened("overview", picture=str(number)))
         told = story.story(RunDir(finished).retrieval(), number)
         boxes = re.search(r'class="bytes">(.*?)</div>', text)[1]
         assert [int(byte) for byte in re.findall(r"<span>(\d+)</span>", boxes)] == told.code.tolist()
@@ -29,17 +29,17 @@ def test_the_image_is_the_one_that_the_address_names(finished):
 
     identity = int(RunDir(finished).retrieval().query_ids[3])
     image = load(DataConfig(dataset="cifar10")).image(identity)
-    shown = re.search(r'width="128" src="data:image/png;base64,([^"]+)"', drawn(opened("overview", image="3")))[1]
+    shown = re.search(r'width="128" src="data:image/png;base64,([^"]+)"', drawn(opened("overview", picture="3")))[1]
     from transclipped.datasets.images.decode import open_image
 
     large = open_image(base64.b64decode(shown))
     assert large.resize((32, 32), 0).tobytes() == image.tobytes()  # whole multiples of its pixels
 
 
-def test_nonsense_for_a_image_shows_the_first(finished):
-    assert drawn(opened("overview", image="mountain")) == drawn(opened("overview", image="0"))
-    assert drawn(opened("overview", image="99999")) == drawn(opened("overview", image="0"))
-    assert "**99999**" in words(opened("overview", image="99999"))
+def test_nonsense_for_an_image_shows_the_first(finished):
+    assert drawn(opened("overview", picture="mountain")) == drawn(opened("overview", image="0"))
+    assert drawn(opened("overview", picture="99999")) == drawn(opened("overview", image="0"))
+    assert "**99999**" in words(opened("overview", picture="99999"))
 
 
 def test_another_image_is_one_of_the_run(finished):

@@ -123,7 +123,7 @@ def test_several_images_ask_by_their_mean(engine, drawn):
     assert "2 images ask together" in words(app)
 
 
-def test_a_image_that_finds_itself_is_told_and_a_stored_query_asks_again(engine, drawn):
+def test_an_image_that_finds_itself_is_told_and_a_stored_query_asks_again(engine, drawn):
     name = str(engine.stored.database_ids[11])
     app = opened("retrieval", query="3", query_id=name)
     assert name in ids(drawn["hits"]) and "share a class with the query, itself among them." in words(app)
@@ -457,7 +457,7 @@ def test_means_over_a_handful_of_queries_are_called_rough(finished):
     assert "queries only" not in words(opened("retrieval", section="quality"))
 
 
-def test_a_image_of_the_database_comes_first_among_hits_of_its_code(finished, drawn):
+def test_an_image_of_the_database_comes_first_among_hits_of_its_code(finished, drawn):
     stored = RunDir(finished).retrieval()
     stored.codes[[3, 50, 120]] = stored.codes[120]
     stored.save(finished / "retrieval.npz")

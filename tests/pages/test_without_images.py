@@ -30,7 +30,7 @@ def test_page_opens_without_images(page, home, elsewhere):
     assert app.title
 
 
-def test_an_item_without_a_image_is_followed_from_its_code(home, elsewhere):
+def test_an_item_without_an_image_is_followed_from_its_code(home, elsewhere):
     shutil.copytree(elsewhere, home / "elsewhere")
     for follow in ("query", "database"):
         app = opened("anatomy", run="elsewhere", follow=follow)

@@ -175,7 +175,7 @@ def test_views_drop_numbers_whatever_else_is_asked_for(parquet):
     assert together.any(axis=1).all()
 
 
-def test_numbers_are_drawn_as_a_image(tmp_path):
+def test_numbers_are_drawn_as_an_image(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0, -1.0, 1.0, -1.0], [1, 1, 1, 1]]))
     images = load(tmp_path / "x.npy")
     image = np.asarray(images.image(0)).astype(int)

@@ -139,7 +139,15 @@ def test_waiting_is_passive_before_torch_is_loaded_and_what_a_person_set_stays()
 
 def test_a_child_of_the_app_waits_as_its_user_chose(tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr(machine.subprocess, "Popen", lambda words, **options: seen.update(options["env"]))
+
+    class Child:
+        def __init__(self, words, **options):
+            seen.update(options["env"])
+
+        def wait(self):
+            pass
+
+    monkeypatch.setattr(machine.subprocess, "Popen", Child)
     monkeypatch.setattr(machine, "_made_passive", set())
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME"):

@@ -14,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.set_defaults(handler=_search)
     option = parser.add_argument
-    option("picture", type=Path, nargs="*", help="image file; with several, hits are similar to all of them")
+    option("image", type=Path, nargs="*", help="image file; with several, hits are similar to all of them")
     option("--run", type=Path, required=True, help="run directory")
     option("--collection", type=Path, help="folder made by `encode` (default: the run's own database)")
     option("--id", action="append", default=[], help="ask with a stored query or item by its id; may be repeated")

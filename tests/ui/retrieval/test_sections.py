@@ -17,7 +17,7 @@ def test_hits_of_one_code_are_counted_and_others_not():
     assert ties(hits(0.5, 0.4), codes[2:4]) == "" and ties([], codes) == ""
 
 
-def test_a_image_that_asks_comes_before_those_of_its_score_and_never_before_better_ones():
+def test_an_image_that_asks_comes_before_those_of_its_score_and_never_before_better_ones():
     found = itself_first(hits(0.9, 0.5, 0.5, 0.5, 0.1), {"40"})
     assert [hit.id for hit in found] == [10, 40, 20, 30, 50]
     assert [hit.rank for hit in found] == [1, 2, 3, 4, 5]
