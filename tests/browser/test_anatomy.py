@@ -95,7 +95,7 @@ def test_an_own_image_is_followed_to_the_bytes_that_search_gives_it(server, page
     go(page, server)
     page.get_by_role("radio", name="upload").click()
     page.wait_for_function("() => location.search.includes('follow=upload')")
-    chooser = page.locator('.st-key-own-image-place [data-testid="stFileUploaderDropzoneInput"]')
+    chooser = page.locator('.st-key-own-picture-place [data-testid="stFileUploaderDropzoneInput"]')
     chooser.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": to_png(image)})
     page.get_by_text("mine.png, your image").wait_for()
     page.locator(".an-hex").nth(len(expected) - 1).wait_for()

@@ -17,8 +17,8 @@ from transclipped.search.searcher import Searcher
 pytestmark = pytest.mark.browser
 RUN = "retrieval-of-tiny"
 HITS = ".st-key-hits .ask"
-ZONE = '.st-key-images-place [data-testid="stFileUploaderDropzone"]'
-INPUT = '.st-key-images-place [data-testid="stFileUploaderDropzoneInput"]'
+ZONE = '.st-key-pictures-place [data-testid="stFileUploaderDropzone"]'
+INPUT = '.st-key-pictures-place [data-testid="stFileUploaderDropzoneInput"]'
 
 
 @pytest.fixture(scope="module")
