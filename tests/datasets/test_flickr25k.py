@@ -70,7 +70,7 @@ def test_annotations_give_the_same_labels_as_the_lists(tree, tmp_path_factory, s
         mine = images.labels[:, images.class_names.index(label)]
         assert mine.tolist() == lists.labels[:, lists.class_names.index(label)].tolist()
     assert images.listed == 25_000 and len(images.missing) == 24_960 and images.missing[0] == "im41.jpg"
-    assert "24 annotation files" in images.sources[0] and "2 stricter" in images.sources[1]
+    assert "24 annotation files" in images.sources[0] and "2 files of relevant" in images.sources[1]
 
 
 def test_flat_folder_and_lists_in_another_folder(tmp_path, stand_ins):
@@ -105,7 +105,7 @@ def test_missing_and_damaged_images_are_counted_and_named(tree):
     assert images.missing == ["im7.jpg", "im8.jpg"]
     assert dict(images.skipped) == {
         "mirflickr/im8.jpg": "it is empty",
-        "im9.jpg": "no known image format, or damaged at its beginning; read are " + decode.READ,
+        "im9.jpg": "unknown format, or damaged at the beginning; supported are " + decode.READ,
     }
 
 
@@ -135,7 +135,7 @@ def test_annotation_lines_that_are_no_numbers_are_named(tmp_path, stand_ins):
     (root / "annotations" / "bird.txt").unlink()
     images = load(root)
     assert sum(name.startswith("sky.txt line") for name, _ in images.skipped) == 2
-    assert any("annotations of bird are missing" in note for note in images.notes)
+    assert any("bird are missing" in note for note in images.notes)
 
 
 def test_stricter_annotations_are_a_choice(tmp_path, stand_ins):
@@ -154,7 +154,7 @@ def test_stricter_annotations_are_a_choice(tmp_path, stand_ins):
 
 def test_stricter_annotations_are_refused_where_there_are_none(tree, capsys):
     for which in ("relevant", "both"):
-        with pytest.raises(InputError, match=f"no annotation files of MIRFLICKR with {which} labels"):
+        with pytest.raises(InputError, match=f"no MIRFLICKR annotation files with {which} labels"):
             load(tree, annotations=which)
     with pytest.raises(InputError, match="choose one of potential, relevant, both"):
         load(tree, annotations="strict")
@@ -167,7 +167,7 @@ def test_stricter_annotations_are_refused_where_there_are_none(tree, capsys):
 def test_order_of_the_columns_is_said_to_be_inferred_and_checked_where_it_can_be(tree):
     assert any("order of the 24 names is inferred" in note for note in load(tree).notes)
     write_annotations(tree / "annotations")
-    assert any("40 of the lists' 40 images have the labels of the annotations" in n for n in load(tree).notes)
+    assert any("40 of the lists' 40 images" in n for n in load(tree).notes)
     write_lists(tree, NAMES, [row[1:] + row[:1] for row in TARGETS])
     whole = sum(len(set(row)) == 1 for row in TARGETS)
     assert any(note.startswith(f"{whole} of the lists' 40") for note in load(tree).notes)
@@ -181,7 +181,7 @@ def test_lists_of_different_length_are_refused_with_both_counts(tree):
 
 def test_lists_of_another_width_are_noted(tree):
     (tree / "other.txt").write_text("".join(f"{name} 1 0\n" for name in NAMES))
-    assert any("other.txt has 2 labels a line, not 24" in note for note in load(tree).notes)
+    assert any("other.txt has 2 labels per line, not 24" in note for note in load(tree).notes)
 
 
 def test_no_image_at_all_is_explained(tmp_path):

@@ -73,7 +73,7 @@ def test_unusable_files_are_skipped_with_a_reason(album, paint):
     skipped = dict(load(album).skipped)
     assert set(skipped) == {"cat/cut.jpg", "cat/empty.png", "cat/notes.txt", "dog/wrong.png"}
     assert skipped["cat/empty.png"] == "it is empty" and "damaged" in skipped["cat/cut.jpg"]
-    assert "no known image format" in skipped["cat/notes.txt"]
+    assert "unknown format" in skipped["cat/notes.txt"]
 
 
 @posix
@@ -181,7 +181,7 @@ def test_systems_leave_no_images_and_no_classes(album, paint):
     images = load(album)
     assert len(images) == 11 and images.class_names == ("cat", "dog")
     ((name, reason),) = images.skipped
-    assert name == "#recycle" and reason.startswith("6 files of the system, here and 5 others")
+    assert name == "#recycle" and reason.startswith("6 system files, here and 5 others")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_labels_beside_the_images_are_used_and_said(album):
     assert "metadata.csv" in images.notes[0]
     write(album / "metadata.csv", "file_name,width,height\ncat/0.png,3,4\n")
     images = load(album)
-    assert images.class_names == ("cat", "dog") and "gives no labels" in images.notes[0]
+    assert images.class_names == ("cat", "dog") and "not used" in images.notes[0]
 
 
 @pytest.mark.parametrize("data", [None, "/no/such/folder"])
@@ -253,7 +253,7 @@ def test_single_labels_from_csv(album):
     assert images.class_names == ("lion", "tiger", "wolf")
     labels = dict(zip(images.ids.tolist(), images.labels.tolist(), strict=True))
     assert labels["cat/0.png"] == 1 and labels["dog/deep/1.jpg"] == 2 and labels["cat/1.png"] == UNLABELLED
-    assert images.skipped == [("cat/9.png", "has a label, but is not among the images")]  # and not labels.csv
+    assert images.skipped == [("cat/9.png", "has a label, but no image")]  # and not labels.csv
     assert images.labelled.sum() == 2
 
 
@@ -271,12 +271,12 @@ def test_several_labels_from_csv(album, tmp_path, text):
     "text, told",
     [
         ("", "is empty"),
-        ("length,width\na,b\n", "names the images"),
+        ("length,width\na,b\n", "image names"),
         ("id,label\ncat/0.png\n", "line 2 has 1 cells"),
-        ("id,label\ncat/0.png,a\ncat/0.png,b\n", "line 3: cat/0.png is there twice"),
+        ("id,label\ncat/0.png,a\ncat/0.png,b\n", "line 3: cat/0.png is listed twice"),
         ("id,sea,sky\ncat/0.png,1,yes\ncat/1.png,1,0\ncat/2.png,0,1\n", "'sky' is neither 0 nor 1"),
         ("id,label\nelsewhere.png,a\n", "labels none of the images"),
-        ("id,label\ncat/0.png,\n", "names no label"),
+        ("id,label\ncat/0.png,\n", "contains no label"),
         ('id,label\n"cat/0.png,a\n', "not a CSV"),
     ],
 )

@@ -11,7 +11,7 @@ from transclipped.config import DataConfig
 from transclipped.datasets import folder, registry
 from transclipped.datasets.base import UNLABELLED, EncodedSet
 from transclipped.datasets.protocols import Split, draw, read_split
-from transclipped.datasets.sampling import drawn, shuffled, stratified, uniform
+from transclipped.datasets.sampling import sample, shuffled, stratified, uniform
 from transclipped.errors import InputError
 
 
@@ -114,7 +114,7 @@ def test_unlabelled_images_never_ask(kind):
 def test_larger_draws_contain_smaller_ones(seed, few, many):
     few, many = sorted((few, many))
     rows = np.arange(0, 300, 2)
-    small, large = (drawn(rows, n, seed=seed, purpose="x") for n in (few, many))
+    small, large = (sample(rows, n, seed=seed, purpose="x") for n in (few, many))
     assert np.isin(small, large).all() and len(small) == min(few, 150)
 
 

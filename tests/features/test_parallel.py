@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from transclipped.features.parallel import on_one_core, side_by_side
+from transclipped.features.parallel import parallel, single_threaded
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def test_answers_come_in_the_order_of_the_items(n, three_threads):
         time.sleep(0.01 * (i % 3 == 0))
         return i * i
 
-    assert list(side_by_side(slow_at_first, range(n), device="cpu")) == [i * i for i in range(n)]
+    assert list(parallel(slow_at_first, range(n), device="cpu")) == [i * i for i in range(n)]
 
 
 def test_each_thread_has_one_core_and_all_others_keep_theirs(three_threads):
-    seen = list(side_by_side(lambda _: (threading.get_ident(), torch.get_num_threads()), range(50), device="cpu"))
+    seen = list(parallel(lambda _: (threading.get_ident(), torch.get_num_threads()), range(50), device="cpu"))
     assert {cores for _, cores in seen} == {1}
     assert threading.get_ident() not in {thread for thread, _ in seen}
     assert torch.get_num_threads() == 3
@@ -40,12 +40,12 @@ def test_each_thread_has_one_core_and_all_others_keep_theirs(three_threads):
 
 def test_work_overlaps(three_threads):
     met = threading.Barrier(3, timeout=20)
-    assert list(side_by_side(lambda i: met.wait() >= 0, range(3), device="cpu")) == [True] * 3
+    assert list(parallel(lambda i: met.wait() >= 0, range(3), device="cpu")) == [True] * 3
 
 
 def test_little_is_begun_before_it_is_asked_for_and_nothing_after(three_threads):
     begun = []
-    answers = side_by_side(begun.append, range(1000), device="cpu")
+    answers = parallel(begun.append, range(1000), device="cpu")
     next(answers)
     answers.close()
     assert len(begun) <= 2 * 3 + 1
@@ -57,12 +57,12 @@ def test_a_fault_reaches_the_caller(three_threads):
             raise OSError("gone")
         return i
 
-    found = side_by_side(work, range(100), device="cpu")
+    found = parallel(work, range(100), device="cpu")
     assert [next(found) for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(OSError, match="gone"):
         next(found)
 
 
 def test_a_measurement_runs_on_one_core(three_threads):
-    assert on_one_core(torch.get_num_threads) == 1
+    assert single_threaded(torch.get_num_threads) == 1
     assert torch.get_num_threads() == 3

@@ -12,15 +12,7 @@ import pytest
 
 from transclipped.errors import InputError
 from transclipped.utils import machine
-from transclipped.utils.machine import (
-    end_process,
-    exclusive,
-    host,
-    memory,
-    process_alive,
-    process_start,
-    stop_signals,
-)
+from transclipped.utils.machine import end_process, exclusive, host, memory, process_alive, process_start, stop_signals
 
 
 def test_only_processes_that_live_count():

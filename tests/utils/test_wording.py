@@ -14,7 +14,7 @@ def test_names_are_words_and_what_is_empty_is_left_out():
     said = [(line[: wording.WIDTH].strip(), line[wording.WIDTH :].strip()) for line in wording.lines(result)]
     assert said == [
         ("labels", "one per image"),
-        ("training part drawn by labels", "no"),
+        ("training images chosen by label", "no"),
         ("training, by class", "cat 3, dog 2"),
     ]
     score, size = wording.lines({"score_is_faiss_score_divided_by": 4, "bytes": 3_400_000})

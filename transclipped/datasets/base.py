@@ -1,7 +1,7 @@
-"""What every set of images offers: ids, labels, encoded bytes, pixels, and who queries what.
+"""The interface of all image sets: ids, labels, encoded bytes, pixels, and the roles of a protocol.
 
-A data set is a subclass of `ImageSet` that tells how to get at the bytes of an image and, if it has a
-protocol of its own, its roles; `registry.py` gives it a name.
+A data set is a subclass of `ImageSet` that reads the bytes of an image and, if it has its own protocol, assigns the
+roles; `registry.py` gives it a name.
 """
 
 from __future__ import annotations
@@ -12,27 +12,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from transclipped.datasets.images import unreadable
 from transclipped.datasets.images.decode import Unusable, open_image, square, to_png
 from transclipped.datasets.labels.names import Names
-from transclipped.datasets.sampling import drawn
+from transclipped.datasets.sampling import sample
 from transclipped.errors import InputError
+from transclipped.utils import measured
+from transclipped.utils.files import cache_dir, read_object
 
-if TYPE_CHECKING:  # torch takes seconds, and a page that shows an image does not need it
+if TYPE_CHECKING:  # importing torch takes seconds, and pages that show images do not need it
     import torch
 
-DECODERS = min(8, os.cpu_count() or 1)  # threads; Pillow and libjpeg let go of the interpreter while they decode
-UNLABELLED = -1  # class of an image without one, in a set whose other images have one
+DECODERS = min(8, os.cpu_count() or 1)  # threads; Pillow and libjpeg release the GIL while they decode
+UNLABELLED = -1  # class of an image without a label in a set with labels
 
 
 class Roles(NamedTuple):
-    """Rows `[n]` int64, sorted: what a protocol trains on, asks with, and searches."""
+    """Rows `[n]` int64, sorted: training images, queries and database of a protocol."""
 
     train: np.ndarray
     query: np.ndarray
@@ -40,7 +42,7 @@ class Roles(NamedTuple):
 
 
 class ImageSet(ABC):
-    """Images with ids and, maybe, labels.
+    """Images with ids and, optionally, labels.
 
     Attributes:
         name: such as "cifar10".
@@ -48,11 +50,11 @@ class ImageSet(ABC):
         labels: `[n]` int64 class, `UNLABELLED` for none; or `[n, L]` uint8; or None.
         class_names: `()` without labels.
         fingerprint: 16 hex digits of the content.
-        native_size: pixels a side if all images are squares of one size, else None.
+        native_size: side in pixels if all images are squares of one size, else None.
         default_k: K of mAP@K.
-        default_size: pixels a side that the bundled backbones are fed.
-        skipped: (id, reason) of files that the listing left out.
-        protocols: by name, the default first; `labelled_protocols` are those whose training rows depend on labels.
+        default_size: side in pixels of the input of the bundled backbones.
+        skipped: (id, reason) of files that cannot be used.
+        protocols: names, the default first; in `labelled_protocols` the training rows depend on labels.
     """
 
     protocols: tuple[str, ...] = ("default",)
@@ -89,7 +91,7 @@ class ImageSet(ABC):
 
     @cached_property
     def labelled(self) -> np.ndarray:
-        """`[n]` bool: may be a query. All of them where there are no labels at all."""
+        """`[n]` bool: can be a query. All True in a set without labels."""
         if self.labels is None:
             return np.ones(len(self), bool)
         return self.labels != UNLABELLED if self.labels.ndim == 1 else self.labels.any(axis=1)
@@ -99,19 +101,13 @@ class ImageSet(ABC):
         return Names(self.ids.tolist())
 
     def find(self, identity: object) -> int | None:
-        """Row of an id, also written as text or in Unicode's other form; None if no image has it."""
+        """Row of an id, which may be written as text or in another Unicode form; None if no image has it."""
         return self._names.find(identity)
 
     def row_of(self, identity: object) -> int:
-        """Row of an id, as `find`.
-
-        Raises:
-            InputError: no image has it.
-        """
+        """Row of an id, as `find`, but InputError if no image has it."""
         if (row := self.find(identity)) is None:
-            raise InputError(
-                f"image {identity} is no longer among those of {self.name}; put it back, or train a new run"
-            )
+            raise InputError(f"image {identity} is no longer in {self.name}; put it back, or train a new run")
         return row
 
     def rows_of(self, ids: Iterable[object]) -> np.ndarray:
@@ -127,7 +123,7 @@ class ImageSet(ABC):
         return open_image(self.encoded(row), name=f"{self.name} image {self.ids[row]}")
 
     def preview(self, row: int, *, side: int = 256) -> Image.Image:
-        """RGB, upright, for the eye: the shorter side may be reduced, but not below `side` pixels."""
+        """RGB, upright, for display: the shorter side may be reduced, but not below `side` pixels."""
         return self.image(row)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
@@ -141,51 +137,56 @@ class ImageSet(ABC):
             return _stacked(list(squares), size)
 
     def decoded(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, torch.Tensor]:
-        """Those of `rows` that can be decoded, with their `pixels`; the others join `unreadable`.
+        """The readable ones of `rows`, with their `pixels`; the others are added to `unreadable`.
 
         Raises:
-            InputError: nothing can be read at all, such as where the whole folder is gone.
+            InputError: nothing can be read, for example because the folder is gone.
         """
         rows = self.readable(rows)
         try:
             return rows, self.pixels(rows, size)
-        except Unusable:  # rare, so the batch is decoded again, one by one
-            one_by_one = [pixels for row in rows if (pixels := self._pixels_or_reason(row, size)) is not None]
+        except Unusable:  # rare, so each image is tried alone
+            for row in rows:
+                self._try_to_decode(int(row), size)
             rows = self.readable(rows)
-            return rows, _joined(one_by_one, size)
+            return rows, self.pixels(rows, size)
 
     @cached_property
     def unreadable(self) -> dict[int, str]:
-        """Reasons by row of images that turned out to be damaged, lately or before in files of the same content."""
-        reasons = unreadable.known(self.fingerprint)
-        if not reasons:
+        """Why images cannot be decoded, by row; kept in the cache by the fingerprint, so for exactly these files.
+
+        Headers and checksums can be right where pixels are not, which shows only when an image is decoded.
+        """
+        if not (reasons := read_object(self._unreadable_file())):
             return {}
-        return {row: reasons[str(name)] for row, name in enumerate(self.ids.tolist()) if str(name) in reasons}
+        names = enumerate(map(str, self.ids.tolist()))
+        return {row: reasons[name] for row, name in names if isinstance(reasons.get(name), str)}
+
+    def _unreadable_file(self) -> Path:
+        return cache_dir() / "unreadable" / f"{self.fingerprint}.json"
 
     def readable(self, rows: np.ndarray) -> np.ndarray:
-        """`rows` without those known to be unreadable."""
-        if not self.unreadable:
-            return rows
-        return np.asarray(rows)[~np.isin(rows, list(self.unreadable))]
+        """`rows` without those of `unreadable`."""
+        return np.asarray(rows)[~np.isin(rows, list(self.unreadable))] if self.unreadable else rows
 
     @property
     def unusable(self) -> list[tuple[str, str]]:
-        """(id, reason) of everything that is left out: `skipped` by the listing, and `unreadable` since."""
+        """(id, reason) of everything that is left out: `skipped` and `unreadable`."""
         return [*self.skipped, *((str(self.ids[row]), reason) for row, reason in sorted(self.unreadable.items()))]
 
-    def _pixels_or_reason(self, row: int, size: int) -> torch.Tensor | None:
+    def _try_to_decode(self, row: int, size: int) -> None:
+        """Add an image that cannot be decoded to `unreadable`."""
         try:
-            return self.pixels(np.array([row]), size)
+            self.pixels(np.array([row]), size)
         except Unusable as error:
-            self.unreadable[int(row)] = error.reason
+            self.unreadable[row] = error.reason
             if error.lasting:
-                unreadable.remember(self.fingerprint, str(self.ids[row]), error.reason)
-            return None
+                measured.remember(self._unreadable_file(), str(self.ids[row]), error.reason)
 
     def roles(self, protocol: str, *, seed: int) -> Roles:
-        """A tenth of the labelled images asks, the rest is searched and trains."""
+        """A tenth of the labelled images are queries; the others are the database and train."""
         candidates = np.flatnonzero(self.labelled)
-        query = drawn(candidates, max(1, round(len(candidates) / 10)), seed=seed, purpose="query")
+        query = sample(candidates, max(1, round(len(candidates) / 10)), seed=seed, purpose="query")
         database = np.setdiff1d(np.arange(len(self)), query)
         return Roles(database, query, database)
 
@@ -194,11 +195,7 @@ class ImageSet(ABC):
 
 
 class EncodedSet(ImageSet):
-    """Images as encoded files in memory, such as a column of a parquet file.
-
-    Args:
-        files: `[n]` binary, one encoded image a row.
-    """
+    """Images as encoded files in memory: `files` is `[n]` binary, such as a column of a parquet file."""
 
     def __init__(self, *, files: pa.Array | pa.ChunkedArray, **rest: object) -> None:
         super().__init__(**rest)
@@ -216,20 +213,16 @@ class EncodedSet(ImageSet):
 
     @cached_property
     def all_pixels(self) -> torch.Tensor:
-        """All images `[n, 3, s, s]` uint8, decoded once and kept: 184 MB for CIFAR-10. Only with a native size."""
+        """All images `[n, 3, s, s]` uint8, decoded once and kept (184 MB for CIFAR-10). Needs a native size."""
         return self._decoded(np.arange(len(self)))
 
     def _decoded(self, rows: np.ndarray) -> torch.Tensor:
-        # One by one: decoding 32 × 32 pixels is shorter than handing them to a thread.
+        # Without threads: decoding 32 × 32 pixels takes less time than handing them to one.
         return _stacked([np.asarray(self.image(row)) for row in rows], self.native_size)
 
 
 class ArraySet(ImageSet):
-    """Images as pixels in memory.
-
-    Args:
-        pixels: `[n, 3, s, s]` uint8.
-    """
+    """Images as pixels `[n, 3, s, s]` uint8 in memory."""
 
     def __init__(self, *, pixels: np.ndarray, **rest: object) -> None:
         super().__init__(native_size=pixels.shape[-1], **rest)
@@ -256,9 +249,7 @@ def fingerprint(*parts: bytes | memoryview) -> str:
 
 
 def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.ChunkedArray, np.ndarray, bytes]:
-    """Images (binary), labels `[rows]` int64 and the raw bytes of a bundled file.
-
-    Its columns are `img` = {bytes, path} and `label`.
+    """Images (binary), labels `[rows]` int64 and raw bytes of a bundled file, `img` = {bytes, path} and `label`.
 
     Raises:
         InputError: the file is missing, truncated, or holds something else.
@@ -269,7 +260,7 @@ def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.Chun
     try:
         with open(path, "rb") as file:
             raw = file.read()
-        # Neither read_table nor to_numpy, which import pandas, as long a wait as the reading itself.
+        # Not read_table or to_numpy: they import pandas, which takes as long as reading the file.
         table = pq.ParquetFile(pa.BufferReader(raw)).read(columns=["img", "label"])
         files, labels = table["img"].combine_chunks().field("bytes"), np.array(table["label"].to_pylist(), np.int64)
     except OSError as error:  # pyarrow's own errors are OSError or ValueError
@@ -282,16 +273,10 @@ def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.Chun
     return files, labels, raw
 
 
-def _joined(parts: list[torch.Tensor], size: int) -> torch.Tensor:
-    import torch
-
-    return torch.cat(parts) if parts else torch.zeros(0, 3, size, size, dtype=torch.uint8)
-
-
 def _stacked(images: list[np.ndarray], size: int) -> torch.Tensor:
     import torch
 
     if not images:
         return torch.zeros(0, 3, size, size, dtype=torch.uint8)
-    # By NumPy: torch would start a team of threads for each thread that decodes, beside those of the network.
+    # With NumPy: torch would start its own threads for each decoding thread, beside those of the network.
     return torch.from_numpy(np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2)))

@@ -1,6 +1,6 @@
-"""Caltech-101, small: 3,030 photographs of 101 kinds of object, bundled under `assets/caltech101`.
+"""Caltech-101, subset: 3,030 photographs of 101 object classes, bundled under `assets/caltech101`.
 
-10 queries and 20 database images a class; training uses the database, without its labels.
+10 queries and 20 database images per class; training uses the database without its labels.
 
 References:
     Fei-Fei, Fergus, Perona 2004; doi:10.22002/D1.20086, CC BY 4.0.
@@ -28,13 +28,9 @@ class Caltech101(EncodedSet):
 
 
 def load(config: DataConfig) -> Caltech101:
-    """The bundled images.
-
-    Raises:
-        InputError: a folder is given, or a bundled file is damaged.
-    """
+    """The bundled images; InputError if a data folder is given or a bundled file is damaged."""
     if config.data is not None:
-        raise InputError("caltech101 is bundled and takes no data folder; for images of your own choose 'folder'")
+        raise InputError("caltech101 is bundled and takes no data folder; for your own images choose 'folder'")
     folder = ASSETS / "caltech101"
     database = read_parquet(folder / "database.parquet", rows=N_DATABASE, classes=N_CLASSES)
     query = read_parquet(folder / "query.parquet", rows=N_QUERY, classes=N_CLASSES)
@@ -50,7 +46,7 @@ def load(config: DataConfig) -> Caltech101:
 
 
 def class_names() -> tuple[str, ...]:
-    """The 101 kinds, in the order of their labels."""
+    """The 101 class names, in the order of the labels."""
     path = ASSETS / "caltech101" / "classes.txt"
     try:
         names = tuple(path.read_text(encoding="utf-8").split())

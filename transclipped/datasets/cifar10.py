@@ -1,11 +1,11 @@
 """CIFAR-10: 60,000 images of 32 × 32 pixels, 10 classes.
 
-Bundled as JPEG re-encodings (quality 75) in an order of their own, or read from the official
-`cifar-10-batches-py` folder, exact and in the official order. Ids are rows: 0–49,999 the training files,
-50,000–59,999 the test file. One id names different images in the two versions, whose fingerprints differ.
+Bundled as JPEG re-encodings (quality 75) in a different order, or read from the official `cifar-10-batches-py` folder,
+lossless and in the official order. Ids are rows: 0–49,999 the training files, 50,000–59,999 the test file. The same id
+is a different image in the two versions, whose fingerprints differ.
 
 Protocols: queries are the 10,000 test images, the database is the 50,000 others; (I) trains on the whole
-database, (II) on 500 images a class of it.
+database, (II) on 500 of its images per class.
 
 References:
     Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
@@ -28,12 +28,21 @@ from transclipped.utils.files import ASSETS
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 N_TRAIN, N_TEST, SIZE = 50_000, 10_000, 32
-PER_CLASS = 500  # training images a class in protocol (II)
+PER_CLASS = 500  # training images per class in protocol (II)
 FOLDER = "cifar-10-batches-py"
 BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 MD5 = "c58f30108f718f92721af3b95e74349a"  # of that archive
-MAX_BATCH_BYTES = 64 << 20  # the official files have 31 MB
+MAX_BATCH_BYTES = 64 << 20  # an official file has 31 MB
+
+
+_SHARED = {
+    "name": "cifar10",
+    "ids": np.arange(N_TRAIN + N_TEST),
+    "class_names": CLASSES,
+    "default_k": 1000,
+    "default_size": 96,
+}
 
 
 class _Protocols(ImageSet):
@@ -54,24 +63,27 @@ class BundledCifar10(_Protocols, EncodedSet):
 
 
 class OfficialCifar10(_Protocols, ArraySet):
-    """The images as they were published."""
+    """The published images."""
 
 
 def load(config: DataConfig) -> ImageSet:
-    """The bundled images, or the official ones where `config.data` names their folder.
+    """The bundled images, or the official ones if `config.data` is their folder.
 
     Raises:
         InputError: files are missing or damaged.
     """
-    return _bundled() if config.data is None else _official(Path(config.data).expanduser())
+    if config.data is not None:
+        return _official(Path(config.data).expanduser())
+    folder = ASSETS / "cifar10"
+    train = read_parquet(folder / "train.parquet", rows=N_TRAIN, classes=len(CLASSES))
+    test = read_parquet(folder / "test.parquet", rows=N_TEST, classes=len(CLASSES))
+    files, labels = pa.chunked_array([train[0], test[0]]), np.concatenate([train[1], test[1]])
+    digest = fingerprint(train[2], test[2])
+    return BundledCifar10(files=files, native_size=SIZE, labels=labels, fingerprint=digest, **_SHARED)
 
 
 def download(folder: Path) -> Path:
-    """Fetch the official images (170 MB) into `folder`; returns the folder to give as data.
-
-    Raises:
-        InputError: the server cannot be reached, or sends something else.
-    """
+    """Download the official images (170 MB) to `folder`; returns the folder to use as `config.data`."""
     from torchvision.datasets.utils import download_and_extract_archive
 
     try:
@@ -82,18 +94,6 @@ def download(folder: Path) -> Path:
             f"or leave the data folder out to use the bundled images"
         ) from error
     return Path(folder) / FOLDER
-
-
-def _bundled() -> BundledCifar10:
-    folder = ASSETS / "cifar10"
-    train = read_parquet(folder / "train.parquet", rows=N_TRAIN, classes=len(CLASSES))
-    test = read_parquet(folder / "test.parquet", rows=N_TEST, classes=len(CLASSES))
-    return BundledCifar10(
-        files=pa.chunked_array([train[0], test[0]]),
-        native_size=SIZE,
-        labels=np.concatenate([train[1], test[1]]),
-        **_facts(fingerprint(train[2], test[2])),
-    )
 
 
 def _official(folder: Path) -> OfficialCifar10:
@@ -108,18 +108,7 @@ def _official(folder: Path) -> OfficialCifar10:
     pixels, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     if len(labels) != N_TRAIN + N_TEST:
         raise InputError(f"{folder} must hold {N_TRAIN + N_TEST:,} images, got {len(labels):,}; unpack {URL} again")
-    return OfficialCifar10(pixels=pixels, labels=labels, **_facts(fingerprint(labels.data, pixels.data)))
-
-
-def _facts(digest: str) -> dict[str, Any]:
-    return {
-        "name": "cifar10",
-        "ids": np.arange(N_TRAIN + N_TEST),
-        "class_names": CLASSES,
-        "fingerprint": digest,
-        "default_k": 1000,
-        "default_size": 96,
-    }
+    return OfficialCifar10(pixels=pixels, labels=labels, fingerprint=fingerprint(labels.data, pixels.data), **_SHARED)
 
 
 def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -142,19 +131,14 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 class _ArraysOnly(pickle.Unpickler):
     """Reads dictionaries, lists, bytes and numpy arrays; refuses to call anything else.
 
-    The official files are pickles, and a pickle may run any code it names.
+    The official files are pickles, and a pickle can call any function that it names.
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        allowed = {
-            "_reconstruct": _reconstruct,
-            "ndarray": np.ndarray,
-            "dtype": np.dtype,
-            "encode": _latin1,
-        }
+        allowed = {"_reconstruct": _reconstruct, "ndarray": np.ndarray, "dtype": np.dtype, "encode": _latin1}
         where = {"_codecs"} if name == "encode" else {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
         if name not in allowed or module not in where:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return allowed[name]
 
 

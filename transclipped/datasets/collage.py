@@ -1,7 +1,7 @@
-"""Collages: two Caltech-101 photographs side by side, which carry both labels.
+"""Collages: two Caltech-101 photographs side by side, with the labels of both.
 
-A small set with several labels an image that needs no download. Queries are made of query photographs and
-the database of database photographs, so no photograph is on both sides.
+A small multi-label set without a download. Queries consist of query photographs and the database of database
+photographs, so no photograph is in both.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from transclipped.datasets.images.decode import to_png
 from transclipped.datasets.sampling import shuffled, uniform
 
 N_DATABASE, N_QUERY = 2020, 505
-SIDE = 160  # pixels of a collage; each half is 80 × 160
+SIDE = 160  # pixels; each half is 80 × 160
 
 
 class Collage(ImageSet):
     """Rows 0–2,019 are the database, 2,020–2,524 the queries.
 
     Args:
-        photographs: the set that halves are taken from.
+        photographs: source of the halves.
         halves: `[n, 2]` int64, rows of the left and the right photograph.
     """
 
@@ -49,15 +49,12 @@ class Collage(ImageSet):
 
 
 def load(config: DataConfig) -> Collage:
-    """Collages of the bundled photographs; the same ones for every seed of the split."""
+    """Collages of the bundled photographs, independent of the seed of the split."""
     photographs = caltech101.load(config)
     roles = photographs.roles("default", seed=0)
-    halves = np.concatenate(
-        [
-            _pairs(roles.database, photographs.labels, N_DATABASE, purpose="collage database"),
-            _pairs(roles.query, photographs.labels, N_QUERY, purpose="collage query"),
-        ]
-    )
+    database = _pairs(roles.database, photographs.labels, N_DATABASE, purpose="collage database")
+    query = _pairs(roles.query, photographs.labels, N_QUERY, purpose="collage query")
+    halves = np.concatenate([database, query])
     labels = np.zeros((len(halves), len(photographs.class_names)), np.uint8)
     for side in range(2):
         labels[np.arange(len(halves)), photographs.labels[halves[:, side]]] = 1
@@ -74,7 +71,7 @@ def load(config: DataConfig) -> Collage:
 
 
 def _pairs(rows: np.ndarray, labels: np.ndarray, n: int, *, purpose: str) -> np.ndarray:
-    """Pairs `[n, 2]` of rows of different classes: each left one once before any twice, the right one at random."""
+    """Pairs `[n, 2]` of rows of different classes: the left ones in turn, the right ones at random."""
     left = np.resize(shuffled(rows, seed=0, purpose=purpose), n)
     draws = uniform((n,), seed=0, purpose=f"{purpose} right")
     right = []
@@ -85,7 +82,7 @@ def _pairs(rows: np.ndarray, labels: np.ndarray, n: int, *, purpose: str) -> np.
 
 
 def _portrait(image: Image.Image) -> Image.Image:
-    """The largest upright half square in the middle."""
+    """The largest centred crop of aspect ratio 1:2, resized to half a collage."""
     width = min(image.width, image.height / 2)
     left, top = (image.width - width) / 2, (image.height - 2 * width) / 2
     box = (left, top, left + width, top + 2 * width)

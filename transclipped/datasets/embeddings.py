@@ -1,12 +1,11 @@
-"""Embeddings made elsewhere as a data set: no images, no backbone, and everything after those.
+"""Existing embeddings as a data set: no images and no backbone, but all later steps.
 
-Features go straight to the head (backbone `identity`), at length √F whatever length they came with, since
-only their direction counts. Where their mean is far from zero all directions are much the same; then the mean is
-taken away first, as before k-means, and a run keeps it, so that whatever it encodes later loses the same.
+Features go straight to the head (backbone `identity`), scaled to length √F, since only their direction counts. If
+their mean is far from zero, all directions are similar; then the mean is subtracted first, as before k-means, and
+stored with the run, which subtracts it from everything that it encodes later.
 
 Contrastive training needs views: view 0 is plain, the others drop numbers at random, as dropout makes the two views of
-a sentence in SimCSE. Where a page would show the image it shows the numbers, as a square of cells: blue above zero,
-orange below.
+a sentence in SimCSE. Pages show the numbers instead of an image, as a square of cells: blue above zero, orange below.
 
 Source of the views: Gao, Yao, Chen 2021, "SimCSE", arXiv 2104.08821.
 """
@@ -32,21 +31,19 @@ from transclipped.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-DROPPED = 0.5  # share of the numbers that a view leaves out
+DROPPED = 0.5  # share of the numbers that a view drops
 FAR = 0.5  # mean cosine of two rows above which they are centred
-BLOCK = 65_536  # rows that are added up at once
+BLOCK = 65_536  # rows per step
 MAX_K = 1000  # K of mAP@K, unless the database is smaller
 ABOVE, BELOW = np.array([31, 119, 180]), np.array([230, 126, 34])  # colours of cells; 0 is white
 
 
 class Embeddings(ImageSet):
-    """Rows of numbers in the place of images.
-
-    `default_size` is F, so that the backbone `identity` knows its width.
+    """Rows of numbers instead of images. `default_size` is F, the width of the backbone `identity`.
 
     Args:
         embeddings: `[n, F]` floating point, finite, no row all zero.
-        centre: `[F]` to take away from each row, or None.
+        centre: `[F]`, subtracted from each row, or None.
     """
 
     def __init__(self, *, embeddings: np.ndarray, centre: np.ndarray | None = None, **rest: object) -> None:
@@ -55,15 +52,11 @@ class Embeddings(ImageSet):
         self._set_centre(centre)
 
     def centred(self, centre: np.ndarray | None) -> Embeddings:
-        """The same embeddings with another centre, such as that of a run; None for none.
-
-        Raises:
-            InputError: it is of another width.
-        """
+        """The same embeddings with another centre, such as that of a run, or None; InputError for another width."""
         if centre is not None and len(centre) != self._embeddings.shape[1]:
             raise InputError(
                 f"the run was trained on embeddings of {len(centre)} numbers, these have {self._embeddings.shape[1]}; "
-                "give it embeddings of the same model"
+                "use embeddings of the same model"
             )
         other = copy.copy(self)
         other._set_centre(centre)
@@ -76,19 +69,19 @@ class Embeddings(ImageSet):
             self.fingerprint = fingerprint(self._content.encode(), self.centre.tobytes())
 
     def features(self, rows: np.ndarray, *, view: int = 0, seed: int = 0) -> np.ndarray:
-        """`[b, F]` float16 of length √F; the same whatever else is asked for."""
+        """`[b, F]` float16 of length √F; a row does not depend on the others."""
         x = np.asarray(self._embeddings[rows], np.float64)
         if self.centre is not None:
             shifted = x - self.centre
             x = np.where(shifted.any(axis=1, keepdims=True), shifted, x)  # the centre itself keeps its direction
         if view:
-            x = x * _kept(rows, x.shape[1], view=view, seed=seed)
+            x = x * _mask(rows, x.shape[1], view=view, seed=seed)
         x = x / _or_one(np.abs(x).max(axis=1, keepdims=True))  # squares neither overflow nor vanish
         x = x / _or_one(np.linalg.norm(x, axis=1, keepdims=True))
         return (x * math.sqrt(x.shape[1])).astype(np.float16)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
-        raise InputError(f"{self.name} holds numbers and no images; choose the backbone identity, frozen")
+        raise InputError(f"{self.name} holds numbers, not images; choose the backbone identity, frozen")
 
     def image(self, row: int) -> Image.Image:
         x = self.features(np.array([row]))[0].astype(np.float64)
@@ -96,37 +89,33 @@ class Embeddings(ImageSet):
         cells = np.zeros(side * side)
         cells[: len(x)] = np.clip(x / 2, -1, 1)  # numbers of a row have mean square 1
         colour = np.where(cells[:, None] > 0, ABOVE, BELOW)
-        shown = 255 + np.abs(cells)[:, None] * (colour - 255)
-        return Image.fromarray(shown.round().astype(np.uint8).reshape(side, side, 3))
+        pixels = 255 + np.abs(cells)[:, None] * (colour - 255)
+        return Image.fromarray(pixels.round().astype(np.uint8).reshape(side, side, 3))
 
     def encoded(self, row: int) -> bytes:
         return to_png(self.image(row))
 
 
 def load(config: DataConfig) -> Embeddings:
-    """The embeddings in the file `config.data`, with labels from the file or from `config.labels`.
-
-    Raises:
-        InputError: no file is given, or it or the labels cannot be used.
-    """
+    """The embeddings in the file `config.data`, with labels from there or from `config.labels`."""
     if config.data is None:
-        raise InputError("data set 'embeddings' needs a file; name a .npy, .npz or .parquet with --data")
+        raise InputError("data set 'embeddings' needs a .npy, .npz or .parquet file; name it with --data")
     path = Path(config.data).expanduser().resolve()
-    found = read(path)
-    labels, names, skipped = found.labels, found.class_names, []
+    content = read(path)
+    labels, names, skipped = content.labels, content.class_names, []
     if config.labels is not None:
-        file = recognise(Path(config.labels).expanduser(), found.ids)
+        file = recognise(Path(config.labels).expanduser(), content.ids)
         labels, names = file.labels, file.class_names
-        skipped = [(name, "has a label, but is not among the embeddings") for name in file.unknown]
-    n = len(found.ids)
+        skipped = [(name, "has a label, but no embedding") for name in file.unknown]
+    n = len(content.ids)
     images = Embeddings(
-        embeddings=found.embeddings,
-        centre=centre_of(found.embeddings),
+        embeddings=content.embeddings,
+        centre=centre_of(content.embeddings),
         name="embeddings",
-        ids=found.ids,
+        ids=content.ids,
         labels=labels,
         class_names=names,
-        fingerprint=found.digest,
+        fingerprint=content.digest,
         default_k=MAX_K,
         skipped=skipped,
     )
@@ -135,9 +124,9 @@ def load(config: DataConfig) -> Embeddings:
 
 
 def centre_of(embeddings: np.ndarray) -> np.ndarray | None:
-    """Mean `[F]` float64 of embeddings `[n, F]` where it is far from zero, else None."""
+    """Mean `[F]` float64 of embeddings `[n, F]` if it is far from zero, else None."""
     blocks = [slice(start, start + BLOCK) for start in range(0, len(embeddings), BLOCK)]
-    largest = max(float(np.abs(embeddings[block]).max()) for block in blocks)  # whose square may exceed float64
+    largest = max(float(np.abs(embeddings[block]).max()) for block in blocks)  # its square may exceed float64
     total, square = np.zeros(embeddings.shape[1]), 0.0
     for block in blocks:
         x = embeddings[block].astype(np.float64) / largest
@@ -151,14 +140,14 @@ def _or_one(length: np.ndarray) -> np.ndarray:
     return np.where(length > 0, length, 1)
 
 
-def _kept(rows: np.ndarray, width: int, *, view: int, seed: int) -> np.ndarray:
-    """`[b, F]` bool: numbers that a view keeps, at least one; row i depends on (i, view, seed) alone."""
+def _mask(rows: np.ndarray, width: int, *, view: int, seed: int) -> np.ndarray:
+    """`[b, F]` bool: numbers that a view keeps, at least one; row i depends only on (i, view, seed)."""
     bits = np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(f"dropped {view}".encode())]))
     start = bits.state
-    kept = np.empty((len(rows), width), bool)
-    for place, row in enumerate(rows):
+    mask = np.empty((len(rows), width), bool)
+    for i, row in enumerate(rows):
         bits.state = start
         bits.advance(int(row) * width)
-        kept[place] = bits.random_raw(width) >= np.uint64(DROPPED * 2**64)
-    kept[~kept.any(axis=1), 0] = True
-    return kept
+        mask[i] = bits.random_raw(width) >= np.uint64(DROPPED * 2**64)
+    mask[~mask.any(axis=1), 0] = True
+    return mask

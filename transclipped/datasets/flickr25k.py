@@ -1,17 +1,16 @@
-"""Flickr25K: MIRFLICKR-25000, photographs of Flickr with 24 labels, several an image.
+"""Flickr25K: MIRFLICKR-25000, photographs of Flickr with 24 labels, several per image.
 
 As distributed, `mirflickr25k.zip` unpacks to `mirflickr/im1.jpg` … `im25000.jpg` (and `doc/`, `meta/`), and
-`mirflickr25k_annotations_v080.zip` to 38 files with the numbers of the images that carry a label:
-24 *potential* labels such as `sky.txt`, visible at all, and 14 *relevant* ones such as `sky_r1.txt`, which matter to
-the image. The hashing literature takes the 24; `annotations` of the configuration chooses the 14 or all 38 instead.
+`mirflickr25k_annotations_v080.zip` to 38 files with the numbers of the images of a label: 24 *potential* labels such as
+`sky.txt` (visible at all) and 14 *relevant* ones such as `sky_r1.txt` (important in the image). The hashing literature
+uses the 24; `annotations` of the configuration selects the 14 or all 38 instead.
 
-That literature passes on the 24 as a list of names beside a list of 24 columns, whose order `COLUMNS` gives. The list
-itself names no column: the order is inferred from its counts, and from which columns imply which (clouds → sky,
-tree → plant_life, portrait → people). Either source is enough; where both are there they are compared, which also
-tells whether the order holds, and the annotations win.
+That literature distributes the 24 as a list of names and a list of 24 columns without headings. `COLUMNS` gives their
+order, inferred from the counts and from which columns imply which (clouds → sky, tree → plant_life, portrait → people).
+One source is enough; if both exist they are compared, which also checks the order, and the annotations take precedence.
 
-Protocol: 2,000 queries, the rest (23,000) is the database, 5,000 of it train. 419 images carry no label: they
-are searched, relevant to nobody, and never ask. mAP@5000.
+Protocol: 2,000 queries; the other 23,000 are the database, and 5,000 of them train. 419 images have no label: they are
+in the database, relevant to no query, and never queries. mAP@5000.
 
 References:
     Huiskes, Lew, "The MIR Flickr Retrieval Evaluation", MIR 2008. https://press.liacs.nl/mirflickr/
@@ -24,42 +23,21 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import POTENTIAL, RELEVANT, DataConfig
-from transclipped.datasets.labels.listed import ListedSet, Listing, assemble, below, merged
+from transclipped.datasets.labels.listed import ListedSet, Listing, agreement, assemble, below, merged
 from transclipped.datasets.labels.lists import find_lists, kind_of, read_numbers
 from transclipped.errors import InputError
 
 N, N_QUERY, N_TRAIN, N_LABELS = 25_000, 2_000, 5_000, 24
 URL = "https://press.liacs.nl/mirflickr/"
-COLUMNS = (
-    "people",
-    "plant_life",
-    "car",
-    "portrait",
-    "female",
-    "indoor",
-    "night",
-    "baby",
-    "structures",
-    "clouds",
-    "tree",
-    "flower",
-    "transport",
-    "animals",
-    "water",
-    "dog",
-    "sunset",
-    "male",
-    "food",
-    "sea",
-    "lake",
-    "river",
-    "sky",
-    "bird",
+_COLUMNS = (
+    "people plant_life car portrait female indoor night baby structures clouds tree flower transport animals water dog "
+    "sunset male food sea lake river sky bird"
 )
-STRICT = "_r1"  # ends the names of relevant labels
+COLUMNS = tuple(_COLUMNS.split())
+STRICT = "_r1"  # suffix of relevant labels
 INFERRED = (
-    "The list of labels names no column: the order of the 24 names is inferred from its counts, and from which labels "
-    "imply which. MIRFLICKR's own annotation files beside it would show whether it holds."
+    "The list of labels has no headings: the order of the 24 names is inferred from its counts and from which labels "
+    "imply which. Add MIRFLICKR's annotation files to check it."
 )
 LAYOUT = """\
 mirflickr/
@@ -72,18 +50,18 @@ flickr25k_targets.txt"""
 
 
 def load(config: DataConfig) -> ListedSet:
-    """The images below `config.data`; lists may also lie in the folder `config.labels`.
+    """The images below `config.data`; lists can also be in the folder `config.labels`.
 
     Raises:
-        InputError: no labels, or hardly any image, are there.
+        InputError: there are no labels, or fewer than two images.
     """
-    root, found, skipped, texts = below(config)
+    root, files, skipped, texts = below(config)
     listing = _annotated(texts, config.annotations)
     lists = merged(find_lists(texts), canonical, width=N_LABELS)
     if listing is None and config.annotations != POTENTIAL:
         raise InputError(
-            f"{root} holds no annotation files of MIRFLICKR with {config.annotations} labels, such as sky_r1.txt; put "
-            f"mirflickr25k_annotations_v080 ({URL}) below it, or choose {POTENTIAL} annotations"
+            f"{root} holds no MIRFLICKR annotation files with {config.annotations} labels, such as sky_r1.txt; add "
+            f"mirflickr25k_annotations_v080 ({URL}) to it, or choose {POTENTIAL} annotations"
         )
     if listing is None:
         listing = lists
@@ -93,22 +71,22 @@ def load(config: DataConfig) -> ListedSet:
         listing.roles, listing.notes = lists.roles, listing.notes + lists.notes
         listing.problems += lists.problems
         if config.annotations == POTENTIAL and lists.ids:
-            listing.notes += _compared(listing, lists)
+            listing.notes.append(agreement(listing, lists, COLUMNS))
     if not listing.ids:
         raise InputError(
-            f"{root} holds no labels of Flickr25K; put mirflickr25k_annotations_v080 ({URL}) or the lists "
-            f"flickr25k_img.txt and flickr25k_targets.txt below it"
+            f"{root} holds no labels of Flickr25K; add mirflickr25k_annotations_v080 ({URL}) or the lists "
+            f"flickr25k_img.txt and flickr25k_targets.txt to it"
         )
-    return assemble("mirflickr", root, found, skipped, listing, n_query=N_QUERY, n_train=N_TRAIN)
+    return assemble("mirflickr", root, files, skipped, listing, n_query=N_QUERY, n_train=N_TRAIN)
 
 
 def canonical(name: str) -> str:
-    """Id of a name in a list: the file's name, whatever folder the list's author had it in."""
+    """Id of a name in a list: the file name without folders."""
     return name.rpartition("/")[2]
 
 
 def _annotated(texts: list[Path], which: str) -> Listing | None:
-    """All 25,000 numbers with the labels of the annotation files that are wanted; None if there are none."""
+    """All 25,000 images with the labels of `which` annotation files; None if there are none."""
     files = {path.stem: path for path in sorted(texts) if kind_of(path) == "numbers"}
     strict = tuple(sorted(name for name in files if name.endswith(STRICT)))
     potential = tuple(sorted(files.keys() - set(strict)))
@@ -124,27 +102,16 @@ def _annotated(texts: list[Path], which: str) -> Listing | None:
     notes = [] if which == RELEVANT else _odd_names(potential)
     sources = [f"{len(names)} annotation files in {files[names[0]].parent.name}/"]
     if strict and which == POTENTIAL:
-        sources.append(f"({len(strict)} stricter ones, {STRICT}, are for annotations = {RELEVANT})")
+        sources.append(f"({len(strict)} files of {RELEVANT} labels, {STRICT}, are not used)")
     ids = [f"im{number}.jpg" for number in range(1, N + 1)]
     return Listing(ids=ids, labels=labels, class_names=names, problems=problems, sources=sources, notes=notes)
 
 
 def _odd_names(potential: tuple[str, ...]) -> list[str]:
-    """Notes of labels that are absent, and of those that the literature does not know."""
+    """Notes on missing labels, and on labels that are not in the literature."""
     notes = []
     if absent := sorted(set(COLUMNS) - set(potential)):
-        notes.append(f"The annotations of {', '.join(absent)} are missing, so those labels are.")
+        notes.append(f"The annotation files of {', '.join(absent)} are missing; these labels are left out.")
     if unknown := sorted(set(potential) - set(COLUMNS)):
         notes.append(f"{', '.join(unknown)} are not among the 24 labels of the literature.")
     return notes
-
-
-def _compared(truth: Listing, lists: Listing) -> list[str]:
-    """Whether the columns of the lists, named by `COLUMNS`, say what the annotations say."""
-    known = [name for name in COLUMNS if name in truth.class_names]
-    rows = {name: row for row, name in enumerate(truth.ids)}
-    pairs = np.array([(rows[name], i) for i, name in enumerate(lists.ids) if name in rows], np.int64).reshape(-1, 2)
-    theirs = truth.labels[:, [truth.class_names.index(name) for name in known]][pairs[:, 0]]
-    ours = lists.labels[:, [COLUMNS.index(name) for name in known]][pairs[:, 1]]
-    agreed = int((theirs == ours).all(axis=1).sum())
-    return [f"{agreed:,} of the lists' {len(lists.ids):,} images have the labels of the annotations."]

@@ -1,17 +1,17 @@
 """NUS-WIDE: photographs of Flickr with 81 concepts, of which retrieval uses the 21 most frequent.
 
 As distributed: `ImageList/Imagelist.txt` names 269,648 images such as `actor\\0001_2124494179.jpg` (Windows
-separators), `Groundtruth/AllLabels/Labels_<concept>.txt` holds a 0/1 line for each, `ConceptsList/Concepts81.txt`
-the names. The images come in a folder of keywords (`Flickr/actor/…`) or flat; many disks lack some, since Flickr
-took them down. The hashing literature passes on lists of names with 21 columns (test, train, database), in which
-the same concepts stand in alphabetical order; without the ground truth the columns have no names.
+separators), `Groundtruth/AllLabels/Labels_<concept>.txt` has a 0/1 line for each, `ConceptsList/Concepts81.txt` the
+names. The images are in a folder per keyword (`Flickr/actor/…`) or in one; many copies lack some that Flickr has taken
+down. The hashing literature distributes lists of names with 21 columns (test, train, database), the same concepts in
+alphabetical order; without the ground truth the columns have no names.
 
-The distribution holds the same labels a second time, by its official halves: `ImageList/TrainImagelist.txt` (161,789
-images) with `Groundtruth/TrainTestLabels/Labels_<concept>_Train.txt`, and the same for Test (107,859). Where both
-are there they are compared; where `AllLabels` is not, the halves stand in for it. Retrieval does not split by them.
+The distribution has the same labels a second time, by official halves: `ImageList/TrainImagelist.txt` (161,789
+images) with `Groundtruth/TrainTestLabels/Labels_<concept>_Train.txt`, and the same for Test (107,859). If both exist
+they are compared; without `AllLabels` the halves replace it. Retrieval does not use this split.
 
-The concepts are counted, not listed by hand: `most_frequent`. Images with none of them (about 73,800) take no
-part. Protocol: of the rest (about 195,800) 2,100 ask, the others are searched, 10,500 of them train; protocol
+The concepts are counted, not listed by hand: `most_frequent`. Images with none of them (about 73,800) are left out.
+Protocol: of the others (about 195,800), 2,100 are queries and the rest the database, of which 10,500 train; protocol
 "listed" takes these roles from the lists. mAP@5000.
 
 References:
@@ -20,14 +20,13 @@ References:
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from transclipped.config import DataConfig
-from transclipped.datasets.labels.listed import ListedSet, Listing, assemble, below, merged
+from transclipped.datasets.labels.listed import ListedSet, Listing, agreement, assemble, below, merged
 from transclipped.datasets.labels.lists import IMAGE, find_lists, lines_of, read_marks
 from transclipped.errors import InputError
 
@@ -36,7 +35,7 @@ HALVES = ("Train", "Test")
 URL = "https://lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html"
 LAYOUT = """\
 NUS-WIDE/
-├── ImageList/Imagelist.txt                     either the ground truth (or that of its
+├── ImageList/Imagelist.txt                     either the ground truth (or that of the
 ├── Groundtruth/AllLabels/Labels_animal.txt …   halves, TrainTestLabels/)
 ├── ConceptsList/Concepts81.txt
 ├── nuswide_test.txt, nuswide_database.txt …    or the lists of the hashing literature
@@ -46,32 +45,32 @@ NUS-WIDE/
 
 
 def load(config: DataConfig) -> ListedSet:
-    """The images below `config.data`; lists may also lie in the folder `config.labels`.
+    """The images below `config.data`; lists can also be in the folder `config.labels`.
 
     Raises:
-        InputError: no labels, or hardly any image, are there; or ground truth that does not fit together.
+        InputError: there are no labels, fewer than two images, or the ground truth is inconsistent.
     """
-    root, found, skipped, texts = below(config)
+    root, files, skipped, texts = below(config)
     listing = _ground_truth(texts)
     lists = merged(find_lists(texts), canonical, width=N_LABELS)
     if listing is None:
         listing = lists
         listing.class_names = tuple(f"label {i}" for i in range(1, N_LABELS + 1))
-        listing.notes.append("The lists do not name their 21 labels; NUS-WIDE's own ground truth would.")
+        listing.notes.append("The lists do not name their 21 labels; NUS-WIDE's ground truth does.")
     else:
         listing.roles = lists.roles
         listing.problems += lists.problems
-        listing.notes += [*lists.notes, *_compared(listing, lists)]
+        listing.notes += [*lists.notes, *([agreement(listing, lists, listing.class_names)] if lists.ids else [])]
     if not listing.ids:
         raise InputError(
-            f"{root} holds no labels of NUS-WIDE; put its ImageList/ and Groundtruth/AllLabels/ ({URL}), or lists "
-            f"such as nuswide_test.txt and nuswide_database.txt, below it"
+            f"{root} holds no labels of NUS-WIDE; add its ImageList/ and Groundtruth/AllLabels/ ({URL}), or lists "
+            f"such as nuswide_test.txt and nuswide_database.txt"
         )
-    return assemble("nuswide", root, found, skipped, listing, n_query=N_QUERY, n_train=N_TRAIN)
+    return assemble("nuswide", root, files, skipped, listing, n_query=N_QUERY, n_train=N_TRAIN)
 
 
 def canonical(name: str) -> str:
-    """Id of a name in a list: keyword and file, or the file alone, whatever folders stand before them."""
+    """Id of a name in a list: keyword and file, or the file alone, without other folders."""
     return "/".join(name.split("/")[-2:])
 
 
@@ -82,7 +81,7 @@ def most_frequent(counts: dict[str, int], n: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Truth:
-    """What a source says of all images: ids `N`, empty where a line names none; marks `[N]` by concept."""
+    """Labels of all images: ids `N`, empty for a line without an image; marks `[N]` by concept."""
 
     ids: list[str]
     marks: dict[str, np.ndarray]
@@ -100,16 +99,17 @@ def _ground_truth(texts: list[Path]) -> Listing | None:
     counts = {name: int(column.sum()) for name, column in truth.marks.items()}
     chosen = most_frequent(counts, N_LABELS)
     labels = np.stack([truth.marks[name] for name in chosen], axis=1)
-    part = labels.any(axis=1)
-    proper = np.array([bool(name) for name in truth.ids])
+    labelled = labels.any(axis=1)
     notes = [*truth.notes, *_absent(texts, truth.marks)]
     if halves is not None and halves is not truth:
         notes.append(_agreement(truth, halves, chosen))
-    notes.append(f"{int((~part).sum()):,} of {len(part):,} images have none of the {N_LABELS} concepts; they stay out.")
-    kept = np.flatnonzero(part & proper)
+    notes.append(
+        f"{int((~labelled).sum()):,} of {len(labels):,} images have none of the {N_LABELS} concepts and are left out."
+    )
+    rows = np.flatnonzero(labelled & np.array([bool(name) for name in truth.ids]))
     return Listing(
-        ids=[truth.ids[row] for row in kept],
-        labels=labels[kept],
+        ids=[truth.ids[row] for row in rows],
+        labels=labels[rows],
         class_names=chosen,
         problems=truth.problems,
         sources=truth.sources,
@@ -118,17 +118,21 @@ def _ground_truth(texts: list[Path]) -> Listing | None:
 
 
 def _whole(texts: list[Path], *, refuse: bool) -> _Truth | None:
-    """`Imagelist.txt` with `AllLabels`; None where one lacks and there is a substitute, or both lack.
+    """`Imagelist.txt` with `AllLabels`; None if both are missing, or one and not `refuse`.
 
     Raises:
-        InputError: one lacks, and `refuse`; or too few concept files fit.
+        InputError: one is missing, and `refuse`; or too few concept files fit.
     """
-    files = {p.stem.removeprefix("Labels_"): p for p in texts if _of_all(p)}
+    files = {
+        p.stem.removeprefix("Labels_"): p
+        for p in texts
+        if p.name.startswith("Labels_") and not any(_of_half(p, half) for half in HALVES)
+    }
     names = _named(texts, "Imagelist.txt")
     if not files or names is None:
         if refuse and (files or names):
-            lacking = "Groundtruth/AllLabels/Labels_<concept>.txt" if names else "ImageList/Imagelist.txt"
-            raise InputError(f"NUS-WIDE's ground truth lacks {lacking}; unpack it too ({URL}), or take away the rest")
+            missing = "Groundtruth/AllLabels/Labels_<concept>.txt" if names else "ImageList/Imagelist.txt"
+            raise InputError(f"NUS-WIDE's ground truth lacks {missing}; unpack it too ({URL}), or remove the rest")
         return None
     ids, problems = _image_list(names)
     marks, notes = _marks(files, len(ids))
@@ -137,9 +141,9 @@ def _whole(texts: list[Path], *, refuse: bool) -> _Truth | None:
 
 
 def _halves(texts: list[Path]) -> _Truth | None:
-    """Both official halves one after the other, in the order of `Imagelist.txt` where it is there; None without them.
+    """Both official halves, in the order of `Imagelist.txt` if it exists; None without them.
 
-    Concepts that a half lacks, or has in another length, are left out.
+    Concepts that are missing from a half, or whose length is wrong, are left out.
     """
     names = [_named(texts, f"{half}Imagelist.txt") for half in HALVES]
     files = [
@@ -167,27 +171,27 @@ def _halves(texts: list[Path]) -> _Truth | None:
 
 
 def _as_listed(ids: list[str], whole: Path | None) -> tuple[np.ndarray, list[str]]:
-    """Rows of `ids` in the order of the whole list, on which draws depend; and a note without one."""
+    """Rows of `ids` in the order of the whole list, on which random draws depend; and a note if it is missing."""
     if whole is None:
-        note = "ImageList/Imagelist.txt is not there: the protocol draws other rows than with it, in the halves' order."
+        note = "ImageList/Imagelist.txt is missing: the protocol draws other rows than with it."
         return np.arange(len(ids)), [note]
-    place = {name: row for row, name in enumerate(_image_list(whole)[0])}
-    return np.argsort([place.get(name, len(place)) for name in ids], kind="stable"), []
+    position = {name: row for row, name in enumerate(_image_list(whole)[0])}
+    return np.argsort([position.get(name, len(position)) for name in ids], kind="stable"), []
 
 
 def _agreement(truth: _Truth, halves: _Truth, concepts: tuple[str, ...]) -> str:
-    """Whether both sources say the same of the same images and concepts."""
-    place = {name: row for row, name in enumerate(truth.ids) if name}
-    pairs = np.array([(place[name], row) for row, name in enumerate(halves.ids) if name in place], np.int64)
-    pairs = pairs.reshape(-1, 2)
-    known = [name for name in concepts if name in halves.marks]
-    differ = sum(int((truth.marks[name][pairs[:, 0]] != halves.marks[name][pairs[:, 1]]).sum()) for name in known)
-    told = "have the same labels there" if not differ else f"differ there in {differ:,} labels; AllLabels counts"
-    return f"{len(pairs):,} of {len(place):,} images are in the official halves too and {told}."
+    """Whether both sources give the same labels to the same images."""
+    row_of = {name: row for row, name in enumerate(truth.ids) if name}
+    pairs = [(row_of[name], row) for row, name in enumerate(halves.ids) if name in row_of]
+    first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+    names = [name for name in concepts if name in halves.marks]
+    differ = sum(int((truth.marks[name][first] != halves.marks[name][second]).sum()) for name in names)
+    result = f"differ in {differ:,} labels; AllLabels is used" if differ else "have the same labels there"
+    return f"{len(pairs):,} of {len(row_of):,} images are also in the official halves and {result}."
 
 
 def _named(texts: list[Path], name: str) -> Path | None:
-    """The first text of a name, in whatever case."""
+    """The first text with a name, in upper or lower case."""
     return next((path for path in texts if path.name.lower() == name.lower()), None)
 
 
@@ -195,24 +199,17 @@ def _of_half(path: Path, half: str) -> bool:
     return path.name.startswith("Labels_") and path.stem.endswith(f"_{half}")
 
 
-def _of_all(path: Path) -> bool:
-    """Whether a file marks all images, and not only an official half."""
-    return path.name.startswith("Labels_") and not any(_of_half(path, half) for half in HALVES)
-
-
 def _image_list(path: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Ids line by line, empty where a line names no image; and (line, reason) of those."""
+    """Ids by line, empty for a line without an image; and (line, reason) of those."""
     lines = [line.strip().replace("\\", "/") for line in lines_of(path)]
     while lines and not lines[-1]:
         lines.pop()
     ids, problems, seen = [], [], set()
     for i, name in enumerate(lines, start=1):
         identity = canonical(name)
-        reason = None
+        reason = f"{identity} is listed twice; the first line is used" if identity in seen else None
         if not IMAGE.search(name) or ".." in name.split("/"):
             reason = "it names no image below the folder"
-        elif identity in seen:
-            reason = f"{identity} is there twice; the first line counts"
         if reason:
             problems.append((f"{path.name} line {i}", reason))
         seen.add(identity)
@@ -232,26 +229,13 @@ def _marks(files: dict[str, Path], n: int) -> tuple[dict[str, np.ndarray], list[
     if len(marks) < N_LABELS:
         raise InputError(
             f"only {len(marks)} concept files fit the {n:,} images of Imagelist.txt, {N_LABELS} are needed "
-            f"({notes[0] if notes else 'the others are not there'}); unpack NUS-WIDE's ground truth again"
+            f"({notes[0] if notes else 'the others are missing'}); unpack NUS-WIDE's ground truth again"
         )
     return marks, notes
 
 
 def _absent(texts: list[Path], marks: dict[str, np.ndarray]) -> list[str]:
     names = _named(texts, f"Concepts{N_CONCEPTS}.txt")
-    if names is None:
-        return []
-    absent = [name for name in " ".join(lines_of(names)).split() if name not in marks]
-    if not absent:
-        return []
-    return [f"The labels lack the files of {', '.join(absent)}: if one of them is frequent, another took its place."]
-
-
-def _compared(truth: Listing, lists: Listing) -> list[str]:
-    """Whether the lists say the same as the ground truth of the same images."""
-    if not lists.ids:
-        return []
-    rows = {name: row for row, name in enumerate(truth.ids)}
-    both = [(rows[name], i) for i, name in enumerate(lists.ids) if name in rows]
-    agreed = Counter(bool((truth.labels[row] == lists.labels[i]).all()) for row, i in both)[True]
-    return [f"{agreed:,} of the lists' {len(lists.ids):,} images have the labels of the ground truth."]
+    absent = [name for name in " ".join(lines_of(names)).split() if name not in marks] if names else []
+    note = f"The files of {', '.join(absent)} are missing: if one is frequent, another concept replaces it."
+    return [note] if absent else []

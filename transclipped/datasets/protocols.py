@@ -1,11 +1,11 @@
-"""Splits: which images train, ask and are searched.
+"""Splits: training images, queries, database and validation images.
 
-A data set's protocol assigns the roles; limits and the validation split then only take rows away:
+A protocol of the data set assigns the roles; limits and the validation split only remove rows:
 
     database_limit → validation, cut from the training rows → train_limit, query_limit
 
-Queries are never searched nor trained on, validation rows are never trained on but stay in the database,
-and images without a label ask nothing. The same seed gives the same split on every machine.
+Queries are neither searched nor trained on, validation rows are not trained on but stay in the database, and images
+without a label are not queries. The same seed gives the same split on every machine.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import numpy as np
 from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.labels.files import read_csv
-from transclipped.datasets.sampling import drawn
+from transclipped.datasets.sampling import sample
 from transclipped.errors import InputError
 from transclipped.utils.files import read_json, replacing, write_json
 
 ROLES = ("train", "query", "database", "validation")
-OWN = "own"  # protocol of a split from a person's file
-LEAST = 3  # training images: of two, an anchor's negatives are always of the one other image
+CUSTOM = "own"  # protocol of a split from a file
+LEAST = 3  # training images: with two, all negatives of an anchor are views of one image
 MAX_NAMED = 5  # ids in a message
 
 
@@ -37,10 +37,10 @@ class Split:
     """Rows `[n]` int64, sorted.
 
     Attributes:
-        train: the contrastive loss sees these, without their labels.
-        query: asks; in neither of the others.
-        database: is searched.
-        validation: cut from the training rows.
+        train: for the contrastive loss, without labels.
+        query: in none of the others.
+        database: searched.
+        validation: taken from the training rows.
         protocol: of the data set, or "own".
         seed: of the draw.
     """
@@ -53,39 +53,36 @@ class Split:
     seed: int
 
     def to_json(self, images: ImageSet) -> dict[str, Any]:
-        """By ids, ready for a file; consecutive numbers become "first-last"."""
+        """Ids by role for a JSON file; consecutive numbers become "first-last"."""
         ids = {role: _written(images.ids[getattr(self, role)]) for role in ROLES}
         return {"protocol": self.protocol, "seed": self.seed, **ids}
 
     @staticmethod
     def from_json(value: Any, images: ImageSet, *, source: str = "the split") -> Split:
-        """Inverse of `to_json`; also takes plain lists of ids, and only some of the roles.
+        """Inverse of `to_json`; roles may be plain lists of ids, and may be missing.
 
         Raises:
-            InputError: it has another form, names unknown ids, or mixes queries with other roles.
+            InputError: the form is wrong, ids are unknown, or queries have another role too.
         """
         if not isinstance(value, dict) or not all(isinstance(value.get(role, []), list) for role in ROLES):
             raise InputError(f"{source} must be a JSON object of lists named {', '.join(ROLES)}")
         if unknown := set(value) - {*ROLES, "protocol", "seed"}:
-            raise InputError(f"{source} has {len(unknown)} keys that name no role; known are {', '.join(ROLES)}")
-        protocol, seed = value.get("protocol", OWN), value.get("seed", 0)
+            raise InputError(f"{source} has {len(unknown)} keys that are not roles; use {', '.join(ROLES)}")
+        protocol, seed = value.get("protocol", CUSTOM), value.get("seed", 0)
         if not isinstance(protocol, str) or type(seed) is not int:
             raise InputError(
                 f"{source} has a protocol of type {type(protocol).__name__} and a seed of type {type(seed).__name__}; "
-                "need a name and an integer"
+                "they must be a name and an integer"
             )
         ids = {role: _expanded(value.get(role, []), images) for role in ROLES}
         return _from_ids(ids, images, source=source, protocol=protocol, seed=seed)
 
 
 def draw(images: ImageSet, config: DataConfig, *, unreadable: bool = False) -> Split:
-    """The split of a configuration, without images known to be unreadable.
-
-    Args:
-        unreadable: keep those too.
+    """The split of a configuration; with `unreadable`, including images that cannot be decoded.
 
     Raises:
-        InputError: the protocol is unknown, the split file is wrong, or too little is left to train or search.
+        InputError: the protocol is unknown, the split file is wrong, or too few images are left.
     """
     split = read_split(Path(config.split).expanduser(), images) if config.split else _from_protocol(images, config)
     split = replace(split, query=split.query[images.labelled[split.query]], seed=config.seed)
@@ -93,44 +90,36 @@ def draw(images: ImageSet, config: DataConfig, *, unreadable: bool = False) -> S
     split = _cut_validation(split, config)
     for role, limit in (("train", config.train_limit), ("query", config.query_limit)):
         if limit is not None:
-            split = replace(
-                split, **{role: drawn(getattr(split, role), limit, seed=config.seed, purpose=f"limit {role}")}
-            )
+            rows = sample(getattr(split, role), limit, seed=config.seed, purpose=f"limit {role}")
+            split = replace(split, **{role: rows})
     few = "data.data" if config.train_limit is None else "data.train_limit"
     return split if unreadable else readable(split, images, setting=few)
 
 
 def readable(split: Split, images: ImageSet, *, setting: str = "data.data") -> Split:
-    """A split without the images that turned out to be unreadable. If no query is left, others are drawn.
-
-    Args:
-        setting: path of the one that an error is about, if too little is left.
+    """A split without unreadable images; if no query is left, others are drawn.
 
     Raises:
-        InputError: too little is left to train or search.
+        InputError: too few images are left; its setting is `setting`.
     """
-    wanted = len(split.query)
+    n_query = len(split.query)
     split = replace(split, **{role: images.readable(getattr(split, role)) for role in ROLES})
-    if wanted and not len(split.query):
+    if n_query and not len(split.query):
         candidates = split.database[images.labelled[split.database]]
-        query = drawn(candidates, wanted, seed=split.seed, purpose="query in place of unreadable ones")
+        query = sample(candidates, n_query, seed=split.seed, purpose="query in place of unreadable ones")
         rest = {role: np.setdiff1d(getattr(split, role), query) for role in ROLES}
         split = replace(split, **rest | {"query": query})
     if len(split.train) < LEAST or not len(split.query) or not len(split.database):
         raise InputError(
             f"the split has {len(split.train)} training, {len(split.query)} query and {len(split.database)} database "
-            f"images; need {LEAST}, 1 and 1 at least, {LEAST + 1} in all: raise the limits, or add (labelled) ones",
+            f"images; need at least {LEAST}, 1 and 1, {LEAST + 1} in all: raise the limits, or add (labelled) ones",
             setting=setting,
         )
     return split
 
 
 def read_split(path: Path, images: ImageSet) -> Split:
-    """A person's own split: a CSV with the columns id and role, one line a role; or JSON as in a run.
-
-    Raises:
-        InputError: it cannot be read, or breaks a rule of `Split`.
-    """
+    """A custom split: a CSV with the columns id and role, or JSON as in a run; InputError if it is invalid."""
     if path.suffix.lower() == ".json":
         return Split.from_json(read_json(path), images, source=str(path))
     header, lines = read_csv(path)
@@ -141,15 +130,11 @@ def read_split(path: Path, images: ImageSet) -> Split:
         if role not in ids:
             raise InputError(f"{path} line {number}: role is {role!r}; choose one of {', '.join(ROLES)}")
         ids[role].append(_number(name) if images.ids.dtype.kind == "i" else name)
-    return _from_ids(ids, images, source=str(path), protocol=OWN, seed=0)
+    return _from_ids(ids, images, source=str(path), protocol=CUSTOM, seed=0)
 
 
 def write_split(path: Path, split: Split, images: ImageSet) -> None:
-    """A file that `read_split` reads: JSON, or a CSV with a line for each image and role.
-
-    Raises:
-        InputError: the file's ending is neither, or it cannot be written.
-    """
+    """Write JSON or, by the suffix of `path`, a CSV for `read_split`; InputError for another suffix."""
     if path.suffix.lower() == ".json":
         write_json(path, split.to_json(images))
     elif path.suffix.lower() == ".csv":
@@ -160,7 +145,7 @@ def write_split(path: Path, split: Split, images: ImageSet) -> None:
 
 
 def split_csv(split: Split, images: ImageSet) -> str:
-    """Text of a CSV with the columns id and role; an image of two roles has two lines."""
+    """CSV with the columns id and role; an image with two roles has two lines."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["id", "role"])
@@ -181,8 +166,8 @@ def _from_protocol(images: ImageSet, config: DataConfig) -> Split:
 def _limit_database(split: Split, config: DataConfig) -> Split:
     if config.database_limit is None:
         return split
-    database = drawn(split.database, config.database_limit, seed=config.seed, purpose="limit database")
-    if np.array_equal(split.train, split.database):  # trains on the whole database, so on all of this one
+    database = sample(split.database, config.database_limit, seed=config.seed, purpose="limit database")
+    if np.array_equal(split.train, split.database):  # train on all of the smaller database too
         split = replace(split, train=database)
     return replace(split, database=database)
 
@@ -196,17 +181,16 @@ def _cut_validation(split: Split, config: DataConfig) -> Split:
     if config.validation > most:
         raise InputError(
             f"data.validation is {config.validation}, but there are {len(split.train)} training images; choose at "
-            f"most {most}, so that {LEAST} are left to train",
+            f"most {most}, so that {LEAST} are left for training",
             setting="data.validation",
         )
-    validation = drawn(split.train, config.validation, seed=config.seed, purpose="validation")
+    validation = sample(split.train, config.validation, seed=config.seed, purpose="validation")
     return replace(split, validation=validation, train=np.setdiff1d(split.train, validation))
 
 
 def _from_ids(ids: dict[str, list[Any]], images: ImageSet, *, source: str, protocol: str, seed: int) -> Split:
     row_of = {name: images.find(name) for role in ROLES for name in ids[role]}
-    unknown = [name for role in ROLES for name in ids[role] if row_of[name] is None]
-    if unknown:
+    if unknown := [name for role in ROLES for name in ids[role] if row_of[name] is None]:
         named = ", ".join(map(str, unknown[:MAX_NAMED]))
         raise InputError(
             f"{source} names {len(unknown)} ids that {images.name} does not have, such as {named}; "
@@ -232,7 +216,7 @@ def _written(ids: np.ndarray) -> list[Any]:
 
 
 def _expanded(ids: Iterable[Any], images: ImageSet) -> list[Any]:
-    """Ids as in `images.ids`, runs of numbers written out; what makes no sense stays, to be named in a message."""
+    """Ids as in `images.ids`, ranges written out; invalid ones are returned unchanged, for the error message."""
     if images.ids.dtype.kind != "i":
         return [name if isinstance(name, str) else repr(name) for name in ids]
     expanded: list[Any] = []

@@ -1,7 +1,7 @@
-"""Data sets by name, and what they consist of.
+"""Data sets by name, and their description.
 
-A new one is a module with `load(config) -> ImageSet` and a line in `_SETS`. Modules are imported when
-needed, so that listing the names does not take the seconds that torch takes.
+A new data set is a module with `load(config) -> ImageSet` and a line in `_SETS`. Modules are imported on demand, since
+importing torch takes seconds.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ if TYPE_CHECKING:
     from transclipped.datasets.base import ImageSet
     from transclipped.datasets.protocols import Split
 
-# name: (module, what it is, in a few words)
+# name: (module, short description)
 _SETS = {
     "cifar10": ("transclipped.datasets.cifar10", "60,000 images of 32 × 32 pixels in 10 classes; bundled"),
     "caltech101": ("transclipped.datasets.caltech101", "3,030 photographs in 101 classes; bundled"),
     "collage": ("transclipped.datasets.collage", "2,525 pairs of Caltech-101 photographs, two labels each; bundled"),
-    "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several an image"),
+    "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several per image"),
     "nuswide": ("transclipped.datasets.nuswide", "NUS-WIDE: 195,834 photographs with the 21 most frequent labels"),
     "folder": ("transclipped.datasets.folder", "a folder of your own images, with or without labels"),
-    "embeddings": ("transclipped.datasets.embeddings", "embeddings made elsewhere, in a .npy, .npz or parquet file"),
+    "embeddings": ("transclipped.datasets.embeddings", "existing embeddings, in a .npy, .npz or parquet file"),
 }
 _ALIASES = {"flickr25k": "mirflickr", "nus-wide": "nuswide"}
-_LISTED = ("mirflickr", "nuswide")  # name their images by lists, and find them wherever they lie
+_LISTED = ("mirflickr", "nuswide")  # images are named by lists, and searched for in all sub-folders
 _FILES = ("folder", *_LISTED)
-_LABELS = ("folder", "embeddings", "mirflickr", "nuswide")  # take labels from elsewhere
+_LABELS = ("folder", "embeddings", "mirflickr", "nuswide")  # accept a file or folder of labels
 
 
 def names() -> dict[str, str]:
-    """All data sets: name and what it is, in a few words."""
+    """All data sets: name and short description."""
     return {name: what for name, (_, what) in _SETS.items()}
 
 
 def load(config: DataConfig) -> ImageSet:
-    """The data set that a configuration names.
+    """The data set of a configuration.
 
     Raises:
-        InputError: the name is unknown, labels are given where they are known, or files are missing or damaged.
+        InputError: the name is unknown, labels do not apply, or files are missing or damaged.
     """
     module = _entry(config.dataset)[0]
     if config.labels is not None and _canonical(config.dataset) not in _LABELS:
-        raise InputError(f"{config.dataset} brings its own labels; leave {config.labels} out, or choose 'folder'")
+        raise InputError(f"{config.dataset} has its own labels; leave {config.labels} out, or choose 'folder'")
     if config.annotations != POTENTIAL and _canonical(config.dataset) != "mirflickr":
-        raise InputError(f"{config.dataset} has no {config.annotations} annotations; mirflickr has, so leave that out")
+        raise InputError(f"{config.dataset} has no {config.annotations} annotations; only mirflickr has any")
     return import_module(module).load(config)
 
 
@@ -68,7 +68,7 @@ def load_dataset(
 
     Args:
         name: one of `names()`.
-        data: folder with the images, or file of embeddings, where they are not bundled.
+        data: folder with the images, or file of embeddings, unless bundled.
         labels: CSV for a folder of images; folder of lists for mirflickr and nuswide.
         annotations: of mirflickr: "potential", "relevant" or "both".
 
@@ -87,7 +87,7 @@ def load_dataset(
 
 
 def paths(config: DataConfig) -> Callable[[str], Path | None]:
-    """Where the image of an id lies: a function that answers None for what is gone, or was never a file."""
+    """Function from an id to the path of its image; None if it is missing, or not a file."""
     name = _canonical(config.dataset)
     if name not in _FILES:
         return lambda identity: None
@@ -96,29 +96,21 @@ def paths(config: DataConfig) -> Callable[[str], Path | None]:
 
     try:
         root = folder_of(config)
-    except InputError:  # moved or unplugged: codes can be searched all the same
+    except InputError:  # moved or unplugged: codes can still be searched
         return lambda identity: None
     return finder(root) if name in _LISTED else lambda identity: root / identity
 
 
 def download(name: str, folder: str | Path) -> Path:
-    """Fetch a data set into `folder`; returns the folder to give as data.
-
-    Raises:
-        InputError: it cannot be fetched, or its server does not answer.
-    """
+    """Download a data set to `folder`; returns the folder to use as `config.data`."""
     module = import_module(_entry(name)[0])
     if not hasattr(module, "download"):
-        raise InputError(f"{name} cannot be downloaded from here: it is {names()[name]}")
+        raise InputError(f"{name} cannot be downloaded from here: {names()[name]}")
     return module.download(Path(folder).expanduser())
 
 
 def describe(images: ImageSet, split: Split) -> dict[str, Any]:
-    """What a data set and a split consist of, ready for JSON.
-
-    Returns:
-        Counts of each role and class; `skipped` lists (id, reason).
-    """
+    """Counts by role and class of a data set and a split, for JSON."""
     from transclipped.datasets.protocols import ROLES
 
     return {
@@ -148,7 +140,7 @@ def _entry(name: str) -> tuple[str, str]:
     if name not in _SETS:
         near = difflib.get_close_matches(name, _SETS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise InputError(f"there is no data set {name!r}{hint} Known are {', '.join(_SETS)}")
+        raise InputError(f"there is no data set {name!r}{hint} Choose from {', '.join(_SETS)}")
     return _SETS[name]
 
 

@@ -1,14 +1,14 @@
-"""Views: what two embeddings of one image must agree on despite crop, flip and colour.
+"""Views: random crop, flip and colour changes of an image, to which its embedding should be invariant.
 
-A view is a row of eleven numbers, so a batch of different views is three matrix products, on any device:
+A view is a row of eleven numbers, so that a batch of different views takes three matrix products, on any device:
 
 1. brightness, contrast, saturation, hue and greyscale are affine in RGB; per image they are one
    3 × 3 matrix and an offset, applied to the small source: c ← A c + b;
 2. crop, flip and resize are separable: output = W_y · image · W_xᵀ, where row i of W holds the cubic
-   kernel around the place in the source that output pixel i looks at, widened where the view shrinks
-   (antialiasing, as Pillow does it).
+   kernel around the source position of output pixel i, widened if the view is smaller than its source
+   (antialiasing, as in Pillow).
 
-The numbers of (row, view, seed) do not depend on the batch, so cached views can be made in any order.
+The numbers depend only on (row, view, seed), not on the batch, so cached views can be computed in any order.
 
 References:
     Chen et al. 2020, arXiv 2002.05709, appendix A (random crop, flip, colour jitter, greyscale).
@@ -35,16 +35,13 @@ FIELDS = ("left", "top", "width", "height", "flip", "brightness", "contrast", "s
 PLAIN = np.array([0, 0, 1, 1, 0, 1, 1, 1, 0, 0, 0], np.float32)
 N_DRAWS = 10  # random numbers behind one augmented view
 
-# NTSC luma and chroma; hue is a turn in the chroma plane.
+# NTSC luma and chroma; hue is a rotation of the chroma plane.
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _RGB = torch.linalg.inv(_YIQ)
 
 
 def view_parameters(n: int, *, view: int, seed: int) -> np.ndarray:
-    """Parameters `[n, 11]` float32 (`FIELDS`) of one view of every image.
-
-    View 0 is plain, 1 flipped, the others augmented. Row i is the same whatever `n`.
-    """
+    """Parameters `[n, 11]` float32 (`FIELDS`): view 0 plain, 1 flipped, others augmented; row i is independent of n."""
     if view < 0:
         raise ValueError(f"views count from 0, got {view}")
     if view < 2:
@@ -62,13 +59,13 @@ def random_parameters(n: int, *, generator: np.random.Generator) -> np.ndarray:
 def render(
     pixels: Tensor, parameters: np.ndarray | Tensor | None, *, size: int, mean: Sequence[float], std: Sequence[float]
 ) -> Tensor:
-    """Views of a batch as a backbone takes them.
+    """Views of a batch, as input of a backbone.
 
     Args:
         pixels: `[B, 3, s, s]` uint8.
         parameters: `[B, 11]` (`FIELDS`), or None for the plain view.
         size: pixels a side of the output.
-        mean, std: of each channel, on the scale [0, 1].
+        mean, std: per channel, on the scale [0, 1].
 
     Returns:
         `[B, 3, size, size]` float32, (c − mean) / std with c in [0, 1].
@@ -85,7 +82,7 @@ def render(
         if parameters is not None:
             parameters = torch.as_tensor(parameters, dtype=torch.float32, device=device)
             image = _recoloured(image, parameters)
-        # Resampling weights sum to 1, so the source, which is mostly smaller, can be normalised instead.
+        # Resampling weights sum to 1, so the source, which is usually smaller, is normalised instead.
         image = _resampled((image - centre) / spread, parameters, size)
         for channel, m, d in zip(image.unbind(1), mean, std, strict=True):  # the cubic kernel overshoots at edges
             channel.clamp_(-m / d, (1 - m) / d)
@@ -104,7 +101,7 @@ def _augmented(draws: np.ndarray) -> np.ndarray:
 
 
 def _recoloured(image: Tensor, parameters: Tensor) -> Tensor:
-    """Colours `[B, 3, s, s]` in [0, 1] after A c + b; images whose view keeps colours stay exactly as they are."""
+    """Colours `[B, 3, s, s]` in [0, 1] after A c + b; images without colour changes stay exactly the same."""
     jittered = parameters[:, FIELDS.index("jittered")] > 0
     if not jittered.any():
         return image
@@ -152,9 +149,7 @@ def _resampled(image: Tensor, parameters: Tensor | None, size: int) -> Tensor:
 def _weights(start: Tensor, extent: Tensor, s: int, size: int) -> Tensor:
     """Rows of the cubic kernel `[n, size, s]`: weight of each source pixel in each output pixel.
 
-    Args:
-        start, extent: `[n]` where the view begins and how far it reaches, as shares of the source;
-            a negative extent runs backwards, which is a flip.
+    `start` and `extent` `[n]` of the view are shares of the source; a negative extent is a flip.
     """
     step = extent * s / size  # source pixels an output pixel
     place = start[:, None] * s + (torch.arange(size, device=start.device) + 0.5) * step[:, None]  # [n, size]

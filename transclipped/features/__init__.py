@@ -1,1 +1,1 @@
-"""Embeddings of a frozen backbone, computed once and kept."""
+"""Embeddings of a frozen backbone, computed once and cached."""

@@ -1,7 +1,7 @@
-"""How many images a forward pass takes: measured once for each network on this machine, then remembered.
+"""Batch size of a forward pass: measured once per network and machine, then cached.
 
-Larger batches are not faster on a processor: EfficientNet-Lite0 at 96 pixels runs 500 images a second in batches of
-16 and 275 in batches of 256 (one core, bfloat16), since small ones stay in its cache.
+Larger batches are not faster on a CPU: EfficientNet-Lite0 at 96 pixels encodes 500 images per second in batches of 16
+and 275 in batches of 256 (one core, bfloat16), since small ones fit into its cache.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from transclipped.models.precision import inference
 from transclipped.utils.files import cache_dir, read_object
 from transclipped.utils.measured import remembered
 
-DEFAULT = 64  # images, where too few come to be worth a measurement
-WORTH = 2000  # images that make it worth
+DEFAULT = 64  # images, if there are too few for a measurement
+WORTH = 2000  # images that make a measurement worthwhile
 SIZES = {"cpu": (16, 32, 64, 128), "cuda": (64, 128, 256, 512)}
 LARGEST = max(map(max, SIZES.values()))
-REPEATS = 3  # of each size; the best counts
-BUDGET = 5.0  # seconds for the whole measurement, after which the sizes seen so far decide
-MARGIN = 1.03  # a larger batch must be faster by this much
+REPEATS = 3  # per size, of which the best is used
+BUDGET = 5.0  # seconds of the whole measurement, after which the best size so far is used
+MARGIN = 1.03  # a larger batch must be faster by this factor
 
 
 def chosen_batch(backbone: Backbone, device: str, *, images: int) -> int:
-    """Images a forward pass for encoding `images` of them."""
+    """Batch size for encoding `images` images."""
     kind, key, path = torch.device(device).type, _key(backbone, device), cache_dir() / "batches.json"
     if kind in SIZES and images >= WORTH:
         return remembered(path, key, lambda: fastest_size(backbone, device, SIZES[kind]), valid=_valid)
@@ -36,22 +36,21 @@ def chosen_batch(backbone: Backbone, device: str, *, images: int) -> int:
 
 
 def fastest_size(backbone: Backbone, device: str, sizes: tuple[int, ...]) -> int:
-    """The size of batch that gives most images a second; the smallest of those that do about as well."""
+    """The batch size with the most images per second; the smallest of about equal ones."""
     best, speed, began = sizes[0], 0.0, time.perf_counter()
     for size in sizes:
-        found = 0.0
+        fastest = 0.0
         for _ in range(REPEATS):
-            seconds = _forward(backbone, device, size)
-            found = max(found, size / seconds)
+            fastest = max(fastest, size / _forward(backbone, device, size))
             if time.perf_counter() - began > BUDGET:
-                return size if found > MARGIN * speed else best
-        if found > MARGIN * speed:
-            best, speed = size, found
+                return size if fastest > MARGIN * speed else best
+        if fastest > MARGIN * speed:
+            best, speed = size, fastest
     return best
 
 
 def _forward(backbone: Backbone, device: str, size: int) -> float:
-    """Seconds of one pass over `size` grey images; endless where they do not fit into memory."""
+    """Seconds of one pass over `size` grey images; infinite if they do not fit into memory."""
     try:
         with inference(torch.device(device)):
             pixels = torch.zeros(size, 3, backbone.image_size, backbone.image_size, device=device)

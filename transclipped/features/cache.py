@@ -1,14 +1,14 @@
-"""Feature cache: a frozen backbone looks at each view of each image once.
+"""Feature cache: a frozen backbone encodes each view of each image once.
 
-View 0 is the plain image, 1 its mirror image, the rest are augmented; all follow from (row, view, seed)
-alone, so a cache can be filled in any order, by several runs, and go on after a crash. Each view is a file
-of float16 `[N, F]` that starts as a hole, beside a file that marks the rows which are done:
+View 0 is the plain image, 1 its mirror image, the rest are augmented; all depend only on (row, view, seed), so a cache
+can be filled in any order, by several runs, and resumed after a crash. Each view is a sparse file of float16 `[N, F]`
+with a file that marks completed rows:
 
     features/<data set>-<backbone>-<size>-<key>/view-0.f16, view-0.done.npy, …
 
-Both are changed in place: whoever writes a row or its mark writes the same bytes there, so that two processes at once
-need no lock, and a suspended one blocks no other. A mark follows when its row is on the disk, and is not believed
-where the row is all zero or not finite: that row is lost, and encoded again.
+Both are changed in place: every process writes the same bytes for a row and its mark, so that no lock is needed and a
+suspended process blocks no other. A mark is written after its row is on the disk, and ignored if the row is all zero or
+not finite: such a row is encoded again.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
 from transclipped.features.batch_size import chosen_batch
-from transclipped.features.parallel import on_one_core, side_by_side
+from transclipped.features.parallel import parallel, single_threaded
 from transclipped.models.backbone import Backbone, BackboneInfo, on_stem
 from transclipped.models.precision import inference
 from transclipped.utils.files import cache_dir, in_place, to_disk
 from transclipped.utils.progress import Progress
 
-BATCH = 128  # stored maps, or embeddings, that are taken at once
-FEW = 16  # photographs a batch at most: they take long to decode, and the first should be there soon
-SAVE_EVERY = 5.0  # seconds between two marks of what is done
-BLOCK = 1 << 25  # bytes of rows that are checked at once
-INFINITE = 0x7C00  # float16 without its sign, as a whole number: from here on infinite or NaN
+BATCH = 128  # stored feature maps, or embeddings, per batch
+FEW = 16  # photographs per batch at most: decoding is slow, and the first result should come soon
+SAVE_EVERY = 5.0  # seconds between two updates of the marks
+BLOCK = 1 << 25  # bytes of rows checked at once
+INFINITE = 0x7C00  # float16 without its sign, as an integer: from here on infinite or NaN
 
 
 class FeatureCache:
@@ -47,7 +47,7 @@ class FeatureCache:
 
     Args:
         images: the images.
-        backbone: frozen; what is known of it suffices to look into the cache, but not to fill it.
+        backbone: frozen; a `BackboneInfo` suffices to read the cache, but not to fill it.
         seed: of the augmented views.
         root: folder of all caches, None for `cache_dir()`.
     """
@@ -65,13 +65,14 @@ class FeatureCache:
         shape = (len(self.images), self.backbone.width)
         try:
             return np.memmap(self._features(view), np.float16, "r", shape=shape)
-        except (OSError, ValueError):  # none yet, or shorter: created a moment ago
+        except (OSError, ValueError):  # missing, or just created by another process
             return np.broadcast_to(np.float16(0), shape)
 
     def missing(self, view: int, rows: np.ndarray) -> np.ndarray:
-        """Those of `rows` to be encoded, or again since they are damaged, sorted; without unreadable images."""
+        """Those of `rows` that are not encoded yet, or damaged, sorted; without unreadable images."""
         rows = self.images.readable(np.unique(rows))
-        done = self._done(view)[rows]
+        done = self._done(view)
+        done = np.zeros(len(rows), bool) if done is None else done[rows]
         features, step = self.view(view), max(1, BLOCK // (2 * self.backbone.width))
         marked = np.flatnonzero(done)
         for start in range(0, len(marked), step):
@@ -80,44 +81,38 @@ class FeatureCache:
         return rows[~done]
 
     def fill(self, view: int, rows: np.ndarray, *, device: str = "cpu") -> Iterator[Progress]:
-        """Encode what is missing of `rows`, telling how far it is. Images that cannot be decoded join
-        `images.unreadable`, and their rows stay zero.
+        """Encode the missing ones of `rows`; images that cannot be decoded are added to `images.unreadable`.
 
         Raises:
-            InputError: the disk is full, the images are gone, or the backbone gives no finite embedding of one.
+            InputError: the disk is full, the images are gone, or an embedding is not finite.
         """
         todo = self.missing(view, rows)
         if not len(todo):
             return
         started = saved = time.monotonic()
-        done = 0
-        fresh: list[np.ndarray] = []
+        done, unmarked = 0, []
         try:
             for batch, features in self._encoded(view, todo, device):
-                self._check(batch, features)
+                if len(bad := batch[~_sound(features)]):
+                    raise InputError(
+                        f"the embedding of image {self.images.ids[bad[0]]} by {self.backbone.name} is all zero or not "
+                        "finite; choose another backbone or other weights, or leave the image out"
+                    )
                 if len(batch):
                     self._write(view, batch, features)
-                fresh.append(batch)
+                unmarked.append(batch)
                 done += len(batch)
                 if time.monotonic() - saved > SAVE_EVERY:
-                    self._mark(view, fresh)
+                    self._mark(view, unmarked)
                     saved = time.monotonic()
                 yield Progress(f"encoding view {view}", done, len(todo), time.monotonic() - started)
         finally:
-            self._mark(view, fresh)
+            self._mark(view, unmarked)
         if len(self.missing(view, todo)):
             raise InputError(f"{self.folder} was cleared while it was being filled; start again")
 
-    def _check(self, rows: np.ndarray, features: np.ndarray) -> None:
-        """Stop at an embedding that no search could use, before it spoils a model."""
-        if len(bad := rows[~_sound(features)]):
-            raise InputError(
-                f"{self.backbone.name} gives image {self.images.ids[bad[0]]} an embedding that is all zero or not "
-                "finite; choose another backbone or other weights, or leave the image out"
-            )
-
     def _encoded(self, view: int, rows: np.ndarray, device: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """From the stem's feature maps where another model over the same stem has stored them, else from images."""
+        """From feature maps of the stem if another model with the same stem has cached them, else from images."""
         if shared := on_stem(self.backbone):
             stem, rest = shared
             maps = FeatureCache(self.images, stem, seed=self.seed, root=self.root)
@@ -131,20 +126,16 @@ class FeatureCache:
     def _marks(self, view: int) -> Path:
         return self.folder / f"view-{view}.done.npy"
 
-    def _done(self, view: int) -> np.ndarray:
-        """Marks `[N]` bool; none where the file is missing or damaged."""
-        done = self._stored_marks(view)
-        return np.zeros(len(self.images), bool) if done is None else done
-
-    def _stored_marks(self, view: int) -> np.ndarray | None:
+    def _done(self, view: int) -> np.ndarray | None:
+        """Marks `[N]` bool; None if the file is missing or damaged."""
         try:
             done = np.load(self._marks(view), allow_pickle=False)
-        except (OSError, ValueError, EOFError):  # the last for an empty file
+        except (OSError, ValueError, EOFError):  # EOFError for an empty file
             return None
         return done if done.dtype == bool and done.shape == (len(self.images),) else None
 
     def _write(self, view: int, rows: np.ndarray, features: np.ndarray) -> None:
-        # Plain writes, since a full disk under a memory map kills the process.
+        # Not through a memory map: on a full disk that would kill the process.
         width = features.shape[1] * features.itemsize
         with in_place(self._features(view), len(self.images) * width) as file:
             for run, block in _consecutive(rows, features):
@@ -152,7 +143,7 @@ class FeatureCache:
                 file.write(block.tobytes())
 
     def _mark(self, view: int, batches: list[np.ndarray]) -> None:
-        """Mark rows as done, once they are on the disk."""
+        """Mark rows as done, after bringing them to the disk."""
         if not batches:
             return
         rows = np.unique(np.concatenate(batches))
@@ -162,7 +153,7 @@ class FeatureCache:
         np.lib.format.write_array_header_1_0(header, {"descr": "|b1", "fortran_order": False, "shape": (n,)})
         header = header.getvalue()
         try:
-            if path.exists() and self._stored_marks(view) is None:
+            if path.exists() and self._done(view) is None:
                 path.unlink(missing_ok=True)  # damaged
             to_disk(self._features(view))
         except OSError as error:
@@ -177,16 +168,13 @@ class FeatureCache:
 
 
 def _sound(features: np.ndarray) -> np.ndarray:
-    """Which rows `[n, F]` float16 hold finite numbers, and not zeros alone; `[n]` bool.
-
-    The bits tell, several times faster than arithmetic on float16 would.
-    """
+    """Which rows `[n, F]` float16 are finite and not all zero; by bits, much faster than float16 arithmetic."""
     largest = (np.ascontiguousarray(features, np.float16).view(np.uint16) & 0x7FFF).max(axis=1)
     return (largest > 0) & (largest < INFINITE)
 
 
 def _consecutive(rows: np.ndarray, values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Runs of neighbouring rows, with the values of each."""
+    """Runs of consecutive rows, with their values."""
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     return zip(np.split(rows, breaks), np.split(values, breaks), strict=True)
 
@@ -203,40 +191,41 @@ def encode(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows `[b]` with their embeddings `[b, F]` float16, in order.
 
-    Images that cannot be decoded are left out, and join `images.unreadable`.
-
-    Batches are decoded and encoded side by side, one a core; memory is bounded by them.
+    Images that cannot be decoded are left out and added to `images.unreadable`. Batches are processed in parallel, one
+    per core.
 
     Args:
-        batch: images a forward pass, None for what is fastest on this machine.
+        batch: images per forward pass, None for the fastest number on this machine.
     """
-    if isinstance(images, Embeddings):  # made elsewhere: nothing to look at
+    if isinstance(images, Embeddings):  # nothing to encode
         for chunk in _chunks(rows, batch or BATCH):
             yield chunk, images.features(chunk, view=view, seed=seed)
         return
     parameters = view_parameters(len(images), view=view, seed=seed) if view else None
     backbone = backbone.to(device).eval()
-
     rows = images.readable(rows)
 
-    def embedded(chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def embed(chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chunk, pixels = images.decoded(chunk, backbone.image_size)
         if not len(chunk):
             return chunk, np.zeros((0, backbone.width), np.float16)
         part = None if parameters is None else parameters[chunk]
-        return chunk, _embed(backbone, pixels.to(device), part).cpu().numpy()
+        with inference(torch.device(device)):
+            size, mean, std = backbone.image_size, backbone.mean, backbone.std
+            x = render(pixels.to(device), part, size=size, mean=mean, std=std)  # [b, 3, S, S]
+            return chunk, backbone(x).half().cpu().numpy()
 
     if len(rows) <= FEW:  # not worth a thread
-        yield from (embedded(chunk) for chunk in _chunks(rows, batch or FEW))
+        yield from (embed(chunk) for chunk in _chunks(rows, batch or FEW))
         return
     if batch is None:
-        batch = on_one_core(lambda: chosen_batch(backbone, device, images=len(rows)))
+        batch = single_threaded(lambda: chosen_batch(backbone, device, images=len(rows)))
         batch = batch if images.native_size else min(batch, FEW)
-    yield from side_by_side(embedded, _chunks(rows, batch), device=device)
+    yield from parallel(embed, _chunks(rows, batch), device=device)
 
 
 def gather(batches: Iterable[tuple[np.ndarray, np.ndarray]], *, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """All batches of `encode` as one: rows `[n]` and embeddings `[n, F]`."""
+    """Concatenate the batches of `encode`: rows `[n]` and embeddings `[n, F]`."""
     parts = [*batches, (np.empty(0, np.int64), np.empty((0, width), np.float16))]
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
@@ -246,19 +235,10 @@ def encode_maps(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows `[b]` with their embeddings `[b, F]` float16, from stored maps `[N, 112 · h · w]` of the stem."""
     rest = rest.to(device).eval()
-    for start in range(0, len(rows), batch):
-        chunk = rows[start : start + batch]
+    for chunk in _chunks(rows, batch):
         with inference(torch.device(device)):
             yield chunk, rest(torch.from_numpy(maps[chunk]).to(device)).half().cpu().numpy()
 
 
 def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _embed(backbone: Backbone, pixels: torch.Tensor, parameters: np.ndarray | None) -> torch.Tensor:
-    with inference(pixels.device):
-        images = render(
-            pixels, parameters, size=backbone.image_size, mean=backbone.mean, std=backbone.std
-        )  # [b, 3, S, S]
-        return backbone(images).half()

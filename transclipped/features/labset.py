@@ -1,13 +1,13 @@
 """The lab set: embeddings of 6,000 images in 4 MB, on which a head trains in seconds.
 
-5,000 training images of CIFAR-10 (I) under three views (plain, flipped, augmented) and 1,000 queries, embedded once
-by a frozen backbone and rounded to 8 bits: an embedding is scale · whole numbers in [−127, 127]. A head brings its
-input to unit length, so the scale matters to nobody but readers of the file. `lab_config` is the setting of a head on
-it; `train` with the same setting does the same from images, but for the rounding.
+5,000 training images of CIFAR-10 (I) in three views (plain, flipped, augmented) and 1,000 queries, embedded once by a
+frozen backbone and rounded to 8 bits: an embedding is scale · integers in [−127, 127]. A head normalises its input, so
+the scale does not affect it. `lab_config` is the configuration of a head; `train` with it does the same from images,
+except for the rounding.
 
     labset.safetensors   views [V, N, F] int8 · queries [Q, F] int8 · their scales f16 · rows, query_rows ·
-                         labels, query_labels (only to observe and to measure)
-    heads.safetensors    heads trained on it, so that the lab has a model without any run
+                         labels, query_labels (for analysis and evaluation only)
+    heads.safetensors    heads trained on it, so that the lab needs no run
 """
 
 from __future__ import annotations
@@ -22,14 +22,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from transclipped.config import (
-    BackboneConfig,
-    ClippingConfig,
-    DataConfig,
-    LossConfig,
-    RunConfig,
-    ScheduleConfig,
-)
+from transclipped.config import BackboneConfig, ClippingConfig, DataConfig, LossConfig, RunConfig, ScheduleConfig
 from transclipped.errors import InputError, cause
 from transclipped.models.head import Head, head_from_state
 from transclipped.models.weights import load_tensors, save_tensors
@@ -41,9 +34,9 @@ DATA = DataConfig(dataset="cifar10", protocol="I", database_limit=5000, query_li
 VIEWS = 3
 EPOCHS = 32  # of 19 steps
 K = 500  # of mAP@K: a tenth of the database
-WIDTH = 256  # numbers that are stored of an embedding; a longer one is projected
-LARGEST = 127  # of 8 bits with a sign
-STAGES = {  # heads that are stored: rule and epoch
+WIDTH = 256  # numbers per embedding; longer ones are projected
+LARGEST = 127  # of signed 8 bits
+STAGES = {  # stored heads: rule and epoch
     "trained with clipping (adaptive)": ("adaptive", EPOCHS),
     "trained without clipping": ("none", EPOCHS),
     "after 1 epoch": ("adaptive", 1),
@@ -53,14 +46,14 @@ STAGES = {  # heads that are stored: rule and epoch
 
 @dataclass(frozen=True)
 class LabSet:
-    """Embeddings in 8 bits, with what they came from.
+    """Embeddings in 8 bits, with their origin.
 
     Attributes:
         views: `[V, N, F]` int8, and their scales `[V, N]` float16; view 0 is plain and serves as the database.
         queries: `[Q, F]` int8, and their scales `[Q]` float16.
-        rows, query_rows: `[N]`, `[Q]` int64, places in the image set `DATA`.
+        rows, query_rows: `[N]`, `[Q]` int64, rows of the image set `DATA`.
         labels, query_labels: `[N]`, `[Q]` int64.
-        about: backbone, image_size, fingerprint (of its weights), projected (whether F is not its own width),
+        about: backbone, image_size, fingerprint (of its weights), projected (whether F differs from its width),
             class_names.
     """
 
@@ -79,7 +72,6 @@ class LabSet:
 
     @property
     def width(self) -> int:
-        """F."""
         return self.views.shape[-1]
 
     @property
@@ -98,7 +90,7 @@ class LabSet:
 
 
 def lab_config(lab: LabSet, *, clipping: ClippingConfig, temperature: float, seed: int = 0) -> RunConfig:
-    """The setting of a head on the lab set: 608 steps of 256 images, M = 4, D = 64, K = 256, AdamW at 3e-3."""
+    """Configuration of a head on the lab set: 608 steps of 256 images, M = 4, D = 64, K = 256, AdamW at 3e-3."""
     return RunConfig(
         data=replace(DATA, database_limit=len(lab), query_limit=len(lab.query_rows)),
         backbone=BackboneConfig(name=lab.about["backbone"], image_size=lab.about["image_size"]),
@@ -119,14 +111,10 @@ def save(folder: Path, lab: LabSet) -> None:
 
 
 def load(folder: Path = FOLDER) -> LabSet:
-    """Read and check.
-
-    Raises:
-        InputError: the file is missing, damaged, or its arrays do not fit together.
-    """
+    """Read and check labset.safetensors."""
     path = folder / FILE
     if not path.is_file():
-        raise InputError(f"{path} is missing; `python -m transclipped lab build` makes it")
+        raise InputError(f"{path} is missing; `python -m transclipped lab build` creates it")
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(path).items()}
     try:
         with safe_open(path, framework="numpy") as file:
@@ -134,19 +122,14 @@ def load(folder: Path = FOLDER) -> LabSet:
         for name in ("rows", "query_rows", "labels", "query_labels"):
             arrays[name] = arrays[name].astype(np.int64)
         lab = LabSet(**arrays, about=about)
-        v, n, f = lab.views.shape
-        q = len(lab.query_rows)
-        fits = (
-            lab.view_scales.shape == (v, n)
-            and lab.queries.shape == (q, f)
-            and (len(lab.query_scales), len(lab.query_labels)) == (q, q)
-            and (len(lab.rows), len(lab.labels)) == (n, n)
-            and {"backbone", "image_size", "fingerprint", "projected", "class_names"} <= about.keys()
-        )
+        (v, n, f), q = lab.views.shape, len(lab.query_rows)
+        lengths = [len(array) for array in (lab.rows, lab.labels, lab.query_scales, lab.query_labels)]
+        fits = (lab.view_scales.shape, lab.queries.shape, lengths) == ((v, n), (q, f), [n, n, q, q])
+        fits &= {"backbone", "image_size", "fingerprint", "projected", "class_names"} <= about.keys()
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise InputError(f"{path} is not a lab set ({cause(error)}); build it again with `lab build`") from error
     if not fits:
-        raise InputError(f"{path} holds arrays that do not fit together; build it again with `lab build`")
+        raise InputError(f"{path} holds arrays of inconsistent shapes; build it again with `lab build`")
     return lab
 
 
@@ -159,33 +142,28 @@ def save_heads(folder: Path, heads: dict[str, Head]) -> None:
 
 
 def load_head(lab: LabSet, name: str, folder: Path = FOLDER) -> Head:
-    """A stored head.
-
-    Raises:
-        InputError: there is none of this name, or it is of another lab set.
-    """
+    """A stored head; InputError if there is none of this name, or it belongs to another lab set."""
     path = folder / HEADS
     tensors = load_tensors(path)
-    mine = {key.partition("/")[2]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
-    if not mine:
-        known = ", ".join(sorted({key.partition("/")[0] for key in tensors}))
-        raise InputError(f"{path} has no head {name!r}; it has {known}")
-    head = head_from_state(
-        mine, lab_config(lab, clipping=ClippingConfig(), temperature=0.3).quantizer, source=str(path)
-    )
+    state = {key.partition("/")[2]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
+    if not state:
+        names = ", ".join(sorted({key.partition("/")[0] for key in tensors}))
+        raise InputError(f"{path} has no head {name!r}; choose from {names}")
+    quantizer = lab_config(lab, clipping=ClippingConfig(), temperature=0.3).quantizer
+    head = head_from_state(state, quantizer, source=str(path))
     if head.projection.in_features != lab.width:
-        raise InputError(f"{path} is of another lab set; build both again with `lab build`")
+        raise InputError(f"{path} belongs to another lab set; build both again with `lab build`")
     return head
 
 
 def quantized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """8-bit numbers `[…, F]` int8 and scales `[…]` float16, so that values ≈ scale · numbers, row by row."""
     scale = (np.abs(values).max(-1) / LARGEST).astype(np.float16)
-    scale = np.maximum(scale, np.float16(6e-5))  # of a row of zeros; float16 is coarse below
+    scale = np.maximum(scale, np.float16(6e-5))  # for a row of zeros; smaller float16 are imprecise
     numbers = np.rint(values / scale[..., None].astype(np.float32)).clip(-LARGEST, LARGEST)
     return numbers.astype(np.int8), scale
 
 
 def dequantized(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Inverse of `quantized` but for the rounding, `[…, F]` float16."""
+    """Inverse of `quantized` except for rounding, `[…, F]` float16."""
     return (numbers.astype(np.float32) * scales[..., None].astype(np.float32)).astype(np.float16)

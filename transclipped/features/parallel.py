@@ -1,7 +1,7 @@
-"""Work side by side: each core decodes, renders and encodes a batch of its own.
+"""Parallel work: each core decodes, renders and encodes a separate batch.
 
-A forward pass that shares one batch among all cores waits at the end of every layer for the slowest of them, which is
-the one that also decodes. Batches of their own never wait, and a pass over a small batch has no layer worth sharing.
+A forward pass that divides one batch among all cores waits at the end of every layer for the slowest core, which also
+decodes. Separate batches never wait, and a small batch is not worth dividing.
 """
 
 from __future__ import annotations
@@ -14,42 +14,41 @@ from typing import TypeVar
 
 import torch
 
-FOR_DEVICE = 2  # threads that decode for an accelerator, which works on one batch at a time anyway
-Item, Answer = TypeVar("Item"), TypeVar("Answer")
+FOR_DEVICE = 2  # threads that decode for an accelerator, which processes one batch at a time anyway
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
-_turn = threading.Lock()
+_lock = threading.Lock()
 
 
-def side_by_side(work: Callable[[Item], Answer], items: Sequence[Item], *, device: str) -> Iterator[Answer]:
-    """`work` of each item, in the order of the items; at most two a thread are begun or waiting."""
+def parallel(work: Callable[[Item], Result], items: Sequence[Item], *, device: str) -> Iterator[Result]:
+    """`work` of each item, in order; at most two items per thread are running or waiting."""
     threads = torch.get_num_threads() if torch.device(device).type == "cpu" else FOR_DEVICE
     ahead = 2 * threads
-    with ThreadPoolExecutor(threads, initializer=take_one_core) as pool:
-        begun = deque(pool.submit(work, item) for item in items[:ahead])
+    with ThreadPoolExecutor(threads, initializer=_single_threaded) as pool:
+        pending = deque(pool.submit(work, item) for item in items[:ahead])
         try:
             for n in range(len(items)):
-                answer = begun.popleft().result()
-                begun.extend(pool.submit(work, item) for item in items[n + ahead : n + ahead + 1])
-                yield answer
+                result = pending.popleft().result()
+                pending.extend(pool.submit(work, item) for item in items[n + ahead : n + ahead + 1])
+                yield result
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def on_one_core(work: Callable[[], Answer]) -> Answer:
-    """`work()` as the threads of `side_by_side` would do it, such as to measure it."""
-    with ThreadPoolExecutor(1, initializer=take_one_core) as pool:
+def single_threaded(work: Callable[[], Result]) -> Result:
+    """`work()` in a thread like those of `parallel`, to measure it."""
+    with ThreadPoolExecutor(1, initializer=_single_threaded) as pool:
         return pool.submit(work).result()
 
 
-def take_one_core() -> None:
-    """Let torch run on one core in the calling thread, and in all other threads on as many as before.
+def _single_threaded() -> None:
+    """Let torch use one core in this thread, and as many as before in all others.
 
-    torch has one number for the process, which a thread takes over when it first computes. So another thread, which
-    then ends, puts the number back.
+    torch has one number per process, which a thread copies when it first computes. So another thread restores it.
     """
-    with _turn:
+    with _lock:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
-        back = threading.Thread(target=torch.set_num_threads, args=(before,))
-        back.start()
-        back.join()
+        restore = threading.Thread(target=torch.set_num_threads, args=(before,))
+        restore.start()
+        restore.join()

@@ -1,8 +1,8 @@
-"""Files that are either whole or not there, folders with one writer at a time, and where caches live.
+"""Atomic writes, folders with one writer at a time, JSON files, and the cache folder.
 
-A file under its final name is complete, also after a crash or a power cut: it is written beside, brought to the disk
-(fsync), then renamed. A temporary file names its process, `.NAME.HOST-PID-START-COUNT.tmp`, so that the next writer in
-the folder can remove those of dead ones.
+A file with its final name is complete, even after a crash or a power failure: it is written under a temporary name,
+flushed to the disk (fsync), then renamed. The temporary name contains the process, `.NAME.HOST-PID-START-COUNT.tmp`, so
+that the next writer in the folder can remove files of dead processes.
 """
 
 from __future__ import annotations
@@ -22,30 +22,28 @@ from typing import Any, BinaryIO
 from transclipped.errors import InputError, cause
 from transclipped.utils.machine import WINDOWS, exclusive, host, process_alive, process_start
 
-LOCK = "lock"  # in a folder with one writer at a time: held by it, and holds its process number
-SWEEP = 600.0  # seconds between two looks of a process for leftovers in one folder
+LOCK = "lock"  # lock file of a folder with one writer at a time; contains its process ID
+SWEEP = 600.0  # seconds between two searches of a process for leftover files in one folder
 _TEMPORARY = re.compile(
-    r"\..+\.(?:(?P<host>[0-9a-f]{6})-)?(?P<pid>\d+)(?:-(?P<start>[0-9a-f]{8})-\d+)?\.tmp"  # older versions: PID alone
+    r"\..+\.(?:(?P<host>[0-9a-f]{6})-)?(?P<pid>\d+)(?:-(?P<start>[0-9a-f]{8})-\d+)?\.tmp"  # older: only the PID
 )
 _counter = itertools.count()
-_swept: dict[str, float] = {}  # folder, and when it was last looked through
+_swept: dict[str, float] = {}  # folder: time of the last search
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
 def cache_dir() -> Path:
-    """Folder of recomputable files: variable `TRANSCLIPPED_CACHE`, else ~/.cache/transclipped."""
+    """Folder of recomputable files: environment variable `TRANSCLIPPED_CACHE`, else ~/.cache/transclipped."""
     return Path(os.environ.get("TRANSCLIPPED_CACHE") or Path.home() / ".cache" / "transclipped")
 
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """Temporary path beside `path` that takes its place if the block succeeds.
-
-    Killed or failing in between leaves the old file, or none; never half of a new one.
+    """Temporary path that replaces `path` if the block succeeds; otherwise the old file stays, if any.
 
     Args:
-        durable: survive a power cut too; False for progress and heartbeats, which the next one replaces.
+        durable: also survive a power failure; False for progress and heartbeats, which are soon replaced.
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
@@ -60,12 +58,12 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             to_disk(temporary)
         os.replace(temporary, path)
-        if durable:
-            _folder_to_disk(path.parent)
+        if durable and not WINDOWS:
+            with suppress(OSError):  # some network disks cannot
+                to_disk(path.parent)
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
-        ) from error
+        reason = error.strerror or error
+        raise InputError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -73,12 +71,9 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def in_place(path: Path, size: int) -> Iterator[BinaryIO]:
-    """File of at least `size` bytes to write parts of; what was never written is zero.
+    """File of at least `size` bytes, initially zero, for writing parts.
 
     An existing file is not emptied, so processes that write different parts, or the same bytes, need no lock.
-
-    Raises:
-        InputError: the disk is full or the folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,44 +87,44 @@ def in_place(path: Path, size: int) -> Iterator[BinaryIO]:
 
 @contextmanager
 def hold(folder: Path, *, wait: float = 0.2) -> Iterator[None]:
-    """Be the only writer of `folder` during the block; the system ends the hold of a process that dies.
+    """Be the only writer of `folder` during the block; the system releases the lock of a process that dies.
 
-    A folder that was made for the block, and into which nothing was written, is removed.
+    A folder that was created for the block and is still empty is removed.
 
     Args:
-        wait: seconds; `writer` holds the lock for an instant, too.
+        wait: seconds; `writer` holds the lock briefly, too.
 
     Raises:
         InputError: another process writes there, or the folder cannot be written.
     """
-    made = not folder.exists()
+    created = not folder.exists()
     with exclusive(folder / LOCK, wait=wait) as mine:
         if not mine:
             raise InputError(f"{folder} is being written by {_holder(folder)}; wait until it ends, or choose another")
-        _sign(folder, str(os.getpid()))
+        _write_holder(folder, str(os.getpid()))
         try:
             yield
         finally:
-            _sign(folder, "")
-            if made and [path.name for path in folder.glob("*")] == [LOCK]:
+            _write_holder(folder, "")
+            if created and [path.name for path in folder.glob("*")] == [LOCK]:
                 with suppress(OSError):
                     (folder / LOCK).unlink()
                     folder.rmdir()
 
 
 def writer(folder: Path) -> str | None:
-    """Who holds `folder`, in words; None if no process does."""
+    """The process that is writing `folder`, in words; None if there is none."""
     if not (folder / LOCK).exists():
         return None
     try:
         with exclusive(folder / LOCK) as free:
             return None if free else _holder(folder)
-    except InputError:  # a folder that cannot be written has no writer
+    except InputError:  # not writable, so without a writer
         return None
 
 
-def _sign(folder: Path, pid: str) -> None:
-    with suppress(OSError):  # the lock holds without it, on a full disk or under Windows
+def _write_holder(folder: Path, pid: str) -> None:
+    with suppress(OSError):  # on a full disk or Windows the lock works without it
         (folder / LOCK).write_text(pid)
 
 
@@ -141,7 +136,7 @@ def _holder(folder: Path) -> str:
 
 
 def to_disk(path: Path) -> None:
-    """Return when a file's bytes are on the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -149,15 +144,8 @@ def to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def _folder_to_disk(folder: Path) -> None:
-    """The names in a folder; Windows, and some network disks, do that by themselves or not at all."""
-    if not WINDOWS:
-        with suppress(OSError):
-            to_disk(folder)
-
-
 def _sweep(folder: Path) -> None:
-    """Delete temporary files of dead processes, if this process has not looked lately."""
+    """Delete temporary files of dead processes, at most once in `SWEEP` seconds."""
     now = time.monotonic()
     if now - _swept.get(str(folder), -SWEEP) < SWEEP:
         return
@@ -170,7 +158,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _writer_lives(name: re.Match[str]) -> bool:
-    """Whether the process that a temporary file names may still write it; those of other machines may."""
+    """Whether the process of a temporary file may still be writing it; on another machine it may."""
     pid = int(name["pid"])
     if name["host"] not in (None, host()):
         return True
@@ -178,7 +166,7 @@ def _writer_lives(name: re.Match[str]) -> bool:
 
 
 def _start(pid: int) -> str:
-    """8 hex digits of when a process began."""
+    """8 hex digits of the start of a process."""
     return hashlib.sha256(str(process_start(pid)).encode()).hexdigest()[:8]
 
 
@@ -190,22 +178,18 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file.
-
-    Raises:
-        InputError: it is missing or not JSON.
-    """
+    """Content of a JSON file; InputError if it is missing or not JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # nested too deeply
-        why = error if isinstance(error, json.JSONDecodeError) else cause(error)  # the former names a position only
+        why = error if isinstance(error, json.JSONDecodeError) else cause(error)  # which only contains a position
         raise InputError(f"{path} is not valid JSON ({why}); restore it or delete it") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Content of a JSON file that holds an object; none where it is missing, damaged, or holds something else."""
+    """The object in a JSON file; empty if the file is missing, damaged, or not an object."""
     try:
         value = read_json(path)
     except InputError:
@@ -214,7 +198,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def json_lines(path: Path) -> Iterator[Any]:
-    """Values of a file of JSON lines; torn ones are passed over, and a file that cannot be read has none."""
+    """Values of a file of JSON lines; skips incomplete lines, and is empty if the file cannot be read."""
     with suppress(OSError), Path(path).open(encoding="utf-8", errors="replace") as file:
         for line in file:
             with suppress(ValueError):
@@ -222,11 +206,7 @@ def json_lines(path: Path) -> Iterator[Any]:
 
 
 def append_json_line(path: Path, value: Any) -> None:
-    """Add a value to a file of JSON lines, and bring it to the disk.
-
-    Raises:
-        InputError: the disk is full, or the folder is missing or cannot be written.
-    """
+    """Append a value to a file of JSON lines, and flush it to the disk."""
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps(value) + "\n")
@@ -237,16 +217,16 @@ def append_json_line(path: Path, value: Any) -> None:
 
 
 def folder_size(path: Path) -> int:
-    """Bytes in all files below a folder, 0 if it does not exist."""
+    """Bytes of all files below a folder; 0 if it does not exist."""
     size = 0
     for file in Path(path).rglob("*"):
-        with suppress(OSError):  # deleted just now
+        with suppress(OSError):  # just deleted
             size += file.stat().st_size if file.is_file() else 0
     return size
 
 
 def clear_cache() -> int:
-    """Delete everything recomputable; returns the bytes freed."""
+    """Delete the cache; returns the bytes freed."""
     freed = folder_size(cache_dir())
     shutil.rmtree(cache_dir(), ignore_errors=True)
     return freed

@@ -1,10 +1,10 @@
-"""A child process and the folder that tells all about it; it outlives whoever started it.
+"""A child process with its files in a folder; it outlives the process that started it.
 
-    job.json       the spec that it was started with, "pid" and "started" of the process, and "stopped" by a person
-    progress.json  how far it is and how it ended, as the child itself says: see `progress.with_file`
-    log.txt        both its streams
+    job.json       its spec, "pid" and "started" of the process, and "stopped" if a user stopped it
+    progress.json  progress and result, written by the child: see `progress.with_file`
+    log.txt        its standard output and error
 
-The child may be killed at any moment; its job is interrupted then, and can be started again.
+If the child is killed, its job is interrupted, and can be started again.
 """
 
 from __future__ import annotations
@@ -23,28 +23,21 @@ from transclipped.utils.machine import end_process, exclusive, identity, lives, 
 JOB, PROGRESS, LOG = "job.json", "progress.json", "log.txt"
 RUNNING, FINISHED, FAILED, STOPPED, INTERRUPTED = "running", "finished", "failed", "stopped", "interrupted"
 NUMBERS = ("done", "total", "seconds")  # of a progress file
-PATIENCE = 5.0  # seconds that another process gets to start its job
+PATIENCE = 5.0  # seconds to wait while another process starts a job
 _MESSAGE = re.compile(r"(?:transclipped|[\w.]*(?:Error|Exception)): (?=.)")
 
 
 @dataclass(frozen=True)
 class Job:
-    """The child process of a folder, or what an earlier one left there."""
+    """The current or last child process of a folder."""
 
     folder: Path
 
-    def start(
-        self,
-        arguments: list[str],
-        spec: dict[str, Any] | None = None,
-        *,
-        module: str = "transclipped",
-        passive: bool = False,
-    ) -> None:
-        """Run `python -m module arguments`; the child finds the spec in job.json.
+    def start(self, arguments: list[str], spec: dict[str, Any] | None = None, **options: Any) -> None:
+        """Run `python -m transclipped arguments`; the child can read the spec in job.json.
 
         Args:
-            passive: as in `machine.spawn`.
+            options: of `machine.spawn`.
 
         Raises:
             InputError: the folder cannot be written.
@@ -54,13 +47,13 @@ class Job:
         try:
             for name in (PROGRESS, LOG):  # of an earlier process
                 (self.folder / name).unlink(missing_ok=True)
-            child = spawn(arguments, log=self.folder / LOG, module=module, passive=passive)
+            child = spawn(arguments, log=self.folder / LOG, **options)
         except OSError as error:
             raise InputError(f"cannot start a process: {error.strerror or error}; free some space") from error
         write_json(self.folder / JOB, spec | identity(child.pid) | {"stopped": False})
 
     def status(self) -> dict[str, Any]:
-        """Spec and progress with "state" and "error"; empty where nothing was started."""
+        """Spec and progress with "state" and "error"; empty if nothing was started."""
         job, progress = read_object(self.folder / JOB), self._progress()
         if not job and not progress:
             return {}
@@ -74,24 +67,24 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is running."""
         return self.status().get("state") == RUNNING
 
     def cancel(self) -> None:
-        """End the process at once; what it has stored stays."""
+        """Kill the process; its files stay."""
         if self.running:
             job = read_object(self.folder / JOB)
             write_json(self.folder / JOB, job | {"stopped": True})
             end_process((self._progress() or job)["pid"])
 
     def last_words(self) -> str:
-        """The last message in the log, of a command or of Python as it died; "" if there is none."""
+        """The last error message in the log; "" if there is none."""
         try:
             lines = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return ""
-        said = next((line for line in reversed(lines) if _MESSAGE.match(line)), "")
-        return said.removeprefix("transclipped: ")
+        message = next((line for line in reversed(lines) if _MESSAGE.match(line)), "")
+        return message.removeprefix("transclipped: ")
 
     def _progress(self) -> dict[str, Any]:
         progress = read_object(self.folder / PROGRESS)
@@ -100,12 +93,8 @@ class Job:
 
 @contextmanager
 def starting(lock: Path) -> Iterator[None]:
-    """Be the only one who starts a job during the block, of those who name the same lock.
-
-    Raises:
-        InputError: another process holds it for long.
-    """
+    """Hold the lock during the block, so that no other process starts a job; InputError after `PATIENCE` seconds."""
     with exclusive(lock, wait=PATIENCE) as mine:
         if not mine:
-            raise InputError("another process is just being started; try again")
+            raise InputError("another process is being started; try again")
         yield

@@ -1,4 +1,4 @@
-"""What differs between machines: devices, processes, signals."""
+"""Devices, processes, locks, signals and memory of this machine."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from filelock import FileLock, Timeout
 from transclipped.errors import InputError
 
 WINDOWS = os.name == "nt"
-PATIENCE = 5.0  # seconds that the system gets to end a process
+PATIENCE = 5.0  # seconds to wait for the end of a process
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # of some network disks
-# How the app's threads of torch and faiss wait for each other: asleep, since visitors share the cores. By default they
-# spin, which is faster where nothing else runs; trainings do so and choose how many they are, see training/threads.py.
+# Threads of torch and faiss in the app sleep while they wait, since visitors share the cores. By default they spin,
+# which is faster if nothing else runs; trainings do that, with as many threads as training/threads.py chooses.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 ARENA_MAX = -8  # glibc's M_ARENA_MAX
-_made_passive: set[str] = set()  # environment variables that this process has set for itself
+_made_passive: set[str] = set()  # environment variables set by this process
 
 
 def best_device() -> str:
-    """ "cuda", "mps" or "cpu", the first that is there."""
+    """ "cuda", "mps" or "cpu", the first available."""
     import torch
 
     if torch.cuda.is_available():
@@ -45,7 +45,7 @@ def best_device() -> str:
 
 
 def wait_passively() -> None:
-    """Let the threads of torch and faiss wait asleep; only before either is loaded, and unless the user chose."""
+    """Let threads of torch and faiss sleep while waiting, unless set otherwise; call before importing them."""
     for name, value in PASSIVE.items():
         if name not in os.environ:
             os.environ[name] = value
@@ -53,21 +53,17 @@ def wait_passively() -> None:
 
 
 def share_freed_memory() -> None:
-    """Let all threads of this process take memory from two pools, where the C library is glibc.
+    """Limit glibc to two memory pools for all threads.
 
-    By default each thread gets a pool of its own, up to eight a core, and what a visitor's thread has freed there is of
-    no use to the others: memory grows by 180 MB a minute while ten visitors look around.
+    By default it has up to eight per core, and memory freed in one is not available to others: it grows by 180 MB per
+    minute with ten visitors.
     """
-    with suppress(OSError, AttributeError, TypeError):  # another system, or another C library
+    with suppress(OSError, AttributeError, TypeError):  # another system or C library
         ctypes.CDLL(None).mallopt(ARENA_MAX, 2)
 
 
 def process_alive(pid: int, started: str | None = None) -> bool:
-    """Whether a process of this machine still runs; no process has a number below 1.
-
-    Args:
-        started: its `process_start`; a later process with the same number does not count then.
-    """
+    """Whether a process of this machine is running; not if another one with its ID has another `process_start`."""
     if type(pid) is not int or pid < 1:
         return False
     if started is not None and (actual := process_start(pid)) is not None and actual != started:
@@ -81,19 +77,19 @@ def process_alive(pid: int, started: str | None = None) -> bool:
 
 
 def identity(pid: int) -> dict[str, Any]:
-    """What tells a process from any later one of its number: "pid" and "started"."""
+    """ "pid" and "started", which identify a process even if its ID is reused."""
     return {"pid": pid, "started": process_start(pid)}
 
 
 def lives(identity: Mapping[str, Any]) -> bool:
-    """Whether the process of a record with its `identity` still runs."""
+    """Whether the process of an `identity` is running."""
     return process_alive(identity.get("pid"), identity.get("started"))
 
 
 def process_start(pid: int) -> str | None:
-    """Start of a process, different for any later one with its number; None if it is gone.
+    """Start of a process, different for a later one with the same ID; None if it has ended.
 
-    On Linux psutil's `create_time` would move whenever the clock is set.
+    On Linux not psutil's `create_time`, which changes when the clock is set.
     """
     if not sys.platform.startswith("linux"):
         with suppress(psutil.Error):
@@ -101,7 +97,7 @@ def process_start(pid: int) -> str | None:
         return None
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]  # since the system's start
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]  # since boot
     except (OSError, IndexError):
         return None
     return f"{boot} {ticks}"
@@ -109,7 +105,7 @@ def process_start(pid: int) -> str | None:
 
 @cache
 def host() -> str:
-    """6 hex digits that differ between machines, and between containers that count processes on their own."""
+    """6 hex digits that differ between machines, and between containers with separate process IDs."""
     try:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -118,41 +114,30 @@ def host() -> str:
 
 
 def spawn(arguments: list[str], *, log: Path, module: str = "transclipped", passive: bool = False) -> subprocess.Popen:
-    """Start `python -m module …` so that it outlives this process; both its streams go to `log`.
-
-    Args:
-        passive: whether its threads wait asleep, too, where this process has chosen that for its own.
-    """
+    """Start `python -m module …`, which outlives this process and writes to `log`; `passive` keeps `wait_passively`."""
     unset = () if passive else _made_passive
     environment = {name: value for name, value in os.environ.items() if name not in unset}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if WINDOWS else {"start_new_session": True}
     with log.open("ab") as file:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            env=environment,
-            **detached,
-        )
+        command = [sys.executable, "-m", module, *arguments]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+        child = subprocess.Popen(command, env=environment, **streams, **detached)
     Thread(target=child.wait, daemon=True).start()  # reaps it when it ends
     return child
 
 
 @contextmanager
 def exclusive(path: Path, *, wait: float = 0.0) -> Iterator[bool]:
-    """Whether this process alone holds the lock file `path` during the block; a dead process holds none.
+    """Whether this process holds the lock file `path` during the block, after waiting up to `wait` seconds.
 
-    The file stays. On a disk without locks the answer is True, with a warning.
-
-    Args:
-        wait: seconds to wait for another holder.
+    The system releases the lock of a dead process; the file stays. On a disk without locks the result is True, with a
+    warning.
 
     Raises:
         InputError: the file cannot be written.
     """
-    lock = FileLock(path, thread_local=False)  # released by whichever thread closes a generator
+    lock = FileLock(path, thread_local=False)  # any thread may close a generator
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=wait, poll_interval=0.02)
@@ -162,7 +147,7 @@ def exclusive(path: Path, *, wait: float = 0.0) -> Iterator[bool]:
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise InputError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
-        warnings.warn(f"{path.parent} is on a disk without locks; let no second process write there", stacklevel=3)
+        warnings.warn(f"{path.parent} is on a disk without locks; let only one process write there", stacklevel=3)
     try:
         yield True
     finally:
@@ -170,7 +155,7 @@ def exclusive(path: Path, *, wait: float = 0.0) -> Iterator[bool]:
 
 
 def end_process(pid: int) -> None:
-    """End a process at once, without a chance to save; returns when it is gone, or does not go."""
+    """Kill a process; returns when it has ended, or after `PATIENCE` seconds."""
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         psutil.Process(pid).kill()
         deadline = time.monotonic() + PATIENCE
@@ -179,16 +164,16 @@ def end_process(pid: int) -> None:
 
 
 def on_stop_signals(handler: Callable[[int], None]) -> None:
-    """Call `handler(number)` on SIGINT and SIGTERM instead of dying."""
+    """Call `handler(number)` on SIGINT and SIGTERM instead of ending."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, frame: handler(number))
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], int | None]]:
-    """A function that tells which of SIGINT and SIGTERM has come during the block, None if none; nobody dies of them.
+    """Catch SIGINT and SIGTERM during the block; the function returns the first one received, or None.
 
-    In a thread other than the main one, which gets no signals, it always answers None.
+    It always returns None outside the main thread, which alone receives signals.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -204,16 +189,16 @@ def stop_signals() -> Iterator[Callable[[], int | None]]:
 
 
 def memory() -> tuple[int, int]:
-    """Bytes of memory in all, and of it free for programs."""
-    found = psutil.virtual_memory()
-    return found.total, found.available
+    """Bytes of memory: total, and available to programs."""
+    result = psutil.virtual_memory()
+    return result.total, result.available
 
 
 def has_route() -> bool:
-    """Whether the system knows a way to other networks. Connecting a datagram socket sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    """Whether there is a route to other networks. Connecting a datagram socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            asked.connect(("192.0.2.1", 9))  # an address that is reserved for documentation
+            probe.connect(("192.0.2.1", 9))  # reserved for documentation
         except OSError:
             return False
     return True

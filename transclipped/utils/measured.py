@@ -1,4 +1,4 @@
-"""Values measured once and remembered in the cache, a JSON object a file; a lost one is measured again."""
+"""Values measured once and cached as JSON objects; missing ones are measured again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from transclipped.errors import InputError
 from transclipped.utils.files import read_object, write_json
 
-_turn = threading.RLock()  # two measurements at once would slow each other down; one may need another's result
+_lock = threading.RLock()  # simultaneous measurements would slow each other down; one may need another
 
 
 def remembered(path: Path, key: str, measure: Callable[[], Any], *, valid: Callable[[Any], bool]) -> Any:
-    """The value of `key`, measured unless the file holds a valid one."""
-    with _turn:
+    """The cached value of `key`, or else a new measurement."""
+    with _lock:
         value = read_object(path).get(key)
         if not valid(value):
             value = measure()
@@ -25,6 +25,6 @@ def remembered(path: Path, key: str, measure: Callable[[], Any], *, valid: Calla
 
 
 def remember(path: Path, key: str, value: Any) -> None:
-    """Keep a value beside those that other processes have kept since; a full disk only means measuring it again."""
-    with _turn, suppress(InputError):
+    """Add a value to the file, which other processes may have changed; if the disk is full, it is not cached."""
+    with _lock, suppress(InputError):
         write_json(path, read_object(path) | {key: value})

@@ -1,6 +1,6 @@
-"""Standard output in any encoding: letters that it lacks are escaped, and JSON stays JSON.
+"""Standard output in any encoding: unsupported characters are escaped, so that JSON stays valid.
 
-On Windows, and in pipes of old systems, it is not UTF-8; file names may hold bytes that no encoding has.
+On Windows and in pipes of old systems the encoding is not UTF-8, and file names may contain bytes of no encoding.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ ESCAPED = "transclipped.escaped"
 
 
 def escape_in_output() -> None:
-    """Let standard output and error escape what they cannot encode, instead of failing."""
+    """Let standard output and error escape characters that they cannot encode."""
     codecs.register_error(ESCAPED, _escaped)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not where a test or a notebook put its own in the place
+        if hasattr(stream, "reconfigure"):  # false for streams of tests and notebooks
             stream.reconfigure(errors=ESCAPED)
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    r"""\uXXXX for each letter, in pairs beyond U+FFFF: as JSON spells it."""
+    r"""\uXXXX for each character, two above U+FFFF, as in JSON."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     raw = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")

@@ -1,4 +1,4 @@
-"""How far a long computation is: a bar on standard error, or a file that another process reads."""
+"""Progress of a long computation: a bar on standard error, or a file for other processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WRITE_EVERY = 1.0  # seconds between two writes of a progress file
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long computation is: `done` of `total` images after `seconds`."""
+    """Progress of a long computation: `done` of `total` images after `seconds`."""
 
     what: str
     done: int
@@ -27,12 +27,12 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """None until there is a speed to go by."""
+        """None before the first image."""
         return self.seconds / self.done * (self.total - self.done) if self.done else None
 
 
 def with_bars(work: Iterable[Any]) -> Iterator[Any]:
-    """Pass on progress and events, drawing a bar for each stage on standard error."""
+    """Yield progress and events unchanged, with a bar for each stage on standard error."""
     from tqdm import tqdm
 
     bar, stage = None, None
@@ -53,12 +53,9 @@ def with_bars(work: Iterable[Any]) -> Iterator[Any]:
 
 
 def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
-    """Pass on progress, writing it to a JSON file every second; when the work ends it says how.
+    """Yield progress unchanged, and write it to a JSON file every second and at the end, unless `path` is None.
 
-        {"state": running | finished | failed, "done", "total", "seconds", "error", "pid", "started"}
-
-    Args:
-        path: None to write nothing.
+    {"state": running | finished | failed, "done", "total", "seconds", "error", "pid", "started"}
     """
     if path is None:
         yield from work
@@ -81,9 +78,14 @@ def with_file(work: Iterable[Any], path: Path | None) -> Iterator[Any]:
 
 
 def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
-    """Stage, done, total and figures of a progress or an event."""
+    """Stage, done, total and metrics of a progress or an event."""
     if isinstance(item, Progress):
         return item.what, item.done, item.total, {}
-    shown = {"loss": "loss", "clip_fraction": "clipped", "images_per_s": "images/s", "validation_map": "validation mAP"}
-    figures = {short: f"{item.values[name]:.4g}" for name, short in shown.items() if name in item.values}
-    return "training", item.step, item.total, figures
+    labels = {
+        "loss": "loss",
+        "clip_fraction": "clipped",
+        "images_per_s": "images/s",
+        "validation_map": "validation mAP",
+    }
+    metrics = {label: f"{item.values[name]:.4g}" for name, label in labels.items() if name in item.values}
+    return "training", item.step, item.total, metrics

@@ -1,17 +1,17 @@
-"""Results of commands in words, for a person; --json prints the keys, for a program."""
+"""Results of commands as readable lines; --json prints the keys instead, for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-LINES = 10  # that are printed of a longer list
+LINES = 10  # printed of a longer list
 WIDTH = 34  # of the names
-WORDS = {  # key, after those that it lies under: what it is
+WORDS = {  # key, after its parents: name
     "dataset": "data set",
     "label_kind": "labels",
     "unlabelled": "without a label",
-    "uses_labels": "training part drawn by labels",
+    "uses_labels": "training images chosen by label",
     "k": "K of mAP@K",
     "train": "training",
     "query": "queries",
@@ -21,10 +21,10 @@ WORDS = {  # key, after those that it lies under: what it is
     "classes validation": "validation, by class",
     "no_split": "cannot be split",
     "skipped": "left out",
-    "listed": "named by the lists",
+    "listed": "listed images",
     "missing count": "missing",
     "missing names": "missing",
-    "other_pictures": "others in the folder",
+    "other_pictures": "images not in the lists",
     "sources": "read from",
     "notes": "note",
     "decoded": "readable",
@@ -46,29 +46,29 @@ WORDS = {  # key, after those that it lies under: what it is
     "ids": "ids of its rows",
     "bytes_per_item": "bytes per item",
     "score_is_faiss_score_divided_by": "score (mean cosine of the codebooks)",
-    "preprocessing": "how images are prepared for it",
-    "checked": "gives the same as torch",
+    "preprocessing": "preprocessing of images",
+    "checked": "same output as torch",
 }
 VALUES = {
     "label_kind": {"none": "none", "single": "one per image", "multi": "several per image"}.get,
     "uses_labels": {True: "yes", False: "no"}.get,
-    "checked": {True: "yes", False: "not tried, since onnxruntime is not installed"}.get,
+    "checked": {True: "yes", False: "not checked, since onnxruntime is not installed"}.get,
     "score_is_faiss_score_divided_by": "faiss's score divided by {}".format,
     "bytes": lambda n: size(n),
     "freed_bytes": lambda n: size(n),
 }
-LEFT_OUT = ("v",)  # versions of a format
+LEFT_OUT = ("v",)  # format version
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A line for each value, and for each of a list up to `LINES`; what is empty is left out."""
+    """A line for each non-empty value, and for each item of a list up to `LINES`."""
     for key, value in result.items():
         if key not in LEFT_OUT:
             yield from _lines(key, value)
 
 
 def size(n: int) -> str:
-    """Bytes as one would say them: 512 bytes, 3.4 MB."""
+    """Bytes in words: 512 bytes, 3.4 MB."""
     for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
         if n >= 1000**power:
             return f"{n / 1000**power:.1f} {unit}"

@@ -194,7 +194,7 @@ def test_csv_ids_may_have_windows_separators(album, tmp_path):
     images = load(album, labels=str(path))
     labels = dict(zip(images.ids.tolist(), images.labels.tolist(), strict=True))
     assert images.class_names[labels["sea/1.webp"]] == "wave" and images.class_names[labels["city/0.webp"]] == "tower"
-    assert images.skipped == [("../secret.webp", "has a label, but is not among the images")]
+    assert images.skipped == [("../secret.webp", "has a label, but no image")]
 
 
 def test_command_reports_and_writes_every_name(album, tmp_path, capsys):

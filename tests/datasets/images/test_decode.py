@@ -99,12 +99,12 @@ def test_large_jpeg_decodes_at_reduced_size_but_not_below():
     "data, reason",
     [
         (b"", "empty"),
-        (b"hello, I am text", "read are JPEG, PNG"),
+        (b"hello, I am text", "supported are JPEG, PNG"),
         (encoded(Image.effect_noise((64, 64), 90), "JPEG")[:900], "damaged"),
         (encoded(Image.effect_noise((64, 64), 90), "PNG")[:900], "damaged"),
         (bomb(), "pixels"),
         (bomb(10_000, MAX_PIXELS // 10_000 + 1), "pixels"),
-        (encoded(Image.new("RGB", (4, 4)), "EPS"), "read are JPEG, PNG"),
+        (encoded(Image.new("RGB", (4, 4)), "EPS"), "supported are JPEG, PNG"),
     ],
     ids=["empty", "text", "cut jpeg", "cut png", "bomb", "small bomb", "postscript"],
 )

@@ -27,7 +27,7 @@ def test_counting_ends_early(folder):
 def test_parts_give_what_one_look_gives(folder, monkeypatch):
     found, _ = listing.scan(folder)
     at_once = listing.whole(folder, found)
-    (listing._memory(folder)).unlink()
+    listing._cache_file(folder).unlink()
     monkeypatch.setattr(listing, "SLICE", 2)
     assert listing.whole(folder, found) == at_once
     assert [name for name, _ in at_once[1]] == ["text.txt"] and listing.n_remembered(folder) == 7

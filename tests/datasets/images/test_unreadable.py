@@ -1,4 +1,4 @@
-"""Images that pass every look at their header and cannot be decoded: each is named, and costs nothing but itself."""
+"""Images with a valid header that cannot be decoded are named and left out; the others are used."""
 
 import io
 import json
@@ -12,10 +12,10 @@ from PIL import Image
 from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets import folder
-from transclipped.datasets.images import unreadable
 from transclipped.datasets.images.decode import fault
 from transclipped.datasets.protocols import draw
 from transclipped.runs.run import RunDir
+from transclipped.utils.files import cache_dir, read_object
 
 FLAGS = ["--backbone", "efficientnet-lite0", "--image-size", "32", "--epochs", "1", "--batch", "6", "--bits", "8"]
 
@@ -35,15 +35,15 @@ def jpeg(seed):
     return buffer.getvalue()
 
 
-def patched(marker, at, value):
+def patched(marker, offset, value):
     data = bytearray(jpeg(0))
-    place = data.index(marker) + at
-    data[place : place + len(value)] = value
+    start = data.index(marker) + offset
+    data[start : start + len(value)] = value
     return bytes(data)
 
 
 def animated_without_frames():
-    """An animated PNG whose default image is no frame, and whose frames have no header (chunk_no_fctl of Pillow's)."""
+    """An animated PNG whose default image is not a frame, and whose frames have no header (Pillow's chunk_no_fctl)."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0))
     pixels = chunk(b"fdAT", struct.pack(">I", 0) + zlib.compress(b"\0" * 49 * 16))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"acTL", struct.pack(">II", 1, 0)) + pixels + chunk(b"IEND", b"")
@@ -62,7 +62,7 @@ BAD = {
 
 @pytest.fixture
 def album(tmp_path):
-    """Twelve photographs in two classes, and six that cannot be decoded among them."""
+    """Twelve photographs in two classes, and six that cannot be decoded."""
     root = tmp_path / "album"
     for i in range(12):
         path = root / ("sea" if i % 2 else "city") / f"{i}.jpg"
@@ -78,13 +78,13 @@ def ids_of(run):
     return {*stored.database_ids.tolist(), *stored.query_ids.tolist()}
 
 
-def test_they_look_whole(album):
-    looks = {path.name: fault(path) for path in album.rglob("*") if path.name in BAD}
-    assert sum(reason is None for reason in looks.values()) >= 5
+def test_headers_look_complete(album):
+    faults = {path.name: fault(path) for path in album.rglob("*") if path.name in BAD}
+    assert sum(reason is None for reason in faults.values()) >= 5
 
 
-def test_encode_names_them_and_takes_the_others(album, tiny_run, tmp_path, capsys):
-    for _ in range(2):  # the second time none is opened again
+def test_encode_names_them_and_encodes_the_others(album, tiny_run, tmp_path, capsys):
+    for _ in range(2):  # the second time no file is opened
         argv = ["encode", str(album), "--run", str(tiny_run), "--out", str(tmp_path / "out"), "--json"]
         assert main(argv) == 0
         result = json.loads(capsys.readouterr().out)
@@ -112,7 +112,7 @@ def test_train_leaves_them_out_of_every_role(album, tmp_path, mode, capsys):
     assert main(["train", "--run", str(run), "--resume"]) == 0
 
 
-def test_reasons_hold_for_the_same_content_alone(album):
+def test_reasons_apply_only_to_the_same_content(album):
     config = DataConfig(dataset="folder", data=str(album))
     images = folder.load(config)
     rows, pixels = images.decoded(np.arange(len(images)), 16)
@@ -122,13 +122,13 @@ def test_reasons_hold_for_the_same_content_alone(album):
     assert set(draw(again, config).database) & set(again.unreadable) == set()
     assert set(draw(again, config, unreadable=True).database) & set(again.unreadable)
     (album / "city" / "garbage.png").write_bytes(jpeg(77))
-    mended = folder.load(config)
-    assert mended.fingerprint != images.fingerprint and mended.unreadable == {}
+    repaired = folder.load(config)
+    assert repaired.fingerprint != images.fingerprint and repaired.unreadable == {}
 
 
-def test_a_file_deleted_after_the_listing_is_left_out_this_time_alone(album):
+def test_a_file_deleted_after_the_listing_is_left_out_only_this_time(album):
     images = folder.load(DataConfig(dataset="folder", data=str(album)))
     (album / "sea" / "1.jpg").unlink()
     rows, _ = images.decoded(np.arange(len(images)), 16)
     assert len(rows) == 11 and "no such file" in images.unreadable[images.ids.tolist().index("sea/1.jpg")]
-    assert "sea/1.jpg" not in unreadable.known(images.fingerprint)
+    assert "sea/1.jpg" not in read_object(cache_dir() / "unreadable" / f"{images.fingerprint}.json")

@@ -1,11 +1,11 @@
-"""One way to open an image, whoever made it: JPEG, PNG, WebP, TIFF, …; CMYK, 16 bits, transparent, rotated.
+"""Opens images of any origin: JPEG, PNG, WebP, TIFF, …; CMYK, 16 bits, transparent, rotated.
 
-What comes out is always an upright 8-bit RGB image of at most `WHOLE` pixels, or an `InputError` with the file's name.
-Only the formats that people have are read (`FORMATS`), since each decoder is a door for damaged files. HEIC, the
-format of many phones, needs the optional package pillow-heif; AVIF comes with Pillow.
+The result is always an upright 8-bit RGB image of at most `WHOLE` pixels, or an `InputError` with the file's name.
+Only common formats are read (`FORMATS`), since every decoder is an attack surface. HEIC, the format of many phones,
+needs the optional package pillow-heif; AVIF comes with Pillow.
 
-Memory is bounded by some 500 MB an image, one large image at a time: large ones are reduced while they are converted,
-and JPEGs already while they are decoded, so that photographs of 200 megapixels open too.
+An image takes up to about 500 MB, and large images are opened one at a time: they are reduced during conversion, and
+JPEGs during decoding, so that photographs of 200 megapixels open too.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from transclipped.datasets.images import jpeg_end
 from transclipped.datasets.images.eight_bits import rgb
 from transclipped.errors import InputError
 
-MAX_PIXELS = 89_478_485  # of an image that must be decoded whole; where Pillow begins to suspect a decompression bomb
-MAX_JPEG = 500_000_000  # pixels of a JPEG, which decodes at a half, quarter or eighth of its size
+MAX_PIXELS = 89_478_485  # of an image that must be decoded whole; from here on Pillow suspects a decompression bomb
+MAX_JPEG = 500_000_000  # pixels of a JPEG, which can be decoded at a half, quarter or eighth of its size
 MEMORY = 450_000_000  # bytes that decoding an image may take
-BYTES = {"WEBP": 16, "AVIF": 9, "HEIF": 9, "JPEG2000": 20}  # a pixel, as measured, of decoders that take more than 4
-WHOLE = 1 << 24  # pixels of an image that is handed out
+BYTES = {"WEBP": 16, "AVIF": 9, "HEIF": 9, "JPEG2000": 20}  # per pixel, measured, of decoders that take more than 4
+WHOLE = 1 << 24  # most pixels of a returned image
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-HEIC = "HEIF"  # by the package pillow-heif
+HEIC = "HEIF"  # needs pillow-heif
 READ = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000, AVIF and HEIC"
 JPEGS = ("JPEG", "MPO")
 BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -49,19 +49,14 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Image.MAX_IMAGE_PIXELS = MAX_JPEG // 2  # Pillow refuses twice as many, and warns in between; `_refuse` does the rest
+Image.MAX_IMAGE_PIXELS = MAX_JPEG // 2  # Pillow refuses twice as many and warns in between; `_refuse` checks the rest
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _large = threading.RLock()  # one large image at a time, however many threads decode
 
 
 class Unusable(InputError):
-    """An image that cannot be decoded.
-
-    Attributes:
-        reason: why, without its name.
-        lasting: whether it will be so as long as the file stays as it is.
-    """
+    """An image that cannot be decoded: `reason` without its name; `lasting` unless the same file may open later."""
 
     def __init__(self, name: str, reason: str, *, lasting: bool) -> None:
         super().__init__(f"{name} cannot be used as an image: {reason}")
@@ -71,60 +66,53 @@ class Unusable(InputError):
 def open_image(
     source: bytes | str | os.PathLike, *, name: str | None = None, at_least: int | None = None
 ) -> Image.Image:
-    """Upright RGB image, transparent parts on white or black; the first frame if it moves.
+    """Upright RGB image, transparent parts on white or black; the first frame of an animation.
 
     Args:
         source: encoded bytes, or a path.
         name: for messages, None for the path.
-        at_least: pixels of the shorter side that suffice; larger images are then decoded, or reduced, to less.
+        at_least: sufficient pixels of the shorter side; larger images are reduced while they are decoded.
 
     Raises:
-        Unusable: it is missing, empty, damaged, too large or no image.
+        Unusable: it is missing, empty, damaged, too large or not an image.
     """
     name = name or ("the image" if isinstance(source, bytes) else str(source))
     try:
         return _opened(source, at_least)
-    except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
+    except Exception as error:  # Pillow's plugins raise any exception for a damaged file
         lasting = not isinstance(error, MemoryError) and getattr(error, "errno", None) is None
         raise Unusable(name, _reason(error, source), lasting=lasting) from error
 
 
 def header(source: bytes | str | os.PathLike) -> Image.Image:
-    """Format, mode and size of an image, whose pixels are not decoded; a context manager.
+    """Context manager for format, mode and size without decoding; OSError if it is not in `FORMATS`."""
+    learn_heic()
+    Image.init()
+    formats = tuple(name for name in (*FORMATS, HEIC) if name in Image.OPEN)
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
 
-    Raises:
-        OSError: it cannot be read, or is in no format that is (`FORMATS`).
-    """
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
 
-
-def shows(image: Image.Image) -> bool:
-    """Whether a browser shows a file as `open_image` does; `image` is its `header`."""
+def browser_shows(image: Image.Image) -> bool:
+    """Whether a browser displays a file as `open_image` does; `image` is its `header`."""
     eight = not image.mode.startswith(("I", "F")) and image.mode != "CMYK"
     return eight and image.format in BROWSER_FORMATS and not image.has_transparency_data
 
 
 def placeholder(name: str, *, side: int = 256) -> Image.Image:
-    """Stands on a page for an image that cannot be read, and tells its name."""
+    """Stand-in for an image that cannot be read, with its name."""
     image = Image.new("RGB", (side, side), (224, 224, 224))
     text = name.encode("ascii", "replace").decode()
     lines = ["cannot be read:", *(text[start : start + 26] for start in range(0, min(len(text), 130), 26))]
-    ImageDraw.Draw(image).multiline_text(
-        (side // 2, side // 2),
-        "\n".join(lines),
-        fill=(96, 96, 96),
-        anchor="mm",
-        align="center",
-        font_size=max(8, side // 16),
-    )
+    style = {"fill": (96, 96, 96), "anchor": "mm", "align": "center", "font_size": max(8, side // 16)}
+    ImageDraw.Draw(image).multiline_text((side // 2, side // 2), "\n".join(lines), **style)
     return image
 
 
 def fault(path: Path) -> str | None:
-    """Why a file is not a whole image, None if it seems to be one; found out mostly without decoding.
+    """Why a file is not a complete image, None if it seems to be one; mostly without decoding.
 
-    Headers are read for all; PNG checksums, the length of WebP and the end marker of JPEG tell a truncated
-    file. What is in doubt, and every rarer format, is decoded. The rest shows when it is used.
+    All headers are read; PNG checksums, the length of a WebP and the end marker of a JPEG reveal truncated files.
+    Doubtful files and rarer formats are decoded. Other damage shows when the image is used.
     """
     try:
         with header(path) as image:
@@ -141,61 +129,53 @@ def fault(path: Path) -> str | None:
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Centre square, resized to `size` pixels a side.
-
-    The square is cut and resized in one step: a strip of 10,000 × 1 pixels would otherwise become
-    1,600,000 × 160 in between.
-    """
+    """Centre square, resized to `size` pixels a side."""
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    box = (left, top, left + side, top + side)
+    box = (left, top, left + side, top + side)  # cropped while resizing: 10,000 × 1 would become 1,600,000 × 160
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
 
 
 def to_png(image: Image.Image) -> bytes:
     """PNG file of an image."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    return _encoded(image, "PNG")
 
 
 def to_jpeg(image: Image.Image, *, quality: int = 88) -> bytes:
     """JPEG file of an image."""
+    return _encoded(image, "JPEG", quality=quality)
+
+
+def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def data_url(image: Image.Image, *, exact: bool = True) -> str:
-    """An image as an address that holds all of it, for HTML: PNG, or JPEG where its pixels need not be exact."""
+    """An image as a data URL for HTML: PNG, or JPEG if its pixels need not be exact."""
     return data_address(to_png(image), "image/png") if exact else data_address(to_jpeg(image), "image/jpeg")
 
 
 def data_address(file: bytes, kind: str) -> str:
-    """A file of MIME type `kind` as an address that holds all of it, for HTML."""
+    """A file of MIME type `kind` as a data URL."""
     return f"data:{kind};base64,{base64.b64encode(file).decode()}"
 
 
 @cache
 def learn_heic() -> bool:
-    """Teach Pillow to open HEIC, once; False where pillow-heif is not installed or does not work."""
+    """Register pillow-heif with Pillow, once; False if it is not installed or does not work."""
     try:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    except Exception:  # not installed; or broken, which must not break JPEGs
+    except Exception:  # not installed, or broken, which must not affect JPEGs
         return False
     return True
 
 
 class _TooLarge(Exception):
-    """More pixels than its argument, as fit into memory."""
-
-
-def _formats() -> tuple[str, ...]:
-    learn_heic()
-    Image.init()
-    return tuple(name for name in (*FORMATS, HEIC) if name in Image.OPEN)
+    """More pixels than its argument, the limit."""
 
 
 def _opened(source: bytes | str | os.PathLike, at_least: int | None) -> Image.Image:
@@ -212,13 +192,13 @@ def _opened(source: bytes | str | os.PathLike, at_least: int | None) -> Image.Im
                     raise
                 return _opened(whole, at_least)
             turn = _turn(image)
-            # Cubic resizing follows, so twice what is needed is left to it.
-            sides = rgb(image, factor=_scale(image.size, None if at_least is None else 2 * at_least))
-        return sides if turn is None else sides.transpose(turn)
+            # Cubic resizing follows, so twice the needed size is left.
+            upright = rgb(image, factor=_scale(image.size, None if at_least is None else 2 * at_least))
+        return upright if turn is None else upright.transpose(turn)
 
 
 def _scale(size: tuple[int, int], at_least: int | None, *, choices: tuple[int, ...] | None = None) -> int:
-    """By what to divide the sides: as much as leaves `at_least` pixels, and enough to hand out no more than `WHOLE`."""
+    """Divisor of the sides that leaves `at_least` pixels of the shorter one, and at most `WHOLE` pixels."""
     needed = math.ceil(math.sqrt(size[0] * size[1] / WHOLE))
     possible = max(needed, 1 if at_least is None else min(size) // at_least)
     return possible if choices is None else max(choice for choice in choices if choice <= max(1, possible))
@@ -227,7 +207,7 @@ def _scale(size: tuple[int, int], at_least: int | None, *, choices: tuple[int, .
 def _refuse(image: Image.Image) -> None:
     if image.format not in JPEGS:
         most = min(MAX_PIXELS, MEMORY // BYTES.get(image.format, 4))
-    elif image.info.get("progressive"):  # keeps all coefficients, 2 bytes each, at whatever size it decodes
+    elif image.info.get("progressive"):  # holds all coefficients, 2 bytes each, at any decoded size
         sampling = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
         most = int(MEMORY / 2 * max(sampling) / sum(sampling))
     else:
@@ -237,7 +217,7 @@ def _refuse(image: Image.Image) -> None:
 
 
 def _completed(source: bytes | str | os.PathLike) -> bytes | None:
-    """A JPEG with the end marker that it lacks, None if more is missing."""
+    """A JPEG with its missing end marker added; None if more is missing."""
     raw = source if isinstance(source, bytes) else Path(source).read_bytes()
 
     def decode(file: bytes) -> bytes:
@@ -259,24 +239,22 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def _reason(error: Exception, source: bytes | str | os.PathLike) -> str:
     if isinstance(error, (_TooLarge, Image.DecompressionBombError)):
         most = error.args[0] if isinstance(error, _TooLarge) else MAX_JPEG
-        return f"it has more than {most:,} pixels, the most that are read of its format; make the image smaller"
+        return f"it has more than {most:,} pixels, the limit of its format; make the image smaller"
     if isinstance(error, MemoryError):
         return "it does not fit into memory; make the image smaller"
     if isinstance(error, Image.UnidentifiedImageError):
         start = _first_bytes(source)
         if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
             return HEIC_ADVICE
-        return "it is empty" if not start else f"no known image format, or damaged at its beginning; read are {READ}"
+        return "it is empty" if not start else f"unknown format, or damaged at the beginning; supported are {READ}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return f"it is damaged ({str(error) or type(error).__name__})"
 
 
 def _first_bytes(source: bytes | str | os.PathLike) -> bytes:
-    if isinstance(source, bytes):
-        return source[:12]
     try:
-        with open(source, "rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
             return file.read(12)
     except OSError:
         return b"?"

@@ -1,14 +1,13 @@
 """Duplicates: files with the same content, and images that look the same although their files differ.
 
-A sketch of an image is 128 bits, 4 × 4 colours and its detail. The bits tell whether brightness rises from each cell
+A sketch of an image is 128 bits, 4 × 4 colours and its detail. The bits encode whether brightness rises from each cell
 of a 9 × 9 grid to its right and to its lower neighbour (difference hash); resizing and recompression change few of
-them. Two images look the same if at most `BITS` bits differ, their colours hardly do, and their details agree: the
-second test keeps apart flat images, whose bits are all 0, the third pages of text and dark images, which are
-alike but for their detail. In a group each looks like each other one, so that a row of images of which any two
-neighbours look the same does not make the first and the last one so.
+them. Two images look the same if at most `BITS` bits differ, their colours hardly differ, and their details correlate.
+Colours separate flat images, whose bits are all 0; details separate pages of text and dark images. In a group every
+image looks like every other one, so that a chain of similar neighbours is not one group.
 
-All pairs are found without comparing all: 128 bits cut into `BITS` + 1 bands, and two sketches that differ in at
-most `BITS` bits agree in one band at least.
+All pairs are found without comparing all: the 128 bits are cut into `BITS` + 1 bands, and two sketches that differ in
+at most `BITS` bits agree in at least one band.
 
 References:
     Krawetz, "Kind of Like That", 2013 (difference hash).
@@ -18,7 +17,7 @@ References:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +26,11 @@ from PIL import Image
 BITS = 10  # of 128
 COLOUR = 10.0  # mean difference of the colours, of 255
 DETAIL = 0.8  # correlation of the details
-FLAT = 0.5  # standard deviation of the detail, of 255, below which there is none
-SIDE, PATCH = 32, 8  # cells a side of the detail, and those whose mean it is relative to
-STEPS = 31  # of an int8 for each standard deviation of the detail
-RISE = 1  # grey levels of 255 that count as brighter
-BLOCK = 1 << 21  # pairs of sketches compared at once, 100 MB
+FLAT = 0.5  # standard deviation of the detail, of 255, below which it counts as none
+SIDE, PATCH = 32, 8  # cells a side of the detail, and of the patches whose mean is subtracted
+STEPS = 31  # of an int8 per standard deviation of the detail
+RISE = 1  # minimum difference of grey levels, of 255
+BLOCK = 1 << 21  # pairs of sketches compared at once; 100 MB
 
 
 class Sketch(NamedTuple):
@@ -53,7 +52,7 @@ def sketch(image: Image.Image) -> Sketch:
 
 
 def _detail(image: Image.Image) -> np.ndarray:
-    """Brightness of 32 × 32 cells, relative to the mean of their patch and to the contrast of all."""
+    """Brightness of 32 × 32 cells minus the mean of their patch, divided by the standard deviation."""
     grey = image.convert("L").convert("F").resize((SIDE, SIDE), Image.Resampling.BOX)
     patches = np.asarray(grey).reshape(SIDE // PATCH, PATCH, SIDE // PATCH, PATCH)
     detail = (patches - patches.mean(axis=(1, 3), keepdims=True)).reshape(-1)
@@ -64,11 +63,7 @@ def _detail(image: Image.Image) -> np.ndarray:
 
 
 def exact(contents: Sequence[str]) -> list[list[int]]:
-    """Groups of two or more rows with the same content, in the order of their first rows.
-
-    Args:
-        contents: a hash of each row's content; empty for rows that were not read.
-    """
+    """Groups of two or more rows with the same content hash, by first row; rows with an empty hash are skipped."""
     rows = defaultdict(list)
     for row, content in enumerate(contents):
         if content:
@@ -77,9 +72,7 @@ def exact(contents: Sequence[str]) -> list[list[int]]:
 
 
 def near(bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[list[int]]:
-    """Groups of two or more rows of which each looks like each other one, in the order of their first rows.
-
-    A row joins the first group that it fits.
+    """Groups of two or more rows that all look alike, by first row; a row joins the first group that it fits.
 
     Args:
         bits: `[n, 16]` uint8.
@@ -108,7 +101,7 @@ def near(bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[lis
 
 
 def _all_alike(rows: np.ndarray, bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[list[int]]:
-    """Groups of `rows`, ascending, in which all are alike; equal sketches count as one."""
+    """Groups of `rows`, ascending, that all look alike; equal sketches count as one."""
     equal = defaultdict(list)
     for row in rows.tolist():
         equal[bits[row].tobytes() + colours[row].tobytes() + details[row].tobytes()].append(row)
@@ -130,7 +123,7 @@ def _all_alike(rows: np.ndarray, bits: np.ndarray, colours: np.ndarray, details:
 
 
 def _agree(details: np.ndarray, detail: np.ndarray) -> np.ndarray:
-    """Whether details `[m, 1024]` correlate with one, or neither is there."""
+    """Whether details `[m, 1024]` correlate with another one, or both are empty."""
     x, y = details.astype(np.float32), detail.astype(np.float32)
     lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y)
     return np.where(lengths > 0, x @ y >= DETAIL * lengths, x.any(axis=1) == y.any())
@@ -139,8 +132,8 @@ def _agree(details: np.ndarray, detail: np.ndarray) -> np.ndarray:
 def _candidates(bits: np.ndarray, colours: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs of rows whose bits are close enough, in blocks.
 
-    Rows with equal bits, whose colours agree to 8 levels, count as one: a thousand black frames are no million pairs.
-    Colours that differ by `COLOUR` at most have means that do, so only such are compared.
+    Rows with equal bits and colours equal to 8 levels count as one; a thousand black frames would be a million pairs.
+    Only rows whose mean colours differ by at most `COLOUR` are compared.
     """
     _, first, inverse = np.unique(np.hstack([bits, colours >> 3]), axis=0, return_index=True, return_inverse=True)
     yield first[inverse.reshape(-1)], np.arange(len(bits))
@@ -162,8 +155,8 @@ def _candidates(bits: np.ndarray, colours: np.ndarray) -> Iterator[tuple[np.ndar
 
 
 def _bands(bits: np.ndarray) -> Iterator[np.ndarray]:
-    """Sets of two or more rows, ascending, that agree in one of the bands; neighbouring bits, which often agree
-    with each other, fall into different bands."""
+    """Sets of two or more rows, ascending, that agree in a band; neighbouring bits, which correlate, are in
+    different bands."""
     unpacked = np.unpackbits(bits, axis=1)
     for number in range(BITS + 1):
         band = unpacked[:, number :: BITS + 1]
@@ -190,8 +183,3 @@ def _root(parent: list[int], row: int) -> int:
 def _join(parent: list[int], a: int, b: int) -> None:
     low, high = sorted((_root(parent, a), _root(parent, b)))
     parent[high] = low
-
-
-def named(groups: Iterable[list[int]], ids: np.ndarray) -> list[list[str]]:
-    """Groups of rows as groups of ids."""
-    return [[str(ids[row]) for row in group] for group in groups]

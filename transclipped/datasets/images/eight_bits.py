@@ -1,9 +1,8 @@
-"""From any mode of Pillow's to 8-bit RGB as an eye would see it, a tile at a time, so that memory stays bounded.
+"""Conversion from any Pillow mode to 8-bit RGB, tile by tile, so that memory is bounded.
 
-- Greyscale of more than 8 bits is divided by the largest value of the bit depth it uses: cameras and scanners store
-  10 or 12 bits in files of 16, which would be nearly black if 65,535 were white.
-- What is transparent lies on white, or on black where most of what is visible is nearly white: a white drawing on
-  white would be nothing.
+- Greyscale of more than 8 bits is divided by the largest value of the bit depth in use: cameras and scanners store
+  10 or 12 bits in 16-bit files, which would be nearly black if 65,535 were white.
+- Transparent images are composed on white, or on black if most visible pixels are nearly white.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
-TILE = 2048  # pixels a side that are converted at once; as RGBA 17 MB
-DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits that greyscale is stored with
-ONE = 2.0  # floating point below it is on the scale from 0 to 1, give or take an overshoot
-OVERSHOOT = 1.05  # by which floating point on an integer scale may exceed its white
-VISIBLE = 128  # opacity of 255 from which a pixel counts for the background
-LIGHT = 224  # grey level of 255 that white does not set off
+TILE = 2048  # pixels a side converted at once; 17 MB as RGBA
+DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bit depths of greyscale
+ONE = 2.0  # floating point below this is on the scale from 0 to 1, possibly with overshoot
+OVERSHOOT = 1.05  # factor by which floating point on an integer scale may exceed its white
+VISIBLE = 128  # minimum opacity, of 255, of pixels that decide the background
+LIGHT = 224  # grey level, of 255, too light for a white background
 
 
 def rgb(image: Image.Image, *, factor: int = 1) -> Image.Image:
-    """A new RGB image, of a loaded one of any mode, each side divided by `factor` and rounded up."""
+    """RGB copy of a loaded image of any mode, each side divided by `factor` and rounded up."""
     eight = _conversion(image)
     if factor == 1 and max(image.size) <= TILE:
         return eight(image)
@@ -34,7 +33,7 @@ def rgb(image: Image.Image, *, factor: int = 1) -> Image.Image:
 
 
 def white_level(brightest: float, *, floating: bool) -> float:
-    """The value that stands for white, by the brightest one of an image."""
+    """The value of white, given the brightest one of an image."""
     if floating and brightest < ONE:
         return 1.0
     reach = OVERSHOOT if floating else 1
@@ -42,18 +41,21 @@ def white_level(brightest: float, *, floating: bool) -> float:
 
 
 def _conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What turns each tile of an image into RGB."""
+    """Function that converts each tile of an image to RGB."""
     if image.mode.startswith(("I", "F")):
-        white = white_level(_brightest(image), floating=image.mode == "F")
+        brightest = max((float(_values(tile).max(initial=0)) for _, _, tile in _tiles(image)), default=0.0)
+        white = white_level(brightest, floating=image.mode == "F")
         return lambda tile: _grey(tile, white)
     if image.has_transparency_data:
         background = _background(image)
-        return lambda tile: _laid_on(background, tile)
+        return lambda tile: Image.alpha_composite(
+            Image.new("RGBA", tile.size, background), tile.convert("RGBA")
+        ).convert("RGB")
     return lambda tile: tile.convert("RGB")
 
 
 def _tiles(image: Image.Image, *, step: int = TILE) -> Iterator[tuple[int, int, Image.Image]]:
-    """(left, top, tile) of the squares that make up an image."""
+    """(left, top, tile) of the squares of an image."""
     for top in range(0, image.height, step):
         for left in range(0, image.width, step):
             box = (left, top, min(left + step, image.width), min(top + step, image.height))
@@ -61,14 +63,10 @@ def _tiles(image: Image.Image, *, step: int = TILE) -> Iterator[tuple[int, int, 
 
 
 def _values(tile: Image.Image) -> np.ndarray:
-    """Float32 values of a tile, 0 for those that are not finite."""
+    """Float32 values of a tile; 0 where not finite."""
     values = np.asarray(tile).astype(np.float32)
     values[~np.isfinite(values)] = 0
     return values
-
-
-def _brightest(image: Image.Image) -> float:
-    return max((float(_values(tile).max(initial=0)) for _, _, tile in _tiles(image)), default=0.0)
 
 
 def _grey(tile: Image.Image, white: float) -> Image.Image:
@@ -78,15 +76,10 @@ def _grey(tile: Image.Image, white: float) -> Image.Image:
 
 
 def _background(image: Image.Image) -> str:
-    """The one of white and black that sets off what is visible."""
+    """White or black, whichever contrasts with the visible pixels."""
     counts = np.zeros(256, np.int64)
     for _, _, tile in _tiles(image):
         tile = tile.convert("RGBA")
         visible = tile.getchannel("A").point(lambda opacity: 255 * (opacity >= VISIBLE))
         counts += tile.convert("RGB").convert("L").histogram(visible)
     return "black" if 2 * counts[LIGHT:].sum() > counts.sum() else "white"
-
-
-def _laid_on(background: str, tile: Image.Image) -> Image.Image:
-    tile = tile.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", tile.size, background), tile).convert("RGB")

@@ -1,11 +1,11 @@
-"""What lies below a folder: files, what cannot be looked at and why, and which files are whole images.
+"""Lists a folder: its files, what cannot be read and why, and which files are complete images.
 
-Listing costs one system call a file, so 100,000 files take about a second. Links to folders are not followed,
-so nothing loops, and no path leaves the folder. Which files were whole images is remembered in the cache with
-their size, time and a hash of their content; the next time, only new and changed ones are opened. Files that were
-copied or unpacked again have new times but the same content, so the set of them is the same.
+Listing takes one system call per file, about a second for 100,000. Links to folders are not followed, so there are no
+loops and no path leaves the folder. Complete images are cached with size, time and a hash of their content; next time
+only new and changed files are opened. Files that were copied or unpacked again have new times but the same content, so
+the set is the same.
 
-Bins, thumbnails and other folders that systems leave among images (`SYSTEM`) are passed over and counted.
+System folders such as recycle bins and thumbnails (`SYSTEM`) are skipped and counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
@@ -25,40 +24,21 @@ from transclipped.errors import InputError
 from transclipped.utils.files import cache_dir, replacing
 
 CHECKERS = min(8, os.cpu_count() or 1)  # threads
-BATCH = 64  # files that a thread looks at before it asks for more
-SLICE = 4096  # files that are looked at before what is known of them is kept
+BATCH = 64  # files per task of a thread
+SLICE = 4096  # files between two writes of the cache
 NOT_UTF8 = "its name is not valid UTF-8"
-OUTSIDE = "copy with `cp -rL`, since it is a link out of the folder"
-SYSTEM = frozenset(  # folders and files of Synology, QNAP, Windows and macOS, in lower case; others begin with a dot
-    (
-        "@eadir",
-        "#recycle",
-        "@recycle",
-        "#snapshot",
-        "@tmp",
-        "$recycle.bin",
-        "recycler",
-        "system volume information",
-        "found.000",
-        "lost+found",
-        "__macosx",
-        "network trash folder",
-        "temporary items",
-        "thumbs.db",
-        "ehthumbs.db",
-        "desktop.ini",
-        "icon\r",
-    )
+OUTSIDE = "a link out of the folder; copy the folder with `cp -rL`"
+_SYSTEM = (  # folders and files of Synology, QNAP, Windows and macOS, in lower case; others begin with a dot
+    "@eadir;#recycle;@recycle;#snapshot;@tmp;$recycle.bin;recycler;system volume information;found.000;lost+found;"
+    "__macosx;network trash folder;temporary items;thumbs.db;ehthumbs.db;desktop.ini;icon\r"
 )
-PIECES, PIECE = 64, 16 << 10  # parts of a large file, and their bytes, that stand for all of it
-UNPACKED = (b"BM", b"II", b"MM", b"P")  # first bytes of BMP, TIFF and PPM, where a retouch changes a few bytes alone
+SYSTEM = frozenset(_SYSTEM.split(";"))
+PIECES, PIECE = 64, 16 << 10  # number and bytes of the parts of a large file that are hashed
+UNPACKED = (b"BM", b"II", b"MM", b"P")  # first bytes of BMP, TIFF and PPM, where editing may change only a few bytes
 
 
-class Found(NamedTuple):
-    """A file below the folder, by its id, and what tells whether it changed.
-
-    digest: 16 hex digits of its content; "" for one that was not opened yet.
-    """
+class FileEntry(NamedTuple):
+    """A file below the folder; `digest` is 16 hex digits of its content, "" before it is opened."""
 
     id: str
     size: int  # bytes
@@ -66,19 +46,16 @@ class Found(NamedTuple):
     digest: str = ""
 
 
-def scan(root: Path, *, apart: set[Path] = frozenset()) -> tuple[list[Found], list[tuple[str, str]]]:
-    """Files below `root`, sorted by id, and (id, reason) of what is not looked at.
+def scan(root: Path, *, ignore: set[Path] = frozenset()) -> tuple[list[FileEntry], list[tuple[str, str]]]:
+    """Files below `root`, sorted by id, and (id, reason) of what is skipped.
 
-    Hidden files and those `apart` are passed over silently, `SYSTEM` folders and files in one sentence.
-
-    Args:
-        root: links resolved.
-        apart: paths, links resolved.
+    Hidden files and those to `ignore` are skipped silently, `SYSTEM` with one reason for all; links in both arguments
+    are resolved.
     """
-    found: list[Found] = []
+    files: list[FileEntry] = []
     skipped: list[tuple[str, str]] = []
     folders = [("", str(root))]
-    unwanted = {str(path) for path in apart}
+    ignored = {str(path) for path in ignore}
     system: list[str] = []
     while folders:
         below, path = folders.pop()
@@ -94,45 +71,43 @@ def scan(root: Path, *, apart: set[Path] = frozenset()) -> tuple[list[Found], li
                 system.append(name)
                 continue
             try:
-                reason = _look(entry, name, str(root), unwanted, found, folders)
+                reason = _add(entry, name, str(root), ignored, files, folders)
             except OSError as error:
                 reason = _why(error)
             if reason:
                 skipped.append((os.fsencode(name).decode(errors="backslashreplace"), reason))
     if system:
-        skipped.append((min(system), _passed_over(root, system)))
-    return sorted(found), skipped
+        skipped.append((min(system), _system_reason(root, system)))
+    return sorted(files), skipped
 
 
-def whole(root: Path, found: list[Found]) -> tuple[list[Found], list[tuple[str, str]]]:
-    """Those that are whole images, with the digest of each, and (id, reason) of the others.
+def whole(root: Path, files: list[FileEntry]) -> tuple[list[FileEntry], list[tuple[str, str]]]:
+    """Complete images with their digests, and (id, reason) of the other files.
 
-    What is known so far is kept after each part, so that an end in between loses little.
+    The cache is written after each slice, so that an interruption loses little.
     """
-    known = _remembered(root)
-    good = [file._replace(digest=known[file[:3]]) for file in found if file[:3] in known]
-    fresh = [file for file in found if file[:3] not in known]
+    cached = _read_cache(root)
+    good = [file._replace(digest=cached[file[:3]]) for file in files if file[:3] in cached]
+    fresh = [file for file in files if file[:3] not in cached]
     damaged: list[tuple[str, str]] = []
-
-    def look(batch: tuple[Found, ...]) -> list[tuple[str | None, str]]:
-        return [_examined(root / file.id) for file in batch]
 
     with ThreadPoolExecutor(CHECKERS) as pool:
         for start in range(0, len(fresh), SLICE):
             part, before = fresh[start : start + SLICE], len(good)
-            results = chain.from_iterable(pool.map(look, _batches(part)))
+            batches = [part[i : i + BATCH] for i in range(0, len(part), BATCH)]
+            results = chain.from_iterable(pool.map(lambda batch: [_examine(root / file.id) for file in batch], batches))
             for file, (reason, content) in zip(part, results, strict=True):
                 if reason is None:
                     good.append(file._replace(digest=content))
                 else:
                     damaged.append((file.id, reason))
             if len(good) > before:
-                _remember(root, sorted(good))
+                _write_cache(root, sorted(good))
     return sorted(good), damaged
 
 
 def n_files(root: Path, *, most: int) -> int:
-    """How many files and folders lie below `root`, hidden ones aside; counting ends beyond `most`."""
+    """Number of visible files and folders below `root`; counting stops above `most`."""
     n = 0
     for _, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -143,45 +118,44 @@ def n_files(root: Path, *, most: int) -> int:
 
 
 def n_remembered(root: Path) -> int:
-    """How many whole images are known below `root` from an earlier look."""
+    """Number of complete images below `root` in the cache."""
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_metadata(_memory(root)).num_rows
+        return pq.read_metadata(_cache_file(root)).num_rows
     except (OSError, ValueError):
         return 0
 
 
-def signature(found: list[Found]) -> bytes:
-    """What changes when a file comes, goes, or its content changes; or its time, of files not opened yet."""
-    return "".join(f"{f.id}\0{f.size}\0{f.digest or f.mtime_ns}\0" for f in found).encode()
+def signature(files: list[FileEntry]) -> bytes:
+    """Differs if files were added, removed or changed (by content, or by time if not opened yet)."""
+    return "".join(f"{f.id}\0{f.size}\0{f.digest or f.mtime_ns}\0" for f in files).encode()
 
 
 def digest(path: Path) -> str:
     """16 hex digits of a file's content.
 
-    Of compressed files above a megabyte only evenly spread parts of a megabyte together are read: whoever changes
-    such an image encodes it again, and all of it differs.
+    Of compressed files above 1 MiB only evenly spaced parts of 1 MiB in total are read: editing such an image encodes
+    it again, which changes all of it.
     """
-    found = hashlib.blake2b(digest_size=8)
+    result = hashlib.blake2b(digest_size=8)
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        found.update(str(size).encode())
+        result.update(str(size).encode())
         if size <= PIECES * PIECE or file.read(2).startswith(UNPACKED):
             file.seek(0)
             while block := file.read(1 << 20):
-                found.update(block)
+                result.update(block)
         else:
             for i in range(PIECES):
                 file.seek(i * (size - PIECE) // (PIECES - 1))
-                found.update(file.read(PIECE))
-    return found.hexdigest()
+                result.update(file.read(PIECE))
+    return result.hexdigest()
 
 
-def _examined(path: Path) -> tuple[str | None, str]:
-    """Why a file cannot be used, if so, else its digest."""
-    reason = fault(path)
-    if reason is not None:
+def _examine(path: Path) -> tuple[str | None, str]:
+    """(reason, "") for a file that cannot be used, else (None, digest)."""
+    if reason := fault(path):
         return reason, ""
     try:
         return None, digest(path)
@@ -189,23 +163,23 @@ def _examined(path: Path) -> tuple[str | None, str]:
         return _why(error), ""
 
 
-def _passed_over(root: Path, system: list[str]) -> str:
-    """How many files system folders and files are."""
+def _system_reason(root: Path, system: list[str]) -> str:
+    """How many files are in system folders, or are system files."""
     files = sum(len(names) for name in system for _, _, names in os.walk(root / name))
     files += sum(1 for name in system if not (root / name).is_dir())
     others = f" and {len(system) - 1:,} others like it" if len(system) > 1 else ""
-    return f"{files:,} files of the system, here{others}: bins, thumbnails and the like are passed over"
+    return f"{files:,} system files, here{others}: recycle bins, thumbnails and the like are skipped"
 
 
-def _look(
-    entry: os.DirEntry, name: str, root: str, unwanted: set[str], found: list[Found], folders: list[tuple[str, str]]
+def _add(
+    entry: os.DirEntry, name: str, root: str, ignored: set[str], files: list[FileEntry], folders: list[tuple[str, str]]
 ) -> str | None:
-    """Put an entry among the files or the folders, or tell why not."""
+    """Add an entry to the files or the folders, or return the reason why not."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return NOT_UTF8
-    linked = entry.is_symlink() or _junction(entry)
+    linked = entry.is_symlink() or getattr(entry, "is_junction", lambda: False)()  # Windows, from Python 3.12
     if entry.is_dir():
         if linked:
             return "a link to a folder, which is not followed"
@@ -213,52 +187,41 @@ def _look(
         return None
     real = os.path.realpath(entry.path) if linked else entry.path
     info = entry.stat()  # of the target, for a link
-    if real in unwanted:
+    if real in ignored:
         return None
     if linked and not Path(real).is_relative_to(root):
         return OUTSIDE
     if not stat.S_ISREG(info.st_mode):
-        return "not a regular file"  # opening a pipe would wait forever
+        return "not a regular file"  # opening a pipe could block forever
     if not info.st_size:
         return "it is empty"
-    found.append(Found(name, info.st_size, info.st_mtime_ns))
+    files.append(FileEntry(name, info.st_size, info.st_mtime_ns))
     return None
 
 
-def _junction(entry: os.DirEntry) -> bool:
-    """Windows' other kind of link, which Python knows from 3.12 on."""
-    known: Callable[[], bool] | None = getattr(entry, "is_junction", None)
-    return known is not None and known()
-
-
-def _batches(found: list[Found]) -> list[tuple[Found, ...]]:
-    return [tuple(found[start : start + BATCH]) for start in range(0, len(found), BATCH)]
-
-
-def _memory(root: Path) -> Path:
+def _cache_file(root: Path) -> Path:
     key = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:16]
     return cache_dir() / "listings" / f"{key}.parquet"
 
 
-def _remembered(root: Path) -> dict[tuple[str, int, int], str]:
-    """Digest of each file, by id, size and time, that was whole the last time; empty where nothing is known."""
+def _read_cache(root: Path) -> dict[tuple[str, int, int], str]:
+    """Digests of complete images by id, size and time; empty without a cache."""
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(_memory(root)).to_pydict()
+        table = pq.read_table(_cache_file(root)).to_pydict()
         keys = zip(table["id"], table["size"], table["mtime_ns"], strict=True)
         return dict(zip(keys, table["digest"], strict=True))
     except (OSError, ValueError, KeyError):
         return {}
 
 
-def _remember(root: Path, found: list[Found]) -> None:
+def _write_cache(root: Path, files: list[FileEntry]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ids, sizes, times, digests = zip(*found, strict=True)
-    path = _memory(root)
-    with suppress(InputError), replacing(path, durable=False) as temporary:  # a full disk only costs the memory
+    ids, sizes, times, digests = zip(*files, strict=True)
+    with suppress(InputError), replacing(_cache_file(root), durable=False) as temporary:  # works without a cache too
         pq.write_table(pa.table({"id": ids, "size": sizes, "mtime_ns": times, "digest": digests}), temporary)
 
 

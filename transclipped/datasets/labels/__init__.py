@@ -1,1 +1,1 @@
-"""Lists that people bring: labels, splits, embeddings."""
+"""User files: labels, splits, embeddings."""

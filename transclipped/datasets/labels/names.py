@@ -1,8 +1,8 @@
-"""Which image a written name means: files spell one name in several ways.
+"""Finds the image of a name, which files spell in several ways.
 
-A name that is an id as it stands means that image. Otherwise it is compared in Unicode's composed form (macOS hands
-out é as two characters, others as one) and with forward slashes, as Windows writes neither. With `loosely`, a path
-of another machine, a bare file name and a name without its ending are understood too, unless they fit two images.
+A name that equals an id is that image. Otherwise it is compared in composed Unicode form (macOS writes é as two
+characters, others as one) and with forward slashes instead of those of Windows. With `loosely`, a path of another
+machine, a bare file name and a name without its suffix match too, unless they fit two images.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from pathlib import PurePosixPath
 
 
 class Names:
-    """Rows by the names of their images.
-
-    Args:
-        ids: of all rows, in order.
-    """
+    """Rows by the names of their images; `ids` of all rows, in order."""
 
     def __init__(self, ids: Iterable[object]) -> None:
         self._exact = {str(name): row for row, name in enumerate(ids)}
 
     def find(self, name: object, *, loosely: bool = False) -> int | None:
-        """Row of a name, None if no image, or more than one, is called that."""
+        """Row of a name; None if no image, or more than one, has it."""
         text = str(name)
         if text in self._exact:
             return self._exact[text]
@@ -41,7 +37,8 @@ class Names:
 
     @cached_property
     def _loose(self) -> dict[str, int]:
-        return _unambiguous((short, row) for name, row in self._composed.items() for short in _shorter(name))
+        paths = ((PurePosixPath(name), row) for name, row in self._composed.items())
+        return _unambiguous((short, row) for path, row in paths for short in (path.name, path.stem))
 
     def _below(self, key: str) -> int | None:
         if "/" not in key:
@@ -52,14 +49,8 @@ class Names:
 
 
 def composed(name: object) -> str:
-    """A name in the form of Unicode in which equal letters are equal."""
+    """A name in composed Unicode form."""
     return unicodedata.normalize("NFC", str(name))
-
-
-def _shorter(name: str) -> set[str]:
-    """The bare file name, with and without its ending."""
-    path = PurePosixPath(name)
-    return {path.name, path.stem}
 
 
 def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
