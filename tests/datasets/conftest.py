@@ -1,4 +1,4 @@
-"""Sets of images that the tests of data sets share."""
+"""Image sets shared by the tests of data sets."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def caltech():
 
 @pytest.fixture
 def paint():
-    """Writes a small image of noise; the same name gives the same pixels."""
+    """Writes a small image of noise that depends on its name."""
 
     def write(path, size=(24, 16)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,13 +33,13 @@ def paint():
 
 @pytest.fixture(scope="session")
 def photographs(caltech):
-    """Encoded photographs of Caltech-101, as stand-ins for images that cannot be shipped."""
+    """Encoded photographs of Caltech-101, in place of images that cannot be distributed."""
     return [caltech.encoded(row) for row in range(0, 2000, 25)]
 
 
 @pytest.fixture
 def stand_ins(photographs):
-    """Writes photographs under given names, different ones below one folder."""
+    """Writes different photographs with given names."""
 
     def write(root, names):
         for i, name in enumerate(names):

@@ -9,7 +9,7 @@ from transclipped.datasets import caltech101, collage
 from transclipped.errors import InputError
 
 
-def test_thirty_images_a_class(caltech):
+def test_thirty_images_per_class(caltech):
     assert len(caltech) == 3030 and caltech.native_size is None and len(caltech.class_names) == 101
     assert np.bincount(caltech.labels).tolist() == [30] * 101
     assert caltech.class_names[:3] == ("Faces", "Faces_easy", "Leopards")
@@ -17,7 +17,7 @@ def test_thirty_images_a_class(caltech):
     assert np.bincount(caltech.labels[roles.query]).tolist() == [10] * 101
 
 
-def test_pixels_are_centre_squares_of_the_asked_size(caltech):
+def test_pixels_are_centre_squares_of_the_requested_size(caltech):
     rows = np.array([0, 2019, 2020, 3029])
     pixels = caltech.pixels(rows, 64)
     assert pixels.shape == (4, 3, 64, 64) and pixels.dtype == torch.uint8 and pixels.is_contiguous()
@@ -30,7 +30,7 @@ def test_a_folder_is_refused():
         caltech101.load(DataConfig(dataset="caltech101", data="/tmp"))
 
 
-def test_spoilt_class_names_are_named(tmp_path, monkeypatch):
+def test_damaged_class_names_are_reported(tmp_path, monkeypatch):
     (tmp_path / "caltech101").mkdir()
     monkeypatch.setattr(caltech101, "ASSETS", tmp_path)
     with pytest.raises(InputError, match=r"classes\.txt"):
@@ -45,7 +45,7 @@ def collages():
     return collage.load(DataConfig(dataset="collage"))
 
 
-def test_collage_carries_the_labels_of_its_halves(collages, caltech):
+def test_collage_has_the_labels_of_its_halves(collages, caltech):
     assert collages.label_kind == "multi" and collages.labels.shape == (2525, 101)
     assert collages.labels.dtype == np.uint8 and (collages.labels.sum(axis=1) == 2).all()
     for row in (0, 1500, 2524):
@@ -65,4 +65,4 @@ def test_no_photograph_is_in_query_and_database(collages):
 
 
 def test_collages_are_the_same_on_every_machine(collages):
-    assert collages.halves[:3].tolist() == [[1146, 1836], [306, 1659], [1890, 1328]]  # computed here once
+    assert collages.halves[:3].tolist() == [[1146, 1836], [306, 1659], [1890, 1328]]  # golden values

@@ -1,35 +1,37 @@
-"""CIFAR-10: the bundled files are whole, the official ones are read without running what is in them."""
+"""CIFAR-10: the bundled files are complete, the official ones are read without running code in them."""
 
 import io
 import pickle
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 
+from tests.datasets import facts
 from transclipped.config import DataConfig
 from transclipped.datasets import cifar10
 from transclipped.errors import InputError
 from transclipped.utils.files import ASSETS
 
 
-def test_all_images_are_there(cifar):
+def test_number_of_images_per_class(cifar):
     assert len(cifar) == 60_000 and cifar.label_kind == "single" and cifar.native_size == 32
     assert np.bincount(cifar.labels[:50_000]).tolist() == [5000] * 10
     assert np.bincount(cifar.labels[50_000:]).tolist() == [1000] * 10
 
 
 def test_labels_agree_with_the_classes_in_the_bundled_paths(cifar):
-    """Paths such as truck/0770.jpg tell the class independently of the label column."""
+    """Paths such as truck/0770.jpg give the class independently of the label column."""
     paths = pq.read_table(ASSETS / "cifar10" / "test.parquet")["img"].to_pylist()
-    told = [cifar10.CLASSES.index(entry["path"].split("/")[0]) for entry in paths]
-    assert cifar.labels[50_000:].tolist() == told
-    assert told[:10] == [9, 3, 7, 0, 9, 7, 7, 9, 6, 5]
+    classes = [cifar10.CLASSES.index(entry["path"].split("/")[0]) for entry in paths]
+    assert cifar.labels[50_000:].tolist() == classes
+    assert classes[:10] == [9, 3, 7, 0, 9, 7, 7, 9, 6, 5]
 
 
-def test_pixels_are_those_that_pillow_decodes(cifar):
+def test_pixels_equal_those_of_pillow(cifar):
     rows = np.array([0, 49_999, 50_000, 59_999, 7])
     pixels = cifar.pixels(rows, 96)
     assert pixels.shape == (5, 3, 32, 32) and pixels.dtype == torch.uint8 and pixels.is_contiguous()
@@ -45,61 +47,38 @@ def test_encoded_is_jpeg_and_no_rows_give_no_pixels(cifar):
 
 def test_decoding_all_at_once_gives_the_same_pixels(cifar):
     rows = np.array([3, 1, 2])
-    few = type(cifar)(
-        files=cifar._files[:8],
-        name="few",
-        ids=np.arange(8),
-        labels=None,
-        class_names=(),
-        fingerprint="",
-        default_k=1,
-        native_size=32,
-    )
+    few = type(cifar)(files=cifar._files[:8], native_size=32, **facts(8))
     before = few.pixels(rows, 96)
     assert few.all_pixels.shape == (8, 3, 32, 32)
     assert torch.equal(few.pixels(rows, 96), before)
 
 
-@pytest.mark.parametrize("spoil", ["missing", "cut", "text", "other columns", "too few"])
-def test_spoilt_bundle_is_named(spoil, tmp_path, monkeypatch):
+@pytest.mark.parametrize("damage", ["missing", "cut", "text", "other columns", "too few"])
+def test_damaged_bundle_is_reported(damage, tmp_path, monkeypatch):
     source = ASSETS / "cifar10" / "test.parquet"
-    folder = tmp_path / "cifar10"
-    folder.mkdir()
-    path = folder / "train.parquet"
-    if spoil == "cut":
-        path.write_bytes(source.read_bytes()[:100_000])
-    elif spoil == "text":
-        path.write_text("not parquet")
-    elif spoil == "other columns":
+    path = tmp_path / "cifar10" / "train.parquet"
+    path.parent.mkdir()
+    raw = source.read_bytes()
+    contents = {"cut": raw[:100_000], "text": b"not parquet", "too few": raw}
+    if damage in contents:
+        path.write_bytes(contents[damage])
+    elif damage == "other columns":
         pq.write_table(pq.read_table(source, columns=["label"]), path)
-    elif spoil == "too few":
-        path.write_bytes(source.read_bytes())
     monkeypatch.setattr(cifar10, "ASSETS", tmp_path)
     with pytest.raises(InputError, match=r"train\.parquet.*restore"):
         cifar10.load(DataConfig())
 
 
 def test_damaged_image_is_named(cifar):
-    import pyarrow as pa
-
     files = pa.array([cifar.encoded(0), b"\xff\xd8 broken"])
-    broken = type(cifar)(
-        files=files,
-        name="cifar10",
-        ids=np.arange(2),
-        labels=None,
-        class_names=(),
-        fingerprint="",
-        default_k=1,
-        native_size=32,
-    )
+    broken = type(cifar)(files=files, native_size=32, **facts(2, name="cifar10"))
     with pytest.raises(InputError, match="cifar10 image 1"):
         broken.pixels(np.arange(2), 96)
 
 
 @pytest.fixture
 def official(tmp_path, monkeypatch):
-    """The official layout with 10 images a batch."""
+    """The official layout with 10 images per batch."""
     monkeypatch.setattr(cifar10, "N_TRAIN", 50)
     monkeypatch.setattr(cifar10, "N_TEST", 10)
     folder = tmp_path / cifar10.FOLDER
@@ -130,7 +109,7 @@ def test_missing_official_files_are_named(official):
         cifar10.load(DataConfig(data=str(official / "nowhere")))
 
 
-class Evil:
+class Malicious:
     def __reduce__(self):
         return exec, ("raise SystemExit('ran')",)
 
@@ -138,8 +117,8 @@ class Evil:
 @pytest.mark.parametrize(
     "content",
     [
-        pickle.dumps(Evil()),
-        pickle.dumps({b"data": Evil(), b"labels": [0]}, protocol=2),
+        pickle.dumps(Malicious()),
+        pickle.dumps({b"data": Malicious(), b"labels": [0]}, protocol=2),
         b"",
         b"garbage",
         pickle.dumps({b"labels": [0]}),
@@ -155,7 +134,7 @@ def test_official_file_with_other_content_is_refused(official, content):
         cifar10.load(DataConfig(data=str(official)))
 
 
-def test_failed_download_says_what_else_there_is(tmp_path, monkeypatch):
+def test_failed_download_suggests_the_bundled_images(tmp_path, monkeypatch):
     def unreachable(*args, **options):
         raise OSError("no route to host")
 

@@ -1,4 +1,4 @@
-"""Flickr25K in every layout that people have, whole and damaged, and its protocol."""
+"""Flickr25K in all usual layouts, complete and damaged, and its protocol."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.datasets import facts
 from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets import flickr25k, registry
@@ -16,6 +17,7 @@ from transclipped.datasets.labels import listed
 from transclipped.datasets.labels.listed import Listing
 from transclipped.datasets.protocols import draw
 from transclipped.errors import InputError
+from transclipped.runs.run import RunDir
 
 DATA = Path(__file__).parent / "data"
 NAMES = (DATA / "flickr25k_img.txt").read_text().split()
@@ -33,7 +35,7 @@ def write_lists(root, names=NAMES, targets=TARGETS):
 
 
 def write_annotations(root):
-    """The labels of the excerpt as MIRFLICKR distributes them, with some of the stricter files."""
+    """The labels of the excerpt as MIRFLICKR distributes them, with some files of relevant labels."""
     root.mkdir(parents=True)
     for column, label in enumerate(flickr25k.COLUMNS):
         numbers = [i + 1 for i, row in enumerate(TARGETS) if row[column] == "1"] or [24_000]
@@ -45,7 +47,7 @@ def write_annotations(root):
 
 @pytest.fixture
 def tree(tmp_path, stand_ins):
-    """The 40 images below mirflickr/, beside the lists of the hashing literature."""
+    """The 40 images in mirflickr/, with the lists of the hashing literature."""
     stand_ins(tmp_path / "mirflickr", NAMES)
     write_lists(tmp_path)
     return tmp_path
@@ -66,9 +68,8 @@ def test_annotations_give_the_same_labels_as_the_lists(tree, tmp_path_factory, s
     (other / "meta" / "tags" / "tags1.txt").write_text("sky\n")
     images, lists = load(other), load(tree)
     assert images.class_names == tuple(sorted(flickr25k.COLUMNS))
-    for label in flickr25k.COLUMNS:
-        mine = images.labels[:, images.class_names.index(label)]
-        assert mine.tolist() == lists.labels[:, lists.class_names.index(label)].tolist()
+    for i, label in enumerate(images.class_names):
+        assert np.array_equal(images.labels[:, i], lists.labels[:, lists.class_names.index(label)])
     assert images.listed == 25_000 and len(images.missing) == 24_960 and images.missing[0] == "im41.jpg"
     assert "24 annotation files" in images.sources[0] and "2 files of relevant" in images.sources[1]
 
@@ -90,7 +91,7 @@ def test_lists_with_foreign_folders_and_windows_separators_match(tmp_path, stand
     assert load(tmp_path).ids.tolist() == NAMES
 
 
-def test_alias_names_the_same_set(tree):
+def test_alias_is_the_same_set(tree):
     images = registry.load(DataConfig(dataset="flickr25k", data=str(tree)))
     assert images.name == "mirflickr" and "flickr25k" not in registry.names()
 
@@ -109,25 +110,22 @@ def test_missing_and_damaged_images_are_counted_and_named(tree):
     }
 
 
-def test_wrong_lines_are_named_and_the_others_stay_in_step(tree):
+def test_invalid_lines_are_named_and_the_others_stay_aligned(tree):
     targets = [list(row) for row in TARGETS]
     targets[4] = targets[4][:-1]
     targets[5][2] = "yes"
-    names = list(NAMES)
-    names[6] = "../../etc/im7.jpg"
-    names[8] = "im8.jpg"
+    names = [*NAMES[:6], "../../etc/im7.jpg", NAMES[7], "im8.jpg", *NAMES[9:]]
     write_lists(tree, names, targets)
     images = load(tree)
     problems = dict(images.skipped)
-    assert "23 labels, the other lines have 24" in problems["im5.jpg"] and "line 5" in problems["im5.jpg"]
-    assert "neither 0 nor 1" in problems["im6.jpg"]
-    assert "leads out of the folder" in problems["../../etc/im7.jpg"]
-    assert "twice" in problems["im8.jpg"]
+    assert "23 labels" in problems["im5.jpg"] and "line 5" in problems["im5.jpg"]
+    assert "neither 0 nor 1" in problems["im6.jpg"] and "twice" in problems["im8.jpg"]
+    assert "out of the folder" in problems["../../etc/im7.jpg"]
     assert images.ids.tolist() == [name for name in NAMES if name not in ("im5.jpg", "im6.jpg", "im7.jpg", "im9.jpg")]
     assert images.labels[-1].tolist() == [int(mark) for mark in TARGETS[-1]]
 
 
-def test_annotation_lines_that_are_no_numbers_are_named(tmp_path, stand_ins):
+def test_invalid_annotation_lines_are_named(tmp_path, stand_ins):
     root = stand_ins(tmp_path / "mirflickr", NAMES)
     write_annotations(root / "annotations")
     with (root / "annotations" / "sky.txt").open("a") as file:
@@ -138,7 +136,7 @@ def test_annotation_lines_that_are_no_numbers_are_named(tmp_path, stand_ins):
     assert any("bird are missing" in note for note in images.notes)
 
 
-def test_stricter_annotations_are_a_choice(tmp_path, stand_ins):
+def test_relevant_annotations_can_be_chosen(tmp_path, stand_ins):
     root = stand_ins(tmp_path / "mirflickr", NAMES)
     write_annotations(root / "annotations")
     (root / "annotations" / "people_r1.txt").write_text("2\n5\n")
@@ -152,7 +150,7 @@ def test_stricter_annotations_are_a_choice(tmp_path, stand_ins):
     assert len({potential.fingerprint, relevant.fingerprint, both.fingerprint}) == 3
 
 
-def test_stricter_annotations_are_refused_where_there_are_none(tree, capsys):
+def test_relevant_annotations_are_refused_if_there_are_none(tree, capsys):
     for which in ("relevant", "both"):
         with pytest.raises(InputError, match=f"no MIRFLICKR annotation files with {which} labels"):
             load(tree, annotations=which)
@@ -164,7 +162,7 @@ def test_stricter_annotations_are_refused_where_there_are_none(tree, capsys):
     assert "sky_r1.txt" in capsys.readouterr().err
 
 
-def test_order_of_the_columns_is_said_to_be_inferred_and_checked_where_it_can_be(tree):
+def test_inferred_order_of_the_columns_is_noted_and_checked(tree):
     assert any("order of the 24 names is inferred" in note for note in load(tree).notes)
     write_annotations(tree / "annotations")
     assert any("40 of the lists' 40 images" in n for n in load(tree).notes)
@@ -190,7 +188,7 @@ def test_no_image_at_all_is_explained(tmp_path):
         load(tmp_path)
 
 
-def test_role_lists_offer_the_listed_protocol(tree):
+def test_lists_with_roles_add_the_listed_protocol(tree):
     def rows(names):
         return "".join(f"{name} {' '.join(TARGETS[NAMES.index(name)])}\n" for name in names)
 
@@ -204,7 +202,7 @@ def test_role_lists_offer_the_listed_protocol(tree):
     assert images.ids[split.database].tolist() == NAMES[5:] and images.ids[split.train].tolist() == NAMES[10:30]
 
 
-def test_fingerprint_follows_labels_and_files(tree):
+def test_fingerprint_depends_on_labels_and_files(tree):
     first = load(tree).fingerprint
     targets = [list(row) for row in TARGETS]
     targets[0][0] = "0" if targets[0][0] == "1" else "1"
@@ -215,41 +213,30 @@ def test_fingerprint_follows_labels_and_files(tree):
 
 
 def synthetic(n, present=None, bare=0, n_query=2000, n_train=5000):
-    """A listed set of `n` images without files, of which those at `present` are there and the first ones bare."""
+    """A listed set of n images, of which those at `present` exist and the first `bare` have no labels."""
     labels = np.ones((n, 1), np.uint8)
     labels[:bare] = 0
     rows = np.arange(n) if present is None else present
     ids = [f"im{i}.jpg" for i in range(n)]
-    return listed.ListedSet(
-        root=Path("."),
-        positions=rows,
-        missing=[],
-        listing=Listing(ids=ids, labels=labels, class_names=("thing",)),
-        n_query=n_query,
-        n_train=n_train,
-        n_other=0,
-        name="mirflickr",
-        ids=np.array(ids)[rows],
-        labels=labels[rows],
-        class_names=("thing",),
-        fingerprint="0",
-        default_k=5000,
-    )
+    listing = Listing(ids=ids, labels=labels, class_names=("thing",))
+    sizes = {"n_query": n_query, "n_train": n_train, "n_other": 0}
+    described = facts(n, ids=np.array(ids)[rows], labels=labels[rows], class_names=("thing",))
+    return listed.ListedSet(root=Path("."), positions=rows, missing=[], listing=listing, **sizes, **described)
 
 
 def test_protocol_sizes_of_the_whole_set():
     split = draw(synthetic(25_000, bare=419), DataConfig())
     assert (len(split.query), len(split.database), len(split.train)) == (2_000, 23_000, 5_000)
-    assert split.query.min() >= 419  # bare images never ask
-    assert (split.database < 419).sum() == 419  # and stay in the database
-    assert split.query[:3].tolist() == [435, 440, 442]  # computed here once; the same on every machine
+    assert split.query.min() >= 419  # unlabelled images are not queries
+    assert (split.database < 419).sum() == 419  # but in the database
+    assert split.query[:3].tolist() == [435, 440, 442]  # golden values
 
 
 @settings(max_examples=30, deadline=None)
-@given(n=st.integers(30, 400), seed=st.integers(0, 2**40), gone=st.sets(st.integers(0, 29), max_size=10))
-def test_protocol_is_disjoint_seeded_and_hardly_moved_by_missing_images(n, seed, gone):
+@given(n=st.integers(30, 400), seed=st.integers(0, 2**40), missing=st.sets(st.integers(0, 29), max_size=10))
+def test_protocol_is_disjoint_seeded_and_stable_with_missing_images(n, seed, missing):
     whole = synthetic(n, n_query=20, n_train=10)
-    present = np.setdiff1d(np.arange(n), sorted(gone))
+    present = np.setdiff1d(np.arange(n), sorted(missing))
     partial = synthetic(n, present, n_query=20, n_train=10)
     for images in (whole, partial):
         roles = images.roles("default", seed=seed)
@@ -259,23 +246,18 @@ def test_protocol_is_disjoint_seeded_and_hardly_moved_by_missing_images(n, seed,
         assert all((a == b).all() for a, b in zip(roles, images.roles("default", seed=seed), strict=True))
     before = set(whole.ids[whole.roles("default", seed=seed).query])
     after = set(partial.ids[partial.roles("default", seed=seed).query])
-    lost = before & {f"im{i}.jpg" for i in gone}
+    lost = before & {f"im{i}.jpg" for i in missing}
     assert len(after - before) <= len(lost)  # only lost queries are replaced
 
 
 def test_check_from_the_command_line(tree, capsys):
-    from transclipped.cli import main
-
     assert main(["datasets", "check", "mirflickr", str(tree), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["pictures"] == 40 and report["k"] == min(5000, report["database"])
     assert report["unlabelled"] == len(BARE)
 
 
-def test_training_and_measuring_work_with_several_labels(tree, tmp_path_factory):
-    from transclipped.cli import main
-    from transclipped.runs.run import RunDir
-
+def test_training_and_evaluation_with_several_labels(tree, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "flickr"
     flags = ["--epochs", "1", "--views", "2", "--batch", "16", "--image-size", "32", "--backbone", "efficientnet-lite0"]
     assert main(["train", "--dataset", "mirflickr", "--data", str(tree), *flags, "--run", str(run)]) == 0

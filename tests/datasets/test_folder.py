@@ -1,4 +1,4 @@
-"""A folder of one's own images: whatever lies in it, loading goes on and tells what it left out."""
+"""A folder of custom images: whatever is in it, the images are loaded and the rest is reported."""
 
 import os
 import sys
@@ -40,14 +40,14 @@ def test_ids_are_posix_paths_and_labels_first_level_folders(album):
     assert images.skipped == [] and images.label_kind == "single"
 
 
-def test_a_tenth_asks_and_k_fits_the_database(album):
+def test_a_tenth_are_queries_and_k_fits_the_database(album):
     images = load(album)
     roles = images.roles("default", seed=0)
     assert len(roles.query) == 1 and len(roles.database) == 10 == images.default_k
     assert np.array_equal(roles.train, roles.database)
 
 
-def test_image_outside_of_class_folders_is_unlabelled_and_asks_nothing(album, paint):
+def test_image_outside_of_class_folders_is_unlabelled_and_not_a_query(album, paint):
     paint(album / "loose.png")
     images = load(album)
     row = images.ids.tolist().index("loose.png")
@@ -77,7 +77,7 @@ def test_unusable_files_are_skipped_with_a_reason(album, paint):
 
 
 @posix
-def test_links_and_pipes_do_not_lead_out_or_hang(album, tmp_path, paint):
+def test_links_and_pipes_neither_lead_out_nor_block(album, tmp_path, paint):
     secret = paint(tmp_path / "secret" / "s.png")
     (album / "out.png").symlink_to(secret)
     (album / "loop").symlink_to(album)
@@ -120,12 +120,12 @@ def test_odd_images_become_squares(album):
     pixels = images.pixels(np.arange(len(images)), 48)
     assert len(images) == 18 and pixels.shape == (18, 3, 48, 48) and pixels.dtype == torch.uint8
     assert (pixels[images.ids.tolist().index("clear.png")] == 255).all()
-    for name in ("cmyk.jpg", "scan.tif"):  # browsers cannot be trusted with these
+    for name in ("cmyk.jpg", "scan.tif"):  # browsers may not display these
         assert images.encoded(images.ids.tolist().index(name)).startswith(b"\x89PNG")
     assert images.image(images.ids.tolist().index("turned.jpg")).size == (10, 20)
 
 
-def test_vanished_image_is_named(album):
+def test_deleted_image_is_named(album):
     images = load(album)
     (album / "cat" / "0.png").unlink()
     for use in (lambda: images.pixels(np.array([0]), 8), lambda: images.encoded(0), lambda: images.image(0)):
@@ -133,7 +133,7 @@ def test_vanished_image_is_named(album):
             use()
 
 
-def test_fingerprint_follows_names_and_content_but_not_times(album, paint):
+def test_fingerprint_depends_on_names_and_content_but_not_times(album, paint):
     first = load(album).fingerprint
     assert load(album).fingerprint == first and len(first) == 16
     for path in album.rglob("*.png"):
@@ -151,31 +151,29 @@ def test_fingerprint_follows_names_and_content_but_not_times(album, paint):
     assert len({first, second, third, load(album).fingerprint}) == 4
 
 
-def test_a_large_file_stands_by_parts_from_its_beginning_to_its_end(tmp_path):
+def test_a_large_file_is_hashed_by_parts_from_beginning_to_end(tmp_path):
     path = tmp_path / "large.jpg"
     raw = bytearray(np.random.default_rng(0).bytes(3 << 20))
     raw[0] = 0xFF
     digests = set()
-    for place in (None, 0, len(raw) // 63, len(raw) - 1):
+    for position in (None, 0, len(raw) // 63, len(raw) - 1):
         changed = bytearray(raw)
-        if place is not None:
-            changed[place] ^= 1
+        if position is not None:
+            changed[position] ^= 1
         path.write_bytes(changed)
         digests.add(digest(path))
     path.write_bytes(raw + b"1")
     assert len({*digests, digest(path)}) == 5
 
 
-def test_systems_leave_no_images_and_no_classes(album, paint):
-    for name in (
-        "cat/@eaDir/0.png/thumb.png",
-        "#recycle/old.png",
-        "$RECYCLE.BIN/S-1/x.png",
-        "__MACOSX/cat/a.png",
-        "System Volume Information/y.png",
-        ".thumbnails/z.png",
-        "cat/._0.png",
-    ):
+SYSTEM_FILES = (
+    "cat/@eaDir/0.png/thumb.png;#recycle/old.png;$RECYCLE.BIN/S-1/x.png;__MACOSX/cat/a.png;"
+    "System Volume Information/y.png;.thumbnails/z.png;cat/._0.png"
+)
+
+
+def test_system_folders_are_neither_images_nor_classes(album, paint):
+    for name in SYSTEM_FILES.split(";"):
         paint(album / name)
     (album / "Thumbs.db").write_bytes(b"x")
     images = load(album)
@@ -192,7 +190,7 @@ def test_systems_leave_no_images_and_no_classes(album, paint):
         (("query", "gallery"), "query", ("gallery",), "gallery"),
     ],
 )
-def test_folders_of_a_split_are_one_and_no_classes(tmp_path, paint, folders, query, database, train):
+def test_folders_of_a_split_are_not_classes(tmp_path, paint, folders, query, database, train):
     for part in folders:
         for name in ("cat", "dog"):
             for i in range(3):
@@ -201,26 +199,20 @@ def test_folders_of_a_split_are_one_and_no_classes(tmp_path, paint, folders, que
     assert images.class_names == ("cat", "dog") and images.protocols == ("folders", "default")
     assert any("split" in note for note in images.notes)
 
-    def of(*parts):
-        return [row for row, name in enumerate(images.ids) if name.split("/")[0] in parts]
-
     split = draw(images, DataConfig(dataset="folder"))
-    assert (split.query.tolist(), split.database.tolist(), split.train.tolist()) == (
-        of(query),
-        of(*database),
-        of(train),
-    )
+    for rows, parts in ((split.query, [query]), (split.database, database), (split.train, [train])):
+        assert rows.tolist() == [row for row, name in enumerate(images.ids) if name.split("/")[0] in parts]
     assert draw(images, DataConfig(dataset="folder", protocol="default")).protocol == "default"
 
 
-def test_only_folders_that_are_all_of_a_split_are_one(tmp_path, paint):
+def test_folders_are_a_split_only_if_all_have_such_names(tmp_path, paint):
     for name in ("train", "bus", "car"):  # vehicles
         for i in range(2):
             paint(tmp_path / name / f"{i}.png")
     assert load(tmp_path).class_names == ("bus", "car", "train")
 
 
-def test_labels_beside_the_images_are_used_and_said(album):
+def test_labels_in_the_folder_are_used_and_noted(album):
     write(album / "metadata.csv", "file_name,label\ncat/0.png,tiger\ndog/deep/1.jpg,wolf\n")
     images = load(album)
     assert images.class_names == ("tiger", "wolf") and images.labelled.sum() == 2 and images.skipped == []
@@ -231,7 +223,7 @@ def test_labels_beside_the_images_are_used_and_said(album):
 
 
 @pytest.mark.parametrize("data", [None, "/no/such/folder"])
-def test_missing_folder_is_said(data):
+def test_missing_folder_is_an_error(data):
     with pytest.raises(InputError, match="folder"):
         folder.load(DataConfig(dataset="folder", data=data))
 
@@ -268,7 +260,7 @@ def test_several_labels_from_csv(album, tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("", "is empty"),
         ("length,width\na,b\n", "image names"),
@@ -280,17 +272,16 @@ def test_several_labels_from_csv(album, tmp_path, text):
         ('id,label\n"cat/0.png,a\n', "not a CSV"),
     ],
 )
-def test_wrong_labels_are_explained(album, tmp_path, text, told):
-    with pytest.raises(InputError, match=told):
+def test_wrong_labels_are_explained(album, tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
         load(album, labels=write(tmp_path / "labels.csv", text))
 
 
 def test_missing_or_binary_labels_are_explained(album, tmp_path):
-    with pytest.raises(InputError, match=r"no\.csv"):
-        load(album, labels=str(tmp_path / "no.csv"))
-    (tmp_path / "b.csv").write_bytes(b"\x89\x00\x80")
-    with pytest.raises(InputError, match="UTF-8"):
-        load(album, labels=str(tmp_path / "b.csv"))
+    for message in (r"labels\.csv", "UTF-8"):
+        with pytest.raises(InputError, match=message):
+            load(album, labels=str(tmp_path / "labels.csv"))
+        (tmp_path / "labels.csv").write_bytes(b"\x89\x00\x80")
 
 
 def test_labels_match_ids_in_either_unicode_form(tmp_path, paint):

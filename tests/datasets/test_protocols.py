@@ -1,12 +1,15 @@
-"""Splits: sizes, disjointness, stability, limits, and a person's own split."""
+"""Splits: sizes, disjointness, stability, limits, and custom splits."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.datasets import facts
 from transclipped.config import DataConfig
 from transclipped.datasets import folder, registry
 from transclipped.datasets.base import UNLABELLED, EncodedSet
@@ -16,10 +19,8 @@ from transclipped.errors import InputError
 
 
 def numbered(n=100, labels=None, names=()):
-    """A set that only has ids and labels, split as a folder is."""
-    return EncodedSet(
-        files=None, name="numbered", ids=np.arange(n), labels=labels, class_names=names, fingerprint="0", default_k=10
-    )
+    """A set of only ids and labels, split like a folder."""
+    return EncodedSet(files=None, **facts(n, name="numbered", labels=labels, class_names=names))
 
 
 def rows_of(split):
@@ -36,16 +37,16 @@ def test_cifar_protocol_one(cifar):
     assert np.array_equal(split.query, np.arange(50_000, 60_000)) and np.array_equal(split.database, split.train)
 
 
-def test_cifar_protocol_two_trains_on_500_a_class(cifar):
+def test_cifar_protocol_two_trains_on_500_per_class(cifar):
     split = draw(cifar, DataConfig(protocol="II"))
     assert np.bincount(cifar.labels[split.train]).tolist() == [500] * 10
     assert len(split.database) == 50_000 and len(split.query) == 10_000
-    assert split.train[:5].tolist() == [15, 18, 23, 29, 35]  # computed here once; the same on every machine
+    assert split.train[:5].tolist() == [15, 18, 23, 29, 35]  # golden values
     assert registry.describe(cifar, split)["uses_labels"]
     assert not np.array_equal(split.train, draw(cifar, DataConfig(protocol="II", seed=1)).train)
 
 
-def test_unknown_protocol_names_the_known(cifar):
+def test_unknown_protocol_is_an_error_with_the_choices(cifar):
     with pytest.raises(InputError, match=r"no protocol 'III'; choose I or II"):
         draw(cifar, DataConfig(protocol="III"))
 
@@ -55,20 +56,14 @@ def test_unknown_protocol_names_the_known(cifar):
     n=st.integers(20, 300),
     seed=st.integers(0, 2**32 - 1),
     validation=st.integers(0, 10),
-    limits=st.tuples(*[st.none() | st.integers(3, 400)] * 2),
-    query_limit=st.none() | st.integers(1, 50),
+    limits=st.tuples(*[st.none() | st.integers(3, 400)] * 2, st.none() | st.integers(1, 50)),
 )
-def test_any_split_is_disjoint_seeded_and_within_its_limits(n, seed, validation, limits, query_limit):
+def test_any_split_is_disjoint_seeded_and_within_its_limits(n, seed, validation, limits):
     images = numbered(n)
-    database_limit, train_limit = limits
+    database_limit, train_limit, query_limit = limits
     validation = min(validation, (database_limit or n) - 3)
-    config = DataConfig(
-        seed=seed,
-        validation=validation,
-        database_limit=database_limit,
-        train_limit=train_limit,
-        query_limit=query_limit,
-    )
+    named = dict(zip(("database_limit", "train_limit", "query_limit"), limits, strict=True))
+    config = DataConfig(seed=seed, validation=validation, **named)
     split = draw(images, config)
     assert same(split, draw(images, config))
     assert not np.isin(split.query, split.database).any() and not np.isin(split.query, split.train).any()
@@ -87,18 +82,15 @@ def test_database_limit_leaves_training_rows_of_protocol_two(cifar):
     assert len(split.train) == 5000 and len(split.database) == 1000
 
 
-def test_too_much_validation_is_refused():
+def test_too_few_training_images_are_refused():
     with pytest.raises(InputError, match=r"validation is 89.*90 training"):
         draw(numbered(), DataConfig(validation=89))
-
-
-def test_too_little_to_train_is_refused():
     with pytest.raises(InputError, match="1 training"):
         draw(numbered(), DataConfig(train_limit=1))
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
-def test_unlabelled_images_never_ask(kind):
+def test_unlabelled_images_are_never_queries(kind):
     has = np.arange(100) % 3 > 0
     labels = np.where(has, 0, UNLABELLED) if kind == "single" else has[:, None].astype(np.uint8)
     images = numbered(100, labels, ("thing",))
@@ -111,28 +103,27 @@ def test_unlabelled_images_never_ask(kind):
 
 @given(st.integers(0, 2**40), st.integers(0, 200), st.integers(0, 200))
 @settings(max_examples=50, deadline=None)
-def test_larger_draws_contain_smaller_ones(seed, few, many):
+def test_larger_samples_contain_smaller_ones(seed, few, many):
     few, many = sorted((few, many))
     rows = np.arange(0, 300, 2)
     small, large = (sample(rows, n, seed=seed, purpose="x") for n in (few, many))
     assert np.isin(small, large).all() and len(small) == min(few, 150)
 
 
-def test_draws_are_the_same_on_every_machine():
-    """Golden values, computed once; they rest on PCG64's raw stream only."""
+def test_samples_are_the_same_on_every_machine():
+    """Golden values, which depend only on the raw stream of PCG64."""
     assert shuffled(np.arange(10), seed=0, purpose="query").tolist() == [1, 9, 0, 3, 4, 6, 8, 5, 7, 2]
-    assert uniform((2,), seed=0, purpose="query").tolist() == pytest.approx(
-        [0.2580184648239514, 0.05069991989557854], abs=1e-15
-    )
+    numbers = uniform((2,), seed=0, purpose="query").tolist()
+    assert numbers == pytest.approx([0.2580184648239514, 0.05069991989557854], abs=1e-15)
 
 
-def test_draws_with_another_purpose_or_seed_differ():
+def test_samples_with_another_purpose_or_seed_differ():
     base = shuffled(np.arange(50), seed=0, purpose="query").tolist()
     assert base != shuffled(np.arange(50), seed=0, purpose="train").tolist()
     assert base != shuffled(np.arange(50), seed=1, purpose="query").tolist()
 
 
-def test_stratified_takes_what_there_is():
+def test_stratified_takes_all_of_a_small_class():
     labels = np.array([0] * 10 + [1] * 3)
     assert np.bincount(labels[stratified(np.arange(13), labels, 5, seed=0, purpose="x")]).tolist() == [5, 3]
 
@@ -140,13 +131,12 @@ def test_stratified_takes_what_there_is():
 def test_split_survives_json(cifar, caltech):
     for images, config in ((cifar, DataConfig(protocol="II", validation=50, seed=4)), (caltech, DataConfig(seed=2))):
         split = draw(images, config)
-        text = json.dumps(split.to_json(images))
-        again = Split.from_json(json.loads(text), images)
+        again = Split.from_json(json.loads(json.dumps(split.to_json(images))), images)
         assert same(split, again) and (again.protocol, again.seed) == (split.protocol, config.seed)
     assert len(json.dumps(draw(cifar, DataConfig()).to_json(cifar))) < 200  # runs of ids, not 110,000 numbers
 
 
-def test_own_csv_split(tmp_path):
+def test_custom_csv_split(tmp_path):
     path = tmp_path / "split.csv"
     path.write_text("id,role\n1,query\n2,database\n2,train\n3,database\n4,train\n5,train\n")
     split = draw(numbered(), DataConfig(split=str(path)))
@@ -154,14 +144,14 @@ def test_own_csv_split(tmp_path):
     assert [getattr(split, role).tolist() for role in ("query", "database", "train")] == [[1], [2, 3], [2, 4, 5]]
 
 
-def test_own_split_without_training_rows_trains_on_the_database(tmp_path):
+def test_custom_split_without_training_rows_trains_on_the_database(tmp_path):
     path = tmp_path / "split.json"
     path.write_text(json.dumps({"query": [1], "database": ["2-5", 9]}))
     assert read_split(path, numbered()).train.tolist() == [2, 3, 4, 5, 9]
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("id,role\n1,query\n777,database\nxyz,train\n", "2 ids that numbered does not have, such as xyz, 777"),
         ("id,role\n1,query\n1,database\n2,database\n", "1 ids in both query and database, such as 1"),
@@ -172,10 +162,10 @@ def test_own_split_without_training_rows_trains_on_the_database(tmp_path):
         ("", "is empty"),
     ],
 )
-def test_wrong_csv_split_is_explained(tmp_path, text, told):
+def test_wrong_csv_split_is_explained(tmp_path, text, message):
     path = tmp_path / "split.csv"
     path.write_text(text)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         draw(numbered(), DataConfig(split=str(path)))
 
 
@@ -211,7 +201,7 @@ def test_description_is_json(caltech):
     assert report["k"] == 50 and report["query"] == 1010 and report["classes"]["query"]["yin_yang"] == 10
 
 
-def test_registry_knows_its_sets():
+def test_registry_loads_by_name():
     assert {"cifar10", "caltech101", "collage", "folder"} <= set(registry.names())
     assert all(registry.names().values())
     assert registry.load(DataConfig(dataset="caltech101")).name == "caltech101"
@@ -229,9 +219,6 @@ def test_download_of_a_bundled_set_is_explained(tmp_path, monkeypatch):
 
 
 def test_listing_names_does_not_import_torch():
-    import subprocess
-    import sys
-
     code = "import sys; from transclipped.datasets import registry; registry.names(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -246,7 +233,7 @@ def test_ids_of_a_split_match_in_either_unicode_form(tmp_path, paint):
     assert images.ids[read_split(path, images).query].tolist() == ["caf\u0065\u0301.png"]
 
 
-def test_other_queries_are_drawn_where_none_can_be_read(tmp_path, paint):
+def test_unreadable_queries_are_replaced_if_none_is_left(tmp_path, paint):
     for i in range(8):
         paint(tmp_path / f"{i}.png")
     images = folder.load(DataConfig(dataset="folder", data=str(tmp_path)))

@@ -1,4 +1,6 @@
-"""The lab set: 8 bits lose little, files are checked, and the bundled one is what it says."""
+"""The lab set: 8 bits lose little, files are checked, and the bundled one is correct."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import torch
 
 from tests.small_lab import small_lab
 from transclipped.config import ClippingConfig
+from transclipped.datasets.registry import load
 from transclipped.errors import InputError
 from transclipped.features import labset
 from transclipped.models.head import Head
@@ -29,7 +32,7 @@ def test_a_row_of_zeros_stays_zero():
     assert not numbers.any() and np.isfinite(labset.dequantized(numbers, scales)).all()
 
 
-def test_saved_sets_come_back(tmp_path):
+def test_saved_sets_are_restored(tmp_path):
     lab = small_lab()
     labset.save(tmp_path, lab)
     again = labset.load(tmp_path)
@@ -38,7 +41,7 @@ def test_saved_sets_come_back(tmp_path):
     assert again.about == lab.about and again.rows.dtype == np.int64
 
 
-def test_missing_damaged_and_foreign_files_end_in_a_sentence(tmp_path):
+def test_missing_damaged_and_other_files_are_errors(tmp_path):
     with pytest.raises(InputError, match="lab build"):
         labset.load(tmp_path)
     (tmp_path / labset.FILE).write_bytes(b"\x00not tensors")
@@ -48,13 +51,12 @@ def test_missing_damaged_and_foreign_files_end_in_a_sentence(tmp_path):
     with pytest.raises(InputError, match="not a lab set"):
         labset.load(tmp_path)
     lab = small_lab()
-    broken = vars(lab) | {"labels": lab.labels[:-1]}
-    labset.save(tmp_path, labset.LabSet(**{k: v for k, v in broken.items() if k in labset.LabSet.__annotations__}))
+    labset.save(tmp_path, replace(lab, labels=lab.labels[:-1]))
     with pytest.raises(InputError, match="inconsistent"):
         labset.load(tmp_path)
 
 
-def test_heads_come_back_in_half_precision(tmp_path):
+def test_heads_are_restored_in_half_precision(tmp_path):
     lab = small_lab()
     config = labset.lab_config(lab, clipping=ClippingConfig(), temperature=0.3)
     head = Head.from_config(lab.width, config.quantizer, generator=torch.Generator().manual_seed(0))
@@ -68,7 +70,7 @@ def test_heads_come_back_in_half_precision(tmp_path):
         labset.load_head(small_lab(width=8), "one", tmp_path)
 
 
-def test_the_bundled_set_has_no_query_among_its_images_and_stays_small():
+def test_the_bundled_set_separates_queries_and_is_small():
     lab = labset.load()
     assert lab.views.shape == (3, 5000, 256) and len(lab.query_rows) == 1000
     assert lab.rows.max() < 50_000 <= lab.query_rows.min()
@@ -80,8 +82,6 @@ def test_the_bundled_set_has_no_query_among_its_images_and_stays_small():
 
 
 def test_labels_of_the_bundled_set_are_those_of_its_images():
-    from transclipped.datasets.registry import load
-
     lab, images = labset.load(), load(labset.DATA)
     assert np.array_equal(images.labels[lab.rows], lab.labels)
     assert np.array_equal(images.labels[lab.query_rows], lab.query_labels)

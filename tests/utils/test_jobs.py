@@ -1,4 +1,4 @@
-"""A child process and its folder: however it ends, whoever looks, whatever was damaged."""
+"""A child process and its folder: all ways to end, other observers, damaged files."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from transclipped.utils.files import write_json
 from transclipped.utils.jobs import FAILED, FINISHED, INTERRUPTED, JOB, LOG, PROGRESS, RUNNING, STOPPED, Job, starting
 from transclipped.utils.machine import exclusive, identity, process_alive
 
-PATIENCE = 60  # seconds; a slow machine is no failure
+PATIENCE = 60  # seconds, for slow machines
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def job(tmp_path) -> Job:
 
 
 def ended(job: Job) -> dict:
-    """Its status once the process is gone."""
+    """Status after the end of the process."""
     deadline = time.monotonic() + PATIENCE
     while (status := job.status())["state"] == RUNNING and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -31,7 +31,7 @@ def ended(job: Job) -> dict:
 
 
 def written(job: Job, *, log: str | None = None, progress: object = None, **spec) -> Job:
-    """A job as files."""
+    """A job with given files."""
     write_json(job.folder / JOB, spec)
     if progress is not None:
         (job.folder / PROGRESS).write_text(json.dumps(progress))
@@ -40,13 +40,13 @@ def written(job: Job, *, log: str | None = None, progress: object = None, **spec
     return job
 
 
-def test_nothing_was_started(job):
+def test_status_before_the_start(job):
     assert job.status() == {} and not job.running and job.last_words() == ""
     job.cancel()
     assert not job.folder.exists()
 
 
-def test_a_real_command_fails_in_its_own_words_and_its_spec_stays(job):
+def test_a_failed_command_has_its_message_and_its_spec(job):
     job.start(["evaluate", "--run", "/there is no run"], {"name": "x"})
     status = ended(job)
     assert (status["state"], status["name"], status["stopped"]) == (INTERRUPTED, "x", False)
@@ -56,12 +56,12 @@ def test_a_real_command_fails_in_its_own_words_and_its_spec_stays(job):
 def test_a_started_process_runs_until_it_is_killed(job, children):
     job.start(["x"])
     assert job.running and job.status()["pid"] == children[0].pid
-    assert Job(job.folder).running  # another page, or another server
+    assert Job(job.folder).running  # from another page or server
     children[0].end()
     assert job.status()["state"] == INTERRUPTED
 
 
-def test_a_cancelled_process_is_gone_and_stopped_for_good(job, children):
+def test_a_cancelled_process_is_killed_and_stopped(job, children):
     job.start(["x"])
     job.cancel()
     assert not process_alive(children[0].pid) and job.status()["state"] == STOPPED
@@ -70,19 +70,19 @@ def test_a_cancelled_process_is_gone_and_stopped_for_good(job, children):
     assert job.status()["state"] == RUNNING
 
 
-def test_what_an_earlier_process_said_is_forgotten(job, children):
+def test_files_of_an_earlier_process_are_removed(job, children):
     written(job, progress={"state": FAILED, "error": "e"}, log="transclipped: e\n", pid=-1)
     assert job.status()["error"] == "e"
     job.start(["x"])
     assert job.status()["state"] == RUNNING and job.status()["error"] == "" and job.last_words() == ""
 
 
-def test_a_child_whose_parent_died_before_it_noted_the_process_speaks_for_itself(job):
+def test_the_progress_file_suffices_if_the_parent_died_early(job):
     written(job, progress={"state": RUNNING, "done": 1, **identity(os.getpid())}, folder="/f")
     assert job.running and job.status()["done"] == 1
 
 
-def test_a_process_that_got_the_number_of_a_dead_one_is_neither_it_nor_ended(job, children):
+def test_a_process_with_a_reused_id_is_not_the_job(job, children):
     Job(job.folder.with_name("other")).start(["x"])
     pid = children[0].pid
     written(job, pid=pid, started="another boot 1")
@@ -90,15 +90,15 @@ def test_a_process_that_got_the_number_of_a_dead_one_is_neither_it_nor_ended(job
     job.cancel()
     assert children[0].poll() is None and process_alive(pid)
     written(job, progress={"state": RUNNING, "pid": pid, "started": "another boot 1"}, **identity(pid))
-    assert job.status()["state"] == INTERRUPTED  # the child's word counts, where there is one
+    assert job.status()["state"] == INTERRUPTED  # its progress file takes precedence
 
 
 @pytest.mark.parametrize("name", [JOB, PROGRESS])
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null", "\xff", '{"done": "many", "state": "finished"}'])
-def test_a_damaged_file_counts_as_none(job, name, text):
+def test_a_damaged_file_counts_as_missing(job, name, text):
     written(job, pid=-1)
     (job.folder / name).write_text(text, encoding="latin-1")
-    whole = name == PROGRESS or "done" in text  # job.json is there, and an object
+    whole = name == PROGRESS or "done" in text  # job.json is an object
     assert job.status().get("state") == (INTERRUPTED if whole else None) and not job.running
 
 
@@ -112,12 +112,12 @@ def test_a_damaged_file_counts_as_none(job, name, text):
         ("", ""),
     ],
 )
-def test_last_words_are_a_message_and_no_bar(job, log, words):
+def test_last_words_are_a_message_not_a_progress_bar(job, log, words):
     assert words in written(job, log=log).last_words()
     assert bool(words) == bool(job.last_words())
 
 
-def test_of_many_that_start_at_once_one_does(tmp_path, children):
+def test_simultaneous_starts_start_one(tmp_path, children):
     def start(number):
         job = Job(tmp_path / "job")
         with starting(tmp_path / "lock"):
@@ -129,7 +129,7 @@ def test_of_many_that_start_at_once_one_does(tmp_path, children):
     assert len(children) == 1
 
 
-def test_a_lock_that_another_holds_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+def test_waiting_for_a_lock_has_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "PATIENCE", 0.05)
     with exclusive(tmp_path / "lock"), pytest.raises(InputError, match="try again"), starting(tmp_path / "lock"):
         pass
@@ -142,21 +142,19 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("passive", [False, True])
-def test_a_child_waits_asleep_only_where_asked(tmp_path, monkeypatch, passive):
-    """The app's threads do; a training or a sweep would be slower."""
+def test_a_child_waits_passively_only_on_request(tmp_path, monkeypatch, passive):
     monkeypatch.setattr(machine, "_made_passive", {"OMP_WAIT_POLICY"})
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    monkeypatch.setenv("GOMP_SPINCOUNT", "7")  # by the user: everybody's
-    (tmp_path / "shows.py").write_text(
-        "import os; print(os.environ.get('OMP_WAIT_POLICY'), os.environ['GOMP_SPINCOUNT'])"
-    )
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")  # set by the user: inherited
+    code = "import os; print(os.environ.get('OMP_WAIT_POLICY'), os.environ['GOMP_SPINCOUNT'])"
+    (tmp_path / "shows.py").write_text(code)
     monkeypatch.chdir(tmp_path)
     child = machine.spawn([], log=Path("log.txt"), module="shows", passive=passive)
     assert child.wait(PATIENCE) == 0
     assert Path("log.txt").read_text().split() == (["PASSIVE", "7"] if passive else ["None", "7"])
 
 
-def test_an_ended_child_is_reaped_though_nobody_waits(tmp_path):
+def test_an_ended_child_is_reaped_without_waiting(tmp_path):
     child = machine.spawn(["--version"], log=tmp_path / "log.txt")
     deadline = time.monotonic() + PATIENCE
     while child.returncode is None and time.monotonic() < deadline:
@@ -165,7 +163,7 @@ def test_an_ended_child_is_reaped_though_nobody_waits(tmp_path):
 
 
 @pytest.mark.parametrize("state", [FINISHED, FAILED])
-def test_an_end_that_the_child_has_told_stands_when_its_process_is_gone(job, state):
+def test_the_end_in_the_progress_file_is_final(job, state):
     assert written(job, progress={"state": state, "pid": -1}, pid=-1).status()["state"] == state
     stopped = written(job, progress={"state": state, "pid": -1}, pid=-1, stopped=True)
     assert stopped.status()["state"] == (FINISHED if state == FINISHED else STOPPED)

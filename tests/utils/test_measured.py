@@ -1,4 +1,4 @@
-"""Values in the cache: measured once, kept beside each other, and none from a damaged file or on a full disk."""
+"""Cached values: measured once, added to those of others, with damaged files and full disks."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ def number(value) -> bool:
     return type(value) is int
 
 
-def test_values_are_kept_beside_those_of_others(tmp_path):
+def test_values_of_other_processes_are_kept(tmp_path):
     path = tmp_path / "cache" / "speeds.json"
     assert read_object(path) == {}
     remember(path, "a", 1)
@@ -26,7 +26,7 @@ def test_values_are_kept_beside_those_of_others(tmp_path):
     assert read_object(path) == {"a": 1, "b": [2], "c": None}
 
 
-def test_a_value_is_measured_once_and_again_where_it_is_not_valid(tmp_path):
+def test_a_value_is_measured_once_unless_invalid(tmp_path):
     path, calls = tmp_path / "speeds.json", []
 
     def measure():
@@ -38,7 +38,7 @@ def test_a_value_is_measured_once_and_again_where_it_is_not_valid(tmp_path):
     assert remembered(path, "a", measure, valid=number) == 3 and read_object(path) == {"a": 3, "b": 2}
 
 
-def test_threads_that_ask_at_once_measure_once(tmp_path):
+def test_simultaneous_threads_measure_once(tmp_path):
     together, calls = threading.Barrier(4, timeout=20), []
 
     def measure():
@@ -46,12 +46,12 @@ def test_threads_that_ask_at_once_measure_once(tmp_path):
         time.sleep(0.1)
         return 7
 
-    def ask(_):
+    def read(_):
         together.wait()
         return remembered(tmp_path / "speeds.json", "a", measure, valid=number)
 
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(ask, range(4))) == {7}
+        assert set(pool.map(read, range(4))) == {7}
     assert len(calls) == 1
 
 
@@ -62,7 +62,7 @@ def test_a_measurement_may_need_another(tmp_path):
 
 
 @pytest.mark.parametrize("content", DAMAGED)
-def test_a_damaged_file_holds_nothing_and_is_replaced(tmp_path, content):
+def test_a_damaged_file_is_empty_and_replaced(tmp_path, content):
     path = tmp_path / "speeds.json"
     path.write_bytes(content)
     assert read_object(path) == {}
@@ -70,7 +70,7 @@ def test_a_damaged_file_holds_nothing_and_is_replaced(tmp_path, content):
     assert json.loads(path.read_text()) == {"a": 1}
 
 
-def test_a_cache_that_cannot_be_written_only_means_measuring_again(tmp_path):
+def test_without_a_writable_cache_values_are_measured_again(tmp_path):
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "speeds.json"
     assert remembered(path, "a", lambda: 1, valid=number) == 1

@@ -1,4 +1,4 @@
-"""Output in any encoding: nothing is lost to it, and JSON stays JSON."""
+"""Output in any encoding: nothing is lost, and JSON stays valid."""
 
 import io
 import json
@@ -12,7 +12,7 @@ NAMES = ["写真.jpg", "مرحبا", "Łódź", "été", "😀", "\udc80 no UTF-
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "latin-1", "ascii", "utf-8"])
-def test_every_name_comes_and_json_reads_it_back(encoding, monkeypatch):
+def test_json_of_any_name_is_read_back(encoding, monkeypatch):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
     escape_in_output()

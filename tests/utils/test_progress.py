@@ -1,4 +1,4 @@
-"""Progress files: what another process reads while the work is on, and after it ended."""
+"""Progress files, as another process reads them during the work and after it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from transclipped.utils.progress import Progress, with_file
 
 def steps(n, *, fail=None):
     for i in range(1, n + 1):
-        yield Progress("looking", i, n, float(2 * i))
+        yield Progress("checking", i, n, float(2 * i))
     if fail is not None:
         raise fail
 
@@ -21,7 +21,7 @@ def content(path):
     return json.loads(path.read_text())
 
 
-def test_each_second_is_written_and_steps_pass_through(tmp_path):
+def test_progress_is_written_and_steps_are_yielded(tmp_path):
     path = tmp_path / "progress.json"
     work = with_file(steps(3), path)
     assert next(work).done == 1
@@ -33,22 +33,22 @@ def test_each_second_is_written_and_steps_pass_through(tmp_path):
 
 
 def test_it_is_running_before_the_first_step(tmp_path):
-    seen = []
+    states = []
 
     def slow():
-        seen.append(content(tmp_path / "p.json"))
+        states.append(content(tmp_path / "p.json"))
         yield from steps(1)
 
     list(with_file(slow(), tmp_path / "p.json"))
-    assert (seen[0]["state"], seen[0]["done"], seen[0]["total"]) == ("running", 0, 0)
+    assert (states[0]["state"], states[0]["done"], states[0]["total"]) == ("running", 0, 0)
 
 
 @pytest.mark.parametrize("error", [InputError("the disk is full"), RuntimeError("the disk is full")])
 def test_a_failure_is_written_and_raised(tmp_path, error):
     with pytest.raises(type(error)):
         list(with_file(steps(1, fail=error), tmp_path / "p.json"))
-    said = content(tmp_path / "p.json")
-    assert said["state"] == "failed" and said["error"].endswith("the disk is full")
+    result = content(tmp_path / "p.json")
+    assert result["state"] == "failed" and result["error"].endswith("the disk is full")
 
 
 def test_work_without_a_step_finishes(tmp_path):

@@ -1,4 +1,4 @@
-"""What commands print for people: no raw keys, nothing empty, and JSON that stays as it is."""
+"""Readable output of commands: no raw keys and nothing empty."""
 
 import json
 
@@ -8,11 +8,11 @@ from transclipped.cli import main
 from transclipped.utils import wording
 
 
-def test_names_are_words_and_what_is_empty_is_left_out():
+def test_names_are_words_and_empty_values_are_left_out():
     classes = {"train": {"cat": 3, "dog": 2}, "validation": {"cat": 0, "dog": 0}}
     result = {"v": 1, "label_kind": "single", "folder": None, "notes": [], "uses_labels": False, "classes": classes}
-    said = [(line[: wording.WIDTH].strip(), line[wording.WIDTH :].strip()) for line in wording.lines(result)]
-    assert said == [
+    printed = [(line[: wording.WIDTH].strip(), line[wording.WIDTH :].strip()) for line in wording.lines(result)]
+    assert printed == [
         ("labels", "one per image"),
         ("training images chosen by label", "no"),
         ("training, by class", "cat 3, dog 2"),
@@ -21,14 +21,14 @@ def test_names_are_words_and_what_is_empty_is_left_out():
     assert "faiss's score divided by 4" in score and size.endswith("3.4 MB")
 
 
-def test_a_long_list_is_cut_and_says_how_many_are_left():
+def test_a_long_list_is_truncated_with_the_number_left():
     lines = list(wording.lines({"skipped": [{"id": f"{i}.png", "reason": "empty"} for i in range(13)]}))
     assert len(lines) == wording.LINES + 1 and lines[0].endswith("0.png: empty") and "3 more" in lines[-1]
 
 
-@pytest.mark.parametrize(("n", "said"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (25 * 10**8, "2.5 GB")])
-def test_sizes(n, said):
-    assert wording.size(n) == said
+@pytest.mark.parametrize(("n", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (25 * 10**8, "2.5 GB")])
+def test_sizes(n, text):
+    assert wording.size(n) == text
 
 
 @pytest.mark.parametrize(

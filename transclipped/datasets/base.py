@@ -127,11 +127,7 @@ class ImageSet(ABC):
         return self.image(row)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
-        """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`.
-
-        Raises:
-            InputError: an image cannot be read.
-        """
+        """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`."""
         with ThreadPoolExecutor(DECODERS) as pool:
             squares = pool.map(lambda row: np.asarray(self._square(int(row), size)), rows)
             return _stacked(list(squares), size)
@@ -139,8 +135,7 @@ class ImageSet(ABC):
     def decoded(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, torch.Tensor]:
         """The readable ones of `rows`, with their `pixels`; the others are added to `unreadable`.
 
-        Raises:
-            InputError: nothing can be read, for example because the folder is gone.
+        InputError if the whole folder is gone.
         """
         rows = self.readable(rows)
         try:
@@ -249,11 +244,7 @@ def fingerprint(*parts: bytes | memoryview) -> str:
 
 
 def read_parquet(path: os.PathLike, *, rows: int, classes: int) -> tuple[pa.ChunkedArray, np.ndarray, bytes]:
-    """Images (binary), labels `[rows]` int64 and raw bytes of a bundled file, `img` = {bytes, path} and `label`.
-
-    Raises:
-        InputError: the file is missing, truncated, or holds something else.
-    """
+    """Images (binary), labels `[rows]` int64 and raw bytes of a bundled file, `img` = {bytes, path} and `label`."""
     import pyarrow.parquet as pq
 
     remedy = "restore it from the project's repository"

@@ -36,13 +36,7 @@ MD5 = "c58f30108f718f92721af3b95e74349a"  # of that archive
 MAX_BATCH_BYTES = 64 << 20  # an official file has 31 MB
 
 
-_SHARED = {
-    "name": "cifar10",
-    "ids": np.arange(N_TRAIN + N_TEST),
-    "class_names": CLASSES,
-    "default_k": 1000,
-    "default_size": 96,
-}
+_SHARED = {"name": "cifar10", "class_names": CLASSES, "default_k": 1000, "default_size": 96}
 
 
 class _Protocols(ImageSet):
@@ -79,7 +73,8 @@ def load(config: DataConfig) -> ImageSet:
     test = read_parquet(folder / "test.parquet", rows=N_TEST, classes=len(CLASSES))
     files, labels = pa.chunked_array([train[0], test[0]]), np.concatenate([train[1], test[1]])
     digest = fingerprint(train[2], test[2])
-    return BundledCifar10(files=files, native_size=SIZE, labels=labels, fingerprint=digest, **_SHARED)
+    ids = np.arange(len(labels))
+    return BundledCifar10(files=files, native_size=SIZE, ids=ids, labels=labels, fingerprint=digest, **_SHARED)
 
 
 def download(folder: Path) -> Path:
@@ -108,7 +103,8 @@ def _official(folder: Path) -> OfficialCifar10:
     pixels, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     if len(labels) != N_TRAIN + N_TEST:
         raise InputError(f"{folder} must hold {N_TRAIN + N_TEST:,} images, got {len(labels):,}; unpack {URL} again")
-    return OfficialCifar10(pixels=pixels, labels=labels, fingerprint=fingerprint(labels.data, pixels.data), **_SHARED)
+    ids, digest = np.arange(len(labels)), fingerprint(labels.data, pixels.data)
+    return OfficialCifar10(pixels=pixels, ids=ids, labels=labels, fingerprint=digest, **_SHARED)
 
 
 def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -135,17 +131,13 @@ class _ArraysOnly(pickle.Unpickler):
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        allowed = {"_reconstruct": _reconstruct, "ndarray": np.ndarray, "dtype": np.dtype, "encode": _latin1}
+        allowed = {
+            "_reconstruct": lambda kind, shape, code: np.ndarray.__new__(np.ndarray, (0,), "b"),  # empty at first
+            "encode": lambda text, encoding: text.encode("latin1"),  # bytes of Python 2; no other codec is reachable
+            "ndarray": np.ndarray,
+            "dtype": np.dtype,
+        }
         where = {"_codecs"} if name == "encode" else {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
         if name not in allowed or module not in where:
             raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return allowed[name]
-
-
-def _reconstruct(kind: type, shape: tuple, code: bytes) -> np.ndarray:
-    # An empty array, which pickle then fills by its __setstate__.
-    return np.ndarray.__new__(np.ndarray, (0,), "b")
-
-
-def _latin1(text: str, encoding: object) -> bytes:
-    return text.encode("latin1")  # how Python 2 wrote bytes; no other codec is reachable

@@ -72,13 +72,12 @@ def load(config: DataConfig) -> Collage:
 
 def _pairs(rows: np.ndarray, labels: np.ndarray, n: int, *, purpose: str) -> np.ndarray:
     """Pairs `[n, 2]` of rows of different classes: the left ones in turn, the right ones at random."""
+    pairs = []
     left = np.resize(shuffled(rows, seed=0, purpose=purpose), n)
-    draws = uniform((n,), seed=0, purpose=f"{purpose} right")
-    right = []
-    for row, draw in zip(left, draws, strict=True):
+    for row, number in zip(left, uniform((n,), seed=0, purpose=f"{purpose} right"), strict=True):
         others = rows[labels[rows] != labels[row]]
-        right.append(others[int(draw * len(others))])
-    return np.stack([left, np.array(right)], axis=1)
+        pairs.append((row, others[int(number * len(others))]))
+    return np.array(pairs)
 
 
 def _portrait(image: Image.Image) -> Image.Image:

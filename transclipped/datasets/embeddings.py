@@ -76,12 +76,13 @@ class Embeddings(ImageSet):
             x = np.where(shifted.any(axis=1, keepdims=True), shifted, x)  # the centre itself keeps its direction
         if view:
             x = x * _mask(rows, x.shape[1], view=view, seed=seed)
-        x = x / _or_one(np.abs(x).max(axis=1, keepdims=True))  # squares neither overflow nor vanish
-        x = x / _or_one(np.linalg.norm(x, axis=1, keepdims=True))
+        for order in (np.inf, 2):  # first by the maximum, so that squares neither overflow nor vanish
+            length = np.linalg.norm(x, order, axis=1, keepdims=True)
+            x = x / np.where(length > 0, length, 1)
         return (x * math.sqrt(x.shape[1])).astype(np.float16)
 
     def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
-        raise InputError(f"{self.name} holds numbers, not images; choose the backbone identity, frozen")
+        raise InputError(f"{self.name} holds numbers and no images; choose the backbone identity, frozen")
 
     def image(self, row: int) -> Image.Image:
         x = self.features(np.array([row]))[0].astype(np.float64)
@@ -134,10 +135,6 @@ def centre_of(embeddings: np.ndarray) -> np.ndarray | None:
         square += float((x * x).sum())
     mean = total / len(embeddings)
     return mean * largest if mean @ mean > FAR * square / len(embeddings) else None
-
-
-def _or_one(length: np.ndarray) -> np.ndarray:
-    return np.where(length > 0, length, 1)
 
 
 def _mask(rows: np.ndarray, width: int, *, view: int, seed: int) -> np.ndarray:

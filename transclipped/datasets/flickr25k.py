@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import POTENTIAL, RELEVANT, DataConfig
-from transclipped.datasets.labels.listed import ListedSet, Listing, agreement, assemble, below, merged
+from transclipped.datasets.labels.listed import ListedSet, Listing, agreement, assemble, below, merge
 from transclipped.datasets.labels.lists import find_lists, kind_of, read_numbers
 from transclipped.errors import InputError
 
@@ -57,7 +57,7 @@ def load(config: DataConfig) -> ListedSet:
     """
     root, files, skipped, texts = below(config)
     listing = _annotated(texts, config.annotations)
-    lists = merged(find_lists(texts), canonical, width=N_LABELS)
+    lists = merge(find_lists(texts), canonical, width=N_LABELS)
     if listing is None and config.annotations != POTENTIAL:
         raise InputError(
             f"{root} holds no MIRFLICKR annotation files with {config.annotations} labels, such as sky_r1.txt; add "
@@ -99,19 +99,13 @@ def _annotated(texts: list[Path], which: str) -> Listing | None:
         numbers, wrong = read_numbers(files[name], most=N)
         labels[numbers - 1, column] = 1
         problems += wrong
-    notes = [] if which == RELEVANT else _odd_names(potential)
+    notes = []
+    if which != RELEVANT and (absent := sorted(set(COLUMNS) - set(potential))):
+        notes.append(f"The annotation files of {', '.join(absent)} are missing; these labels are left out.")
+    if which != RELEVANT and (unknown := sorted(set(potential) - set(COLUMNS))):
+        notes.append(f"{', '.join(unknown)} are not among the 24 labels of the literature.")
     sources = [f"{len(names)} annotation files in {files[names[0]].parent.name}/"]
     if strict and which == POTENTIAL:
         sources.append(f"({len(strict)} files of {RELEVANT} labels, {STRICT}, are not used)")
     ids = [f"im{number}.jpg" for number in range(1, N + 1)]
     return Listing(ids=ids, labels=labels, class_names=names, problems=problems, sources=sources, notes=notes)
-
-
-def _odd_names(potential: tuple[str, ...]) -> list[str]:
-    """Notes on missing labels, and on labels that are not in the literature."""
-    notes = []
-    if absent := sorted(set(COLUMNS) - set(potential)):
-        notes.append(f"The annotation files of {', '.join(absent)} are missing; these labels are left out.")
-    if unknown := sorted(set(potential) - set(COLUMNS)):
-        notes.append(f"{', '.join(unknown)} are not among the 24 labels of the literature.")
-    return notes

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.config import DataConfig
-from transclipped.datasets.labels.listed import ListedSet, Listing, agreement, assemble, below, merged
+from transclipped.datasets.labels.listed import ListedSet, Listing, agreement, assemble, below, merge
 from transclipped.datasets.labels.lists import IMAGE, find_lists, lines_of, read_marks
 from transclipped.errors import InputError
 
@@ -52,7 +52,7 @@ def load(config: DataConfig) -> ListedSet:
     """
     root, files, skipped, texts = below(config)
     listing = _ground_truth(texts)
-    lists = merged(find_lists(texts), canonical, width=N_LABELS)
+    lists = merge(find_lists(texts), canonical, width=N_LABELS)
     if listing is None:
         listing = lists
         listing.class_names = tuple(f"label {i}" for i in range(1, N_LABELS + 1))
@@ -118,11 +118,7 @@ def _ground_truth(texts: list[Path]) -> Listing | None:
 
 
 def _whole(texts: list[Path], *, refuse: bool) -> _Truth | None:
-    """`Imagelist.txt` with `AllLabels`; None if both are missing, or one and not `refuse`.
-
-    Raises:
-        InputError: one is missing, and `refuse`; or too few concept files fit.
-    """
+    """`Imagelist.txt` with `AllLabels`; None if both are missing, or one, unless `refuse` makes that an error."""
     files = {
         p.stem.removeprefix("Labels_"): p
         for p in texts

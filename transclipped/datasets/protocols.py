@@ -34,22 +34,13 @@ MAX_NAMED = 5  # ids in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Rows `[n]` int64, sorted.
+    """Rows `[n]` int64, sorted."""
 
-    Attributes:
-        train: for the contrastive loss, without labels.
-        query: in none of the others.
-        database: searched.
-        validation: taken from the training rows.
-        protocol: of the data set, or "own".
-        seed: of the draw.
-    """
-
-    train: np.ndarray
-    query: np.ndarray
-    database: np.ndarray
-    validation: np.ndarray
-    protocol: str
+    train: np.ndarray  # for the contrastive loss, without labels
+    query: np.ndarray  # in none of the others
+    database: np.ndarray  # searched
+    validation: np.ndarray  # taken from the training rows
+    protocol: str  # of the data set, or "own"
     seed: int
 
     def to_json(self, images: ImageSet) -> dict[str, Any]:
@@ -97,11 +88,7 @@ def draw(images: ImageSet, config: DataConfig, *, unreadable: bool = False) -> S
 
 
 def readable(split: Split, images: ImageSet, *, setting: str = "data.data") -> Split:
-    """A split without unreadable images; if no query is left, others are drawn.
-
-    Raises:
-        InputError: too few images are left; its setting is `setting`.
-    """
+    """A split without unreadable images; if no query is left, others are drawn. `setting` is that of an error."""
     n_query = len(split.query)
     split = replace(split, **{role: images.readable(getattr(split, role)) for role in ROLES})
     if n_query and not len(split.query):

@@ -72,9 +72,6 @@ def load_dataset(
         labels: CSV for a folder of images; folder of lists for mirflickr and nuswide.
         annotations: of mirflickr: "potential", "relevant" or "both".
 
-    Raises:
-        InputError: as `load`.
-
     Examples:
         >>> images = tc.load_dataset("cifar10")
         >>> len(images), images.class_names[:3]

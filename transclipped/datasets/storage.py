@@ -29,10 +29,10 @@ OTHER = "everything else"
 
 @dataclass(frozen=True)
 class Stored:
-    """One kind of cached files: name, description, number of files and bytes."""
+    """One kind of cached files."""
 
     name: str
-    what: str
+    what: str  # description
     files: int
     bytes: int
 

@@ -64,15 +64,15 @@ class FeatureCache:
         """Memory map `[N, F]` float16 of a view; rows not yet encoded are zero."""
         shape = (len(self.images), self.backbone.width)
         try:
-            return np.memmap(self._features(view), np.float16, "r", shape=shape)
+            return np.memmap(self._path(view), np.float16, "r", shape=shape)
         except (OSError, ValueError):  # missing, or just created by another process
             return np.broadcast_to(np.float16(0), shape)
 
     def missing(self, view: int, rows: np.ndarray) -> np.ndarray:
         """Those of `rows` that are not encoded yet, or damaged, sorted; without unreadable images."""
         rows = self.images.readable(np.unique(rows))
-        done = self._done(view)
-        done = np.zeros(len(rows), bool) if done is None else done[rows]
+        marks = self._done(view)
+        done = np.zeros(len(rows), bool) if marks is None else marks[rows]
         features, step = self.view(view), max(1, BLOCK // (2 * self.backbone.width))
         marked = np.flatnonzero(done)
         for start in range(0, len(marked), step):
@@ -120,16 +120,13 @@ class FeatureCache:
                 return encode_maps(rest, maps.view(view), rows, device=device)
         return encode(self.backbone, self.images, rows, view=view, seed=self.seed, device=device)
 
-    def _features(self, view: int) -> Path:
-        return self.folder / f"view-{view}.f16"
-
-    def _marks(self, view: int) -> Path:
-        return self.folder / f"view-{view}.done.npy"
+    def _path(self, view: int, suffix: str = "f16") -> Path:
+        return self.folder / f"view-{view}.{suffix}"
 
     def _done(self, view: int) -> np.ndarray | None:
         """Marks `[N]` bool; None if the file is missing or damaged."""
         try:
-            done = np.load(self._marks(view), allow_pickle=False)
+            done = np.load(self._path(view, "done.npy"), allow_pickle=False)
         except (OSError, ValueError, EOFError):  # EOFError for an empty file
             return None
         return done if done.dtype == bool and done.shape == (len(self.images),) else None
@@ -137,7 +134,7 @@ class FeatureCache:
     def _write(self, view: int, rows: np.ndarray, features: np.ndarray) -> None:
         # Not through a memory map: on a full disk that would kill the process.
         width = features.shape[1] * features.itemsize
-        with in_place(self._features(view), len(self.images) * width) as file:
+        with in_place(self._path(view), len(self.images) * width) as file:
             for run, block in _consecutive(rows, features):
                 file.seek(int(run[0]) * width)
                 file.write(block.tobytes())
@@ -148,16 +145,16 @@ class FeatureCache:
             return
         rows = np.unique(np.concatenate(batches))
         batches.clear()
-        path, n = self._marks(view), len(self.images)
+        path, n = self._path(view, "done.npy"), len(self.images)
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(header, {"descr": "|b1", "fortran_order": False, "shape": (n,)})
         header = header.getvalue()
         try:
             if path.exists() and self._done(view) is None:
                 path.unlink(missing_ok=True)  # damaged
-            to_disk(self._features(view))
+            to_disk(self._path(view))
         except OSError as error:
-            raise InputError(f"cannot write {self._features(view)}: {error.strerror}; start again") from error
+            raise InputError(f"cannot write {self._path(view)}: {error.strerror}; start again") from error
         with in_place(path, len(header) + n) as file:
             start = os.fstat(file.fileno()).st_size - n  # other versions of numpy pad the header otherwise
             if start == len(header):

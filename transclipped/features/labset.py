@@ -46,26 +46,17 @@ STAGES = {  # stored heads: rule and epoch
 
 @dataclass(frozen=True)
 class LabSet:
-    """Embeddings in 8 bits, with their origin.
+    """Embeddings in 8 bits, with their origin. View 0 is plain and serves as the database."""
 
-    Attributes:
-        views: `[V, N, F]` int8, and their scales `[V, N]` float16; view 0 is plain and serves as the database.
-        queries: `[Q, F]` int8, and their scales `[Q]` float16.
-        rows, query_rows: `[N]`, `[Q]` int64, rows of the image set `DATA`.
-        labels, query_labels: `[N]`, `[Q]` int64.
-        about: backbone, image_size, fingerprint (of its weights), projected (whether F differs from its width),
-            class_names.
-    """
-
-    views: np.ndarray
-    view_scales: np.ndarray
-    queries: np.ndarray
-    query_scales: np.ndarray
-    rows: np.ndarray
-    query_rows: np.ndarray
-    labels: np.ndarray
-    query_labels: np.ndarray
-    about: dict[str, Any]
+    views: np.ndarray  # [V, N, F] int8
+    view_scales: np.ndarray  # [V, N] float16
+    queries: np.ndarray  # [Q, F] int8
+    query_scales: np.ndarray  # [Q] float16
+    rows: np.ndarray  # [N] int64, rows of the image set `DATA`
+    query_rows: np.ndarray  # [Q] int64
+    labels: np.ndarray  # [N] int64
+    query_labels: np.ndarray  # [Q] int64
+    about: dict[str, Any]  # backbone, image_size, fingerprint (of its weights), projected (to F), class_names
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -71,10 +71,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def in_place(path: Path, size: int) -> Iterator[BinaryIO]:
-    """File of at least `size` bytes, initially zero, for writing parts.
-
-    An existing file is not emptied, so processes that write different parts, or the same bytes, need no lock.
-    """
+    """File of at least `size` bytes, initially zero, for writing parts; an existing file is not emptied."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "r+b", opener=lambda name, flags: os.open(name, flags | os.O_CREAT, 0o666)) as file:
@@ -89,10 +86,8 @@ def in_place(path: Path, size: int) -> Iterator[BinaryIO]:
 def hold(folder: Path, *, wait: float = 0.2) -> Iterator[None]:
     """Be the only writer of `folder` during the block; the system releases the lock of a process that dies.
 
-    A folder that was created for the block and is still empty is removed.
-
-    Args:
-        wait: seconds; `writer` holds the lock briefly, too.
+    A folder that was created for the block and is still empty is removed. `wait` is in seconds: `writer` also holds
+    the lock briefly.
 
     Raises:
         InputError: another process writes there, or the folder cannot be written.

@@ -34,14 +34,7 @@ class Job:
     folder: Path
 
     def start(self, arguments: list[str], spec: dict[str, Any] | None = None, **options: Any) -> None:
-        """Run `python -m transclipped arguments`; the child can read the spec in job.json.
-
-        Args:
-            options: of `machine.spawn`.
-
-        Raises:
-            InputError: the folder cannot be written.
-        """
+        """Run `python -m transclipped arguments` with `options` of `machine.spawn`; the spec is in job.json."""
         spec = {"v": 1, **(spec or {})}
         write_json(self.folder / JOB, spec)
         try:

@@ -81,11 +81,6 @@ def _bar_of(item: Any) -> tuple[str, int, int, dict[str, str]]:
     """Stage, done, total and metrics of a progress or an event."""
     if isinstance(item, Progress):
         return item.what, item.done, item.total, {}
-    labels = {
-        "loss": "loss",
-        "clip_fraction": "clipped",
-        "images_per_s": "images/s",
-        "validation_map": "validation mAP",
-    }
+    labels = dict(loss="loss", clip_fraction="clipped", images_per_s="images/s", validation_map="validation mAP")
     metrics = {label: f"{item.values[name]:.4g}" for name, label in labels.items() if name in item.values}
     return "training", item.step, item.total, metrics

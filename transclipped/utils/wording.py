@@ -39,7 +39,7 @@ WORDS = {  # key, after its parents: name
     "look_alike groups": "groups of near-duplicates",
     "look_alike extra": "near-duplicates beyond the first",
     "look_alike ids": "near-duplicates",
-    "seconds": "seconds taken",
+    "seconds": "duration in seconds",
     "bytes": "size",
     "freed_bytes": "freed",
     "out": "file",

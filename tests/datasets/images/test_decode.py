@@ -1,4 +1,4 @@
-"""Every image that people have opens upright in RGB, or is refused with its name and a reason."""
+"""Images of all usual kinds open upright in RGB, or are refused with their name and a reason."""
 
 import sys
 
@@ -7,17 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.image_files import bomb, encoded
-from transclipped.datasets.images.decode import (
-    BYTES,
-    MAX_PIXELS,
-    MEMORY,
-    WHOLE,
-    fault,
-    learn_heic,
-    open_image,
-    placeholder,
-    square,
-)
+from transclipped.datasets.images import decode
+from transclipped.datasets.images.decode import MAX_PIXELS, WHOLE, fault, open_image, placeholder, register_heic, square
 from transclipped.errors import InputError
 
 
@@ -38,24 +29,20 @@ def test_cmyk_becomes_rgb():
     assert red > 200 > 100 > max(green, blue)
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
-def test_sixteen_bits_are_scaled_not_clipped(dtype):
-    values = np.array([[0, 32768, 65535]], dtype)
-    opened = np.asarray(open_image(encoded(Image.fromarray(values), "TIFF")))
-    assert opened[0, :, 0].tolist() == [0, 128, 255]
-
-
-def test_floating_point_is_scaled():
-    opened = np.asarray(open_image(encoded(Image.fromarray(np.array([[0, 0.5, np.nan, 1]], np.float32)), "TIFF")))
-    assert opened[0, :, 1].tolist() == [0, 128, 0, 255]
+@pytest.mark.parametrize(
+    "values, dtype", [([0, 32768, 65535], np.uint16), ([0, 32768, 65535], np.int32), ([0, 0.5, 1, np.nan], np.float32)]
+)
+def test_greyscale_is_scaled_not_clipped(values, dtype):
+    opened = np.asarray(open_image(encoded(Image.fromarray(np.array([values], dtype)), "TIFF")))
+    assert opened[0, :, 0].tolist() == [0, 128, 255, 0][: len(values)]
 
 
 @pytest.mark.parametrize("mode, clear", [("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))])
-def test_transparency_lies_on_white(mode, clear):
+def test_transparency_becomes_white(mode, clear):
     assert open_image(encoded(Image.new(mode, (4, 4), clear))).getpixel((1, 1)) == (255, 255, 255)
 
 
-def test_transparent_palette_lies_on_white():
+def test_transparent_palette_becomes_white():
     image = Image.new("P", (4, 4), 0)
     image.putpalette([255, 0, 0, 0, 255, 0])
     assert open_image(encoded(image, transparency=0)).getpixel((1, 1)) == (255, 255, 255)
@@ -112,19 +99,16 @@ def test_refused_with_name_and_reason(data, reason, tmp_path):
     with pytest.raises(InputError, match=rf"holiday.*{reason}"):
         open_image(data, name="holiday")
     path = tmp_path / "holiday.jpg"
+    with pytest.raises(InputError, match=r"holiday\.jpg.*no such file"):
+        open_image(path)
     path.write_bytes(data)
     with pytest.raises(InputError, match=rf"holiday.*{reason}"):
         open_image(path)
     assert reason in fault(path)
 
 
-def test_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.png"):
-        open_image(tmp_path / "gone.png")
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
-def test_whole_files_have_no_fault_and_cut_ones_do(kind, tmp_path):
+def test_complete_files_have_no_fault_and_truncated_ones_do(kind, tmp_path):
     data = encoded(Image.effect_noise((64, 64), 90).convert("RGB"), kind)
     path = tmp_path / "picture"
     path.write_bytes(data)
@@ -133,7 +117,7 @@ def test_whole_files_have_no_fault_and_cut_ones_do(kind, tmp_path):
     assert fault(path) is not None
 
 
-def test_jpeg_with_trailing_bytes_is_whole(tmp_path):
+def test_jpeg_with_trailing_bytes_is_complete(tmp_path):
     path = tmp_path / "camera.jpg"
     path.write_bytes(encoded(Image.new("RGB", (16, 16)), "JPEG") + b"\0" * 5000)
     assert fault(path) is None
@@ -143,18 +127,18 @@ HEIC_START = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
 
 
 @pytest.fixture
-def unlearnt(monkeypatch):
-    """Pillow as it is before it has learnt HEIC; afterwards as it was."""
-    known = dict(Image.OPEN)
-    known.pop("HEIF", None)
+def without_heic(monkeypatch):
+    """Pillow before HEIC is registered."""
+    formats = dict(Image.OPEN)
+    formats.pop("HEIF", None)
     monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
-    monkeypatch.setattr(Image, "OPEN", known)
-    learn_heic.cache_clear()
+    monkeypatch.setattr(Image, "OPEN", formats)
+    register_heic.cache_clear()
     yield
-    learn_heic.cache_clear()
+    register_heic.cache_clear()
 
 
-def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch, unlearnt):
+def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch, without_heic):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # makes the import fail
     path = tmp_path / "phone.heic"
     path.write_bytes(HEIC_START)
@@ -163,11 +147,11 @@ def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch, un
     assert "pillow-heif" in fault(path)
 
 
-def test_heic_opens_upright(tmp_path, unlearnt):
+def test_heic_opens_upright(tmp_path, without_heic):
     turned = Image.Exif()
     turned[0x112] = 6  # the camera was held upright: turn a quarter clockwise
     path = tmp_path / "phone.heic"
-    assert learn_heic()
+    assert register_heic()
     half_and_half("RGB", "red", "blue", size=(96, 64)).save(path, "HEIF", quality=95, exif=turned.tobytes())
     assert path.read_bytes()[4:12] == HEIC_START[4:12]
     opened = open_image(path)
@@ -177,9 +161,10 @@ def test_heic_opens_upright(tmp_path, unlearnt):
     assert fault(path) is None
 
 
-def test_damaged_heic_is_refused(tmp_path, unlearnt):
+def test_damaged_heic_is_refused(tmp_path, without_heic):
     path = tmp_path / "phone.heic"
-    whole = encoded_heic(half_and_half("RGB", "red", "blue", size=(96, 64)))
+    register_heic()
+    whole = encoded(half_and_half("RGB", "red", "blue", size=(96, 64)), "HEIF")
     path.write_bytes(whole[: len(whole) // 2])
     assert fault(path) is not None
     with pytest.raises(InputError, match=r"phone\.heic cannot be used as an image"):
@@ -188,13 +173,8 @@ def test_damaged_heic_is_refused(tmp_path, unlearnt):
     assert fault(path) is not None
 
 
-def encoded_heic(image):
-    learn_heic()
-    return encoded(image, "HEIF")
-
-
 def test_photographs_beyond_the_limit_decode_at_a_fraction(tmp_path):
-    """108 megapixels, as phones make them; a PNG of as many is refused."""
+    """108 megapixels, as of some phones; a PNG of this size is refused."""
     large = Image.new("L", (12_000, 9_000), 200)
     large.paste(20, (0, 0, 6_000, 9_000))
     large.save(tmp_path / "phone.jpg", quality=30)
@@ -206,8 +186,8 @@ def test_photographs_beyond_the_limit_decode_at_a_fraction(tmp_path):
         assert left[0] < 40 and right[0] > 180
 
 
-@pytest.mark.parametrize("kind, limit", [("PNG", MAX_PIXELS), ("WEBP", MEMORY // BYTES["WEBP"])])
-def test_what_must_be_decoded_whole_has_a_limit_of_its_format(kind, limit, monkeypatch):
+@pytest.mark.parametrize("kind, limit", [("PNG", MAX_PIXELS), ("WEBP", decode.MEMORY // decode.BYTES["WEBP"])])
+def test_formats_that_are_decoded_whole_have_a_limit(kind, limit, monkeypatch):
     data = encoded(Image.new("RGB", (64, 64)), kind, lossless=True)
     monkeypatch.setattr(Image.Image, "width", property(lambda image: limit // 64 + 1))
     with pytest.raises(InputError, match=f"more than {limit:,} pixels"):
@@ -224,6 +204,6 @@ def test_large_images_of_any_mode_are_reduced_but_not_below(mode):
     assert left[0] < 5 and right[0] > 250
 
 
-def test_a_placeholder_stands_for_any_name():
+def test_a_placeholder_exists_for_any_name():
     for name in ("", "a.jpg", "写真/" * 60):
         assert placeholder(name).size == (256, 256) and placeholder(name) != placeholder("other")

@@ -1,6 +1,4 @@
-"""Duplicates: all lookalikes that a comparison of every pair finds, none that differ, whatever the images."""
-
-import io
+"""Duplicates: the same groups as by comparing every pair."""
 
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
 from transclipped.datasets.images import duplicates
+from transclipped.datasets.images.decode import open_image, to_jpeg
 from transclipped.datasets.images.duplicates import BITS, COLOUR, DETAIL, exact, near, sketch
 
 
@@ -17,16 +16,17 @@ def sketches(images):
 
 
 def by_comparing_all(bits, colours, details):
-    """Groups from the definition, by loops: each row joins the first group of which it is like every member."""
+    """Groups from the definition, by loops: each row joins the first group whose members all look like it."""
 
     def alike(i, j):
         differ = sum((int(a) ^ int(b)).bit_count() for a, b in zip(bits[i], bits[j], strict=True))
         colour = sum(abs(int(a) - int(b)) for a, b in zip(colours[i], colours[j], strict=True)) / 48
         x, y = details[i].astype(float), details[j].astype(float)
-        if not (x.any() and y.any()):
-            return differ <= BITS and colour <= COLOUR and x.any() == y.any()
-        agree = (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
-        return differ <= BITS and colour <= COLOUR and agree >= DETAIL
+        if x.any() and y.any():
+            agree = (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()) >= DETAIL
+        else:
+            agree = x.any() == y.any()
+        return differ <= BITS and colour <= COLOUR and agree
 
     groups = []
     for i in range(len(bits)):
@@ -38,7 +38,7 @@ def by_comparing_all(bits, colours, details):
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), n=st.integers(2, 40), flips=st.integers(0, 14), shade=st.integers(0, 14))
 def test_groups_are_those_of_comparing_every_pair(seed, n, flips, shade):
-    """Copies of three sketches with some bits flipped and some colours moved, so that many pairs are borderline."""
+    """Copies of three sketches with some bits and colours changed, so that many pairs are borderline."""
     rng = np.random.default_rng(seed)
     origin = rng.integers(0, 3, n)
     unpacked = np.unpackbits(rng.integers(0, 256, (3, 16), dtype=np.uint8), axis=1)[origin]
@@ -70,9 +70,7 @@ def test_counting_bits_without_numpy_2(monkeypatch):
 
 
 def as_jpeg(image, quality):
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
+    return open_image(to_jpeg(image, quality=quality))
 
 
 CHANGES = {
@@ -102,7 +100,7 @@ def test_thousands_of_equal_frames_are_one_group():
     assert near(*frames) == [list(range(5000))]
 
 
-def test_exact_groups_by_content_and_leaves_unread_rows_alone():
+def test_exact_groups_by_content_without_unread_rows():
     assert exact(["a", "b", "a", "", "c", "", "b", "a"]) == [[0, 2, 7], [1, 6]]
 
 
@@ -119,7 +117,7 @@ def test_one_image_and_none_have_no_groups():
 
 
 def test_lookalikes_do_not_chain():
-    """A gradient that grows brighter from step to step: neighbours look the same, the first and the last do not."""
+    """A gradient that becomes brighter: neighbours look the same, the first and the last do not."""
     ramp = np.linspace(0, 60, 90)[None, :, None] + np.linspace(0, 40, 90)[:, None, None] * np.ones((1, 1, 3))
     steps = [Image.fromarray((ramp + 7 * i).astype(np.uint8)) for i in range(12)]
     bits, colours, details = sketches(steps)
@@ -152,9 +150,9 @@ def night(rng):
     return image
 
 
-@pytest.mark.parametrize("drawn", [page, night])
-def test_pages_of_text_and_dark_images_are_alike_to_their_copies_alone(drawn):
-    images = [drawn(np.random.default_rng(seed)) for seed in range(20)]
+@pytest.mark.parametrize("scene", [page, night])
+def test_pages_of_text_and_dark_images_only_look_like_their_copies(scene):
+    images = [scene(np.random.default_rng(seed)) for seed in range(20)]
     copies = [as_jpeg(image.resize((image.width // 2, image.height // 2)), 80) for image in images]
     groups = near(*sketches([*images, *copies]))
     assert len(groups) >= 8 and all(group == [group[0], group[0] + 20] for group in groups)

@@ -1,4 +1,4 @@
-"""Every mode becomes what one sees, in bounded memory."""
+"""Every mode is converted to what a viewer sees, in bounded memory."""
 
 import subprocess
 import sys
@@ -22,40 +22,26 @@ def scene(seed=0, size=(64, 48)):
 
 
 @pytest.mark.parametrize(
-    "stored",
+    "dtype, white",
     [
-        *(
-            lambda grey, bits=bits: Image.fromarray((grey * (2**bits - 1)).astype(np.uint16))
-            for bits in (10, 12, 14, 16)
-        ),
-        lambda grey: Image.fromarray((grey * 4095).astype(np.int32)),
-        lambda grey: Image.fromarray((grey * 4095).astype(np.float32)),
-        lambda grey: Image.fromarray((grey * 1.001).astype(np.float32)),
-        lambda grey: Image.fromarray((grey * 255.4).astype(np.float32)),
-        lambda grey: Image.fromarray(grey.astype(np.float32)),
+        *((np.uint16, 2**bits - 1) for bits in (10, 12, 14, 16)),
+        (np.int32, 4095),
+        *((np.float32, white) for white in (4095, 1.001, 255.4, 1)),
     ],
-    ids=["10", "12", "14", "16", "int32", "float 4095", "overshoot", "float 255", "float"],
 )
-def test_greyscale_of_any_depth_looks_like_that_of_eight_bits(stored):
-    wanted = (scene() * 255).round()
-    seen = np.asarray(rgb(stored(scene()))).astype(int)
-    assert np.abs(seen[..., 0] - wanted).max() <= 1 and (seen[..., 0] == seen[..., 2]).all()
+def test_greyscale_of_any_depth_looks_like_that_of_eight_bits(dtype, white):
+    image = np.asarray(rgb(Image.fromarray((scene() * white).astype(dtype)))).astype(int)
+    assert np.abs(image[..., 0] - (scene() * 255).round()).max() <= 1 and (image[..., 0] == image[..., 2]).all()
 
 
 def test_white_follows_the_depth_not_the_brightest_pixel():
-    assert [white_level(v, floating=False) for v in (200, 256, 900, 1023, 1024, 4000, 60_000)] == [
-        255,
-        1023,
-        1023,
-        1023,
-        4095,
-        4095,
-        65_535,
-    ]
-    assert [white_level(v, floating=True) for v in (0.3, 1.5, 3.0, 255.5, 4100)] == [1, 1, 255, 255, 4095]
+    whites = {200: 255, 256: 1023, 900: 1023, 1023: 1023, 1024: 4095, 4000: 4095, 60_000: 65_535}
+    assert {value: white_level(value, floating=False) for value in whites} == whites
+    whites = {0.3: 1, 1.5: 1, 3.0: 255, 255.5: 255, 4100: 4095}
+    assert {value: white_level(value, floating=True) for value in whites} == whites
 
 
-def test_values_that_are_no_numbers_are_black():
+def test_values_that_are_not_finite_are_black():
     image = Image.fromarray(np.array([[0, 0.5, np.nan, np.inf, 1]], np.float32))
     assert np.asarray(rgb(image))[0, :, 0].tolist() == [0, 128, 0, 0, 255]
 
@@ -67,8 +53,8 @@ def drawing(colour, kind="ellipse"):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_white_drawings_on_nothing_stay_different(mode):
-    def stored(kind):
+def test_white_drawings_on_transparency_stay_visible(mode):
+    def encoded(kind):
         image = drawing((255, 255, 255, 255), kind)
         if mode != "P":
             return image.convert(mode)
@@ -78,7 +64,7 @@ def test_white_drawings_on_nothing_stay_different(mode):
         flat.info["transparency"] = 0
         return flat
 
-    first, second = np.asarray(rgb(stored("ellipse"))), np.asarray(rgb(stored("rectangle")))
+    first, second = np.asarray(rgb(encoded("ellipse"))), np.asarray(rgb(encoded("rectangle")))
     assert first.max() == 255 and first.min() == 0 and (first != second).any()
 
 
@@ -97,11 +83,11 @@ def test_tiles_do_not_show(mode, factor, monkeypatch):
     assert whole.shape == (-(-70 // factor), -(-100 // factor), 3)
     monkeypatch.setattr(eight_bits, "TILE", 16)
     tiled = np.asarray(rgb(image, factor=factor)).astype(int)
-    assert np.abs(tiled - whole).max() <= (60 if mode == "1" else 0)  # dithering differs not, rounding of means may
+    assert np.abs(tiled - whole).max() <= (60 if mode == "1" else 0)  # dithering depends on the tiles
 
 
 def test_memory_of_the_largest_image_is_bounded(tmp_path):
-    """A 16-bit PNG of the most pixels that are read; 2.3 GB before tiles."""
+    """A 16-bit PNG of the largest size; 2.3 GB without tiles."""
     script = """
 import io, resource, sys
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Large folders: counted as far as needed, looked through in parts, and what is known survives an end in between."""
+"""Large folders: counted as far as needed, checked in slices, and the cache survives an interruption."""
 
 import pytest
 from PIL import Image
@@ -17,42 +17,42 @@ def folder(tmp_path, monkeypatch):
     return root
 
 
-def test_counting_ends_early(folder):
+def test_counting_stops_early(folder):
     (folder / ".hidden").mkdir()
     (folder / ".hidden" / "file").touch()
     assert listing.n_files(folder, most=100) == 9  # eight files and a folder
     assert 3 < listing.n_files(folder, most=3) <= 9
 
 
-def test_parts_give_what_one_look_gives(folder, monkeypatch):
-    found, _ = listing.scan(folder)
-    at_once = listing.whole(folder, found)
+def test_slices_give_the_same_result(folder, monkeypatch):
+    files, _ = listing.scan(folder)
+    at_once = listing.whole(folder, files)
     listing._cache_file(folder).unlink()
     monkeypatch.setattr(listing, "SLICE", 2)
-    assert listing.whole(folder, found) == at_once
+    assert listing.whole(folder, files) == at_once
     assert [name for name, _ in at_once[1]] == ["text.txt"] and listing.n_remembered(folder) == 7
-    assert listing.whole(folder, found) == at_once  # from memory
+    assert listing.whole(folder, files) == at_once  # from the cache
 
 
-def test_an_end_in_between_keeps_what_was_looked_at(folder, monkeypatch):
-    found, _ = listing.scan(folder)
-    looked, real = [], listing.fault
+def test_an_interruption_keeps_finished_slices(folder, monkeypatch):
+    files, _ = listing.scan(folder)
+    opened, real = [], listing.fault
 
     def halting(path):
-        if len(looked) == 4:
+        if len(opened) == 4:
             raise KeyboardInterrupt
-        looked.append(path.name)
+        opened.append(path.name)
         return real(path)
 
     monkeypatch.setattr(listing, "SLICE", 2)
     monkeypatch.setattr(listing, "fault", halting)
     with pytest.raises(KeyboardInterrupt):
-        listing.whole(folder, found)
+        listing.whole(folder, files)
     assert listing.n_remembered(folder) == 4
-    monkeypatch.setattr(listing, "fault", lambda path: looked.append(path.name) or real(path))
-    listing.whole(folder, found)
-    assert sorted(looked) == sorted(file.id.rpartition("/")[2] for file in found)  # none twice
+    monkeypatch.setattr(listing, "fault", lambda path: opened.append(path.name) or real(path))
+    listing.whole(folder, files)
+    assert sorted(opened) == sorted(file.id.rpartition("/")[2] for file in files)  # none twice
 
 
-def test_an_unknown_folder_remembers_nothing(folder):
+def test_an_unknown_folder_has_no_cache(folder):
     assert listing.n_remembered(folder / "nowhere") == 0

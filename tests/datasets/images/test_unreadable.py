@@ -106,9 +106,8 @@ def test_train_leaves_them_out_of_every_role(album, tmp_path, mode, capsys):
         path.relative_to(album).as_posix() for path in album.rglob("*") if path.name in BAD
     }
     split = json.loads((run / "split.json").read_text())
-    assert not {name for role in ("train", "query", "database") for name in split[role]} & {*listed} and not any(
-        name.endswith(tuple(BAD)) for role in ("train", "query", "database") for name in split[role]
-    )
+    names = {name for role in ("train", "query", "database") for name in split[role]}
+    assert not names & listed and not any(name.endswith(tuple(BAD)) for name in names)
     assert main(["train", "--run", str(run), "--resume"]) == 0
 
 

@@ -1,4 +1,4 @@
-"""Labels are read from all common formats, and what was recognised is shown before it is used."""
+"""Labels are read from all common formats, and the detected form is returned."""
 
 import json
 import os
@@ -50,14 +50,14 @@ def test_several_labels_in_a_cell(tmp_path, separator):
     assert by_id(file) == SEVERAL and file.separator == separator and file.n_labelled == 3
 
 
-def test_a_comma_within_one_label_does_not_divide_it(tmp_path):
+def test_a_comma_within_one_label_does_not_split_it(tmp_path):
     lines = ["file,class", 'cats/1.jpg,"tench, Tinca tinca"', 'dogs/1.jpg,"goldfish, Carassius auratus"']
     file = recognise(text(tmp_path / "l.csv", lines), IDS)
     assert file.class_names == ("goldfish, Carassius auratus", "tench, Tinca tinca") and file.separator == ""
 
 
 @pytest.mark.parametrize("cells", [("0", "1"), ("0.0", "1.0"), ("False", "True"), ("", "1")])
-def test_one_column_a_label(tmp_path, cells):
+def test_one_column_per_label(tmp_path, cells):
     names = ("cat", "dog", "sea")
     lines = ["image_id,url,cat,dog,sea"]
     lines += [f"{name},http://x," + ",".join(cells[n in labels] for n in names) for name, labels in SEVERAL.items()]
@@ -74,11 +74,11 @@ def test_tables_of_other_kinds(tmp_path, kind, labels):
         pq.write_table(pa.Table.from_pylist(rows), path)
     else:
         path.write_text(json.dumps(rows) if kind == "json" else "\n".join(map(json.dumps, rows)))
-    wanted = {name: label if isinstance(label, list) else [label] for name, label in labels.items()}
-    assert by_id(recognise(path, IDS)) == wanted
+    expected = {name: label if isinstance(label, list) else [label] for name, label in labels.items()}
+    assert by_id(recognise(path, IDS)) == expected
 
 
-def test_missing_labels_are_no_class(tmp_path):
+def test_missing_labels_are_not_a_class(tmp_path):
     rows = [{"id": "cats/1.jpg", "label": 3.0}, {"id": "cats/2.jpg", "label": float("nan")}, {"id": "owl.png"}]
     path = tmp_path / "l.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
@@ -97,8 +97,8 @@ def test_missing_labels_are_no_class(tmp_path):
         ("C:\\photos\\cats\\1.jpg", 0),
         ("2.jpg", 1),
         ("owl", 3),
-        ("1.jpg", None),  # two images are called so
-        ("birds/1.jpg", None),  # another folder's: not the only one left that ends so
+        ("1.jpg", None),  # ambiguous
+        ("birds/1.jpg", None),  # another folder
         ("birds/2.jpg", None),
     ],
 )
@@ -109,7 +109,7 @@ def test_spellings_of_a_name(tmp_path, written, row):
     assert file.unknown == (() if row is not None else (written,))
 
 
-def test_both_unicode_forms_beside_each_other(tmp_path):
+def test_both_unicode_forms_as_two_images(tmp_path):
     ids = ["caf\u00e9.jpg", "cafe\u0301.jpg"]
     file = recognise(text(tmp_path / "l.csv", ["id,label", f"{ids[0]},a", f"{ids[1]},b"]), ids)
     assert file.labels.tolist() == [0, 1]
@@ -120,14 +120,14 @@ def test_a_list_without_header(tmp_path):
     assert by_id(file) == {name: [label] for name, label in SINGLE.items()}
 
 
-def test_a_file_of_something_else_is_not_quoted(tmp_path):
+def test_the_content_of_other_files_is_not_quoted(tmp_path):
     path = text(tmp_path / "secrets", ["password=hunter2,token=abc", "x,y"])
     with pytest.raises(InputError) as error:
         recognise(path, IDS)
     assert "hunter2" not in str(error.value) and "2 columns" in str(error.value)
 
 
-def test_files_beside_the_images(tmp_path):
+def test_files_of_labels_in_the_folder(tmp_path):
     assert beside(tmp_path) is None
     (tmp_path / "metadata.jsonl").write_text("")
     assert beside(tmp_path) == tmp_path / "metadata.jsonl"
@@ -135,13 +135,13 @@ def test_files_beside_the_images(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path, ending):
+def test_a_pipe_is_refused_without_blocking(tmp_path, ending):
     os.mkfifo(tmp_path / f"labels.{ending}")
     with pytest.raises(InputError, match="not a regular file"):
         recognise(tmp_path / f"labels.{ending}", IDS)
 
 
-def test_a_message_names_no_column_of_a_damaged_parquet(tmp_path):
+def test_columns_of_a_damaged_parquet_are_not_quoted(tmp_path):
     path = tmp_path / "labels.parquet"
     pq.write_table(pa.table({"hunter2": ["a"] * 100}), path)
     path.write_bytes(path.read_bytes().replace(b"PAR1", b"PAR0"))

@@ -86,7 +86,7 @@ def open_image(
 
 def header(source: bytes | str | os.PathLike) -> Image.Image:
     """Context manager for format, mode and size without decoding; OSError if it is not in `FORMATS`."""
-    learn_heic()
+    register_heic()
     Image.init()
     formats = tuple(name for name in (*FORMATS, HEIC) if name in Image.OPEN)
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
@@ -163,7 +163,7 @@ def data_address(file: bytes, kind: str) -> str:
 
 
 @cache
-def learn_heic() -> bool:
+def register_heic() -> bool:
     """Register pillow-heif with Pillow, once; False if it is not installed or does not work."""
     try:
         import pillow_heif

@@ -74,30 +74,24 @@ def exact(contents: Sequence[str]) -> list[list[int]]:
 def near(bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[list[int]]:
     """Groups of two or more rows that all look alike, by first row; a row joins the first group that it fits.
 
-    Args:
-        bits: `[n, 16]` uint8.
-        colours: `[n, 48]` uint8.
-        details: `[n, 1024]` int8.
+    The arguments are the stacked parts of n sketches.
     """
     n = len(bits)
     if n < 2:
         return []
-    parent = list(range(n))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = []
     for one, other in _candidates(bits, colours):
         close = np.abs(colours[one].astype(np.float32) - colours[other]).mean(1) <= COLOUR
-        for a, b in zip(one[close].tolist(), other[close].tolist(), strict=True):
-            _join(parent, a, b)
-    chains = defaultdict(list)
-    for row in range(n):
-        chains[_root(parent, row)].append(row)
-    groups = [
-        group
-        for chain in chains.values()
-        if len(chain) > 1
-        for group in _all_alike(np.array(chain), bits, colours, details)
-        if len(group) > 1
-    ]
-    return sorted(groups)
+        pairs.append(np.stack([one[close], other[close]]))
+    edges = np.concatenate(pairs, axis=1)
+    _, label = connected_components(coo_array((np.ones(edges.shape[1]), edges), shape=(n, n)), directed=False)
+    order = np.argsort(label, kind="stable")
+    chains = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
+    groups = (_all_alike(chain, bits, colours, details) for chain in chains if len(chain) > 1)
+    return sorted(group for parts in groups for group in parts if len(group) > 1)
 
 
 def _all_alike(rows: np.ndarray, bits: np.ndarray, colours: np.ndarray, details: np.ndarray) -> list[list[int]]:
@@ -171,15 +165,3 @@ def _ones(words: np.ndarray) -> np.ndarray:
     if hasattr(np, "bitwise_count"):
         return np.bitwise_count(words)
     return np.unpackbits(words[..., None].view(np.uint8), axis=-1).sum(-1)
-
-
-def _root(parent: list[int], row: int) -> int:
-    while parent[row] != row:
-        parent[row] = parent[parent[row]]
-        row = parent[row]
-    return row
-
-
-def _join(parent: list[int], a: int, b: int) -> None:
-    low, high = sorted((_root(parent, a), _root(parent, b)))
-    parent[high] = low

@@ -70,8 +70,7 @@ def _values(tile: Image.Image) -> np.ndarray:
 
 
 def _grey(tile: Image.Image, white: float) -> Image.Image:
-    values = _values(tile)
-    values *= np.float32(255 / white)
+    values = _values(tile) * np.float32(255 / white)
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8)).convert("RGB")
 
 

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 END = b"\xff\xd9"
 TAIL = b"\x55" * 4096  # decodes to pixels with any Huffman tables
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # never within the data of a scan
-FRAMES = range(0xC0, 0xD0)  # start of frame, but for the three below
-NO_FRAMES = (0xC4, 0xC8, 0xCC)
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame
 SCAN = 0xDA
 PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 
@@ -38,7 +37,7 @@ def _end_of_data(raw: bytes) -> int | None:
     missing: set[tuple[int, int]] | None = None  # (component, coefficient) whose lowest bit is missing
     progressive = False
     for marker, body, after in _segments(raw):
-        if marker in FRAMES and marker not in NO_FRAMES:
+        if marker in FRAMES:
             progressive = marker in PROGRESSIVE
             missing = {(body[6 + 3 * i], k) for i in range(body[5]) for k in range(64)}
         if marker == SCAN and missing is not None:

@@ -30,17 +30,13 @@ MAX_WIDTH = 65_536
 
 
 class Read(NamedTuple):
-    """Content of a file.
+    """Content of a file."""
 
-    embeddings `[n, F]` of any float type; ids `[n]` int64 or str; labels `[n]` int64, `[n, L]` uint8 or None;
-    class_names; digest: 16 hex digits of the numbers and ids.
-    """
-
-    embeddings: np.ndarray
-    ids: np.ndarray
-    labels: np.ndarray | None
+    embeddings: np.ndarray  # [n, F] of any float type
+    ids: np.ndarray  # [n] int64 or str
+    labels: np.ndarray | None  # [n] int64 or [n, L] uint8
     class_names: tuple[str, ...]
-    digest: str
+    digest: str  # 16 hex digits of the numbers and ids
 
 
 def read(path: Path) -> Read:

@@ -44,37 +44,21 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFile:
-    """The detected form of a file of labels, and the labels of the images.
-
-    Attributes:
-        path: of the file.
-        encoding: such as "utf-8"; "" for parquet.
-        delimiter: between the cells of a CSV; "" for others.
-        id_column: names the images.
-        label_columns: the column of labels, or one column per label.
-        one_hot: whether each column is a label, with cells 0 and 1.
-        separator: between several labels of a cell; "" for one label per cell, and for lists.
-        n_rows: rows of the file.
-        n_images: number of images.
-        labels: `[n_images]` int64 class or `[n_images, L]` uint8, as in `ImageSet`.
-        class_names: `L` names.
-        unknown: names in the file without an image.
-        examples: (name, labels) of the first images with labels.
-    """
+    """The detected form of a file of labels, and the labels of the images."""
 
     path: Path
-    encoding: str
-    delimiter: str
-    id_column: str
-    label_columns: tuple[str, ...]
-    one_hot: bool
-    separator: str
-    n_rows: int
+    encoding: str  # such as "utf-8"; "" for parquet
+    delimiter: str  # between the cells of a CSV; "" for others
+    id_column: str  # names the images
+    label_columns: tuple[str, ...]  # the column of labels, or one column per label
+    one_hot: bool  # whether each column is a label, with cells 0 and 1
+    separator: str  # between several labels of a cell; "" for one label per cell, and for lists
+    n_rows: int  # of the file
     n_images: int
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    unknown: tuple[str, ...]
-    examples: tuple[tuple[str, tuple[str, ...]], ...]
+    labels: np.ndarray  # [n_images] int64 class or [n_images, L] uint8, as in `ImageSet`
+    class_names: tuple[str, ...]  # L names
+    unknown: tuple[str, ...]  # names in the file without an image
+    examples: tuple[tuple[str, tuple[str, ...]], ...]  # (name, labels) of the first images with labels
 
     @property
     def n_labelled(self) -> int:

@@ -27,25 +27,15 @@ LISTED = "listed"  # protocol with queries, database and training images of the 
 
 @dataclass(kw_only=True)
 class Listing:
-    """Content of the lists, before the images are searched for.
+    """Content of the lists, before the images are searched for."""
 
-    Attributes:
-        ids: `N` names.
-        labels: `[N, L]` uint8.
-        class_names: `L` names.
-        roles: ids by role, if lists have roles.
-        problems: (name, reason) of skipped lines.
-        sources: files that were read.
-        notes: sentences on anything unusual.
-    """
-
-    ids: list[str]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    roles: dict[str, list[str]] = field(default_factory=dict)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    ids: list[str]  # N names
+    labels: np.ndarray  # [N, L] uint8
+    class_names: tuple[str, ...]  # L names
+    roles: dict[str, list[str]] = field(default_factory=dict)  # ids by role, if lists have roles
+    problems: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of skipped lines
+    sources: list[str] = field(default_factory=list)  # files that were read
+    notes: list[str] = field(default_factory=list)  # sentences on anything unusual
 
 
 class ListedSet(Folder):
@@ -119,7 +109,7 @@ def below(config: DataConfig) -> tuple[Path, list[FileEntry], list[tuple[str, st
     return root, files, skipped, texts
 
 
-def merged(lists: list[LabelList], canonical: Callable[[str], str], *, width: int) -> Listing:
+def merge(lists: list[LabelList], canonical: Callable[[str], str], *, width: int) -> Listing:
     """One listing of several lists, without those that do not have `width` labels; `canonical` maps names to ids."""
     labels: dict[str, np.ndarray] = {}
     result = Listing(ids=[], labels=np.zeros((0, width), np.uint8), class_names=())

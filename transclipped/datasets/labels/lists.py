@@ -30,21 +30,13 @@ ENDINGS = re.compile(r"[_-]?(imgs?|images?|names?|targets?|labels?|onehot|one_ho
 
 @dataclass(frozen=True, kw_only=True)
 class LabelList:
-    """Images with their labels, read from one list or a pair of them.
+    """Images with their labels, read from one list or a pair of them."""
 
-    Attributes:
-        path: of the list, or of the names of a pair.
-        names: `n` names, with forward slashes.
-        labels: `[n, L]` uint8, 0 or 1.
-        role: "query", "database" or "train" if the file name contains it, else None.
-        problems: (name or line, reason) of skipped lines.
-    """
-
-    path: Path
-    names: list[str]
-    labels: np.ndarray
-    role: str | None
-    problems: list[tuple[str, str]]
+    path: Path  # of the list, or of the names of a pair
+    names: list[str]  # n names, with forward slashes
+    labels: np.ndarray  # [n, L] uint8, 0 or 1
+    role: str | None  # "query", "database" or "train" if the file name contains it
+    problems: list[tuple[str, str]]  # (name or line, reason) of skipped lines
 
 
 def text_files(root: Path, ids: list[str]) -> list[Path]:
