@@ -188,11 +188,8 @@ def encode(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows `[b]` with their embeddings `[b, F]` float16, in order.
 
-    Images that cannot be decoded are left out and added to `images.unreadable`. Batches are processed in parallel, one
-    per core.
-
-    Args:
-        batch: images per forward pass, None for the fastest number on this machine.
+    Images that cannot be decoded are left out and added to `images.unreadable`. Each core processes separate batches of
+    `batch` images, None for the fastest number on this machine.
     """
     if isinstance(images, Embeddings):  # nothing to encode
         for chunk in _chunks(rows, batch or BATCH):

@@ -166,7 +166,6 @@ def assemble(
             f"{listing.ids[0] if listing.ids else 'none'}; unpack the images into this folder"
         )
     used = [opened[matches[row].id] for row in rows]
-    labels = listing.labels[rows]
     identity_of = {file.id: name for name, file in zip(listing.ids, matches, strict=True) if file is not None}
     return ListedSet(
         root=root,
@@ -179,9 +178,9 @@ def assemble(
         n_other=sum(1 for file in files if file.id not in identity_of and IMAGE.search(file.id)),
         name=name,
         ids=np.array([listing.ids[row] for row in rows]),
-        labels=labels,
+        labels=listing.labels[rows],
         class_names=listing.class_names,
-        fingerprint=fingerprint(signature(used), np.ascontiguousarray(labels).tobytes()),
+        fingerprint=fingerprint(signature(used), listing.labels[rows].tobytes()),
         default_k=K,
         skipped=sorted([*skipped, *listing.problems, *((identity_of[file], reason) for file, reason in damaged)]),
     )
