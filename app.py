@@ -5,25 +5,25 @@ import streamlit as st
 from transclipped.ui import imports, threads
 
 threads.share()
-imports.first()  # before anything else is imported: several visitors may come at once
+imports.first()  # before all other imports: several visitors may arrive at once
 
 from transclipped.ui import absent, access, runs, shell, warm
 from transclipped.ui.train import imported_form
 
 access.admit()
 
-shown = shell.pages()
-page = st.navigation(shown)
+pages = shell.pages()
+page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · TransClipped", page_icon="✂️", layout="wide")
 absent.begin(page.url_path)
 runs.follow_renames()
 with st.sidebar, shell.aside("run"):
     runs.choose()
     access.sign_in()
-shell.frame(shown, page)
+shell.frame(pages, page)
 notices = st.container()
 imported_form.draw(runs.current())
-if page.url_path:  # Overview, at the root, need not wait for what takes seconds
+if page.url_path:  # Overview, at the root, does not wait for the slow imports
     imports.everything()
     imports.plugins()
 page.run()

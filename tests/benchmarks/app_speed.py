@@ -1,13 +1,10 @@
-"""How fast the app is in a real browser, and how much memory it takes: `python -m tests.benchmarks.app_speed`.
+"""Speed of the app in a real browser, and the server's memory: `python -m tests.benchmarks.app_speed`.
 
-Prints seconds from the start of the server to the drawn Overview, of a switch to each page, and from an image brought
-to Retrieval to its ranked grid; and the memory of the server after all pages were visited. Beside them stands what
-Streamlit itself takes to switch between two pages with nothing but a title: no page of it can be faster. A page counts
-as drawn when its steps name it and nothing runs; the grid when its caption is there, nothing runs, and its images
-have arrived.
+Prints seconds from the start of the server to the drawn Overview, of a switch to each page, and from an image uploaded
+to Retrieval to its ranked grid; and the memory of the server after visiting all pages. The lower bound is Streamlit's
+own switch between two pages with only a title. A page counts as drawn when its position in the lesson is shown and no
+script runs; the grid when no script runs and its images have loaded.
 """
-
-from __future__ import annotations
 
 import argparse
 import io
@@ -19,14 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import sync_playwright
 
-from tests.browser.serving import ROOT, launched, served
+from tests.browser.serving import launched, served
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.ui.shell import ORDER
 
-PATIENCE = 120_000  # milliseconds
+PATIENCE = 120_000  # ms
 UPLOADS = 5
 IMAGES = 50_000  # row of the first of CIFAR-10's test images
 IDLE = """document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'"""
@@ -57,7 +55,7 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=8.0, help="seconds before the first switch (default 8)")
     parser.add_argument("--rounds", type=int, default=3, help="switches to each page after the first (default 3)")
     options = parser.parse_args()
-    pages = [(name, title) for name, title, _ in ORDER if (ROOT / "pages" / f"{name}.py").is_file()]
+    titles = [title for _, title, _ in ORDER]
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         with _tab(playwright) as tab:
             _floor(tab, Path(home))
@@ -65,11 +63,11 @@ def main() -> None:
             started = time.perf_counter()
             with served({"TRANSCLIPPED_RUNS": home, **os.environ}, look_every=0.03) as (address, server):
                 tab.goto(f"{address}/?{options.query}")
-                _wait(tab, 0, len(pages))
-                print(f"start of the server to drawn Overview  {time.perf_counter() - started:6.2f} s")
-                print(f"memory with Overview alone             {memory(server):6.0f} MB")
+                _wait(tab, 0)
+                print(f"start of the server to Overview drawn  {time.perf_counter() - started:6.2f} s")
+                print(f"memory with Overview only              {memory(server):6.0f} MB")
                 time.sleep(options.idle)
-                _switches(tab, pages, options.rounds)
+                _switches(tab, titles, options.rounds)
                 print(f"memory after all pages                 {memory(server):6.0f} MB")
                 _uploads(tab, f"{address}/retrieval?how=upload&{options.query}")
 
@@ -84,7 +82,7 @@ def _tab(playwright) -> Iterator:
 
 
 def _floor(tab, folder: Path) -> None:
-    """What a switch takes where pages hold nothing but a title."""
+    """Time of a switch between pages with only a title."""
     (folder / "bare.py").write_text(BARE)
     titles = ("One", "Two")
     with served(dict(os.environ), app=folder / "bare.py") as (address, _):
@@ -99,15 +97,15 @@ def _floor(tab, folder: Path) -> None:
     print(f"Streamlit's own page switch, best      {min(times):6.2f} s, median {sorted(times)[len(times) // 2]:.2f} s")
 
 
-def _switches(tab, pages: list[tuple[str, str]], rounds: int) -> None:
-    times: dict[str, list[float]] = {title: [] for _, title in pages}
+def _switches(tab, titles: list[str], rounds: int) -> None:
+    times: dict[str, list[float]] = {title: [] for title in titles}
     for _ in range(1 + rounds):
-        for number in [*range(1, len(pages)), 0]:
-            title = pages[number][1]
+        for number in [*range(1, len(titles)), 0]:
+            title = titles[number]
             link = tab.locator('[data-testid="stSidebarNavLink"]').nth(number)
             started = time.perf_counter()
             link.click()
-            _wait(tab, number, len(pages))
+            _wait(tab, number)
             times[title].append(time.perf_counter() - started)
             if tab.locator('[data-testid="stException"]').count():
                 raise SystemExit(f"{title} shows an exception")
@@ -118,7 +116,7 @@ def _switches(tab, pages: list[tuple[str, str]], rounds: int) -> None:
 
 
 def _uploads(tab, address: str) -> None:
-    """Another test image each time, as a PNG."""
+    """Upload a different test image each time, as a PNG."""
     images = load(DataConfig(dataset="cifar10"))
     tab.goto(address)
     field = tab.locator('[data-testid="stFileUploaderDropzoneInput"]')
@@ -137,20 +135,16 @@ def _uploads(tab, address: str) -> None:
         tab.locator('[data-testid="stFileChipDeleteBtn"] button').first.click()
         tab.locator('[data-testid="stFileChip"]').wait_for(state="detached")
         tab.wait_for_function(f"() => {IDLE}", polling=20)
-    print("image brought to ranked grid         " + " ".join(f"{seconds:6.2f}" for seconds in times) + " s")
+    print("image uploaded to ranked grid        " + " ".join(f"{seconds:6.2f}" for seconds in times) + " s")
 
 
-def _wait(tab, number: int, n: int) -> None:
-    tab.wait_for_function(DRAWN, arg=f"{number + 1} of {n}", polling=20)
+def _wait(tab, number: int) -> None:
+    tab.wait_for_function(DRAWN, arg=f"{number + 1} of {len(ORDER)}", polling=20)
 
 
 def memory(server: subprocess.Popen) -> float:
-    """Resident megabytes of the server; NaN where the system does not tell."""
-    try:
-        lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
-    except (OSError, StopIteration):
-        return float("nan")
+    """Resident megabytes of the server."""
+    return psutil.Process(server.pid).memory_info().rss / 1e6
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
-"""How fast images become embeddings, beside the bare network and bare decoding, all in one run.
+"""Speed of encoding, compared with the network alone and decoding alone in the same run.
 
     python -m tests.benchmarks.encode_speed [--part small large memory add] [--threads 1] [--repeats 5]
 
-small   CIFAR-10 images: encoding beside the network's forward pass on images that lie ready. Wanted: 0.9 or more.
-large   photographs of 12 megapixels: encoding beside the slower of decoding and network. Wanted: 0.9 or more, which
-        shared cores allow only where one of the two is nine times the work; so also beside what they allow, by
-        processor time, which other programs do not change.
-memory  peak of a million coded embeddings (F = 1,280, cached), Linux only. Wanted: below 2 GB.
-add     10,000 images added to a collection by one command, and the first search after it, in processes of their own.
+small   CIFAR-10 images: encoding relative to the forward pass on prepared images. Target: 0.9 or more.
+large   12-megapixel photographs: encoding relative to the slower of decoding and network. Target: 0.9 or more, which
+        shared cores allow only if one of the two is nine times the work; so also relative to what they allow, by CPU
+        time, which other programs do not affect.
+memory  peak of coding a million cached embeddings (F = 1,280), Linux only. Target: below 2 GB.
+add     10,000 images added to a collection by one command, and the first search afterwards, as separate processes.
 
-Compared things take turns, and the median of the repeats counts, since other programs may run beside.
+Compared runs are interleaved and their medians reported, since other programs may be running.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -21,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,8 +52,8 @@ def main() -> None:
     parser.add_argument("--backbone", default="efficientnet-lite0")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    number = "bfloat16" if fastest_dtype(torch.device("cpu")) == torch.bfloat16 else "float32"
-    print(f"{os.cpu_count()} cores, {arguments.threads} threads, {number}, torch {torch.__version__}")
+    dtype = "bfloat16" if fastest_dtype(torch.device("cpu")) == torch.bfloat16 else "float32"
+    print(f"{os.cpu_count()} cores, {arguments.threads} threads, {dtype}, torch {torch.__version__}")
     for name in arguments.part:
         parts[name](arguments)
 
@@ -66,14 +65,10 @@ def small(arguments: argparse.Namespace) -> None:
     rows = np.arange(1024)
     batch = chosen_batch(backbone, "cpu", images=100_000)
     ready = _ready(images.pixels(rows, 96), backbone, batch)
-    found = _in_turn(
-        {
-            "network": lambda: _forward(backbone, ready),
-            "encoding": lambda: _drain(encode(backbone, images, rows, batch=batch)),
-        },
-        arguments.repeats,
-    )
-    per_s = {name: len(rows) / seconds for name, (seconds, _) in found.items()}
+    work = {"network": lambda: _forward(backbone, ready)}
+    work["encoding"] = lambda: deque(encode(backbone, images, rows, batch=batch), maxlen=0)
+    results = _interleaved(work, arguments.repeats)
+    per_s = {name: len(rows) / seconds for name, (seconds, _) in results.items()}
     print(
         f"small: batches of {batch}; network {per_s['network']:.0f}/s, encoding {per_s['encoding']:.0f}/s, "
         f"ratio {per_s['encoding'] / per_s['network']:.3f}"
@@ -87,31 +82,26 @@ def large(arguments: argparse.Namespace) -> None:
         images = load(DataConfig(dataset="folder", data=folder))
         backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
         size = np.mean([images.path(row).stat().st_size for row in range(len(images))]) / 1e6
-        rows = np.tile(np.arange(len(images)), 4)  # long enough that the first batch, without company, counts little
+        rows = np.tile(np.arange(len(images)), 4)  # so many that the first batch counts little
         batch = min(FEW, chosen_batch(backbone, "cpu", images=100_000))
         ready = _ready(images.pixels(rows, 160), backbone, batch)
-        found = _in_turn(
-            {
-                "network": lambda: _forward(backbone, ready),
-                "decoding": lambda: images.pixels(rows, 160),
-                "encoding": lambda: _drain(encode(backbone, images, rows, batch=batch)),
-            },
-            arguments.repeats,
-        )
-    per_s = {name: len(rows) / seconds for name, (seconds, _) in found.items()}
-    work = {name: 1000 * seconds / len(rows) for name, (_, seconds) in found.items()}  # core ms an image
+        work = {"network": lambda: _forward(backbone, ready), "decoding": lambda: images.pixels(rows, 160)}
+        work["encoding"] = lambda: deque(encode(backbone, images, rows, batch=batch), maxlen=0)
+        results = _interleaved(work, arguments.repeats)
+    per_s = {name: len(rows) / seconds for name, (seconds, _) in results.items()}
+    core_ms = {name: 1000 * seconds / len(rows) for name, (_, seconds) in results.items()}  # per image
     slower = "network" if per_s["network"] < per_s["decoding"] else "decoding"
-    alone, both = work[slower], work["network"] + work["decoding"]
-    shown = ", ".join(f"{name} {per_s[name]:.1f}/s ({work[name]:.1f} core ms)" for name in found)
+    alone, both = core_ms[slower], core_ms["network"] + core_ms["decoding"]
+    speeds = ", ".join(f"{name} {per_s[name]:.1f}/s ({core_ms[name]:.1f} core ms)" for name in results)
     print(
-        f"large: {size:.1f} MB a file, batches of {batch}; {shown}; ratio to the slower, {slower}, "
+        f"large: {size:.1f} MB a file, batches of {batch}; {speeds}; ratio to the slower, {slower}, "
         f"{per_s['encoding'] / per_s[slower]:.3f}; shared cores allow {alone / both:.3f}; of the core time, "
-        f"{both / work['encoding']:.3f} is decoding and network"
+        f"{both / core_ms['encoding']:.3f} is decoding and network"
     )
 
 
 def memory(arguments: argparse.Namespace) -> None:
-    """Code a million cached embeddings; the file is a hole, so it costs no disk, but is mapped like any other."""
+    """Code a million cached embeddings; the file is sparse, so it takes no disk space, but is mapped like any other."""
     import resource
 
     from transclipped.search.collection import _code
@@ -136,7 +126,7 @@ def memory(arguments: argparse.Namespace) -> None:
 
 
 def add(arguments: argparse.Namespace) -> None:
-    """Two commands: one that adds, one that asks."""
+    """Add images by one command, search by another."""
     images = load(DataConfig())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -148,11 +138,11 @@ def add(arguments: argparse.Namespace) -> None:
         _command("encode", folder / "old", *run, "--out", folder / "all")
         adding = _command("encode", folder / "new", *run, "--out", folder / "all", "--add")
         record = json.loads((folder / "all" / "collection.json").read_text())
-        asking = _command("search", folder / "new" / "1234.png", *run, "--collection", folder / "all")
+        searching = _command("search", folder / "new" / "1234.png", *run, "--collection", folder / "all")
         again = _command("encode", folder / "new", *run, "--out", folder / "all", "--add")
     print(
         f"add: {record['n_encoded']:,} images added in {adding:.1f} s ({record['n']:,} in all), first search after "
-        f"it {asking:.1f} s as a command; adding them again {again:.1f} s"
+        f"it {searching:.1f} s as a command; adding the same again {again:.1f} s"
     )
 
 
@@ -176,25 +166,20 @@ def _forward(backbone: Backbone, batches: list[torch.Tensor]) -> None:
             backbone(batch)
 
 
-def _drain(batches) -> None:
-    for _ in batches:
-        pass
-
-
-def _in_turn(work: dict[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of each, by the clock and of all cores, in turns after a round that does not count."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
+def _interleaved(work: dict[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
+    """Median seconds of each, by the clock and of all cores, after a warm-up round."""
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
     for turn in range(repeats + 1):
         for name, do in work.items():
             started, worked = time.perf_counter(), time.process_time()
             do()
             if turn:
-                found[name].append((time.perf_counter() - started, time.process_time() - worked))
-    return {name: tuple(np.median(seconds, axis=0).tolist()) for name, seconds in found.items()}
+                times[name].append((time.perf_counter() - started, time.process_time() - worked))
+    return {name: tuple(np.median(seconds, axis=0).tolist()) for name, seconds in times.items()}
 
 
 def _photographs(folder: Path, n: int) -> None:
-    """Enlarged, with grain, which makes files as large as a camera's: 3 MB."""
+    """Enlarged images with grain, so that files are as large as a camera's, 3 MB."""
     sources = load(DataConfig(dataset="caltech101"))
     grain = np.random.default_rng(0).normal(0, GRAIN, (3000, 4000, 1)).astype(np.float32)
     for row in range(n):

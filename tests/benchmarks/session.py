@@ -1,6 +1,4 @@
-"""A visitor's session with the app without a browser: the messages that one would send and get, over its websocket."""
-
-from __future__ import annotations
+"""A visitor's session without a browser: the messages that one would exchange with the app over its websocket."""
 
 import random
 from collections.abc import AsyncIterator
@@ -12,16 +10,20 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import connect
 
-KINDS = ("button_group", "number_input", "slider", "checkbox")  # of controls that are turned; buttons start things
+KINDS = (
+    "button_group",
+    "number_input",
+    "slider",
+    "checkbox",
+)  # of changed controls; buttons are not pressed
 DONE = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 
 
 class Session:
-    """What a browser keeps of the app: its pages, the address, the controls on the screen and what they are set to.
+    """A browser's state: the pages, the address, the controls on the screen and their values.
 
     Attributes:
-        received: bytes of all messages.
-        exceptions: boxes with an error that was caught by nobody.
+        exceptions: number of uncaught exceptions shown.
     """
 
     def __init__(self, socket, query: dict[str, str]) -> None:
@@ -30,16 +32,16 @@ class Session:
         self._pages: dict[str, str] = {}
         self._controls: dict[str, tuple[str, object, str]] = {}
         self._set: dict[str, WidgetState] = {}
-        self.received = self.exceptions = 0
+        self.exceptions = 0
 
     async def visit(self, page: str) -> None:
-        """Open a page by its address at first, by its link later, and wait until it has run."""
+        """Open a page, the first one by address and the others by link, and wait until it has run."""
         self._query, self._set = dict(self._start), {}
         self._page = self._pages.get(page, "")
         await self._rerun(page_name="" if self._page else page)
 
     async def turn(self, choice: random.Random) -> bool:
-        """Turn one of the controls, and wait until what depends on it has run; False if there is none."""
+        """Change a random control and wait for the rerun; False if there is none."""
         live = [identity for identity, (_, control, _) in self._controls.items() if not control.disabled]
         if not live:
             return False
@@ -52,41 +54,39 @@ class Session:
         return True
 
     async def _rerun(self, **options: str) -> None:
-        message = BackMsg()
-        client = message.rerun_script
+        request = BackMsg()
+        client = request.rerun_script
         client.query_string, client.page_script_hash = urlencode(self._query), self._page
         client.widget_states.widgets.extend(state for key, state in self._set.items() if key in self._controls)
         for name, value in options.items():
             setattr(client, name, value)
-        if not client.fragment_id:  # all of the page is drawn again
+        if not client.fragment_id:  # the whole page is redrawn
             self._controls.clear()
-        await self._socket.send(message.SerializeToString())
+        await self._socket.send(request.SerializeToString())
         while True:
-            content = await self._socket.recv()
-            self.received += len(content)
-            answer = ForwardMsg.FromString(content)
-            self._take(answer)
-            if answer.WhichOneof("type") == "script_finished" and answer.script_finished in DONE:
+            message = ForwardMsg.FromString(await self._socket.recv())
+            self._apply(message)
+            if message.WhichOneof("type") == "script_finished" and message.script_finished in DONE:
                 return
 
-    def _take(self, answer: ForwardMsg) -> None:
-        kind = answer.WhichOneof("type")
+    def _apply(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
         if kind == "navigation":
-            self._page = answer.navigation.page_script_hash
-            self._pages = {page.url_pathname: page.page_script_hash for page in answer.navigation.app_pages}
+            self._page = message.navigation.page_script_hash
+            self._pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
         elif kind == "page_info_changed":
-            self._query = {k: v[0] for k, v in parse_qs(answer.page_info_changed.query_string).items()}
-        elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":
-            element = answer.delta.new_element
+            self._query = {k: v[0] for k, v in parse_qs(message.page_info_changed.query_string).items()}
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            element = message.delta.new_element
             name = element.WhichOneof("type")
             self.exceptions += name == "exception"
             if name in KINDS:
                 control = getattr(element, name)
-                self._controls[control.id] = (name, control, answer.delta.fragment_id)
+                self._controls[control.id] = (name, control, message.delta.fragment_id)
 
 
 def _turned(kind: str, control, now: WidgetState | None, choice: random.Random) -> tuple[WidgetState, str]:
-    """Another setting of a control, and how the address tells it."""
+    """Another value of a control, as its state and as text for the address."""
     state = WidgetState(id=control.id)
     if kind == "checkbox":
         state.bool_value = not (now.bool_value if now else control.default)
@@ -112,7 +112,7 @@ def _turned(kind: str, control, now: WidgetState | None, choice: random.Random) 
 
 @asynccontextmanager
 async def opened(address: str, query: dict[str, str]) -> AsyncIterator[Session]:
-    """A new session with the app at an address (http://…) that shows nothing yet."""
-    place = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    async with connect(place, subprotocols=["streamlit"], max_size=None) as socket:
+    """A new session with the app at an address (http://…), before its first page."""
+    url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    async with connect(url, subprotocols=["streamlit"], max_size=None) as socket:
         yield Session(socket, query)

@@ -1,10 +1,8 @@
-"""What training costs a view behind the frozen part of the stem: `python -m tests.benchmarks.stem_speed`.
+"""Cost of training per view behind the frozen part of the stem: `python -m tests.benchmarks.stem_speed`.
 
-Core milliseconds of forward and backward pass on maps of random numbers as large as those of images at 96 pixels:
-the transformer alone, and the stem's last two stages with their depthwise kernels and without.
+CPU milliseconds of forward and backward pass on random maps of the size of 96-pixel images: the transformer alone, and
+the stem's last two stages with and without training their depthwise kernels.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Callable
@@ -21,10 +19,10 @@ BATCH, REPEATS = 512, 5
 
 
 def core_ms(work: Callable[[], torch.Tensor]) -> float:
-    """Processor time of forward and backward pass a view, in milliseconds."""
+    """CPU milliseconds of forward and backward pass per view."""
     dtype = fastest_dtype(torch.device("cpu"))
     for repeat in range(REPEATS + 1):
-        if repeat == 1:  # the first one prepares
+        if repeat == 1:  # after a warm-up
             started = time.process_time()
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
             out = work()

@@ -1,7 +1,4 @@
-"""Streamlit, with the page and the seconds of each rerun written to the file that RERUNS names; for visitors.py.
-
-A line a rerun: page, seconds by the clock, seconds of its own thread's work.
-"""
+"""Streamlit that logs reruns to the file `$RERUNS`, for visitors.py: page, seconds, CPU seconds of its thread."""
 
 import os
 import time
@@ -13,7 +10,7 @@ _run = script_runner.ScriptRunner._run_script
 
 
 def _timed(self, rerun_data) -> None:
-    begun, worked = time.perf_counter(), time.thread_time()
+    started, worked = time.perf_counter(), time.thread_time()
     try:
         _run(self, rerun_data)
     finally:
@@ -21,7 +18,7 @@ def _timed(self, rerun_data) -> None:
         page = self._pages_manager.get_pages().get(context.page_script_hash, {}) if context else {}
         name = (page.get("url_pathname") or "overview") + (" part" if rerun_data.fragment_id_queue else "")
         with open(os.environ["RERUNS"], "a", encoding="utf-8") as file:
-            file.write(f"{name}\t{time.perf_counter() - begun:.3f}\t{time.thread_time() - worked:.3f}\n")
+            file.write(f"{name}\t{time.perf_counter() - started:.3f}\t{time.thread_time() - worked:.3f}\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""How fast a head trains on cached features, and what its steps spend their time on.
+"""Training speed of a head on cached features, and the time of each part of a step.
 
     python -m tests.benchmarks.training_speed [--images 50000] [--width 1280] [--views 4] [--batch 256] [--bits 32]
 
-Between steps, each part of one is timed alone, forwards and backwards, on one batch: data access (gathering the
-views), projection, quantizer, loss; the rest is the optimizer and what is logged. Medians count. Beside them stands
-what the step's matrix products take alone. The rest of the epoch runs as `train` runs it and gives the images/s.
+Between steps, each part is timed alone, forward and backward, on one batch: data access (gathering the views),
+projection, quantizer, loss; the rest is the optimizer and logging. Reported are medians, and for comparison the step's
+matrix products alone. The rest of the epoch runs as in `train` and gives the images/s.
 """
-
-from __future__ import annotations
 
 import argparse
 import time
@@ -23,20 +21,20 @@ from transclipped.training.sources import CachedViews
 from transclipped.training.trainer import Trainer
 
 ROUNDS = 60
-DRAWN = 5000  # different images; they are repeated, since only access counts here
+DISTINCT = 5000  # images; repeated, since only access matters here
 
 
-def made(asked: argparse.Namespace) -> tuple[Trainer, RunConfig]:
+def make_trainer(options: argparse.Namespace) -> tuple[Trainer, RunConfig]:
     """A trainer of one epoch on noise."""
     rng = np.random.default_rng(0)
-    block = rng.normal(size=(min(DRAWN, asked.images), asked.width)).astype(np.float16)
-    repeats = -(-asked.images // len(block))
-    views = [np.tile(block, (repeats, 1))[: asked.images].copy() for _ in range(asked.views)]
+    block = rng.normal(size=(min(DISTINCT, options.images), options.width)).astype(np.float16)
+    repeats = -(-options.images // len(block))
+    views = [np.tile(block, (repeats, 1))[: options.images].copy() for _ in range(options.views)]
     config = RunConfig(
-        quantizer=QuantizerConfig(bits=asked.bits), schedule=ScheduleConfig(epochs=1, batch=asked.batch, views=2)
+        quantizer=QuantizerConfig(bits=options.bits), schedule=ScheduleConfig(epochs=1, batch=options.batch, views=2)
     )
-    head = Head.from_config(asked.width, config.quantizer, generator=torch.Generator().manual_seed(0))
-    return Trainer(head, CachedViews(views, np.arange(asked.images), seed=0), config), config
+    head = Head.from_config(options.width, config.quantizer, generator=torch.Generator().manual_seed(0))
+    return Trainer(head, CachedViews(views, np.arange(options.images), seed=0), config), config
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -46,7 +44,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def parts(trainer: Trainer, config: RunConfig, batch: int) -> dict[str, Callable[[], object]]:
-    """What is timed, by name; all on one batch."""
+    """The timed parts by name, all on one batch."""
     head, source = trainer.model, trainer.source
     views = next(source.batches(0, batch=batch)).views
     x = head.embed(views).detach().requires_grad_()  # [2B, M, d]
@@ -57,10 +55,9 @@ def parts(trainer: Trainer, config: RunConfig, batch: int) -> dict[str, Callable
         torch.autograd.grad(outputs, inputs, [torch.ones_like(output) for output in outputs], allow_unused=True)
 
     def loss() -> None:
-        found = training_loss(
-            soft[1].flatten(1), soft[0], words, detect=x.flatten(1), clipping=config.clipping, loss=config.loss
-        )
-        backwards([found.total], [*soft, words])
+        terms = {"detect": x.flatten(1), "clipping": config.clipping, "loss": config.loss}
+        result = training_loss(soft[1].flatten(1), soft[0], words, **terms)
+        backwards([result.total], [*soft, words])
 
     gathered = source.batches(1, batch=batch)
     next(gathered)  # shuffles first
@@ -74,7 +71,7 @@ def parts(trainer: Trainer, config: RunConfig, batch: int) -> dict[str, Callable
 
 
 def products(head: Head, batch: int) -> Callable[[], None]:
-    """The matrix products of a step, forwards and backwards, and nothing else."""
+    """The matrix products of a step alone, forward and backward."""
     m, k, d = head.shape
     weight = head.projection.weight.detach()
     features = torch.randn(2 * batch, weight.shape[1])
@@ -93,21 +90,21 @@ def products(head: Head, batch: int) -> Callable[[], None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("pictures", 50_000), ("width", 1280), ("views", 4), ("batch", 256), ("bits", 32)):
+    for name, default in (("images", 50_000), ("width", 1280), ("views", 4), ("batch", 256), ("bits", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    asked = parser.parse_args()
-    trainer, config = made(asked)
-    print(f"{asked.images} images x 2 of {asked.views} views of {asked.width} numbers, batch {asked.batch}")
+    options = parser.parse_args()
+    trainer, config = make_trainer(options)
+    print(f"{options.images} images x 2 of {options.views} views of {options.width} numbers, batch {options.batch}")
     print(f"M, K, d = {trainer.model.shape}, {torch.get_num_threads()} threads")
     events = trainer.events()
-    timed = {"step": lambda: next(events)} | parts(trainer, config, asked.batch)
+    timed = {"step": lambda: next(events)} | parts(trainer, config, options.batch)
     rounds = min(ROUNDS, trainer.total_steps // 2)
-    found = [{name: milliseconds(work) for name, work in timed.items()} for _ in range(rounds)]
-    median = {name: float(np.median([times[name] for times in found])) for name in timed}
+    times = [{name: milliseconds(work) for name, work in timed.items()} for _ in range(rounds)]
+    median = {name: float(np.median([round[name] for round in times])) for name in timed}
     seconds = milliseconds(lambda: [*events]) / 1000
-    speed = (trainer.total_steps - rounds) * asked.batch / seconds
+    speed = (trainer.total_steps - rounds) * options.batch / seconds
     step, products_alone = median.pop("step"), median.pop("(matrix products alone)")
-    print(f"\n{speed:.0f} images/s, so an epoch takes {asked.images / speed:.1f} s; {step:.2f} ms a step, of which")
+    print(f"\n{speed:.0f} images/s, so an epoch takes {options.images / speed:.1f} s; {step:.2f} ms a step, of which")
     median["optimizer, logging, the rest"] = step - sum(median.values())
     for name, value in (median | {"(matrix products alone)": products_alone}).items():
         print(f"{name:<30}{value:7.2f} ms {value / step:7.0%}")

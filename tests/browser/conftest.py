@@ -1,4 +1,4 @@
-"""The app in a real browser: a server of its own, and whichever Chromium is there."""
+"""The app in a real browser: its own server, and any installed Chromium."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.browser.serving import ROOT, launched, program, served
 
 __all__ = ["PATIENCE", "ROOT", "settled"]
-PATIENCE = 60_000  # milliseconds; a slow machine is no failure
+PATIENCE = 60_000  # ms; slowness is not a failure
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def own_runs(tmp_path_factory) -> Path:
-    """Folder of the server's own runs."""
+    """Folder of the user's runs of the server."""
     return tmp_path_factory.mktemp("own-runs")
 
 
@@ -41,7 +41,7 @@ def server(own_runs, own_cache):
 
 @pytest.fixture
 def page(chromium):
-    """A fresh tab of a visitor; its console errors fail the test."""
+    """A visitor's new tab; console errors fail the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     tab = context.new_page()
     tab.set_default_timeout(PATIENCE)
@@ -54,7 +54,7 @@ def page(chromium):
 
 
 def settled(tab) -> None:
-    """Wait until the page has drawn and nothing runs."""
+    """Wait until the page is drawn and no script runs."""
     tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
     assert tab.locator('[data-testid="stException"]').count() == 0, "an exception is shown"
 

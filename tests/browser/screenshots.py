@@ -1,9 +1,7 @@
-"""Images of every page, light and dark, wide and narrow: `python -m tests.browser.screenshots --out DIR`.
+"""Screenshots of every page, light and dark, wide and narrow: `python -m tests.browser.screenshots --out DIR`.
 
-Starts the app on a free port and drives whichever Chromium is there. README's images are made by it.
+Starts the app on a free port in any installed Chromium. README's screenshots come from it.
 """
-
-from __future__ import annotations
 
 import argparse
 import os
@@ -17,13 +15,13 @@ from playwright.sync_api import sync_playwright
 from tests.browser.serving import ROOT, launched, served
 
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
-PATIENCE = 90_000  # milliseconds
-PAUSE = 6.0  # seconds in which charts and images finish drawing, on a busy machine too
+PATIENCE = 90_000  # ms
+PAUSE = 6.0  # seconds for charts and images to draw, even on a busy machine
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def main() -> None:
-    """Take the images that the command line asks for."""
+    """Take the requested screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the PNG files")
     parser.add_argument("--pages", nargs="+", default=PAGES, choices=PAGES)
@@ -42,12 +40,13 @@ def main() -> None:
         for scheme in options.schemes:
             for width in options.widths:
                 for name in options.pages:
-                    _take(browser, f"{address}/{'' if name == 'overview' else name}?{options.query}", name,
-                          scheme=scheme, width=width, height=options.height, out=options.out)  # fmt: skip
+                    url = f"{address}/{'' if name == 'overview' else name}?{options.query}"
+                    path = options.out / f"{name}-{scheme}-{width}.png"
+                    _take(browser, url, path, scheme=scheme, width=width, height=options.height)
         browser.close()
 
 
-def _take(browser, url: str, name: str, *, scheme: str, width: int, height: int | None, out: Path) -> None:
+def _take(browser, url: str, path: Path, *, scheme: str, width: int, height: int | None) -> None:
     context = browser.new_context(viewport={"width": width, "height": height or 900}, color_scheme=scheme)
     tab = context.new_page()
     tab.goto(url)
@@ -57,9 +56,8 @@ def _take(browser, url: str, name: str, *, scheme: str, width: int, height: int 
         tab.set_viewport_size({"width": width, "height": min(12_000, main.evaluate("e => e.scrollHeight") + 60)})
     time.sleep(PAUSE)
     tab.wait_for_selector(READY, timeout=PATIENCE)
-    path = out / f"{name}-{scheme}-{width}.png"
     tab.screenshot(path=path)
-    with Image.open(path) as image:  # 255 colours look the same here, in a third of the bytes
+    with Image.open(path) as image:  # 255 colours look the same, in a third of the size
         small = image.convert("RGB").quantize(255)
     small.save(path, optimize=True)
     print(path)

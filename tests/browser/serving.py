@@ -1,6 +1,4 @@
-"""The app as a process of its own on a free port, and whichever Chromium is there."""
-
-from __future__ import annotations
+"""The app as a separate process on a free port, and any installed Chromium."""
 
 import shutil
 import socket
@@ -17,7 +15,7 @@ from urllib.request import urlopen
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
-PATIENCE = 100.0  # seconds until the app must answer
+PATIENCE = 100.0  # seconds for the app to start
 
 
 @contextmanager
@@ -27,24 +25,24 @@ def served(
     """Address and process of a running app.
 
     Args:
-        look_every: seconds between two looks whether it answers.
-        module: that runs it, Streamlit or something around it.
+        look_every: seconds between two checks whether it responds.
+        module: that runs it, Streamlit or a wrapper.
 
     Raises:
-        RuntimeError: it does not start; the message holds what it said.
+        RuntimeError: it does not start; the message contains its output.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", module, "run", str(app), "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
-    with tempfile.TemporaryFile() as said:  # a pipe that nobody reads would fill up and hold the app
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
+    with tempfile.TemporaryFile() as log:  # an unread pipe would fill up and block the app
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         address = f"http://127.0.0.1:{port}"
         try:
-            if not _answers(f"{address}/_stcore/health", process, look_every):
-                said.seek(0)
-                raise RuntimeError(f"the app did not start: {said.read().decode(errors='replace')}")
+            if not _responds(f"{address}/_stcore/health", process, look_every):
+                log.seek(0)
+                raise RuntimeError(f"the app did not start: {log.read().decode(errors='replace')}")
             yield address, process
         finally:
             process.terminate()
@@ -52,17 +50,17 @@ def served(
 
 
 def program(playwright) -> str | None:
-    """The browser to drive: one of the system's, else playwright's own; None where there is none."""
+    """Path of the system's browser, else of playwright's own; None if there is none."""
     own = Path(playwright.chromium.executable_path)
-    return next((found for name in NAMES if (found := shutil.which(name))), str(own) if own.exists() else None)
+    return next((path for name in NAMES if (path := shutil.which(name))), str(own) if own.exists() else None)
 
 
 def launched(playwright):
-    """A browser; playwright's own error where there is none."""
+    """A running browser; without one, playwright raises its own error."""
     return playwright.chromium.launch(executable_path=program(playwright), args=ARGUMENTS)
 
 
-def _answers(url: str, process: subprocess.Popen, look_every: float) -> bool:
+def _responds(url: str, process: subprocess.Popen, look_every: float) -> bool:
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""What visitors do, click by click, and what they must then read on the screen."""
+"""Visits, click by click, and what the screen must then show."""
 
 import io
 import re
@@ -21,21 +21,25 @@ def go(page, server, path="", **query):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_opens_on_a_deep_link_without_an_error(server, page, name):
+def test_every_page_opens_by_link_without_errors_or_requests_to_other_hosts(server, page, name):
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     go(page, server, "" if name == "overview" else name, run=BUNDLED.name)
     assert page.locator("h1").count() == 1
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
     assert BUNDLED.config.backbone.name in page.locator('[data-testid="stSidebar"]').inner_text()
+    page.wait_for_load_state("networkidle")
+    local = (server, server.replace("http", "ws", 1), "data:", "blob:")
+    assert requests and [url for url in requests if not url.startswith(local)] == []
 
 
 def test_the_first_screen_shows_the_measured_map_of_a_bundled_run(server, page):
     go(page, server, run=BUNDLED.name)
-    shown = page.locator('[data-testid="stMetricValue"]').first.inner_text()
-    assert shown == f"{BUNDLED.metrics()['modes']['asymmetric']['map']:.3f}"
+    value = page.locator('[data-testid="stMetricValue"]').first.inner_text()
+    assert value == f"{BUNDLED.metrics()['modes']['asymmetric']['map']:.3f}"
 
 
-def test_an_uploaded_image_finds_its_own_class(server, page):
-    """A database image comes back first, and its class leads."""
+def test_most_hits_of_an_uploaded_image_have_its_class(server, page):
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
 

@@ -1,7 +1,6 @@
-"""The frame around the pages: steps of the lesson, arrow keys, projector, lesson view, a fresh start, the kept run."""
+"""The frame around the pages: order, icons, arrow keys, projector, lesson view, a fresh start, the chosen run."""
 
 import json
-import os
 import re
 import shutil
 
@@ -12,29 +11,25 @@ from transclipped.ui import shell
 from transclipped.ui.components.shell import AHEAD
 
 pytestmark = pytest.mark.browser
-OLD, NEW = "shell-old", "shell-new"
-TITLES = [title for name, title, _ in shell.ORDER if (shell.ROOT / "pages" / f"{name}.py").is_file()]
+RUN = "shell-run"  # not the default
+TITLES = [title for _, title, _ in shell.ORDER]
 
 
 @pytest.fixture(scope="module")
-def two_runs(own_runs, tiny_run):
-    for name in (OLD, NEW):
-        shutil.copytree(tiny_run, own_runs / name)
-        config = json.loads((own_runs / name / "config.json").read_text())
-        (own_runs / name / "config.json").write_text(json.dumps(config | {"seed": 7}))
-    os.utime(own_runs / OLD / "config.json", (1, 1))  # so that a visitor sees another run at first
+def own_run(own_runs, tiny_run):
+    config = shutil.copytree(tiny_run, own_runs / RUN) / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"seed": 7}))
 
 
 def opened(page, server, path="", **query):
     page.goto(f"{server}/{path}?" + "&".join(f"{name}={value}" for name, value in query.items()))
-    page.get_by_role("button", name="Back to the start").wait_for()  # the script that listens is there
+    page.get_by_role("button", name="Back to the start").wait_for()  # the script is listening
     settled(page)
 
 
 def at(page, title):
-    """Wait until the steps say that this page is shown, and it has drawn."""
-    place = re.compile(f"^{TITLES.index(title) + 1} of ")
-    page.locator(".st-key-lesson-steps").get_by_text(place).wait_for()
+    """Wait until this page is shown and drawn."""
+    page.locator(".st-key-lesson-steps").get_by_text(re.compile(f"^{TITLES.index(title) + 1} of ")).wait_for()
     page.get_by_role("button", name="Back to the start").wait_for()
     settled(page)
 
@@ -43,8 +38,15 @@ def chosen_run(page) -> str:
     return page.locator(".st-key-run input").first.input_value() or page.locator(".st-key-run").inner_text()
 
 
-def test_arrow_keys_step_through_the_pages_and_not_beyond_their_ends(server, page, two_runs):
-    opened(page, server, run=OLD)
+def test_each_link_of_the_navigation_has_its_icon(server, page):
+    opened(page, server)
+    icon = "links => links.map(link => getComputedStyle(link, '::before').content.split('\"')[1])"
+    assert page.locator('[data-testid="stSidebarNavLink"]').evaluate_all(icon) == [icon for *_, icon in shell.ORDER]
+    assert page.evaluate("document.fonts.check('16px \"Material Symbols Rounded\"')")
+
+
+def test_arrow_keys_step_through_the_pages_and_not_beyond_their_ends(server, page, own_run):
+    opened(page, server, run=RUN)
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowRight")
     at(page, TITLES[1])
@@ -52,11 +54,11 @@ def test_arrow_keys_step_through_the_pages_and_not_beyond_their_ends(server, pag
     at(page, TITLES[2])
     page.keyboard.press("ArrowLeft")
     at(page, TITLES[1])
-    assert OLD in chosen_run(page)
+    assert RUN in chosen_run(page)
 
 
-def test_scripts_of_other_pages_are_there_before_those_are_opened(server, page, two_runs):
-    opened(page, server, run=OLD)
+def test_scripts_of_other_pages_are_preloaded(server, page, own_run):
+    opened(page, server, run=RUN)
     loaded = "name => performance.getEntriesByType('resource').some(one => one.name.includes(`/${name}.`))"
     for name in AHEAD:
         page.wait_for_function(loaded, arg=name)
@@ -67,8 +69,8 @@ def test_scripts_of_other_pages_are_there_before_those_are_opened(server, page, 
     assert not [url for url in fetched if url.endswith(".js") and any(name in url for name in AHEAD)]
 
 
-def test_arrow_keys_in_a_text_box_move_its_cursor_and_no_page(server, page, two_runs):
-    opened(page, server, "train", run=OLD)
+def test_arrow_keys_in_a_text_box_do_not_change_the_page(server, page, own_run):
+    opened(page, server, "train", run=RUN)
     page.get_by_role("textbox", name="Name of the run").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowRight")
@@ -76,41 +78,41 @@ def test_arrow_keys_in_a_text_box_move_its_cursor_and_no_page(server, page, two_
     assert "/train" in page.url
 
 
-def test_the_run_survives_page_switches_the_address_and_the_back_button(server, page, two_runs):
-    opened(page, server, run=OLD)
+def test_the_run_stays_through_page_switches_and_the_back_button(server, page, own_run):
+    opened(page, server, run=RUN)
     page.locator(".st-key-lesson-next a").click()
     at(page, TITLES[1])
-    assert OLD in chosen_run(page)
-    assert f"run={OLD}" in page.url
+    assert RUN in chosen_run(page)
+    assert f"run={RUN}" in page.url
     page.get_by_role("link", name="Codebooks").first.click()
     at(page, "Codebooks")
-    assert f"run={OLD}" in page.url
+    assert f"run={RUN}" in page.url
     page.go_back()
     at(page, TITLES[1])
-    assert OLD in chosen_run(page)
+    assert RUN in chosen_run(page)
 
 
-def test_one_press_of_back_takes_back_one_act(server, page, two_runs):
-    opened(page, server, "anatomy", run=OLD)
+def test_back_undoes_one_action(server, page, own_run):
+    opened(page, server, "anatomy", run=RUN)
     page.get_by_role("link", name="See what else it finds").click()
     at(page, "Retrieval")
     settled(page)
-    asked = page.url
+    first = page.url
     page.locator(".st-key-hits .ask").nth(2).click()
     page.wait_for_url("**query_id=**")
     settled(page)
     page.go_back()
-    page.wait_for_url(asked)
+    page.wait_for_url(first)
     settled(page)
     page.go_back()
     at(page, TITLES[1])
-    assert page.url == f"{server}/anatomy?run={OLD}"
+    assert page.url == f"{server}/anatomy?run={RUN}"
 
 
-def test_projector_enlarges_text_and_charts_and_stays_on_the_next_page(server, page, two_runs):
+def test_the_projector_enlarges_text_and_charts_on_all_pages(server, page, own_run):
     size = "() => parseFloat(getComputedStyle(document.documentElement).fontSize)"
     tick = "() => parseFloat(getComputedStyle(document.querySelector('.js-plotly-plot .xtick text')).fontSize)"
-    opened(page, server, "benchmarks", run=OLD)
+    opened(page, server, "benchmarks", run=RUN)
     page.locator(".js-plotly-plot .xtick text").first.wait_for()
     before, small = page.evaluate(size), page.evaluate(tick)
     page.locator(".st-key-projector label").click()
@@ -122,8 +124,8 @@ def test_projector_enlarges_text_and_charts_and_stays_on_the_next_page(server, p
     assert page.evaluate(size) > 1.3 * before
 
 
-def test_a_lesson_hides_the_choice_of_run_on_every_page_and_can_be_left(server, page, two_runs):
-    opened(page, server, run=OLD, lesson=1)
+def test_the_lesson_view_hides_the_choice_of_run_on_every_page_until_left(server, page, own_run):
+    opened(page, server, run=RUN, lesson=1)
     assert not page.locator(".st-key-run").is_visible()
     page.keyboard.press("ArrowRight")
     at(page, TITLES[1])
@@ -131,33 +133,33 @@ def test_a_lesson_hides_the_choice_of_run_on_every_page_and_can_be_left(server, 
     assert re.search("[?&]lesson=1", page.url)
     page.locator(".st-key-lesson label").click()
     page.locator(".st-key-run").wait_for(state="visible")
-    assert OLD in chosen_run(page)
+    assert RUN in chosen_run(page)
     page.wait_for_function("() => !location.search.includes('lesson')")
 
 
-def test_a_door_of_overview_carries_image_run_and_projector_along(server, page, two_runs):
-    opened(page, server, run=OLD, projector="true", picture=5)
+def test_a_link_of_overview_keeps_image_run_and_projector(server, page, own_run):
+    opened(page, server, run=RUN, projector="true", picture=5)
     page.get_by_role("link", name="See it retrieve").click()
     at(page, "Retrieval")
-    assert OLD in chosen_run(page)
+    assert RUN in chosen_run(page)
     page.wait_for_function("() => [...document.querySelectorAll('input[type=number]')].some(box => box.value === '5')")
     assert page.evaluate("() => parseFloat(getComputedStyle(document.documentElement).fontSize)") > 20
 
 
-def test_back_to_the_start_forgets_page_run_and_projector(server, page, two_runs):
+def test_back_to_the_start_resets_page_run_and_projector(server, page, own_run):
     opened(page, server)
-    usual = chosen_run(page)
-    opened(page, server, "retrieval", run=OLD, projector="true", lesson=1)
+    default = chosen_run(page)
+    opened(page, server, "retrieval", run=RUN, projector="true", lesson=1)
     page.get_by_role("button", name="Back to the start").click()
     page.wait_for_url(f"{server}/")
     at(page, "Overview")
-    assert chosen_run(page) == usual
+    assert chosen_run(page) == default
     assert page.evaluate("() => getComputedStyle(document.documentElement).fontSize") == "16px"
 
 
-def test_a_chart_is_saved_as_svg_and_its_data_as_csv(server, page, two_runs):
-    opened(page, server, "benchmarks", runs=OLD)
-    page.locator(".js-plotly-plot").first.wait_for()  # until then what is below it moves, away from under an open menu
+def test_a_chart_is_saved_as_svg_and_its_data_as_csv(server, page, own_run):
+    opened(page, server, "benchmarks", runs=RUN)
+    page.locator(".js-plotly-plot").first.wait_for()  # until then the layout below it moves and closes the menu
     page.locator('[class*="st-key-save-"] button').first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Data as CSV").click()

@@ -1,4 +1,4 @@
-"""Foreign text is read as it is: what Streamlit's Markdown and Plotly make of it in a real browser."""
+"""Foreign text is shown literally by Streamlit's Markdown and Plotly in a real browser."""
 
 import json
 import os
@@ -27,9 +27,7 @@ TEXTS = [
 ELEMENTS = (
     "a, img, code, pre, em, del, h1, h2, ul, ol, table, br, hr, blockquote, sup, .katex, [role=img], [style*=color]"
 )
-ALLOWED = {  # what Streamlit draws itself
-    "button": "", "choice": "", "markdown": "", "sentence": ".katex, [role=img]",
-}  # fmt: skip
+ALLOWED = {"button": "", "choice": "", "markdown": "", "sentence": ".katex, [role=img]"}  # drawn by Streamlit itself
 
 
 @pytest.fixture(scope="module")
@@ -42,50 +40,50 @@ def text_server(tmp_path_factory):
 
 
 @pytest.fixture
-def asked(page, text_server) -> list[str]:
-    """Addresses of other hosts that the browser asks for."""
+def contacted(page, text_server) -> list[str]:
+    """URLs on other hosts that the browser requests."""
     addresses: list[str] = []
 
-    def pass_on(route) -> None:
+    def check(route) -> None:
         if route.request.url.startswith((text_server, "data:", "blob:", "ws:")):
             route.continue_()
         else:
             addresses.append(route.request.url)
             route.abort()
 
-    page.route("**/*", pass_on)
+    page.route("**/*", check)
     return addresses
 
 
 @pytest.mark.parametrize("kind", ["markdown", "sentence", "button", "choice"])
-def test_markdown_shows_exactly_these_characters(page, text_server, asked, kind) -> None:
+def test_markdown_shows_exactly_these_characters(page, text_server, contacted, kind) -> None:
     page.goto(f"{text_server}/?kind={kind}")
     settled(page)
     page.wait_for_selector(f".st-key-text-{len(TEXTS) - 1} p")
-    page.wait_for_selector("[data-testid=stSkeleton]", state="detached")  # an extension is still on its way
-    read = page.evaluate(
+    page.wait_for_selector("[data-testid=stSkeleton]", state="detached")  # an extension is still loading
+    results = page.evaluate(
         """([n, elements, allowed]) => [...Array(n).keys()].map((i) => {
-            const place = document.querySelector(`.st-key-text-${i}`);
-            const odd = [...place.querySelectorAll(elements)].filter((e) => !allowed || !e.closest(allowed));
-            return [place.innerText, odd.map((e) => e.outerHTML), place.scrollWidth - place.clientWidth];
+            const box = document.querySelector(`.st-key-text-${i}`);
+            const odd = [...box.querySelectorAll(elements)].filter((e) => !allowed || !e.closest(allowed));
+            return [box.innerText, odd.map((e) => e.outerHTML), box.scrollWidth - box.clientWidth];
         })""",
         [len(TEXTS), ELEMENTS, ALLOWED[kind]],
     )
-    for text, (shown, odd, beyond) in zip(TEXTS, read, strict=True):
+    for text, (rendered, odd, overflow) in zip(TEXTS, results, strict=True):
         expected = visible(text)
-        shown = shown.replace("\u00a0", " ")
-        assert (expected in shown) if kind in ("sentence", "choice") else (shown == expected), (text, shown)
-        assert (odd, beyond) == ([], 0), text
-    assert asked == []
+        rendered = rendered.replace("\u00a0", " ")
+        assert (expected in rendered) if kind in ("sentence", "choice") else (rendered == expected), (text, rendered)
+        assert (odd, overflow) == ([], 0), text
+    assert contacted == []
 
 
-def test_plotly_shows_exactly_these_characters(page, text_server, asked) -> None:
+def test_plotly_shows_exactly_these_characters(page, text_server, contacted) -> None:
     page.goto(f"{text_server}/?kind=plotly")
     settled(page)
     page.wait_for_selector(".js-plotly-plot .ytick text")
-    shown = page.evaluate("[...document.querySelectorAll('.ytick text')].map((e) => e.textContent)")
-    assert {visible(text).split().__repr__() for text in TEXTS} <= {text.split().__repr__() for text in shown}
+    rendered = page.evaluate("[...document.querySelectorAll('.ytick text')].map((e) => e.textContent)")
+    assert {visible(text).split().__repr__() for text in TEXTS} <= {text.split().__repr__() for text in rendered}
     assert page.locator(".legendtext").last.text_content() == visible(TEXTS[1])
     assert page.locator(".xtitle").text_content() == visible(TEXTS[2])
     assert page.locator(".js-plotly-plot svg a, .js-plotly-plot svg image").count() == 0
-    assert asked == []
+    assert contacted == []

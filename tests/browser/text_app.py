@@ -1,4 +1,4 @@
-"""A page of nothing but foreign text, for test_text.py: `?kind=` says what draws it."""
+"""A page of foreign text for test_text.py; `?kind=` selects the element that shows it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ for number, text in enumerate(texts if kind != "plotly" else []):
         match kind:
             case "markdown":
                 st.markdown(plain(text))
-            case "sentence":  # beside an icon, a formula and an emoji of ours, which load their extensions
+            case "sentence":  # next to an icon, a formula and an emoji, which load their extensions
                 st.markdown(f"before **{plain(text)}** after :smile: $x$ :material/home:")
             case "button":
                 st.button(plain(text), key=f"button {number}")

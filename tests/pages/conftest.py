@@ -1,4 +1,4 @@
-"""Runs in every state a visitor can meet, and the app over them."""
+"""Runs in the states a visitor can see, and the app with them."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 
 class _Navigated(PagesManager):
-    """AppTest forgets at each run that the app calls st.navigation, and would open pages/ without app.py."""
+    """AppTest resets at each run that the app calls st.navigation, and would open pages/ without app.py."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -28,7 +28,7 @@ def pages_open_inside_the_app(monkeypatch):
 
 @pytest.fixture
 def no_worker(monkeypatch):
-    """A press fills the queue of trainings, and no process empties it."""
+    """Starting a training fills the queue, and no process empties it."""
     from transclipped.training import queue
     from transclipped.ui.train import start
 
@@ -38,7 +38,7 @@ def no_worker(monkeypatch):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """An empty folder of own runs, and no bundled ones."""
+    """An empty folder of the user's runs, and no bundled ones."""
     from transclipped.ui import runs
 
     monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path / "runs"))
@@ -56,7 +56,7 @@ def finished(home, tiny_run):
 
 @pytest.fixture
 def collection(finished, tmp_path):
-    """Folder of a collection of 12 images of two classes, made by the run."""
+    """Folder of a collection of 12 images of two classes, encoded by the run."""
     from transclipped.config import DataConfig
     from transclipped.datasets.registry import load
     from transclipped.runs.run import RunDir
@@ -74,14 +74,14 @@ def collection(finished, tmp_path):
 
 
 def unfinish(run: Path, **status) -> None:
-    """Make a finished run look as if its training ended early with this status."""
+    """Turn a finished run into one whose training ended early with this status."""
     for name in ("metrics.json", "retrieval.npz", "model.safetensors"):
         (run / name).unlink()
     (run / "status.json").write_text(json.dumps({"v": 1, "pid": -1, "heartbeat": 0, **status}))
 
 
 def arrived(page: str, **query) -> AppTest:
-    """A page that a link has opened, without exceptions."""
+    """A page opened by a link, without exceptions."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
@@ -93,7 +93,7 @@ def arrived(page: str, **query) -> AppTest:
 
 
 def opened(page: str, **query) -> AppTest:
-    """A page after its first run, by way of Overview, without exceptions."""
+    """A page opened from Overview, without exceptions."""
     app = arrived("overview", **query)
     if page != "overview":
         app.switch_page(f"pages/{page}.py").run()
@@ -102,18 +102,18 @@ def opened(page: str, **query) -> AppTest:
 
 
 def keys(app: AppTest) -> set[str]:
-    """Keys of the widgets of the page itself, without the sidebar."""
+    """Keys of the page's widgets, without the sidebar."""
     return {element.key for element in app.main if getattr(element, "key", None)}
 
 
 def links(app: AppTest) -> set[str]:
-    """Pages that the page itself leads to, without the steps of the lesson."""
-    found = [link.proto for link in app.main.get("page_link")]
-    return {link.page for link in found if not link.label.startswith("←") and not link.label.endswith("→")}
+    """Pages that the page links to, apart from its neighbours in the lesson."""
+    protos = [link.proto for link in app.main.get("page_link")]
+    return {link.page for link in protos if not link.label.startswith("←") and not link.label.endswith("→")}
 
 
 def absent(app: AppTest) -> set[str]:
-    """Names in the address whose value is named, above the page, as missing or as changed."""
+    """Names in the address with a notice above the page."""
     names = set(app.session_state["absent"])
     assert app.main.warning or not names
     return names
@@ -125,7 +125,7 @@ def command(app: AppTest) -> str:
 
 
 def words(app: AppTest) -> str:
-    """All that a page says."""
+    """All texts of a page."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "warning", "success", "metric")
-    said = [e for kind in kinds for e in getattr(app, kind)]
-    return "\n".join(f"{getattr(e, 'label', '')} {e.value}" for e in said)
+    elements = [e for kind in kinds for e in getattr(app, kind)]
+    return "\n".join(f"{getattr(e, 'label', '')} {e.value}" for e in elements)

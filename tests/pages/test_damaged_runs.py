@@ -1,4 +1,4 @@
-"""One damaged run among others: its own pages say what is wrong, and those of the others do not mind."""
+"""A damaged run: its own pages report the damage, and those of other runs are unaffected."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ import pytest
 from tests.pages.conftest import opened, words
 
 PAGES = ["overview", "anatomy", "clipping", "codebooks", "embeddings", "retrieval", "train", "benchmarks"]
-DAMAGE = {  # a file, and its content
+DAMAGE = {  # file and content
     "metrics of a list": ("metrics.json", "[]"),
     "metrics of texts": ("metrics.json", '{"modes": {"asymmetric": {"map": "x"}}}'),
     "a heartbeat of null": ("status.json", '{"v": 1, "state": "running", "pid": 1, "heartbeat": null}'),
@@ -20,24 +20,23 @@ DAMAGE = {  # a file, and its content
 
 @pytest.fixture
 def two(finished):
-    """A finished run "tiny", and a copy of it, "zz", to be damaged."""
+    """A finished run "tiny" and the path of its copy "zz", to be damaged."""
     shutil.copytree(finished, finished.parent / "zz")
     return finished.parent / "zz"
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize("page", ["overview", "train", "benchmarks"])
-def test_a_damaged_run_spoils_no_page_of_another(two, kind, page):
+def test_a_damaged_run_affects_no_page_of_another(two, kind, page):
     name, content = DAMAGE[kind]
     (two / name).write_text(content)
     app = opened(page, run="tiny")
     assert not app.error
-    sidebar = "\n".join(caption.value for caption in app.sidebar.caption)
-    assert "Damaged: zz" in sidebar
+    assert any("Damaged" in caption.value and "zz" in caption.value for caption in app.sidebar.caption)
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_its_own_pages_say_which_file_is_damaged(two, kind):
+def test_its_own_pages_name_the_damaged_file(two, kind):
     name, content = DAMAGE[kind]
     (two / name).write_text(content)
     for page in PAGES:
@@ -47,7 +46,7 @@ def test_its_own_pages_say_which_file_is_damaged(two, kind):
             assert [name in error.value.replace("\\", "") for error in app.main.error] == [True], page
 
 
-def test_a_run_that_says_it_runs_in_the_future_is_interrupted_on_every_page(two):
+def test_a_run_with_a_future_heartbeat_counts_as_interrupted(two):
     for name in ("metrics.json", "retrieval.npz"):
         (two / name).unlink()
     status = {"v": 1, "state": "running", "pid": 2**22 + 1, "heartbeat": 4e9}
@@ -56,7 +55,7 @@ def test_a_run_that_says_it_runs_in_the_future_is_interrupted_on_every_page(two)
         assert "interrupted" in words(opened(page, run="zz"))
 
 
-def test_curves_pass_over_lines_that_are_no_events(two):
+def test_curves_ignore_lines_that_are_not_events(two):
     lines = '{"kind": "epoch", "epoch": "x", "step": null, "loss": "y"}\n{"kind": "step", "epoch": 1}\n[1]\n'
     (two / "events.jsonl").write_text(lines + (two / "events.jsonl").read_text())
     for page in ("train", "codebooks", "overview"):

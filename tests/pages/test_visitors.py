@@ -1,4 +1,4 @@
-"""Every page as a visitor of an opened app sees it: all there to read, what acts is disabled and refuses."""
+"""Every page as seen by a visitor over the network: all can be read; actions are disabled and refuse."""
 
 import re
 
@@ -10,21 +10,18 @@ from transclipped.training import queue
 from transclipped.ui import access
 from transclipped.ui.train import jobs
 
-# keys of buttons that act, by page
-ACTING = {
-    "train": {"start"}, "clipping": {"sweep button"}, "embeddings": {"compute"}, "datasets": {"clear now"},
-    "keep": {"rename", "delete", "take"}, "stopped": {"resume"}, "waiting": {"cancel"}, "running": {"stop"},
-}  # fmt: skip
-KNOWN = {key for keys in ACTING.values() for key in keys} | {"imported use", "keep button", "end", "open linked"}
+ACTING = {"train": {"start"}, "clipping": {"sweep button"}, "embeddings": {"compute"}, "datasets": {"clear now"}}
+ACTING |= {"keep": {"rename", "delete", "take"}, "stopped": {"resume"}, "waiting": {"cancel"}, "running": {"stop"}}
+KEYS = {key for keys in ACTING.values() for key in keys} | {"imported use", "keep button", "end", "open linked"}
 
 
 def acting(app) -> dict[str, object]:
-    """Buttons that act, by key; others that wait in the queue count as `cancel`."""
-    return {b.key.split(" of ")[0]: b for b in app.button if b.key in KNOWN or re.match("cancel", b.key or "")}
+    """Buttons with an action, by key; each queued run has a `cancel`."""
+    return {b.key.split(" of ")[0]: b for b in app.button if b.key in KEYS or re.match("cancel", b.key or "")}
 
 
-def pressed(app, key: str) -> None:
-    """Press a disabled button, as a browser that somebody tampered with can."""
+def press(app, key: str) -> None:
+    """Press a disabled button, as a manipulated browser can."""
     app.button(key=key).proto.disabled = False
     app.button(key=key).click().run()
     assert not app.exception
@@ -34,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_is_there_to_read_and_its_acts_are_disabled(finished, opened_up, page):
+def test_every_page_can_be_read_and_its_actions_are_disabled(finished, opened_up, page):
     app = opened(page)
     assert not app.error, [e.value for e in app.error]
     buttons = acting(app)
@@ -44,7 +41,7 @@ def test_every_page_is_there_to_read_and_its_acts_are_disabled(finished, opened_
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_owner_has_them(finished, listening, page):
+def test_the_owner_may_use_them(finished, listening, page):
     listening("0.0.0.0", Host="192.0.2.7:8501")
     app = opened(page, owner=access._TOKEN)
     assert all("owner of this app" not in (button.help or "") for button in acting(app).values())
@@ -53,7 +50,7 @@ def test_the_owner_has_them(finished, listening, page):
 
 
 @pytest.mark.parametrize("state", ["keep", "stopped", "waiting", "running", "sweep", "umap"])
-def test_acts_on_runs_are_disabled(finished, opened_up, monkeypatch, state):
+def test_actions_on_runs_are_disabled(finished, opened_up, monkeypatch, state):
     query = {"keep": {"part": "keep"}, "sweep": {"look": "sweep"}}.get(state, {})
     page = {"sweep": "clipping", "umap": "embeddings"}.get(state, "train")
     if state == "stopped":
@@ -74,33 +71,33 @@ def test_acts_on_runs_are_disabled(finished, opened_up, monkeypatch, state):
         assert app.file_uploader[0].disabled
 
 
-def test_a_press_that_the_page_does_not_offer_is_refused(finished, opened_up):
+def test_pressing_a_disabled_button_is_refused(finished, opened_up):
     app = opened("train")
-    pressed(app, "start")
+    press(app, "start")
     assert "Only the owner" in words(app) and not queue.waiting(finished.parent)
 
 
 def test_a_link_with_a_folder_opens_nothing_for_a_visitor(finished, opened_up):
     app = opened("retrieval", collection="/etc")
     assert "collection" not in app.query_params and app.button(key="open linked").disabled
-    pressed(app, "open linked")
+    press(app, "open linked")
     assert "collection" not in app.query_params and not app.error
 
 
 @pytest.mark.parametrize("labels", ["/etc/passwd", "/proc/self/environ"])
 @pytest.mark.parametrize("who", ["owner", "visitor"])
-def test_a_link_with_labels_shows_nothing_of_their_file(finished, listening, tmp_path, monkeypatch, labels, who):
+def test_a_link_with_labels_reveals_nothing_of_their_file(finished, listening, tmp_path, monkeypatch, labels, who):
     from PIL import Image
 
     for number in range(2):
         Image.new("RGB", (40, 40)).save(tmp_path / f"{number}.png")
     listening(*["localhost" if who == "owner" else "0.0.0.0"], Host="localhost:8501")
     monkeypatch.setenv("DEMO_SECRET", "hunter2")
-    said = words(opened("datasets", set="folder", folder=str(tmp_path), labels=labels))
-    assert "root:" not in said and "hunter2" not in said and "PATH=" not in said
+    text = words(opened("datasets", set="folder", folder=str(tmp_path), labels=labels))
+    assert "root:" not in text and "hunter2" not in text and "PATH=" not in text
 
 
-def test_watching_a_run_by_address_reads_no_other_folders_log(finished, listening, tmp_path):
+def test_a_link_to_watch_a_run_reads_no_log_elsewhere(finished, listening, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "log.txt").write_text("transclipped: hunter2\n")
     (tmp_path / "log.txt").write_text("transclipped: hunter2\n")

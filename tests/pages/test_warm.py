@@ -1,4 +1,4 @@
-"""Pages after the warm-up: they draw their first screens without computing them again."""
+"""Pages after the warm-up draw their first screens without recomputing them."""
 
 from dataclasses import replace
 
@@ -19,26 +19,21 @@ from transclipped.ui.codebooks import cached as codebook_cached
 
 @pytest.fixture
 def without_queries(finished):
-    """The finished run, of which no query was stored."""
+    """The finished run without stored queries."""
     stored = RunDir(finished).retrieval()
     labels = None if stored.query_labels is None else stored.query_labels[:0]
-    less = replace(stored, queries=stored.queries[:0], query_ids=stored.query_ids[:0], query_labels=labels)
-    less.save(finished / "retrieval.npz")
+    reduced = replace(stored, queries=stored.queries[:0], query_ids=stored.query_ids[:0], query_labels=labels)
+    reduced.save(finished / "retrieval.npz")
 
 
 @pytest.fixture
-def nothing_more(finished, monkeypatch):
-    """After the warm-up of the finished run no network can be loaded, no batch embedded, and nothing measured."""
+def computation_fails(finished, monkeypatch):
+    """Warms up the finished run; the returned function then makes all computation fail."""
     monkeypatch.setattr(warm, "PAUSE", 0)
-    caches = (
-        anatomy_cached.model,
-        anatomy_cached.seen,
-        anatomy_cached.faces,
-        anatomy_cached.standing,
-        codebook_cached.usage,
-    )
-    caches += (lab_batch._run_batch, lab_batch._dial, lab_batch._report, lab_batch._mean_loss, lab_batch._suggested)
-    for cache in (cached.engine, *caches, warm._first_screens):
+    anatomy, lab = anatomy_cached, lab_batch
+    caches = [anatomy.model, anatomy.seen, anatomy.faces, anatomy.standing, codebook_cached.usage, cached.engine]
+    caches += [lab._run_batch, lab._dial, lab._report, lab._mean_loss, lab._suggested, warm._first_screens]
+    for cache in caches:
         cache.clear()
     warm._work(RunDir(finished))
     yield lambda: _refuse(monkeypatch)
@@ -48,7 +43,7 @@ def _refuse(monkeypatch):
     def refused(*args, **kwargs):
         raise InputError("computed again")
 
-    for place, names in (
+    for module, names in (
         (session, ("trained_model",)),
         (engine, ("Searcher",)),
         (lab_batch, ("batch_of", "dial", "spread")),
@@ -58,25 +53,25 @@ def _refuse(monkeypatch):
         (anatomy_cached.anatomy, ("rollout",)),
     ):
         for name in names:
-            monkeypatch.setattr(place, name, refused)
-    monkeypatch.setattr(anatomy_cached, "codebooks", None)  # whose images stand for a codeword
+            monkeypatch.setattr(module, name, refused)
+    monkeypatch.setattr(anatomy_cached, "codebooks", None)  # finds images of a codeword
 
 
 @pytest.mark.parametrize("page", ["anatomy", "clipping", "codebooks", "retrieval", "train"])
-def test_the_first_screen_is_there(nothing_more, page):
-    nothing_more()
+def test_the_first_screen_is_cached(computation_fails, page):
+    computation_fails()
     app = opened(page, run="tiny")
     assert not app.warning and not app.error, words(app)
     assert "computed again" not in words(app)
 
 
 @pytest.mark.parametrize("page", ["benchmarks", "clipping", "codebooks", "train"])
-def test_what_needs_no_query_is_there_in_a_run_without_any(without_queries, nothing_more, page):
-    nothing_more()
+def test_without_queries_the_rest_is_cached(without_queries, computation_fails, page):
+    computation_fails()
     assert "computed again" not in words(opened(page, run="tiny"))
 
 
-def test_another_run_is_computed(nothing_more, finished):
+def test_another_run_is_not_cached(computation_fails, finished):
     finished.rename(finished.with_name("other"))
-    nothing_more()
+    computation_fails()
     assert "computed again" in words(opened("clipping", run="other"))

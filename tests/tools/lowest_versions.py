@@ -1,12 +1,10 @@
-"""Install the lowest versions that requirements.txt allows, and run the app with them.
+"""Install the lowest versions allowed by requirements.txt and run the app with them.
 
 usage: python -m tests.tools.lowest_versions [FOLDER]      needs the package `uv`, and the network
 
-The environment is made in FOLDER (default: a temporary one; with PyTorch it takes several GB). Each command that a user
-has is run once on tiny data, then the tests of the pages. The exit status is 1 if one of them fails.
+The environment is created in FOLDER (default: a temporary one; with PyTorch it takes several GB). Each command runs
+once on tiny data, then the tests of the pages. The exit status is 1 if any fails.
 """
-
-from __future__ import annotations
 
 import os
 import subprocess
@@ -19,7 +17,7 @@ FEW = ["--train-limit", "200", "--database-limit", "200", "--query-limit", "40",
 
 
 def uv(*arguments: str, **environment: str) -> None:
-    """Run uv; its own cache and index settings apply."""
+    """Run uv with its default cache and index."""
     subprocess.run([sys.executable, "-m", "uv", *arguments], check=True, env={**os.environ, **environment})
 
 
@@ -33,7 +31,7 @@ def install(folder: Path) -> str:
 
 
 def commands(work: Path) -> dict[str, list[str]]:
-    """What is run, by name; in this order, since later ones use what earlier ones write."""
+    """The commands by name, in order: later ones use the output of earlier ones."""
     run = str(work / "runs" / "low")
     images = ROOT / "assets" / "screenshots"
     image = str(next(images.glob("*.png")))
@@ -51,7 +49,7 @@ def commands(work: Path) -> dict[str, list[str]]:
 
 
 def main(folder: str | None = None) -> int:
-    """Install, run everything, print a line a command."""
+    """Install, run everything, and print a line per command."""
     with tempfile.TemporaryDirectory() as scratch:
         python = install(Path(folder or scratch) / "lowest")
         environment = {**os.environ, "TRANSCLIPPED_CACHE": f"{scratch}/cache", "TRANSCLIPPED_RUNS": f"{scratch}/runs"}

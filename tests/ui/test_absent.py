@@ -1,4 +1,4 @@
-"""What the address asks for and is not there: when a value counts as not there, and how long its notice stays."""
+"""Values in the address that do not exist: when a value counts as missing, and how long its notice stays."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -7,7 +7,7 @@ from transclipped.ui import absent
 
 
 @pytest.mark.parametrize(
-    ("said", "value", "gone"),
+    ("values", "value", "gone"),
     [
         (["24"], 24, []),
         (["0.30"], 0.3, []),
@@ -27,8 +27,8 @@ from transclipped.ui import absent
         (["first", "last"], "last", []),
     ],
 )
-def test_a_value_is_missing_where_the_widget_holds_another(said, value, gone):
-    assert absent.differing(said, value) == gone
+def test_a_value_is_missing_if_the_widget_has_another(values, value, gone):
+    assert absent.differing(values, value) == gone
 
 
 def script():
@@ -52,19 +52,19 @@ def opened(**query) -> AppTest:
     return app.run()
 
 
-def test_what_is_there_needs_no_notice():
+def test_existing_values_need_no_notice():
     assert not opened(letter="b", number="7", unknown="x").warning
     assert not opened().warning
 
 
-def test_a_notice_names_what_was_asked_for_and_what_is_shown():
+def test_a_notice_names_the_missing_and_the_shown_value():
     app = opened(letter="z", number="70")
-    said = " ".join(w.value for w in app.warning)
-    assert "**z**" in said and "**70**" in said and f"{app.number_input[0].value}" in said
+    notices = " ".join(w.value for w in app.warning)
+    assert "**z**" in notices and "**70**" in notices and f"{app.number_input[0].value}" in notices
     assert app.selectbox[0].value == "a"
 
 
-def test_a_notice_stays_until_another_is_chosen_or_another_page_opened():
+def test_a_notice_stays_until_another_value_or_page_is_chosen():
     app = opened(letter="z").run()
     assert len(app.warning) == 1
     assert not app.selectbox[0].set_value("b").run().warning
@@ -73,13 +73,13 @@ def test_a_notice_stays_until_another_is_chosen_or_another_page_opened():
     assert not app.run().warning
 
 
-def test_an_option_that_went_is_named_and_the_box_shows_what_took_its_place():
+def test_a_removed_option_is_named_and_the_box_shows_its_replacement():
     app = opened(letter="b")
     app.session_state["options"] = ["a", "c"]
     app.run()
     assert app.selectbox[0].value == "a" and "**b**" in app.warning[0].value
-    assert app.selectbox[0].proto.set_value  # so that the browser's box follows
+    assert app.selectbox[0].proto.set_value  # updates the browser's box
 
 
-def test_foreign_words_in_a_notice_are_shown_as_text():
+def test_foreign_words_in_a_notice_are_escaped():
     assert "![" not in opened(letter="![x](http://host/x.png)").warning[0].value

@@ -1,4 +1,4 @@
-"""Who is the owner, what others may do, and which paths they may read."""
+"""Who is the owner, what visitors may do, and which paths they may read."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
     [{}, {"Host": "localhost:8501"}, {"Host": "127.0.0.1:8501", "Origin": "http://127.0.0.1:8501"},
      {"Host": "[::1]:8501", "Origin": "http://[::1]:8501"}, {"Host": "LOCALHOST:9", "Origin": "http://LOCALHOST:9"}],
 )  # fmt: skip
-def test_whoever_sits_at_this_machine_is_the_owner(listening, address, headers):
+def test_a_user_of_this_machine_is_the_owner(listening, address, headers):
     listening(address, **headers)
     assert access.owner() and access.may() and access.may(access.TRAIN, of="any")
     access.require()
@@ -45,7 +45,7 @@ def test_whoever_sits_at_this_machine_is_the_owner(listening, address, headers):
      ("localhost", {"Host": "localhost:8501", "X_Forwarded_For": "203.0.113.9"}),
      ("localhost", {"Host": "localhost:8501", "Forwarded": "for=203.0.113.9"})],
 )  # fmt: skip
-def test_any_other_request_is_a_visitors(listening, address, headers):
+def test_any_other_request_comes_from_a_visitor(listening, address, headers):
     listening(address, **headers)
     assert not access.owner() and not access.may() and not access.may(access.TRAIN)
     with pytest.raises(InputError, match="owner"):
@@ -53,14 +53,14 @@ def test_any_other_request_is_a_visitors(listening, address, headers):
     assert access.control(help="h") == {"disabled": True, "help": access.NEEDS_OWNER}
 
 
-def test_the_owner_can_let_visitors_train_but_not_touch_each_others(opened_up, monkeypatch):
+def test_visitors_allowed_to_train_may_stop_only_their_own_runs(opened_up, monkeypatch):
     monkeypatch.setenv(access.OPEN, "train")
-    assert access.may(access.TRAIN) and not access.may() and not access.may(access.TRAIN, of="somebodys")
+    assert access.may(access.TRAIN) and not access.may() and not access.may(access.TRAIN, of="other")
     monkeypatch.setattr(access, "started", lambda: {"mine"})
     assert access.may(access.TRAIN, of="mine") and not access.may(of="mine")
 
 
-def shown() -> None:
+def script() -> None:
     import streamlit as st
 
     from transclipped.ui import access
@@ -72,18 +72,18 @@ def shown() -> None:
         access.remember_started("mine")
 
 
-def test_the_token_makes_the_owner_leaves_the_address_and_lasts_one_visit(opened_up):
-    app = AppTest.from_function(shown)
+def test_the_token_grants_ownership_for_one_session_and_leaves_the_address(opened_up):
+    app = AppTest.from_function(script)
     app.query_params["owner"] = access._TOKEN
     app.run()
     assert app.text[0].value == "True []" and "owner" not in app.query_params and not app.text_input
     assert app.run().text[0].value == "True []"
-    assert AppTest.from_function(shown).run().text[0].value == "False []"
+    assert AppTest.from_function(script).run().text[0].value == "False []"
 
 
 @pytest.mark.parametrize("wrong", ["", "x", access._TOKEN[:-1], access._TOKEN + "x", "ü" * 43])
-def test_a_wrong_token_makes_nobody_the_owner(opened_up, wrong):
-    app = AppTest.from_function(shown)
+def test_a_wrong_token_grants_nothing(opened_up, wrong):
+    app = AppTest.from_function(script)
     app.query_params["owner"] = wrong
     app.run()
     assert app.text[0].value == "False []" and "owner" not in app.query_params
@@ -93,23 +93,23 @@ def test_a_wrong_token_makes_nobody_the_owner(opened_up, wrong):
     assert app.text[0].value == "True []" and not app.text_input
 
 
-def test_a_visit_remembers_what_it_started(opened_up):
-    app = AppTest.from_function(shown).run()
+def test_a_session_remembers_the_runs_it_started(opened_up):
+    app = AppTest.from_function(script).run()
     app.button[0].click().run()
     assert app.run().text[0].value == "False ['mine']"
-    assert AppTest.from_function(shown).run().text[0].value == "False []"
+    assert AppTest.from_function(script).run().text[0].value == "False []"
 
 
-def test_the_link_is_printed_once_and_only_for_an_opened_app(listening, capsys, monkeypatch):
+def test_the_link_is_printed_once_and_only_if_the_network_has_access(listening, capsys, monkeypatch):
     monkeypatch.setattr(access, "_announcing", Lock())
     listening("localhost", Host="localhost:8501")
-    app = AppTest.from_function(shown)
+    app = AppTest.from_function(script)
     app.query_params["owner"] = "x"
     assert "owner" not in app.run().query_params
     assert access._TOKEN not in capsys.readouterr().out
     listening("0.0.0.0", Host="192.0.2.7:8501")
     for _ in range(3):
-        AppTest.from_function(shown).run()
+        AppTest.from_function(script).run()
     assert capsys.readouterr().out.count(f"/?owner={access._TOKEN}\n") == 1
     assert len(access._TOKEN) >= 40
 
@@ -127,29 +127,29 @@ def tree(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_visitor_reads_below_the_roots_alone(opened_up, tree, monkeypatch):
+def test_a_visitor_reads_below_the_roots_only(opened_up, tree, monkeypatch):
     monkeypatch.setenv(access.ROOTS, os.pathsep.join([str(tree / "root"), str(tree / "none")]))
-    for name in ("root", "root/in", "root/in/labels.csv", "root/stays/labels.csv", "enters", "root/not-there"):
+    for name in ("root", "root/in", "root/in/labels.csv", "root/stays/labels.csv", "enters", "root/missing"):
         assert access.readable(tree / name) == (tree / name).resolve()
     assert access.readable(ASSETS / "cifar10") == ASSETS / "cifar10"
-    outside = ("", "/", "~", "~root", "~nobody-of-this-name", "\0", "x" * 5000, tree, tree / "outside.csv",
+    outside = ("", "/", "~", "~root", "~no-such-user", "\0", "x" * 5000, tree, tree / "outside.csv",
                tree / "root/../outside.csv", tree / "root/leaves", tree / "root/loop", tree / "rooted/x.csv",
-               tree / "nowhere", ASSETS.parent, ASSETS / ".." / "app.py", "/proc/self/environ")  # fmt: skip
+               tree / "missing", ASSETS.parent, ASSETS / ".." / "app.py", "/proc/self/environ")  # fmt: skip
     for path in outside:
         with pytest.raises(InputError):
             access.readable(path)
 
 
-def test_a_visitor_cannot_tell_what_exists_outside(opened_up, tree):
-    said = []
-    for name in ("outside.csv", "nowhere.csv", "rooted"):
+def test_errors_do_not_reveal_what_exists_outside(opened_up, tree):
+    messages = []
+    for name in ("outside.csv", "missing.csv", "rooted"):
         with pytest.raises(InputError) as caught:
             access.readable(tree / name)
-        said.append(str(caught.value).replace(name, ""))
-    assert len(set(said)) == 1
+        messages.append(str(caught.value).replace(name, ""))
+    assert len(set(messages)) == 1
 
 
-def test_what_the_owner_offers_visitors_may_read(listening, tree):
+def test_visitors_may_read_what_the_owner_offers(listening, tree):
     listening("0.0.0.0", Host="192.0.2.7")
     with pytest.raises(InputError):
         access.offer(tree / "root")
@@ -165,7 +165,7 @@ def test_the_owner_reads_anything_but_devices_and_pipes(listening, tree):
     listening("localhost", Host="localhost")
     os.mkfifo(tree / "pipe")
     (tree / "link").symlink_to("/proc/self/environ")
-    for path in (tree, tree / "outside.csv", tree / "root/leaves", tree / "nowhere", "/", "relative"):
+    for path in (tree, tree / "outside.csv", tree / "root/leaves", tree / "missing", "/", "relative"):
         assert access.readable(path) == Path(path)
     assert access.readable("~/x") == Path.home() / "x"
     special = ("/proc/self/environ", "/proc", "/dev/null", "/dev/stdin", "/sys/kernel", tree / "pipe", tree / "link")
@@ -177,14 +177,14 @@ def test_the_owner_reads_anything_but_devices_and_pipes(listening, tree):
 @pytest.mark.parametrize(
     "path", [r"\\host\share\x", "//host/share", r"\/host\share", r"\\?\UNC\host\share", r"\\.\pipe\x"]
 )
-def test_windows_asks_no_other_machine(listening, monkeypatch, path):
+def test_windows_contacts_no_other_machine(listening, monkeypatch, path):
     listening("localhost")
     monkeypatch.setattr(access, "WINDOWS", True)
     with pytest.raises(InputError, match="another machine"):
         access.readable(path)
 
 
-def test_every_path_of_a_configuration_is_looked_at(opened_up, tree, monkeypatch):
+def test_every_path_of_a_configuration_is_checked(opened_up, tree, monkeypatch):
     monkeypatch.setenv(access.ROOTS, str(tree / "root"))
     good = {"data": tree / "enters", "labels": tree / "root/in/labels.csv", "split": tree / "root/in/labels.csv"}
     config = DataConfig(dataset="folder", **{name: str(path) for name, path in good.items()})
@@ -195,21 +195,20 @@ def test_every_path_of_a_configuration_is_looked_at(opened_up, tree, monkeypatch
             access.allowed(DataConfig(**{**vars(config), name: str(tree / "outside.csv")}))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127.0.0.0/8")
 @pytest.mark.parametrize("opened", [False, True])
-def test_a_headless_start_listens_where_it_should_and_looks_for_no_address(opened, tmp_path):
-    """`requests` of this start tells on whoever calls it: Streamlit asks another host for its address by that."""
-    (tmp_path / "requests.py").write_text("print('ASKED FOR AN ADDRESS')\n")
+def test_a_headless_start_listens_as_configured_and_contacts_no_other_host(opened, tmp_path):
+    """A fake `requests` reports its import, which Streamlit uses to find its address through another host."""
+    (tmp_path / "requests.py").write_text("print('IMPORTED REQUESTS')\n")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     flags = ["--server.headless", "true", "--server.port", str(port), *["--server.address", "0.0.0.0"] * opened]
     log = tmp_path / "log"
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *flags], cwd=ROOT, stdout=file, stderr=file,
-            env={**os.environ, "PYTHONPATH": str(tmp_path), "TRANSCLIPPED_RUNS": str(tmp_path / "runs")},
-        )  # fmt: skip
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", *flags]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TRANSCLIPPED_RUNS": str(tmp_path / "runs")}
+        process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, env=environment)
         try:
             deadline = time.monotonic() + 100
             while not _connects("127.0.0.1", port) or "URL" not in log.read_text():
@@ -220,9 +219,9 @@ def test_a_headless_start_listens_where_it_should_and_looks_for_no_address(opene
             process.terminate()
             process.wait(20)
     assert f"http://localhost:{port}" in log.read_text()
-    assert "ASKED" not in log.read_text() and "External" not in log.read_text()
+    assert "IMPORTED" not in log.read_text() and "External" not in log.read_text()
 
 
 def _connects(host: str, port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex((host, port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex((host, port)) == 0

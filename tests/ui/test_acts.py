@@ -1,4 +1,4 @@
-"""What a button did is said once, on the next run of the page."""
+"""The outcome of a button is shown once, on the next run of the page."""
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -8,15 +8,15 @@ from transclipped.ui import acts
 
 
 def refuse(name: str) -> None:
-    raise InputError(f"{name} cannot be")
+    raise InputError(f"{name} is invalid")
 
 
-def test_a_sentence_or_a_refusal_is_kept_and_silence_is_not():
+def test_a_returned_sentence_or_an_error_is_stored():
     acts.press("a", "{} is done".format, "x")
     acts.press("b", refuse, "x")
     acts.press("c", print)
     assert st.session_state.pop("a") == ("success", "x is done")
-    assert st.session_state.pop("b") == ("error", "x cannot be")
+    assert st.session_state.pop("b") == ("error", "x is invalid")
     assert "c" not in st.session_state
 
 
@@ -26,10 +26,10 @@ def script() -> None:
     acts.show("note")
 
 
-def test_it_is_shown_once_as_text():
+def test_the_outcome_is_shown_once_and_escaped():
     for kind in ("success", "error"):
         app = AppTest.from_function(script)
         app.session_state["note"] = (kind, "![x](http://host)")
-        said = app.run().get(kind)
-        assert len(said) == 1 and "![" not in said[0].value
+        boxes = app.run().get(kind)
+        assert len(boxes) == 1 and "![" not in boxes[0].value
         assert not app.run().get(kind)

@@ -1,4 +1,6 @@
-"""What a run stores is one copy for all pages and visitors."""
+"""All pages and visitors share one copy of a run's arrays and metrics."""
+
+import shutil
 
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached
@@ -10,9 +12,7 @@ def test_arrays_and_metrics_are_read_once(tiny_run):
     assert cached.metrics(run) == run.metrics()
 
 
-def test_a_run_that_was_measured_again_is_read_again(tiny_run, tmp_path):
-    import shutil
-
+def test_a_changed_run_is_read_again(tiny_run, tmp_path):
     run = RunDir(shutil.copytree(tiny_run, tmp_path / "run"))
     before = cached.arrays(run)
     before.save(run.path / "retrieval.npz")

@@ -1,4 +1,4 @@
-"""What a figure shows, read back from its CSV; and its larger copy for a projector."""
+"""The CSV of a figure, and its enlarged copy for a projector."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ def read(figure) -> list[dict]:
     return list(csv.DictReader(io.StringIO(csv_of(figure).decode("utf-8-sig"))))
 
 
-def test_each_point_of_each_line_is_a_line_of_the_csv():
+def test_the_csv_has_a_line_per_point():
     figure = go.Figure()
     figure.add_scatter(x=np.array([1, 2, 5]), y=np.array([0.1, 0.25, 1 / 3]), name="first, with comma")
     figure.add_bar(x=["a", "b"], y=[3, 4], name="bars")
@@ -25,24 +25,24 @@ def test_each_point_of_each_line_is_a_line_of_the_csv():
     assert set(lines[0]) == {"trace", "x", "y"}
 
 
-def test_a_heat_map_is_a_line_a_cell():
+def test_the_csv_of_a_heat_map_has_a_line_per_cell():
     figure = go.Figure(go.Heatmap(z=[[1, 2, 3], [4, np.nan, 6]], x=["p", "q", "r"], y=["u", "v"]))
     cells = {(line["x"], line["y"]): line["value"] for line in read(figure)}
     assert cells[("p", "u")] == "1.0" and cells[("r", "v")] == "6.0" and cells[("q", "v")] == "nan"
     assert len(cells) == 6
 
 
-def test_short_floats_are_written_as_short_as_they_are():
+def test_float32_is_written_with_its_shortest_digits():
     figure = go.Figure(go.Heatmap(z=np.array([[0.373]], np.float32)))
     assert read(figure)[0]["value"] == "0.373"
 
 
-def test_values_alone_are_numbered_and_intervals_kept():
+def test_values_without_x_are_numbered_and_errors_included():
     figure = go.Figure(go.Scatter(y=[5, 6], error_y={"type": "data", "array": [0.5, None]}))
     assert [(line["x"], line["error"]) for line in read(figure)] == [("0", "0.5"), ("1", "")]
 
 
-def test_enlarging_grows_text_lines_points_and_height_of_a_copy():
+def test_a_copy_has_larger_text_lines_points_and_height():
     figure = go.Figure(go.Scatter(x=[1, 2], y=[1, 2], mode="lines+markers", line={"width": 3}, marker={"size": [4, 8]}))
     figure.update_layout(height=300)
     figure.add_hline(1, line_width=2)
@@ -56,11 +56,11 @@ def test_enlarging_grows_text_lines_points_and_height_of_a_copy():
     assert figure.to_json() == before
 
 
-def test_at_the_usual_scale_a_figure_is_left_as_it_is():
+def test_at_scale_one_the_figure_itself_is_returned():
     figure = go.Figure(go.Scatter(x=[1], y=[2]))
     assert enlarged(figure, 1.0) is figure
 
 
-def test_enlarging_takes_heat_maps_and_bars_too():
+def test_heat_maps_and_bars_can_be_enlarged():
     figure = go.Figure([go.Heatmap(z=[[1, 2]]), go.Bar(x=[1], y=[2])])
     assert enlarged(figure, 2).layout.height == 900

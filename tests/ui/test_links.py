@@ -1,4 +1,4 @@
-"""Short and stable names in the address: set, followed, cleaned, and independent of what is displayed."""
+"""Keys in the address: written, followed, cleaned up, and independent of the displayed texts."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,53 +19,53 @@ def app(**query):
         kind = links.choose(st.selectbox, "Kind", {"a": "Apples", "b": "Pears"}, key="kind", default="a")
         st.text(f"{part} {kind}")
 
-    made = AppTest.from_function(script)
+    test = AppTest.from_function(script)
     for name, value in query.items():
-        made.query_params[name] = value
-    return made.run()
+        test.query_params[name] = value
+    return test.run()
 
 
-def said(made) -> str:
-    assert not made.exception, [error.value for error in made.exception]
-    return made.text[0].value
+def choices(page) -> str:
+    assert not page.exception, [error.value for error in page.exception]
+    return page.text[0].value
 
 
-def test_the_address_holds_the_key_and_nothing_for_the_default():
-    made = app()
-    assert said(made) == "tune a" and not made.query_params
-    made.segmented_control(key="part").set_value("sweep").run()
-    made.selectbox(key="kind").set_value("b").run()
-    assert said(made) == "sweep b"
-    assert made.query_params == {"part": "sweep", "kind": "b"}
-    made.segmented_control(key="part").set_value("tune").run()
-    assert said(made) == "tune b" and made.query_params == {"kind": "b"}
+def test_the_address_contains_the_key_unless_it_is_the_default():
+    page = app()
+    assert choices(page) == "tune a" and not page.query_params
+    page.segmented_control(key="part").set_value("sweep").run()
+    page.selectbox(key="kind").set_value("b").run()
+    assert choices(page) == "sweep b"
+    assert page.query_params == {"part": "sweep", "kind": "b"}
+    page.segmented_control(key="part").set_value("tune").run()
+    assert choices(page) == "tune b" and page.query_params == {"kind": "b"}
 
 
 def test_texts_are_displayed():
-    made = app()
-    assert made.selectbox(key="kind").options == ["Apples", "Pears"]
+    page = app()
+    assert page.selectbox(key="kind").options == ["Apples", "Pears"]
 
 
 @pytest.mark.parametrize("value", ["sweep", "Live sweep"])
-def test_a_link_is_followed_by_key_or_by_the_text_of_an_old_one(value):
-    made = app(part=value)
-    assert said(made) == "sweep a"
-    assert made.query_params == {"part": "sweep"}
+def test_links_by_key_and_older_ones_by_text_are_followed(value):
+    page = app(part=value)
+    assert choices(page) == "sweep a"
+    assert page.query_params == {"part": "sweep"}
 
 
 @pytest.mark.parametrize("value", ["", "nonsense", "LIVE SWEEP"])
-def test_nonsense_is_the_default_and_leaves_the_address(value):
-    made = app(part=value)
-    assert said(made) == "tune a"
-    assert not made.query_params
+def test_nonsense_means_the_default_and_leaves_the_address(value):
+    page = app(part=value)
+    assert choices(page) == "tune a"
+    assert not page.query_params
 
 
-def test_another_address_of_the_same_page_is_followed():
-    made = app(part="sweep")
-    made.query_params["part"] = "tune"
-    assert said(made.run()) == "tune a"
-    made.query_params["part"] = "sweep"
-    assert said(made.run()) == "sweep a"
+def test_a_changed_address_of_the_same_page_is_followed():
+    page = app(part="sweep")
+    page.query_params["part"] = "tune"
+    assert choices(page.run()) == "tune a"
+    page.query_params["part"] = "sweep"
+    assert choices(page.run()) == "sweep a"
 
 
 def test_key_of_prefers_keys():

@@ -1,4 +1,4 @@
-"""The insides of Streamlit that the app relies on are there."""
+"""The Streamlit internals that the app relies on exist."""
 
 import inspect
 
@@ -9,10 +9,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from transclipped.ui import streamlit_internals
-from transclipped.ui.components import shell
+from transclipped.ui.components.shell import AHEAD
 
 
-def test_a_folder_of_pages_is_remembered_by_the_class(monkeypatch, tmp_path):
+def test_the_class_remembers_a_pages_folder(monkeypatch, tmp_path):
     (tmp_path / "pages").mkdir()
     monkeypatch.setattr(PagesManager, "uses_pages_directory", None)
     PagesManager(str(tmp_path / "app.py"))
@@ -22,17 +22,17 @@ def test_a_folder_of_pages_is_remembered_by_the_class(monkeypatch, tmp_path):
     assert PagesManager.uses_pages_directory is False
 
 
-def test_the_server_keeps_files_by_data_kind_and_place():
+def test_the_server_stores_files_by_data_kind_and_place():
     assert isinstance(inspect.getattr_static(Runtime, "media_file_mgr"), property)
     assert list(inspect.signature(MediaFileManager.add).parameters)[1:4] == ["path_or_data", "mimetype", "coordinates"]
 
 
-@pytest.mark.parametrize("name", shell.AHEAD)
-def test_the_browsers_scripts_are_found_by_their_names(name):
+@pytest.mark.parametrize("name", AHEAD)
+def test_browser_scripts_are_located_by_name(name):
     assert streamlit_internals.script_files((name,))
 
 
-def test_a_page_test_is_no_server_and_has_no_files():
+def test_apptest_is_not_a_server_and_stores_no_files():
     def script() -> None:
         import streamlit as st
 

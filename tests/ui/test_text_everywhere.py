@@ -1,10 +1,8 @@
-"""Every text of the app that is Markdown or Plotly's HTML, and may hold foreign words, goes through `ui.text`.
+"""All foreign text that the app renders as Markdown or Plotly's HTML goes through `ui.text`.
 
-The check reads the source: an argument that is drawn must be made of constants, numbers and calls of `plain` or
-`for_plotly`. What it cannot judge stands in REVIEWED, with the reason.
+The check reads the source: a rendered argument must consist of constants, numbers and calls of `plain` or `for_plotly`.
+REVIEWED lists the exceptions that it cannot judge, with the reason.
 """
-
-from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
@@ -14,28 +12,22 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "transclipped/ui").rglob("*.py"))]
-MARKDOWN = {  # positions of the arguments that Streamlit renders as Markdown, beside `label`, `help` and so on
-    "badge": (0,), "button": (0,), "camera_input": (0,), "caption": (0,), "checkbox": (0,), "download_button": (0,),
-    "error": (0,), "exception": (0,), "expander": (0,), "file_uploader": (0,), "form_submit_button": (0,),
-    "header": (0,), "info": (0,),
-    "link_button": (0,), "markdown": (0,), "metric": (0, 1, 2), "multiselect": (0,), "number_input": (0,),
-    "page_link": (), "pills": (0, 1), "popover": (0,), "progress": (1,), "radio": (0, 1), "segmented_control": (0, 1),
-    "select_slider": (0,), "selectbox": (0,), "slider": (0,), "spinner": (0,), "status": (0,), "subheader": (0,),
-    "success": (0,), "tabs": (0,), "text_area": (0,), "text_input": (0,), "title": (0,), "toast": (0,), "toggle": (0,),
-    "warning": (0,), "write": (0,),
-}  # fmt: skip
+FIRST = """badge button camera_input caption checkbox download_button error exception expander file_uploader
+    form_submit_button header info link_button markdown multiselect number_input popover select_slider selectbox slider
+    spinner status subheader success tabs text_area text_input title toast toggle warning write"""
+MARKDOWN = dict.fromkeys(FIRST.split(), (0,))  # positions of arguments rendered as Markdown, besides MARKDOWN_NAMES
+MARKDOWN |= {"metric": (0, 1, 2), "page_link": (), "progress": (1,)}
+MARKDOWN |= {"pills": (0, 1), "radio": (0, 1), "segmented_control": (0, 1)}
 MARKDOWN_NAMES = {"body", "label", "help", "text", "delta", "value", "options", "captions"}
-PLOTLY = {
-    "Bar", "Heatmap", "Scatter", "Scattergl", "add_annotation", "add_bar", "add_hline", "add_scatter", "add_vline",
-    "make_subplots", "set_layout",
-}  # fmt: skip
+PLOTLY = """Bar Heatmap Scatter Scattergl add_annotation add_bar add_hline add_scatter add_vline make_subplots
+    set_layout"""
 PLOTLY_NAMES = {"name", "text", "annotation_text", "hovertemplate", "subplot_titles", "title", "labels"}
 ESCAPED = {"plain", "for_plotly"}
 NUMBERS = {"int", "float", "len", "round", "sum", "min", "max", "abs", "bool", "range"}
-OURS = {"share", "size", "milliseconds", "duration", "time_left", "label_sentence"}  # ours, with numbers at most
-KEEPS = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
-TYPES = "bcdeEfFgGn%,"  # of a format that takes numbers alone
-REVIEWED = {  # module below its folder.function: what may be foreign there, and why it is not
+OURS = {"share", "size", "milliseconds", "duration", "time_left", "label_sentence"}  # contain numbers at most
+TRANSPARENT = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
+TYPES = "bcdeEfFgGn%,"  # of format specifications for numbers
+REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
     **dict.fromkeys(
         (
             "anatomy/patches.draw: anatomy_cached.model(run.fingerprint, run).microscope.backbone.image_size",
@@ -47,7 +39,7 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
             "retrieval/query.tiles: hit.rank",
             "retrieval/sections.lengths: where.run.config.quantizer.bits",
             "retrieval/sections.one_length: there.engine.index.codes.shape[1]",
-            "shell._steps: next((i for i, other in enumerate(shown) if other.url_path == page.url_path), 0)",
+            "shell._neighbours: next((i for i, other in enumerate(pages) if other.url_path == page.url_path), 0)",
             "train/live._queue: number",
         ),
         "a number",
@@ -72,8 +64,7 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
             "overview/doors._door: text",
             "retrieval/sections.extremes: name",
             "retrieval/sections.one_search: mode.capitalize()",
-            "shell._steps: shown[at + 1].title",
-            "shell._steps: shown[at - 1].title",
+            "shell._link: label.format(title)",
             "clipping/sweep_charts.figure: amount.symbol",
             "clipping/sweep_keep._links: label",
             "train/images.limits: label",
@@ -125,8 +116,8 @@ REVIEWED = {  # module below its folder.function: what may be foreign there, and
 }
 
 
-def drawn(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
-    """Calls that draw, with each argument that is rendered."""
+def rendered(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """Calls that draw, with each rendered argument."""
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
@@ -134,7 +125,7 @@ def drawn(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
         if name in MARKDOWN and isinstance(call.func, ast.Attribute):
             places, names = MARKDOWN[name], MARKDOWN_NAMES - ({"value"} if name != "metric" else set())
             names = names - ({"options"} if name in ("selectbox", "multiselect", "select_slider") else set())
-        elif name in PLOTLY:
+        elif name in PLOTLY.split():
             places, names = (1, 2) if name == "set_layout" else (), PLOTLY_NAMES
         else:
             continue
@@ -145,7 +136,7 @@ def drawn(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
 
 
 class Judge:
-    """Whether an expression can hold no foreign text."""
+    """Decides whether an expression can contain foreign text."""
 
     def __init__(self, function: ast.AST) -> None:
         self.bound: dict[str, list[ast.expr]] = {}
@@ -156,10 +147,12 @@ class Judge:
             elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
                 self._bind(node.target, node.value)
         arguments = getattr(function, "args", None)
-        given = [each for each in ast.walk(arguments) if isinstance(each, ast.arg)] if arguments else []
-        self.given = {each.arg for each in given}
-        self.numbers = {each.arg for each in given if getattr(each.annotation, "id", "") in ("int", "float", "bool")}
-        self.asked: set[str] = set()
+        parameters = [each for each in ast.walk(arguments) if isinstance(each, ast.arg)] if arguments else []
+        self.parameters = {each.arg for each in parameters}
+        self.numbers = {
+            each.arg for each in parameters if getattr(each.annotation, "id", "") in ("int", "float", "bool")
+        }
+        self.visited: set[str] = set()
 
     def _bind(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -172,7 +165,7 @@ class Judge:
                 self._bind(one, value)
 
     def doubts(self, node: ast.expr | None) -> Iterator[str]:
-        """The smallest parts of an expression that may be foreign text."""
+        """The smallest subexpressions that may be foreign text."""
         match node:
             case None | ast.Constant() | ast.Compare():
                 pass
@@ -189,7 +182,7 @@ class Judge:
             case ast.BinOp() if isinstance(node.op, ast.Add | ast.BitOr):
                 yield from self.doubts(node.left)
                 yield from self.doubts(node.right)
-            case ast.BinOp():  # * and - are for numbers, or repeat a text
+            case ast.BinOp():  # * and - are for numbers, or repeat text
                 if not isinstance(node.op, ast.Sub):
                     yield from (text for side in (node.left, node.right) for text in self.doubts(side))
             case ast.JoinedStr() | ast.BoolOp() | ast.Dict():
@@ -213,17 +206,17 @@ class Judge:
     def _name(self, name: str) -> Iterator[str]:
         if name.isupper() or len(name) == 1 or name in ESCAPED or name in self.numbers:  # m, k, n are numbers
             return
-        if name in self.given or name not in self.bound:
+        if name in self.parameters or name not in self.bound:
             yield name
-        elif name not in self.asked:
-            self.asked.add(name)
+        elif name not in self.visited:
+            self.visited.add(name)
             yield from (text for value in self.bound[name] for text in self.doubts(value))
 
     def _call(self, node: ast.Call) -> Iterator[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in (*ESCAPED, *NUMBERS, *OURS) or (name in KEEPS and any(_escapes(each) for each in node.args)):
+        if name in (*ESCAPED, *NUMBERS, *OURS) or (name in TRANSPARENT and any(_escapes(each) for each in node.args)):
             return
-        if name in KEEPS or name == "join":
+        if name in TRANSPARENT or name == "join":
             yield from (text for each in node.args for text in self.doubts(each))
         elif not (name == "get" and _constant(node.func.value)):
             yield ast.unparse(node)
@@ -234,7 +227,7 @@ def _escapes(node: ast.expr) -> bool:
 
 
 def _constant(node: ast.expr) -> bool:
-    """A constant, or part of one: HELP["map"], told.ABOUT[name], SCALES[rule].symbol."""
+    """A constant, or part of one: HELP["map"], module.ABOUT[name], SCALES[rule].symbol."""
     if isinstance(node, ast.Attribute) and node.attr.isupper():
         return True
     if isinstance(node, ast.Subscript | ast.Attribute):
@@ -250,34 +243,33 @@ def _numeric(spec: ast.expr | None) -> bool:
 
 
 def foreign(file: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Lines and what on them may be foreign text, as REVIEWED names it."""
+    """Line numbers and the expressions that may be foreign text, as in REVIEWED."""
     owner: dict[int, ast.FunctionDef] = {}
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        owner.update({id(node): function for node in ast.walk(function)})  # inner ones later, so they stay
-    for call, argument in drawn(tree):
+        owner.update({id(node): function for node in ast.walk(function)})  # inner functions come later and override
+    for call, argument in rendered(tree):
         function = owner.get(id(call), tree)
         for doubt in Judge(function).doubts(argument):
-            yield call.lineno, f"{_place(file)}.{getattr(function, 'name', '')}: {doubt}"
+            yield call.lineno, f"{_module(file)}.{getattr(function, 'name', '')}: {doubt}"
 
 
-def _place(file: Path) -> str:
-    """The module as REVIEWED names it: below `pages/` or `transclipped/ui/`, without its ending."""
+def _module(file: Path) -> str:
+    """Path of a module as in REVIEWED: below `pages/` or `transclipped/ui/`, without its suffix."""
     return file.relative_to(ROOT).with_suffix("").as_posix().removeprefix("pages/").removeprefix("transclipped/ui/")
 
 
 def every_doubt() -> list[tuple[str, str]]:
-    found = []
-    for file in FILES:
-        for line, doubt in foreign(file, ast.parse(file.read_text(encoding="utf-8"))):
-            found.append((f"{file.relative_to(ROOT)}:{line}", doubt))
-    return found
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
+    return [
+        (f"{file.relative_to(ROOT)}:{n}", doubt) for file, tree in trees.items() for n, doubt in foreign(file, tree)
+    ]
 
 
-def test_everything_drawn_is_ours_or_escaped() -> None:
-    assert [f"{place} {doubt}" for place, doubt in every_doubt() if doubt not in REVIEWED] == []
+def test_every_rendered_text_is_constant_or_escaped() -> None:
+    assert [f"{where} {doubt}" for where, doubt in every_doubt() if doubt not in REVIEWED] == []
 
 
-def test_no_review_is_out_of_date() -> None:
+def test_every_review_is_still_needed() -> None:
     assert set(REVIEWED) - {doubt for _, doubt in every_doubt()} == set()
 
 
@@ -290,7 +282,7 @@ def test_no_review_is_out_of_date() -> None:
         ("st.caption(f'{share:.1%} of {n:,}')", []),
         ("st.caption(f'{name:>10}')", ["name"]),
         ("st.metric('a', value, help=more)", ["value", "more"]),
-        ("st.selectbox('Run', names)", []),  # its options are no Markdown
+        ("st.selectbox('Run', names)", []),  # its options are not Markdown
         ("st.segmented_control('Run', names)", ["names"]),
         ("text = 'a' + run.name\nst.info(text)", ["run.name"]),
         ("text = 'a'\ntext += status.get('error')\nst.info(text)", ["status.get('error')"]),
@@ -300,6 +292,6 @@ def test_no_review_is_out_of_date() -> None:
         ("figure.add_scatter(x=xs, name=for_plotly(name))", []),
     ],
 )
-def test_the_check_sees_foreign_text(source: str, doubts: list[str]) -> None:
+def test_the_check_detects_foreign_text(source: str, doubts: list[str]) -> None:
     tree = ast.parse(source)
-    assert sorted(text for _, each in drawn(tree) for text in Judge(tree).doubts(each)) == sorted(doubts)
+    assert sorted(text for _, each in rendered(tree) for text in Judge(tree).doubts(each)) == sorted(doubts)

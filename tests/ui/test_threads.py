@@ -1,4 +1,4 @@
-"""A page gets its turn while other visitors' pages compute."""
+"""Visitors' threads share the machine."""
 
 import os
 import platform
@@ -11,22 +11,22 @@ from transclipped.ui import shell, threads
 from transclipped.utils import machine
 
 
-def test_the_app_shares_before_torch_is_loaded():
+def test_the_first_page_configures_threads_and_imports_no_slow_library(tmp_path):
     program = (
         "import os, sys; from streamlit.testing.v1 import AppTest;"
-        f"app = AppTest.from_file({str(shell.ROOT / 'app.py')!r}, default_timeout=60).run(); assert not app.exception;"
-        "assert 'torch' not in sys.modules and 'faiss' not in sys.modules;"
+        f"app = AppTest.from_file({str(shell.ROOT / 'app.py')!r}, default_timeout=60).run();"
+        "assert not app.exception and app.metric;"
+        "assert not {'torch', 'timm', 'faiss', 'pandas'} & sys.modules.keys();"
         "print(sys.getswitchinterval(), os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
     )
-    free = {name: value for name, value in os.environ.items() if name not in machine.PASSIVE}
-    done = subprocess.run([sys.executable, "-c", program], cwd=shell.ROOT, env=free, capture_output=True, text=True)
+    env = {name: value for name, value in os.environ.items() if name not in machine.PASSIVE}
+    env["TRANSCLIPPED_RUNS"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", program], cwd=shell.ROOT, env=env, capture_output=True, text=True)
     assert done.stdout.split() == [str(threads.TURN), "PASSIVE", "0"], done.stderr
 
 
 POOLS = """
 import ctypes, pathlib, sys, threading
-import pytest
-
 from transclipped.utils import machine
 sys.argv[1] == "shared" and machine.share_freed_memory()
 libc = ctypes.CDLL(None)
@@ -45,10 +45,10 @@ print(pathlib.Path(sys.argv[2]).read_text().count("<heap nr="))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="pools of memory are glibc's")
-def test_threads_reuse_memory_that_others_freed(tmp_path):
-    def pools(how: str) -> int:
-        words = [sys.executable, "-c", POOLS, how, str(tmp_path / "info.xml")]
-        return int(subprocess.run(words, cwd=shell.ROOT, capture_output=True, text=True, check=True).stdout)
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory pools are specific to glibc")
+def test_threads_reuse_memory_freed_by_others(tmp_path):
+    def pools(mode: str) -> int:
+        command = [sys.executable, "-c", POOLS, mode, str(tmp_path / "info.xml")]
+        return int(subprocess.run(command, cwd=shell.ROOT, capture_output=True, text=True, check=True).stdout)
 
-    assert pools("shared") <= 2 < pools("each its own")
+    assert pools("shared") <= 2 < pools("separate")

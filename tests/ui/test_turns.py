@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,7 +10,7 @@ from transclipped.ui import turns
 from transclipped.ui.turns import one_at_a_time
 
 
-def test_of_two_heavy_computations_one_waits_and_one_may_need_another():
+def test_heavy_computations_run_one_at_a_time_and_may_nest():
     inside, most = [], []
 
     @one_at_a_time
@@ -24,13 +25,9 @@ def test_of_two_heavy_computations_one_waits_and_one_may_need_another():
     def two(value):
         return one(value) + 1
 
-    answers = []
-    work = [threading.Thread(target=lambda f=f, n=n: answers.append(f(n))) for n, f in enumerate([one, two] * 4)]
-    for thread in work:
-        thread.start()
-    for thread in work:
-        thread.join(20)
-    assert set(most) == {1} and sorted(answers) == [0, 2, 2, 4, 4, 6, 6, 8]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda f, n: f(n), [one, two] * 4, range(8), timeout=20))
+    assert set(most) == {1} and results == [0, 2, 2, 4, 4, 6, 6, 8]
 
 
 def test_an_error_ends_the_turn():
@@ -40,14 +37,11 @@ def test_an_error_ends_the_turn():
 
     with pytest.raises(ZeroDivisionError):
         divide(0)
-    other = []
-    thread = threading.Thread(target=lambda: other.append(divide(1)))
-    thread.start()
-    thread.join(10)
-    assert other == [1]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(divide, 1).result(10) == 1
 
 
-def test_what_gives_way_lets_those_who_wait_go_first():
+def test_giving_way_lets_waiting_threads_go_first():
     order, others = [], []
 
     @one_at_a_time

@@ -1,4 +1,4 @@
-"""What a visitor who is not the owner cannot do: each act refuses by itself, whatever its button shows."""
+"""Actions that a visitor may not take: each one refuses by itself, whatever its button shows."""
 
 import shutil
 import time
@@ -29,7 +29,7 @@ SWEEP = Sweep(rule="threshold", amounts=(0.5,), temperature=0.3, treatment="remo
 
 @pytest.fixture
 def home(tmp_path, monkeypatch, children) -> Path:
-    """A folder of runs with one stopped run; nothing that is queued begins."""
+    """A folder of runs with one stopped run; queued trainings do not start."""
     (tmp_path / "runs" / "old").mkdir(parents=True)
     (tmp_path / "runs" / "old" / "config.json").write_text('{"v": 1}')
     monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path / "runs"))
@@ -41,7 +41,7 @@ def home(tmp_path, monkeypatch, children) -> Path:
 
 @pytest.fixture
 def trainer(opened_up, monkeypatch) -> set[str]:
-    """A visitor who may train; the names of what they started."""
+    """A visitor who may train; names of the runs they started."""
     monkeypatch.setenv(access.OPEN, "train")
     names: set[str] = set()
     monkeypatch.setattr(access, "started", lambda: names)
@@ -73,7 +73,7 @@ ACTS = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_act_refuses_a_visitor_and_leaves_everything(home, opened_up, act):
+def test_an_action_refuses_a_visitor_and_changes_nothing(home, opened_up, act):
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
     with pytest.raises(InputError, match=r"Only the owner"):
         ACTS[act]()
@@ -81,7 +81,7 @@ def test_an_act_refuses_a_visitor_and_leaves_everything(home, opened_up, act):
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_a_visitor_who_may_train_does_that_alone(home, trainer, act):
+def test_a_visitor_who_may_train_can_do_nothing_else(home, trainer, act):
     if act in ("start", "start next", "sweep", "cancel sweep"):
         ACTS[act]()
         return
@@ -91,7 +91,7 @@ def test_a_visitor_who_may_train_does_that_alone(home, trainer, act):
         ACTS[act]()
 
 
-def test_keeping_a_head_and_giving_an_imported_run_its_parts_are_refused_too(home, opened_up):
+def test_saving_a_head_and_completing_an_imported_run_are_refused(home, opened_up):
     with pytest.raises(InputError, match="owner"):
         sweep_keep._keep(SWEEP, SWEEP.settings()[0])
     imported.mark(old().path, ["data.data"])
@@ -101,7 +101,7 @@ def test_keeping_a_head_and_giving_an_imported_run_its_parts_are_refused_too(hom
     assert imported.missing(old()) == ["data.data"] and [path.name for path in home.iterdir()] == ["old"]
 
 
-def test_a_visitor_trains_on_what_is_offered_alone(home, trainer, tmp_path, monkeypatch):
+def test_a_visitor_trains_on_offered_data_only(home, trainer, tmp_path, monkeypatch):
     config = RunConfig(data=DataConfig(dataset="folder", data=str(tmp_path)))
     with pytest.raises(InputError, match="offers"):
         jobs.start(config, "a")
@@ -115,7 +115,7 @@ def test_a_visitor_trains_on_what_is_offered_alone(home, trainer, tmp_path, monk
     assert [w.name for w in queue.waiting(home)] == ["a"]
 
 
-def test_what_the_owner_trains_on_visitors_may_open(home, listening, tmp_path, monkeypatch):
+def test_visitors_may_open_the_data_that_the_owner_trains_on(home, listening, tmp_path, monkeypatch):
     listening("localhost")
     jobs.start(RunConfig(data=DataConfig(dataset="folder", data=str(tmp_path / "offered"))), "owners")
     jobs.start(RunConfig(), "bundled")
@@ -125,7 +125,7 @@ def test_what_the_owner_trains_on_visitors_may_open(home, listening, tmp_path, m
         access.readable(tmp_path)
 
 
-def test_a_visitor_stops_and_resumes_only_what_they_started(home, trainer):
+def test_a_visitor_stops_and_resumes_only_their_own_runs(home, trainer):
     jobs.start(RunConfig(), "mine")
     trainer.discard("mine")
     with pytest.raises(InputError, match="owner"):
@@ -139,12 +139,12 @@ def test_a_visitor_stops_and_resumes_only_what_they_started(home, trainer):
     assert (old().path / "stop").exists()
 
 
-def test_three_of_one_visitor_wait_even_of_presses_at_once(home, trainer, monkeypatch):
+def test_a_visitor_queues_at_most_three_even_with_simultaneous_presses(home, trainer, monkeypatch):
     waiting = queue.waiting
 
     def slowly(home: Path) -> list[queue.Waiting]:
         entries = waiting(home)
-        time.sleep(0.02)  # in which others look too
+        time.sleep(0.02)  # others read it meanwhile
         return entries
 
     monkeypatch.setattr(queue, "waiting", slowly)
@@ -161,7 +161,7 @@ def test_three_of_one_visitor_wait_even_of_presses_at_once(home, trainer, monkey
         assert sum(pool.map(press, range(8))) == jobs.MOST_EACH == len(queue.waiting(home))
 
 
-def test_twenty_wait_in_all_before_a_visitor_adds_one(home, trainer, listening, monkeypatch):
+def test_a_visitor_cannot_add_to_twenty_queued_trainings(home, trainer, listening, monkeypatch):
     for number in range(jobs.MOST_VISITORS):
         queue.enqueue(home, f"other-{number}", [])
     with pytest.raises(InputError, match="20 trainings wait already"):
@@ -170,21 +170,21 @@ def test_twenty_wait_in_all_before_a_visitor_adds_one(home, trainer, listening, 
     jobs.start(RunConfig(), "owners")
 
 
-def test_a_full_disk_takes_no_training_of_a_visitor(home, trainer, monkeypatch):
+def test_a_full_disk_accepts_no_training_of_a_visitor(home, trainer, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=imported.LEAST_FREE - 1))
     with pytest.raises(InputError, match="nearly full"):
         jobs.start(RunConfig(), "mine")
 
 
-def test_sweeps_that_wait_are_bounded(home, listening, monkeypatch):
+def test_the_number_of_queued_sweeps_is_bounded(home, listening, monkeypatch):
     listening("localhost")
-    for seed in range(sweep_jobs.MOST + 1):  # one of them is trained
+    for seed in range(sweep_jobs.MOST + 1):  # one of them is running
         sweep_jobs.ask(replace(SWEEP, seed=seed))
     with pytest.raises(InputError, match="sweeps wait already"):
         sweep_jobs.ask(replace(SWEEP, seed=99))
 
 
-def test_the_images_of_a_visit_are_counted_once_each(opened_up, listening, monkeypatch):
+def test_each_image_of_a_session_counts_once(opened_up, listening, monkeypatch):
     monkeypatch.setattr(intake, "MOST_A_VISIT", 3)
     st.session_state.pop("brought", None)
     for digest in ("a", "b", "c", "a", "c"):

@@ -1,9 +1,6 @@
-"""The warm-up: begins once, never reaches a page with what goes wrong, and leaves what pages then find."""
+"""The warm-up: starts once, fills the caches of the pages, and never passes its errors to a page."""
 
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -22,19 +19,19 @@ APP = str(shell.ROOT / "app.py")
 
 
 @pytest.fixture
-def begun(monkeypatch):
-    """Runs with which the work was begun, by a server that looks like a real one."""
+def started(monkeypatch):
+    """Runs passed to the warm-up by a server that looks real, and an event set when it starts."""
     done, over = [], threading.Event()
     monkeypatch.setattr(warm, "_work", lambda run: (done.append(run), over.set()))
     monkeypatch.setattr(streamlit_internals, "is_served", lambda: True)
-    warm._begun.clear()
+    warm._start.clear()
     yield done, over
-    warm._begun.clear()
+    warm._start.clear()
 
 
 @pytest.fixture
 def cold(monkeypatch):
-    """Nothing is cached, and no time is given away."""
+    """Empty caches, and no pauses."""
     monkeypatch.setattr(warm, "PAUSE", 0)
     monkeypatch.setattr(warm, "BREATH", 0)
     caches = (cached.engine, anatomy_cached.model, anatomy_cached.seen, lab_batch._run_batch, warm._first_screens)
@@ -46,11 +43,11 @@ def cold(monkeypatch):
 
 
 def _refused(*args, **kwargs):
-    raise AssertionError("computed anew")
+    raise AssertionError("computed again")
 
 
-def test_it_begins_once_a_server_whatever_visitors_look_at(begun, tiny_run):
-    done, over = begun
+def test_it_starts_once_per_server(started, tiny_run):
+    done, over = started
     warm.up(RunDir(tiny_run))
     assert over.wait(10)
     warm.up(None)
@@ -58,24 +55,13 @@ def test_it_begins_once_a_server_whatever_visitors_look_at(begun, tiny_run):
     assert [run.name for run in done] == ["tiny"]
 
 
-def test_a_page_test_warms_nothing(monkeypatch, tmp_path):
+def test_apptest_starts_no_warm_up(monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path))
-    monkeypatch.setattr(warm, "_begun", _refused)
+    monkeypatch.setattr(warm, "_start", _refused)
     assert not AppTest.from_file(APP, default_timeout=60).run().exception
 
 
-def test_the_first_page_waits_for_none_of_what_takes_long_to_import(tmp_path):
-    program = (
-        "import sys; from streamlit.testing.v1 import AppTest;"
-        f"app = AppTest.from_file({APP!r}, default_timeout=60).run(); assert not app.exception and app.metric;"
-        "print([m for m in ('torch', 'timm', 'faiss', 'pandas') if m in sys.modules])"
-    )
-    environment = {**os.environ, "TRANSCLIPPED_RUNS": str(tmp_path)}
-    answer = subprocess.run([sys.executable, "-c", program], env=environment, cwd=shell.ROOT, capture_output=True)
-    assert answer.stdout.split() == [b"[]"], answer.stderr.decode()
-
-
-def test_pages_find_their_first_screens(cold, tiny_run, monkeypatch):
+def test_first_screens_come_from_the_cache(cold, tiny_run, monkeypatch):
     run = RunDir(tiny_run)
     warm._work(run)
     monkeypatch.setattr(engine, "Searcher", _refused)
@@ -86,22 +72,22 @@ def test_pages_find_their_first_screens(cold, tiny_run, monkeypatch):
     assert len(lab_batch.first(run).batch.rows) == lab_batch.SIZE
 
 
-def test_what_goes_wrong_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_path, monkeypatch):
+def test_an_error_stops_neither_the_rest_nor_a_page(cold, tiny_run, tmp_path, monkeypatch):
     shutil.copytree(tiny_run, tmp_path / "damaged")
     (tmp_path / "damaged" / "model.safetensors").write_bytes(b"no")
     run = RunDir(tmp_path / "damaged")
     monkeypatch.setattr(imports, "_done", set())
-    monkeypatch.setattr(imports, "LIBRARIES", ("there is no such module", "torch"))
+    monkeypatch.setattr(imports, "LIBRARIES", "no_such_module torch")
     warm._work(run)
     monkeypatch.setattr(engine, "Searcher", _refused)
-    assert cached.engine(run.fingerprint, run).index.n == 200  # what needs no network is there all the same
+    assert cached.engine(run.fingerprint, run).index.n == 200  # needs no network
     with pytest.raises(InputError, match="model"):
         lab_batch.first(run)
     (tmp_path / "damaged" / "retrieval.npz").write_bytes(b"no")
     warm._work(run)
 
 
-def test_pages_are_made_ready_in_the_order_of_the_lesson_whatever_fails(cold, tiny_run, monkeypatch):
+def test_pages_are_warmed_in_lesson_order_despite_errors(cold, tiny_run, monkeypatch):
     folders = {path.parent.name for path in Path(warm.__file__).parent.glob("*/warm.py")}
     pages = [page for page, *_ in shell.ORDER if page in folders]
     assert set(pages) == folders and {"anatomy", "clipping", "codebooks"} <= folders

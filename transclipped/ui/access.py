@@ -1,14 +1,14 @@
-"""Who may do what: on this machine everything, in an opened app what its owner allows.
+"""Permissions: a user of this machine may do everything; a visitor over the network, what the owner allows.
 
-The app listens on this machine alone (.streamlit/config.toml), and whoever sits at it is its owner. Started with
-`--server.address 0.0.0.0` it is open to the network: visitors read all pages and search with their own images;
-starting, stopping, renaming, deleting, uploading and clearing need the owner's token from the terminal, as with
-Jupyter. A request that names another host, as after DNS rebinding or through a proxy, is a visitor's everywhere.
+By default the app listens on this machine only (.streamlit/config.toml), and its user is the owner. With
+`--server.address 0.0.0.0` the network can reach it: visitors read all pages and search with their own images;
+starting, stopping, renaming, deleting, uploading and clearing need the owner's token from the terminal, as in
+Jupyter. A request for another host name, as after DNS rebinding or through a proxy, always counts as a visitor's.
 
-    TRANSCLIPPED_OPEN=train    visitors may train, and stop what they started themselves
-    TRANSCLIPPED_ROOTS=A:B     folders that visitors may open, beside the bundled files; `;` separates on Windows
+    TRANSCLIPPED_OPEN=train    visitors may train, and stop the runs they started
+    TRANSCLIPPED_ROOTS=A:B     folders that visitors may open besides the bundled files; `;` separates on Windows
 
-`may` answers before a control is drawn, `require` again when it acts.
+`may` is checked before a control is drawn, `require` when it acts.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from transclipped.errors import InputError
 from transclipped.utils.files import ASSETS
 from transclipped.utils.machine import WINDOWS
 
-MANAGE, TRAIN = "manage", "train"  # kinds of acts: everything, and what TRANSCLIPPED_OPEN=train allows
+MANAGE, TRAIN = "manage", "train"  # kinds of acts: all, and those that TRANSCLIPPED_OPEN=train allows
 OPEN, ROOTS = "TRANSCLIPPED_OPEN", "TRANSCLIPPED_ROOTS"
-NEEDS_OWNER = "Only the owner of this app may do that: open it by the link with the token in the server's terminal."
+NEEDS_OWNER = "Only the owner of this app may do that: open it with the token link from the server's terminal."
 ABOUT = (
     "Only this machine can reach the app. To open it to a class, start it with "
     "`python -m streamlit run app.py --server.address 0.0.0.0`: visitors can then read all pages and search with their "
-    "own images. Starting, stopping, renaming, deleting and uploading need the link with the token from the "
-    "terminal; with `TRANSCLIPPED_OPEN=train` visitors may train too, on bundled sets and on folders that "
-    "`TRANSCLIPPED_ROOTS` names."
+    "own images. Starting, stopping, renaming, deleting and uploading need the token link from the terminal. With "
+    "`TRANSCLIPPED_OPEN=train` visitors may also train, on bundled data sets and on the folders in "
+    "`TRANSCLIPPED_ROOTS`."
 )  # Markdown
 PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")  # headers that proxies add
-SPECIAL = ("/dev", "/proc", "/sys")  # hold no files of people
-_TOKEN = secrets.token_urlsafe(32)  # 256 bits, another one for each start of the server
+SPECIAL = ("/dev", "/proc", "/sys")  # hold no user files
+_TOKEN = secrets.token_urlsafe(32)  # 256 bits, new at each start of the server
 _OWNER, _STARTED, _TYPED = "owner by token", "trainings started", "token typed"  # in the session
 _offered: set[Path] = set()
 _announcing = Lock()  # taken once, by the session that prints the link
@@ -53,36 +53,30 @@ def may(act: str = MANAGE, *, of: str | None = None) -> bool:
 
     Args:
         act: `MANAGE`: rename, delete, upload, clear; `TRAIN`: start and stop.
-        of: name of the training that is to be stopped or resumed; a visitor's own only.
+        of: name of the training to stop or resume, which this visitor must have started.
     """
-    if owner():
-        return True
-    return act == TRAIN and os.environ.get(OPEN) == TRAIN and (of is None or of in started())
+    return owner() or (act == TRAIN and os.environ.get(OPEN) == TRAIN and (of is None or of in started()))
 
 
 def require(act: str = MANAGE, *, of: str | None = None) -> None:
-    """Refuse what `may` does not allow.
-
-    Raises:
-        InputError: this visitor may not.
-    """
+    """Raise InputError unless this visitor `may` act."""
     if not may(act, of=of):
         raise InputError(NEEDS_OWNER)
 
 
 def control(act: str = MANAGE, *, of: str | None = None, disabled: bool = False, help: str | None = None) -> dict:
-    """`disabled` and `help` of a control that acts; for a visitor who may not it is disabled and says why."""
+    """`disabled` and `help` of a control; where the visitor may not act, it is disabled and its help says why."""
     allowed = may(act, of=of)
     return {"disabled": disabled or not allowed, "help": help if allowed else NEEDS_OWNER}
 
 
 def owner() -> bool:
-    """Whether this visitor sits at this machine, or has brought the token."""
+    """Whether this visitor uses this machine or has entered the token."""
     return here() or st.session_state.get(_OWNER) is True
 
 
 def here() -> bool:
-    """Whether the app listens on this machine alone and the browser asked this machine, not another name or a proxy."""
+    """Whether the app listens on this machine only and the browser contacted it directly by a local name."""
     headers = st.context.headers
     hosts, origins = headers.get_all("Host"), headers.get_all("Origin")
     return (
@@ -94,18 +88,18 @@ def here() -> bool:
 
 
 def admit() -> None:
-    """Take `?owner=` out of the address and remember the owner; call it before anything is drawn."""
-    given = st.query_params.get("owner")
+    """Remove `?owner=` from the address and remember the owner; call it before anything is drawn."""
+    token = st.query_params.get("owner")
     st.query_params.pop("owner", None)
     if here():
         return
     _announce()
-    if given is not None:
-        _recognize(given)
+    if token is not None:
+        _recognize(token)
 
 
 def sign_in() -> None:
-    """Say what a visitor may do, with a field for the token; nothing for the owner."""
+    """Show a visitor what they may do and a field for the token; show the owner nothing."""
     if owner():
         return
     can = "You can read all pages, search, and train." if may(TRAIN) else "You can read all pages and search."
@@ -115,50 +109,42 @@ def sign_in() -> None:
 
 
 def readable(path: str | Path) -> Path:
-    """A path that a visitor typed, if they may read there: the owner any folder or regular file, others below `roots`.
+    """A typed path that this visitor may read: the owner any folder or regular file, others those below `roots`.
 
     Raises:
-        InputError: they may not, or it is a device, a pipe, or on another machine.
+        InputError: the visitor may not read it, or it is a device, a pipe, or on another machine.
     """
     text = os.fspath(path)
     if WINDOWS and text.replace("/", "\\").startswith("\\\\"):
-        raise InputError(f"{text} is on another machine; give it a drive letter first")
+        raise InputError(f"{text} is on another machine; map it to a drive letter first")
     try:
         typed = Path(text).expanduser()
         real = typed.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown ~user, a null byte
-        raise InputError(f"{text[:200]!r} is not a path on this machine; type that of a folder or file") from error
+        raise InputError(f"{text[:200]!r} is not a valid path; enter a folder or file") from error
     if not owner():
         if not any(real.is_relative_to(root) for root in roots()):
-            raise InputError(f"{text} is not among the folders that the owner of this app offers; choose a bundled set")
+            raise InputError(f"{text} is not a folder that the owner of this app offers; choose a bundled data set")
         typed = real
     if _special(real):
-        raise InputError(f"{text} is neither a folder nor a regular file; choose another one")
+        raise InputError(f"{text} is neither a folder nor a regular file; choose another path")
     return typed
 
 
 def allowed(data: DataConfig) -> DataConfig:
-    """A configuration whose paths this visitor may read.
-
-    Raises:
-        InputError: one of them is not `readable`.
-    """
+    """The configuration, after checking that each of its paths is `readable`."""
     paths = {name: getattr(data, name) for name in ("data", "labels", "split")}
     return replace(data, **{name: str(readable(path)) for name, path in paths.items() if path})
 
 
 def roots() -> set[Path]:
-    """Folders that every visitor may open: the bundled files, `TRANSCLIPPED_ROOTS`, and what the owner offered."""
+    """Folders that every visitor may open: the bundled files, `TRANSCLIPPED_ROOTS`, and those the owner offered."""
     named = [Path(root).expanduser() for root in os.environ.get(ROOTS, "").split(os.pathsep) if root]
     return {root.resolve() for root in (ASSETS, *named)} | _offered
 
 
 def offer(path: str | Path) -> None:
-    """Let every visitor open a folder or file, until the server ends.
-
-    Raises:
-        InputError: this visitor is not the owner.
-    """
+    """Let every visitor open a folder or file until the server stops; only the owner may call this."""
     require()
     _offered.add(readable(path).resolve())
 
@@ -169,13 +155,13 @@ def started() -> set[str]:
 
 
 def remember_started(name: str) -> None:
-    """Let this visitor stop the training that they have just started."""
-    if not here():  # at this machine anybody may
+    """Allow this visitor to stop the training they have just started."""
+    if not here():  # users of this machine may anyway
         st.session_state[_STARTED] = started() | {name}
 
 
 def _hostname(host: str) -> str | None:
-    """What a header names, without its port; None for nonsense."""
+    """Host name in a header, without its port; None if malformed."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
@@ -199,19 +185,19 @@ def _announce() -> None:
         address = f"{scheme}://localhost:{st.get_option('server.port')}/{base + '/' if base else ''}"
         print(
             f"\n  The owner's link: {address}?owner={_TOKEN}\n"
-            "  From another machine, write this machine's name for localhost.\n",
+            "  From another machine, replace localhost by this machine's name.\n",
             flush=True,
         )
 
 
-def _recognize(given: str) -> None:
-    if hmac.compare_digest(given.encode(errors="replace"), _TOKEN.encode()):
+def _recognize(token: str) -> None:
+    if hmac.compare_digest(token.encode(errors="replace"), _TOKEN.encode()):
         st.session_state[_OWNER] = True
 
 
 def _typed() -> None:
-    given, st.session_state[_TYPED] = st.session_state[_TYPED], ""
-    _recognize(given)
+    token, st.session_state[_TYPED] = st.session_state[_TYPED], ""
+    _recognize(token)
 
 
 def _special(path: Path) -> bool:
@@ -219,6 +205,6 @@ def _special(path: Path) -> bool:
         return True
     try:
         mode = path.stat().st_mode
-    except OSError:  # whoever reads it says why it cannot be
+    except OSError:  # the code that reads it reports why
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -1,4 +1,4 @@
-"""What a button does, and how it went: a callback cannot draw, so the next run of the page shows it."""
+"""The outcome of a button: a callback cannot draw, so the next run of the page shows it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from transclipped.ui.text import plain
 
 
 def press(key: str, act: Callable[..., str | None], *args) -> None:
-    """Act, and keep for `show` the sentence that comes back, or the one that says why it cannot be.
+    """Act, and store the returned sentence or the error's for `show`.
 
     Args:
-        key: in the session; of the place on the page where `show` draws it.
+        key: in the session, one for each place where `show` draws.
     """
     try:
         sentence, kind = act(*args), "success"
@@ -25,7 +25,7 @@ def press(key: str, act: Callable[..., str | None], *args) -> None:
 
 
 def show(key: str) -> None:
-    """How the last act under this key went, once."""
+    """Show the outcome of the last act under this key, once."""
     kind, sentence = st.session_state.pop(key, ("", ""))
     if kind == "error":
         st.error(plain(sentence))

@@ -1,4 +1,4 @@
-"""Cached calls into the library: keys are content, heavy objects go in unhashed, everything is bounded."""
+"""Cached calls into the library of bounded size. Results are shared by all visitors, so read-only. Keys: content."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from transclipped.runs.run import RunDir
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the database …")
 def engine(fingerprint: str, _run: RunDir):
-    """Searcher of a run; shared by all visitors, so read-only."""
+    """Searcher of a run."""
     from transclipped.search.searcher import Searcher
 
     return Searcher(_run, stored=_arrays(fingerprint, _run))
 
 
 def arrays(run: RunDir) -> Retrieval:
-    """Codes, codebooks and queries of a run, without an index over them; shared by all visitors, so read-only."""
+    """Codes, codebooks and queries of a run, without an index over them."""
     return _arrays(run.fingerprint, run)
 
 
@@ -33,7 +33,7 @@ def _arrays(fingerprint: str, _run: RunDir) -> Retrieval:
 
 
 def metrics(run: RunDir) -> dict[str, Any]:
-    """What was measured of a run; empty before that."""
+    """Metrics of a run; empty before its evaluation."""
     return _metrics(run.fingerprint, run)
 
 
@@ -42,12 +42,12 @@ def _metrics(fingerprint: str, _run: RunDir) -> dict[str, Any]:
     return _run.metrics() or {}
 
 
-COLLECTION = "collection"  # begins what names the images of a collection: (COLLECTION, path, stamp)
+COLLECTION = "collection"  # first part of the key of a collection's images: (COLLECTION, path, stamp)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the images …")
 def images(data: tuple):
-    """The image set of `run_data`, or the images of a collection."""
+    """The image set that a key names, see `run_data`, or the images of a collection."""
     if data[0] == COLLECTION:
         return Files(Path(data[1]))
     from transclipped.datasets.registry import load
@@ -56,7 +56,7 @@ def images(data: tuple):
 
 
 class Files:
-    """Images of a collection, by the paths that it keeps, which are their `ids`."""
+    """Images of a collection, by their stored paths, which are their `ids`."""
 
     native_size = None
 
@@ -69,22 +69,22 @@ class Files:
         """A row, reduced to a thumbnail.
 
         Raises:
-            InputError: the file is gone, or cannot be decoded.
+            InputError: the file is missing or cannot be decoded.
         """
         from transclipped.datasets.images.thumbnails import small
 
         if (path := self.ids[row]) is None:
-            raise InputError("the collection keeps no path of this image; encode the folder again")
+            raise InputError("the collection stores no path of this image; encode the folder again")
         return small(Path(path))
 
     image = preview
 
 
 def run_data(run: RunDir) -> tuple:
-    """What names a run's images, hashable."""
+    """Key of a run's images, hashable."""
     return named_data(run.config.data)
 
 
 def named_data(data: DataConfig) -> tuple:
-    """What names an image set, hashable."""
+    """Key of an image set, hashable."""
     return tuple((name, getattr(data, name)) for name in ("dataset", "data", "labels", "annotations"))

@@ -1,4 +1,4 @@
-"""Plotly figures: `show` draws one so that it can be saved, larger on a projector; `csv_of` is its table."""
+"""Plotly figures: `show` draws one with buttons to save it, larger on a projector; `csv_of` is its table."""
 
 from __future__ import annotations
 
@@ -14,43 +14,42 @@ from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
 HEIGHT = 320
-TICK, TITLE = 12, 14  # font sizes in pixels that Streamlit gives an axis
-LINE, POINT = 2.0, 6.0  # width and size that plotly takes where a trace names none
-HEAD = ("trace", "x", "y", "value", "error")
-KINDS = {  # ending: (what the button says, MIME type, icon)
+TICK, TITLE = 12, 14  # px, font sizes that Streamlit gives an axis
+LINE, POINT = 2.0, 6.0  # plotly's default line width and marker size
+COLUMNS = ("trace", "x", "y", "value", "error")
+KINDS = {  # ending: (label, MIME type, icon)
     "csv": ("Data as CSV", "text/csv", ":material/table:"),
-    "svg": ("Drawing as SVG", "image/svg+xml", ":material/image:"),
+    "svg": ("Figure as SVG", "image/svg+xml", ":material/image:"),
 }
-SAVED = "The camera above the chart saves the image as it looks now (SVG: sharp at any size)."
+SAVED = "The camera above the chart saves the current view (SVG, sharp at any size)."
 
-
-# Shared by all visitors, so read-only. Give long curves as arrays: lists are hashed number by number, 4 to 9 µs each.
+# Shared by all visitors, so read-only. Pass long curves as arrays: lists are hashed number by number, 4 to 9 µs each.
 cached_figure = st.cache_resource(max_entries=32, show_spinner=False)
 
 
 def show(figure: go.Figure, *, key: str, name: str, **options):
-    """Draw a figure that can be saved as SVG and as CSV, larger on a projector.
+    """Draw a figure, with buttons to save it as SVG and CSV, larger on a projector.
 
     Args:
-        key: of the chart, its own on the page.
-        name: of the saved files, without an ending.
-        options: of `st.plotly_chart`, such as `on_select`, whose answer is returned.
+        key: of the chart, unique on the page.
+        name: of the saved files, without an extension.
+        options: of `st.plotly_chart`, such as `on_select`, whose selection is returned.
     """
     config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}}
-    answer = st.plotly_chart(enlarged(figure, scale()), key=key, config=config, **options)
+    selection = st.plotly_chart(enlarged(figure, scale()), key=key, config=config, **options)
     with saving(key), st.popover("Save", type="tertiary", icon=":material/download:"):
         st.caption(SAVED)
         offer(lambda: csv_of(figure), key=key, name=name)
-    return answer
+    return selection
 
 
 def saving(key: str):
-    """A place below a drawing for what saves it."""
+    """A container below a figure for its save buttons."""
     return st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}")
 
 
 def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", **options) -> None:
-    """A button that saves numbers as CSV, or a drawing as SVG, made when it is pressed."""
+    """A button that saves numbers as CSV or a figure as SVG, generated when pressed."""
     label, mime, icon = KINDS[kind]
     st.download_button(
         label, data, f"{name}.{kind}", mime, key=f"{kind} {key}", on_click="ignore", icon=icon, **options
@@ -58,7 +57,7 @@ def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", 
 
 
 def curves(lines: dict[str, tuple[Sequence, Sequence]], *, x: str, y: str, key: str, log_x: bool = False) -> go.Figure:
-    """Named lines (x values, y values) over each other."""
+    """Named lines (x values, y values) in one figure."""
     figure = go.Figure()
     for i, (name, (xs, ys)) in enumerate(lines.items()):
         colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
@@ -67,11 +66,11 @@ def curves(lines: dict[str, tuple[Sequence, Sequence]], *, x: str, y: str, key: 
 
 
 def set_layout(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:
-    """The figure itself, with the titles of its axes and the height, margins and legend of all figures.
+    """The figure itself, with axis titles and the height, margins and legend that all figures share.
 
     Args:
-        key: names what is drawn; as long as it stays, so does the visitor's zoom.
-        axes: more of plotly's layout.
+        key: names the content; the visitor's zoom is kept while it stays the same.
+        axes: further settings of plotly's layout.
     """
     figure.update_layout(
         height=HEIGHT,
@@ -86,27 +85,25 @@ def set_layout(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Fig
 
 
 def csv_of(figure: go.Figure) -> bytes:
-    """UTF-8 CSV of all traces: a line a point, bar or cell, columns trace, x, y, value, error; unused columns go."""
-    import pandas as pd  # on a click, not with the first chart
+    """UTF-8 CSV of all traces, a line per point, bar or cell: trace, x, y, value, error; no unused columns."""
+    import pandas as pd  # slow, so on a click only
 
     lines = [line for trace in figure.data for line in _lines(trace)]
-    table = pd.DataFrame(lines, columns=HEAD, dtype=object)
-    used = [name for name in HEAD if name == "trace" or (table[name] != "").any()]
+    table = pd.DataFrame(lines, columns=COLUMNS, dtype=object)
+    used = [name for name in COLUMNS if name == "trace" or (table[name] != "").any()]
     text = table[used].to_csv(index=False, lineterminator="\n", na_rep="nan")
-    return text.encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
+    return text.encode("utf-8-sig")  # the byte order mark tells spreadsheets that it is UTF-8
 
 
 def enlarged(figure: go.Figure, factor: float) -> go.Figure:
-    """A copy with text, lines, points and height grown by `factor`; the figure itself at 1."""
+    """A copy with text, lines, points and height enlarged by `factor`; the figure itself if it is 1."""
     if factor == 1:
         return figure
-    grown = go.Figure(figure)
-    grown.update_layout(
-        font_size=TICK * factor, legend_font_size=TICK * factor, hoverlabel_font_size=TICK * factor,
-        height=(figure.layout.height or 450) * factor,
-    )  # fmt: skip
+    grown, tick = go.Figure(figure), TICK * factor
+    height = (figure.layout.height or 450) * factor
+    grown.update_layout(font_size=tick, legend_font_size=tick, hoverlabel_font_size=tick, height=height)
     for update in (grown.update_xaxes, grown.update_yaxes):
-        update(tickfont_size=TICK * factor, title_font_size=TITLE * factor)
+        update(tickfont_size=tick, title_font_size=TITLE * factor)
     for trace in grown.data:
         if trace.type in ("scatter", "scattergl"):
             _grow(trace, factor)
@@ -127,23 +124,23 @@ def _lines(trace) -> Iterator[tuple]:
         cells = np.asarray(trace.z)
         xs = _column(trace.x, cells.shape[1] if cells.ndim == 2 else 0)
         for row, y in zip(cells, _column(trace.y, len(cells)), strict=True):
-            yield from ((name, x, y, _plain(value), "") for x, value in zip(xs, row, strict=True))
+            yield from ((name, x, y, _python(value), "") for x, value in zip(xs, row, strict=True))
         return
     x, y = getattr(trace, "x", None), getattr(trace, "y", None)
     n = max(len(values) if values is not None else 0 for values in (x, y))
     errors = trace.error_y.array if trace.type in ("scatter", "bar") else None
-    errors = [_plain(error) for error in errors] if errors is not None else [""] * n
+    errors = [_python(error) for error in errors] if errors is not None else [""] * n
     for x_i, y_i, error in zip(_column(x, n), _column(y, n), errors, strict=False):
         yield (name, x_i, y_i, "", error)
 
 
 def _column(values, n: int) -> list:
-    return [_plain(value) for value in values] if values is not None else list(range(n))
+    return [_python(value) for value in values] if values is not None else list(range(n))
 
 
-def _plain(value):
+def _python(value):
     if isinstance(value, np.float32 | np.float16):
-        return float(str(value))  # 0.373, where a plain conversion would write 0.37299999594688416
+        return float(str(value))  # 0.373; item() would give 0.37299999594688416
     if isinstance(value, np.generic):
         value = value.item()
     if value is None:

@@ -1,7 +1,7 @@
-"""Collections in links: which one Retrieval searches, and one click from a collection to where it is used.
+"""Collections in links: the one that Retrieval searches, and buttons that open a collection on another page.
 
-A link is anybody's, so `?collection=` opens none but the listed ones. Another folder is opened after its owner typed
-it, or pressed a button on the page that the link led to.
+A link can come from anyone, so `?collection=` opens listed collections only. Another folder opens once the owner typed
+its path, or pressed a button on the page that the link opened.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from transclipped.ui.train import images
 
 MAPPED = re.compile(r"[\w .-]+")  # names of collections that Embeddings offers
 KEY = "collection"  # of the choice, and its name in the address
-_LINKED = "collection linked"  # in the session: a folder that only the address named
+_LINKED = "collection linked"  # in the session: a folder that came from the address alone
 
 
 def said(places: Mapping[str, str]) -> str | None:
-    """What the address names, if it is one of `places` or was typed or opened during this visit; else it leaves it.
+    """The collection in the address if it is one of `places`, or was typed or opened in this session.
+
+    Any other is removed from the address.
 
     Args:
-        places: what is displayed, by name.
+        places: displayed texts, by name.
     """
     name = st.query_params.get(KEY)
     if not name or links.key_of(name, places) is not None or st.session_state.get(KEY) == name:
@@ -41,54 +43,53 @@ def said(places: Mapping[str, str]) -> str | None:
 
 
 def offer() -> None:
-    """A button that opens the folder that the address named, where there is one."""
+    """A button that opens the folder from the address, if any."""
     name = st.session_state.get(_LINKED)
     if name is None:
         return
-    st.info(f"This link names the folder {plain(name)}. Open it only if you know it.")
-    st.button(
-        "Open it", key="open linked", icon=":material/folder_open:", on_click=_open, args=(name,), **access.control()
-    )
+    st.info(f"This link leads to the folder {plain(name)}. Open it only if you trust the link.")
+    icon = ":material/folder_open:"
+    st.button("Open it", key="open linked", icon=icon, on_click=_open, args=(name,), **access.control())
 
 
-def folder(known: Mapping[str, str], name: str) -> str | None:
-    """Folder of the place to search that was chosen; None for the run's own database.
+def folder(listed: Mapping[str, str], name: str) -> str | None:
+    """Folder of a chosen collection; None for the run's own database.
 
     Args:
-        known: folders by the names of listed collections.
+        listed: folders by the names of listed collections.
 
     Raises:
-        InputError: it is not listed, and this visitor may not open others, or nobody may.
+        InputError: it is not listed, and this visitor may not open it.
     """
-    if name in known or not name.strip():
-        return known.get(name)
+    if name in listed or not name.strip():
+        return listed.get(name)
     access.require()
     return str(access.readable(name.strip()))
 
 
 def search(entry: Collection, run: RunDir, *, key: str, first: bool = False) -> None:
-    """To Retrieval, searching in this collection by its run, with its first image as the query.
+    """A button to Retrieval, which searches this collection by its run, with its first image as the query.
 
     Args:
-        first: whether this is the main thing to press.
+        first: whether it is the primary button.
     """
-    if st.button("Search in it", key=key, icon=":material/image_search:", type="primary" if first else "secondary",
-                 on_click=run_offer.choose, args=(run,)):  # fmt: skip
-        name = _first_id(entry.path)
-        links.go("retrieval", collection=entry.name, **({} if name is None else {"query_id": name}))
+    kind, icon = "primary" if first else "secondary", ":material/image_search:"
+    if st.button("Search in it", key=key, icon=icon, type=kind, on_click=run_offer.choose, args=(run,)):
+        links.go("retrieval", collection=entry.name, **_first_query(entry.path))
 
 
 def map_of(entry: Collection, run: RunDir, *, key: str) -> None:
-    """To Embeddings, showing this collection."""
-    if st.button("Map it", key=key, icon=":material/scatter_plot:", disabled=MAPPED.fullmatch(entry.name) is None,
-                 on_click=run_offer.choose, args=(run,), kwargs={"map_which": entry.name}):  # fmt: skip
+    """A button to Embeddings, which shows this collection."""
+    options = {"on_click": run_offer.choose, "args": (run,), "kwargs": {"map_which": entry.name}}
+    mappable = MAPPED.fullmatch(entry.name) is not None
+    if st.button("Map it", key=key, icon=":material/scatter_plot:", disabled=not mappable, **options):
         links.go("embeddings")
 
 
 def train(folder: Path, labels: str | None, *, key: str) -> None:
-    """To Train, whose form then names this folder and its labels."""
-    if st.button("Train on it", key=key, icon=":material/model_training:", on_click=images.for_folder,
-                 args=(str(folder), labels or "")):  # fmt: skip
+    """A button to Train, whose form is filled with this folder and its labels."""
+    options = {"on_click": images.for_folder, "args": (str(folder), labels or "")}
+    if st.button("Train on it", key=key, icon=":material/model_training:", **options):
         links.go("train")
 
 
@@ -98,9 +99,9 @@ def _open(name: str) -> None:
         st.session_state[KEY] = st.query_params[KEY] = name
 
 
-def _first_id(path: Path) -> str | None:
+def _first_query(path: Path) -> dict[str, str]:
     try:
         ids = Retrieval.load(path / "retrieval.npz").database_ids
     except InputError:
-        return None
-    return str(ids[0]) if len(ids) else None
+        return {}
+    return {"query_id": str(ids[0])} if len(ids) else {}

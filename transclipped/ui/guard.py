@@ -1,4 +1,4 @@
-"""Bad input ends in a sentence on the page."""
+"""Bad input is shown as a message on the page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from transclipped.ui.text import plain
 
 
 def guarded(draw: Callable) -> Callable:
-    """`draw`, showing an InputError as a message. Goes below `@st.fragment`, which would swallow it."""
+    """`draw`, showing an InputError as a message. Goes below `@st.fragment`, which would swallow the error."""
 
     @wraps(draw)
-    def drawn(*args, **kwargs):
+    def shows_errors(*args, **kwargs):
         try:
             return draw(*args, **kwargs)
         except InputError as error:
             st.error(plain(error))
-            return None
 
-    return drawn
+    return shows_errors

@@ -1,8 +1,7 @@
-"""Choices whose place in the address is a short name that stays, whatever text stands on the page.
+"""Choices that appear in the address by a short, stable key instead of their displayed text.
 
-Streamlit's own binding (`bind="query-params"`) writes the text that is displayed, so a better wording would break
-every link. Here options are keys, shown by their texts; the key goes into the address. Links from before are followed:
-a text that is displayed is taken for its key.
+Streamlit's own binding (`bind="query-params"`) writes the displayed text, so any rewording would break every link. Here
+the address holds the key of an option. Older links still work: a displayed text is read as its key.
 """
 
 from __future__ import annotations
@@ -16,34 +15,34 @@ from streamlit.errors import StreamlitAPIException
 
 from transclipped.ui import absent
 
-SECTION = "section"  # name in the address of the section that a page shows
+SECTION = "section"  # in the address: the section that a page shows
 
 
 def choose(
     widget: Callable[..., Any], label: str, texts: Mapping[str, str], *, key: str, default: str, **more: Any
 ) -> str:
-    """A choice among the keys of `texts`, kept in the address as `?key=`, which is left out for the default.
+    """A choice among the keys of `texts`, stored in the address as `?key=` unless it is the default.
 
     Args:
         widget: `st.selectbox`, `st.segmented_control` and the like, of any container.
-        texts: what is displayed, by key.
+        texts: displayed texts, by key.
         key: of the widget, and name in the address; not to be bound elsewhere on the page.
         default: a key of `texts`.
         more: for the widget, but neither a default nor `format_func`, `bind` or `on_change`.
     """
-    said = st.query_params.get(key)
-    wanted = key_of(said, texts) or default
-    if key_of(said, texts) is not None:
+    linked = key_of(st.query_params.get(key), texts)
+    value = linked or default
+    if linked is not None:
         absent.resolve(key)
-    if st.session_state.get(key) != wanted:  # a callback keeps them equal, so the address has changed
-        st.session_state[key] = wanted
-    _tell(key, wanted, default)
+    if st.session_state.get(key) != value:  # a callback keeps them equal, so the address has changed
+        st.session_state[key] = value
+    _write(key, value, default)
 
     def changed() -> None:
-        _tell(key, st.session_state.get(key) or default, default)
+        _write(key, st.session_state.get(key) or default, default)
 
     def displayed(name: str) -> str:
-        return texts.get(name, name)  # what a visitor types, where new options are accepted
+        return texts.get(name, name)  # a typed text, where new options are accepted
 
     return widget(label, list(texts), key=key, format_func=displayed, on_change=changed, **more) or default
 
@@ -51,46 +50,41 @@ def choose(
 def section(texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = None) -> str:
     """Draw the choice of a page's section, `?section=` in the address; returns its key, by default the first.
 
-    Only one section is drawn, so a page opens at once.
+    A page draws one section only, so it opens quickly.
 
     Args:
-        texts: what is displayed, by key.
-        opened_by: names in the address that only one section knows, with its key. A link from before there were
-            sections holds them, and opens that section. They leave the address with it for the first section, which
-            the address does not name.
+        texts: displayed texts, by key.
+        opened_by: names in the address that belong to one section, with its key. An older link without `?section=`
+            opens that section. Choosing the first section removes them from the address.
     """
-    address = st.query_params
+    address, opened_by, first = st.query_params, opened_by or {}, next(iter(texts))
     if SECTION not in st.session_state and SECTION not in address:
-        said = next((section for name, section in (opened_by or {}).items() if name in address), None)
-        if said is not None:
-            address[SECTION] = said
-    first = next(iter(texts))
+        linked = next((section for name, section in opened_by.items() if name in address), None)
+        if linked is not None:
+            address[SECTION] = linked
     chosen = choose(
         st.segmented_control, "Section", texts, key=SECTION, default=first, required=True, label_visibility="collapsed"
     )
     if chosen == first:
-        for name in opened_by or ():
-            with suppress(StreamlitAPIException):  # bound to a widget, which takes it along
+        for name in opened_by:
+            with suppress(StreamlitAPIException):  # bound to a widget, which removes it itself
                 address.pop(name, None)
     return chosen
 
 
-def key_of(said: str | None, texts: Mapping[str, str]) -> str | None:
-    """The key that an address means: itself, or the text that is displayed for it; None for anything else."""
-    if said in texts:
-        return said
-    return next((key for key, text in texts.items() if text == said), None)
+def key_of(value: str | None, texts: Mapping[str, str]) -> str | None:
+    """The key for a value in the address, which is the key or its displayed text; None for anything else."""
+    if value in texts:
+        return value
+    return next((key for key, text in texts.items() if text == value), None)
 
 
 def go(page: str, **query: str) -> None:
-    """Open a page with these parameters in its address; those that widgets are bound to go by the session's state.
-
-    An empty address is passed as such: with no parameters at all, Streamlit refuses to drop those that are bound.
-    """
-    st.switch_page(f"pages/{page}.py", query_params=query)
+    """Open a page with these parameters in its address; parameters bound to widgets are set in the session instead."""
+    st.switch_page(f"pages/{page}.py", query_params=query)  # {} drops bound parameters, None would be refused
 
 
-def _tell(key: str, value: str, default: str) -> None:
+def _write(key: str, value: str, default: str) -> None:
     if value == default:
         st.query_params.pop(key, None)
     elif st.query_params.get(key) != value:

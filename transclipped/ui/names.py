@@ -1,4 +1,4 @@
-"""A field for a name: the rule stands beside it, and what breaks the rule is said while typing."""
+"""A field for a run's name, with the rule below it; a name that breaks the rule is reported while typing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from transclipped.ui.text import plain
 
 
 def field(label: str, value: str = "", *, key: str, taken: Container[str] = (), **more) -> str | None:
-    """A text field with the rule for names below it; returns the name, None as long as no run can get it.
+    """A text field; returns the name, or None if it is not valid.
 
     Args:
         taken: names of other runs.
         more: for `st.text_input`.
     """
     name = st.text_input(label, value, key=key, **more).strip()
-    wrong = problem(name, taken=taken)
-    st.caption(f":red[{plain(wrong)}]" if wrong and name else NAME_RULE)
-    return None if wrong else name
+    error = problem(name, taken=taken)
+    st.caption(f":red[{plain(error)}]" if error and name else NAME_RULE)
+    return None if error else name
 
 
 def problem(name: str, *, taken: Container[str]) -> str:
@@ -30,4 +30,4 @@ def problem(name: str, *, taken: Container[str]) -> str:
         check_name(name)
     except InputError as error:
         return str(error)
-    return f"There is a run {name} already; choose another name." if name in taken else ""
+    return f"A run {name} already exists; choose another name." if name in taken else ""

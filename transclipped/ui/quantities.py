@@ -1,12 +1,12 @@
-"""Quantities as a person would say them: bytes, seconds, and shares that claim no more than was counted."""
+"""Readable quantities: bytes, seconds, and shares that are no more precise than their counts."""
 
 from __future__ import annotations
 
-FEW = 100  # counted things below which a share is given as counts: its standard error may exceed 0.5 / √100, 5 points
+FEW = 100  # totals below this are shown as counts: a share's standard error may exceed 0.5 / √100, 5 points
 
 
 def size(n: int) -> str:
-    """Bytes with the unit that suits them: 288 bytes, 20 kB, 1.2 MB."""
+    """Bytes in a suitable unit: 288 bytes, 20 kB, 1.2 MB."""
     if n < 1000:
         return f"{n:,} byte{'s' * (n != 1)}"
     for unit, scale in (("kB", 1e3), ("MB", 1e6)):
@@ -16,7 +16,7 @@ def size(n: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as one would say them: less than a second, 8 s, 3 min, 1 h 20 min."""
+    """Seconds in a suitable unit: less than a second, 8 s, 3 min, 1 h 20 min."""
     if seconds < 0.95:
         return "less than a second"
     if seconds < 90:
@@ -26,10 +26,10 @@ def duration(seconds: float) -> str:
 
 
 def time_left(seconds: float | None) -> str:
-    """What follows how far something is: ", 8 s left"; empty as long as nobody can tell."""
+    """Suffix of a progress text: ", 8 s left"; empty while the time is unknown."""
     return "" if seconds is None else f", {duration(seconds)} left"
 
 
 def share(count: int, total: int) -> str:
-    """A share in percent; of a handful, the counts themselves: 3 of 8."""
+    """A share in percent; of fewer than `FEW`, the counts: 3 of 8."""
     return f"{count:,} of {total:,}" if total < FEW else f"{count / total:.0%}"

@@ -1,4 +1,4 @@
-"""The style sheet of a module that draws HTML lies beside it."""
+"""Style sheets: `name.css` is next to the module `name.py` that draws the HTML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def sheet(module: str | Path) -> str:
-    """`name.css` beside `name.py`, as an HTML element.
+    """`name.css` of a module `name.py`, as an HTML element.
 
     Args:
         module: its `__file__`.

@@ -1,8 +1,7 @@
-"""How the threads of visitors share the machine: each visitor's page runs in a thread of its own.
+"""How visitors' threads share the machine: each visitor's page runs in its own thread.
 
-One of Python's threads runs at a time. One that looks at a file lets the others run meanwhile, and by default it waits
-5 ms for each that computes before it may continue, so a page that opens a hundred files would take seconds while two
-others draw their figures.
+One Python thread runs at a time. A file access lets the others run, and the thread then waits up to 5 ms (by default)
+for each one that computes, so a page that opens a hundred files would take seconds while two others draw figures.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ TURN = 0.0005  # seconds that a thread runs while another waits
 
 
 def share() -> None:
-    """Let threads take short turns, wait asleep and reuse each other's memory; before torch or faiss is loaded."""
+    """Make threads switch often, sleep while waiting and reuse freed memory; before torch or faiss is loaded."""
     sys.setswitchinterval(TURN)
     wait_passively()
     share_freed_memory()

@@ -1,6 +1,6 @@
-"""What takes seconds on all cores is done for one visitor at a time.
+"""Computations that take seconds on all cores run for one visitor at a time.
 
-Two at once would not be done sooner, and the pages of everybody else would stand still meanwhile.
+Two at once would not finish sooner, and would block the pages of all other visitors meanwhile.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ from functools import wraps
 from threading import Lock, RLock
 from typing import ParamSpec, TypeVar
 
-HANDOVER = 0.005  # seconds in which somebody who waits takes a turn that was given away
-_turn = RLock()  # one heavy computation may need another
+HANDOVER = 0.005  # seconds for a waiting thread to take the lock
+_turn = RLock()  # re-entrant: one heavy computation may call another
 _counting = Lock()
-_waiting = 0  # that have not had their turn
-Given, Answer = ParamSpec("Given"), TypeVar("Answer")
+_waiting = 0  # threads waiting for their turn
+P, R = ParamSpec("P"), TypeVar("R")
 
 
-def one_at_a_time(work: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """`work`, which waits until no other thread is in such a function.
+def one_at_a_time(work: Callable[P, R]) -> Callable[P, R]:
+    """`work`, which waits until no other thread runs such a function.
 
-    It stands below Streamlit's cache, so that what is known needs no turn, and calls no cached function that others
-    may be computing while they wait for theirs.
+    Goes below Streamlit's cache decorator, so that cached results need no turn. `work` must not call a cached function
+    that another thread may be computing while it waits for its turn.
     """
 
     @wraps(work)
-    def turned(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+    def in_turn(*args: P.args, **kwargs: P.kwargs) -> R:
         _count(1)
         with _turn:
             _count(-1)
             return work(*args, **kwargs)
 
-    return turned
+    return in_turn
 
 
 def give_way() -> None:
-    """Let those who wait go first; for the thread whose turn it is, between two steps of what takes many seconds."""
+    """Let waiting threads go first; called by the running thread between steps of a long computation."""
     while _waiting:
         _turn.release()
         time.sleep(HANDOVER)
         _turn.acquire()
 
 
-def _count(one: int) -> None:
+def _count(change: int) -> None:
     global _waiting
     with _counting:
-        _waiting += one
+        _waiting += change

@@ -1,9 +1,8 @@
-"""Warm-up: what the pages behind the first one need is made ready while the visitor looks at that one.
+"""Warm-up: prepares the other pages while the visitor looks at the first one.
 
-Once a server, in a thread: all modules, then `warm(run)` of each page's folder, in the order of the lesson. It fills
-the caches that the page uses anyway, so a visitor who comes earlier waits for the same result instead of computing it
-twice, and one who comes later finds nothing different.
-What fails here fails again, with a sentence, on the page that needs it.
+Once per server, in a thread: all imports, then `warm(run)` of each page's folder, in the order of the lesson. It fills
+the caches that the pages use, so a visitor who opens a page meanwhile waits for the same result instead of computing it
+twice. An error here is ignored: the page that needs the result raises it again and shows it.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ import streamlit as st
 from transclipped.runs.run import RunDir
 from transclipped.ui import imports, shell, streamlit_internals
 
-PAUSE = 1.0  # seconds in which the first page is drawn undisturbed
-BREATH = 0.05  # seconds after a page, for whoever waits
+PAUSE = 1.0  # seconds for drawing the first page undisturbed
+BREATH = 0.05  # seconds after each page, for waiting threads
 
 
 def up(run: RunDir | None) -> None:
-    """Begin, unless this server has begun already.
+    """Start the warm-up, once per server.
 
     Args:
-        run: that the visitor looks at; None warms the modules alone.
+        run: the visitor's; None only imports the modules.
     """
     if streamlit_internals.is_served():
-        _begun(run)
+        _start(run)
 
 
 @st.cache_resource(show_spinner=False)
-def _begun(_run: RunDir | None) -> Thread:
+def _start(_run: RunDir | None) -> Thread:
     thread = Thread(target=_work, args=(_run,), name="warm-up", daemon=True)
     thread.start()
     return thread
@@ -47,9 +46,9 @@ def _work(run: RunDir | None) -> None:
             _first_screens(run.fingerprint, run)
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)  # inside a cached function, others draw no spinner
+@st.cache_resource(max_entries=1, show_spinner=False)  # within a cached function, others draw no spinner
 def _first_screens(fingerprint: str, _run: RunDir) -> None:
     for page, *_ in shell.ORDER:
-        with suppress(Exception):  # a folder without warm.py has nothing to make ready
+        with suppress(Exception):  # a folder without warm.py needs no warm-up
             import_module(f"transclipped.ui.{page}.warm").warm(_run)
         time.sleep(BREATH)

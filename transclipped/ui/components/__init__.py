@@ -1,1 +1,1 @@
-"""Parts that run in the browser: Python, JavaScript and CSS side by side, under one name."""
+"""Components that run in the browser: Python, JavaScript and CSS files of one name."""

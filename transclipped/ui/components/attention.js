@@ -1,5 +1,5 @@
-// Attention drawn over an image: a place that is little looked at is dark. Point at a place to see what it looks at
-// itself, click or press Enter to keep it, Esc to let go.
+// Attention drawn over an image: patches with little attention are dark. Point at a patch to see what it attends to,
+// click or press Enter to keep it, Esc to release it.
 
 const DARKEST = 0.8;
 
@@ -24,12 +24,12 @@ class Look {
   }
 
   update(data) {
-    const picture = data.image !== this.data?.image;
+    const changed = data.image !== this.data?.image;
     this.data = data;
     this.rows = data.rows && { ...data.rows, bytes: decoded(data.rows.bytes, Uint8Array) };
     this.base = { ...data.base, bytes: decoded(data.base.bytes, Uint8Array) };
     this.kept = this.rows && data.token !== null ? data.token : -1;
-    if (picture) this.image.src = data.image;
+    if (changed) this.image.src = data.image;
     this.image.style.imageRendering = data.crisp ? "pixelated" : "auto";
     if (this.cells?.length !== data.h * data.w || this.columns !== data.w || this.pointed !== Boolean(this.rows)) this.lay();
     this.show(this.kept);
@@ -45,7 +45,7 @@ class Look {
       const cell = element(this.pointed ? "button" : "div", { class: "cell", "data-place": i });
       if (this.pointed) {
         cell.type = "button";
-        cell.ariaLabel = `place in line ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
+        cell.ariaLabel = `patch in row ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
         cell.addEventListener("mouseenter", () => this.show(i));
         cell.addEventListener("focus", () => this.show(i));
         cell.addEventListener("blur", () => this.show(this.kept));
@@ -66,18 +66,18 @@ class Look {
   show(place) {
     const { h, w } = this.data, n = h * w;
     const from = place >= 0 ? this.rows : this.base, row = Math.max(0, place);
-    const shown = from.bytes.subarray(row * n, (row + 1) * n), low = from.low[row], high = from.high[row];
+    const weights = from.bytes.subarray(row * n, (row + 1) * n), low = from.low[row], high = from.high[row];
     let best = 0;
     this.cells.forEach((cell, i) => {
-      if (shown[i] > shown[best]) best = i;
-      cell.style.background = `rgba(0, 0, 0, ${(DARKEST * (1 - shown[i] / 255)).toFixed(3)})`;
+      if (weights[i] > weights[best]) best = i;
+      cell.style.background = `rgba(0, 0, 0, ${(DARKEST * (1 - weights[i] / 255)).toFixed(3)})`;
       cell.classList.toggle("from", i === place);
       cell.classList.toggle("kept", i === this.kept);
     });
     const percent = (value) => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}%`;
-    this.scale.replaceChildren(`≤ ${percent(low)}`, element("i"), `${percent(high)} (if all were alike: ${percent(2 * low)})`);
-    const at = (i) => `line ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
-    const who = place >= 0 ? `The place in ${at(place)} ${this.data.verb}` : this.data.who;
+    this.scale.replaceChildren(`≤ ${percent(low)}`, element("i"), `${percent(high)} (uniform: ${percent(2 * low)})`);
+    const at = (i) => `row ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
+    const who = place >= 0 ? `The patch in ${at(place)} ${this.data.verb}` : this.data.who;
     this.says.textContent = `${who} ${at(best)} most: ${percent(high)}.`;
     this.box.dataset.place = place;
     this.box.dataset.best = best;

@@ -1,6 +1,6 @@
-"""Attention over an image, a component of ours: point at a place to see what it looks at, click to keep it.
+"""Component: attention over an image. Point at a patch to see what it attends to, click to keep it.
 
-attention.js beside this file does the drawing; here is what it is sent.
+attention.js draws; this module sends its data.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def draw(
     crisp: bool,
     key: str,
 ) -> None:
-    """Draw weights over an image; the place that the visitor keeps stands in the address as `?token=`.
+    """Draw weights over an image; the address holds the patch that the visitor clicked as `?token=`.
 
     Args:
         image: `[S, S, 3]` uint8.
-        base: `[h · w]` shown while no place is pointed at.
-        rows: `[h · w, h · w]`, row i is what place i looks at; None where places cannot be pointed at.
-        who: begins the sentence that names the place of the largest weight of `base`.
-        verb: follows a place in the sentence about its row.
-        crisp: whether the image's own pixels are to be seen.
+        base: `[h · w]` weights shown while the pointer is elsewhere.
+        rows: `[h · w, h · w]`, row i is the attention of patch i; None if patches cannot be pointed at.
+        who: subject and verb of the sentence that names the largest weight of `base`.
+        verb: of the sentence about a patch's row.
+        crisp: whether to enlarge the image without smoothing.
     """
     n = len(base)
     version = hashlib.sha256(image.tobytes() + str(grid).encode()).hexdigest()[:16]
@@ -59,20 +59,20 @@ def draw(
 
 
 def token(places: int) -> int | None:
-    """The place that the address names, if there is such a one."""
-    said = st.query_params.get("token", "")
-    if said.isdecimal() and int(said) < places:
-        return int(said)
-    if said:
-        absent.missing("token", said)
+    """The patch in the address, if it exists."""
+    text = st.query_params.get("token", "")
+    if text.isdecimal() and int(text) < places:
+        return int(text)
+    if text:
+        absent.missing("token", text)
     return None
 
 
 def _remember(key: str, version: str, places: int) -> None:
-    said: Any = (st.session_state.get(key) or {}).get("token")
-    if not isinstance(said, dict) or said.get("version") != version:
+    message: Any = (st.session_state.get(key) or {}).get("token")
+    if not isinstance(message, dict) or message.get("version") != version:
         return
-    place = said.get("token")
+    place = message.get("token")
     if isinstance(place, int) and 0 <= place < places:
         st.query_params["token"] = str(place)
     else:
@@ -85,9 +85,9 @@ def _image(image: np.ndarray, crisp: bool) -> str:
 
 
 def _scaled(rows: np.ndarray) -> dict[str, Any]:
-    """Rows of weights as bytes, with what 0 and 255 stand for in each: half its mean or less, and its maximum.
+    """Rows of weights as bytes, with the values of 0 and 255 in each row: at most half its mean, and its maximum.
 
-    From half the mean, since from 0 much would look alike, and from the minimum, even attention would look uneven.
+    A scale from 0 would show little contrast; one from the minimum would make uniform attention look uneven.
     """
     rows = rows.astype(np.float64)
     low, high = rows.mean(1) / 2, np.maximum(rows.max(1), 1e-12)

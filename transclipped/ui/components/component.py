@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-SHARED = "dom.js"  # begins the script of every component
+SHARED = "dom.js"  # comes first in the script of every component
 
 
 def component(name: str, *more: str):
@@ -14,7 +14,7 @@ def component(name: str, *more: str):
 
     Args:
         name: of the files.
-        more: further scripts that `name.js` needs; all of them make one module for the browser.
+        more: further scripts that `name.js` needs; the browser gets all of them as one module.
     """
     return st.components.v2.component(
         f"transclipped_{name}",

@@ -1,18 +1,18 @@
-// Begins the script of every component.
+// Comes first in the script of every component.
 
 const drawings = new WeakMap();
 
-// What draws in `root`: made the first time, the same one whenever Streamlit mounts the component again.
+// The drawing of `root`: created once and reused when Streamlit mounts the component again.
 function mountOnce(root, Drawing) {
   if (!drawings.has(root)) drawings.set(root, new Drawing(root));
   return drawings.get(root);
 }
 
 function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
 }
 
 // Numbers that Python sent as base64.

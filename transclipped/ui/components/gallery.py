@@ -1,8 +1,8 @@
-"""Galleries: a component of ours that shows images in a grid, framed, captioned, clickable and reachable by keys.
+"""Component: a grid of images with frames and captions, used by mouse or keyboard.
 
-gallery.js beside this file does the drawing. Images are files of Streamlit's media file manager, which the browser
-fetches when they come into sight; those of CIFAR-10's size travel with the grid, which saves a request each. Tiny ones
-are enlarged by whole multiples of the screen's pixels, others smoothly.
+gallery.js draws. The browser fetches images from Streamlit's media file manager when they scroll into view; small
+files, such as CIFAR-10's, are sent with the grid, which saves a request each. Tiny images are enlarged by whole
+multiples of screen pixels, others smoothly.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.text import visible
 from transclipped.ui.theme import MARKS
 
-CRISP = 64  # pixels a side up to which images are enlarged pixel by pixel
-SIDE = 256  # pixels of the longer side of a photograph, as it is sent
+CRISP = 64  # px, largest side of images that are enlarged without smoothing
+SIDE = 256  # px, longer side of a photograph as sent
 QUALITY = 85  # of its JPEG
-INLINE = 4096  # bytes up to which an image travels with the grid
-TILE = 96  # pixels a side that an image gets on the page: three times CIFAR-10's
+INLINE = 4096  # bytes, largest image that is sent with the grid
+TILE = 96  # px, side of an image on the page: three times CIFAR-10's
 
 _component = component("gallery")
 
@@ -48,13 +48,13 @@ class Tile:
     """One image of a gallery.
 
     Attributes:
-        id: what a click tells; its own in the gallery.
-        image: None where there is none to see; `title` is then shown instead.
+        id: unique in the gallery; sent on a click.
+        image: None if there is none; `title` is then shown instead.
         caption: below it.
-        relevant: solid blue frame if True, dashed orange if False, none where nobody knows.
-        title: what pointing at it tells, such as its name.
+        relevant: solid blue frame if True, dashed orange if False, none if unknown.
+        title: tooltip, such as its name.
         mark: 1 for good, -1 for bad, 0 for neither; for galleries with marks.
-        on: whether it is the one spoken of.
+        on: whether it is highlighted.
     """
 
     id: str
@@ -78,16 +78,16 @@ def draw(
     """Draw tiles in a grid; returns the id of the one just clicked.
 
     Args:
-        key: its own on the page.
-        size: pixels a side of an image; grows with the projector's scale.
-        on_click: told the id before the page runs again. Without it images cannot be clicked.
-        on_mark: told the id and 1, -1 or 0 when a mark is set or taken back. Without it there are no marks.
-        hint: what a click does, told when pointing at an image.
+        key: unique on the page.
+        size: px, side of an image; grows with the projector's scale.
+        on_click: gets the id before the page reruns. Without it images cannot be clicked.
+        on_mark: gets the id and 1, -1 or 0 when a mark is set or removed. Without it there are no marks.
+        hint: what a click does, as a tooltip.
     """
-    urls = [_url(tile.image, f"{key}-picture-{i}") for i, tile in enumerate(tiles)]
-    known = {tile.id for tile in tiles}
-    sent = {
-        "tiles": [_sent(tile, url) for tile, url in zip(tiles, urls, strict=True)],
+    urls = [_url(tile.image, f"{key}-image-{i}") for i, tile in enumerate(tiles)]
+    ids = {tile.id for tile in tiles}
+    data = {
+        "tiles": [_data(tile, url) for tile, url in zip(tiles, urls, strict=True)],
         "size": size * scale(),
         "crisp": CRISP,
         "clickable": on_click is not None,
@@ -97,17 +97,17 @@ def draw(
     }
 
     def clicked() -> None:
-        identity = _said(key, "clicked")
-        if on_click is not None and identity in known:
+        identity = _message(key, "clicked")
+        if on_click is not None and identity in ids:
             on_click(identity)
 
     def marked() -> None:
-        said = _said(key, "marked") or {}
-        if on_mark is not None and said.get("id") in known and said.get("mark") in (-1, 0, 1):
-            on_mark(said["id"], said["mark"])
+        message = _message(key, "marked") or {}
+        if on_mark is not None and message.get("id") in ids and message.get("mark") in (-1, 0, 1):
+            on_mark(message["id"], message["mark"])
 
-    answer = _component(key=key, data=sent, on_clicked_change=clicked, on_marked_change=marked)
-    return answer.clicked if on_click is not None and answer.clicked in known else None
+    result = _component(key=key, data=data, on_clicked_change=clicked, on_marked_change=marked)
+    return result.clicked if on_click is not None and result.clicked in ids else None
 
 
 def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -> str:
@@ -116,7 +116,7 @@ def caption(rank: int, labels: list[str], score: float, relevant: bool | None) -
 
 
 def of_row(data: tuple, row: int) -> EncodedImage:
-    """EncodedImage of a row of the image set that `cached.run_data` names; a placeholder where it cannot be read."""
+    """A row of the image set that `cached.run_data` names; a placeholder if it cannot be read."""
     try:
         return _of_row(data, row)
     except InputError:
@@ -124,7 +124,7 @@ def of_row(data: tuple, row: int) -> EncodedImage:
 
 
 def unreadable(name: str) -> EncodedImage:
-    """Stands for an image that cannot be read."""
+    """Placeholder of an image that cannot be read."""
     return of_image(placeholder(name))
 
 
@@ -132,7 +132,9 @@ def unreadable(name: str) -> EncodedImage:
 def _of_row(data: tuple, row: int) -> EncodedImage:
     images = cached.images(data)
     if images.native_size is not None and images.native_size <= CRISP:
-        return _kept(images.encoded(row))
+        file = images.encoded(row)
+        with header(file) as image:
+            return EncodedImage(file, Image.MIME[image.format], *image.size)
     return of_image(images.preview(row, side=SIDE))
 
 
@@ -142,7 +144,7 @@ def _of_path(path: str, stamp: int) -> EncodedImage:
 
 
 def of_path(path: str) -> EncodedImage | None:
-    """EncodedImage of a file; None where it is gone or damaged."""
+    """An image file; None if it is missing or damaged."""
     try:
         return _of_path(path, Path(path).stat().st_mtime_ns)
     except (OSError, InputError):
@@ -150,9 +152,9 @@ def of_path(path: str) -> EncodedImage | None:
 
 
 def of_image(image: Image.Image) -> EncodedImage:
-    """Any RGB image, reduced to `SIDE` if it is larger."""
+    """An RGB image, reduced to `SIDE` if it is larger."""
     if max(image.size) <= CRISP:
-        return _exact(image)
+        return EncodedImage(to_png(image), "image/png", *image.size)
     scale = SIDE / max(image.size)
     if scale < 1:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -160,17 +162,7 @@ def of_image(image: Image.Image) -> EncodedImage:
     return EncodedImage(to_jpeg(image, quality=QUALITY), "image/jpeg", *image.size)
 
 
-def _exact(image: Image.Image) -> EncodedImage:
-    return EncodedImage(to_png(image), "image/png", *image.size)
-
-
-def _kept(file: bytes) -> EncodedImage:
-    """A file that browsers know, as it is; only its header is read."""
-    with header(file) as image:
-        return EncodedImage(file, Image.MIME[image.format], *image.size)
-
-
-def _sent(tile: Tile, url: str) -> dict:
+def _data(tile: Tile, url: str) -> dict:
     image = tile.image
     return {
         "id": tile.id,
@@ -186,7 +178,7 @@ def _sent(tile: Tile, url: str) -> dict:
 
 
 def _url(image: EncodedImage | None, name: str) -> str:
-    """Address of an image, which holds a tiny one itself; empty where there is none, or no server runs (in tests)."""
+    """URL of an image, a data URL for a tiny one; "" if there is none, or no server runs (in tests)."""
     if image is None:
         return ""
     if len(image.file) <= INLINE:
@@ -194,5 +186,5 @@ def _url(image: EncodedImage | None, name: str) -> str:
     return add_file(image.file, image.kind, name)
 
 
-def _said(key: str, name: str):
+def _message(key: str, name: str):
     return (st.session_state.get(key) or {}).get(name)

@@ -1,11 +1,11 @@
-// The clipping slider: similarities of the negatives, what is clipped of them, and the numbers that follow.
+// The clipping slider: similarities of the negatives, which of them are clipped, and the resulting numbers.
 //
-// Python sends the counts at every position of the dial once; moving the slider looks them up. Back goes
-// {rule, value, n} as `amount` on release.
+// Python sends the counts at every slider position once; moving the slider looks them up. Releasing it sends
+// {rule, value, n} as `amount`.
 
-const LEFT = 46, RIGHT = 14; // px beside the plots
-const THUMB = 16; // px, a browser's own
-const PAUSE = 150; // ms after a key before the server is told
+const LEFT = 46, RIGHT = 14; // px, margins of the plots
+const THUMB = 16; // px, the browser's slider thumb
+const PAUSE = 150; // ms from a key press to the message to the server
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
@@ -29,11 +29,11 @@ class Dial {
     this.slider = root.appendChild(element("input", { type: "range" }));
     this.curves = root.appendChild(element("div", { class: "curves" }));
     this.slider.oninput = () => this.turn(Number(this.slider.value));
-    this.slider.onchange = () => this.tell();
+    this.slider.onchange = () => this.report();
     this.plot.onpointerdown = (event) => this.grab(event);
     this.plot.onpointermove = (event) => this.held && this.turn(this.under(event));
     this.plot.onpointerup = this.plot.onpointercancel = () => {
-      if (this.held) this.tell();
+      if (this.held) this.report();
       this.held = false;
     };
     this.sizes = new ResizeObserver(() => this.resize());
@@ -45,15 +45,15 @@ class Dial {
   }
 
   update(data) {
-    const anew = data.version !== this.data?.version || data.rule !== this.data?.rule;
-    const moved = data.amount !== this.data?.amount; // by the server, such as a suggestion that was taken
+    const changed = data.version !== this.data?.version || data.rule !== this.data?.rule;
+    const moved = data.amount !== this.data?.amount; // by the server, such as an accepted suggestion
     const waiting = this.held || this.pending;
     this.data = data;
     this.cut = decoded(data.cut, Uint32Array);
     this.bins = data.edges.length - 1;
     this.slider.max = data.amounts.length - 1;
     this.slider.setAttribute("aria-label", data.text);
-    if (anew || (moved && !waiting)) this.at = this.nearest(data.amount);
+    if (changed || (moved && !waiting)) this.at = this.nearest(data.amount);
     this.slider.value = this.at;
     this.buildLegend();
     this.resize();
@@ -70,7 +70,7 @@ class Dial {
     this.draw();
   }
 
-  tell() {
+  report() {
     clearTimeout(this.pending);
     this.pending = setTimeout(() => {
       this.pending = 0;
@@ -94,7 +94,7 @@ class Dial {
     return ((similarity - first) / (last - first)) * (amounts.length - 1);
   }
 
-  // Place of an amount on the slider's axis, px.
+  // Position of an amount on the slider's axis, px.
   place(k) {
     const { amounts, edges, aligned } = this.data;
     const last = amounts.length - 1;
@@ -127,8 +127,8 @@ class Dial {
       : [swatch(colours.all, "negatives, of unknown class")];
     const button = (text, title, onclick) => Object.assign(element("button", { type: "button" }, text), { title, onclick });
     const scales = button(
-      this.shared ? "Own scales" : "Same scale",
-      "Own scales show both shapes; the same scale shows how rare false negatives are.",
+      this.shared ? "Separate scales" : "Same scale",
+      "Separate scales show both shapes; the same scale shows how rare false negatives are.",
       () => {
         this.shared = !this.shared;
         this.buildLegend();
@@ -137,8 +137,8 @@ class Dial {
     );
     const buttons = element("span", { class: "buttons" }, ...(hits ? [scales] : []));
     buttons.append(
-      button("SVG", "Save this figure as it looks now.", () => this.save("svg", "image/svg+xml", this.svg())),
-      button("CSV", "Save the counts at every position of the slider.", () => this.save("csv", "text/csv", this.csv())),
+      button("SVG", "Save the current figure.", () => this.save("svg", "image/svg+xml", this.svg())),
+      button("CSV", "Save the counts at every slider position.", () => this.save("csv", "text/csv", this.csv())),
     );
     this.legend.replaceChildren(...entries, kept, swatch(both, "✂ clipped"), buttons);
   }
@@ -178,12 +178,12 @@ class Dial {
   }
 
   recall(k) {
-    const { hits, false: known } = this.data;
-    return hits && known ? hits[k] / known : null;
+    const { hits, false: negatives } = this.data;
+    return hits && negatives ? hits[k] / negatives : null;
   }
 
   drawNumbers() {
-    const { symbol, amounts, clipped, pairs, hits, false: known, colours } = this.data, k = this.at;
+    const { symbol, amounts, clipped, pairs, hits, false: negatives, colours } = this.data, k = this.at;
     const number = (name, value, label, colour) => {
       const text = element("span", {});
       if (colour) text.append(element("i"));
@@ -192,20 +192,20 @@ class Dial {
       return element("div", { class: "number", "data-name": name }, element("b", {}, value), text);
     };
     const share = pairs ? clipped[k] / pairs : 0;
-    const shown = [
+    const numbers = [
       number("amount", `${symbol} = ${amounts[k].toFixed(amounts[1] - amounts[0] < 0.0099 ? 3 : 2)}`, this.data.text),
       number("clipped", whole(clipped[k]), `of ${whole(pairs)} pairs clipped: ${percent(share)}`, colours.share),
     ];
     if (hits) {
-      shown.push(
-        number("precision", percent(this.precision(k)), "precision: clipped pairs that were false", colours.precision),
-        number("recall", percent(this.recall(k)), `recall: of ${whole(known)} false negatives clipped`, colours.recall),
+      numbers.push(
+        number("precision", percent(this.precision(k)), "precision: share of clipped pairs that are false", colours.precision),
+        number("recall", percent(this.recall(k)), `recall: of ${whole(negatives)} false negatives clipped`, colours.recall),
       );
     }
-    this.numbers.replaceChildren(...shown);
+    this.numbers.replaceChildren(...numbers);
   }
 
-  // Other classes above the axis, the same class below it, each on its own scale unless one is shared.
+  // Other classes above the axis, the same class below it, each on its own scale unless they share one.
   drawHistogram() {
     const { edges, histogram, aligned, hits, colours, scale } = this.data;
     const height = (hits ? 250 : 210) * scale, base = height - 34 * scale, top = 8, wide = this.inner / this.bins;

@@ -1,7 +1,7 @@
-"""The clipping slider: a histogram of similarities whose numbers follow a dial in the browser, without the server.
+"""Component: the clipping slider, a histogram of similarities that the browser updates without the server.
 
-histogram.js beside this file does the drawing. It is sent the counts at every position of the dial once, so what it
-shows while the slider moves is what the library counts; the position comes back when the slider is released.
+histogram.js draws. It gets the library's counts at every slider position once and looks them up while the slider moves;
+releasing the slider sends its position back.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ from transclipped.ui.components.component import component
 from transclipped.ui.shell import scale
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
-PRECISION, RECALL = "#832db6", "#009e73"
+COLOURS = {"same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "share": NEUTRAL}
+COLOURS |= {"precision": "#832db6", "recall": "#009e73"}
 _component = component("histogram")
 
 
 def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callable[[str, float], None]) -> None:
-    """Draw a dial over its batch.
+    """Draw the slider and the histogram of its batch.
 
     Args:
-        amount: position where the slider stands.
-        version: of the batch and the rule's other settings; a new one puts the slider at `amount`.
-        on_amount: told rule and position when the slider is released, before the page runs again.
+        amount: position of the slider.
+        version: of the batch and the rule's other settings; a new one resets the slider to `amount`.
+        on_amount: gets rule and position when the slider is released, before the page reruns.
     """
     rule = RULES[dial.rule]
 
     def moved() -> None:
-        said = (st.session_state.get(key) or {}).get("amount")
-        value = said.get("value") if isinstance(said, dict) and said.get("rule") in turned() else None
+        message = (st.session_state.get(key) or {}).get("amount")
+        value = message.get("value") if isinstance(message, dict) and message.get("rule") in turned() else None
         if isinstance(value, int | float):
-            on_amount(said["rule"], nearest(turned()[said["rule"]], float(value)))
+            on_amount(message["rule"], nearest(turned()[message["rule"]], float(value)))
 
-    sent = {
+    data = {
         "version": version,
         "rule": dial.rule,
         "symbol": rule.amount.symbol,
@@ -54,9 +55,6 @@ def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callab
         "cut": base64.b64encode(np.ascontiguousarray(dial.cut, "<u4")).decode(),
         "aligned": rule.amount.field == "threshold",
         "scale": scale(),
-        "colours": {
-            "same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "precision": PRECISION, "recall": RECALL,
-            "share": NEUTRAL,
-        },
-    }  # fmt: skip
-    _component(key=key, data=sent, on_amount_change=moved)
+        "colours": COLOURS,
+    }
+    _component(key=key, data=data, on_amount_change=moved)

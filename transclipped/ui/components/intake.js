@@ -1,11 +1,11 @@
-// The clipboard as a way to bring images, and a word on the camera.
+// Images from the clipboard, and messages about the camera.
 //
-// mode "paste": an image pasted anywhere on the page, or read by the button, goes into the uploader inside `place`
-// as if it had been chosen there. mode "camera": says why there is none, if there is none.
+// mode "paste": an image pasted anywhere on the page, or read by the button, goes to the uploader inside `place` as if
+// it had been chosen there. mode "camera": shows why no camera is available, if so.
 
 const INPUT = '[data-testid="stFileUploaderDropzoneInput"]';
 const TYPES = "input, textarea, [contenteditable='true']";
-const SAFE = "This page was opened over plain http";
+const INSECURE = "This page was opened over plain http";
 
 export default function (component) {
   const { parentElement, data } = component;
@@ -17,17 +17,17 @@ export default function (component) {
   const button = element("button", { type: "button" }, "Paste from the clipboard");
   const says = element("div", { class: "says", role: "status" });
   root.replaceChildren(button, says);
-  const tell = (text) => (says.textContent = text);
+  const say = (text) => (says.textContent = text);
   const reason = whyNoClipboard();
-  tell(reason || "Or press Ctrl+V (⌘V) anywhere on this page.");
+  say(reason || "Or press Ctrl+V (⌘V) anywhere on this page.");
   button.disabled = Boolean(reason);
   button.hidden = Boolean(reason);
   button.onclick = async () => {
     try {
       const files = await fromClipboard();
-      tell(files.length ? hand(files, data.place) : "The clipboard holds no image. Copy one, then paste again.");
+      say(files.length ? upload(files, data.place) : "The clipboard holds no image. Copy one, then paste again.");
     } catch (error) {
-      tell(`The browser did not let this page read the clipboard (${error.name}). Press Ctrl+V (⌘V) instead.`);
+      say(`The browser denied access to the clipboard (${error.name}). Press Ctrl+V (⌘V) instead.`);
     }
   };
   const paste = (event) => {
@@ -35,9 +35,9 @@ export default function (component) {
     const typing = event.composedPath().some((node) => node instanceof Element && node.matches(TYPES));
     if (files.length) {
       event.preventDefault();
-      tell(hand(files, data.place));
+      say(upload(files, data.place));
     } else if (!typing) {
-      tell("What you pasted holds no image. Copy one, then paste again.");
+      say("The clipboard holds no image. Copy one, then paste again.");
     }
   };
   document.addEventListener("paste", paste);
@@ -47,8 +47,8 @@ export default function (component) {
 function whyNoClipboard() {
   if (navigator.clipboard?.read) return "";
   const why = window.isSecureContext
-    ? "This browser lets no page read images from the clipboard by a button"
-    : `${SAFE}, so the browser offers no paste button (it would on localhost or https)`;
+    ? "This browser does not let pages read images from the clipboard"
+    : `${INSECURE}, so the browser offers no paste button (it would on localhost or https)`;
   return `${why}. Press Ctrl+V (⌘V) anywhere on this page instead.`;
 }
 
@@ -61,33 +61,33 @@ async function fromClipboard() {
   return files;
 }
 
-function hand(files, place) {
+function upload(files, place) {
   const input = document.querySelector(`.${place} ${INPUT}`);
-  if (!input) return "There is no place for an image on this page.";
-  const carried = new DataTransfer();
-  files.forEach((file) => carried.items.add(file));
-  input.files = carried.files;
+  if (!input) return "This page accepts no image.";
+  const transfer = new DataTransfer();
+  files.forEach((file) => transfer.items.add(file));
+  input.files = transfer.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
   return files.length > 1 ? `Pasted ${files.length} images.` : "Pasted an image.";
 }
 
 async function explainCamera(root) {
-  const tell = (text) => root.replaceChildren(...(text ? [element("div", { class: "says", role: "status" }, text)] : []));
-  tell("");
+  const say = (text) => root.replaceChildren(...(text ? [element("div", { class: "says", role: "status" }, text)] : []));
+  say("");
   const devices = navigator.mediaDevices;
   if (!devices?.getUserMedia) {
-    return tell(
+    return say(
       window.isSecureContext
-        ? "This browser offers no camera to pages. Upload an image instead."
-        : `${SAFE}, and browsers lend their camera only on localhost or https. Upload an image instead.`,
+        ? "This browser gives pages no camera. Upload an image instead."
+        : `${INSECURE}, and browsers allow the camera on localhost or https only. Upload an image instead.`,
     );
   }
-  const found = await devices.enumerateDevices().catch(() => null);
-  if (found && !found.some((device) => device.kind === "videoinput")) {
-    return tell("The browser finds no camera on this device. Upload an image instead.");
+  const available = await devices.enumerateDevices().catch(() => null);
+  if (available && !available.some((device) => device.kind === "videoinput")) {
+    return say("The browser finds no camera on this device. Upload an image instead.");
   }
-  const asked = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
-  if (asked?.state === "denied") {
-    tell("This browser was told not to lend its camera to this page; its address bar lets you allow it again.");
+  const permission = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
+  if (permission?.state === "denied") {
+    say("The camera is blocked for this page; allow it in the address bar.");
   }
 }

@@ -1,7 +1,7 @@
-"""Bringing images to a page: files, drag and drop, the clipboard, the camera.
+"""Component: a visitor's images from files, drag and drop, the clipboard or the camera.
 
-A pasted image is handed to the page's own uploader by intake.js, so it is limited, listed and removed like any
-other. Where the browser allows no camera or no look into the clipboard, intake.js says why.
+intake.js passes a pasted image to Streamlit's uploader, so it is limited, listed and removed like any other. If the
+browser denies the camera or the clipboard, intake.js shows why.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from transclipped.ui.text import plain
 
 LARGEST = 20  # MB of a file
 MOST = 16  # images at once
-MOST_A_VISIT = 200  # different images that a visitor who is not the owner may bring
-SHORTER, LONGER = 512, 8192  # pixels a side that are kept; networks look at far fewer
+MOST_A_VISIT = 200  # different images per session, except for the owner
+SHORTER, LONGER = 512, 8192  # px, sides after reduction; networks use far fewer
 
 _component = component("intake")
 
 
 @dataclass(frozen=True)
 class Brought:
-    """A visitor's image: a hash of its file, its name, and what is seen of it, to be read only."""
+    """A visitor's image: the hash of its file, its name, and the decoded image, which is read-only."""
 
     digest: str
     name: str
@@ -36,35 +36,34 @@ class Brought:
 
 
 def images(*, key: str, several: bool = True) -> list[Brought]:
-    """Uploader, with drag and drop and paste; what was brought and can be used. Says what cannot be.
+    """Draw an uploader with drag and drop and paste; returns the valid images and shows errors for the others.
 
     Args:
         key: of the uploader; a container around it gets `key` and "-place".
-        several: whether more than one image can be brought.
+        several: whether more than one image is accepted.
     """
+    label = "Your images" if several else "Your image"
+    about = f"Up to {LARGEST} MB each. They stay on this machine and are not stored."
+    about += " Several images form one query." * several
     with st.container(key=f"{key}-place"):
-        files = st.file_uploader(
-            "Your images" if several else "Your image", accept_multiple_files=several, max_upload_size=LARGEST,
-            key=key, help=f"Up to {LARGEST} MB each. They stay on this machine and are not kept."
-            + " Several ask together." * several,
-        )  # fmt: skip
+        files = st.file_uploader(label, accept_multiple_files=several, max_upload_size=LARGEST, key=key, help=about)
         _component(key=f"{key}-paste", data={"mode": "paste", "place": f"st-key-{key}-place"})
     files = files if several else [files] if files is not None else []
     if len(files) > MOST:
-        st.warning(f"{len(files)} images are too many at once; the first {MOST} ask.")
-    return [found for file in files[:MOST] if (found := _usable(file.name, file)) is not None]
+        st.warning(f"{len(files)} images are too many at once; using the first {MOST}.")
+    return [image for file in files[:MOST] if (image := _usable(file.name, file)) is not None]
 
 
 def photograph(*, key: str) -> list[Brought]:
-    """Camera; the image taken, if there is one."""
+    """Draw the camera input; returns the photograph, if any."""
     _component(key=f"{key}-reason", data={"mode": "camera", "place": ""})
-    file = st.camera_input("Your camera", key=key, help="The image goes to this app alone, which does not keep it.")
-    found = _usable("the photograph", file) if file is not None else None
-    return [found] if found is not None else []
+    file = st.camera_input("Your camera", key=key, help="The image goes only to this app and is not stored.")
+    image = _usable("the photograph", file) if file is not None else None
+    return [image] if image is not None else []
 
 
 def _usable(name: str, file) -> Brought | None:
-    """What a visitor brought, or a sentence on the page."""
+    """A visitor's image, or None after showing the error."""
     try:
         if file.size > LARGEST << 20:
             raise InputError(f"{name} has {file.size >> 20} MB; choose an image of at most {LARGEST} MB")
@@ -78,17 +77,13 @@ def _usable(name: str, file) -> Brought | None:
 
 
 def _count(digest: str) -> None:
-    """Bound what one visitor lets this machine decode.
-
-    Raises:
-        InputError: they have brought too many images.
-    """
+    """Raise InputError once a visitor other than the owner has uploaded `MOST_A_VISIT` different images."""
     if access.owner():
         return
-    brought = st.session_state.setdefault("brought", set())
-    if digest not in brought and len(brought) >= MOST_A_VISIT:
-        raise InputError(f"you have brought {MOST_A_VISIT} images already, which is the most for one visit")
-    brought.add(digest)
+    digests = st.session_state.setdefault("brought", set())
+    if digest not in digests and len(digests) >= MOST_A_VISIT:
+        raise InputError(f"you have uploaded {MOST_A_VISIT} images, the limit per session")
+    digests.add(digest)
 
 
 @st.cache_resource(max_entries=16, ttl=1800, show_spinner=False)
@@ -97,9 +92,9 @@ def _opened(digest: str, name: str, _content: bytes) -> Image.Image:
 
 
 def reduced(image: Image.Image) -> Image.Image:
-    """An image of at most 512 pixels on its shorter side; of a strip, the 8192 in its middle.
+    """An image whose shorter side is at most 512 px, cropped to its middle 8192 px if it is a strip.
 
-    Its centre square, which is what networks see, stays what it was.
+    The centre square, which networks use, is preserved.
     """
     width, height = (min(length, max(LONGER, min(image.size))) for length in image.size)
     if (width, height) != image.size:

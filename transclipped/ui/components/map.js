@@ -1,12 +1,12 @@
-// The map: points on side-by-side panels that share colours, choice and query, and the images below them.
+// The map: points on side-by-side panels that share colours, selection and query, and the images below them.
 //
-// Python sends positions, colours and image sheets once (a version names them); panning, zooming, hovering, colours
-// of chosen and isolated points, and the lasso stay in the browser. Back go {version, rows} as `selection` on release
-// and {version, row} as `picked` on a click. map_panel.js and map_shapes.js follow in the same module.
+// Python sends positions, colours and image sheets once (identified by a version); panning, zooming, hovering, the
+// lasso, and colours of selected and isolated points stay in the browser. A lasso sends {version, rows} as `selection`, a
+// click {version, row} as `picked`. map_panel.js and map_shapes.js follow in the same module.
 
 const CARD_DELAY = 125; // ms from ring to card
 const CARD = 128; // px, image of a card
-const TILES = 240; // images the gallery draws before it is asked for more
+const TILES = 240; // images drawn in the gallery before "Show more"
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
@@ -20,22 +20,22 @@ class PointMap {
   constructor(root) {
     this.root = root;
     this.panels = [];
-    this.chosen = null; // Set of rows, null where none are
+    this.chosen = null; // Set of rows, or null
     this.isolated = null; // Set of legend entries
     this.picked = -1;
     this.hover = -1;
-    this.shown = TILES;
+    this.tileLimit = TILES;
     this.lassoing = false;
     for (const part of ["bar", "legend", "grid", "card", "gallery"]) {
       this[part] = root.appendChild(element("div", { class: part }));
     }
     this.lassoButton = this.bar.appendChild(element("button", { type: "button", class: "lasso" }, "◌ Lasso"));
-    this.lassoButton.title = "Draw around points to choose them. Holding shift while dragging does the same.";
+    this.lassoButton.title = "Draw around points to select them, or drag with Shift held.";
     this.lassoButton.onclick = () => this.setLasso(!this.lassoing);
     this.resetButton = this.bar.appendChild(element("button", { type: "button" }, "⤢ Whole map"));
     this.resetButton.onclick = () => this.panels.forEach((panel) => panel.fit());
     this.clearButton = this.bar.appendChild(element("button", { type: "button", class: "clear" }, "✕ Clear"));
-    this.clearButton.title = "Forget the choice, the query and isolated classes (Esc).";
+    this.clearButton.title = "Clear the selection, the query and isolated classes (Esc).";
     this.clearButton.onclick = () => this.clear();
     this.bar.append(this.legend);
     this.onKey = (event) => {
@@ -48,7 +48,7 @@ class PointMap {
     this.themes = setInterval(() => this.readTheme(), 500); // a theme can change without a rerun
   }
 
-  // Kept when Streamlit mounts again with new data; a removed root stops its timers itself.
+  // Streamlit may mount the same root again with new data; the timers of a removed root stop after a second.
   close() {
     clearTimeout(this.cardTimer);
     this.card.style.display = "none";
@@ -61,18 +61,18 @@ class PointMap {
   }
 
   update(data) {
-    const anew = data.version !== this.data?.version;
+    const changed = data.version !== this.data?.version;
     const layout = data.layout !== this.data?.layout;
     this.data = data;
-    if (anew) {
+    if (changed) {
       this.n = data.n;
       this.chosen = this.isolated = null;
       this.hover = -1;
-      const kept = (data.selection || []).filter((row) => row < data.n);
-      if (kept.length) this.chosen = new Set(kept);
-      this.shown = TILES;
+      const selection = (data.selection || []).filter((row) => row < data.n);
+      if (selection.length) this.chosen = new Set(selection);
+      this.tileLimit = TILES;
     }
-    if (anew || layout) this.buildPanels();
+    if (changed || layout) this.buildPanels();
     this.colour = decoded(data.colour, Uint16Array);
     this.colours = data.legend.map((entry) => rgb(entry.colour));
     if (data.colouring !== this.colouring) {
@@ -115,7 +115,7 @@ class PointMap {
     this.data.legend.forEach((entry, index) => {
       const dot = element("i", { style: `background:${entry.colour}` });
       const button = element("button", { type: "button", class: "entry" }, dot, entry.name);
-      button.title = "Click to grey it out or bring it back; double click to see it alone.";
+      button.title = "Click to hide or show it; double-click to show it alone.";
       button.classList.toggle("off", Boolean(this.isolated && !this.isolated.has(index)));
       button.onclick = () => this.toggle(index);
       button.ondblclick = () => this.isolate(index);
@@ -172,19 +172,19 @@ class PointMap {
 
   choose(rows) {
     this.chosen = rows.length ? new Set(rows) : null;
-    this.shown = TILES;
+    this.tileLimit = TILES;
     this.draw();
     this.drawGallery();
     this.send("selection", { version: this.data.version, rows });
   }
 
   clear() {
-    const had = this.chosen, asked = this.picked >= 0;
+    const selected = this.chosen, queried = this.picked >= 0;
     this.isolated = null;
     this.setLasso(false);
     this.markLegend();
-    if (asked) this.pick(-1);
-    if (had) this.choose([]);
+    if (queried) this.pick(-1);
+    if (selected) this.choose([]);
   }
 
   point(row, x, y) {
@@ -192,7 +192,7 @@ class PointMap {
     this.hover = row;
     clearTimeout(this.cardTimer);
     this.card.style.display = "none";
-    this.drawMarks(); // the ring, at once
+    this.drawMarks(); // the ring, immediately
     this.gallery.querySelectorAll(".tile").forEach((tile) => tile.classList.toggle("hover", +tile.dataset.row === row));
     if (row >= 0 && x !== undefined) this.cardTimer = setTimeout(() => this.showCard(row, x, y), CARD_DELAY);
   }
@@ -200,7 +200,7 @@ class PointMap {
   showCard(row, x, y) {
     const name = this.data.legend[this.colour[row]]?.name;
     const lines = [this.data.names[row], this.data.ramp ? this.data.values?.[row] : name].filter(Boolean);
-    this.card.replaceChildren(this.picture(row, CARD), ...lines.map((line) => element("div", {}, String(line))));
+    this.card.replaceChildren(this.image(row, CARD), ...lines.map((line) => element("div", {}, String(line))));
     this.card.style.display = "block";
     const box = this.root.getBoundingClientRect();
     const left = Math.min(Math.max(0, x - box.left - CARD / 2 - 6), box.width - CARD - 14);
@@ -209,8 +209,8 @@ class PointMap {
     this.card.style.top = `${above > 0 ? above : y - box.top + 18}px`;
   }
 
-  // An image of a row, cut out of its sheet; tiny images stay crisp.
-  picture(row, side) {
+  // The image of a row, cut out of its sheet; tiny images are not smoothed.
+  image(row, side) {
     const { sheets, per_sheet: per, columns, tile } = this.data;
     const box = element("div", { class: "picture", style: `width:${side}px;height:${side}px` });
     const url = sheets[Math.floor(row / per)];
@@ -234,17 +234,17 @@ class PointMap {
     let rows = [], title = "";
     if (this.chosen) {
       rows = [...this.chosen].sort((a, b) => a - b);
-      title = `${rows.length.toLocaleString("en")} image${rows.length === 1 ? "" : "s"} chosen`;
+      title = `${rows.length.toLocaleString("en")} image${rows.length === 1 ? "" : "s"} selected`;
     } else if (this.picked >= 0) {
       rows = [this.picked, ...neighbours];
-      title = neighbours.length ? "The query, framed, and its nearest on this map's data" : "The query";
+      title = neighbours.length ? "The query, framed, and its nearest neighbours in this map's data" : "The query";
     } else if (this.data.star) {
       rows = neighbours;
-      title = "Nearest to the query ★ among these images";
+      title = "Nearest neighbours of the query ★ among these images";
     }
-    const tiles = rows.slice(0, this.shown).map((row) => {
+    const tiles = rows.slice(0, this.tileLimit).map((row) => {
       const tile = element("button", { type: "button", class: "tile", "data-row": row });
-      tile.append(this.picture(row, 64));
+      tile.append(this.image(row, 64));
       tile.title = [this.data.names[row], this.data.ramp ? "" : this.data.legend[this.colour[row]]?.name].join(" · ");
       tile.style.borderColor = this.data.ramp ? "transparent" : this.data.legend[this.colour[row]]?.colour;
       tile.classList.toggle("query", row === this.picked);
@@ -256,17 +256,17 @@ class PointMap {
     const heading = rows.length ? [element("div", { class: "count", "data-count": rows.length }, title)] : [];
     const grid = element("div", { class: "tiles" }, ...tiles);
     const more = [];
-    if (rows.length > this.shown) {
-      const button = element("button", { type: "button" }, `Show ${Math.min(TILES, rows.length - this.shown)} more`);
+    if (rows.length > this.tileLimit) {
+      const button = element("button", { type: "button" }, `Show ${Math.min(TILES, rows.length - this.tileLimit)} more`);
       button.onclick = () => {
-        this.shown += TILES;
+        this.tileLimit += TILES;
         this.drawGallery();
       };
       more.push(button);
     }
     this.gallery.replaceChildren(...heading, grid, ...more);
     if (!rows.length) {
-      const hint = "Click a point to ask with its image; shift-drag around points to see what they show.";
+      const hint = "Click a point to search with its image; Shift-drag around points to see their images.";
       this.gallery.replaceChildren(element("div", { class: "count", "data-count": 0 }, hint));
     }
   }

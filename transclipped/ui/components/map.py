@@ -1,6 +1,6 @@
-"""Maps of embeddings: a component of ours that draws side-by-side panels, with images on hover, click and lasso.
+"""Component: maps of embeddings in side-by-side panels, with images on hover, click and lasso.
 
-map.js beside this file does the drawing, with a canvas for each panel in map_panel.js; here is what it is sent.
+map.js draws, with a canvas for each panel in map_panel.js; this module sends the data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _component = component("map", "map_panel.js", "map_shapes.js")
 
 
 def draw(
-    shown: Items,
+    points: Items,
     maps: dict[str, Map],
     colouring: Colouring,
     *,
@@ -42,23 +42,23 @@ def draw(
 
     Args:
         maps: by the name of their panel.
-        version: of the items; what a visitor chose in another one is forgotten.
-        data: names the image set, see `cached.run_data`.
+        version: of the items; choices made in another version are dropped.
+        data: key of the image set, see `cached.run_data`.
         rows: `[n]` of the image set.
-        selection, picked, neighbours: rows of `shown`.
-        star: place of a query that is not among the items, by panel.
+        selection, picked, neighbours: rows of `points`.
+        star: position of a query that is not among the items, by panel.
     """
     panels = [
-        {"name": name, "title": name, "note": _trust(found), "xy": _packed(found.xy, "<f4")}
-        for name, found in maps.items()
+        {"name": name, "title": name, "note": _note(layout), "xy": _packed(layout.xy, "<f4")}
+        for name, layout in maps.items()
     ]
     sent = {
         "version": version,
         "layout": hashlib.sha256("".join(panel["name"] + panel["xy"] for panel in panels).encode()).hexdigest(),
-        "n": len(shown),
+        "n": len(points),
         "panels": panels,
         **_coloured(colouring),
-        "names": [f"image {i}" if isinstance(i, int) else i for i in shown.ids.tolist()],
+        "names": [f"image {i}" if isinstance(i, int) else i for i in points.ids.tolist()],
         **map_sheets.sent(data, rows, key),
         "base": st.get_option("server.baseUrlPath"),
         "selection": selection,
@@ -66,58 +66,54 @@ def draw(
         "neighbours": neighbours,
         "star": star,
     }
-    _component(
-        key=key,
-        data=sent,
-        on_selection_change=lambda: None,
-        on_picked_change=lambda: _remember(shown, key, version),
-    )
+    changed = {"on_selection_change": lambda: None, "on_picked_change": lambda: _remember(points, key, version)}
+    _component(key=key, data=sent, **changed)
 
 
-def selection(shown: Items, key: str, version: str) -> np.ndarray:
-    """Rows that the visitor has chosen, sorted."""
-    return projections.chosen((_said(key, "selection", version) or {}).get("rows"), len(shown))
+def selection(points: Items, key: str, version: str) -> np.ndarray:
+    """Rows that the visitor has selected, sorted."""
+    return projections.chosen((_message(key, "selection", version) or {}).get("rows"), len(points))
 
 
-def picked(shown: Items, key: str, version: str) -> int | None:
-    """Row that the visitor clicked, or that the address names (`?point=` and its id)."""
-    said = _said(key, "picked", version)
-    if said is None:
-        asked = st.query_params.get("point")
-        row = projections.row_of_id(shown, asked)
-        if asked is not None and row is None:
-            absent.missing("point", asked)
+def picked(points: Items, key: str, version: str) -> int | None:
+    """Row that the visitor clicked, or that has the id in `?point=`."""
+    message = _message(key, "picked", version)
+    if message is None:
+        identity = st.query_params.get("point")
+        row = projections.row_of_id(points, identity)
+        if identity is not None and row is None:
+            absent.missing("point", identity)
         return row
-    row = projections.chosen([said.get("row")], len(shown))
+    row = projections.chosen([message.get("row")], len(points))
     return int(row[0]) if len(row) else None
 
 
-def _said(key: str, name: str, version: str) -> dict[str, Any] | None:
-    """What the browser last said, if it speaks of these items."""
-    said = (st.session_state.get(key) or {}).get(name)
-    return said if isinstance(said, dict) and said.get("version") == version else None
+def _message(key: str, name: str, version: str) -> dict[str, Any] | None:
+    """The browser's last message, if it is about these items."""
+    message = (st.session_state.get(key) or {}).get(name)
+    return message if isinstance(message, dict) and message.get("version") == version else None
 
 
-def _remember(shown: Items, key: str, version: str) -> None:
-    """Keep the clicked item in the address."""
+def _remember(points: Items, key: str, version: str) -> None:
+    """Store the clicked item in the address."""
     st.query_params.pop("point", None)
-    row = picked(shown, key, version)
+    row = picked(points, key, version)
     if row is not None:
-        st.query_params["point"] = str(shown.ids[row])
+        st.query_params["point"] = str(points.ids[row])
 
 
 @st.cache_resource(max_entries=12, ttl=300, show_spinner="Reading the embeddings …")
 def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray, str]:
-    """What a map shows, its rows in the image set, and a name of its content; read-only."""
-    shown, images = projections.items(cached.arrays(_run), which), cached.images(cached.run_data(_run))
-    rows = images.rows_of(shown.ids.tolist())
-    shown = projections.with_features(_run, shown, images, rows)
-    version = hashlib.sha256(f"{which} {shown.digests} {shown.ids.tolist()}".encode()).hexdigest()[:16]
-    return shown, rows, version
+    """Items of a map, their rows in the image set, and a version of their content; read-only."""
+    points, images = projections.items(cached.arrays(_run), which), cached.images(cached.run_data(_run))
+    rows = images.rows_of(points.ids.tolist())
+    points = projections.with_features(_run, points, images, rows)
+    version = hashlib.sha256(f"{which} {points.digests} {points.ids.tolist()}".encode()).hexdigest()[:16]
+    return points, rows, version
 
 
 def _coloured(colouring: Colouring) -> dict[str, Any]:
-    """Colours and legend, as map.js reads them."""
+    """Colours and legend for map.js."""
     return {
         "colour": _packed(colouring.index, "<u2"),
         "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
@@ -130,8 +126,8 @@ def _coloured(colouring: Colouring) -> dict[str, Any]:
     }
 
 
-def _trust(found: Map) -> str:
-    return "" if found.trustworthiness is None else f"trustworthiness {found.trustworthiness:.3f}"
+def _note(layout: Map) -> str:
+    return "" if layout.trustworthiness is None else f"trustworthiness {layout.trustworthiness:.3f}"
 
 
 def _packed(values: np.ndarray, kind: str) -> str:

@@ -1,7 +1,7 @@
 
-// A panel of the map: one layout on a canvas of points and one of marks, moved, zoomed, asked and lassoed by itself.
+// A panel of the map: one layout on a canvas of points and a canvas of marks, with its own pan, zoom, click and lasso.
 
-const REACH = 9; // px around the pointer in which a point is found
+const REACH = 9; // px, radius around the pointer for hitting a point
 const GREY = [148, 156, 166];
 
 class Panel {
@@ -16,7 +16,7 @@ class Panel {
     this.box = element("div", { class: "panel" }, title, this.frame);
     this.bounds();
     const same = before && before.about.xy === about.xy;
-    this.view = same ? before.view : { x: 0.5, y: 0.5, zoom: 1 }; // centre in the unit square, and magnification
+    this.view = same ? before.view : { x: 0.5, y: 0.5, zoom: 1 }; // centre in the unit square, magnification
     this.listen();
   }
 
@@ -52,7 +52,7 @@ class Panel {
     this.draw();
   }
 
-  // px per data unit, and the data point at the panel's upper left corner: screen = (data − origin) · scale, y upwards.
+  // px per data unit, and the data point at the upper left corner: screen = (data − origin) · scale, y upwards.
   transform() {
     const scale = (0.94 * Math.min(this.width, this.height) * this.view.zoom) / this.span.side;
     const cx = this.span.x + this.view.x * this.span.side, cy = this.span.y + this.view.y * this.span.side;
@@ -120,9 +120,9 @@ class Panel {
       else drawStar(context, from, 10 * map.scale, map.paperName);
     }
     if (map.hover >= 0) ring(context, this.place(map.hover, t), 7 * map.scale, 2.5 * map.scale);
-    if (this.drawn) {
+    if (this.lasso) {
       context.beginPath();
-      this.drawn.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
+      this.lasso.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
       context.closePath();
       context.globalAlpha = 0.12;
       context.fill();
@@ -140,17 +140,17 @@ class Panel {
 
   nearest(x, y) {
     const t = this.transform(), { map } = this;
-    let best = REACH * REACH, found = -1;
+    let best = REACH * REACH, nearest = -1;
     for (let row = 0; row < map.n; row++) {
       const dx = (this.xy[2 * row] - t.x) * t.scale - x;
       if (dx > REACH || dx < -REACH) continue;
       const dy = (t.y - this.xy[2 * row + 1]) * t.scale - y;
       let far = dx * dx + dy * dy;
       if (far > best) continue;
-      if (!map.lit(row)) far += REACH * REACH * 0.5; // grey ones only where nothing else is meant
-      if (far < best) [best, found] = [far, row];
+      if (!map.lit(row)) far += REACH * REACH * 0.5; // grey points only if no other is near
+      if (far < best) [best, nearest] = [far, row];
     }
-    return found;
+    return nearest;
   }
 
   listen() {
@@ -166,7 +166,7 @@ class Panel {
       map.point(-1);
       this.from = at(event);
       this.moved = false;
-      if (event.shiftKey || map.lassoing) this.drawn = [this.from];
+      if (event.shiftKey || map.lassoing) this.lasso = [this.from];
       else this.start = { ...this.view };
       event.preventDefault();
     };
@@ -175,8 +175,8 @@ class Panel {
       if (!this.from) return map.point(this.nearest(x, y), event.clientX, event.clientY);
       const dx = x - this.from[0], dy = y - this.from[1];
       if (dx * dx + dy * dy > 9) this.moved = true;
-      if (this.drawn) {
-        this.drawn.push([x, y]);
+      if (this.lasso) {
+        this.lasso.push([x, y]);
         this.drawMarks();
       } else if (this.moved) {
         map.point(-1);
@@ -186,19 +186,19 @@ class Panel {
       }
     };
     marks.onpointerup = (event) => {
-      const [x, y] = at(event), drawn = this.drawn;
+      const [x, y] = at(event), lasso = this.lasso;
       const click = this.from && !this.moved;
-      this.from = this.drawn = null;
-      if (drawn && !click) {
-        map.choose(this.within(drawn));
+      this.from = this.lasso = null;
+      if (lasso && !click) {
+        map.choose(this.within(lasso));
         map.setLasso(false);
-      } else if (click && !drawn) {
+      } else if (click && !lasso) {
         const row = this.nearest(x, y);
         if (row >= 0) map.pick(row);
       }
       this.drawMarks();
     };
-    marks.onpointercancel = () => (this.from = this.drawn = null);
+    marks.onpointercancel = () => (this.from = this.lasso = null);
     marks.onpointerleave = () => this.from || map.point(-1);
     marks.ondblclick = (event) => this.nearest(...at(event)) < 0 && this.fit();
     marks.addEventListener(
@@ -208,7 +208,7 @@ class Panel {
         const [x, y] = at(event), before = this.transform();
         const zoom = Math.min(200, Math.max(0.5, this.view.zoom * Math.exp(-event.deltaY * 0.0015)));
         const grown = (before.scale * zoom) / this.view.zoom;
-        const shift = (1 / before.scale - 1 / grown) / this.span.side; // what is under the pointer stays there
+        const shift = (1 / before.scale - 1 / grown) / this.span.side; // keeps the point under the pointer in place
         this.view = {
           x: this.view.x + (x - this.width / 2) * shift,
           y: this.view.y - (y - this.height / 2) * shift,
@@ -220,7 +220,7 @@ class Panel {
     );
   }
 
-  // One drawing a frame, however often the pointer moves.
+  // One drawing per frame, however often the pointer moves.
   soon() {
     if (this.waiting) return;
     this.waiting = requestAnimationFrame(() => {

@@ -1,5 +1,5 @@
 
-// Colours and shapes that a panel draws with.
+// Colours and shapes of a panel.
 
 function rgb(colour) {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -10,12 +10,12 @@ function rgb(colour) {
 
 // Even-odd rule, for a polygon [[x, y], …].
 function inside(polygon, x, y) {
-  let is = false;
+  let isInside = false;
   for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
     const [xi, yi] = polygon[i], [xj, yj] = polygon[j];
-    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) is = !is;
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) isInside = !isInside;
   }
-  return is;
+  return isInside;
 }
 
 // Offsets and coverage of a disc's pixels, flat: dx, dy, coverage.
