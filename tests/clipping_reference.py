@@ -20,7 +20,7 @@ def warm_up(config, epoch):
 
 
 def clipped_of(i, s, config, epoch=math.inf):
-    """Rows that are clipped for anchor i, and the cosine that holds them."""
+    """Rows clipped for anchor i, and the cosine used by `clamp`."""
     js = negatives_of(i, len(s))
     ordered = sorted(js, key=lambda j: (-s[i][j], j))
     top = ordered[: math.floor(Fraction(str(config.fraction)) * len(js))]
@@ -45,7 +45,7 @@ def clipped_of(i, s, config, epoch=math.inf):
 
 
 def loss_of(i, s, seen, config, temperature, epoch=math.inf):
-    """ℓ_i in nats, from cosines s, where clipping looks at the cosines `seen`."""
+    """ℓ_i in nats from cosines s; the cosines `seen` decide what is clipped."""
     n = len(s)
     js = negatives_of(i, n)
     positive = math.exp(s[i][(i + n // 2) % n] / temperature)

@@ -1,4 +1,4 @@
-"""Parts by name: their order, their facts, and what is said of a name that is not there."""
+"""Registries: order, keywords, and the error for an unknown name."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from transclipped.errors import InputError
 from transclipped.registry import Registry
 
 
-def test_names_come_in_the_order_of_registration_and_the_last_of_a_name_wins():
+def test_names_are_in_order_of_registration_and_the_last_function_wins():
     registry = Registry("stage.name")
 
     @registry.register("second")
@@ -22,7 +22,7 @@ def test_names_come_in_the_order_of_registration_and_the_last_of_a_name_wins():
     assert "third" not in registry and registry.get("third") is None
 
 
-def test_facts_go_into_the_part_and_the_function_stays_itself():
+def test_keywords_go_to_the_part_and_the_function_is_unchanged():
     @dataclass
     class Stage:
         function: object
@@ -44,10 +44,10 @@ def test_facts_go_into_the_part_and_the_function_stays_itself():
         ("x" * 500, ["xxx…"]),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest(name, words):
+def test_error_for_an_unknown_name_suggests_similar_ones(name, words):
     registry = Registry("stage.name")
-    for known in ("adaptive", "rank"):
-        registry.register(known)(len)
-    with pytest.raises(InputError) as refused:
+    for each in ("adaptive", "rank"):
+        registry.register(each)(len)
+    with pytest.raises(InputError) as caught:
         registry[name]
-    assert all(word in str(refused.value) for word in words)
+    assert all(word in str(caught.value) for word in words)

@@ -1,18 +1,18 @@
-"""Clipping: which negatives of an anchor are taken for false, and left out.
+"""Clipping rules: which negatives of an anchor are treated as false and left out.
 
 A batch holds two views of B images. Anchor i has one positive, its other view, and n = 2B − 2 negatives, which a
-contrastive loss pushes away. Some of them show what the anchor shows: false negatives. Nobody can tell which without
-labels, but they tend to be among the most similar, and those are what a rule picks from the cosines s_ij.
+contrastive loss pushes away. Negatives of the anchor's own class are false. Labels would be needed to identify them,
+but they tend to be the most similar negatives, so a rule picks by the cosines s_ij.
 
 Early in training similarities mean little, so a warm-up of strength w clips only the ⌊w·n_i⌋ most similar of the n_i
-pairs that the rule picks. Picking carries no gradient, and never touches an anchor itself or its positive.
+pairs that the rule picks. Picking carries no gradient and never clips the anchor itself or its positive.
 
-A rule stands below with all that is said of it: help, form, lab, sweep and tables read it from here. A new one is
-one registration, here or in a plug-in, and `ClippingConfig(rule="mine")` then names it:
+Each rule is registered with its amount, description and source; help, forms, sweeps and tables read them. A plug-in
+adds a rule in the same way, for `ClippingConfig(rule="mine")`:
 
     @register("mine", amount=DELTA, does="every negative more similar than δ")
     def mine(similarity, candidates, config):
-        return similarity > config.threshold, config.threshold  # what to clip, and where `clamp` holds it
+        return similarity > config.threshold, config.threshold  # the mask, and the cosine used by `clamp`
 """
 
 from __future__ import annotations
@@ -26,26 +26,25 @@ from typing import TYPE_CHECKING, Any
 from transclipped.config import ClippingConfig
 from transclipped.registry import Registry
 
-if TYPE_CHECKING:  # help and Overview read the rules, and do not wait for torch
+if TYPE_CHECKING:  # help and the Overview page read the rules without loading torch
     import torch
     from torch import Tensor
 
-MARGIN = 1e-6  # cosine; `adaptive` asks for this much more, so that rounding clips none of n equal similarities
+MARGIN = 1e-6  # cosine, added to the level of `adaptive`, so that rounding clips none of n equal similarities
 
 Pick = Callable[["Tensor", "Tensor", ClippingConfig], tuple["Tensor", "Tensor | float | None"]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Amount:
-    """The setting that says how much a rule clips.
+    """The setting that controls how much a rule clips.
 
     Attributes:
         field: of `ClippingConfig`; flag, help: on the command line.
-        symbol: in formulas and figures; key: in addresses.
-        label: beside its slider, which goes over `range` by `step` and begins at `start`.
-        dial: the part of the range within which the lab turns it.
+        symbol: in formulas and figures; key: in URLs.
+        label, range, step, start: of its slider; dial: the part of the range used by the Clipping page.
         rising: whether a larger amount clips more.
-        tried: what sweeps train with, little clipping first; empty where none does.
+        tried: values for sweeps, least clipping first; empty if no sweep varies it.
     """
 
     field: str
@@ -116,16 +115,16 @@ AMOUNTS = (DELTA, SHARE, SIGMA, PRIOR)
 
 @dataclass(frozen=True)
 class Rule:
-    """A way of picking negatives, and what is said of it.
+    """A clipping rule and its description.
 
     Attributes:
-        pick: gets the cosines `[2B, 2B]` (float32 or better, no gradient), the candidates `[2B, 2B]` (bool, True for
-            negatives) and the settings. It returns which pairs to clip, `[2B, 2B]` bool, and the cosine at which
-            `clamp` holds them: a number, a tensor `[2B, 1]`, or None for the smallest that was clipped for the anchor.
-            Marked pairs that are not candidates are dropped.
-        amount: how much it clips; beside: other settings that it reads.
-        does: what it clips, after "Clips …"; source: whose idea it is.
-        clips: whether it ever clips anything.
+        pick: maps the cosines `[2B, 2B]` (float32 or better, no gradient), the candidates `[2B, 2B]` (bool, True for
+            negatives) and the settings to a mask `[2B, 2B]` bool of pairs to clip and the cosine used by `clamp`: a
+            number, a tensor `[2B, 1]`, or None for the smallest clipped cosine of each anchor. The mask may include
+            pairs that are not candidates; they are never clipped.
+        amount: the setting for how much it clips; beside: other settings that it reads.
+        does: completes the sentence "Clips …"; source: the paper.
+        clips: False for a rule that never clips a pair.
     """
 
     pick: Pick
@@ -137,7 +136,7 @@ class Rule:
 
     @property
     def settings(self) -> tuple[Amount, ...]:
-        """All that it reads, its amount last."""
+        """All settings that the rule reads, its amount last."""
         return self.beside if self.amount is None else (*self.beside, self.amount)
 
 
@@ -147,12 +146,12 @@ register = RULES.register
 
 @dataclass(frozen=True)
 class Clipped:
-    """What was clipped.
+    """The clipped pairs of a batch.
 
     Attributes:
-        mask: `[2B, 2B]` bool, True where negative j is clipped for anchor i; never itself or its positive.
-        level: `[2B, 1]` cosine at which the treatment `clamp` holds the clipped pairs of anchor i.
-        treatment: "remove" takes a clipped pair out of the loss; "clamp" makes its similarity the constant `level`.
+        mask: `[2B, 2B]` bool, True where negative j is clipped for anchor i.
+        level: `[2B, 1]`, the constant cosine of anchor i's clipped pairs under the treatment "clamp".
+        treatment: "remove" takes a clipped pair out of the loss; "clamp" sets its similarity to `level`.
         prior: ρ in [0, 1), the share of false negatives that the loss corrects for; None for no correction.
     """
 
@@ -163,19 +162,18 @@ class Clipped:
 
 
 def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf) -> Clipped:
-    """Apply the configured rule with the strength that it has at this epoch.
+    """Apply the configured rule, with its warm-up strength at this epoch.
 
     Args:
         similarity: `[2B, 2B]` cosines; rows i and i + B are two views of one image.
-        config: the rule, its parameters and its warm-up.
-        epoch: fractional epochs done; the default is past any warm-up.
+        epoch: fractional epochs done; by default any warm-up is over.
 
     Raises:
-        InputError: no rule has this name.
-        ValueError: the matrix is not `[2B, 2B]`, or a rule's answer is not.
+        InputError: the rule is unknown.
+        ValueError: the matrix, or a rule's mask, is not `[2B, 2B]`.
 
     Examples:
-        Of three images the first two look the same: each view of one clips both views of the other.
+        The first two of three images look the same: each view of one clips both views of the other.
 
         >>> import torch
         >>> from transclipped.clipping import clip
@@ -212,49 +210,45 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
 
 
 def turned() -> dict[str, Amount]:
-    """What says how much is clipped, by the rules that clip and have such an amount."""
+    """The amounts of all rules that clip, by rule."""
     return {name: rule.amount for name, rule in RULES.items() if rule.clips and rule.amount}
 
 
 def swept() -> dict[str, Amount]:
-    """Of `turned`, the rules that sweeps vary."""
+    """The amounts that sweeps vary, by rule."""
     return {name: amount for name, amount in turned().items() if amount.tried}
 
 
 def amount_for(rule: str) -> Amount | None:
-    """What says how much a rule clips; None of a rule without an amount, or of one that is not registered."""
+    """The amount of a rule; None if it has none or is not registered."""
     return RULES[rule].amount if rule in RULES else None
 
 
 def amount_of(config: ClippingConfig) -> float | None:
-    """How much the configured rule clips; None as in `amount_for`."""
+    """The value of the configured rule's amount; None as in `amount_for`."""
     amount = amount_for(config.rule)
     return None if amount is None else getattr(config, amount.field)
 
 
 def with_amount(rule: str, amount: float | None, **settings: Any) -> ClippingConfig:
-    """The settings of a rule that clips so much; of a rule without an amount, None."""
+    """The settings of a rule with this amount, None for a rule without one."""
     return ClippingConfig(rule=rule, **({} if amount is None else {RULES[rule].amount.field: amount}), **settings)
 
 
 def described(rule: str, amount: float | None) -> str:
-    """A rule and its amount in a few words, such as "threshold δ = 0.5"."""
+    """A rule and its amount, such as "threshold δ = 0.5"."""
     return rule if amount is None else f"{rule} {RULES[rule].amount.symbol} = {amount:g}"
 
 
 def strength(config: ClippingConfig, epoch: float) -> float:
-    """w = (epoch − start) / (full − start) within [0, 1]; a step at `start` where both are one epoch."""
+    """w = (epoch − start) / (full − start), limited to [0, 1]; a step if `start` equals `full`."""
     if config.start == config.full:
         return float(epoch >= config.start)
     return min(1.0, max(0.0, (epoch - config.start) / (config.full - config.start)))
 
 
 def positives(n: int, *, device: torch.device | str | None = None) -> Tensor:
-    """`[n]` int64: the row of each anchor's positive, its other view.
-
-    Raises:
-        ValueError: n is odd or 0.
-    """
+    """`[n]` int64: the row of each anchor's positive, its other view; ValueError if n is odd or 0."""
     import torch
 
     if n < 2 or n % 2:
@@ -263,11 +257,7 @@ def positives(n: int, *, device: torch.device | str | None = None) -> Tensor:
 
 
 def negatives(n: int, *, device: torch.device | str | None = None) -> Tensor:
-    """`[n, n]` bool: True for every pair but an anchor with itself and with its positive.
-
-    Raises:
-        ValueError: n is odd or 0.
-    """
+    """`[n, n]` bool: True except for an anchor with itself and with its positive; ValueError if n is odd or 0."""
     import torch
 
     mask = torch.ones(n, n, dtype=torch.bool, device=device).fill_diagonal_(False)
@@ -307,7 +297,7 @@ def _rank_and_threshold(similarity: Tensor, candidates: Tensor, config: Clipping
     return first & above, level
 
 
-@register("adaptive", amount=SIGMA, does="negatives above the anchor's own mean + c · σ", source="ours")
+@register("adaptive", amount=SIGMA, does="negatives above the anchor's mean + c · σ", source="ours")
 def _adaptive(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, Tensor]:
     mean, deviation = moments(similarity, candidates)
     level = mean + config.sigma * deviation  # δ_i, [2B, 1]
@@ -324,7 +314,7 @@ register(
 
 
 def moments(similarity: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation `[2B, 1]` of each anchor's candidates; 0 where there are none."""
+    """Mean and standard deviation `[2B, 1]` of each anchor's candidates; 0 if there are none."""
     n = candidates.sum(1, keepdim=True).clamp(min=1)
     mean = (similarity * candidates).sum(1, keepdim=True) / n
     variance = ((similarity - mean).square() * candidates).sum(1, keepdim=True) / n
@@ -332,19 +322,16 @@ def moments(similarity: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def share_of(count: Tensor, share: float) -> Tensor:
-    """⌊share · count⌋ of each count `[n]` int64, in whole numbers.
-
-    In floating point 0.29 · 100 is just below 29, and would lose a pair.
-    """
-    ratio = Fraction(share).limit_denominator(10**9)  # 0.29 becomes 29/100, as it was meant
+    """⌊share · count⌋ of each count `[n]` int64, exactly: in floating point 0.29 · 100 is just below 29."""
+    ratio = Fraction(share).limit_denominator(10**9)  # 0.29 becomes 29/100
     return count * ratio.numerator // ratio.denominator
 
 
 def most_similar(similarity: Tensor, candidates: Tensor, count: Tensor) -> Tensor:
     """`[n, n]` bool: the `count[i]` most similar candidates of row i, ties by index.
 
-    Finds the similarity of the last one in, takes all above it, and fills up with the first ones equal to it;
-    sorting whole rows would take several times as long.
+    Takes all pairs above the similarity of the last one, then the first ones equal to it; sorting whole rows would
+    take several times as long.
     """
     import torch
 
@@ -355,5 +342,5 @@ def most_similar(similarity: Tensor, candidates: Tensor, count: Tensor) -> Tenso
     last = similarity.topk(most, dim=1).values.gather(1, (count - 1).clamp(min=0)[:, None])  # [n, 1]
     above = similarity > last
     equal = (similarity == last) & candidates
-    free = count[:, None] - above.sum(1, keepdim=True)  # places for the equal ones
+    free = count[:, None] - above.sum(1, keepdim=True)  # number of equal ones to take
     return above | (equal & (equal.cumsum(1, dtype=torch.int32) <= free))

@@ -1,11 +1,11 @@
-"""Losses: contrastive with clipped negatives, debiased, and the two regularisers.
+"""Losses: contrastive with clipped negatives, debiased, and two regularisers.
 
 Rows i and i + B of a batch are two views of one image, each the other's positive; s_ij is cosine similarity:
 
     ℓ_i = −log( e^{s_i⁺/τ} / ( e^{s_i⁺/τ} + Σ_{j ∈ N_i} e^{s_ij/τ} ) )
 
-Clipping decides which of the n = 2B − 2 negatives stay in N_i. Everything is computed in float32 or better, with
-autocast off: bfloat16 would err by 0.004 / τ in the exponent.
+N_i holds the n = 2B − 2 negatives without the clipped ones. Losses are computed in float32 or better, with autocast
+off: bfloat16 would err by 0.004 / τ in the exponent.
 
 References:
     Chen et al. 2020, arXiv 2002.05709, eq. 1 (without clipping); Chuang et al. 2020, arXiv 2007.00224, eq. 8
@@ -28,22 +28,21 @@ from transclipped.config import ClippingConfig, LossConfig
 from transclipped.errors import InputError
 from transclipped.registry import Registry
 
-Loss = Callable[..., Tensor]  # as `contrastive_loss`, and told the settings `clipping` and `epoch` besides
+Loss = Callable[..., Tensor]  # as `contrastive_loss`, with the additional keywords `clipping` and `epoch`
 LOSSES: Registry[Loss] = Registry("loss.name")
 register = LOSSES.register
 
 
 @dataclass(frozen=True)
 class LossParts:
-    """The training loss and what it is made of.
+    """The training loss and its terms.
 
     Attributes:
         total: contrastive + λ · entropy + γ · diversity.
         contrastive: mean over anchors, nats.
-        entropy: mean entropy of the soft codes, nats; 0 where it weighs nothing and was not to be watched.
+        entropy: mean entropy of the soft codes, nats; 0 if its weight is 0 and `watched` is False.
         diversity: mean cosine of different codewords of a codebook.
         per_anchor: `[2B]` contrastive losses, nats.
-        clipped: which pairs were clipped.
     """
 
     total: Tensor
@@ -55,31 +54,31 @@ class LossParts:
 
 
 class ClippedNTXentLoss(nn.Module):
-    """Contrastive loss of two views of a batch, without the negatives that a clipping rule takes for false.
+    """Contrastive loss of two views of a batch, without the negatives that a clipping rule treats as false.
 
-    Embeddings are normalised here. Cosines are computed in float32 or better with autocast off, whatever the precision
-    of the embeddings. Without clipping (`rule="none"`) this is NT-Xent.
+    Embeddings are normalised here. Cosines are computed in float32 or better with autocast off. Without clipping
+    (`rule="none"`) this is NT-Xent.
 
     Args:
-        rule: "none", "threshold", "rank", "rank+threshold", "adaptive", "debiased", or one that a plug-in registers.
+        rule: "none", "threshold", "rank", "rank+threshold", "adaptive", "debiased", or the name of a plug-in's rule.
         threshold: δ in [-1, 1], of the rules "threshold" and "rank+threshold".
         fraction: q in [0, 1), of "rank" and "rank+threshold".
         sigma: c >= 0, of "adaptive".
         prior: ρ in [0, 1), of "debiased".
-        treatment: "remove" takes a clipped pair out of the denominator; "clamp" holds its similarity constant.
+        treatment: "remove" takes a clipped pair out of the denominator; "clamp" makes its similarity a constant.
         temperature: τ > 0, on the cosine scale.
 
     Attributes:
-        clipped: `[2B, 2B]` bool, the pairs that were clipped in the last batch, z0 before z1; None before the first.
+        clipped: `[2B, 2B]` bool, the clipped pairs of the last batch, z0 before z1; None before the first.
 
     Raises:
-        InputError: the rule is unknown, or a setting is out of its range.
+        InputError: the rule is unknown, or a setting is out of range.
 
     References:
-        Chen et al. 2020, arXiv 2002.05709, eq. 1 (NT-Xent); each rule names its own source.
+        Chen et al. 2020, arXiv 2002.05709, eq. 1 (NT-Xent); each rule names its source.
 
     Examples:
-        Two views of three images, of which the first two look the same.
+        Two views of three images; the first two images look the same.
 
         >>> import torch
         >>> from transclipped.losses import ClippedNTXentLoss
@@ -108,7 +107,7 @@ class ClippedNTXentLoss(nn.Module):
         self.config = ClippingConfig(
             rule=rule, threshold=threshold, fraction=fraction, sigma=sigma, class_prior=prior, treatment=treatment
         )
-        _ = RULES[rule]  # refuses an unknown one
+        _ = RULES[rule]  # an InputError if it is unknown
         self.temperature = LossConfig(temperature=temperature).temperature
         self.clipped: Tensor | None = None
 
@@ -116,10 +115,10 @@ class ClippedNTXentLoss(nn.Module):
         """Mean loss over the 2B anchors, a scalar in nats.
 
         Args:
-            z0, z1: `[B, D]` floating point, B >= 2; row i of both is a view of image i.
+            z0, z1: `[B, D]` floating point, B >= 2; row i of each is a view of image i.
 
         Raises:
-            InputError: shapes or devices differ, there is one image alone, or a number is not finite.
+            InputError: shapes or devices differ, B is less than 2, or a number is not finite.
         """
         _check_views(z0, z1)
         similarity = cosines(torch.cat([z0, z1]))  # [2B, 2B]
@@ -148,27 +147,26 @@ def training_loss(
         z: `[2B, D]` soft codes; rows i and i + B are two views of one image.
         assignment: `[2B, M, K]` soft assignments.
         codewords: `[M, K, d]`, unit length.
-        detect: `[2B, E]` embeddings whose similarities clipping looks at, None for `z`; they get no gradient.
+        detect: `[2B, E]` embeddings whose similarities decide what is clipped, None for `z`; they get no gradient.
         epoch: fractional epochs done, for the warm-up of clipping.
-        watched: whether the entropy is worked out where it weighs nothing, a tenth of a step of a head.
+        watched: compute the entropy even if its weight is 0, which takes a tenth of a head's step.
 
     Raises:
         ValueError: shapes disagree.
-        InputError: no clipping rule, or no loss, has this name.
+        InputError: the clipping rule or the loss is unknown.
     """
-    looked_at = z if detect is None else detect
-    if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(looked_at):
-        shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, looked_at))
+    detector = z if detect is None else detect
+    if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(detector):
+        shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, detector))
         raise ValueError(f"need [2B, D], [2B, M, K], [M, K, d] and [2B, E], got {shapes}")
     with torch.autocast(z.device.type, enabled=False):
         similarity = cosines(z)  # [2B, 2B]
-        seen = similarity.detach() if detect is None else cosines(detect.detach())
-        clipped = clip(seen, clipping, epoch=epoch)
+        clipped = clip(similarity.detach() if detect is None else cosines(detect.detach()), clipping, epoch=epoch)
         contrast = LOSSES[loss.name]
         per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
-        weighed = assignment if loss.entropy else assignment.detach()  # spares the backward pass
-        entropy = assignment_entropy(weighed) if watched or loss.entropy else contrastive.new_zeros(())
+        soft = assignment if loss.entropy else assignment.detach()  # saves a backward pass
+        entropy = assignment_entropy(soft) if watched or loss.entropy else contrastive.new_zeros(())
         diversity = codeword_similarity(codewords)
         total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
@@ -180,34 +178,30 @@ def _nt_xent(similarity: Tensor, clipped: Clipped, *, temperature: float, **_: A
 
 
 def contrastive_loss(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
-    """Losses `[2B]` in nats of cosines `[2B, 2B]`: debiased where `clipped` has a prior, else clipped; see below."""
+    """Losses `[2B]` in nats of cosines `[2B, 2B]`: `debiased_nt_xent` if `clipped` has a prior, else clipped."""
     if clipped.prior is not None:
         return debiased_nt_xent(similarity, prior=clipped.prior, temperature=temperature)
     return clipped_nt_xent(similarity, clipped, temperature=temperature)
 
 
 def clipped_nt_xent(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
-    """Contrastive loss of each anchor, with its clipped pairs taken out or held.
+    """Contrastive losses `[2B]` in nats, with clipped pairs removed or clamped; 0 if every negative is removed.
 
     Args:
         similarity: `[2B, 2B]` cosines, floating point.
-        clipped: the pairs, and whether they leave the denominator or are held.
         temperature: τ > 0, on the cosine scale.
 
-    Returns:
-        Losses `[2B]` in nats; 0 where every negative was removed.
-
     Raises:
-        ValueError: shapes disagree, or a setting makes no sense.
+        ValueError: shapes disagree, or a setting is invalid.
     """
     logits = attention_logits(similarity, clipped, temperature=temperature)
     return F.cross_entropy(logits, positives(len(logits), device=logits.device), reduction="none")
 
 
 def attention_logits(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
-    """`[2B, 2B]` logits s_ij / τ of what anchor i is compared with: −∞ for itself and for removed pairs.
+    """`[2B, 2B]` logits s_ij / τ, −∞ for the anchor itself and removed pairs; their softmax is the weights p_ij.
 
-    Their softmax holds the weights p_ij. Arguments and errors are those of `clipped_nt_xent`.
+    Arguments and errors as `clipped_nt_xent`.
     """
     n = len(similarity)
     if similarity.shape != (n, n) or clipped.mask.shape != (n, n):
@@ -219,28 +213,23 @@ def attention_logits(similarity: Tensor, clipped: Clipped, *, temperature: float
     mask = clipped.mask & negatives(n, device=similarity.device)
     if clipped.treatment == "clamp":
         similarity = torch.where(mask, clipped.level.to(similarity.dtype), similarity)
-        left_out = torch.zeros_like(mask).fill_diagonal_(True)
-    else:
-        left_out = mask.fill_diagonal_(True)
-    return (similarity / temperature).masked_fill(left_out, -math.inf)
+        mask = torch.zeros_like(mask)
+    return (similarity / temperature).masked_fill(mask.fill_diagonal_(True), -math.inf)
 
 
 def debiased_nt_xent(similarity: Tensor, *, prior: float, temperature: float) -> Tensor:
-    """Contrastive loss whose sum over negatives is corrected for a share ρ of false ones.
+    """Contrastive losses `[2B]` in nats whose sum over negatives is corrected for a share ρ of false ones.
 
-    The sum becomes n · max( (mean_j e^{s_ij/τ} − ρ e^{s_i⁺/τ}) / (1 − ρ), e^{−1/τ} ). All of it stays in log space:
-    log(e^a − e^b) = a + log(1 − e^{b−a}), so that τ = 0.01, where e^{s/τ} reaches 10⁴³, overflows nothing.
+    The sum becomes n · max( (mean_j e^{s_ij/τ} − ρ e^{s_i⁺/τ}) / (1 − ρ), e^{−1/τ} ). It is computed in log space,
+    log(e^a − e^b) = a + log(1 − e^{b−a}), since e^{s/τ} reaches 10⁴³ at τ = 0.01. A single image has loss 0.
 
     Args:
         similarity: `[2B, 2B]` cosines, floating point.
         prior: ρ in [0, 1).
         temperature: τ > 0, on the cosine scale.
 
-    Returns:
-        Losses `[2B]` in nats; 0 for a single image, which has no negatives.
-
     Raises:
-        ValueError: the matrix is not `[2B, 2B]`, or a setting makes no sense.
+        ValueError: the matrix is not `[2B, 2B]`, or a setting is invalid.
 
     References:
         Chuang et al. 2020, arXiv 2007.00224, eq. 7 and 8 (M = 1 positive).
@@ -259,17 +248,17 @@ def debiased_nt_xent(similarity: Tensor, *, prior: float, temperature: float) ->
     mean = logits.masked_fill(~candidates, -math.inf).logsumexp(1) - math.log(n - 2)  # log mean_j e^{s_ij/τ}
     floor = torch.full_like(mean, -1 / temperature)
     if prior > 0:
-        share = math.log(prior) + positive - mean  # b − a: of the mean, how much is taken to be false
+        share = math.log(prior) + positive - mean  # b − a, log of the share of the mean that counts as false
         rest = -torch.expm1(share.clamp(max=0))  # 1 − e^{b−a}, [2B]
-        above = rest > 0  # else the bracket is not positive, and the floor takes its place
-        log_rest = torch.where(above, rest, 1.0).log()  # log never sees 0, whose gradient is infinite
+        above = rest > 0  # otherwise the bracket is not positive and the floor replaces it
+        log_rest = torch.where(above, rest, 1.0).log()  # avoids log 0, whose gradient is infinite
         mean = torch.where(above, mean + log_rest - math.log1p(-prior), floor)
     total = math.log(n - 2) + torch.maximum(mean, floor)
     return torch.logaddexp(positive, total) - positive
 
 
 def assignment_entropy(assignment: Tensor) -> Tensor:
-    """Mean entropy in nats of soft assignments `[…, K]`; 0 when each is certain, log K when uniform."""
+    """Mean entropy in nats of soft assignments `[…, K]`: 0 if each is one-hot, log K if uniform."""
     p = _precise(assignment)
     tiny = torch.finfo(p.dtype).tiny  # −p log p has an infinite slope at 0
     return -(p * p.clamp(min=tiny).log()).sum(-1).mean()
@@ -286,11 +275,7 @@ def codeword_similarity(codewords: Tensor) -> Tensor:
 
 
 def cosines(z: Tensor) -> Tensor:
-    """Cosine similarities `[n, n]` in [−1, 1] of rows `[n, D]`, float32 or better even under autocast.
-
-    Raises:
-        ValueError: z is not a matrix.
-    """
+    """Cosine similarities `[n, n]` in [−1, 1] of rows `[n, D]`, float32 or better even under autocast."""
     if z.ndim != 2:
         raise ValueError(f"need embeddings [n, D], got {[*z.shape]}")
     with torch.autocast(z.device.type, enabled=False):
@@ -311,11 +296,11 @@ def _check_views(z0: Tensor, z1: Tensor) -> None:
     if z0.ndim != 2 or z0.shape != z1.shape:
         raise InputError(f"need two views [B, D] of the same shape, got {[*z0.shape]} and {[*z1.shape]}")
     if len(z0) < 2:
-        raise InputError(f"need at least 2 images, got {len(z0)}: one alone has no negatives; drop the last batch")
+        raise InputError(f"need at least 2 images, got {len(z0)}: one has no negatives; drop the last batch")
     if z0.device != z1.device:
         raise InputError(f"need both views on one device, got {z0.device} and {z1.device}")
     for name, z in (("z0", z0), ("z1", z1)):
         if not z.is_floating_point():
             raise InputError(f"need floating-point embeddings, but {name} is {z.dtype}; convert it to float32")
         if not z.isfinite().all():
-            raise InputError(f"{name} holds numbers that are not finite; check the learning rate, or the data")
+            raise InputError(f"{name} holds non-finite numbers; check the learning rate and the data")

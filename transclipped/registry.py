@@ -1,4 +1,4 @@
-"""Parts of one kind by name, such as clipping rules, losses or backbones.
+"""Registries of clipping rules, losses and backbones by name.
 
 RULES = Registry("clipping.rule", Rule)
 
@@ -19,11 +19,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Registry(dict[str, Part]):
-    """A dictionary in the order of registration; `registry[name]` of an unknown name is an `InputError` with near ones.
+    """A dictionary in order of registration; an unknown name raises an InputError that suggests similar ones.
 
     Args:
-        setting: the setting whose value is a name of this registry, such as "clipping.rule".
-        part: makes a part of a function and of the facts that its registration states; the function alone by default.
+        setting: that takes these names, such as "clipping.rule".
+        part: builds the registered value from a function and the keywords of `register`; by default, the function.
     """
 
     def __init__(self, setting: str, part: Callable[..., Part] = lambda function: function) -> None:
@@ -31,7 +31,7 @@ class Registry(dict[str, Part]):
         self._setting, self._part = setting, part
 
     def register(self, name: str, **facts: Any) -> Callable[[Function], Function]:
-        """Decorator that registers a function as `name`, in place of an earlier one."""
+        """Decorator that registers a function as `name` and replaces an earlier one."""
 
         def add(function: Function) -> Function:
             self[name] = self._part(function, **facts)

@@ -1,4 +1,4 @@
-"""The list of backbones tells the truth about networks, weights and pooling, without a network."""
+"""The list of backbones agrees with networks, weights and pooling, without internet access."""
 
 import json
 
@@ -36,7 +36,7 @@ def weights(tiny, tmp_path_factory):
     return str(path)
 
 
-def test_every_way_of_training_is_offered(listed):
+def test_list_covers_all_kinds_and_families(listed):
     assert {entry.kind for entry in listed.values()} >= {"supervised", "DINO", "DINOv2", "DINOv3", "CLIP", "MAE"}
     assert {entry.family for entry in listed.values()} == {"ViT", "CNN"}
     assert set(BUNDLED) <= set(listed)
@@ -51,19 +51,12 @@ def test_entry_agrees_with_the_network(listed):
     assert (cnn.width, cnn.family, cnn.pools) == (2048, "CNN", ("avg",))
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("vit_base_patch16_224.mae", "MAE"),
-        ("hiera_tiny_224.mae_in1k_ft_in1k", "supervised"),
-        ("vit_small_patch16_dinov3.lvd1689m", "DINOv3"),
-        ("vit_base_patch16_clip_224.openai", "CLIP"),
-        ("vit_base_patch16_clip_224.openai_ft_in1k", "supervised"),
-        ("resnet18.a1_in1k", "supervised"),
-    ],
-)
-def test_kind_follows_from_the_name(name, kind):
-    assert catalogue.kind_of(name) == kind
+def test_kind_follows_from_the_name():
+    for name in ("hiera_tiny_224.mae_in1k_ft_in1k", "vit_base_patch16_clip_224.openai_ft_in1k", "resnet18.a1_in1k"):
+        assert catalogue.kind_of(name) == "supervised"
+    assert catalogue.kind_of("vit_base_patch16_224.mae") == "MAE"
+    assert catalogue.kind_of("vit_small_patch16_dinov3.lvd1689m") == "DINOv3"
+    assert catalogue.kind_of("vit_base_patch16_clip_224.openai") == "CLIP"
 
 
 def test_a_word_searches_all_of_timm():
@@ -71,24 +64,17 @@ def test_a_word_searches_all_of_timm():
     assert names == sorted(n for n in timm.list_models(pretrained=True) if "patch8_224.dino" in n) and names
 
 
-def test_fetched_weights_count_as_here(tmp_path, monkeypatch):
-    known = timm.get_pretrained_cfg("vit_small_patch16_224.dino")
+def test_weights_are_searched_in_the_caches_of_torch_and_the_hub(tmp_path, monkeypatch):
+    config = timm.get_pretrained_cfg("vit_small_patch16_224.dino")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert hub.cached_file(known) is None
-    (tmp_path / "checkpoints").mkdir()
-    file = tmp_path / "checkpoints" / known.url.rpartition("/")[2]
+    assert hub.cached_file(config) is None
+    file = tmp_path / "checkpoints" / config.url.rpartition("/")[2]
+    file.parent.mkdir()
     file.touch()
-    assert hub.cached_file(known) == file
-
-
-def test_hub_cache_counts_as_here(tmp_path, monkeypatch):
-    known = timm.get_pretrained_cfg("vit_tiny_patch16_224.augreg_in21k")
-    file = tmp_path / "model.safetensors"
-    file.touch()
-    found = {"model.safetensors": str(file)}
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda repo, name: found.get(name))
-    assert hub.cached_file(known) == file
+    assert hub.cached_file(config) == file
+    cache = {"model.safetensors": str(file)}
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda repo, name: cache.get(name))
+    assert hub.cached_file(timm.get_pretrained_cfg("vit_tiny_patch16_224.augreg_in21k")) == file
 
 
 def test_pooling_is_the_token_or_the_mean_of_normed_patches(tiny, weights):
@@ -108,15 +94,14 @@ def test_weights_by_file_fit_another_size(weights, tiny):
     assert small(torch.zeros(1, 3, 96, 96)).shape == (1, 192)
 
 
-def test_weights_of_another_model_are_refused(weights):
-    with pytest.raises(InputError, match="another model"):
-        load_backbone(BackboneConfig(name="vit_small_patch16_224", weights=weights))
-    with pytest.raises(InputError, match="another model"):
-        load_backbone(BackboneConfig(name="resnet18", weights=weights))
+def test_weights_of_another_model_are_rejected(weights):
+    for name in ("vit_small_patch16_224", "resnet18"):
+        with pytest.raises(InputError, match="another model"):
+            load_backbone(BackboneConfig(name=name, weights=weights))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet-lite0"])
-def test_networks_without_a_token_say_so(name, tmp_path):
+def test_token_pooling_is_rejected_for_networks_without_a_token(name, tmp_path):
     network = timm.create_model("resnet18", num_classes=0)
     save_tensors(tmp_path / "w.safetensors", network.state_dict())
     file = str(tmp_path / "w.safetensors") if name == "resnet18" else None
@@ -127,10 +112,10 @@ def test_networks_without_a_token_say_so(name, tmp_path):
         BackboneConfig(name=name, pool="max")
 
 
-def test_command_lists_and_says_how_to_bring_weights(capsys):
+def test_command_lists_backbones_and_explains_weights(capsys):
     assert main(["backbones"]) == 0
-    shown = capsys.readouterr().out
-    assert "DINOv2" in shown and "--weights FILE" in shown and "bundled" in shown
+    output = capsys.readouterr().out
+    assert "DINOv2" in output and "--weights FILE" in output and "bundled" in output
     assert main(["backbones", "efficientnet-lite0", "--measure", "--json"]) == 0
     [line] = json.loads(capsys.readouterr().out)
     assert line["available"] == "bundled" and line["pictures_per_s"] > 0

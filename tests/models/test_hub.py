@@ -1,4 +1,4 @@
-"""An unreachable hub is found out by one short connection, and a reachable one is not slowed down."""
+"""Reachability of the hub: one short connection, and no request without need."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ NAME = "vit_tiny_patch16_224"
 
 @pytest.fixture
 def server():
-    """Address of a server on this machine that takes connections."""
+    """URL of a local server that accepts connections."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"https://127.0.0.1:{listening.getsockname()[1]}/path"
 
@@ -26,54 +26,54 @@ def no_proxy(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_server_that_listens_is_reachable_and_one_that_is_gone_is_not(server):
+def test_server_is_reachable_only_while_it_listens(server):
     assert hub.reachable(server)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     assert not hub.reachable(f"https://127.0.0.1:{port}")
 
 
-def test_without_a_route_nothing_is_tried(monkeypatch):
+def test_no_connection_is_tried_without_a_route(monkeypatch):
     monkeypatch.setattr(hub, "has_route", lambda: False)
     monkeypatch.setattr(socket, "create_connection", None)
     assert not hub.reachable("https://huggingface.co")
 
 
-def test_a_slow_name_lookup_ends_with_the_patience(monkeypatch):
-    answered, asked = threading.Event(), []
+def test_slow_name_lookup_is_limited_by_patience(monkeypatch):
+    done, calls = threading.Event(), []
 
-    def never(address, timeout):
-        asked.append((address, timeout))
-        answered.wait(10)
+    def slow(address, timeout):
+        calls.append((address, timeout))
+        done.wait(10)
         raise OSError
 
     monkeypatch.setattr(hub, "has_route", lambda: True)
-    monkeypatch.setattr(socket, "create_connection", never)
+    monkeypatch.setattr(socket, "create_connection", slow)
     assert not hub.reachable("https://huggingface.co", patience=0.05)
-    answered.set()
-    assert asked == [(("huggingface.co", 443), 0.05)] and hub.PATIENCE < 5
+    done.set()
+    assert calls == [(("huggingface.co", 443), 0.05)] and hub.PATIENCE < 5
 
 
-def test_a_proxy_is_asked_in_the_place_of_the_server(server, monkeypatch):
+def test_proxy_is_tried_instead_of_the_server(server, monkeypatch):
     monkeypatch.setattr(hub, "has_route", lambda: True)
     proxy = server.removeprefix("https://").removesuffix("/path")
     monkeypatch.setenv("https_proxy", f"http://{proxy}")
     assert hub.reachable("https://no-such-host.invalid")
 
 
-def test_weights_that_are_nowhere_are_refused_without_a_client_being_asked(monkeypatch):
-    asked = []
-    monkeypatch.setattr(hub, "reachable", lambda url: asked.append(url) or False)
-    monkeypatch.setattr(hub, "cached_file", lambda known: None)
+def test_missing_weights_are_reported_without_the_hubs_client(monkeypatch):
+    urls = []
+    monkeypatch.setattr(hub, "reachable", lambda url: urls.append(url) or False)
+    monkeypatch.setattr(hub, "cached_file", lambda config: None)
     monkeypatch.setattr(timm, "create_model", None)
     with pytest.raises(InputError, match=r"cannot be fetched.*does not answer") as caught:
         backbone.load_backbone(BackboneConfig(name=NAME))
-    assert asked == ["https://huggingface.co"] and caught.value.setting == "backbone.name"
+    assert urls == ["https://huggingface.co"] and caught.value.setting == "backbone.name"
     assert "--" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("online", "cached"), [(True, False), (True, True), (False, True)])
-def test_fetched_weights_are_used_without_the_server(online, cached, monkeypatch, tmp_path):
+def test_cached_weights_are_used_without_the_server(online, cached, monkeypatch, tmp_path):
     from huggingface_hub import constants
 
     offline = []
@@ -83,18 +83,18 @@ def test_fetched_weights_are_used_without_the_server(online, cached, monkeypatch
         raise OSError("seen")
 
     monkeypatch.setattr(hub, "reachable", lambda url: online)
-    monkeypatch.setattr(hub, "cached_file", lambda known: tmp_path if cached else None)
+    monkeypatch.setattr(hub, "cached_file", lambda config: tmp_path if cached else None)
     monkeypatch.setattr(timm, "create_model", created)
     with pytest.raises(InputError, match="seen"):
         backbone.load_backbone(BackboneConfig(name=NAME))
     assert offline == [not online] and not constants.HF_HUB_OFFLINE
 
 
-def test_a_switched_off_hub_is_not_asked(monkeypatch):
+def test_no_connection_is_tried_with_the_hub_switched_off(monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "reachable", None)
-    monkeypatch.setattr(hub, "cached_file", lambda known: None)
+    monkeypatch.setattr(hub, "cached_file", lambda config: None)
     with pytest.raises(InputError, match="cannot be fetched"):
         backbone.check_weights(NAME)

@@ -1,4 +1,4 @@
-"""The number format: measured once on a machine, remembered, and measured again where that fails."""
+"""The number format: measured once per machine, cached, and measured again if the cache is unusable."""
 
 import json
 import threading
@@ -14,32 +14,28 @@ from transclipped.models import precision
 
 @pytest.fixture(autouse=True)
 def measured(tmp_path, monkeypatch):
-    """A cache of its own, and a list of measurements, which say that bfloat16 is faster."""
-    asked = []
+    """A separate cache, and a list of measurements, in which bfloat16 is faster."""
+    calls = []
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path))
-    monkeypatch.setattr(precision, "_measure", lambda: asked.append(1) or True)
-    precision._prefers_bfloat16.cache_clear()
-    yield asked
-    precision._prefers_bfloat16.cache_clear()
+    monkeypatch.setattr(precision, "_measure", lambda: calls.append(1) or True)
+    clear_memory()
+    yield calls
+    clear_memory()
 
 
-def forget_in_memory():
-    """As a new process would."""
-    precision._prefers_bfloat16.cache_clear()
-
-
+clear_memory = precision._prefers_bfloat16.cache_clear  # as in a new process
 CPU = torch.device("cpu")
 
 
-def test_it_is_measured_once_and_remembered(measured, tmp_path):
+def test_it_is_measured_once_and_cached(measured, tmp_path):
     for _ in range(3):
         assert precision.fastest_dtype(CPU) == torch.bfloat16
-        forget_in_memory()
+        clear_memory()
     assert len(measured) == 1
     assert list(json.loads((tmp_path / "precision.json").read_text()).values()) == [True]
 
 
-def test_the_number_of_threads_makes_no_difference(measured):
+def test_it_does_not_depend_on_the_number_of_threads(measured):
     before = torch.get_num_threads()
     precision.fastest_dtype(CPU)
     try:
@@ -50,29 +46,24 @@ def test_the_number_of_threads_makes_no_difference(measured):
     assert len(measured) == 1
 
 
-def test_threads_that_ask_at_once_measure_once(measured, monkeypatch):
-    together = threading.Barrier(4, timeout=20)
+def test_concurrent_threads_measure_once(measured, monkeypatch):
+    barrier = threading.Barrier(4, timeout=20)
     monkeypatch.setattr(precision, "_measure", lambda: measured.append(1) or time.sleep(0.1) is None)
 
-    def ask(_):
-        together.wait()
-        return precision.fastest_dtype(CPU)
-
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(ask, range(4))) == {torch.bfloat16}
-    assert len(measured) == 1
+        results = set(pool.map(lambda _: barrier.wait() >= 0 and precision.fastest_dtype(CPU), range(4)))
+    assert results == {torch.bfloat16} and len(measured) == 1
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "null", "{}", ""])
-def test_a_damaged_memory_only_means_measuring_again(text, measured, tmp_path):
+def test_damaged_cache_is_measured_again(text, measured, tmp_path):
     (tmp_path / "precision.json").write_text(text)
     assert precision.fastest_dtype(CPU) == torch.bfloat16
-    forget_in_memory()
-    assert precision.fastest_dtype(CPU) == torch.bfloat16
-    assert len(measured) == 1
+    clear_memory()
+    assert precision.fastest_dtype(CPU) == torch.bfloat16 and len(measured) == 1
 
 
-def test_a_cache_that_cannot_be_written_only_means_measuring_again(measured, tmp_path, monkeypatch):
+def test_read_only_cache_is_tolerated(measured, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "file"))
     assert precision.fastest_dtype(CPU) == torch.bfloat16
@@ -83,12 +74,6 @@ def test_inference_runs_in_the_faster_format_without_gradients(faster, dtype, mo
     monkeypatch.setattr(precision, "_measure", lambda: faster)
     network = nn.Linear(4, 4)
     with precision.inference(CPU):
-        found = network(torch.ones(2, 4))
-    assert found.dtype == dtype
-    assert not found.requires_grad
+        y = network(torch.ones(2, 4))
+    assert y.dtype == dtype and not y.requires_grad
     assert network(torch.ones(2, 4)).dtype == torch.float32
-
-
-def test_the_measurement_says_yes_or_no():
-    forget_in_memory()
-    assert precision._measure() in (True, False)

@@ -1,4 +1,4 @@
-"""The product quantizer: soft codes by loops, hard codes exact on codewords, gradients everywhere."""
+"""The product quantizer: soft codes against loops, exact hard codes of codewords, gradients."""
 
 import math
 
@@ -32,8 +32,7 @@ def test_shapes_follow_from_bits_width_and_codewords(bits, dim, k):
     m = bits // int(math.log2(k))
     assert pq.codebooks.shape == (m, k, dim // m)
     soft = pq(sub_vectors(5, pq))
-    assert soft.assignment.shape == (5, m, k)
-    assert soft.quantized.shape == (5, m, dim // m)
+    assert soft.assignment.shape == (5, m, k) and soft.quantized.shape == (5, m, dim // m)
     assert pq.encode(sub_vectors(5, pq)).shape == (5, m)
 
 
@@ -41,12 +40,11 @@ def test_sizes_by_keyword_are_those_of_a_configuration():
     generator = torch.Generator().manual_seed(0)
     ours = ProductQuantizer(dim=12, codebooks=3, codewords=16, alpha=4.0, generator=generator)
     assert torch.equal(ours.codebooks, quantizer(bits=12, dim=12, codewords=16).codebooks)
-    assert ours.alpha == 4.0
-    assert ProductQuantizer().codebooks.shape == (4, 256, 16)
+    assert ours.alpha == 4.0 and ProductQuantizer().codebooks.shape == (4, 256, 16)
 
 
 @pytest.mark.parametrize("wrong", [{"codewords": 100}, {"codebooks": 3}, {"codebooks": 0}, {"alpha": 0.0}, {"dim": 0}])
-def test_sizes_that_do_not_fit_are_refused(wrong):
+def test_sizes_that_do_not_fit_are_rejected(wrong):
     with pytest.raises(InputError, match="quantizer"):
         ProductQuantizer(**wrong)
 
@@ -65,7 +63,7 @@ def test_soft_codes_equal_the_loop():
             torch.testing.assert_close(soft.quantized[b, m].double(), mixed, atol=1e-6, rtol=1e-5)
 
 
-def test_codewords_are_of_unit_length_whatever_training_made_of_the_codebooks():
+def test_codewords_have_unit_length_for_any_codebooks():
     pq = quantizer()
     with torch.no_grad():
         pq.codebooks.mul_(torch.rand(3, 16, 1) * 9 + 0.1)
@@ -73,7 +71,7 @@ def test_codewords_are_of_unit_length_whatever_training_made_of_the_codebooks():
 
 
 @pytest.mark.parametrize(("bits", "dim", "k"), SHAPES)
-def test_vectors_made_of_codewords_come_back_exactly(bits, dim, k):
+def test_vectors_made_of_codewords_are_decoded_exactly(bits, dim, k):
     pq = quantizer(bits, dim, k)
     codes = torch.randint(k, (40, len(pq.codebooks)), generator=torch.Generator().manual_seed(3)).to(torch.uint8)
     vectors = pq.decode(codes)
@@ -96,39 +94,35 @@ def test_hard_code_is_the_most_similar_codeword_and_the_nearest(seed):
         torch.testing.assert_close(distance.gather(1, chosen)[:, 0], nearest, atol=1e-5, rtol=0)
 
 
-def test_codes_are_those_that_the_index_makes():
+def test_codes_agree_with_the_numpy_encoder():
     pq = quantizer(32, 64, 256)
     x = sub_vectors(500, pq)
     ours, theirs = pq.encode(x), encode(pq.codewords().detach().numpy(), x.flatten(1).numpy())
     scores = torch.einsum("bmd,mkd->bmk", x, pq.codewords()).topk(2).values
     clear = (scores[..., 0] - scores[..., 1] > 1e-5).detach()
-    assert clear.float().mean() > 0.99
-    assert torch.equal(ours[clear], torch.from_numpy(theirs)[clear])
+    assert clear.float().mean() > 0.99 and torch.equal(ours[clear], torch.from_numpy(theirs)[clear])
 
 
 def test_a_sharper_assignment_approaches_the_hard_one():
     x = sub_vectors(8, quantizer())
-    apart = []
+    distances = []
     for alpha in (1.0, 10.0, 100.0, 1e4):
         pq = quantizer(alpha=alpha)
-        apart.append((pq(x).quantized - pq.decode(pq.encode(x))).norm(dim=-1).mean().item())
-    assert apart == sorted(apart, reverse=True)
-    assert apart[-1] < 1e-2
+        distances.append((pq(x).quantized - pq.decode(pq.encode(x))).norm(dim=-1).mean().item())
+    assert distances == sorted(distances, reverse=True) and distances[-1] < 1e-2
 
 
 def test_gradients_reach_every_codeword_and_the_input():
     pq = quantizer()
     x = sub_vectors(8, pq).requires_grad_()
     (pq(x).quantized * torch.randn(8, 3, 4, generator=torch.Generator().manual_seed(0))).sum().backward()
-    assert (pq.codebooks.grad.abs().sum(-1) > 0).all()
-    assert (x.grad.abs().sum(-1) > 0).all()
+    assert (pq.codebooks.grad.abs().sum(-1) > 0).all() and (x.grad.abs().sum(-1) > 0).all()
 
 
-def test_hard_codes_take_no_part_in_training():
+def test_hard_codes_carry_no_gradient():
     pq = quantizer()
     codes = pq.encode(sub_vectors(4, pq).requires_grad_())
-    assert not codes.requires_grad
-    assert not pq.decode(codes).requires_grad
+    assert not codes.requires_grad and not pq.decode(codes).requires_grad
     assert codes.dtype == torch.uint8
 
 
@@ -140,8 +134,7 @@ def test_autocast_changes_nothing(dtype):
     with torch.autocast("cpu", dtype=dtype):
         half = pq(x)
     assert half.quantized.dtype == half.assignment.dtype == torch.float32
-    assert torch.equal(half.quantized, plain.quantized)
-    assert torch.equal(pq.encode(x), codes)
+    assert torch.equal(half.quantized, plain.quantized) and torch.equal(pq.encode(x), codes)
 
 
 def test_permuting_images_or_codewords_changes_nothing_else():
@@ -161,20 +154,17 @@ def test_same_generator_same_codebooks():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("name", "values", "rule"),
     [
-        ({"codewords": 512}, r"codewords is 512; choose a power of two from 2 to 256"),
-        ({"codewords": 100}, "power of two"),
-        ({"codewords": 1}, "power of two"),
-        ({"bits": 20}, "bits is 20; 256 codewords need a multiple of 8"),
-        ({"bits": 0}, "bits is 0"),
-        ({"dim": 66}, "dim is 66, which 4 codebooks do not divide; choose a multiple of 4"),
-        ({"dim": 0}, "dim is 0"),
-        ({"alpha": 0.0}, "alpha is 0"),
-        ({"alpha": math.nan}, "alpha is nan"),
-        ({"alpha": math.inf}, "alpha is inf"),
+        ("codewords", (512, 100, 1), "power of two from 2 to 256"),
+        ("bits", (20,), "multiple of 8"),
+        ("bits", (0,), "1 or more"),
+        ("dim", (66,), "multiple of 4"),
+        ("dim", (0,), "1 or more"),
+        ("alpha", (0.0, math.nan, math.inf), ""),
     ],
 )
-def test_impossible_quantizers_are_refused(wrong, said):
-    with pytest.raises(InputError, match=said):
-        QuantizerConfig(**wrong)
+def test_errors_for_invalid_quantizers_name_value_and_rule(name, values, rule):
+    for value in values:
+        with pytest.raises(InputError, match=f"{name} is {value}.*{rule}"):
+            QuantizerConfig(**{name: value})

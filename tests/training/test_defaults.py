@@ -1,4 +1,4 @@
-"""Defaults train any number of images, and what a person chose is kept or refused."""
+"""Defaults train any number of images; settings chosen by the user are kept or rejected."""
 
 import json
 
@@ -35,13 +35,6 @@ def train(data, run, *more, dataset="embeddings"):
     return main(["train", "--dataset", dataset, "--data", str(data), "--run", str(run), *map(str, more)])
 
 
-def labelled(path, labels):
-    """CSV with a label for each row that has one."""
-    lines = [f"{row},{label}" for row, label in enumerate(labels) if label]
-    path.write_text("\n".join(["id,label", *lines]) + "\n")
-    return path
-
-
 @given(st.integers(3, 10**7))
 def test_defaults_give_two_steps_an_epoch_and_enough_in_all(images):
     batch = suited_batch(images)
@@ -54,12 +47,12 @@ def test_defaults_give_two_steps_an_epoch_and_enough_in_all(images):
 
 
 @pytest.mark.parametrize("images", [1792, 2000, 50_000])
-def test_defaults_that_suit_stay(images):
+def test_defaults_stay_for_many_images(images):
     fit = fitted(RunConfig(), images=images, chosen=())
     assert fit.config == RunConfig() and not fit.changes and not str(fit)
 
 
-def test_what_was_chosen_stays_even_if_it_is_the_usual_value():
+def test_chosen_settings_stay_even_if_equal_to_the_default():
     fit = fitted(RunConfig(), images=300, chosen={"schedule.batch"})
     assert fit.config.schedule == ScheduleConfig(batch=256, epochs=STEPS)
     assert fit.changes == {"schedule.epochs": STEPS}
@@ -67,7 +60,7 @@ def test_what_was_chosen_stays_even_if_it_is_the_usual_value():
 
 
 @pytest.mark.parametrize(("n", "batch", "epochs"), [(4, 2, 40), (12, 4, 20), (90, 32, 20), (300, 128, 20)])
-def test_all_defaults_end_finished_with_the_numbers_used(n, batch, epochs, embeddings, tmp_path, capsys):
+def test_training_with_defaults_records_the_adapted_numbers(n, batch, epochs, embeddings, tmp_path, capsys):
     assert train(embeddings(n), tmp_path / "run") == 0
     run = RunDir(tmp_path / "run")
     assert run.status()["state"] == "finished"
@@ -80,14 +73,13 @@ def test_all_defaults_end_finished_with_the_numbers_used(n, batch, epochs, embed
 
 
 def test_a_folder_of_a_dozen_images_trains(tmp_path):
-    rng = np.random.default_rng(0)
-    for i in range(12):
-        pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-        path = tmp_path / "pictures" / f"class {i % 2}" / f"{i}.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        path = tmp_path / "images" / f"class {i % 2}" / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
-    cheap = ("--backbone", "efficientnet-lite0", "--image-size", 32)
-    assert train(tmp_path / "pictures", tmp_path / "run", *cheap, dataset="folder") == 0
+        Image.fromarray(image).save(path)
+    fast = ("--backbone", "efficientnet-lite0", "--image-size", 32)
+    assert train(tmp_path / "images", tmp_path / "run", *fast, dataset="folder") == 0
     assert RunDir(tmp_path / "run").config.schedule.batch == 4
 
 
@@ -101,34 +93,33 @@ def test_the_command_of_a_run_repeats_its_numbers(embeddings, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("flags", "message"),
     [
         (("--batch", 256), "schedule.batch is 256, but only 81 images train; choose a batch of at most 81"),
         (("--batch", 82), "at most 81"),
-        (("--k", 500), "k is 500, but the database holds 81 images; choose at most 81"),
-        (("--validation", 79), "choose at most 78"),
+        (("--k", 500), "at most 81"),
+        (("--validation", 79), "at most 78"),
         (("--train-limit", 2), "need 3, 1 and 1"),
         (("--select", "validation"), "data.validation is 0"),
         (("--select", "validation", "--validation", 5), "needs labels"),
     ],
 )
-def test_what_was_chosen_and_cannot_be_is_refused_with_what_can(more, said, embeddings, tmp_path, capsys):
-    assert train(embeddings(90), tmp_path / "run", *more) == 2
-    assert said in capsys.readouterr().err
-    assert not (tmp_path / "run" / "model.safetensors").exists()
+def test_errors_for_chosen_settings_name_the_limit(flags, message, embeddings, tmp_path, capsys):
+    assert train(embeddings(90), tmp_path / "run", *flags) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "run" / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize("more", [("--batch", 81), ("--k", 81), ("--validation", 78), ("--train-limit", 3)])
-def test_the_values_that_a_refusal_names_train(more, embeddings, tmp_path):
-    assert train(embeddings(90), tmp_path / "run", *more) == 0
+@pytest.mark.parametrize("flags", [("--batch", 81), ("--k", 81), ("--validation", 78), ("--train-limit", 3)])
+def test_values_at_the_limit_train(flags, embeddings, tmp_path):
+    assert train(embeddings(90), tmp_path / "run", *flags) == 0
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_too_few_images_are_refused_with_the_least_number(n, tmp_path, capsys):
-    (tmp_path / "pictures").mkdir()
+def test_error_for_too_few_images_names_the_minimum(n, tmp_path, capsys):
+    (tmp_path / "images").mkdir()
     for i in range(n):
-        Image.new("RGB", (8, 8), (i, 99, 0)).save(tmp_path / "pictures" / f"{i}.png")
-    assert train(tmp_path / "pictures", tmp_path / "run", dataset="folder") == 2
+        Image.new("RGB", (8, 8), (i, 99, 0)).save(tmp_path / "images" / f"{i}.png")
+    assert train(tmp_path / "images", tmp_path / "run", dataset="folder") == 2
     assert " 4 " in capsys.readouterr().err
 
 
@@ -136,12 +127,12 @@ def test_too_few_images_are_refused_with_the_least_number(n, tmp_path, capsys):
     "labels", [["a"] * 12, ["a", "b", *[""] * 10], ["a", *[""] * 11], [f"only {i}" for i in range(12)]]
 )
 def test_labels_of_any_kind_train_and_are_measured(labels, embeddings, tmp_path):
-    """One class; nearly none; a single one; each image of a class of its own."""
-    csv = labelled(tmp_path / "labels.csv", labels)
+    """One class; two labels; one label; a different class for each image."""
+    csv = tmp_path / "labels.csv"
+    csv.write_text("\n".join(["id,label", *(f"{row},{label}" for row, label in enumerate(labels) if label)]) + "\n")
     assert train(embeddings(12), tmp_path / "run", "--labels", csv) == 0
-    found = RunDir(tmp_path / "run").metrics()["modes"]["asymmetric"]["map"]
-    classes = {label for label in labels if label}
-    assert found == 1.0 if len(classes) == 1 and all(labels) else found is None or 0 <= found <= 1
+    value = RunDir(tmp_path / "run").metrics()["modes"]["asymmetric"]["map"]
+    assert value == 1.0 if set(labels) == {"a"} else value is None or 0 <= value <= 1
     json.dumps(RunDir(tmp_path / "run").metrics(), allow_nan=False)
 
 
@@ -150,34 +141,26 @@ def test_few_queries_are_enough(embeddings, tmp_path):
     assert RunDir(tmp_path / "run").metrics()["n_queries"] == 1
 
 
-def test_settings_on_the_disk_are_fitted_from_the_first_moment(embeddings, tmp_path, monkeypatch):
-    """So a training that died at once resumes with numbers that suit its images."""
-
-    def died(*_):
-        raise KeyboardInterrupt
-        yield
-
+def test_config_is_adapted_before_training_starts(embeddings, tmp_path, monkeypatch):
+    """So a training that is killed at once, or leaves an empty file, resumes with the adapted numbers."""
+    config = RunConfig(data=DataConfig(dataset="embeddings", data=str(embeddings(90))))
+    options = {"chosen": ["data.data", "data.dataset"]}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "_train", died)
-        config = RunConfig(data=DataConfig(dataset="embeddings", data=str(embeddings(90))))
-        list(loop.run_training(config, tmp_path / "run", chosen=["data.data", "data.dataset"]))
+        patch.setattr(loop, "_train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        list(loop.run_training(config, tmp_path / "run", **options))
     assert RunDir(tmp_path / "run").config.schedule.batch == 32
     assert main(["train", "--run", str(tmp_path / "run"), "--resume"]) == 0
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "config.json").write_bytes(b"")
+    list(loop.run_training(config, tmp_path / "empty", resume=True, **options))
+    assert RunDir(tmp_path / "empty").config.schedule.batch == 32
 
 
-def test_resuming_what_a_power_cut_left_empty_fits_the_settings_too(embeddings, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_bytes(b"")
-    config = RunConfig(data=DataConfig(dataset="embeddings", data=str(embeddings(90))))
-    list(loop.run_training(config, tmp_path / "run", resume=True, chosen=["data.data", "data.dataset"]))
-    assert RunDir(tmp_path / "run").config.schedule.batch == 32
-
-
-def test_a_record_from_before_reads_as_before():
+def test_config_survives_a_round_trip():
     assert from_dict(RunConfig, to_dict(RunConfig())) == RunConfig()
 
 
-def test_a_limit_of_the_training_images_alone_says_what_else_is_encoded(tmp_path, embeddings, capsys):
+def test_train_limit_alone_reports_the_other_images_to_encode(tmp_path, embeddings, capsys):
     assert train(embeddings(87), tmp_path / "short", "--train-limit", 20) == 0
     assert "78 of the 78 images of the database" in capsys.readouterr().err
     assert train(embeddings(87), tmp_path / "again", "--train-limit", 20) == 0

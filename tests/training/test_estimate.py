@@ -1,4 +1,4 @@
-"""What an estimate counts, and which speeds a training leaves behind."""
+"""Counts of an estimate, and the speeds stored by a training."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ from transclipped.utils.files import read_object
 
 @pytest.fixture(scope="module")
 def session(tiny_run):
-    """Configuration, images and split of the small run, whose embeddings are cached."""
+    """The session of the small run, whose embeddings are cached."""
     return prepare(RunDir(tiny_run).config)
 
 
@@ -33,13 +33,13 @@ def without_accelerator(monkeypatch):
 
 @pytest.fixture
 def own_speeds(tmp_path, monkeypatch):
-    """The file of speeds that only this test remembers; embeddings are where they were."""
+    """A separate file of speeds; the embeddings stay cached."""
     monkeypatch.setattr(est, "cache_dir", lambda: tmp_path)
     return est._path()
 
 
 def work(session, *, encoded=400, measured=2.0):
-    """What a training tells: `encoded` images at 100 a second, and ten steps."""
+    """The items of a training that encodes `encoded` images at 100 per second and takes ten steps."""
     yield Progress("encoding view 0", encoded // 4, encoded, 1.0)
     yield Progress("encoding view 0", encoded, encoded, encoded / 100)
     for step in range(1, 11):
@@ -48,16 +48,11 @@ def work(session, *, encoded=400, measured=2.0):
     yield Progress("measuring", 3, 3, measured)
 
 
-def told(session, monkeypatch, **more):
-    """Let a training end whose steps take a fifth of a second each."""
+def finish(session, monkeypatch, **options):
+    """Store the speeds of a training whose steps take a fifth of a second each."""
     clock = itertools.count()
     monkeypatch.setattr(est, "time", SimpleNamespace(monotonic=lambda: 0.2 * next(clock)))
-    items = list(work(session, **more))
-    assert list(est.remembering(session, iter_of(items))) == items
-
-
-def iter_of(items):
-    yield from items
+    assert list(est.storing_speeds(session, work(session, **options))) == list(work(session, **options))
 
 
 def keys(session):
@@ -69,7 +64,7 @@ def of(session, **changes):
     return est.estimate(config, session.images, draw(session.images, config.data))
 
 
-def test_a_real_training_leaves_the_speeds_of_the_next(session, tiny_run):
+def test_estimate_after_a_real_training(session, tiny_run):
     result = of(session)
     assert result.images == 0 and result.encoding == 0  # all are cached now
     assert result.steps == max(e["step"] for e in RunDir(tiny_run).events("step", "epoch"))
@@ -77,24 +72,24 @@ def test_a_real_training_leaves_the_speeds_of_the_next(session, tiny_run):
     assert result.seconds == est.STARTING + result.training + result.measuring
 
 
-def test_nothing_is_told_before(session, own_speeds):
+def test_no_estimate_before_any_training(session, own_speeds):
     assert of(session) is None
 
 
-def test_seconds_follow_from_what_the_last_training_took(session, own_speeds, monkeypatch):
-    told(session, monkeypatch)
+def test_seconds_follow_from_the_last_speeds(session, own_speeds, monkeypatch):
+    finish(session, monkeypatch)
     batch, speeds = session.config.schedule.batch, read_object(own_speeds)
     assert speeds[keys(session).encoding] == 100
     more = replace(session.config.schedule, epochs=20, views=4)
     result = of(session, schedule=more)
-    assert (result.images, result.encoding) == (2 * 180, pytest.approx(3.6))  # views that nobody has encoded
-    nine_steps_took = 11 * 0.2  # from the first of eleven events to the last, which the clock is asked for
-    assert result.training == pytest.approx(20 * (180 // batch) * nine_steps_took / 9)
+    assert (result.images, result.encoding) == (2 * 180, pytest.approx(3.6))  # two new views
+    nine_steps = 11 * 0.2  # seconds by the clock, which is read at each of eleven events
+    assert result.training == pytest.approx(20 * (180 // batch) * nine_steps / 9)
     assert result.measuring == pytest.approx(2.0)
 
 
-def test_other_batches_are_as_fast_and_another_head_or_device_is_unknown(session, own_speeds, monkeypatch):
-    told(session, monkeypatch)
+def test_speed_applies_to_other_batches_but_not_to_another_head_or_device(session, own_speeds, monkeypatch):
+    finish(session, monkeypatch)
     schedule = session.config.schedule
     whole, half = (of(session, schedule=replace(schedule, batch=batch)) for batch in (90, 45))
     assert whole.steps * 2 == half.steps and whole.training == pytest.approx(half.training)
@@ -105,56 +100,40 @@ def test_other_batches_are_as_fast_and_another_head_or_device_is_unknown(session
     assert of(session) is None
 
 
-def test_a_training_that_had_nothing_to_encode_keeps_the_speed_of_encoding(session, own_speeds, monkeypatch):
-    told(session, monkeypatch, encoded=est.ENOUGH - 1)
+def test_training_without_encoding_keeps_the_encoding_speed(session, own_speeds, monkeypatch):
+    finish(session, monkeypatch, encoded=est.MIN_ENCODED - 1)
     more = replace(session.config.schedule, views=3)
     assert of(session) is not None and of(session, schedule=more) is None
-    told(session, monkeypatch)
-    told(session, monkeypatch, encoded=0)
+    finish(session, monkeypatch)
+    finish(session, monkeypatch, encoded=0)
     assert of(session, schedule=more).encoding == pytest.approx(1.8)
 
 
-def test_a_training_that_was_stopped_is_closed_and_leaves_nothing(session, own_speeds):
-    closed = []
-
-    def training():
-        try:
-            yield from work(session)
-        finally:
-            closed.append(True)
-
-    items = est.remembering(session, training())
-    next(items)
-    items.close()
-    assert closed and not own_speeds.exists()
-
-
-def test_what_a_stopped_training_raises_as_it_saves_is_not_lost(session, own_speeds):
+def test_stopped_training_is_closed_with_its_errors_and_stores_no_speed(session, own_speeds):
     def training():
         try:
             yield from work(session)
         finally:
             raise OSError("the disk is full")
 
-    items = est.remembering(session, training())
+    items = est.storing_speeds(session, training())
     next(items)
     with pytest.raises(OSError, match="full"):
         items.close()
+    assert not own_speeds.exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{%s: 3}", "{%s: {}}", '{%s: {"fingerprint": 1, "width": "x"}}'])
-def test_a_damaged_file_tells_nothing(session, own_speeds, content):
+def test_damaged_file_gives_no_estimate(session, own_speeds, content):
     key = json.dumps(est._backbone(session.config.backbone, session.images))
     own_speeds.write_text(content.replace("%s", key))
     assert of(session) is None
 
 
-def test_custom_images_have_a_speed_of_their_own(session, tmp_path):
-    """Another folder of the same kind, or a changed one, decodes at another speed."""
+def test_each_folder_of_images_has_a_separate_speed(session, tmp_path):
     encoding = set()
     for n in (4, 5):
-        folder = tmp_path / str(n)
-        folder.mkdir()
+        (folder := tmp_path / str(n)).mkdir()
         for row in range(n):
             (folder / f"{row}.png").write_bytes(session.images.encoded(row))
         images = load(DataConfig(dataset="folder", data=str(folder)))
@@ -177,6 +156,6 @@ def test_another_view_or_seed_is_to_be_encoded(session):
     assert counted(other, images, split) == plain + len(split.train)
 
 
-def test_a_backbone_that_learns_encodes_only_what_is_searched(session):
+def test_training_the_backbone_encodes_only_queries_and_database(session):
     learning = replace(session.config, backbone=replace(session.config.backbone, train="all"))
     assert counted(learning, session.images, session.split) == 200 + 40

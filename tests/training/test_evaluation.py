@@ -1,4 +1,4 @@
-"""Measuring a run: the numbers are those of a full sort, and what is stored gives them again."""
+"""Measuring a run: the metrics equal those of a full sort, and the stored arrays reproduce them."""
 
 import errno
 import json
@@ -43,7 +43,7 @@ def mean_ap_by_sorting(scores, relevant, k):
 
 
 def scores_of(stored, queries):
-    """Rounded far below a difference between codes and far above float32's noise."""
+    """Scores rounded well below differences between codes and well above float32's noise."""
     m, _, d = stored.codebooks.shape
     tables = np.einsum("qmd,mkd->qmk", queries.reshape(-1, m, d).astype(np.float64), stored.codebooks)
     return np.round(sum(tables[:, i, stored.codes[:, i]] for i in range(m)) / m, 7)
@@ -64,10 +64,8 @@ def test_map_is_that_of_a_full_sort(run):
 
 def test_metrics_follow_their_contract(run):
     metrics = json.loads((run.path / "metrics.json").read_text())
-    assert set(metrics) == {
-        *("k", "n_queries", "n_queries_stored", "n_database", "label_kind", "selection"),
-        *("bytes_per_item", "seconds", "modes"),
-    }
+    keys = "k n_queries n_queries_stored n_database label_kind selection bytes_per_item seconds modes"
+    assert set(metrics) == set(keys.split())
     assert (metrics["label_kind"], metrics["selection"], metrics["k"]) == ("single", "last", 200)
     assert {"training", "encoding", "measuring"} <= set(metrics["seconds"])
     for mode in metrics["modes"].values():
@@ -80,34 +78,26 @@ def test_metrics_follow_their_contract(run):
         assert mode["precision_recall"]["bins"] == 4096
 
 
-def test_measuring_again_gives_the_same(run):
+def test_measuring_again_gives_the_same_and_yields_progress(run):
     before = run.metrics()
-    list(measure(prepare(run.config), run, seconds=before["seconds"]))
+    steps = [p for p in measure(prepare(run.config), run, seconds=before["seconds"]) if p.what == "measuring"]
     after = RunDir(run.path).metrics()
     assert after["modes"] == before["modes"]
     assert after["seconds"]["training"] == before["seconds"]["training"]
-
-
-def test_progress_tells_each_mode(run):
-    steps = [p for p in measure(prepare(run.config), run) if p.what == "measuring"]
     assert [(p.done, p.total) for p in steps] == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_another_k_measures_less(run):
     list(measure(prepare(replace(run.config, k=7)), run))
     metrics = run.metrics()
-    assert metrics["k"] == 7
-    assert metrics["modes"]["asymmetric"]["precision"]["k"][-1] == 7
-    assert measure_stored(run)["k"] == 7
-    assert measure_stored(run, k=10_000)["k"] == 200
+    assert metrics["k"] == 7 and metrics["modes"]["asymmetric"]["precision"]["k"][-1] == 7
+    assert measure_stored(run)["k"] == 7 and measure_stored(run, k=10_000)["k"] == 200
 
 
-def test_stored_queries_give_the_same_numbers_and_nothing_is_written(run):
+def test_stored_queries_give_the_same_metrics_and_nothing_is_written(run):
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
-    found = measure_stored(run)
-    assert set(found["modes"]) == {"asymmetric", "symmetric"}
-    for mode, values in found["modes"].items():
-        assert values == run.metrics()["modes"][mode]
+    modes = run.metrics()["modes"]
+    assert measure_stored(run)["modes"] == {mode: modes[mode] for mode in ("asymmetric", "symmetric")}
     assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
 
 
@@ -116,25 +106,19 @@ def test_quick_map_is_the_asymmetric_map(run):
     head = trained_model(run, backbone=session.backbone)[1]
     list(session.cache.fill(0, session.split.query))
     plain, split, labels = session.cache.view(0), session.split, session.images.labels
-    found = quick_map(
-        head,
-        plain[split.query],
-        plain[split.database],
-        query_labels=labels[split.query],
-        database_labels=labels[split.database],
-        k=200,
-    )
-    assert found == pytest.approx(run.metrics()["modes"]["asymmetric"]["map"], abs=1e-3)  # queries are stored as half
+    both = {"query_labels": labels[split.query], "database_labels": labels[split.database]}
+    result = quick_map(head, plain[split.query], plain[split.database], **both, k=200)
+    assert result == pytest.approx(run.metrics()["modes"]["asymmetric"]["map"], abs=1e-3)  # queries are stored as half
 
 
-def test_bundled_runs_are_refused_before_anything_is_computed(run, monkeypatch):
+def test_bundled_runs_are_rejected_before_any_computation(run, monkeypatch):
     monkeypatch.setattr(evaluation, "ASSETS", run.path.parent)
     for start in (measure, measure_alone):
         with pytest.raises(InputError, match="read-only"):
             next(start(None, run))
 
 
-def test_a_run_that_cannot_be_written_or_is_held_is_refused_before_anything_is_computed(run, monkeypatch):
+def test_read_only_or_locked_runs_are_rejected_before_any_computation(run, monkeypatch):
     with hold(run.path), pytest.raises(InputError, match="is being written by process"):
         next(measure_alone(None, run))
 
@@ -146,7 +130,7 @@ def test_a_run_that_cannot_be_written_or_is_held_is_refused_before_anything_is_c
         next(measure_alone(None, run))
 
 
-def test_full_disk_keeps_what_was_measured_before(run):
+def test_full_disk_keeps_the_earlier_metrics(run):
     before = {name: (run.path / name).read_bytes() for name in ("metrics.json", "retrieval.npz")}
     session = prepare(replace(run.config, k=9))
     with files_up_to(5_000), pytest.raises(InputError, match=r"cannot write .*retrieval\.npz.*free some space"):
@@ -155,8 +139,8 @@ def test_full_disk_keeps_what_was_measured_before(run):
     assert not left_over(run.path)
 
 
-def test_without_labels_there_are_codes_and_no_numbers(tiny, tmp_path):
-    images, cifar = tmp_path / "pictures", load(DataConfig())
+def test_without_labels_there_are_codes_and_no_metrics(tiny, tmp_path):
+    images, cifar = tmp_path / "images", load(DataConfig())
     images.mkdir()
     for row in range(40):
         (images / f"{row}.png").write_bytes(cifar.encoded(row))
@@ -164,20 +148,16 @@ def test_without_labels_there_are_codes_and_no_numbers(tiny, tmp_path):
     config = replace(config, schedule=replace(config.schedule, batch=20, epochs=1))
     list(run_training(config, tmp_path / "run"))
     run = RunDir(tmp_path / "run")
-    assert run.metrics()["label_kind"] == "none"
-    assert run.metrics()["modes"] == {}
-    assert run.retrieval().database_labels is None
-    assert len(run.retrieval().codes) == 36
+    assert run.metrics()["label_kind"] == "none" and run.metrics()["modes"] == {}
+    assert run.retrieval().database_labels is None and len(run.retrieval().codes) == 36
     assert measure_stored(run)["modes"] == {}
     assert not any({"clip_precision", "validation_map"} & set(event) for event in run.events())
 
 
-def test_several_labels_count_as_one_shared(run):
-    """Labels as rows of 0 and 1 with one 1 each must give what single labels give."""
-    single, known = run.retrieval(), measure_stored(run)
+def test_one_hot_labels_give_the_same_metrics_as_single_labels(run):
+    single, expected = run.retrieval(), measure_stored(run)
     ones = np.eye(10, dtype=np.uint8)
     multi = {name: ones[getattr(single, name)] for name in ("database_labels", "query_labels")}
     Retrieval(**{**vars(single), **multi}).save(run.path / "retrieval.npz")
-    found = measure_stored(run)
-    assert found["label_kind"] == "multi"
-    assert found["modes"] == known["modes"]
+    result = measure_stored(run)
+    assert result["label_kind"] == "multi" and result["modes"] == expected["modes"]

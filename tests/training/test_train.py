@@ -29,12 +29,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def trained(config, path, **options):
-    """Run to the end; everything that came by."""
+    """Run to the end; returns all items."""
     return list(run_training(config, path, **options))
 
 
 def epochs_of(run):
-    """Epoch events without what time does to them."""
+    """Epoch events without times and speeds."""
     return [{k: v for k, v in event.items() if k not in ("t", "images_per_s")} for event in run.events("epoch")]
 
 
@@ -55,7 +55,7 @@ def whole(tiny, tmp_path_factory):
     return path
 
 
-def test_a_run_ends_finished_with_everything_in_its_place(whole):
+def test_finished_run_has_all_files(whole):
     run = RunDir(whole)
     assert run.status()["state"] == "finished"
     files = {str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file()}
@@ -82,17 +82,16 @@ def test_events_follow_their_contract(whole):
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5, 9])  # 3 and 9 end an epoch, 9 the training
-def test_stopped_at_any_step_it_resumes_to_the_same_end(stop, tiny, whole, tmp_path):
-    path, seen = tmp_path / "run", []
+def test_resuming_after_a_stop_at_any_step_gives_the_same_result(stop, tiny, whole, tmp_path):
+    path, events = tmp_path / "run", []
 
-    def asked():
-        return signal.SIGTERM if seen and seen[-1].step >= stop else None
+    def stop_asked():
+        return signal.SIGTERM if events and events[-1].step >= stop else None
 
     with pytest.raises(Stopped) as caught:
-        for item in run_training(tiny(), path, stop_asked=asked):
-            seen += [item] if isinstance(item, Event) else []
-    assert caught.value.signal == signal.SIGTERM
-    assert RunDir(path).status()["state"] == "stopped"
+        for item in run_training(tiny(), path, stop_asked=stop_asked):
+            events += [item] if isinstance(item, Event) else []
+    assert caught.value.signal == signal.SIGTERM and RunDir(path).status()["state"] == "stopped"
     assert int(load_tensors(path / STATE_FILE)["step"]) == stop
     assert not (path / "metrics.json").exists()
     trained(tiny(), path, resume=True)
@@ -100,7 +99,7 @@ def test_stopped_at_any_step_it_resumes_to_the_same_end(stop, tiny, whole, tmp_p
     assert RunDir(path).status()["state"] == "finished"
 
 
-def test_whoever_stops_listening_stops_the_training(tiny, whole, tmp_path):
+def test_closing_the_generator_stops_the_training(tiny, whole, tmp_path):
     work = run_training(tiny(), tmp_path / "run")
     next(item for item in work if isinstance(item, Event) and item.step == 4)
     work.close()
@@ -109,28 +108,20 @@ def test_whoever_stops_listening_stops_the_training(tiny, whole, tmp_path):
     assert_same_result(tmp_path / "run", whole)
 
 
-def test_stopped_before_the_first_step_it_begins_again(tiny, whole, tmp_path):
-    config = tiny()
-    with pytest.raises(Stopped):
-        for item in run_training(config, tmp_path / "run"):
-            assert isinstance(item, Event)
-            RunDir(tmp_path / "run").ask_to_stop()
-    trained(config, tmp_path / "run", resume=True)
-    assert_same_result(tmp_path / "run", whole)
-
-
-def test_stopped_while_measuring_it_measures_again(tiny, whole, tmp_path):
+@pytest.mark.parametrize("measuring", [False, True])
+def test_stop_file_before_the_second_step_or_while_measuring(measuring, tiny, whole, tmp_path):
     path = tmp_path / "run"
     with pytest.raises(Stopped):
         for item in run_training(tiny(), path):
-            if getattr(item, "what", "") == "measuring":
+            assert measuring or isinstance(item, Event)
+            if not measuring or getattr(item, "what", "") == "measuring":
                 RunDir(path).ask_to_stop()
     assert not (path / "metrics.json").exists()
     trained(tiny(), path, resume=True)
     assert_same_result(path, whole)
 
 
-def test_killed_in_mid_training_it_resumes_to_the_same_end(tiny, tmp_path):
+def test_resuming_after_a_kill_gives_the_same_result(tiny, tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     config = tiny()
     config = replace(config, schedule=replace(config.schedule, epochs=100))
@@ -142,8 +133,7 @@ def test_killed_in_mid_training_it_resumes_to_the_same_end(tiny, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     run = RunDir(killed)
-    assert 2 <= len(run.epochs()) < 100
-    assert run.head().shape == (4, 256, 16)
+    assert 2 <= len(run.epochs()) < 100 and run.head().shape == (4, 256, 16)
     assert all(run.head(epoch=epoch).shape == (4, 256, 16) for epoch in run.epochs())
     trained(config, killed, resume=True)
     trained(config, whole)
@@ -160,22 +150,18 @@ def test_sigterm_saves_the_state_and_exits_with_130(tiny, tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert out == ""
-    assert "--resume" in err.splitlines()[-1]
-    assert "Traceback" not in err
-    assert RunDir(path).status()["state"] == "stopped"
+    assert process.returncode == 130 and out == "" and "--resume" in err.splitlines()[-1]
+    assert "Traceback" not in err and RunDir(path).status()["state"] == "stopped"
     assert int(load_tensors(path / STATE_FILE)["step"]) >= 3
 
 
 @pytest.mark.parametrize("size", [500, 20_000, 500_000])
-def test_full_disk_ends_in_one_sentence_and_no_half_file(size, tiny, whole, tmp_path):
-    """500 bytes hold no settings, 20,000 no head, 500,000 no optimizer state."""
+def test_full_disk_is_reported_and_leaves_no_partial_file(size, tiny, whole, tmp_path):
+    """500 bytes are too few for the settings, 20,000 for a head, 500,000 for the optimizer state."""
     path = tmp_path / "run"
     with files_up_to(size), pytest.raises(InputError, match=r"cannot write .*; free some space") as caught:
         trained(tiny(), path)
-    assert "\n" not in str(caught.value)
-    assert not left_over(path)
+    assert "\n" not in str(caught.value) and not left_over(path)
     for stored in path.rglob("*.safetensors"):
         load_tensors(stored)
     if size == 500:
@@ -189,18 +175,17 @@ def test_full_disk_ends_in_one_sentence_and_no_half_file(size, tiny, whole, tmp_
 
 
 @pytest.mark.parametrize("keep", [0, 7, 0.5, 0.999])
-def test_truncated_state_is_told(keep, tiny, whole, tmp_path):
+def test_truncated_state_is_rejected(keep, tiny, whole, tmp_path):
     path = tmp_path / "run"
     shutil.copytree(whole, path)
     state = (path / STATE_FILE).read_bytes()
     (path / STATE_FILE).write_bytes(state[: keep if isinstance(keep, int) else int(keep * len(state))])
     with pytest.raises(InputError, match=r"last\.safetensors is damaged") as caught:
         trained(tiny(), path, resume=True)
-    assert "\n" not in str(caught.value)
-    assert RunDir(path).status()["state"] == "failed"
+    assert "\n" not in str(caught.value) and RunDir(path).status()["state"] == "failed"
 
 
-def test_state_of_another_shape_is_told(tiny, whole, tmp_path):
+def test_state_of_another_shape_is_rejected(tiny, whole, tmp_path):
     path = tmp_path / "run"
     shutil.copytree(whole, path)
     record = (path / "config.json").read_text()
@@ -210,13 +195,12 @@ def test_state_of_another_shape_is_told(tiny, whole, tmp_path):
         trained(tiny(), path, resume=True)
 
 
-def test_resuming_on_other_images_or_weights_is_refused(tiny, whole, tmp_path):
-    for name, said in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
-        path = tmp_path / name
-        shutil.copytree(whole, path)
-        known = RunDir(path).record[name]
-        (path / "config.json").write_text((path / "config.json").read_text().replace(known, "0" * 16))
-        with pytest.raises(InputError, match=f"the {said} are not those"):
+def test_resuming_with_other_images_or_weights_is_rejected(tiny, whole, tmp_path):
+    for name, what in (("data_fingerprint", "images"), ("backbone_fingerprint", "backbone's weights")):
+        path = shutil.copytree(whole, tmp_path / name)
+        fingerprint = RunDir(path).record[name]
+        (path / "config.json").write_text((path / "config.json").read_text().replace(fingerprint, "0" * 16))
+        with pytest.raises(InputError, match=f"the {what} have changed"):
             trained(tiny(), path, resume=True)
 
 
@@ -237,25 +221,24 @@ def bad_settings(tiny, folder):
 
 
 @pytest.mark.parametrize("name", ["rule", "folder", "labels", "batch", "backbone"])
-def test_a_start_refused_for_its_settings_leaves_nothing(name, tiny, tmp_path):
+def test_invalid_settings_leave_no_folder(name, tiny, tmp_path):
     path = tmp_path / "runs" / "run"
     with pytest.raises(InputError):
         trained(bad_settings(tiny, tmp_path)[name], path)
     assert not path.exists()
 
 
-def test_a_resumed_run_that_cannot_be_prepared_says_why_in_its_status(tiny, whole, tmp_path):
+def test_failed_resume_is_recorded_in_the_status(tiny, whole, tmp_path):
     path = tmp_path / "run"
     shutil.copytree(whole, path)
     record = (path / "config.json").read_text()
     (path / "config.json").write_text(record.replace('"rule": "rank"', '"rule": "magic"'))
     with pytest.raises(InputError, match="magic"):
         trained(RunDir(path).config, path, resume=True)
-    assert RunDir(path).status()["state"] == "failed"
-    assert "magic" in RunDir(path).status()["error"]
+    assert RunDir(path).status()["state"] == "failed" and "magic" in RunDir(path).status()["error"]
 
 
-def test_an_earlier_request_to_stop_is_void_and_one_while_preparing_is_not(tiny, whole, tmp_path, monkeypatch):
+def test_stop_file_is_ignored_if_old_and_obeyed_while_preparing(tiny, whole, tmp_path, monkeypatch):
     path, prepare = tmp_path / "run", loop.prepare
     path.mkdir()
     RunDir(path).ask_to_stop()
@@ -266,7 +249,7 @@ def test_an_earlier_request_to_stop_is_void_and_one_while_preparing_is_not(tiny,
     assert RunDir(path).status()["state"] == "stopped"
 
 
-def test_validation_selects_the_best_epoch_and_says_so(tiny, tmp_path, monkeypatch):
+def test_validation_selects_the_best_epoch(tiny, tmp_path, monkeypatch):
     values = iter([0.2, 0.9, 0.5])
     monkeypatch.setattr(loop.evaluation, "validation_map", lambda session, model: next(values))
     path = tmp_path / "run"
@@ -274,39 +257,38 @@ def test_validation_selects_the_best_epoch_and_says_so(tiny, tmp_path, monkeypat
     kept, best = load_tensors(path / "model.safetensors"), load_tensors(path / "epochs" / "2.safetensors")
     last = load_tensors(path / "epochs" / "3.safetensors")
     for name, tensor in kept.items():
-        assert torch.equal(tensor.half(), best[name])
-        assert not torch.equal(tensor.half(), last[name])
+        assert torch.equal(tensor.half(), best[name]) and not torch.equal(tensor.half(), last[name])
     assert RunDir(path).metrics()["selection"] == "validation"
     assert RunDir(path).record["select"] == "validation"
 
 
-def test_selection_never_looks_at_queries(tiny, tmp_path, monkeypatch):
-    asked, measuring = [], []
-    fill = FeatureCache.fill
+def test_selection_never_uses_queries(tiny, tmp_path, monkeypatch):
+    filled, measuring = [], []
+    fill, measure = FeatureCache.fill, loop.evaluation.measure
 
-    def watched(cache, view, rows, **options):
-        asked.append((bool(measuring), rows))
+    def logged_fill(cache, view, rows, **options):
+        filled.append((bool(measuring), rows))
         return fill(cache, view, rows, **options)
 
-    monkeypatch.setattr(FeatureCache, "fill", watched)
-    measure = loop.evaluation.measure
+    monkeypatch.setattr(FeatureCache, "fill", logged_fill)
     monkeypatch.setattr(loop.evaluation, "measure", lambda *a, **o: measuring.append(1) or measure(*a, **o))
-    looked = []
-    quick = loop.evaluation.quick_map
-    monkeypatch.setattr(
-        loop.evaluation, "quick_map", lambda *a, **o: looked.append(len(o["query_labels"])) or quick(*a, **o)
-    )
+    sizes, quick = [], loop.evaluation.quick_map
+
+    def logged_map(*args, query_labels, **options):
+        sizes.append(len(query_labels))
+        return quick(*args, query_labels=query_labels, **options)
+
+    monkeypatch.setattr(loop.evaluation, "quick_map", logged_map)
     path = tmp_path / "run"
     trained(tiny(select="validation"), path)
     queries = RunDir(path).retrieval().query_ids  # ids are rows
-    before = [rows for late, rows in asked if not late]
+    before = [rows for late, rows in filled if not late]
     assert len(before) == 3  # two training views, and validation
-    assert not any(np.isin(rows, queries).any() for rows in before)
-    assert looked == [20, 20, 20]
+    assert not any(np.isin(rows, queries).any() for rows in before) and sizes == [20, 20, 20]
 
 
 def test_selection_by_validation_needs_labels(tiny, tmp_path):
-    images, cifar = tmp_path / "pictures", load(DataConfig())
+    images, cifar = tmp_path / "images", load(DataConfig())
     images.mkdir()
     for row in range(30):
         (images / f"{row}.png").write_bytes(cifar.encoded(row))
@@ -318,7 +300,7 @@ def test_selection_by_validation_needs_labels(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("train", ["last-1", "all"])
-def test_backbone_that_learns_is_kept_and_resumes_to_the_same_end(train, tiny, tmp_path):
+def test_trained_backbone_is_saved_and_resumes_to_the_same_result(train, tiny, tmp_path):
     data = DataConfig(train_limit=24, database_limit=24, query_limit=8)
     config = tiny(data=data, backbone=BackboneConfig(name="efficientnet-lite0", image_size=32, train=train))
     config = replace(config, schedule=replace(config.schedule, batch=12, epochs=2))

@@ -1,7 +1,7 @@
-"""Backbones by name: how each was trained, how large it is, and whether its weights are on this machine.
+"""The list of backbones: how each was trained, its size, and whether its weights are on this machine.
 
-Sizes come from timm's own networks, built without memory (device `meta`), so nothing is typed by hand. A choice
-of the usual ones is listed; a word searches all pretrained networks of timm. Nothing here opens the network.
+Sizes come from timm's networks, built without memory (device `meta`). The default list is a selection; a search word
+finds all pretrained networks of timm. Nothing here connects to the internet.
 """
 
 from __future__ import annotations
@@ -19,45 +19,31 @@ from transclipped.models.backbone import DEFAULT_SIZE
 from transclipped.models.hybrid import STEM, BesideCnn, hybrid_vit
 from transclipped.models.zoo import BUNDLED, CNN, PHOTOGRAPHS, available
 
-CHOICE = (  # by how they were trained; those that this timm does not have are left out
-    "vit_tiny_patch16_224.augreg_in21k",
-    "vit_small_patch16_224.augreg_in21k",
-    "vit_base_patch32_224.augreg_in21k",
-    "vit_base_patch16_224.augreg_in21k",
-    "deit3_small_patch16_224.fb_in22k_ft_in1k",
-    "vit_small_patch16_224.dino",
-    "vit_base_patch16_224.dino",
-    "vit_small_patch14_dinov2.lvd142m",
-    "vit_small_patch14_reg4_dinov2.lvd142m",
-    "vit_base_patch14_dinov2.lvd142m",
-    "vit_small_patch16_dinov3.lvd1689m",
-    "vit_base_patch16_dinov3.lvd1689m",
-    "vit_base_patch32_clip_224.openai",
-    "vit_base_patch16_clip_224.openai",
-    "vit_base_patch16_clip_224.laion2b",
-    "vit_base_patch16_224.mae",
-    "mobilenetv3_small_100.lamb_in1k",
-    "efficientnet_b0.ra_in1k",
-    "resnet18.a1_in1k",
-    "resnet50.a1_in1k",
-    "convnext_tiny.fb_in22k",
-    "convnext_tiny.dinov3_lvd1689m",
-)
-KINDS = (  # (part of the name, how it was trained), the first that fits
-    ("dinov3", "DINOv3"),
-    ("dinov2", "DINOv2"),
-    ("dino", "DINO"),
-    ("siglip", "SigLIP"),
-    ("clip", "CLIP"),
-    ("mae_", "supervised"),  # fine-tuned with labels after MAE
-    ("mae", "MAE"),
-)
+SELECTION = """
+    vit_tiny_patch16_224.augreg_in21k vit_small_patch16_224.augreg_in21k vit_base_patch32_224.augreg_in21k
+    vit_base_patch16_224.augreg_in21k deit3_small_patch16_224.fb_in22k_ft_in1k
+    vit_small_patch16_224.dino vit_base_patch16_224.dino
+    vit_small_patch14_dinov2.lvd142m vit_small_patch14_reg4_dinov2.lvd142m vit_base_patch14_dinov2.lvd142m
+    vit_small_patch16_dinov3.lvd1689m vit_base_patch16_dinov3.lvd1689m
+    vit_base_patch32_clip_224.openai vit_base_patch16_clip_224.openai vit_base_patch16_clip_224.laion2b
+    vit_base_patch16_224.mae mobilenetv3_small_100.lamb_in1k efficientnet_b0.ra_in1k resnet18.a1_in1k resnet50.a1_in1k
+    convnext_tiny.fb_in22k convnext_tiny.dinov3_lvd1689m
+"""  # by how they were trained; names that the installed timm lacks are omitted
+KINDS = {  # part of the name: how it was trained; the first match counts
+    "dinov3": "DINOv3",
+    "dinov2": "DINOv2",
+    "dino": "DINO",
+    "siglip": "SigLIP",
+    "clip": "CLIP",
+    "mae_": "supervised",  # fine-tuned with labels after MAE
+    "mae": "MAE",
+}
 HOW_TO_BRING = (
-    "Weights marked network are fetched when first used. Without a network: on a machine that has one, save\n"
-    "https://huggingface.co/<hub>/resolve/main/model.safetensors (<hub> is told by --json), carry the file here, and\n"
-    "`train --backbone NAME --weights FILE`."
+    "Weights marked network are downloaded when first used. Without internet access, download\n"
+    "https://huggingface.co/<hub>/resolve/main/model.safetensors elsewhere (--json prints <hub>), copy the file here,\n"
+    "and run `train --backbone NAME --weights FILE`."
 )
-BATCH, REPEATS = 8, 3  # of a measured speed
+BATCH, REPEATS = 8, 3  # for measuring speed
 
 
 @dataclass(frozen=True)
@@ -65,16 +51,15 @@ class Entry:
     """A backbone.
 
     Attributes:
-        kind: how it was trained: supervised, DINO, DINOv2, DINOv3, CLIP, SigLIP, MAE, or hybrid for ours.
+        kind: how it was trained: supervised, DINO, DINOv2, DINOv3, CLIP, SigLIP, MAE, or hybrid.
         family: "ViT" or "CNN".
         parameters: without a classifier.
         width: numbers in an embedding.
-        image_size: pixels a side that it was trained with.
-        pool: "token", "avg" or another; what its embedding is.
-        pools: which of these can be chosen.
-        available: "bundled", "cached" (fetched before) or "network".
-        hub: where the weights are, None if bundled.
-        license: of the weights, as timm tells.
+        image_size: pixels per side in training.
+        pool: default pooling: "token", "avg" or another; pools: the supported ones of token and avg.
+        available: "bundled", "cached", "network" (to download) or "missing".
+        hub: repository of the weights, None if bundled.
+        license: of the weights, from timm.
     """
 
     name: str
@@ -94,43 +79,35 @@ class Entry:
 
 
 def entries(word: str | None = None) -> list[Entry]:
-    """The bundled backbones and the usual ones; or all pretrained networks of timm with `word` in their name."""
-    known = set(timm.list_models(pretrained=True))
+    """The bundled backbones and a selection; or all bundled and pretrained timm models with `word` in their name."""
+    models = set(timm.list_models(pretrained=True))
     if word:
-        return [*(entry(name) for name in BUNDLED if word in name), *(entry(n) for n in sorted(known) if word in n)]
-    return [*map(entry, BUNDLED), *(entry(name) for name in CHOICE if name in known)]
+        return [entry(name) for name in (*BUNDLED, *sorted(models)) if word in name]
+    return [*map(entry, BUNDLED), *(entry(name) for name in SELECTION.split() if name in models)]
 
 
 def entry(name: str) -> Entry:
-    """One backbone of the bundled ones or of timm's."""
-    parameters, width, pool, pools, family = _shape(name)
+    """The entry of a bundled or timm backbone."""
+    family, *shape = _shape(name)
     if name in BUNDLED:
-        kind = BUNDLED[name].kind
-        here = "bundled" if name in available() else "missing"
-        return Entry(name, kind, family, parameters, width, DEFAULT_SIZE, pool, pools, here, None, "apache-2.0")
-    known = timm.get_pretrained_cfg(name)
-    return Entry(
-        name=name,
-        kind=kind_of(name),
-        family=family,
-        parameters=parameters,
-        width=width,
-        image_size=known.input_size[-1],
-        pool=pool,
-        pools=pools,
-        available="cached" if hub.cached_file(known) else "network",
-        hub=known.hf_hub_id,
-        license=known.license,
-    )
+        kind, status = BUNDLED[name].kind, "bundled" if name in available() else "missing"
+        facts = (DEFAULT_SIZE, status, None, "apache-2.0")
+    else:
+        config = timm.get_pretrained_cfg(name)
+        kind, status = kind_of(name), "cached" if hub.cached_file(config) else "network"
+        facts = (config.input_size[-1], status, config.hf_hub_id, config.license)
+    parameters, width, pool, pools = shape
+    size, status, repository, license = facts
+    return Entry(name, kind, family, parameters, width, size, pool, pools, status, repository, license)
 
 
 def kind_of(name: str) -> str:
-    """How a network of timm was trained, by its name; "supervised" unless that says otherwise."""
-    return next((kind for part, kind in KINDS if part in name and "_ft_" not in name), "supervised")
+    """How a timm model was trained, by its name; "supervised" by default."""
+    return next((kind for part, kind in KINDS.items() if part in name and "_ft_" not in name), "supervised")
 
 
 def speed(name: str) -> float:
-    """Images a second of the bare forward pass on this machine, whatever the weights: the best of three batches."""
+    """Images per second of the forward pass on this machine, the best of three batches; weights do not matter."""
     from transclipped.models.precision import inference
 
     network = _network(name).to(memory_format=torch.channels_last).eval()
@@ -146,17 +123,17 @@ def speed(name: str) -> float:
 
 
 @cache
-def _shape(name: str) -> tuple[int, int, str, tuple[str, ...], str]:
-    """Parameters, width, pooling, possible poolings, family."""
+def _shape(name: str) -> tuple[str, int, int, str, tuple[str, ...]]:
+    """Family, parameters, width, default pooling, supported poolings."""
     with torch.device("meta"):
         network = _network(name)
     width = getattr(network, "head_hidden_size", None) or network.num_features
     pool = getattr(network, "global_pool", "avg")
     transformer = isinstance(pool, str) and hasattr(network, "blocks") and hasattr(network, "patch_embed")
     pools = ("token", "avg") if transformer and getattr(network, "cls_token", None) is not None else ("avg",)
-    shown = pool if isinstance(pool, str) else "avg"
+    family = "ViT" if transformer or isinstance(network, BesideCnn) else "CNN"
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return parameters, width, shown, pools, "ViT" if transformer or isinstance(network, BesideCnn) else "CNN"
+    return family, parameters, width, pool if isinstance(pool, str) else "avg", pools
 
 
 def _network(name: str) -> torch.nn.Module:

@@ -1,11 +1,11 @@
-"""Backbones of one's own: a Python file registers them by name, and `--plugin FILE --backbone NAME` uses them.
+"""Custom backbones: a Python file registers them by name, and `--plugin FILE --backbone NAME` uses them.
 
     @register("thumbnails")
     def thumbnails() -> nn.Module:
         return Thumbnails()  # maps [B, 3, S, S] to [B, num_features]
 
-The network's attributes `image_size`, `mean` and `std` say what it wants to be fed; without them it gets the data
-set's size and ImageNet's normalisation.
+The network's attributes `image_size`, `mean` and `std` describe its input; the defaults are the data set's size and
+ImageNet's normalisation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from transclipped.errors import InputError
 from transclipped.registry import Registry
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
-SIZE = 224  # pixels a side, where nobody says
+SIZE = 224  # pixels per side, by default
 
 Factory = Callable[[], nn.Module]
 BACKBONES: Registry[Factory] = Registry("backbone.name")
@@ -32,7 +32,7 @@ register = BACKBONES.register
 
 
 class Created(NamedTuple):
-    """A network with what it is fed; `variant` changes with the file that defines it."""
+    """A network and its input; `variant` changes with the file that defines it."""
 
     network: nn.Module
     size: int
@@ -42,29 +42,21 @@ class Created(NamedTuple):
 
 
 def create(config: BackboneConfig, *, default_size: int | None) -> Created:
-    """The registered backbone that a configuration names.
-
-    Raises:
-        InputError: it cannot be made, or does not map images to embeddings.
-    """
+    """A registered backbone; InputError if its code fails or does not map images to embeddings."""
     if config.weights or config.pool:
-        raise InputError(f"backbone {config.name} is of your own file; let that load its weights and pool them")
+        raise InputError(f"backbone {config.name} is custom; load its weights and pool in its own file")
     factory = BACKBONES[config.name]
     try:
         network = factory().eval()
         size = config.image_size or getattr(network, "image_size", None) or default_size or SIZE
         with torch.inference_mode():
             shape = tuple(network(torch.zeros(1, 3, size, size)).shape)
-    except Exception as error:  # whatever a person's own code raises
+    except Exception as error:  # custom code may raise anything
         raise InputError(f"backbone {config.name} fails: {type(error).__name__}: {error}") from error
     if shape != (1, getattr(network, "num_features", None)):
         raise InputError(
-            f"backbone {config.name} makes {[*shape]} of one image; it must be [1, F] with F its `num_features`"
+            f"backbone {config.name} maps one image to {[*shape]}; it must be [1, F] with F its `num_features`"
         )
-    mean, std = getattr(network, "mean", MEAN), getattr(network, "std", STD)
-    return Created(network, size, tuple(mean), tuple(std), _digest(factory))
-
-
-def _digest(factory: Factory) -> str:
-    source = inspect.getsourcefile(factory)
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source and Path(source).is_file() else ""
+    mean, std, source = getattr(network, "mean", MEAN), getattr(network, "std", STD), inspect.getsourcefile(factory)
+    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source and Path(source).is_file() else ""
+    return Created(network, size, tuple(mean), tuple(std), digest)

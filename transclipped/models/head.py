@@ -1,7 +1,7 @@
 """Head = projection + product quantizer; network = backbone + head.
 
-The head maps a backbone's embedding to D = M · d numbers, cuts them into M sub-vectors and brings each
-to unit length ("intra-normalisation", MeCoQ), so that every codebook has the same say in a similarity.
+The head maps a backbone's embedding to D = M · d numbers, splits them into M sub-vectors and normalises each
+("intra-normalisation", MeCoQ), so that every codebook has the same weight in a similarity.
 """
 
 from __future__ import annotations
@@ -21,20 +21,17 @@ from transclipped.models.tensor_header import read_header
 from transclipped.models.weights import load_tensors
 
 MAX_WEIGHTS = 2**24  # of a projection
-LARGEST = 1e12  # of a weight; larger ones overflow on the way to a code
+LARGEST = 1e12  # of a weight; larger ones overflow during encoding
 PARTS = ("projection.weight", "projection.bias", "quantizer.codebooks")
 
 
 class Codes(NamedTuple):
-    """What the head says of a batch.
+    """The head's output for a batch."""
 
-    features: `[B, F]` of the backbone; continuous, quantized: `[B, M, d]`; assignment: `[B, M, K]`.
-    """
-
-    features: Tensor
-    continuous: Tensor
-    quantized: Tensor
-    assignment: Tensor
+    features: Tensor  # [B, F], of the backbone
+    continuous: Tensor  # [B, M, d]
+    quantized: Tensor  # [B, M, d]
+    assignment: Tensor  # [B, M, K]
 
 
 class Head(nn.Module):
@@ -42,11 +39,11 @@ class Head(nn.Module):
 
     Args:
         width: F, numbers in a backbone's embedding.
-        dim, codebooks, codewords, alpha: as of `ProductQuantizer`.
-        generator: of the initial weights.
+        dim, codebooks, codewords, alpha: as in `ProductQuantizer`.
+        generator: for the initial weights.
 
     Raises:
-        InputError: the sizes do not fit each other, or it would have more than `MAX_WEIGHTS` weights.
+        InputError: the sizes do not fit together, or there would be more than `MAX_WEIGHTS` weights.
 
     Examples:
         >>> head = Head(width=256, dim=64, codebooks=4, codewords=256)
@@ -78,7 +75,7 @@ class Head(nn.Module):
 
     @classmethod
     def from_config(cls, width: int, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> Head:
-        """The head of a run's configuration over embeddings of `width` numbers."""
+        """A head with a run's configuration for embeddings of `width` numbers."""
         sizes = {"dim": config.dim, "codebooks": config.codebooks, "codewords": config.codewords}
         return cls(width, **sizes, alpha=config.alpha, generator=generator)
 
@@ -88,13 +85,13 @@ class Head(nn.Module):
         return tuple(self.quantizer.codebooks.shape)
 
     def no_weight_decay(self) -> set[str]:
-        """Parameters that are not to decay: codebooks are used at unit length."""
+        """Parameters without weight decay: codebooks are used at unit length."""
         return {"quantizer.codebooks"}
 
     def project(self, features: Tensor) -> Tensor:
-        """Sub-vectors `[B, M, d]`, not yet of unit length, of backbone embeddings `[B, F]` float32.
+        """Sub-vectors `[B, M, d]`, not normalised, of backbone embeddings `[B, F]` float32.
 
-        Embeddings are brought to length √F first, so one learning rate suits every backbone.
+        Embeddings are scaled to length √F first, so that one learning rate suits every backbone.
         """
         m, _, d = self.shape
         return self.projection(F.normalize(features, dim=-1) * features.shape[-1] ** 0.5).view(-1, m, d)
@@ -123,7 +120,7 @@ class Network(nn.Module):
         return self.head(self.backbone(images))
 
     def train(self, mode: bool = True) -> Network:
-        """Training mode for what learns; frozen blocks keep their running statistics."""
+        """Training mode, except in frozen blocks, which keep their running statistics."""
         super().train(mode)
         for module in self.backbone.modules():
             if not any(p.requires_grad for p in module.parameters()):
@@ -136,39 +133,28 @@ def head_from_state(state: dict[str, Tensor], config: QuantizerConfig, *, source
 
     Args:
         state: tensors named as in `Head`; others are ignored.
-        source: file they come from, for the message.
+        source: file of the tensors, for the message.
 
     Raises:
-        InputError: a tensor is missing, has another shape than by `config`, or numbers that are not finite.
+        InputError: a tensor is missing, does not fit `config`, or holds non-finite numbers.
     """
     check_head({name: tuple(tensor.shape) for name, tensor in state.items()}, config, source=source)
     for name in PARTS:
         if not are_finite(state[name]):
-            raise InputError(
-                f"{source} holds {name} with numbers that are not finite, or no floating-point ones; "
-                "it is damaged: train the run again"
-            )
+            raise InputError(f"{source} is damaged: {name} holds numbers that are not finite; train the run again")
     head = Head.from_config(state["projection.weight"].shape[-1], config)
     head.load_state_dict({name: state[name].float() for name in PARTS})
     return head.eval()
 
 
 def load_head(path: Path, config: QuantizerConfig) -> Head:
-    """Head with the weights of a file; others in it, such as a backbone's, are not read.
-
-    Raises:
-        InputError: as `head_from_state` and `load_tensors`.
-    """
+    """Head with the weights of a file; errors as `head_from_state` and `load_tensors`."""
     check_head({name: entry.shape for name, entry in read_header(path).items()}, config, source=str(path))
     return head_from_state(load_tensors(path, only=PARTS), config, source=str(path))
 
 
 def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, source: str) -> int:
-    """Width F of a head with tensors of these shapes, checked before any tensor is made.
-
-    Raises:
-        InputError: one is missing, has another shape than by `config`, or is too large.
-    """
+    """Width F of a head with tensors of these shapes; InputError if they do not fit `config` or are too large."""
     if missing := sorted(set(PARTS) - shapes.keys()):
         raise InputError(f"{source} lacks {', '.join(missing)}; it is not the head of a run")
     width = shapes["projection.weight"][-1] if shapes["projection.weight"] else 0
@@ -180,8 +166,8 @@ def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, s
     for name, shape in expected.items():
         if shapes[name] != shape or not width:
             raise InputError(
-                f"{source} holds {name} of shape {[*shapes[name]]}, the configuration needs "
-                f"{[*shape]}; use the file with the run that it came from"
+                f"{source} holds {name} of shape {[*shapes[name]]}, but the configuration needs {[*shape]}; "
+                "use the file with the run that it came from"
             )
     _check_size(width, config.dim)
     return width
@@ -190,13 +176,13 @@ def check_head(shapes: dict[str, tuple[int, ...]], config: QuantizerConfig, *, s
 def _check_size(width: int, dim: int) -> None:
     if width * dim > MAX_WEIGHTS:
         raise InputError(
-            f"a head from {width:,} to {dim:,} numbers has {width * dim:,} weights; choose a smaller "
-            f"quantizer.dim, so that there are at most {MAX_WEIGHTS:,}"
+            f"a head from {width:,} to {dim:,} numbers has {width * dim:,} weights; the limit is {MAX_WEIGHTS:,}: "
+            "choose a smaller quantizer.dim"
         )
 
 
 def are_finite(tensor: Tensor) -> bool:
-    """Whether these are floating-point numbers, none NaN, infinite, or so large that a sum of products would be."""
+    """Whether these are floating-point numbers, none of them NaN, infinite or too large for sums of products."""
     if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         return False
     return not tensor.numel() or max(tensor.amax().item(), -tensor.amin().item()) <= LARGEST  # NaN spreads to both
@@ -204,10 +190,7 @@ def are_finite(tensor: Tensor) -> bool:
 
 @torch.inference_mode()
 def embed_in_batches(head: Head, features, *, batch: int = 8192) -> tuple[Tensor, Tensor]:
-    """Continuous embeddings `[N, D]` float32 and codes `[N, M]` uint8 of features `[N, F]` (array or memory map).
-
-    The head works where its weights are; the answers are on the CPU.
-    """
+    """Continuous embeddings `[N, D]` float32 and codes `[N, M]` uint8, on the CPU, of features `[N, F]` (an array)."""
     device = head.projection.weight.device
     continuous, codes = [], []
     for start in range(0, len(features), batch):

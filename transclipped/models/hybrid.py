@@ -1,9 +1,9 @@
 """Hybrid ViT: a transformer over a convolutional feature map instead of raw patches.
 
-Stem: EfficientNet-Lite0 up to stride 16 (112 channels, ImageNet weights). Each place of its feature map is a
+Stem: EfficientNet-Lite0 up to stride 16 (112 channels, ImageNet weights). Each position of its feature map is a
 token, 6 × 6 of them at 96 pixels; timm's transformer blocks and average pooling follow. Position embeddings
-are interpolated for other sizes. The stem's last two stages may learn along with the blocks, from its maps at
-stride 8, but for their depthwise kernels and running statistics; a hybrid's file then brings what it trained.
+are interpolated for other sizes. The stem's last two stages can be fine-tuned jointly with the blocks, from its maps
+at stride 8, except for their depthwise kernels and running statistics; the hybrid's file then contains them.
 
 Source: Dosovitskiy et al. 2021, arXiv 2010.11929, §3.1 ("hybrid architecture").
 """
@@ -24,8 +24,8 @@ from transclipped.errors import InputError
 STEM = "tf_efficientnet_lite0"
 STRIDE, EARLY_STRIDE = 16, 8
 CHANNELS = {STRIDE: 112, EARLY_STRIDE: 40}  # of the maps at a stride
-STEM_STAGES = {STRIDE: 5, EARLY_STRIDE: 3}  # of the CNN's seven that lead to them
-SIZE = 96  # pixels a side that position embeddings are stored for
+STEM_STAGES = {STRIDE: 5, EARLY_STRIDE: 3}  # of the CNN's seven, up to that stride
+SIZE = 96  # pixels per side of the stored position embeddings
 WIDTH, DEPTH, HEADS = 256, 4, 4
 MLP_RATIO = 2  # half of a ViT's usual 4: encoding stays near the speed of the bare CNN
 STEM_PREFIX = "patch_embed.backbone."
@@ -47,27 +47,26 @@ def hybrid_vit(*, width: int = WIDTH, depth: int = DEPTH, heads: int = HEADS) ->
         num_classes=0,
         dynamic_img_size=True,
     )
-    for block in vit.blocks:  # so few tokens: on CPUs the backward pass of fused attention takes twice as long
+    for block in vit.blocks:  # with so few tokens, fused attention takes twice as long backward on CPUs
         block.attn.fused_attn = False
     return vit
 
 
 def stem(*, stride: int = STRIDE) -> nn.Module:
-    """EfficientNet-Lite0 up to a stride: `[B, 3, S, S]` to one map `[B, C, S/stride, S/stride]`, untrained."""
-    place = (2, 4, 8, 16).index(stride)  # among timm's maps
-    network = timm.create_model(STEM, features_only=True, out_indices=(place,))
-    network.blocks = network.blocks[: STEM_STAGES[stride]]  # timm keeps, and runs, the stages after the map asked for
+    """Untrained EfficientNet-Lite0 up to a stride: `[B, 3, S, S]` to one map `[B, C, S/stride, S/stride]`."""
+    network = timm.create_model(STEM, features_only=True, out_indices=((2, 4, 8, 16).index(stride),))
+    network.blocks = network.blocks[: STEM_STAGES[stride]]  # timm keeps, and runs, the later stages too
     return network
 
 
 @cache
 def stem_names(*, stride: int = STRIDE) -> tuple[str, ...]:
-    """Names of the stem's tensors up to a stride, as the hybrid calls them."""
+    """Names in the hybrid of the stem's tensors up to a stride."""
     return tuple(STEM_PREFIX + name for name in stem(stride=stride).state_dict())
 
 
 def joined(stem_state: dict[str, Tensor], hybrid_state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """State of the whole hybrid: the CNN's own stem, but for what the hybrid's file brings because it trained it."""
+    """State of the whole hybrid: the CNN's stem, replaced by the tensors that the hybrid's file contains."""
     names = [name.removeprefix(STEM_PREFIX) for name in stem_names()]
     if missing := [name for name in names if name not in stem_state]:
         raise InputError(f"the stem's file lacks {missing[0]}; it is not EfficientNet-Lite0")
@@ -75,15 +74,15 @@ def joined(stem_state: dict[str, Tensor], hybrid_state: dict[str, Tensor]) -> di
 
 
 def without_stem(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What a hybrid with an untouched stem needs to store."""
+    """The tensors outside the stem, all that a hybrid with the CNN's stem stores."""
     return {name: tensor for name, tensor in state.items() if not name.startswith(STEM_PREFIX)}
 
 
 def freeze_stem(vit: VisionTransformer, *, stride: int = STRIDE) -> None:
-    """Let all learn but the stem up to a stride.
+    """Train everything except the stem up to a stride and the depthwise kernels after it.
 
-    The depthwise kernels after it stay as they are, too: on a CPU their gradients take nearly half of the stages' time
-    (with AMX 5.1 core ms a view with them, 2.7 without, forward pass included: `tests/benchmarks/stem_speed.py`).
+    Gradients of those kernels take nearly half of the stages' time on a CPU (with AMX 5.1 core ms per view with them,
+    2.7 without, forward pass included: `tests/benchmarks/stem_speed.py`).
     """
     frozen = stem_names(stride=stride)
     for name, parameter in vit.named_parameters():
@@ -91,11 +90,9 @@ def freeze_stem(vit: VisionTransformer, *, stride: int = STRIDE) -> None:
 
 
 class OnMaps(nn.Module):
-    """The hybrid after its stem, or after the stem's first stages, on stored maps: `[B, C · h · w]` to `[B, width]`.
+    """The hybrid after its stem, or the stem's first stages, on stored maps: `[B, C · h · w]` to `[B, width]`.
 
-    Args:
-        vit: shares its weights with this. The running statistics of its stem stay as they are.
-        stride: of the maps.
+    It shares the weights of `vit`; the running statistics of the stem stay unchanged.
     """
 
     def __init__(self, vit: VisionTransformer, *, stride: int = STRIDE) -> None:
@@ -133,10 +130,10 @@ class CnnOnMaps(nn.Module):
 
 
 class BesideCnn(nn.Module):
-    """The transformer's embedding beside that of the whole CNN over the same stem: `[B, 3, H, W]` to `[B, 1536]`.
+    """The embeddings of the whole CNN and the transformer over one stem, concatenated: `[B, 3, H, W]` to `[B, 1536]`.
 
-    Both have unit length before the transformer's is weighted. On photographs unlike those that the transformer was
-    trained on, the CNN knows more; together they know more than either.
+    Both are normalised, then the transformer's is weighted. On photographs unlike the transformer's training images,
+    the CNN is better, and both together are better than either.
     """
 
     def __init__(self, cnn: nn.Module, vit: VisionTransformer) -> None:
@@ -149,8 +146,8 @@ class BesideCnn(nn.Module):
 
     def on_maps(self, maps: Tensor) -> Tensor:
         """From the stem's maps `[B, 112 · h · w]`."""
-        seen, attended = CnnOnMaps(self.cnn)(maps), OnMaps(self.vit)(maps)
-        return torch.cat([F.normalize(seen, dim=-1), BESIDE * F.normalize(attended, dim=-1)], dim=-1)
+        cnn, vit = CnnOnMaps(self.cnn)(maps), OnMaps(self.vit)(maps)
+        return torch.cat([F.normalize(cnn, dim=-1), BESIDE * F.normalize(vit, dim=-1)], dim=-1)
 
 
 class BesideOnMaps(nn.Module):
@@ -165,7 +162,7 @@ class BesideOnMaps(nn.Module):
 
 
 class StemMaps(nn.Module):
-    """A stem as a network of flat feature maps: `[B, 3, S, S]` to `[B, C · (S/stride)²]`, for the feature cache."""
+    """A stem with flat feature maps as embeddings: `[B, 3, S, S]` to `[B, C · (S/stride)²]`, for the feature cache."""
 
     def __init__(self, stem: nn.Module, size: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which number format the backbone runs fastest in: measured once on this machine, then remembered.
+"""The fastest number format for backbones, measured once on each machine and cached.
 
 On a processor with AMX, bfloat16 makes EfficientNet-Lite0 about three times faster; on one without, slower.
 """
@@ -19,20 +19,20 @@ from torch import nn
 from transclipped.utils.files import cache_dir
 from transclipped.utils.measured import remembered
 
-MARGIN = 1.1  # bfloat16 must win by this much, since it costs digits
-REPEATS = 4  # after a first one, which also prepares
+MARGIN = 1.1  # bfloat16 must be faster by this factor, since it is less precise
+REPEATS = 4  # after a warm-up
 
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
-    """No gradients, and the fastest number format of the device."""
+    """No gradients, and autocast to the fastest number format of the device."""
     dtype = fastest_dtype(device)
     with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         yield
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
-    """torch.bfloat16 or torch.float32, whichever a small convolutional network runs faster in."""
+    """torch.bfloat16 or torch.float32, whichever is faster for a small convolutional network."""
     return torch.bfloat16 if _prefers_bfloat16(torch.device(device).type) else torch.float32
 
 
@@ -47,7 +47,7 @@ def _prefers_bfloat16(device: str) -> bool:
 
 
 def machine_key() -> str:
-    """Tells machines and versions of torch apart, for what was measured."""
+    """Identifies the machine and the version of torch, as a key for measured speeds."""
     machine = f"{torch.backends.cpu.get_cpu_capability()} {platform.machine()} {os.cpu_count()}"
     return hashlib.sha256(f"{platform.processor()} {machine} {torch.__version__} 0".encode()).hexdigest()[:16]
 
@@ -61,7 +61,7 @@ def _measure() -> bool:
     x = torch.zeros(32, 32, 24, 24).to(memory_format=torch.channels_last)
 
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    for _ in range(REPEATS + 1):  # in turns: other programs may take the cores for a while, and the answer is kept
+    for _ in range(REPEATS + 1):  # alternating, since other programs may use the cores for a while
         for dtype in best:
             started = time.perf_counter()
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):

@@ -1,8 +1,8 @@
-"""Product quantizer: each sub-vector becomes the name of its nearest codeword.
+"""Product quantizer: each sub-vector is encoded as the index of its nearest codeword.
 
-Training sees the soft assignment p_m = softmax(α ⟨x_m, C_m⟩) and x̂_m = p_m C_m, through which
+Training uses the soft assignment p_m = softmax(α ⟨x_m, C_m⟩) and x̂_m = p_m C_m, through which
 gradients reach the codebooks; the database stores argmax_k ⟨x_m, c_mk⟩, one byte per codebook.
-Codewords are used at unit length, so that inner product and distance order them alike.
+Codewords have unit length, so that inner product and distance rank them equally.
 
 Sources: Jégou et al. 2011 (product quantization); Jang et al. 2021, SPQ, arXiv 2109.02244 and
 Wang et al. 2022, MeCoQ, arXiv 2109.05205 (soft assignment, unit codewords).
@@ -20,17 +20,14 @@ from transclipped.config import QuantizerConfig
 
 
 class Soft(NamedTuple):
-    """Soft codes of a batch.
+    """Soft codes of a batch."""
 
-    assignment: `[B, M, K]`, rows sum to 1; quantized: `[B, M, d]`, not normalised.
-    """
-
-    assignment: Tensor
-    quantized: Tensor
+    assignment: Tensor  # [B, M, K], rows sum to 1
+    quantized: Tensor  # [B, M, d], not normalised
 
 
 def nearest(x: Tensor, codewords: Tensor) -> Tensor:
-    """Numbers `[B, M]` int64 of the codewords `[M, K, d]` nearest to sub-vectors `[B, M, d]`."""
+    """Indices `[B, M]` int64 of the codewords `[M, K, d]` nearest to sub-vectors `[B, M, d]`."""
     return torch.einsum("bmd,mkd->bmk", x, codewords).argmax(-1)
 
 
@@ -39,13 +36,13 @@ class ProductQuantizer(nn.Module):
 
     Args:
         dim: D, numbers in a vector.
-        codebooks: M, which divides D; the bytes of a code.
-        codewords: K of each codebook, a power of two from 2 to 256.
+        codebooks: M, a divisor of D; also the bytes of a code.
+        codewords: K per codebook, a power of two from 2 to 256.
         alpha: α > 0, sharpness of the soft assignment.
-        generator: of the initial codewords.
+        generator: for the initial codewords.
 
     Raises:
-        InputError: the sizes do not fit each other.
+        InputError: the sizes do not fit together.
 
     Examples:
         >>> quantizer = ProductQuantizer(dim=64, codebooks=4, codewords=256)
@@ -69,7 +66,7 @@ class ProductQuantizer(nn.Module):
     ) -> None:
         super().__init__()
         bits = codebooks * (codewords.bit_length() - 1)
-        config = QuantizerConfig(bits=bits, dim=dim, codewords=codewords, alpha=alpha)  # checks them
+        config = QuantizerConfig(bits=bits, dim=dim, codewords=codewords, alpha=alpha)  # checks the sizes
         self.alpha = alpha
         shape = (codebooks, codewords, config.subspace)
         self.codebooks = nn.Parameter(F.normalize(torch.randn(shape, generator=generator), dim=-1))
@@ -87,7 +84,7 @@ class ProductQuantizer(nn.Module):
         """Soft codes of unit sub-vectors `[B, M, d]`, in float32 even under autocast."""
         with torch.autocast(x.device.type, enabled=False):
             codewords = self.codewords()  # [M, K, d]
-            x = x.float().transpose(0, 1)  # [M, B, d]; as products lie in memory, so that no [B, M, K] is copied
+            x = x.float().transpose(0, 1)  # [M, B, d], the memory layout of matmul: avoids copying [B, M, K]
             assignment = F.softmax(self.alpha * (x @ codewords.mT), dim=-1)  # [M, B, K]
             return Soft(assignment.transpose(0, 1), (assignment @ codewords).transpose(0, 1))
 
@@ -98,6 +95,6 @@ class ProductQuantizer(nn.Module):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Codewords `[B, M, d]` that codes `[B, M]` name."""
+        """Codewords `[B, M, d]` of codes `[B, M]`."""
         subspace = torch.arange(codes.shape[1], device=codes.device)
         return self.codewords()[subspace, codes.long()]

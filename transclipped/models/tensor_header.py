@@ -1,8 +1,8 @@
-"""What a safetensors file says of its tensors, read before any of them is made, and without torch.
+"""Reads the header of a safetensors file, before any tensor is allocated and without torch.
 
 A file is eight bytes with the length of the header, the header (JSON), then the numbers. The header of a hostile file
-can name a tensor of 2³³ columns and no rows, or 2⁶² numbers of a file that has none, so every shape must be that of
-its bytes. Format: github.com/huggingface/safetensors.
+can claim a tensor of 2³³ columns and no rows, or 2⁶² numbers in an empty file, so every shape must match its bytes.
+Format: github.com/huggingface/safetensors.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BLOCK = 1 << 22  # bytes
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
-}  # fmt: skip
+}  # fmt: skip # a table
 FLOATS = ("F16", "BF16", "F32", "F64")
 
 
 class Entry(NamedTuple):
-    """A tensor of a file: its type, shape, and where its bytes begin in the file."""
+    """A tensor of a file: its type, shape, and the offset of its first byte."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -39,12 +39,12 @@ class Entry(NamedTuple):
         return math.prod(self.shape) * BITS[self.dtype] // 8
 
     def is_finite(self, path: Path) -> bool:
-        """Whether no number of this floating-point tensor is NaN or infinite; a part of it is in memory at a time."""
+        """Whether no number of this floating-point tensor is NaN or infinite; reads it in blocks."""
         with path.open("rb") as file:
             file.seek(self.start)
             for done in range(0, self.size, BLOCK):
                 block = file.read(min(BLOCK, self.size - done))
-                if self.dtype == "BF16":  # its exponent is the upper half's of a float32
+                if self.dtype == "BF16":  # the upper half of a float32
                     finite = np.frombuffer(block, "<u2") & 0x7F80 != 0x7F80
                 else:
                     finite = np.isfinite(np.frombuffer(block, f"<f{BITS[self.dtype] // 8}"))
@@ -54,11 +54,7 @@ class Entry(NamedTuple):
 
 
 def read_header(path: Path) -> dict[str, Entry]:
-    """Tensors of a safetensors file by name.
-
-    Raises:
-        InputError: it is missing, or its header is damaged or does not fit its length.
-    """
+    """Tensors of a safetensors file by name; InputError if it is missing or its header is damaged."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"weights file {path} does not exist")
@@ -72,23 +68,23 @@ def read_header(path: Path) -> dict[str, Entry]:
         return _entries(header, start=data, size=path.stat().st_size - data)
     except (OSError, ValueError, RecursionError) as error:  # UnicodeError and JSONDecodeError are ValueErrors
         reason = (getattr(error, "strerror", None) or str(error) or "nested too deeply")[:200]
-        raise InputError(f"{path} is damaged or no file of plain tensors ({reason}); fetch or make it again") from error
+        raise InputError(f"{path} is damaged or not a file of plain tensors ({reason}); get a new copy") from error
 
 
 def _entries(header: Any, *, start: int, size: int) -> dict[str, Entry]:
     if not isinstance(header, dict):
-        raise ValueError("its header is no table")
+        raise ValueError("its header is not a table")
     header.pop("__metadata__", None)
     entries, total = {}, 0
-    for number, (name, about) in enumerate(header.items(), 1):  # a name is not repeated: it is what the file holds
-        about = about if isinstance(about, dict) else {}
-        dtype, shape, span = about.get("dtype"), about.get("shape"), about.get("data_offsets")
+    for number, (name, facts) in enumerate(header.items(), 1):  # errors do not quote names, which may be hostile
+        facts = facts if isinstance(facts, dict) else {}
+        dtype, shape, span = facts.get("dtype"), facts.get("shape"), facts.get("data_offsets")
         typed = isinstance(dtype, str) and dtype in BITS
         if not typed or not _naturals(shape) or not _naturals(span) or len(span) != 2:
             raise ValueError(f"entry {number} of its header describes no tensor")
         entry = Entry(dtype, tuple(shape), start + span[0])
         if len(shape) > MAX_AXES or span[1] - span[0] != entry.size or span[1] > size:
-            raise ValueError(f"tensor {number} does not have the numbers of its shape")
+            raise ValueError(f"the size of tensor {number} does not match its shape")
         if not entry.size and max(shape) > size:
             raise ValueError(f"tensor {number} is empty, with {len(shape)} axes of up to {max(shape):,}")
         entries[name] = entry

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors, or a torch file of plain tensors; nothing that unpickles code."""
+"""Weights on disk: safetensors, or torch files of plain tensors; never unpickles code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from transclipped.errors import InputError, cause
 from transclipped.models.tensor_header import read_header
 from transclipped.utils.files import replacing
 
-TABLES = (  # names of the table of tensors within a checkpoint, the better one first
-    "state_dict", "model_state_dict", "teacher", "model_ema", "ema", "ema_state_dict", "model", "network", "net",
-    "backbone", "encoder", "module", "student",
-)  # fmt: skip
+TABLES = (  # keys of the state dict within a checkpoint, in order of preference
+    "state_dict model_state_dict teacher model_ema ema ema_state_dict model network net backbone encoder module student"
+)
 WRAPPERS = ("module", "model", "teacher", "student", "ema", "backbone", "encoder", "network", "net", "_orig_mod")
 
 
@@ -28,7 +27,7 @@ def load_tensors(path: str | Path, *, only: Collection[str] | None = None) -> di
     """Tensors of a file by name, on the CPU.
 
     Args:
-        only: names of those that are wanted; others are not read, and missing ones are left out.
+        only: names of the tensors to read; missing ones are omitted.
 
     Raises:
         InputError: the file is missing, damaged, or holds more than tensors.
@@ -44,9 +43,9 @@ def load_tensors(path: str | Path, *, only: Collection[str] | None = None) -> di
         state = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:  # the header's
         raise
-    except Exception as error:  # torch raises many kinds for what is no file of its own
+    except Exception as error:  # torch raises many types for other files
         raise InputError(
-            f"{path} is damaged or no file of plain tensors ({cause(error)}); fetch or make it again"
+            f"{path} is damaged or not a file of plain tensors ({cause(error)}); get a new copy"
         ) from error
     state = _innermost(state)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -54,34 +53,27 @@ def load_tensors(path: str | Path, *, only: Collection[str] | None = None) -> di
     return state if only is None else {name: value for name, value in state.items() if name in only}
 
 
-def without_wrapper(state: dict[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
-    """Tensors under the names that a network has, where training wrapped it in others: `module.backbone.conv.weight`.
-
-    Args:
-        wanted: the network's own names.
-    """
-    wanted = set(wanted)
-    fitting = Counter({"": len(wanted & state.keys())})
+def without_wrapper(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+    """Tensors without a prefix that training added to the network's `names`: `module.backbone.conv.weight`."""
+    names = set(names)
+    matches = Counter({"": len(names & state.keys())})  # by prefix
     for name in state:
         parts = name.split(".")
         ends = ((".".join(parts[:i]) + ".", ".".join(parts[i:])) for i in range(1, len(parts)))
-        fitting.update(prefix for prefix, end in ends if end in wanted)
-    prefix = max(fitting, key=lambda prefix: (fitting[prefix], "student" not in prefix, -len(prefix)))
-    if not fitting[prefix]:  # names of another library
-        prefix = "".join(part + "." for part in _shared(state) if part in WRAPPERS)
+        matches.update(prefix for prefix, end in ends if end in names)
+    prefix = max(matches, key=lambda prefix: (matches[prefix], "student" not in prefix, -len(prefix)))
+    if not matches[prefix]:  # names of another library
+        columns = zip(*(name.split(".") for name in state))  # noqa: B905 - up to the shortest name
+        common = itertools.takewhile(lambda column: len(set(column)) == 1, columns)
+        prefix = "".join(f"{part}." for part, *_ in common if part in WRAPPERS)
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def _shared(names: Iterable[str]) -> list[str]:
-    """The parts that all names begin with."""
-    parts = zip(*(name.split(".") for name in names))  # noqa: B905 - to the end of the shortest
-    return [part[0] for part in itertools.takewhile(lambda part: len(set(part)) == 1, parts)]
-
-
 def _innermost(state: Any) -> Any:
-    """The table of tensors inside of a checkpoint, which holds epochs, optimizers and other networks besides."""
+    """The state dict in a checkpoint, which may also hold epochs, optimizers and other networks."""
     while isinstance(state, dict) and not all(isinstance(value, Tensor) for value in state.values()):
-        inner = next((state[name] for name in TABLES if isinstance(state.get(name), dict) and state[name]), None)
+        tables = (state[name] for name in TABLES.split() if isinstance(state.get(name), dict))
+        inner = next((table for table in tables if table), None)
         if inner is None:
             break
         state = inner
@@ -89,13 +81,13 @@ def _innermost(state: Any) -> Any:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None) -> None:
-    """safetensors file, replaced atomically."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Write a safetensors file, atomically."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         temporary.touch()
-        mode = temporary.stat().st_mode  # as of any other file; safetensors would let the owner alone read it
+        mode = temporary.stat().st_mode  # the usual one; safetensors makes files readable by the owner only
         try:
-            save_file(whole, temporary, metadata=metadata)
+            save_file(contiguous, temporary, metadata=metadata)
             temporary.chmod(mode)
-        except SafetensorError as error:  # a full disk arrives as this
+        except SafetensorError as error:  # such as a full disk
             raise InputError(f"cannot write {path}: {error}; free some space or choose another folder") from error

@@ -1,4 +1,4 @@
-"""The bundled backbones: what each is, its files and the works behind it. Importing this loads no torch."""
+"""The bundled backbones: descriptions, files and sources. Importing this module does not load torch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Bundled:
     """A backbone that comes with the project.
 
     Attributes:
-        words: what it is, for a list to choose from.
+        words: a short description.
         kind: how it was trained, as in `catalogue.Entry`.
-        file: stem of the file with its weights, "" if that is the name.
-        sources: keys of the works that it builds on, as in `analysis.references`.
+        file: stem of its weights file; by default, the name.
+        sources: keys of the papers that it builds on, as in `analysis.references`.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Bundled:
 
     @property
     def weights(self) -> Path:
-        """File of its weights; a hybrid's holds all but what of its stem is the CNN's."""
+        """Its weights file; a hybrid's omits the part of the stem that equals the CNN's."""
         return MODELS / f"{self.file or self.name}.safetensors"
 
     @property
     def card(self) -> Path:
-        """What it is, how it was made and what it reaches, in Markdown."""
+        """Its model card, in Markdown."""
         return MODELS / f"{self.name}.md"
 
 

@@ -1,4 +1,4 @@
-"""Training as one call, for notebooks and for the command `train`: settings by name, a bar on standard error."""
+"""Training in one call, for notebooks and the command `train`: settings by name, a progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import os
 import sys
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,27 +32,24 @@ def train(
     device: str | None = None,
     **options: Any,
 ) -> Run:
-    """Train a run in this process, index its database and measure retrieval; as the command `train` does.
+    """Train a run, index its database and measure retrieval, as the command `train` does; returns the finished run.
 
     Args:
-        dataset: cifar10 unless given.
-        out: folder of the run; a new one below runs/ unless given.
-        resume: the run that is there, with its own settings.
-        overwrite: replace it.
-        device: cpu, cuda or mps; the fastest there is unless given.
+        dataset: cifar10 by default.
+        out: folder of the run; by default, a new one below runs/.
+        resume: continue the existing run with its own settings.
+        overwrite: replace the existing run.
+        device: cpu, cuda or mps; by default, the fastest available.
         options: settings by the names of their flags (`clip_sigma`, `train_limit`) or of their fields in the
-            configuration (`rule`, `sigma`, `epochs`), where no two sections have one of this name.
-
-    Returns:
-        The finished run.
+            configuration (`rule`, `sigma`, `epochs`), if only one section has a field of this name.
 
     Raises:
-        InputError: a setting is unknown, given twice or breaks its rule; data or weights cannot be had; or `out` holds
+        InputError: a setting is unknown, given twice or invalid; data or weights are unavailable; or `out` holds
             another run.
-        KeyboardInterrupt: the run was stopped, by Ctrl-C or from the app, and has saved its state; `resume` goes on.
+        KeyboardInterrupt: the run was stopped, by Ctrl-C or from the app; `resume` continues from its saved state.
 
     Examples:
-        A head of 32 bits, trained for an epoch on 200 images and searched among as many:
+        A head of 32 bits, trained for an epoch on 200 images that are also the database:
 
         >>> few = dict(train_limit=200, database_limit=200, query_limit=40, views=2, batch=50)
         >>> run = tc.train("cifar10", bits=32, rule="adaptive", sigma=2.0, epochs=1, out="runs/demo", **few)
@@ -69,54 +66,46 @@ def train(
     try:
         train_run(path, changes, resume=resume, overwrite=overwrite, device=device or best_device())
     except Stopped:
-        raise KeyboardInterrupt(f"stopped; train(out={str(path)!r}, resume=True) goes on") from None
+        raise KeyboardInterrupt(f"stopped; train(out={str(path)!r}, resume=True) continues") from None
     return Run(path)
 
 
 def train_run(path: Path, changes: dict[str, Any], *, resume: bool, overwrite: bool, device: str) -> None:
-    """Train with the settings `changes`, by path, and defaults for the rest; plug-ins have been loaded.
+    """Train with the settings `changes`, by path, and defaults for the rest; plug-ins are loaded already.
 
     Raises:
         InputError: as `train`.
         Stopped: on request; the state is saved.
     """
     config = _resumed(path, changes) if resume else configured(RunConfig(), changes)
-    if config.plugin:  # missing, it leaves a run that is to be resumed as it is
+    if config.plugin:  # checked first, so that a missing plug-in leaves a run to resume unchanged
         plugins.ensure(config)
     with stop_signals() as stop_asked:
-        work = run_training(
-            config,
-            path,
-            resume=resume,
-            overwrite=overwrite,
-            device=device,
-            chosen=frozenset(changes),
-            tell=lambda sentence: print(sentence, file=sys.stderr),
-            stop_asked=stop_asked,
-        )
-        for _ in with_bars(work):
+        options = {"resume": resume, "overwrite": overwrite, "device": device, "stop_asked": stop_asked}
+        tell = partial(print, file=sys.stderr)
+        for _ in with_bars(run_training(config, path, chosen=frozenset(changes), tell=tell, **options)):
             pass
     plugins.keep(config, path)
 
 
 def new_folder(runs: Path, changes: dict[str, Any]) -> Path:
-    """A folder below `runs` that is not there yet, named by data set, bits and rule."""
+    """A folder below `runs` that does not exist yet, named by data set, bits and rule."""
     config = configured(RunConfig(), changes)
     stem = f"{config.data.dataset}-{config.quantizer.bits}-{config.clipping.rule}".replace("+", "-")
     return next(path for i in range(1, 10_000) if not (path := runs / f"{stem}-{i}").exists())
 
 
 def by_path(options: dict[str, Any]) -> dict[str, Any]:
-    """Settings by path, such as "clipping.sigma", of keyword arguments; None is a setting that was not given.
+    """Settings by path, such as "clipping.sigma", from keyword arguments that are not None.
 
     Raises:
-        InputError: there is no such setting, or two names of one.
+        InputError: a name is unknown, or two name the same setting.
     """
     paths, names = _paths(), {}
     for name in options:
         if name not in paths:
             near = difflib.get_close_matches(name, paths, 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(paths))}"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(sorted(paths))}"
             raise InputError(f"there is no setting {name!r}; {hint}")
         if (earlier := names.setdefault(paths[name], name)) != name:
             raise InputError(f"{earlier} and {name} are the same setting; give one of them")
@@ -126,7 +115,7 @@ def by_path(options: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _paths() -> dict[str, str]:
-    """Path by keyword: flags' names with underscores, and names of fields that one section alone has."""
+    """Path by keyword: flags with underscores, and names of fields that only one section has."""
     flags = {flag.name.removeprefix("--").replace("-", "_"): flag.path for flag in FLAGS}
     fields = [(flag.path.rpartition(".")[2], flag.path) for flag in FLAGS]
     count = Counter(name for name, _ in fields)
@@ -134,13 +123,13 @@ def _paths() -> dict[str, str]:
 
 
 def _resumed(path: Path, changes: dict[str, Any]) -> RunConfig:
-    """The run's own settings; what is given again must agree with them."""
+    """The configuration of a run to resume; InputError if `changes` differ from it."""
     config = RunDir(path).config
     saved = settings(config)
     for name, value in changes.items():
-        if saved[name] != value and name != "plugin":  # which has to be given again, wherever it lies now
+        if saved[name] != value and name != "plugin":  # whose file may have moved
             raise InputError(
                 f"{path} was started with {name} = {saved[name]}, not {value}; "
-                "leave the setting out to go on, or start another run"
+                "omit the setting to resume, or start another run"
             )
     return config

@@ -1,7 +1,7 @@
-"""Defaults that suit the number of images, and settings that no training can have with so few.
+"""Defaults that depend on the number of images, and checks of settings against it.
 
-A folder and no other setting is enough for a training that works, whether it holds a dozen images or a million.
-What a person chose is never changed: it is refused, with the values that are allowed.
+A folder of images trains without any other setting, from a dozen images to a million. Settings chosen by the user are
+never changed: invalid ones raise an error that names the allowed values.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from transclipped.datasets.base import ImageSet
     from transclipped.datasets.protocols import Split
 
-STEPS = 40  # of a training at least: as many as 2,000 images get by default
+STEPS = 40  # minimum for a training, as for 2,000 images with the usual defaults
 BATCH, EPOCHS = SIZED
 NAMES = {BATCH: "the batch is", EPOCHS: "epochs are"}
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A configuration for so many images.
+    """A configuration adapted to the number of training images.
 
     Attributes:
-        images: that train.
-        changes: settings whose usual default does not suit them, by path, with what is used instead.
+        changes: settings that differ from their usual default, by path.
     """
 
     config: RunConfig
@@ -37,58 +36,51 @@ class Fit:
     changes: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """One sentence, or none."""
+        """A sentence about the changes, "" without any."""
         usual = settings(RunConfig())
         parts = [f"{NAMES[path]} {value} (usually {usual[path]})" for path, value in self.changes.items()]
         return f"{self.images:,} images train, so {' and '.join(parts)}" if parts else ""
 
 
 def suited_batch(images: int, *, most: int = ScheduleConfig.batch) -> int:
-    """The largest power of two that gives at least two steps an epoch, from 2 to `most`.
+    """The largest power of two, from 2 to `most`, that gives at least two steps per epoch.
 
-    An incomplete last batch is left out, so a batch of more than half of the images would leave out up to half of
-    them in each epoch. Larger is better otherwise, since the rest of a batch are an anchor's negatives.
+    An incomplete last batch is dropped, so a batch of more than half of the images would waste up to half of them per
+    epoch. Otherwise larger is better, since the rest of a batch are an anchor's negatives.
     """
     return max(2, min(most, 1 << max(1, images // 2).bit_length() - 1))
 
 
 def suited_epochs(images: int, batch: int, *, least: int = ScheduleConfig.epochs) -> int:
-    """Passes that make at least `STEPS` steps.
+    """The number of epochs for at least `STEPS` steps.
 
-    Of 300 photographs in 10 classes, 81 trained for 12, 40, 100 and 300 steps give mAP 0.80, 0.85, 0.87, 0.84, and 11
-    of them 0.53, 0.57, 0.57, 0.58 (six draws each, 32 bits, EfficientNet-Lite0).
+    With 81 of 300 photographs in 10 classes, 12, 40, 100 and 300 steps give mAP 0.80, 0.85, 0.87, 0.84; with 11 of
+    them 0.53, 0.57, 0.57, 0.58 (six draws each, 32 bits, EfficientNet-Lite0).
     """
     return max(least, -(-STEPS // max(1, images // batch)))
 
 
 def fitted(config: RunConfig, *, images: int, chosen: Collection[str]) -> Fit:
-    """`config` with those defaults changed that do not suit so many training images.
+    """`config` with batch and epochs adapted to the number of training images, unless `chosen` holds their paths.
 
-    The number of codewords stays: gradients and not k-means train a codebook, so it may have more codewords
-    than there are images. At 32 bits K = 256 gives mAP 0.853 with 81 images and 0.568 with 11, K = 16 gives 0.826
-    and 0.563, in twice the bytes (as measured in `suited_epochs`, 40 steps). So do the four views: eight gain 0.01.
-
-    Args:
-        images: that train.
-        chosen: settings by path that a person gave, which stay as they are.
+    The number of codewords stays: codebooks are trained by gradients, not k-means, and may have more codewords than
+    there are images. At 32 bits K = 256 gives mAP 0.853 with 81 images and 0.568 with 11, K = 16 gives 0.826 and
+    0.563, in twice the bytes (as in `suited_epochs`, 40 steps). The four views stay too: eight gain 0.01.
     """
-    now, changes = settings(config), {}
+    current, changes = settings(config), {}
     if BATCH not in chosen:
-        changes[BATCH] = suited_batch(images, most=now[BATCH])
+        changes[BATCH] = suited_batch(images, most=current[BATCH])
     if EPOCHS not in chosen:
-        changes[EPOCHS] = suited_epochs(images, changes.get(BATCH, now[BATCH]), least=now[EPOCHS])
-    changes = {path: value for path, value in changes.items() if value != now[path]}
+        changes[EPOCHS] = suited_epochs(images, changes.get(BATCH, current[BATCH]), least=current[EPOCHS])
+    changes = {path: value for path, value in changes.items() if value != current[path]}
     return Fit(configured(config, changes), images, changes)
 
 
 def check(config: RunConfig, images: ImageSet, split: Split, *, chosen: Collection[str]) -> None:
-    """Refuse a configuration that cannot train.
-
-    Args:
-        chosen: settings by path that a person gave; K of mAP@K is refused only if it is among them.
+    """Check a configuration against the data; K of mAP@K is checked only if `chosen` holds it.
 
     Raises:
-        InputError: the batch or K is larger than there are images, or selection needs labels.
+        InputError: there are fewer images than the batch or K, or selection needs labels.
     """
     check_batch(len(split.train), config.schedule.batch)
     k = config.k
@@ -104,7 +96,7 @@ def check(config: RunConfig, images: ImageSet, split: Split, *, chosen: Collecti
 
 
 def check_batch(images: int, batch: int) -> None:
-    """Raises InputError if the training images cannot fill one batch."""
+    """InputError if the training images do not fill one batch."""
     if batch > images:
         raise InputError(
             f"schedule.batch is {batch}, but only {images} images train; choose a batch of at most {images}",

@@ -1,7 +1,7 @@
-"""How long a training will take on this machine, by the speed of those before it.
+"""Estimates how long a training will take on this machine, from the speed of earlier ones.
 
-What is to be done is counted: images that the feature cache lacks, steps, pairs that measuring ranks. How long each
-takes is what the last training like it took, remembered in the cache.
+The amounts are counted: images missing from the feature cache, steps, and pairs to rank. The speeds are those of the
+last similar training, stored in the cache folder.
 """
 
 from __future__ import annotations
@@ -29,20 +29,15 @@ from transclipped.utils.files import cache_dir, read_object
 from transclipped.utils.machine import best_device
 from transclipped.utils.measured import remember
 
-STARTING = 7.0  # seconds until Python, torch and the images are loaded, on a laptop; not measured
-ENOUGH = 100  # encoded images that tell a speed
+STARTING = 7.0  # seconds to load Python, torch and the images, a constant for a laptop
+MIN_ENCODED = 100  # encoded images for a reliable speed
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training is to do, and the seconds that each part takes.
+    """The work of a training, and the seconds of each part."""
 
-    Attributes:
-        images: to encode.
-        steps: of training.
-    """
-
-    images: int
+    images: int  # to encode
     steps: int
     encoding: float
     training: float
@@ -55,10 +50,10 @@ class Estimate:
 
 
 def estimate(config: RunConfig, images: ImageSet, split: Split) -> Estimate | None:
-    """Seconds that a training will take; None as long as none like it has run on this machine."""
-    known, device = read_object(_path()), best_device()
-    with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):  # unknown, or the file is damaged
-        info = BackboneInfo(**known[_backbone(config.backbone, images)])
+    """An estimate for a training; None until a similar one has run on this machine."""
+    speeds, device = read_object(_path()), best_device()
+    with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):  # missing, or the file is damaged
+        info = BackboneInfo(**speeds[_backbone(config.backbone, images)])
         n = n_encoded(config, images, split, info)
         steps = len(split.train) // config.schedule.batch * config.schedule.epochs
         pairs = len(split.query) * len(split.database) if images.labels is not None else 0
@@ -66,15 +61,15 @@ def estimate(config: RunConfig, images: ImageSet, split: Split) -> Estimate | No
         return Estimate(
             images=n,
             steps=steps,
-            encoding=n / known[keys.encoding] if n else 0.0,
-            training=steps * config.schedule.batch / known[keys.training],
-            measuring=pairs / known[keys.ranking] if pairs else 0.0,
+            encoding=n / speeds[keys.encoding] if n else 0.0,
+            training=steps * config.schedule.batch / speeds[keys.training],
+            measuring=pairs / speeds[keys.ranking] if pairs else 0.0,
         )
     return None
 
 
 def n_encoded(config: RunConfig, images: ImageSet, split: Split, backbone: BackboneInfo | Backbone) -> int:
-    """Images that are encoded beside the steps, given what the feature cache holds; a view counts as an image."""
+    """The number of images, counting each view, that are missing from the feature cache and encoded outside steps."""
     if config.backbone.train != "frozen":
         return len(split.database) + len(split.query)
     cache = FeatureCache(images, backbone, seed=config.data.seed)
@@ -83,9 +78,9 @@ def n_encoded(config: RunConfig, images: ImageSet, split: Split, backbone: Backb
     return sum(len(cache.missing(view, r)) for view, r in enumerate(rows))
 
 
-def remembering(session: Session, work: Iterator[Progress | Event]) -> Iterator[Progress | Event]:
-    """Pass on what a training tells; when it has finished, remember how fast it was."""
-    stages: dict[str, Progress] = {}  # the last word of each
+def storing_speeds(session: Session, work: Iterator[Progress | Event]) -> Iterator[Progress | Event]:
+    """Yield the items of a training; after its end, store its speeds."""
+    stages: dict[str, Progress] = {}  # the last item of each
     steps, started, seconds = [], 0.0, 0.0
     with closing(work):
         for item in work:
@@ -99,21 +94,20 @@ def remembering(session: Session, work: Iterator[Progress | Event]) -> Iterator[
 
 
 def _remember(session: Session, stages: dict[str, Progress], *, steps: int, seconds: float) -> None:
-    config, images, backbone, split, path = session.config, session.images, session.backbone, session.split, _path()
+    config, images, backbone, split = session.config, session.images, session.backbone, session.split
     info = BackboneInfo(backbone.name, backbone.fingerprint, backbone.image_size, backbone.width)
-    remember(path, _backbone(config.backbone, images), asdict(info))
+    remember(_path(), _backbone(config.backbone, images), asdict(info))
     keys = _speeds(config, images, backbone.width, session.device)
     encoding = [stage for what, stage in stages.items() if what.startswith("encoding")]
-    encoded = sum(stage.done for stage in encoding)
-    ranking = stages.get("measuring")
-    ranked = len(split.query) * len(split.database) if ranking and ranking.total else 0
-    for key, amount, took in (
-        (keys.encoding, encoded if encoded >= ENOUGH else 0, sum(stage.seconds for stage in encoding)),
+    encoded, ranking = sum(stage.done for stage in encoding), stages.get("measuring")
+    pairs = len(split.query) * len(split.database) if ranking and ranking.total else 0
+    for key, amount, duration in (
+        (keys.encoding, encoded if encoded >= MIN_ENCODED else 0, sum(stage.seconds for stage in encoding)),
         (keys.training, steps * config.schedule.batch, seconds),
-        (keys.ranking, ranked, ranking.seconds if ranking else 0.0),
+        (keys.ranking, pairs, ranking.seconds if ranking else 0.0),
     ):
-        if amount and took:
-            remember(path, key, amount / took)
+        if amount and duration:
+            remember(_path(), key, amount / duration)
 
 
 def _path() -> Path:
@@ -121,23 +115,24 @@ def _path() -> Path:
 
 
 def _backbone(config: BackboneConfig, images: ImageSet) -> str:
-    """Key of a backbone for these images; it changes with a bundled model's or a person's file of weights."""
+    """Key of a backbone for these images; it changes with the weights file."""
     file = weights_file(config)
     stamp = f"{file.stat().st_size} {int(file.stat().st_mtime)}" if file.is_file() else "-"
     return f"backbone {config.name} {config.weights} {config.image_size or images.default_size} {config.pool} {stamp}"
 
 
 class _Keys(NamedTuple):
-    encoding: str  # images a second
-    training: str  # images of its batches a second; other batches are taken to be as fast
-    ranking: str  # pairs of query and database item a second
+    encoding: str  # images per second
+    training: str  # images per second, for any batch size
+    ranking: str  # pairs of query and database item per second
 
 
 def _speeds(config: RunConfig, images: ImageSet, width: int, device: str) -> _Keys:
-    """Keys of what is alike fast; custom images differ in size and so in decoding time, so each set has its own."""
+    """Keys of the stored speeds; each custom image set has its own, since decoding time depends on image size."""
     machine = f"{machine_key()} {torch.device(device).type}"
-    which = images.name if images.name in BUNDLED else f"{images.name} {images.fingerprint}"
-    encoding = f"{machine} encode {which} {_backbone(config.backbone, images)}"
-    frozen = config.backbone.train == "frozen"
-    head = f"{machine} train {width} {config.quantizer.bits}"
-    return _Keys(encoding, head if frozen else f"{encoding} {config.backbone.train}", f"{machine} rank")
+    dataset = images.name if images.name in BUNDLED else f"{images.name} {images.fingerprint}"
+    encoding = f"{machine} encode {dataset} {_backbone(config.backbone, images)}"
+    training = f"{encoding} {config.backbone.train}"
+    if config.backbone.train == "frozen":
+        training = f"{machine} train {width} {config.quantizer.bits}"
+    return _Keys(encoding, training, f"{machine} rank")

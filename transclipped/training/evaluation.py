@@ -1,6 +1,6 @@
-"""Measure a run: encode its database and queries, search three ways, write retrieval.npz and metrics.json.
+"""Measure a run: encode its database and queries, search in three modes, write retrieval.npz and metrics.json.
 
-Queries are stored, and measured, as float16, so that the stored file gives the same numbers again.
+Queries are stored and measured as float16, so that the stored file reproduces the numbers.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS, hold, write_json
 
-NAMED = 100  # unreadable images that metrics.json names; it counts them all
+NAMED = 100  # limit of the unreadable images listed in metrics.json
 
-if TYPE_CHECKING:  # timm takes seconds, and a sweep, which measures a head alone, does without
+if TYPE_CHECKING:  # timm takes seconds to import, and a sweep measures a head without it
     from transclipped.features.cache import Progress
     from transclipped.runs.session import Session
 
 
 def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None = None) -> Iterator[Progress]:
-    """Index and measure the kept model of a run; writes retrieval.npz and metrics.json, unless it is bundled.
+    """Index and measure the saved model of a run; writes retrieval.npz and metrics.json.
 
     Args:
-        seconds: of earlier stages, to be kept in the metrics; None keeps what an earlier measurement knew of them.
+        seconds: of earlier stages, for the metrics; None keeps those of an earlier measurement.
 
     Raises:
-        InputError: the run has no model, or the disk is full.
+        InputError: the run is bundled or has no model, or the disk is full.
     """
     from transclipped.features.cache import Progress
 
-    _check_own(run)
+    _check_writable(run)
     started = time.monotonic()
-    database, stored = yield from _encoded(session, run)
+    database, stored = yield from _encode(session, run)
     encoded = time.monotonic()
     images = session.images
     metrics = _facts(stored, k=session.depth(len(stored.codes)), label_kind=images.label_kind)
@@ -51,10 +51,9 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
         metrics["modes"][mode] = _ranking(stored, *modes[mode], k=metrics["k"], class_names=images.class_names)
     yield Progress("measuring", len(modes), len(modes), time.monotonic() - encoded)
     metrics |= {"selection": session.config.select, "n_queries_stored": len(stored.queries)}
-    damaged = [[str(images.ids[row]), reason] for row, reason in sorted(images.unreadable.items())]
-    if damaged:
+    if damaged := [[str(images.ids[row]), reason] for row, reason in sorted(images.unreadable.items())]:
         metrics["unreadable"] = {"count": len(damaged), "images": damaged[:NAMED]}
-    metrics["seconds"] = (_known_seconds(run) if seconds is None else seconds) | {
+    metrics["seconds"] = (_earlier_seconds(run) if seconds is None else seconds) | {
         "encoding": round(encoded - started, 2),
         "measuring": round(time.monotonic() - encoded, 2),
     }
@@ -63,69 +62,61 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
 
 
 def measure_alone(session: Session, run: RunDir) -> Iterator[Progress]:
-    """`measure` a run that no process trains or measures meanwhile; refused at once if it cannot be written.
+    """`measure` a run while holding its lock.
 
     Raises:
-        InputError: as `measure`, or another process writes there.
+        InputError: as `measure`, or another process writes to the run.
     """
-    _check_own(run)
+    _check_writable(run)
     with hold(run.path):
         yield from measure(session, run)
 
 
-def _check_own(run: RunDir) -> None:
+def _check_writable(run: RunDir) -> None:
     if ASSETS in run.path.resolve().parents:
         raise InputError(f"{run.path} is bundled and read-only; measure a copy, or add --stored")
 
 
-def _known_seconds(run: RunDir) -> dict[str, float]:
+def _earlier_seconds(run: RunDir) -> dict[str, float]:
     try:
         return dict((run.metrics() or {}).get("seconds", {}))
-    except (InputError, AttributeError, TypeError, ValueError):  # a damaged file is about to be replaced
+    except (InputError, AttributeError, TypeError, ValueError):  # a damaged file will be replaced
         return {}
 
 
-def _encoded(session: Session, run: RunDir) -> Iterator[Progress]:
-    """Continuous embeddings `[N, D]` of the database, and what is stored."""
+def _encode(session: Session, run: RunDir) -> Iterator[Progress]:
+    """Continuous embeddings `[N, D]` of the database, and the arrays to store."""
     from transclipped.datasets.protocols import readable
     from transclipped.runs.session import trained_model, with_images_of
 
     session = with_images_of(session, run)
     backbone, head = trained_model(run, backbone=session.backbone)
     backbone, head = backbone.to(session.device), head.to("cpu")
-    images = session.images
-    asking, queries = yield from _features(session, backbone, session.split.query, what="encoding the queries")
-    if not len(asking):  # all damaged: others are drawn
+    images, labels = session.images, session.images.labels
+    query_rows, queries = yield from _features(session, backbone, session.split.query, what="encoding the queries")
+    if not len(query_rows):  # all damaged, so draw others
         session = replace(session, split=readable(session.split, images))
-        asking, queries = yield from _features(session, backbone, session.split.query, what="encoding the queries")
-    searched, items = yield from _features(session, backbone, session.split.database, what="encoding the database")
-    if not len(asking) or not len(searched):
-        raise InputError(f"{len(asking)} queries and {len(searched)} items can be read; is the disk with them there?")
+        query_rows, queries = yield from _features(session, backbone, session.split.query, what="encoding the queries")
+    rows, items = yield from _features(session, backbone, session.split.database, what="encoding the database")
+    if not len(query_rows) or not len(rows):
+        raise InputError(f"only {len(query_rows)} queries and {len(rows)} items are readable; is their disk connected?")
     database, codes = (tensor.numpy() for tensor in embed_in_batches(head, items))
     queries = embed_in_batches(head, queries)[0].numpy().astype(np.float16)
-    labels = images.labels
-    stored = Retrieval(
-        head.quantizer.codewords().detach().numpy(),
-        codes,
-        images.ids[searched],
-        queries,
-        images.ids[asking],
-        None if labels is None else labels[searched],
-        None if labels is None else labels[asking],
-    )
-    return database, stored
+    database_labels, query_labels = (None if labels is None else labels[r] for r in (rows, query_rows))
+    codebooks, ids, query_ids = head.quantizer.codewords().detach().numpy(), images.ids[rows], images.ids[query_rows]
+    return database, Retrieval(codebooks, codes, ids, queries, query_ids, database_labels, query_labels)
 
 
 def measure_stored(run: RunDir, *, k: int | None = None) -> dict[str, Any]:
-    """Measure the codes and queries that a run stores, by asymmetric and symmetric search; writes nothing."""
+    """Measure the stored codes and queries of a run by asymmetric and symmetric search; writes nothing."""
     stored = run.retrieval()
-    known = run.metrics() or {}
     kind = "none" if stored.database_labels is None else ("single" if stored.database_labels.ndim == 1 else "multi")
     names = tuple(run.record.get("class_names", ()))
-    depth = min(k or known.get("k") or 1000, len(stored.codes))
+    metrics = run.metrics() or {}
+    depth = min(k or metrics.get("k") or 1000, len(stored.codes))
     metrics = {"run": str(run.path), **_facts(stored, k=depth, label_kind=kind)}
-    for mode, searched in (_modes(stored, None) if kind != "none" else {}).items():
-        metrics["modes"][mode] = _ranking(stored, *searched, k=depth, class_names=names)
+    for mode, search in (_modes(stored, None) if kind != "none" else {}).items():
+        metrics["modes"][mode] = _ranking(stored, *search, k=depth, class_names=names)
     return metrics
 
 
@@ -133,29 +124,23 @@ def validation_map(session: Session, model: Head | Network) -> float:
     """mAP@K of the validation images against the training images by `quick_map`, in [0, 1].
 
     Args:
-        model: a head on the session's cached features, or a network that has learned past them.
+        model: a head on the session's cached features, or a network with a trained backbone.
     """
-    split, labels = session.split, session.images.labels
+    labels, sets = session.images.labels, (session.split.validation, session.split.train)
     if session.frozen:
         head, plain = model, session.cache.view(0)
-        (asking, queries), (searched, database) = ((rows, plain[rows]) for rows in (split.validation, split.train))
+        (query_rows, queries), (database_rows, database) = ((rows, plain[rows]) for rows in sets)
     else:
         from transclipped.features.cache import encode as encode_images
         from transclipped.features.cache import gather
 
         head, width = model.head, model.backbone.width
-        (asking, queries), (searched, database) = (
+        (query_rows, queries), (database_rows, database) = (
             gather(encode_images(model.backbone, session.images, rows, device=session.device), width=width)
-            for rows in (split.validation, split.train)
+            for rows in sets
         )
-    return quick_map(
-        head,
-        queries,
-        database,
-        query_labels=labels[asking],
-        database_labels=labels[searched],
-        k=session.depth(len(searched)),
-    )
+    both = {"query_labels": labels[query_rows], "database_labels": labels[database_rows]}
+    return quick_map(head, queries, database, **both, k=session.depth(len(database_rows)))
 
 
 def quick_map(
@@ -167,7 +152,7 @@ def quick_map(
     database_labels: np.ndarray,
     k: int,
 ) -> float:
-    """mAP@K of asymmetric search alone, in [0, 1]: embeddings `[Q, F]` against the codes of embeddings `[N, F]`."""
+    """mAP@K of asymmetric search, in [0, 1]: embeddings `[Q, F]` against the codes of embeddings `[N, F]`."""
     codes = embed_in_batches(head, database)[1].numpy()
     return measure_ranking(
         PQIndex(head.quantizer.codewords().detach().cpu().numpy(), codes),
@@ -181,7 +166,7 @@ def quick_map(
 
 
 def _facts(stored: Retrieval, *, k: int, label_kind: str) -> dict[str, Any]:
-    """metrics.json without what is measured."""
+    """The sizes in metrics.json."""
     return {
         "k": k,
         "n_queries": len(stored.queries),
@@ -193,7 +178,7 @@ def _facts(stored: Retrieval, *, k: int, label_kind: str) -> dict[str, Any]:
 
 
 def _modes(stored: Retrieval, database: np.ndarray | None) -> dict[str, tuple[PQIndex | FlatIndex, np.ndarray]]:
-    """What is searched with which queries, by mode. `database` `[N, D]`: continuous embeddings, for float search."""
+    """Index and queries by mode; float search needs the continuous embeddings `database` `[N, D]`."""
     queries = stored.queries.astype(np.float32)
     index = PQIndex(stored.codebooks, stored.codes)
     modes = {
@@ -205,27 +190,13 @@ def _modes(stored: Retrieval, database: np.ndarray | None) -> dict[str, tuple[PQ
     return modes
 
 
-def _ranking(
-    stored: Retrieval,
-    index: PQIndex | FlatIndex,
-    queries: np.ndarray,
-    *,
-    k: int,
-    class_names: tuple[str, ...],
-) -> dict[str, Any]:
-    return measure_ranking(
-        index,
-        queries,
-        query_labels=stored.query_labels,
-        database_labels=stored.database_labels,
-        k=k,
-        class_names=class_names,
-    ).to_dict()
+def _ranking(stored: Retrieval, index: PQIndex | FlatIndex, queries: np.ndarray, **options: Any) -> dict[str, Any]:
+    labels = {"query_labels": stored.query_labels, "database_labels": stored.database_labels}
+    return measure_ranking(index, queries, **labels, **options).to_dict()
 
 
 def _features(session: Session, backbone, rows: np.ndarray, *, what: str) -> Iterator[Progress]:
-    """Those of `rows` that can be read, and their plain embeddings `[n, F]` float16: from the cache where the backbone
-    is frozen."""
+    """The readable `rows` and their plain embeddings `[n, F]` float16, from the cache if the backbone is frozen."""
     from transclipped.features.cache import Progress, gather
     from transclipped.features.cache import encode as encode_images
 

@@ -1,4 +1,4 @@
-"""What a training writes into its run while it goes on: events, and a status with a heartbeat."""
+"""The log of a training in its run: events, and a status with a heartbeat."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from transclipped.runs.run import FORMAT, RunDir
 from transclipped.utils.files import replacing, write_json
 from transclipped.utils.machine import process_start
 
-HEARTBEAT = 2.0  # seconds between two signs of life
+HEARTBEAT = 2.0  # seconds between two updates of the status
 
 
 class RunLog:
-    """Writes the events and the status of a running training, with a heartbeat of its own."""
+    """Writes the events and the status of a training; a thread updates the heartbeat."""
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
@@ -33,15 +33,15 @@ class RunLog:
         threading.Thread(target=self._beat, daemon=True).start()
 
     def event(self, kind: str, *, epoch: float, step: int, **values: Any) -> None:
-        """Append one line; times never fall, though the clock may be set back.
+        """Append one line; times never decrease, even if the clock does.
 
-        An epoch's line is brought to the disk, since the state that is saved next promises it.
+        The line of an epoch is synced to the disk, since the state saved next relies on it.
         """
         self._time = max(self._time, round(time.time(), 3))
         record = {"v": FORMAT, "t": self._time, "kind": kind, "epoch": round(epoch, 5), "step": step}
         line = json.dumps(record | {k: _short(v) for k, v in values.items()}) + "\n"
         path = self.run.path / "events.jsonl"
-        try:  # opened each time, since resuming replaces the file
+        try:  # reopened each time, since resuming replaces the file
             with path.open("a", encoding="utf-8") as file:
                 file.write(line)
                 if kind != "step":
@@ -51,12 +51,12 @@ class RunLog:
             raise InputError(f"cannot write {path}: {error.strerror}; free some space, then resume") from error
 
     def stage(self, stage: str, **progress: Any) -> None:
-        """What is being done; written with the next heartbeat."""
+        """Set the current stage; the next heartbeat writes it."""
         with self._lock:
             self._status = self._running | {"stage": stage, **progress}
 
     def end(self, state: str, *, error: str | None = None, epoch: float = 0.0, step: int = 0) -> None:
-        """Last words: finished, stopped or failed."""
+        """Write the final state: finished, stopped or failed."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -67,7 +67,7 @@ class RunLog:
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT):
-            with suppress(InputError):  # a missed beat harms nobody; a full disk shows at the next event
+            with suppress(InputError):  # the next event reports a full disk
                 self._write()
 
     def _write(self, *, durable: bool = False) -> None:
@@ -77,10 +77,10 @@ class RunLog:
 
 
 def trim_events(run: RunDir, step: int) -> None:
-    """Drop what was logged after `step`, which a resumed training will do again."""
-    kept = [event for event in run.events() if event.get("step", 0) <= step]
+    """Remove the events after `step`, since a resumed training repeats them."""
+    lines = [json.dumps(event) + "\n" for event in run.events() if event.get("step", 0) <= step]
     with replacing(run.path / "events.jsonl") as temporary:
-        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def _short(value: Any) -> Any:

@@ -1,15 +1,14 @@
-"""Trainings one after another: a queue in the folder of runs, and the worker that empties it.
+"""The training queue: a queue in the folder of runs, and a worker that trains one entry at a time.
 
-Two trainings at once would halve each other's speed, and thirty would end each other. So a training waits as a folder
-of its name that holds only queued.json, or in the stopped run that it goes on with:
+Two trainings at once would halve each other's speed, and thirty would exhaust memory. So a training waits as a folder
+that holds only queued.json, or in the stopped run that it resumes:
 
-    runs/<name>/queued.json   since when, and the flags of `train`; its presence is the place in the queue
-    runs/.queue/now.json      the entry that was taken out last, with its process
+    runs/<name>/queued.json   the entry: its time and the flags of `train`
+    runs/.queue/now.json      the current entry, with its process
     runs/.queue/worker.lock   held by the worker: `python -m transclipped.training.queue runs`, a `utils.jobs.Job` there
 
-Taking an entry out is one rename, cancelling it one deletion, so only one of them succeeds. The system frees a dead
-process's lock, and whoever looks at the queue starts another worker where none holds it; browsers, the app and the
-worker may all die without loss.
+Starting an entry is a rename and cancelling it a deletion, so only one of them succeeds. The system frees the lock of
+a dead process, and the app then starts another worker, so browsers, the app and the worker may die without loss.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from transclipped.utils.machine import exclusive, identity, lives, spawn
 
 FOLDER, NOW, LOCK, FAILED = ".queue", "now.json", "worker.lock", ".failed"
 MOST = 200  # waiting trainings
-TRIES = 2  # times that an entry is started, if its process is killed before there is a run
-ENDED = (0, 1, 2, 130)  # exit status of a training that was not killed: trying again would end alike
-TICK = 0.5  # seconds between two looks
-SILENCE = 60.0  # seconds without a heartbeat after which a training blocks nobody
+TRIES = 2  # starts of an entry whose process is killed before the run exists
+ENDED = (0, 1, 2, 130)  # exit statuses of a training that was not killed; it is not tried again
+TICK = 0.5  # seconds between two checks
+SILENCE = 60.0  # seconds without a heartbeat after which a training no longer blocks the queue
 
 Train = Callable[[Path, list[str]], subprocess.Popen]
 
@@ -50,7 +49,7 @@ class Waiting:
 
     Attributes:
         since: unix time.
-        seconds: that it is expected to take, None where nobody knows.
+        seconds: estimated duration, None if unknown.
     """
 
     name: str
@@ -59,86 +58,84 @@ class Waiting:
 
 
 def enqueue(home: Path, name: str, arguments: list[str] | None, *, seconds: float | None = None) -> None:
-    """Let a training wait for its turn.
+    """Append a training to the queue.
 
     Args:
-        name: of the run; a new one, or with `arguments` None one to go on with.
+        name: of a new run, or of an existing one to resume if `arguments` is None.
         arguments: flags of `train` without --run.
 
     Raises:
-        InputError: the name is taken, the run waits already or is being trained, or the queue is full.
+        InputError: the name is taken, the run is queued or running already, or the queue is full.
     """
     if len(waiting(home)) >= MOST:
         raise InputError(f"{MOST} trainings wait already; try again when some are done")
     entry = {"v": 1, "name": name, "t": time.time(), "arguments": arguments, "seconds": seconds, "tries": 0}
     if arguments is None:
         if (home / name / QUEUED).exists() or training(home) == name or RunDir(home / name).running:
-            raise InputError(f"{name} is being trained or waits for it already")
+            raise InputError(f"{name} is queued or running already")
         write_json(home / name / QUEUED, entry)
         return
     if (home / name).exists() and training(home) != name:
         remove_vacant(home / name)  # left by a training that was killed at its start
-    made = home / ".incoming" / uuid.uuid4().hex
+    folder = home / ".incoming" / uuid.uuid4().hex
     try:
-        write_json(made / QUEUED, entry)
-        place(made, home / name)
+        write_json(folder / QUEUED, entry)
+        place(folder, home / name)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def waiting(home: Path) -> list[Waiting]:
-    """The queue, whose turn is next first; what somebody damaged is passed over."""
-    found = []
+    """The queue, next training first; damaged entries are skipped."""
+    entries = []
     for path in home.glob(f"*/{QUEUED}"):
-        if path.parent.name.startswith("."):
-            continue
-        with suppress(InputError):
-            entry = read_queued(path)
-            found.append(Waiting(path.parent.name, entry["t"], entry.get("seconds")))
-    return sorted(found, key=lambda w: (w.since, w.name))
+        if not path.parent.name.startswith("."):
+            with suppress(InputError):
+                entry = read_queued(path)
+                entries.append(Waiting(path.parent.name, entry["t"], entry.get("seconds")))
+    return sorted(entries, key=lambda entry: (entry.since, entry.name))
 
 
 def cancel(home: Path, name: str) -> None:
-    """Take a waiting training out of the queue; a run that it would have gone on with stays.
+    """Remove a training from the queue; a run to resume stays.
 
     Raises:
-        InputError: it is not waiting any more.
+        InputError: it is not in the queue any more.
     """
     try:
         (home / name / QUEUED).unlink()
     except OSError as error:
-        raise InputError(f"{name} does not wait any more; stop it if it has begun") from error
+        raise InputError(f"{name} is not in the queue any more; if it has started, stop it") from error
     if not RunDir(home / name).exists:
         shutil.rmtree(home / name, ignore_errors=True)
 
 
 def training(home: Path) -> str | None:
-    """Name of the training that has the turn, from the moment it was taken out of the queue."""
+    """Name of the current training, from the moment it leaves the queue."""
     now = _now(home)
     if now and "name" in now and "pid" not in now and _works(home):  # about to start it
         return str(now["name"])
     if now and lives(now):
         run = RunDir(home / str(now.get("name")))
         status = _status(run)
-        if status.get("pid") != now["pid"] or status.get("state") == "running":  # first another's, or no status at all
+        if status.get("pid") != now["pid"] or status.get("state") == "running":  # at first, the status is not its own
             return run.name
     return next((run.name for run in find_runs(home) if alive(run)), None)
 
 
 def alive(run: RunDir) -> bool:
-    """Whether a process is training this run, and has lately said so."""
-    recent = time.time() - _status(run).get("heartbeat", 0) < SILENCE
-    return recent and run.running
+    """Whether a process is training this run and has a recent heartbeat."""
+    return time.time() - _status(run).get("heartbeat", 0) < SILENCE and run.running
 
 
 def ensure_worker(home: Path) -> None:
-    """Start a worker if a training waits and none is there, or on its way."""
+    """Start a worker if trainings wait and no worker is running or starting."""
     if waiting(home) and not _works(home) and not Job(home / FOLDER).running:
         start_worker(home)
 
 
 def start_worker(home: Path) -> None:
-    """A worker as a process of its own."""
+    """Start a worker process."""
     Job(home / FOLDER).start([str(home.resolve())], module="transclipped.training.queue")
 
 
@@ -148,10 +145,10 @@ def _works(home: Path) -> bool:
 
 
 def work(home: Path, *, train: Train | None = None) -> None:
-    """Train what waits, one after another, until nothing does; returns at once if another worker is there."""
-    while waiting(home) or (home / FOLDER / NOW).exists():  # again, for what came while the lock was being let go
-        with exclusive(home / FOLDER / LOCK) as mine:
-            if not mine:
+    """Train the queue until it is empty; returns at once if another worker is running."""
+    while waiting(home) or (home / FOLDER / NOW).exists():  # checked again, for entries added while releasing the lock
+        with exclusive(home / FOLDER / LOCK) as acquired:
+            if not acquired:
                 return
             _recover(home)
             while entry := next(iter(waiting(home)), None):
@@ -159,7 +156,7 @@ def work(home: Path, *, train: Train | None = None) -> None:
 
 
 def _train_next(home: Path, name: str, train: Train) -> None:
-    """Wait for a free machine, train one entry unless it was cancelled meanwhile, and tidy up."""
+    """Train one entry, unless another training is running or the entry was cancelled meanwhile."""
     if training(home) is not None:
         time.sleep(TICK)
         return
@@ -186,21 +183,18 @@ def _train_next(home: Path, name: str, train: Train) -> None:
 
 
 def _recover(home: Path) -> None:
-    """After a worker that died: wait for the training it left, and start again what never became a run."""
-    now = _now(home)
-    if now is None:
-        (home / FOLDER / NOW).unlink(missing_ok=True)
-        return
-    while lives(now) and training(home) == now.get("name"):
-        time.sleep(TICK)
-    _try_again(home, now)
+    """After the death of a worker: wait for its training, and queue it again if the run does not exist."""
+    if (now := _now(home)) is not None:
+        while lives(now) and training(home) == now.get("name"):
+            time.sleep(TICK)
+        _try_again(home, now)
     (home / FOLDER / NOW).unlink(missing_ok=True)
 
 
 def _try_again(home: Path, entry: dict[str, Any]) -> None:
-    """Queue a training again that was killed before there was a run; a few times, then put it aside.
+    """Queue a training again if it was killed before the run existed; after `TRIES` starts, put it aside.
 
-    One that was killed later is a run to resume, and so is one to be resumed, if its process had begun.
+    If it was killed later, the run can be resumed; so can a run to resume whose process had started.
     """
     name = str(entry.get("name"))
     resumes = entry.get("arguments") is None
@@ -214,7 +208,7 @@ def _try_again(home: Path, entry: dict[str, Any]) -> None:
 
 
 def _put_aside(home: Path, name: str) -> None:
-    """The log of a training that ended before there was a run goes below .failed, and its name is free again."""
+    """Move the log of a training that ended before the run existed below .failed, which frees its name."""
     if not (home / name).is_dir() or (RunDir(home / name).exists and not is_vacant(home / name)):
         return
     shutil.rmtree(home / FAILED / name, ignore_errors=True)

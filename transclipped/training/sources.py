@@ -1,7 +1,6 @@
-"""Where the two views of a batch come from: the feature cache, or freshly augmented images.
+"""Sources of the two views of a batch: the feature cache, or freshly augmented images.
 
-A source is asked for the batches of an epoch and owes the same answer each time: everything random in it
-follows from (seed, epoch), so training can go on in mid-epoch after a crash.
+The batches of an epoch depend on (seed, epoch) only, so training can resume within an epoch after a crash.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.views import random_parameters, render
 from transclipped.errors import InputError
 
-if TYPE_CHECKING:  # timm takes seconds, and a head learns from cached views without
+if TYPE_CHECKING:  # timm takes seconds to import, and a head trains on cached views without it
     from transclipped.models.backbone import Backbone
 
 
 class Batch(NamedTuple):
-    """rows `[B]` int64; views `[2B, …]`, rows i and i + B of one image."""
+    """Two views of B images."""
 
-    rows: np.ndarray
-    views: Tensor
+    rows: np.ndarray  # [B] int64
+    views: Tensor  # [2B, …], i and i + B of one image
 
 
 class Source(Protocol):
-    """What the trainer asks for."""
+    """The trainer's data."""
 
     rows: np.ndarray
 
     def batches(self, epoch: int, *, batch: int, skip: int = 0) -> Iterator[Batch]:
-        """Batches of an epoch in order, without the first `skip`; an incomplete last one is left out."""
+        """Batches of an epoch in order, without the first `skip`; an incomplete last one is dropped."""
 
 
 class CachedViews:
@@ -43,7 +42,7 @@ class CachedViews:
     Args:
         views: V >= 2 arrays or memory maps `[N, F]`.
         rows: training rows `[n]`.
-        seed: of the order and of the choice of views.
+        seed: for the order and the choice of views.
     """
 
     def __init__(self, views: list[np.ndarray], rows: np.ndarray, *, seed: int) -> None:
@@ -62,22 +61,21 @@ class CachedViews:
             yield Batch(order[part], torch.from_numpy(gathered(self.views, rows, which)))
 
     def partners(self, epoch: int, order: np.ndarray) -> np.ndarray:
-        """Whose view each anchor's second view is, `[n]` rows: its own."""
+        """Rows `[n]` of the images of the second views: the anchors themselves."""
         return order
 
 
 class FreshViews:
-    """Two newly augmented views of each image, for a backbone that learns.
+    """Two newly augmented views of each image, for training a backbone.
 
-    Images that cannot be decoded leave their batch smaller, each time: the order of the others stays the same whether
-    they were known to be unreadable before or not, so a resumed training ends as one that was never stopped.
+    Images that cannot be decoded make their batch smaller and do not change the order of the others, so a resumed
+    training gives the same result as one that was never stopped.
 
     Args:
-        images: the images.
         rows: training rows `[n]`.
-        backbone: whose size and normalisation the views take.
-        seed: of the order and of the augmentation.
-        device: where the views are rendered.
+        backbone: sets the size and normalisation of the views.
+        seed: for the order and the augmentation.
+        device: for rendering the views.
     """
 
     def __init__(
@@ -87,22 +85,21 @@ class FreshViews:
 
     def batches(self, epoch: int, *, batch: int, skip: int = 0) -> Iterator[Batch]:
         order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-        look = self.backbone
+        size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
         for step in range(skip, len(order) // batch):
             rows = order[step * batch : (step + 1) * batch]
             rng = np.random.default_rng([self.seed, epoch, step])
-            rows, pixels = self.images.decoded(rows, look.image_size)
+            rows, pixels = self.images.decoded(rows, size)
             if len(rows) < 2:
-                raise InputError(f"{len(rows)} of a batch's {batch} images can be read; is the disk with them there?")
+                raise InputError(f"only {len(rows)} of {batch} images in a batch can be read; is their disk connected?")
             pixels = pixels.to(self.device).repeat(2, 1, 1, 1)
-            drawn = random_parameters(len(pixels), generator=rng)
-            yield Batch(rows, render(pixels, drawn, size=look.image_size, mean=look.mean, std=look.std))
+            parameters = random_parameters(len(pixels), generator=rng)
+            yield Batch(rows, render(pixels, parameters, size=size, mean=mean, std=std))
 
 
 def gathered(views: list[np.ndarray], rows: np.ndarray, which: np.ndarray) -> np.ndarray:
     """Row rows[i] of view which[i], `[B, F]` float16."""
     out = np.empty((len(rows), views[0].shape[1]), np.float16)
     for v, view in enumerate(views):
-        mine = which == v
-        out[mine] = view[rows[mine]]
+        out[which == v] = view[rows[which == v]]
     return out

@@ -1,8 +1,8 @@
-"""How many threads train a head: tried on its own steps, again and again.
+"""Chooses the number of threads for training a head, by timing its steps.
 
-The matrices of a head are small. Beyond some number, threads wait for each other longer than they compute, and where
-another program has a core, all wait for the thread that it delays. Where that number lies depends on the machine and
-changes while other programs come and go. A step gives the same numbers on any of them, so trying costs time alone.
+The matrices of a head are small. With too many threads they wait for each other longer than they compute, and if
+another program uses a core, all wait for the delayed thread. The best number depends on the machine and its load. A
+step gives the same result with any number of threads, so trials cost only time.
 """
 
 from __future__ import annotations
@@ -14,45 +14,41 @@ import torch
 
 from transclipped.training.trainer import Event
 
-TRIAL = 4  # steps on each number of threads; the fastest counts, which is the one that nothing disturbed
+TRIAL = 4  # steps for each number of threads; the fastest, least disturbed step counts
 EVERY = 200  # steps from one trial to the next
-MARGIN = 1.05  # more threads must be faster by this much
-SLOW = 3.0  # times the fastest step: so many steps as a trial has that are slower begin the next trial
+MARGIN = 1.05  # more threads must be faster by this factor
+SLOW = 3.0  # times the fastest step; `TRIAL` consecutive steps slower than this start a new trial
 
 
-def on_fitting_threads(events: Iterator[Event]) -> Iterator[Event]:
-    """The events of a head's training, each step on as many threads as were fastest, at most those that torch has."""
+def on_fastest_threads(events: Iterator[Event]) -> Iterator[Event]:
+    """The events of a head's training, with each step on the fastest number of threads up to torch's setting."""
     most = torch.get_num_threads()
     choice = Choice(most)
     try:
         while True:
             torch.set_num_threads(choice.threads)
-            began = time.perf_counter()
+            started = time.perf_counter()
             event = next(events, None)
-            taken = time.perf_counter() - began
+            seconds = time.perf_counter() - started
             torch.set_num_threads(most)
             if event is None:
                 return
             if event.kind == "step":
-                choice.took(taken)
+                choice.record(seconds)
             yield event
     finally:
         torch.set_num_threads(most)
 
 
 class Choice:
-    """The number of threads of the next step, from how long earlier ones took.
-
-    Attributes:
-        threads: of the next step, among 1, 2, 4, … and `most`. A trial doubles them as long as that is faster.
-    """
+    """The number of threads for the next step: 1, 2, 4, … or `most`; a trial doubles it while that is faster."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._begin()
 
-    def took(self, seconds: float) -> None:
-        """Learn what a step on `threads` took."""
+    def record(self, seconds: float) -> None:
+        """Record the duration of a step on `threads`."""
         if self.most == 1:
             return
         self._step += 1

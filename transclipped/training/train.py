@@ -1,7 +1,7 @@
 """A training from configuration to finished run directory: prepare, train, measure.
 
-The generator yields progress and events for whoever looks on; what must last is in the run directory
-already when it does. Asked to stop, it saves the state first.
+The generator yields progress and events for display; the run directory is up to date when it does. Before it stops on
+request, it saves the state.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from transclipped.runs.run import STOP_FILE, RunDir, check_free, create, is_vaca
 from transclipped.runs.session import Session, prepare
 from transclipped.training import evaluation
 from transclipped.training.defaults import Fit, check, check_batch, fitted
-from transclipped.training.estimate import remembering
+from transclipped.training.estimate import storing_speeds
 from transclipped.training.log import RunLog, trim_events
 from transclipped.training.sources import CachedViews, FreshViews
-from transclipped.training.threads import on_fitting_threads
+from transclipped.training.threads import on_fastest_threads
 from transclipped.training.trainer import Event, Trainer
 from transclipped.utils.files import hold, write_json
 
@@ -40,10 +40,7 @@ STATE_FILE = "last.safetensors"
 
 
 class Stopped(Exception):
-    """The training was asked to stop and has saved its state.
-
-    `signal` is the number of the signal that asked, 0 for a stop file.
-    """
+    """The training was stopped, by a signal or a stop file (0), and has saved its state."""
 
     def __init__(self, signal: int) -> None:
         super().__init__("stopped")
@@ -64,23 +61,22 @@ def run_training(
     """Train into the run directory `path`.
 
     Args:
-        resume: the run that is there, with its own settings.
-        overwrite: replace it.
-        chosen: settings by path that a person gave; the others may be changed to suit the number of images. None for
-            all of them.
-        tell: called with sentences about what was changed and what is to be done, before it begins.
-        stop_asked: called after every step for the number of the signal that came, None if none did.
+        resume: continue the existing run with its own settings.
+        overwrite: replace the existing run.
+        chosen: paths of the settings chosen by the user; others may be adapted to the number of images. None for all.
+        tell: called with sentences about adapted settings and the work to do.
+        stop_asked: called after every step; returns the number of a received signal or None.
 
     Raises:
-        InputError: bad settings or data, before there is a run; a later failure, which is in the run's status too; or
-            another process trains it.
+        InputError: settings or data are invalid, before the run exists; a later failure, also in the run's status; or
+            another process trains the run.
         Stopped: on request.
     """
     check_free(path, resume=resume, overwrite=overwrite)
     with suppress(OSError):  # of an earlier training
         (path / STOP_FILE).unlink(missing_ok=True)
     resumed = resume and RunDir(path).exists and not is_vacant(path)
-    session = None if resumed else _prepared(config, device, chosen, tell)  # bad settings take no name, replace nothing
+    session = None if resumed else _prepared(config, device, chosen, tell)  # invalid settings leave no folder
     with hold(path):
         settings, facts = (session.config, session.facts()) if session else (config, {})
         run = create(path, settings, resume=resume, overwrite=overwrite, **facts)
@@ -88,11 +84,7 @@ def run_training(
 
 
 def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None, tell: Callable[[str], None]) -> Session:
-    """What a configuration names, loaded and checked, with defaults that suit the number of images.
-
-    Raises:
-        InputError: it cannot be trained with.
-    """
+    """The loaded and checked data and backbone, with defaults adapted to the number of images."""
     session = prepare(config, device=device)
     n = len(session.split.train)
     fit = Fit(config, n) if chosen is None else fitted(config, images=n, chosen=chosen)
@@ -103,22 +95,21 @@ def _prepared(config: RunConfig, device: str, chosen: Collection[str] | None, te
 
 
 def _prepared_again(run: RunDir, device: str, tell: Callable[[str], None]) -> Session:
-    """`_prepared` with the settings of a run to resume; config.json then has the facts of today.
+    """`_prepared` with the settings of a run to resume; updates config.json.
 
     Raises:
-        InputError: it cannot be resumed, or images or weights are not those that it began with: that would mix two
-            trainings.
+        InputError: the run cannot be resumed, or its images or weights have changed.
     """
     imported.check_complete(run)
-    session = _prepared(run.config, device, None, tell)  # config.json holds the numbers in use
+    session = _prepared(run.config, device, None, tell)  # config.json holds the adapted numbers
     session = replace(session, fitted=run.record.get("fitted", {}))
     facts = session.facts()
-    for name, what in (("data_fingerprint", "pictures"), ("backbone_fingerprint", "backbone's weights")):
+    for name, what in (("data_fingerprint", "images"), ("backbone_fingerprint", "backbone's weights")):
         before = run.record.get(name, facts[name])
         if before != facts[name]:
             raise InputError(
-                f"the {what} are not those that {run.path} began with ({facts[name]}, not {before}); "
-                "bring them back to resume, or start another run"
+                f"the {what} have changed since {run.path} was started ({before} then, {facts[name]} now); "
+                "restore them to resume, or start another run"
             )
     write_config(run.path, run.config, **facts)
     return session
@@ -131,7 +122,7 @@ def _logged_training(
     tell: Callable[[str], None],
     stop_asked: Callable[[], int | None],
 ) -> Iterator[Progress | Event]:
-    """Train, and record in the run's status how it ends."""
+    """Train, and write the final state to the run's status."""
     log = RunLog(run)
     position = {"epoch": 0.0, "step": 0}
     try:
@@ -140,37 +131,35 @@ def _logged_training(
                 if isinstance(item, Event):
                     position = {"epoch": item.epoch, "step": item.step}
                 yield item
-                _stop_if_asked(run, stop_asked)
+                signal = stop_asked()
+                if signal is not None or (run.path / STOP_FILE).exists():
+                    raise Stopped(signal or 0)
         log.end("finished", **position)
     except (Stopped, GeneratorExit, KeyboardInterrupt):
         log.end("stopped", **position)
         raise
-    except InputError as error:
-        log.end("failed", error=str(error), **position)
-        raise
     except BaseException as error:
-        log.end("failed", error=f"{type(error).__name__}: {error}", **position)
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        log.end("failed", error=f"{kind}{error}", **position)
         raise
-
-
-def _stop_if_asked(run: RunDir, stop_asked: Callable[[], int | None]) -> None:
-    signal = stop_asked()
-    if signal is not None:
-        raise Stopped(signal)
-    if (run.path / STOP_FILE).exists():
-        raise Stopped(0)
 
 
 def _train(
     run: RunDir, session: Session | None, log: RunLog, device: str, tell: Callable[[str], None]
 ) -> Iterator[Progress | Event]:
-    """The prepared training, whose speeds are remembered."""
+    """Prepare if necessary, then encode, train and measure, and store the speeds."""
     session = session or _prepared_again(run, device, tell)
-    run = RunDir(run.path)  # which reads what was written, such as the centre of embeddings
-    if sentence := _whole_database(session):
-        tell(sentence)
+    run = RunDir(run.path)  # reads the new config.json, such as the centre of embeddings
+    data, database = session.config.data, session.split.database
+    if data.train_limit is not None and data.database_limit is None and session.frozen:
+        missing = len(session.cache.missing(0, database))
+        if missing > len(session.split.train):
+            tell(
+                f"{missing:,} of the {len(database):,} images of the database are not encoded yet and will be, to be "
+                "searched; --database-limit takes fewer"
+            )
     write_json(run.path / "split.json", session.split.to_json(session.images))
-    yield from remembering(session, _work(session, run, log))
+    yield from storing_speeds(session, _work(session, run, log))
 
 
 def _work(session: Session, run: RunDir, log: RunLog) -> Iterator[Progress | Event]:
@@ -184,24 +173,10 @@ def _work(session: Session, run: RunDir, log: RunLog) -> Iterator[Progress | Eve
     _restore(trainer, run)
     events = trainer.events()
     started = time.monotonic()
-    yield from _train_and_save(trainer, on_fitting_threads(events) if session.frozen else events, run, log)
+    yield from _train_and_save(trainer, on_fastest_threads(events) if session.frozen else events, run, log)
     seconds = {"training": round(time.monotonic() - started, 2)}
     yield from _logged(log, evaluation.measure(session, run, seconds=seconds))
     write_json(run.path / "split.json", readable(session.split, session.images).to_json(session.images))
-
-
-def _whole_database(session: Session) -> str:
-    """A sentence for whoever limits the training images alone, since the whole database is encoded all the same."""
-    data, database = session.config.data, session.split.database
-    if data.train_limit is None or data.database_limit is not None or not session.frozen:
-        return ""
-    missing = len(session.cache.missing(0, database))
-    if missing <= len(session.split.train):
-        return ""
-    return (
-        f"{missing:,} of the {len(database):,} images of the database are not encoded yet and will be, to be "
-        "searched; --database-limit takes fewer"
-    )
 
 
 def _fill_training_views(session: Session) -> Iterator[Progress]:
@@ -211,9 +186,9 @@ def _fill_training_views(session: Session) -> Iterator[Progress]:
 
 
 def _decode_queries(session: Session) -> Iterator[Progress]:
-    """Find the queries that cannot be decoded, so that others can be drawn before training; nothing is encoded."""
+    """Find damaged queries, so that others can be drawn before training."""
     images, rows = session.images, session.split.query
-    if not isinstance(images, Folder):  # bundled images are whole, and embeddings have none
+    if not isinstance(images, Folder):  # bundled images are intact, and embeddings have none
         return
     started = time.monotonic()
     for done in range(0, len(rows), FEW):
@@ -227,28 +202,23 @@ def _trainer(session: Session) -> Trainer:
         views = [session.cache.view(v) for v in range(config.schedule.views)]
         source = CachedViews(views, split.train, seed=config.seed)
     else:
-        rows = draw(session.images, config.data, unreadable=True).train  # the same ones when it is resumed
+        rows = draw(session.images, config.data, unreadable=True).train  # the same ones after resuming
         source = FreshViews(session.images, rows, session.backbone, seed=config.seed, device=session.device)
-    model = _model(session)
-    watched = labels is not None and len(split.validation) > 0
+    generator = torch.Generator().manual_seed(config.seed)
+    model = Head.from_config(session.backbone.width, config.quantizer, generator=generator).to(session.device)
+    if not session.frozen:
+        set_trainable(session.backbone, config.backbone.train)
+        model = Network(session.backbone, model)
 
     def observe() -> dict[str, float]:
         return {"validation_map": evaluation.validation_map(session, model)}
 
-    return Trainer(model, source, config, labels=labels, observe=observe if watched else None)
-
-
-def _model(session: Session) -> Head | Network:
-    generator = torch.Generator().manual_seed(session.config.seed)
-    head = Head.from_config(session.backbone.width, session.config.quantizer, generator=generator).to(session.device)
-    if session.frozen:
-        return head
-    set_trainable(session.backbone, session.config.backbone.train)
-    return Network(session.backbone, head)
+    validates = labels is not None and len(split.validation) > 0
+    return Trainer(model, source, config, labels=labels, observe=observe if validates else None)
 
 
 def _restore(trainer: Trainer, run: RunDir) -> None:
-    """Go on from the state that a run has saved, if any; what was logged after it is dropped."""
+    """Restore the saved state of a run, if any, and remove the events after it."""
     state = run.path / STATE_FILE
     if state.exists():
         try:
@@ -269,7 +239,7 @@ def _train_and_save(trainer: Trainer, events: Iterator[Event], run: RunDir, log:
                 log.event(event.kind, epoch=event.epoch, step=event.step, **event.values)
                 left = (time.monotonic() - started) / max(1, event.step - first) * (event.total - event.step)
                 log.stage("training", done=event.step, total=event.total, seconds_left=round(left, 1))
-            # Last of all: killed before it, a resumed training does again, and logs again, what is not in it.
+            # The state is saved last: after a kill before it, resuming repeats and logs again what it lacks.
             if event.kind == "epoch" or time.monotonic() - saved > SAVE_EVERY:
                 save_tensors(run.path / STATE_FILE, trainer.state())
                 saved = time.monotonic()
@@ -280,31 +250,22 @@ def _train_and_save(trainer: Trainer, events: Iterator[Event], run: RunDir, log:
 
 
 def _keep_epoch(trainer: Trainer, run: RunDir, event: Event) -> None:
-    """Store the epoch's head; the model kept is the last one, or the best by validation where asked for."""
-    head = trainer.model if isinstance(trainer.model, Head) else trainer.model.head
-    half = {name: tensor.half() for name, tensor in head.state_dict().items()}
+    """Save the epoch's head, and the model if it is the last one or, with `select`, the best by validation."""
+    model = trainer.model
+    state = (model if isinstance(model, Head) else model.head).state_dict()
+    half = {name: tensor.half() for name, tensor in state.items()}
     save_tensors(run.path / "epochs" / f"{round(event.epoch)}.safetensors", half)
     if trainer.config.select == "validation":
         earlier = [e["validation_map"] for e in run.events("epoch") if "validation_map" in e]
         if event.values.get("validation_map", -1.0) <= max(earlier, default=-2.0):
             return
-    save_tensors(run.path / "model.safetensors", _tensors(trainer.model))
-
-
-def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Those of the head, and of the backbone if it was trained."""
-    if isinstance(model, Head):
-        return model.state_dict()
-    return model.head.state_dict() | {f"backbone.{name}": t for name, t in model.backbone.state_dict().items()}
+    if not isinstance(model, Head):
+        state |= {f"backbone.{name}": tensor for name, tensor in model.backbone.state_dict().items()}
+    save_tensors(run.path / "model.safetensors", state)
 
 
 def _logged(log: RunLog, steps: Iterator[Progress]) -> Iterator[Progress]:
     for progress in steps:
-        left = progress.seconds_left
-        log.stage(
-            progress.what,
-            done=progress.done,
-            total=progress.total,
-            seconds_left=None if left is None else round(left, 1),
-        )
+        left = None if progress.seconds_left is None else round(progress.seconds_left, 1)
+        log.stage(progress.what, done=progress.done, total=progress.total, seconds_left=left)
         yield progress

@@ -1,9 +1,9 @@
-"""The training loop as a generator of events; it knows neither files nor screens.
+"""The training loop as a generator of events, without files or screens.
 
     trainer = Trainer(model, source, config)
     for event in trainer.events():
         ...                      # a step, or the end of an epoch
-    state = trainer.state()      # at any time; Trainer.restore goes on from there, to the same result
+    state = trainer.state()      # at any time; training restored from it gives the same result
 
 A model maps the views of a batch to `Codes`: a head on cached features, or a whole network on images.
 """
@@ -35,7 +35,7 @@ MOMENTUM = 0.9  # of SGD
 
 @dataclass(frozen=True)
 class Event:
-    """What happened: kind "step" or "epoch", after `epoch` fractional epochs and `step` of `total` steps.
+    """An event of kind "step" or "epoch", after `epoch` fractional epochs and `step` of `total` steps.
 
     values: loss, contrastive, entropy, diversity (nats, nats, nats, cosine), clip_fraction, perplexity
     (codewords), lr, images_per_s; with labels clip_precision, and at epochs validation_map.
@@ -53,11 +53,9 @@ class Trainer:
 
     Args:
         model: maps views to `Codes`.
-        source: of batches.
-        config: of the run; `schedule`, `loss` and `clipping` count here.
-        labels: of all rows, `[N]` int or `[N, L]` 0/1, only to observe how many clipped pairs were false negatives.
-        observe: called at the end of every `validate_every`-th epoch; its figures join the epoch's event.
-        watched: whether steps tell entropy and perplexity; without them a step of a head takes a fifth less.
+        labels: of all rows, `[N]` int or `[N, L]` 0/1, only to log the share of clipped pairs that are false negatives.
+        observe: called at the end of every `validate_every`-th epoch; its metrics join the epoch's event.
+        watched: log entropy and perplexity; without them a step of a head takes a fifth less time.
 
     Raises:
         InputError: the batch is larger than the data.
@@ -75,17 +73,18 @@ class Trainer:
     ) -> None:
         check_batch(len(source.rows), config.schedule.batch)
         self.model, self.source, self.config = model, source, config
-        self.labels = labels
-        self.observe, self.watched = observe, watched
+        self.labels, self.observe, self.watched = labels, observe, watched
         self.step = 0
-        self._ended = 0  # epochs whose end was told
-        self._sums: dict[str, tuple[float, int]] = {}  # of this epoch's figures so far, and how many they are
+        self._ended = 0  # epochs whose "epoch" event was yielded
+        self._sums: dict[str, tuple[float, int]] = {}  # sum and count of this epoch's metrics
         self.steps_per_epoch = len(source.rows) // config.schedule.batch
         self.total_steps = self.steps_per_epoch * config.schedule.epochs
         self.optimizer = _optimizer(model, config.schedule)
         device = next(model.parameters()).device
         self._autocast = torch.autocast(
-            device.type, dtype=torch.bfloat16, enabled=not _is_head(model) and fastest_dtype(device) == torch.bfloat16
+            device.type,
+            dtype=torch.bfloat16,
+            enabled=not isinstance(model, Head) and fastest_dtype(device) == torch.bfloat16,
         )
 
     @property
@@ -94,7 +93,7 @@ class Trainer:
         return self.step / self.steps_per_epoch
 
     def events(self) -> Iterator[Event]:
-        """Train to the end of the schedule, an event a step and one an epoch."""
+        """Train to the end of the schedule, with an event per step and per epoch."""
         while self.step < self.total_steps or self._ended < self.config.schedule.epochs:
             epoch = self._ended
             yield from self._steps(epoch, skip=self.step - epoch * self.steps_per_epoch)
@@ -113,11 +112,11 @@ class Trainer:
             for name, value in values.items():
                 total, count = self._sums.get(name, (0.0, 0))
                 self._sums[name] = (total + value, count + 1)
-            self._sums["images_per_s"] = (values["images_per_s"], 1)  # is a mean already
+            self._sums["images_per_s"] = (values["images_per_s"], 1)  # already a mean
             yield Event("step", self.epoch, self.step, self.total_steps, values)
 
     def _summary(self, epoch: int) -> dict[str, float]:
-        """Means over the steps of an epoch, and what is observed at its end."""
+        """Means over the steps of an epoch, and the metrics of `observe`."""
         means = {name: total / count for name, (total, count) in self._sums.items()}
         last = epoch + 1 == self.config.schedule.epochs
         if self.observe and (last or (epoch + 1) % self.config.validate_every == 0):
@@ -162,33 +161,27 @@ class Trainer:
         return values
 
     def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on, as a flat dictionary of tensors; further training leaves it as it is."""
+        """The state for `restore`, as a flat dictionary of copied tensors."""
         sums = {f"sum.{name}": torch.tensor(pair, dtype=torch.float64) for name, pair in self._sums.items()}
         return packed(self.model, self.optimizer, self.step) | {"ended": torch.tensor(self._ended)} | sums
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a saved state.
-
-        Raises:
-            InputError: it is of a model of another shape, or of another schedule.
-        """
+        """Restore a saved state; InputError if it is from a model of another shape or another schedule."""
         step, ended = unpack(state, self.model, self.optimizer)
         ended = step // self.steps_per_epoch if ended is None else ended
         done, epochs = ended * self.steps_per_epoch, self.config.schedule.epochs
         if ended > epochs or not done <= step <= min(done + self.steps_per_epoch, self.total_steps):
             raise InputError(
-                f"the saved state is of step {step} after {ended} epochs, which this schedule of {self.total_steps} "
-                f"steps in {epochs} epochs does not have; delete it to start again"
+                f"the saved state is at step {step} after {ended} epochs, outside this schedule of {self.total_steps} "
+                f"steps in {epochs} epochs; delete it to start again"
             )
         self.step, self._ended = step, ended
-        sums = {
-            k.removeprefix("sum."): v.tolist() for k, v in state.items() if k.startswith("sum.") and v.shape == (2,)
-        }
+        sums = {k.removeprefix("sum."): v.tolist() for k, v in state.items() if k[:4] == "sum." and v.shape == (2,)}
         self._sums = {name: (total, int(count)) for name, (total, count) in sums.items() if count >= 1}
 
 
 def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, watched: bool = True) -> LossParts:
-    """The training loss of two views' codes, clipping where the configuration looks; `watched` as in `training_loss`"""
+    """The training loss of the codes of two views; `watched` as in `training_loss`."""
     detect = {"quantized": None, "continuous": codes.continuous, "backbone": codes.features}[config.clipping.on]
     return training_loss(
         codes.quantized.flatten(1),
@@ -217,28 +210,26 @@ def cosine(peak: float, done: float) -> float:
 def decay_groups(
     module: nn.Module, weight_decay: float, *, exempt: Collection[str] = (), **options: float
 ) -> list[dict[str, Any]]:
-    """Optimizer groups of what learns in a module: matrices and kernels, which decay; then biases and norms.
+    """Optimizer groups of a module's trainable parameters: matrices and kernels, which decay; then biases and norms.
 
-    A saved state numbers parameters in this order. timm's `param_groups_weight_decay` has the opposite one, and takes
-    seconds to import, which the training of a head does without.
+    Saved states number parameters in this order. timm's `param_groups_weight_decay` has the opposite order and takes
+    seconds to import.
 
     Args:
-        exempt: names of parameters that do not decay, whatever their shape.
+        exempt: names of parameters without decay, whatever their shape.
         options: of both groups.
     """
-    learns = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-    decays = [p for name, p in learns if p.ndim > 1 and name not in exempt]
-    stays = [p for name, p in learns if p.ndim <= 1 or name in exempt]
-    return [
-        {"params": decays, "weight_decay": weight_decay, **options},
-        {"params": stays, "weight_decay": 0.0, **options},
-    ]
+    groups = [{"params": [], "weight_decay": decay, **options} for decay in (weight_decay, 0.0)]
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            groups[parameter.ndim <= 1 or name in exempt]["params"].append(parameter)
+    return groups
 
 
 def perplexity(assignment: Tensor) -> float:
-    """Codewords in use, exp of the entropy of the hard assignments in `[B, M, K]`, averaged over codebooks.
+    """Effective number of codewords: exp of the entropy of hard assignments `[B, M, K]`, averaged over codebooks.
 
-    At most min(B, K); 1 when a codebook has collapsed to one codeword.
+    At most min(B, K); 1 if all codebooks have collapsed to one codeword.
     """
     _, m, k = assignment.shape
     hard = assignment.argmax(-1) + k * torch.arange(m, device=assignment.device)  # [B, M]
@@ -249,16 +240,12 @@ def perplexity(assignment: Tensor) -> float:
 def _optimizer(model: nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
     head = _head(model)
     groups = decay_groups(head, schedule.weight_decay, exempt=head.no_weight_decay(), scale=1.0)
-    if not _is_head(model):
+    if head is not model:
         groups += decay_groups(model.backbone, schedule.weight_decay, scale=schedule.backbone_lr / schedule.lr)
     if schedule.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=schedule.lr, momentum=MOMENTUM)
     return torch.optim.AdamW(groups, lr=schedule.lr)
 
 
-def _is_head(model: nn.Module) -> bool:
-    return isinstance(model, Head)
-
-
 def _head(model: nn.Module) -> Head:
-    return model if _is_head(model) else model.head
+    return model if isinstance(model, Head) else model.head

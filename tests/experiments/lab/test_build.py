@@ -1,4 +1,4 @@
-"""Building the lab set: the split of its configuration."""
+"""Building the lab set from the split of its configuration."""
 
 import numpy as np
 

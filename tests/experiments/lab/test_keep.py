@@ -1,4 +1,4 @@
-"""A head of a sweep as a run: the same head, measured alike, in a folder that every reader of runs accepts."""
+"""Saving a head of a sweep as a run: the same head and metrics, in a valid run folder."""
 
 import json
 import shutil
@@ -15,6 +15,7 @@ from transclipped.experiments.lab.keep import keep
 from transclipped.experiments.lab.sweep import Sweep, head_file, results, run_sweep
 from transclipped.features import labset
 from transclipped.models.head import embed_in_batches
+from transclipped.models.weights import load_tensors
 from transclipped.runs.run import find_runs
 from transclipped.runs.uploaded import check
 from transclipped.search.searcher import Searcher
@@ -50,8 +51,8 @@ def run(lab, swept, tmp_path_factory):
         return keep(lab, SWEEP, CLIPPING, folder=swept, path=tmp_path_factory.mktemp("runs") / "kept")
 
 
-def test_the_run_is_whole_and_found_and_passes_the_checks_of_an_upload(run, tmp_path):
-    assert [found.name for found in find_runs(run.path.parent)] == ["kept"]
+def test_run_is_complete_and_passes_the_checks_of_an_upload(run, tmp_path):
+    assert [each.name for each in find_runs(run.path.parent)] == ["kept"]
     assert run.status()["state"] == "finished"
     check(shutil.copytree(run.path, tmp_path / "copy"))
     assert run.config.clipping == CLIPPING and run.config.loss.temperature == SWEEP.temperature
@@ -59,16 +60,16 @@ def test_the_run_is_whole_and_found_and_passes_the_checks_of_an_upload(run, tmp_
     assert run.record["features"] == "lab set, 8 bits"
 
 
-def test_it_measures_what_the_sweep_told(run, swept):
-    told = next(r for r in results(swept) if r["rule"] == "threshold")
-    found = run.metrics()
-    assert (found["k"], found["n_database"], found["n_queries"]) == (500, 5000, 1000)
-    assert found["modes"]["asymmetric"]["map"] == pytest.approx(told["map"], abs=2e-3)  # queries are stored in 16 bits
-    assert {"asymmetric", "symmetric", "float"} == set(found["modes"])
-    assert found["seconds"]["training"] == told["seconds"]
+def test_metrics_are_those_of_the_sweep(run, swept):
+    result = next(r for r in results(swept) if r["rule"] == "threshold")
+    metrics = run.metrics()
+    assert (metrics["k"], metrics["n_database"], metrics["n_queries"]) == (500, 5000, 1000)
+    assert metrics["modes"]["asymmetric"]["map"] == pytest.approx(result["map"], abs=2e-3)  # queries have 16 bits
+    assert {"asymmetric", "symmetric", "float"} == set(metrics["modes"])
+    assert metrics["seconds"]["training"] == result["seconds"]
 
 
-def test_its_codes_are_the_heads_of_the_lab_sets_own_images(run, swept, lab):
+def test_codes_are_the_heads_codes_of_the_lab_set(run, swept, lab):
     stored, head = run.retrieval(), run.head()
     _, codes = embed_in_batches(head, lab.features[0])
     assert (stored.codes == codes.numpy()).all()
@@ -76,23 +77,21 @@ def test_its_codes_are_the_heads_of_the_lab_sets_own_images(run, swept, lab):
     assert (stored.database_labels == lab.labels).all() and (stored.query_labels == lab.query_labels).all()
 
 
-def test_behind_its_backbone_it_sees_images_as_it_saw_the_lab_set(run):
-    engine = Searcher(run)
+def test_embeddings_of_images_agree_with_the_lab_set(run):
     images, stored = load(run.config.data), run.retrieval()
     rows = [int(np.flatnonzero(images.ids == identity)[0]) for identity in stored.query_ids[:20]]
-    seen = engine.embed([images.image(row) for row in rows])
-    cosine = (seen * stored.queries[:20].astype(np.float32)).sum(1) / len(stored.codebooks)
-    assert cosine.min() > 0.99  # all that is between them is the rounding
+    z = Searcher(run).embed([images.image(row) for row in rows])
+    cosine = (z * stored.queries[:20].astype(np.float32)).sum(1) / len(stored.codebooks)
+    assert cosine.min() > 0.99  # they differ by rounding only
 
 
-def test_its_training_is_told_step_by_step(run):
+def test_events_of_the_training_are_saved(run):
     steps, epochs = run.events("step"), run.events("epoch")
-    assert len(epochs) == 2 and len(steps) >= 6
-    assert {"loss", "clip_fraction"} <= steps[0].keys()
+    assert len(epochs) == 2 and len(steps) >= 6 and {"loss", "clip_fraction"} <= steps[0].keys()
     assert run.epochs() == [2]
 
 
-def test_what_cannot_be_kept_is_refused_in_a_sentence(lab, swept, tmp_path):
+def test_errors_for_heads_that_cannot_be_saved(lab, swept, tmp_path):
     def kept(lab=lab, clipping=CLIPPING, path=tmp_path / "new"):
         return keep(lab, SWEEP, clipping, folder=swept, path=path)
 
@@ -100,18 +99,15 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(lab, swept, tmp_path):
         kept(clipping=replace(CLIPPING, threshold=0.3))
     with pytest.raises(InputError, match="exists already"):
         kept(path=tmp_path)
-    for wrong, said in (
-        ({"projected": True}, "projected"),
-        ({"fingerprint": "another"}, "other weights"),
-    ):
-        with pytest.raises(InputError, match=said):
+    for wrong, message in (({"projected": True}, "projected"), ({"fingerprint": "another"}, "other weights")):
+        with pytest.raises(InputError, match=message):
             kept(lab=replace(lab, about=lab.about | wrong))
     with pytest.raises(InputError, match="other images"):
         kept(lab=replace(lab, rows=lab.rows[::-1]))
     assert not (tmp_path / "new").exists()
 
 
-def test_a_full_disk_or_damaged_notes_leave_no_half_run(lab, swept, tmp_path):
+def test_full_disk_or_damaged_events_leave_no_partial_run(lab, swept, tmp_path):
     folder = shutil.copytree(swept, tmp_path / "sweep")
     with files_up_to(20_000), pytest.raises(InputError):
         keep(lab, SWEEP, CLIPPING, folder=folder, path=tmp_path / "runs" / "new")
@@ -122,9 +118,7 @@ def test_a_full_disk_or_damaged_notes_leave_no_half_run(lab, swept, tmp_path):
     assert not left_over(tmp_path) and not list(tmp_path.rglob("*.run"))
 
 
-def test_the_head_is_kept_to_the_last_bit(run, swept):
-    from transclipped.models.weights import load_tensors
-
+def test_saved_head_is_bit_identical(run, swept):
     ours, theirs = load_tensors(run.path / "model.safetensors"), load_tensors(head_file(swept, CLIPPING))
     assert ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
     assert read_json(run.path / "split.json")["protocol"] == "I"

@@ -1,9 +1,8 @@
-"""Sweeps: real trainings that stay comparable, stop, go on, and show the inverted U on the bundled lab set."""
+"""Sweeps: comparable trainings, stopping and resuming, and the inverted U on the bundled lab set."""
 
 import json
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 
@@ -28,7 +27,7 @@ def lab():
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Two epochs are enough to test by; a training of the real length is the last test's."""
+    """Two epochs, enough for most tests."""
     monkeypatch.setattr(labset, "EPOCHS", 2)
 
 
@@ -36,20 +35,20 @@ def setting(lab, **clipping):
     return labset.lab_config(lab, clipping=ClippingConfig(**clipping), temperature=0.3)
 
 
-def test_settings_begin_without_clipping_and_end_with_adaptive():
+def test_settings_start_without_clipping_and_end_with_adaptive():
     rules = [(c.rule, sweep.amount_of(c)) for c in Sweep(amounts=(0.6, 0.4)).settings()]
     assert rules == [("none", None), ("threshold", 0.6), ("threshold", 0.4), ("adaptive", 2.0)]
     assert [c.rule for c in Sweep(rule="adaptive", amounts=(2.0, 1.0)).settings()] == ["none", "adaptive", "adaptive"]
 
 
-def test_a_sweep_is_named_by_all_of_its_settings():
+def test_key_depends_on_all_settings():
     keys = {Sweep().key, Sweep(seed=1).key, Sweep(temperature=0.2).key, Sweep(treatment="clamp").key}
     assert len(keys | {Sweep(rule="rank", amounts=(0.1,)).key, Sweep(amounts=(0.5,)).key}) == 6
     assert Sweep().key == Sweep().key
 
 
 @pytest.mark.parametrize("wrong", [{"rule": "none"}, {"amounts": (2.0,)}, {"temperature": 0.0}, {"treatment": "x"}])
-def test_nonsense_is_refused(wrong):
+def test_invalid_sweeps_are_rejected(wrong):
     with pytest.raises(InputError):
         Sweep(**wrong)
 
@@ -57,61 +56,49 @@ def test_nonsense_is_refused(wrong):
 def test_the_same_setting_gives_the_same_result(lab):
     first, second = (result_of(lab, setting(lab, rule="threshold", threshold=0.4)) for _ in range(2))
     assert {k: v for k, v in first.items() if k != "seconds"} == {k: v for k, v in second.items() if k != "seconds"}
-    assert 0 < first["map"] <= 1
-    assert first["clip_fraction"] > 0
+    assert 0 < first["map"] <= 1 and first["clip_fraction"] > 0
     assert first["command"].startswith("python -m transclipped train --protocol I")
 
 
-def test_thresholds_that_nothing_exceeds_train_what_none_trains(lab):
-    none, high = (
-        result_of(lab, setting(lab, rule="none")),
-        result_of(lab, setting(lab, rule="threshold", threshold=1.0)),
-    )
+def test_threshold_of_one_gives_the_result_of_none(lab):
+    none, high = (result_of(lab, setting(lab, rule=rule, threshold=1.0)) for rule in ("none", "threshold"))
     assert none["map"] == high["map"]
     assert (none["clip_fraction"], none["clip_precision"], none["delta"]) == (0, None, None)
 
 
-def test_adaptive_lands_between_the_cosines(lab):
-    found = result_of(lab, setting(lab, rule="adaptive", sigma=1.0))
-    assert -1 < found["delta"] < 1
+def test_delta_is_the_mean_level_of_clipping(lab):
+    assert -1 < result_of(lab, setting(lab, rule="adaptive", sigma=1.0))["delta"] < 1
     assert result_of(lab, setting(lab, rule="threshold", threshold=0.25))["delta"] == pytest.approx(0.25, abs=1e-4)
 
 
-def test_results_are_written_as_they_arrive_and_a_stopped_sweep_goes_on(lab, tmp_path):
-    wanted = Sweep(amounts=(0.5, 0.3))
+def test_results_are_written_at_once_and_a_stopped_sweep_resumes(lab, tmp_path):
+    plan = Sweep(amounts=(0.5, 0.3))
 
     def stop_after_two(result):
         if len(results(tmp_path)) == 2:
             (tmp_path / sweep.STOP).touch()
 
     with pytest.raises(Stopped):
-        run_sweep(lab, wanted, tmp_path, tell=stop_after_two)
-    assert len(results(tmp_path)) == 2
-    assert status(tmp_path)["state"] == "stopped"
+        run_sweep(lab, plan, tmp_path, tell=stop_after_two)
+    assert len(results(tmp_path)) == 2 and status(tmp_path)["state"] == "stopped"
     assert not (tmp_path / sweep.STOP).exists()
-    fresh = []
-    run_sweep(lab, wanted, tmp_path, tell=fresh.append)
-    assert [r["rule"] for r in fresh] == ["threshold", "adaptive"]
-    assert [(r["rule"], r["amount"]) for r in results(tmp_path)] == [
-        ("none", None),
-        ("threshold", 0.5),
-        ("threshold", 0.3),
-        ("adaptive", 2.0),
-    ]
+    new = []
+    run_sweep(lab, plan, tmp_path, tell=new.append)
+    assert [r["rule"] for r in new] == ["threshold", "adaptive"]
+    expected = [("none", None), ("threshold", 0.5), ("threshold", 0.3), ("adaptive", 2.0)]
+    assert [(r["rule"], r["amount"]) for r in results(tmp_path)] == expected
     assert status(tmp_path) | {"state": "finished", "done": 4, "total": 4} == status(tmp_path)
 
 
-def test_heads_of_a_sweep_differ_in_clipping_alone(lab):
-    made = [
-        labset.lab_config(lab, clipping=c, temperature=0.2, seed=3) for c in Sweep(temperature=0.2, seed=3).settings()
-    ]
-    assert len({(c.seed, c.loss, c.schedule, c.quantizer, c.data, c.k) for c in made}) == 1
+def test_heads_of_a_sweep_differ_in_clipping_only(lab):
+    settings = Sweep(temperature=0.2, seed=3).settings()
+    configs = [labset.lab_config(lab, clipping=c, temperature=0.2, seed=3) for c in settings]
+    assert len({(c.seed, c.loss, c.schedule, c.quantizer, c.data, c.k) for c in configs}) == 1
 
 
-def test_torn_lines_are_passed_over_and_silence_is_told(tmp_path):
+def test_incomplete_lines_are_skipped_and_old_status_is_interrupted(tmp_path):
     (tmp_path / sweep.RESULTS).write_text('{"rule": "none", "amount": null, "map": 0.5}\n{"rule": "thre')
-    assert [r["map"] for r in results(tmp_path)] == [0.5]
-    assert status(tmp_path) is None
+    assert [r["map"] for r in results(tmp_path)] == [0.5] and status(tmp_path) is None
     (tmp_path / sweep.STATE).write_text(json.dumps({"state": "running", "t": time.time() - 3600}))
     assert status(tmp_path)["state"] == "interrupted"
     (tmp_path / sweep.STATE).write_text("[]")
@@ -120,51 +107,35 @@ def test_torn_lines_are_passed_over_and_silence_is_told(tmp_path):
 
 def test_the_command_sweeps(lab, tmp_path, capsys):
     labset.save(tmp_path / "lab", lab)
-    words = [
-        "lab",
-        "sweep",
-        "--lab",
-        str(tmp_path / "lab"),
-        "--out",
-        str(tmp_path / "out"),
-        "--amounts",
-        "0.5",
-        "--json",
-    ]
-    assert threading.current_thread() is threading.main_thread()
-    assert main(words) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [r["rule"] for r in found] == ["none", "threshold", "adaptive"]
-    assert main([*words[:-3], "--amounts", "half"]) == 2
+    words = ["lab", "sweep", "--lab", str(tmp_path / "lab"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--amounts", "0.5", "--json"]) == 0
+    assert [r["rule"] for r in json.loads(capsys.readouterr().out)] == ["none", "threshold", "adaptive"]
+    assert main([*words, "--amounts", "half"]) == 2
 
 
-def test_the_command_precomputes_curves_and_goes_on(lab, tmp_path, monkeypatch):
+def test_curves_are_computed_and_resumed(lab, tmp_path, monkeypatch):
     tried = {"threshold": (0.5, 0.4), "rank": (0.1,), "adaptive": (2.0,)}
     few = {rule: replace(amount, tried=tried[rule]) for rule, amount in swept().items()}
     monkeypatch.setattr(curves, "swept", lambda: few)
     curves.compute(lab, tmp_path, (0.3,), minutes=0)
     assert not (tmp_path / curves.FILE).exists()
     curves.compute(lab, tmp_path, (0.3,))
-    first = curves.load(tmp_path)
-    assert len(first) == 5
-    told = []
-    curves.compute(lab, tmp_path, (0.2, 0.3), tell=told.append)
-    assert len(told) == 5 and {r["temperature"] for r in told} == {0.2}
+    assert len(curves.load(tmp_path)) == 5
+    new = []
+    curves.compute(lab, tmp_path, (0.2, 0.3), tell=new.append)
+    assert len(new) == 5 and {r["temperature"] for r in new} == {0.2}
     (tmp_path / curves.FILE).write_text("{}")
     with pytest.raises(InputError, match="no curves"):
         curves.load(tmp_path)
 
 
 def test_precomputed_curves_rise_and_fall_at_every_temperature():
-    """The inverted U that the app exists to show."""
-    found = curves.load()
     for temperature in (0.2, 0.3, 0.5):
-        here = [r for r in found if r["temperature"] == temperature]
+        here = [r for r in curves.load() if r["temperature"] == temperature]
         base = next(r["map"] for r in here if r["rule"] == "none")
         curve = [r["map"] for r in sorted((r for r in here if r["rule"] == "threshold"), key=lambda r: -r["amount"])]
         best = int(np.argmax(curve))
-        assert curve[best] > base + 0.05
-        assert curve[-1] < curve[best] - 0.05
+        assert curve[best] > base + 0.05 and curve[-1] < curve[best] - 0.05
         assert 0 < best < len(curve) - 1
         adaptive = next(r["map"] for r in here if r["rule"] == "adaptive" and r["amount"] == sweep.MARKED.sigma)
         assert adaptive > base + 0.05
@@ -172,22 +143,21 @@ def test_precomputed_curves_rise_and_fall_at_every_temperature():
 
 @pytest.mark.slow
 def test_clipping_helps_on_the_bundled_lab_set(monkeypatch):
-    """A real training, short: a quarter of the steps show the same order as the whole."""
+    """A training with a quarter of the usual steps."""
     monkeypatch.setattr(labset, "EPOCHS", 8)
     lab = labset.load()
     none, adaptive = (result_of(lab, setting(lab, rule=rule)) for rule in ("none", "adaptive"))
     assert adaptive["map"] > none["map"] + 0.03
 
 
-def test_a_sweep_begins_without_the_seconds_that_timm_takes():
-    program = "import sys, transclipped.experiments.lab.sweep; print('torch' in sys.modules, 'timm' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ASSETS.parent)
-    assert answer.stdout.split() == ["True", "False"], answer.stderr
+def test_sweep_does_not_import_timm():
+    program = "import sys, transclipped.experiments.lab.sweep; assert 'timm' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ASSETS.parent)
 
 
-def test_time_left_goes_by_the_last_head_and_then_by_the_one_in_training():
+def test_time_left_follows_the_last_head_and_then_the_current_one():
     note = {"total": 4, "done": 0, "t": 100.0, "since": 99.0, "step": 1, "steps": 100}
-    assert sweep.seconds_left(note, []) is None  # 1 % says nothing yet
+    assert sweep.seconds_left(note, []) is None  # 1 % is too little
     assert sweep.seconds_left(note | {"done": 1}, [{"seconds": 8.0}]) == pytest.approx(8 * 2.99)
     half = note | {"done": 1, "since": 90.0, "step": 50}  # 10 s for half a head: the machine is busier now
     assert sweep.seconds_left(half, [{"seconds": 8.0}]) == pytest.approx(20 * 2.5)

@@ -40,8 +40,7 @@ def test_targets_keep_the_geometry_of_all_teachers_side_by_side():
 def test_targets_are_of_unit_length_and_fewer_numbers_keep_the_most():
     embeddings = teachers()
     targets = distillation_targets(embeddings, width=4)
-    assert targets.shape == (60, 4)
-    assert targets.dtype == torch.float32
+    assert targets.shape == (60, 4) and targets.dtype == torch.float32
     torch.testing.assert_close(targets.norm(dim=1), torch.ones(60))
     full = distillation_targets(embeddings, width=16)
     assert (targets @ targets.T - full @ full.T).abs().mean() < 0.05
@@ -65,11 +64,11 @@ def loss_by_loops(z, target, temperature):
 def test_loss_equals_the_loops(temperature):
     z, target = 3 * unit(7), unit(7, seed=1)
     expected = loss_by_loops(z, target, temperature)
-    found = distillation_loss(z.float(), target.float(), temperature=temperature)
-    assert found.item() == pytest.approx(expected, rel=1e-5)
+    loss = distillation_loss(z.float(), target.float(), temperature=temperature)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_loss_is_zero_where_student_and_teacher_agree_and_never_less():
+def test_loss_is_zero_for_equal_embeddings_and_positive_otherwise():
     target = unit(7).float()
     assert distillation_loss(2 * target, target).item() == pytest.approx(0, abs=1e-6)
     for seed in range(5):
@@ -101,22 +100,20 @@ def figures(events):
 
 def test_student_learns():
     losses = [event.values["loss"] for event in distiller(epochs=25).events() if event.kind == "epoch"]
-    assert len(losses) == 25
-    assert losses[-1] < 0.6 * losses[0]
+    assert len(losses) == 25 and losses[-1] < 0.6 * losses[0]
 
 
-def test_an_epoch_shows_each_corpus_as_often_as_it_is_told():
+def test_epoch_repeats_each_corpus_as_configured():
     plan = distiller()._plan(0)
     assert {len(places) for _, places, _ in plan} == {8}
     assert sum(corpus == 0 for corpus, _, _ in plan) == 3  # 30 images
     assert sum(corpus == 1 for corpus, _, _ in plan) == 2  # 10 images, twice
     seen = np.concatenate([places for corpus, places, _ in plan if corpus == 1])
-    assert np.bincount(seen).max() <= 2
-    assert len(distiller()._plan(0)) * 3 == distiller().total_steps
+    assert np.bincount(seen).max() <= 2 and len(distiller()._plan(0)) * 3 == distiller().total_steps
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5, 7, 15])
-def test_restored_student_goes_on_to_the_same_end(stop):
+def test_resuming_gives_the_same_student(stop):
     whole = distiller()
     list(whole.events())
     stopped = distiller()
@@ -137,13 +134,9 @@ def test_same_seed_same_student_and_another_seed_another():
     assert figures(other.events()) != figures(distiller().events())
 
 
-def test_learning_rate_warms_up_and_ends_at_nothing():
+def test_learning_rate_warms_up_and_ends_at_zero():
     student = distiller()
-    rates = []
-    for event in student.events():
-        if event.kind == "step":
-            rates.append(student.optimizer.param_groups[0]["lr"])
-    assert rates[0] == pytest.approx(0.02 / distill.WARMUP)
-    assert max(rates) < 0.02
+    rates = [student.optimizer.param_groups[0]["lr"] for event in student.events() if event.kind == "step"]
+    assert rates[0] == pytest.approx(0.02 / distill.WARMUP) and max(rates) < 0.02
     student.step = student.total_steps
     assert student._lr() == pytest.approx(0, abs=1e-9)

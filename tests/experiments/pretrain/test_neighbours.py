@@ -1,4 +1,4 @@
-"""Neighbours as second views: who they are, how often they come, and that an epoch can be asked for again."""
+"""Neighbours as second views: their choice, their share, and reproducible epochs."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ NEAR = np.roll(ROWS, -1)[:, None]  # the next row is each one's only neighbour
 
 
 def marked(views=3, n=40):
-    """Embeddings `[n, 2]` that tell their row and view."""
+    """Embeddings `[n, 2]` of row and view."""
     return [np.stack([np.arange(n), np.full(n, v)], axis=1).astype(np.float16) for v in range(views)]
 
 
@@ -29,19 +29,19 @@ def test_neighbours_are_the_most_similar_others(seed, n, k):
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     similar = unit @ unit.T
     np.fill_diagonal(similar, -np.inf)
-    found = nearest_neighbours(x * 7, k)
-    assert found.shape == (n, k)
-    np.testing.assert_allclose(np.take_along_axis(similar, found, 1), -np.sort(-similar, 1)[:, :k], atol=1e-5)
+    result = nearest_neighbours(x * 7, k)
+    assert result.shape == (n, k)
+    np.testing.assert_allclose(np.take_along_axis(similar, result, 1), -np.sort(-similar, 1)[:, :k], atol=1e-5)
 
 
 def test_no_image_is_its_own_neighbour_among_equal_ones():
-    found = nearest_neighbours(np.ones((9, 4)), 3)
-    assert not (found == np.arange(9)[:, None]).any()
-    assert all(len(set(row)) == 3 for row in found.tolist())
+    neighbours = nearest_neighbours(np.ones((9, 4)), 3)
+    assert not (neighbours == np.arange(9)[:, None]).any()
+    assert all(len(set(row)) == 3 for row in neighbours.tolist())
 
 
 @pytest.mark.parametrize("k", [0, 5, 8])
-def test_more_neighbours_than_there_are_others_are_refused(k):
+def test_invalid_number_of_neighbours_is_rejected(k):
     with pytest.raises(InputError, match=f"neighbours is {k}, but there are 5 images"):
         nearest_neighbours(np.eye(5), k)
 
@@ -71,7 +71,7 @@ def test_with_no_share_it_is_the_plain_source():
         np.testing.assert_array_equal(one.views, other.views)
 
 
-def test_an_epoch_asked_for_again_is_the_same_and_can_begin_in_the_middle():
+def test_epoch_is_reproducible_from_any_batch():
     whole = list(source(0.5).batches(1, batch=4))
     rest = list(source(0.5).batches(1, batch=4, skip=1))
     for one, other in zip(whole[1:], rest, strict=True):
@@ -79,13 +79,8 @@ def test_an_epoch_asked_for_again_is_the_same_and_can_begin_in_the_middle():
         np.testing.assert_array_equal(one.views, other.views)
 
 
-def test_each_epoch_looks_for_neighbours_anew():
-    asked = []
-
-    def find(epoch):
-        asked.append(epoch)
-        return NEAR
-
+def test_neighbours_are_searched_again_in_each_epoch():
+    epochs = []
     for epoch in (0, 1):
-        list(source(0.5, find).batches(epoch, batch=4))
-    assert asked == [0, 1]
+        list(source(0.5, lambda epoch: epochs.append(epoch) or NEAR).batches(epoch, batch=4))
+    assert epochs == [0, 1]

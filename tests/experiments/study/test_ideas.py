@@ -1,4 +1,4 @@
-"""Ideas of the study against loops in float64, and what they become at their limits."""
+"""Experimental rules and losses of the study against loops in float64, and their limits."""
 
 import math
 
@@ -17,7 +17,6 @@ from transclipped.losses import clipped_nt_xent, cosines
 
 @pytest.fixture
 def ideas(own_registries):
-    """Registers them, for one test."""
     register_ideas()
 
 
@@ -26,23 +25,22 @@ def similarities(images, *, seed=0, width=4):
     return cosines(z)
 
 
-@pytest.mark.parametrize("rule", [study_ideas.mixture_rule, study_ideas.otsu_rule])
-def test_a_threshold_of_the_whole_batch_parts_two_clear_humps(rule):
+@pytest.mark.parametrize("threshold", [study_ideas.mixture, study_ideas.otsu])
+def test_threshold_of_the_batch_separates_two_clear_modes(threshold):
     rng = np.random.default_rng(0)
     n = 64
     low, high = rng.normal(0.1, 0.05, (n, n)), rng.normal(0.8, 0.05, (n, n))
     same = rng.random((n, n)) < 0.1
     similarity = torch.tensor(np.where(same, high, low).clip(-1, 1), dtype=torch.float32)
-    picked, level = rule(similarity, negatives(n), ClippingConfig())
-    assert 0.2 < level < 0.7
-    assert (picked.numpy() == same).mean() > 0.999
+    picked, level = study_ideas.batch_rule(threshold)(similarity, negatives(n), ClippingConfig())
+    assert 0.2 < level < 0.7 and (picked.numpy() == same).mean() > 0.999
 
 
 # A threshold that is learned
 
 
 def learned_by_loop(batches, q):
-    """Rows clipped for each anchor of each batch, and the threshold after all."""
+    """Rows clipped for each anchor of each batch, and the final threshold."""
     level, clipped = 1.0, []
     for s in batches:
         clipped.append([{j for j in negatives_of(i, len(s)) if s[i][j] > level} for i in range(len(s))])
@@ -63,7 +61,7 @@ def test_learned_quantile_agrees_with_the_loop(ideas):
 
 
 @pytest.mark.parametrize("q", [0.05, 0.1, 0.5])
-def test_learned_quantile_comes_to_leave_the_share_q_above_it(q):
+def test_learned_quantile_converges_to_the_share_q_above_it(q):
     rule, config = LearnedQuantile(), ClippingConfig(fraction=q)
     for seed in range(1500):
         rule(similarities(16, seed=seed, width=8), negatives(32), config)
@@ -79,7 +77,7 @@ def test_learned_quantile_clips_nothing_at_first_and_learns_nothing_from_one_ima
     assert 1 - STEP < level < 1 and rule.level == level
 
 
-def test_registering_the_ideas_again_forgets_what_was_learned(ideas):
+def test_registering_the_ideas_again_resets_the_threshold(ideas):
     clip(similarities(6), ClippingConfig(rule=LEARNED))
     assert clipping.RULES[LEARNED].pick.level < 1
     register_ideas()
@@ -116,7 +114,7 @@ def test_soft_weights_agree_with_the_loop_and_carry_no_gradient(images, temperat
             assert s.grad[i, j].item() * temperature == pytest.approx(p, abs=1e-10)
 
 
-def test_weights_that_fall_at_once_are_clipping():
+def test_soft_weights_of_zero_width_equal_clipping():
     s, config = similarities(8), ClippingConfig(rule="adaptive", sigma=0.7)
     clipped = clip(s, config)
     removed = clipped_nt_xent(s, clipped, temperature=0.2)
@@ -134,12 +132,7 @@ def test_a_negative_at_the_level_weighs_half():
 def test_training_finds_the_ideas_by_name(ideas):
     z = torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
     codewords = torch.nn.functional.normalize(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(1)), dim=-1)
-    found = losses.training_loss(
-        z,
-        torch.full((8, 2, 4), 0.25),
-        codewords,
-        clipping=ClippingConfig(rule="adaptive", sigma=0.7),
-        loss=LossConfig(name=soft_name(0.05), temperature=0.2),
-    )
-    expected = soft_nt_xent(cosines(z), found.clipped, width=0.05, clipping=ClippingConfig(), temperature=0.2)
-    torch.testing.assert_close(found.per_anchor, expected)
+    config, loss = ClippingConfig(rule="adaptive", sigma=0.7), LossConfig(name=soft_name(0.05), temperature=0.2)
+    parts = losses.training_loss(z, torch.full((8, 2, 4), 0.25), codewords, clipping=config, loss=loss)
+    expected = soft_nt_xent(cosines(z), parts.clipped, width=0.05, clipping=ClippingConfig(), temperature=0.2)
+    torch.testing.assert_close(parts.per_anchor, expected)

@@ -1,4 +1,4 @@
-"""What the study tries, on the bundled results."""
+"""The parts of the study, with the bundled results."""
 
 from transclipped.analysis.tables import BY, results
 from transclipped.experiments.study.parts import PARTS, Plan
@@ -8,12 +8,12 @@ from transclipped.utils.files import ASSETS
 STUDY = ASSETS / "study"
 
 
-def test_every_part_can_be_asked_for_made_into_a_table_and_looked_at():
+def test_every_part_has_a_table_and_a_section():
     kinds = {part.partition("-")[0] for part in PARTS}
-    assert kinds == BY.keys() == benchmarks_view.PARTS.keys() | {"curve"}  # the curve has a section of its own
+    assert kinds == BY.keys() == benchmarks_view.PARTS.keys() | {"curve"}  # the curve has a separate section
 
 
-def test_the_shared_temperature_takes_the_amounts_that_validation_chose_there():
+def test_part_shared_uses_the_amounts_with_the_best_validation():
     trials = PARTS["shared"](Plan(out=STUDY))
     assert len({trial.key for trial in trials}) == len(trials) == 4 * 3 * 3
     assert {trial.config.loss.temperature for trial in trials} == {0.3}

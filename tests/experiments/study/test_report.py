@@ -1,4 +1,4 @@
-"""The report of the study: the committed one is up to date, and an incomplete study has none."""
+"""The report of the study: the committed one is up to date; an incomplete study has none."""
 
 import json
 import shutil

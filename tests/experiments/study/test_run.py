@@ -1,4 +1,4 @@
-"""The study on a few real images: resumable, choosing by validation alone, and its tables."""
+"""The study on a few real images: resuming, choosing by validation only, and tables."""
 
 import json
 
@@ -28,7 +28,7 @@ def small():
     patch.setattr(study_parts, "BATCHES", (32, 64))
     patch.setattr(study_parts, "BITS", (16,))
     patch.setattr(study_parts, "SEEDS", (0,))
-    with registries_restored():  # ideas are known to the study alone
+    with registries_restored():  # the study registers its ideas
         yield
     patch.undo()
 
@@ -49,7 +49,7 @@ def test_a_finished_study_has_nothing_left_to_do(out):
     assert before == {part: (out / f"{part}.jsonl").read_text() for part in PARTS}
 
 
-def test_it_goes_on_after_a_torn_line(out, tmp_path):
+def test_study_resumes_after_an_incomplete_line(out, tmp_path):
     lines = (out / "curve.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "curve.jsonl").write_text("".join(lines[:-1]) + "\n" + lines[-1][:20] + "\n")
     for _ in study(["curve"], Plan(out=tmp_path, backbone=CNN, limit=300)):
@@ -59,30 +59,29 @@ def test_it_goes_on_after_a_torn_line(out, tmp_path):
 
 
 def test_settings_are_chosen_by_validation_and_never_by_queries(out, tmp_path):
-    found = results(out, "curve")
-    best = max((r for r in found if r["rule"] == "adaptive"), key=lambda r: r["validation_map"])
+    curve = results(out, "curve")
+    best = max((r for r in curve if r["rule"] == "adaptive"), key=lambda r: r["validation_map"])
     config = chosen(Plan(out=out, backbone=CNN, limit=300))["adaptive"]
     assert (config.clipping.sigma, config.loss.temperature) == (best["amount"], best["temperature"])
-    swapped = [{**r, "map": 1 - r["map"]} for r in found]
-    (tmp_path / "curve.jsonl").write_text("".join(json.dumps(r) + "\n" for r in swapped))
+    (tmp_path / "curve.jsonl").write_text("".join(json.dumps({**r, "map": 1 - r["map"]}) + "\n" for r in curve))
     assert chosen(Plan(out=tmp_path, backbone=CNN, limit=300)) == chosen(Plan(out=out, backbone=CNN, limit=300))
 
 
-def test_half_a_curve_chooses_nothing(out, tmp_path):
+def test_incomplete_curve_is_rejected(out, tmp_path):
     lines = (out / "curve.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "curve.jsonl").write_text("".join(lines[:-1]))
     with pytest.raises(InputError, match="lacks 1 results"):
         chosen(Plan(out=tmp_path, backbone=CNN, limit=300))
 
 
-def test_parts_that_need_a_choice_ask_for_it(tmp_path, small):
+def test_missing_curve_and_unknown_parts_are_reported(tmp_path, small):
     with pytest.raises(InputError, match="study --part curve"):
         next(study(["rules-I"], Plan(out=tmp_path, backbone=CNN)))
-    with pytest.raises(InputError, match="there is no part 'colour'"):
+    with pytest.raises(InputError, match="'colour'"):
         next(study(["colour"], Plan(out=tmp_path)))
 
 
-def test_ideas_that_were_measured_earlier_are_not_measured_again(out, tmp_path):
+def test_finished_trials_are_not_repeated(out, tmp_path):
     for part in ("curve", "ideas"):
         (tmp_path / f"{part}.jsonl").write_text((out / f"{part}.jsonl").read_text())
     plan = Plan(out=tmp_path, backbone=CNN, limit=300)
@@ -92,16 +91,16 @@ def test_ideas_that_were_measured_earlier_are_not_measured_again(out, tmp_path):
     assert new == ["learned quantile, q = 0.1", *(f"adaptive, soft weights, T = {width}" for width in (0.05, 0.1))]
 
 
-def test_a_threshold_that_learns_begins_each_trial_anew(out):
+def test_learned_threshold_is_reset_for_each_trial(out):
     learned = study_parts.PARTS["ideas"](Plan(out=out, backbone=CNN, limit=300))[7]
-    found = {result["label"]: result for result in results(out, "ideas")}[learned.label]
-    assert found["amount"] == learned.config.clipping.fraction and found["clip_fraction"] == 0  # too few steps yet
-    again = [values_of(measured(learned.config)) for _ in range(2)]
-    assert again[0]["map"] == again[1]["map"] == pytest.approx(found["map"], abs=1e-5)
+    result = {result["label"]: result for result in results(out, "ideas")}[learned.label]
+    assert result["amount"] == learned.config.clipping.fraction and result["clip_fraction"] == 0  # too few steps
+    again = [return_value(measured(learned.config)) for _ in range(2)]
+    assert again[0]["map"] == again[1]["map"] == pytest.approx(result["map"], abs=1e-5)
 
 
-def values_of(generator):
-    """What a generator returns at its end."""
+def return_value(generator):
+    """The return value of a generator."""
     try:
         while True:
             next(generator)
@@ -118,14 +117,13 @@ def test_tables_hold_means_and_half_ranges(tmp_path):
     lines = [{"bits": 32, "label": "none", "map": value} for value in (0.5, 0.6, 0.7)]
     (tmp_path / "codes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     table = summary(tmp_path, "codes")
-    assert table.to_dict("records") == [
-        {"bits": 32, "label": "none", "seeds": 3, "map": pytest.approx(0.6), "spread": pytest.approx(0.1)}
-    ]
+    [row] = table.to_dict("records")
+    assert row == {"bits": 32, "label": "none", "seeds": 3} | {"map": pytest.approx(0.6), "spread": pytest.approx(0.1)}
     assert markdown(table).splitlines()[2] == "| 32 | none | 3 | 0.600 | 0.100 |"
     assert markdown(summary(tmp_path, "rules-I")) == "nothing measured yet"
 
 
-def test_the_command_says_how_much_is_left_and_what_must_come_first(small, out, tmp_path, capsys):
+def test_command_reports_remaining_trials_and_missing_parts(small, out, tmp_path, capsys):
     assert main(["study", "--part", "curve", "--out", str(out), "--backbone", CNN, "--limit", "300", "--json"]) == 0
     assert "curve: 0 trials" in capsys.readouterr().err
     assert main(["study", "--part", "ideas", "--out", str(tmp_path)]) == 2

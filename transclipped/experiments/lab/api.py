@@ -1,4 +1,4 @@
-"""The lab set for notebooks: a batch under a head, what clipping does in it, and heads that train in seconds."""
+"""The lab set for notebooks: batches under a head, reports on clipping, and heads that train in seconds."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from transclipped.models.head import Head
 
 
 class Lab:
-    """Embeddings of 5,000 training images and 1,000 queries of CIFAR-10, made once by a frozen backbone.
+    """Embeddings of 5,000 training images and 1,000 queries of CIFAR-10 by a frozen backbone.
 
     Args:
-        folder: of the lab set, the bundled one unless given.
+        folder: of the lab set; by default, the bundled one.
 
     Attributes:
         data: the `LabSet`.
         k: K of mAP@K.
 
     Raises:
-        InputError: its files are missing or damaged; or a setting of clipping is unknown or breaks its rule.
+        InputError: its files are missing or damaged, or a clipping setting is unknown or invalid.
 
     Examples:
         >>> lab = tc.Lab()
@@ -44,14 +44,14 @@ class Lab:
         self.k = min(labset.K, len(self.data))
 
     def batch(self, head: Head | str, *, size: int = 256, seed: int = 0) -> clipping_report.Batch:
-        """Two views of `size` images under a head, or a bundled one of `labset.STAGES` by its name."""
+        """Two views of `size` images under a head, or under a bundled one from `labset.STAGES`, by name."""
         head = labset.load_head(self.data, head) if isinstance(head, str) else head
         return lab_batch(self.data, head, size=size, seed=seed)
 
     def report(
         self, batch: clipping_report.Batch, *, temperature: float = 0.3, **clipping: Any
     ) -> clipping_report.Report:
-        """What a rule clips of a batch; `clipping` are fields of `ClippingConfig`."""
+        """A report on clipping a batch; `clipping` are fields of `ClippingConfig`."""
         return clipping_report.report(batch, from_dict(ClippingConfig, clipping), temperature=temperature)
 
     def train(self, *, temperature: float = 0.3, seed: int = 0, **clipping: Any) -> Head:
@@ -61,5 +61,5 @@ class Lab:
 
     def map(self, head: Head) -> float:
         """mAP@K of the queries against the training images by asymmetric search, in [0, 1]."""
-        config = labset.lab_config(self.data, clipping=ClippingConfig(), temperature=0.3)  # of which K alone counts
+        config = labset.lab_config(self.data, clipping=ClippingConfig(), temperature=0.3)  # only its K matters
         return measured(self.data, head, config)

@@ -1,4 +1,4 @@
-"""Makes the lab set: embeds the images, keeps the directions that matter, rounds to 8 bits."""
+"""Builds the lab set: embeds the images, projects onto principal directions, rounds to 8 bits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from transclipped.runs.session import prepare
 def build(
     folder: Path, *, backbone: BackboneConfig, data: DataConfig = DATA, device: str = "cpu"
 ) -> Iterator[Progress]:
-    """Embed the images and write labset.safetensors; the feature cache keeps what was embedded.
+    """Embed the images, through the feature cache, and write labset.safetensors.
 
     Raises:
-        InputError: images or backbone cannot be had, or the disk is full.
+        InputError: images or backbone are unavailable, or the disk is full.
     """
     session = prepare(RunConfig(data=data, backbone=backbone), device=device)
     cache, split = FeatureCache(session.images, session.backbone, seed=data.seed), session.split
@@ -30,14 +30,12 @@ def build(
         yield from cache.fill(view, split.train, device=device)
     yield from cache.fill(0, split.query, device=device)
     split = readable(split, session.images)
-    found = [np.asarray(cache.view(view)[split.train], np.float32) for view in range(VIEWS)]
-    asked = np.asarray(cache.view(0)[split.query], np.float32)
+    views = [np.asarray(cache.view(view)[split.train], np.float32) for view in range(VIEWS)]
+    queries = np.asarray(cache.view(0)[split.query], np.float32)
     projected = session.backbone.width > WIDTH
     if projected:
-        onto = pca(unit(np.concatenate(found)), WIDTH, centre=False).matrix.astype(np.float32)  # keeps cosines
-        found, asked = [view @ onto for view in found], asked @ onto
-    views, view_scales = quantized(np.stack(found))
-    queries, query_scales = quantized(asked)
+        matrix = pca(unit(np.concatenate(views)), WIDTH, centre=False).matrix.astype(np.float32)  # preserves cosines
+        views, queries = [view @ matrix for view in views], queries @ matrix
     labels = session.images.labels
     about = {
         "backbone": backbone.name,
@@ -47,8 +45,5 @@ def build(
         "class_names": list(session.images.class_names),
     }
     rows = {"rows": split.train, "query_rows": split.query}
-    save(
-        folder,
-        LabSet(views, view_scales, queries, query_scales, **rows, labels=labels[split.train],
-               query_labels=labels[split.query], about=about),
-    )  # fmt: skip
+    rows |= {"labels": labels[split.train], "query_labels": labels[split.query]}
+    save(folder, LabSet(*quantized(np.stack(views)), *quantized(queries), **rows, about=about))

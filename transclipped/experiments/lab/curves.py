@@ -1,6 +1,6 @@
-"""Precomputed curves of mAP over the amount of clipping, which stand behind a live sweep: curves.json of the lab set.
+"""Precomputed curves of mAP over the amount of clipping, shown behind a live sweep: curves.json of the lab set.
 
-Each result is one of `sweep.result_of`, under seed 0; an interrupted computation goes on where it was.
+Each result comes from `sweep.result_of` with seed 0; an interrupted computation resumes.
 """
 
 from __future__ import annotations
@@ -29,45 +29,36 @@ def compute(
     minutes: float | None = None,
     tell: Callable[[dict], None] = lambda result: None,
 ) -> None:
-    """Train what is missing of curves.json, until `minutes` are over."""
+    """Train the heads that curves.json lacks, until `minutes` are over; `tell` gets each result."""
     started = time.monotonic()
-    found = load(folder) if (folder / FILE).exists() else []
-    done = {_identity(result) for result in found}
+    curves = load(folder) if (folder / FILE).exists() else []
+    done = {(result["rule"], result["amount"], result["temperature"]) for result in curves}
     for config in _settings(lab, temperatures):
-        key = (config.clipping.rule, amount_of(config.clipping), config.loss.temperature)
-        if key in done:
+        if (config.clipping.rule, amount_of(config.clipping), config.loss.temperature) in done:
             continue
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             return
         result = result_of(lab, config)
-        found.append({name: result[name] for name in KEPT})
-        write_json(folder / FILE, found)
+        curves.append({name: result[name] for name in KEPT})
+        write_json(folder / FILE, curves)
         tell(result)
 
 
 def load(folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """Results of curves.json.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    found = read_json(folder / FILE)
-    if not isinstance(found, list) or not all(isinstance(r, dict) and set(KEPT) <= r.keys() for r in found):
-        raise InputError(f"{folder / FILE} holds no curves; delete it, then `lab curves` makes it again")
-    return found
+    """Results in curves.json; InputError if it is missing or damaged."""
+    curves = read_json(folder / FILE)
+    if not isinstance(curves, list) or not all(isinstance(r, dict) and set(KEPT) <= r.keys() for r in curves):
+        raise InputError(f"{folder / FILE} holds no curves; delete it, then run `lab curves`")
+    return curves
 
 
 def _settings(lab: LabSet, temperatures: tuple[float, ...]) -> Iterator[RunConfig]:
-    """The figure that is looked at first comes first: thresholds between none and adaptive, at every temperature."""
+    """All settings, beginning with the first figure's: none, thresholds and adaptive at every temperature."""
     tried = [(rule, value) for rule, amount in swept().items() for value in amount.tried]
     first = [("none", None), *(pair for pair in tried if pair[0] == "threshold"), (MARKED.rule, MARKED.sigma)]
-    then = [pair for pair in tried if pair not in first]
-    usual = sorted(temperatures, key=lambda temperature: abs(temperature - LossConfig().temperature))
-    for tried, order in ((first, temperatures), (then, usual)):
+    rest = [pair for pair in tried if pair not in first]
+    nearest_first = sorted(temperatures, key=lambda temperature: abs(temperature - LossConfig().temperature))
+    for pairs, order in ((first, temperatures), (rest, nearest_first)):
         for temperature in order:
-            for rule, amount in tried:
+            for rule, amount in pairs:
                 yield lab_config(lab, clipping=with_amount(rule, amount), temperature=temperature)
-
-
-def _identity(result: dict[str, Any]) -> tuple:
-    return result["rule"], result["amount"], result["temperature"]

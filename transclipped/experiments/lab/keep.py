@@ -1,8 +1,8 @@
-"""A head of a sweep as a run: pages list it, search with it and compare it like any other.
+"""Saves a head of a sweep as a run, which pages list, search and compare like any other.
 
-The lab set holds a backbone's own embeddings of images of CIFAR-10, rounded to 8 bits. So a head that was trained on
-it works behind that backbone on any image. What becomes of the rounding: the run is measured on the rounded
-embeddings too, which config.json says, and `train` with its command does the same from images without rounding.
+The lab set holds a backbone's embeddings of CIFAR-10 images, rounded to 8 bits, so a head trained on it works with
+that backbone on any image. The run is measured on the rounded embeddings too, as its config.json states; its command
+trains the same head on images, without rounding.
 """
 
 from __future__ import annotations
@@ -31,50 +31,54 @@ from transclipped.runs.session import Session, prepare
 from transclipped.training.evaluation import measure
 from transclipped.utils.files import read_json, replacing, write_json
 
-ROUNDED = "lab set, 8 bits"  # told in config.json as what was trained and measured on
+ROUNDED = "lab set, 8 bits"  # for config.json: the embeddings for training and measuring
 
 
 def keep(lab: LabSet, sweep: Sweep, clipping: ClippingConfig, *, folder: Path, path: Path) -> RunDir:
-    """Make a run at `path` of the head that a sweep in `folder` has trained with this clipping.
-
-    The run appears whole or not at all.
+    """Save the head that a sweep in `folder` trained with this clipping as a run at `path`, atomically.
 
     Raises:
-        InputError: there is no such head, the name is not fit, `path` exists, the lab set holds no embeddings that the
-            backbone gives, or the disk is full.
+        InputError: the head does not exist, the name is invalid, `path` exists, the lab set does not match the
+            backbone, or the disk is full.
     """
     check_name(path.name)
     if path.exists():
         raise InputError(f"{path} exists already; choose another name")
     trained = head_file(folder, clipping)
     if not trained.exists():
-        raise InputError("the sweep did not keep this head; train it again, then it can be made a run")
+        raise InputError("the sweep did not keep this head; train it again, then save it")
     session = prepare(lab_config(lab, clipping=clipping, temperature=sweep.temperature, seed=sweep.seed))
     _check(lab, session)
     try:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            made = Path(scratch) / "run"
-            _write(lab, session, trained, made, name=path.name)
-            _measured(lab, session, RunDir(made), seconds=_seconds(folder, clipping))
+            run = RunDir(Path(scratch) / "run")
+            _write(lab, session, trained, run.path, name=path.name)
+            setting = (clipping.rule, amount_of(clipping))
+            durations = [
+                r["seconds"] for r in results(folder) if (r["rule"], r["amount"]) == setting and "seconds" in r
+            ]
+            seconds = {"training": durations[-1]} if durations else {}
+            for _ in measure(replace(session, cache=_Rounded(lab)), run, seconds=seconds):
+                pass
+            write_json(run.path / "status.json", {"v": FORMAT, "state": "finished"})
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(made, path)
+            os.rename(run.path, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; free some space or choose another name") from error
     return RunDir(path)
 
 
 def _check(lab: LabSet, session: Session) -> None:
-    """What the head learnt from must be what the backbone gives, of the images that the split names."""
+    """InputError unless the lab set holds the backbone's embeddings of the split's images."""
     if lab.about["projected"] or lab.width != session.backbone.width:
-        raise InputError("the lab set holds projected embeddings, which the head needs and no image gives; use train")
+        raise InputError("the lab set holds projected embeddings, so its heads do not fit the backbone; use train")
     if lab.about["fingerprint"] != session.backbone.fingerprint:
         raise InputError(
-            f"the lab set comes from other weights of {session.backbone.name} than those that are here; "
-            "`lab build` makes it anew"
+            f"the lab set was computed with other weights of {session.backbone.name}; rebuild it with `lab build`"
         )
     pairs = ((lab.rows, session.split.database), (lab.query_rows, session.split.query))
     if not all(np.array_equal(ours, theirs) for ours, theirs in pairs):
-        raise InputError("the lab set shows other images than its setting names; `lab build` makes it anew")
+        raise InputError("the lab set holds other images than its configuration; rebuild it with `lab build`")
 
 
 def _write(lab: LabSet, session: Session, trained: Path, made: Path, *, name: str) -> None:
@@ -91,22 +95,9 @@ def _write(lab: LabSet, session: Session, trained: Path, made: Path, *, name: st
     _write_events(read_json(trained.with_suffix(".json")), made / "events.jsonl")
 
 
-def _measured(lab: LabSet, session: Session, run: RunDir, *, seconds: dict[str, float]) -> None:
-    for _ in measure(replace(session, cache=_Rounded(lab)), run, seconds=seconds):
-        pass
-    write_json(run.path / "status.json", {"v": FORMAT, "state": "finished"})
-
-
-def _seconds(folder: Path, clipping: ClippingConfig) -> dict[str, float]:
-    """What the training took, as the sweep tells."""
-    amount = amount_of(clipping)
-    told = [r for r in results(folder) if (r["rule"], r["amount"]) == (clipping.rule, amount)]
-    return {"training": told[-1]["seconds"]} if told and "seconds" in told[-1] else {}
-
-
 def _write_events(events: list[dict], path: Path) -> None:
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise InputError("the sweep's notes of this training are damaged; train the head again")
+        raise InputError("the sweep's events of this training are damaged; train the head again")
     now = round(time.time(), 3)
     lines = [json.dumps({"v": FORMAT, "t": now, **event}) for event in events]
     ended = {"epoch": 0.0, "step": 0} | {k: v for k, v in (events or [{}])[-1].items() if k in ("epoch", "step")}
@@ -116,7 +107,7 @@ def _write_events(events: list[dict], path: Path) -> None:
 
 
 class _Rounded:
-    """The lab set's embeddings, in the place of a feature cache that holds the plain view of the split's rows."""
+    """The lab set's embeddings, in place of a feature cache with the plain view of the split's rows."""
 
     def __init__(self, lab: LabSet) -> None:
         self._rows = np.concatenate([lab.rows, lab.query_rows])
@@ -124,11 +115,11 @@ class _Rounded:
         self._order = np.argsort(self._rows)
 
     def fill(self, view: int, rows: np.ndarray, *, device: str) -> Iterator[Progress]:
-        """Everything is there."""
+        """All rows are filled already."""
         yield from ()
 
     def view(self, number: int) -> _Rounded:
-        """The plain one."""
+        """The plain view, the only one."""
         return self
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""A sweep: one head on the lab set for each of several clipping settings, and what retrieval becomes of each.
+"""A sweep trains and measures a head on the lab set for each of several clipping settings.
 
-Settings differ in nothing but clipping: same seed, so same initial weights, batches and views. `none` comes first as
-the base line, then more and more clipping, then `adaptive`. A sweep is a folder; a stopped one goes on where it was:
+Only clipping differs: the seed, and so initial weights, batches and views, are the same. `none` comes first as the
+baseline, then more and more clipping, then `adaptive`. A sweep is a folder; a stopped one can resume:
 
-    settings.json   the sweep        results.jsonl   one line a head, written when it is there
-    status.json     state, pid, how far the head in training is       stop   its presence ends the sweep
-    heads/          each head and the events of its training, of which `kept.py` can make a run
+    settings.json   the sweep                           results.jsonl   one line per finished head
+    status.json     state, pid, progress of the head    stop            a file that ends the sweep
+    heads/          each head and the events of its training, for `keep.py`
 """
 
 from __future__ import annotations
@@ -33,38 +33,29 @@ from transclipped.models.head import Head
 from transclipped.models.weights import save_tensors
 from transclipped.training.evaluation import quick_map
 from transclipped.training.sources import CachedViews
-from transclipped.training.threads import on_fitting_threads
+from transclipped.training.threads import on_fastest_threads
 from transclipped.training.trainer import Event, Trainer
 from transclipped.utils.files import append_json_line, hold, json_lines, read_json, write_json
 
-HEADS_AT_FIRST = 5  # amounts that a sweep tries where nobody chose, the ones that clip least
-MARKED = ClippingConfig(rule="adaptive", sigma=2.0)  # trained beside the amounts of every rule
-SETTLED = 4  # last epochs over which figures of the training are averaged
-WRITE_EVERY = 0.25  # seconds between two notes of progress
-SILENCE = 20.0  # seconds without a note after which a sweep counts as interrupted
-SURE = 0.1  # share of a head after which its own speed tells the time left
-STEPS_KEPT = 5  # of so many steps one is kept as an event
+HEADS_AT_FIRST = 5  # amounts of a sweep by default, those that clip least
+MARKED = ClippingConfig(rule="adaptive", sigma=2.0)  # trained in every sweep, for comparison
+LAST_EPOCHS = 4  # last epochs, over which the training's metrics are averaged
+WRITE_EVERY = 0.25  # seconds between two updates of the status
+SILENCE = 20.0  # seconds without an update after which a sweep counts as interrupted
+SURE = 0.1  # share of a head's training after which its speed predicts the time left
+STEPS_KEPT = 5  # one step in this many is kept as an event
 STATE, RESULTS, SETTINGS, STOP, HEADS = "status.json", "results.jsonl", "settings.json", "stop", "heads"
-
 
 Watch = Callable[[Event, Head], None]
 
 
 class Stopped(Exception):
-    """Somebody asked the sweep to end."""
+    """The sweep was stopped on request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """Which heads are trained.
-
-    Attributes:
-        rule: one of `clipping.swept`.
-        amounts: how much it clips for each head.
-        temperature: τ of all.
-        treatment: of clipped pairs, "remove" or "clamp".
-        seed: of all.
-    """
+    """The settings of a sweep: a rule from `clipping.swept`, one amount per head, and settings of all heads."""
 
     rule: str = "threshold"
     amounts: tuple[float, ...] = DELTA.tried[:HEADS_AT_FIRST]
@@ -76,43 +67,39 @@ class Sweep:
         if self.rule not in swept():
             raise InputError(f"a sweep cannot vary the rule {self.rule!r}; choose {', '.join(swept())}")
         LossConfig(temperature=self.temperature)
-        self.settings()  # refuses what makes no sense
+        self.settings()  # an InputError if an amount is invalid
 
     @property
     def key(self) -> str:
-        """Names the sweep by its settings, 12 hex digits: who asks for the same gets the same."""
+        """Hash of the settings, 12 hex digits."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
 
     def settings(self) -> list[ClippingConfig]:
-        """None, the amounts in their order, and adaptive where it is not among them."""
+        """None, the amounts in their order, and `MARKED` if it is not one of them."""
         tried = [with_amount(self.rule, amount, treatment=self.treatment) for amount in self.amounts]
         marked = replace(MARKED, treatment=self.treatment)
         return [ClippingConfig(rule="none"), *tried, *([] if marked in tried else [marked])]
 
 
 def head_file(folder: Path, clipping: ClippingConfig) -> Path:
-    """Where a sweep keeps the head of a setting; the events of its training are beside it, as JSON."""
+    """File of a setting's head; the events of its training are beside it, as JSON."""
     amount = amount_of(clipping)
     return folder / HEADS / f"{clipping.rule}{'' if amount is None else f'-{amount:g}'}.safetensors"
 
 
-def _nobody(event: Event, head: Head) -> None:
-    """Watches nothing."""
-
-
-def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody) -> Head:
+def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = lambda event, head: None) -> Head:
     """A head trained on the lab set.
 
     Args:
-        watch: called with event and head after each step and epoch; what it raises ends the training.
+        watch: called after each step and epoch; its exceptions end the training.
 
     Raises:
-        InputError: the batch is larger than the lab set, or the loss is no number any more.
+        InputError: the batch is larger than the lab set, or the loss became NaN or infinite.
     """
     source = CachedViews(lab.features, np.arange(len(lab)), seed=config.seed)
     head = Head.from_config(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
     trainer = Trainer(head, source, config, labels=lab.labels, watched=False)
-    for event in on_fitting_threads(trainer.events()):
+    for event in on_fastest_threads(trainer.events()):
         watch(event, head)
     return head.eval()
 
@@ -130,41 +117,43 @@ def measured(lab: LabSet, head: Head, config: RunConfig) -> float:
 
 
 @torch.inference_mode()
-def landing(lab: LabSet, head: Head, config: RunConfig) -> float | None:
+def mean_level(lab: LabSet, head: Head, config: RunConfig) -> float | None:
     """Mean cosine above which the rule clips under a trained head, in a batch of the configured size.
 
-    This is where a rule without a fixed δ lands on the axis of δ; None where nothing is clipped.
+    It compares a rule without a fixed δ with the others; None if nothing is clipped.
     """
     rows = np.arange(min(config.schedule.batch, len(lab)))
     codes = head(torch.from_numpy(np.concatenate([lab.features[0][rows], lab.features[1][rows]])))
     clipped = clip(cosines(codes.quantized.flatten(1)), config.clipping)
-    touched = clipped.mask.any(1)
-    return float(clipped.level[touched].mean()) if touched.any() else None
+    anchors = clipped.mask.any(1)
+    return float(clipped.level[anchors].mean()) if anchors.any() else None
 
 
-def result_of(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody, keep: Path | None = None) -> dict[str, Any]:
-    """Train and measure one setting; the result as results.jsonl holds it. `clip_precision` is observed with labels.
+def result_of(
+    lab: LabSet, config: RunConfig, *, watch: Watch = lambda event, head: None, keep: Path | None = None
+) -> dict[str, Any]:
+    """Train and measure one setting; returns a line of results.jsonl.
 
     Args:
-        keep: folder where the head and the events of its training are stored, see `head_file`.
+        keep: folder for the head and the events of its training, see `head_file`.
     """
     started, epochs, events = time.monotonic(), [], []
 
-    def seen(event: Event, head: Head) -> None:
+    def record(event: Event, head: Head) -> None:
         if event.kind == "epoch":
             epochs.append(event.values)
         if event.kind == "epoch" or event.step % STEPS_KEPT == 1:
             events.append({"kind": event.kind, "epoch": event.epoch, "step": event.step, **event.values})
         watch(event, head)
 
-    head = train_head(lab, config, watch=seen)
+    head = train_head(lab, config, watch=record)
     if keep is not None:
         path = head_file(keep, config.clipping)
         save_tensors(path, head.state_dict())
         write_json(path.with_suffix(".json"), events)
-    last = epochs[-SETTLED:]
+    last = epochs[-LAST_EPOCHS:]
     precision = [values["clip_precision"] for values in last if "clip_precision" in values]
-    delta, rule = landing(lab, head, config), config.clipping.rule
+    delta, rule = mean_level(lab, head, config), config.clipping.rule
     return {
         "rule": rule,
         "amount": amount_of(config.clipping),
@@ -182,16 +171,19 @@ def result_of(lab: LabSet, config: RunConfig, *, watch: Watch = _nobody, keep: P
 
 
 def run_sweep(lab: LabSet, sweep: Sweep, folder: Path, *, tell: Callable[[dict], None] = lambda result: None) -> None:
-    """Train what is left of a sweep.
+    """Train the heads that a sweep lacks.
 
     Args:
         tell: called with each new result.
 
     Raises:
-        Stopped: the stop file appeared.
+        Stopped: the stop file exists.
         InputError: the disk is full, a training failed, or the folder holds another sweep.
     """
-    _refuse_another(folder, sweep)
+    if (folder / SETTINGS).exists():  # other amounts are allowed, other settings are not
+        earlier, now = read_json(folder / SETTINGS), json.loads(json.dumps(asdict(sweep)))
+        if not isinstance(earlier, dict) or earlier | {"amounts": None} != now | {"amounts": None}:
+            raise InputError(f"{folder} holds a sweep with other settings; choose another folder")
     with hold(folder):
         _train_all(lab, sweep, folder, tell)
 
@@ -222,17 +214,8 @@ def _train_all(lab: LabSet, sweep: Sweep, folder: Path, tell: Callable[[dict], N
         (folder / STOP).unlink(missing_ok=True)
 
 
-def _refuse_another(folder: Path, sweep: Sweep) -> None:
-    """Results of other settings would be told as this sweep's; more or fewer amounts of the same are welcome."""
-    if not (folder / SETTINGS).exists():
-        return
-    earlier, now = read_json(folder / SETTINGS), json.loads(json.dumps(asdict(sweep)))
-    if not isinstance(earlier, dict) or earlier | {"amounts": None} != now | {"amounts": None}:
-        raise InputError(f"{folder} holds a sweep with other settings; choose another folder")
-
-
 class _Notes:
-    """Writes how far a training is a few times a second, and ends it when the stop file is there."""
+    """Writes the progress of a training a few times per second; raises Stopped if the stop file exists."""
 
     def __init__(self, folder: Path, note: dict[str, Any]) -> None:
         self.folder, self.note, self.written = folder, note, 0.0
@@ -248,20 +231,17 @@ class _Notes:
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """Results so far, in the order of training; lines that are torn or of another kind are passed over."""
-    return [
-        value
-        for value in json_lines(folder / RESULTS)
-        if isinstance(value, dict) and {"rule", "amount", "map"} <= value.keys()
-    ]
+    """Results so far, in order of training; incomplete lines are skipped."""
+    lines = json_lines(folder / RESULTS)
+    return [line for line in lines if isinstance(line, dict) and {"rule", "amount", "map"} <= line.keys()]
 
 
 def seconds_left(note: dict[str, Any], trained: list[dict[str, Any]]) -> float | None:
-    """Seconds until a running sweep is done; None as long as there is no speed to go by.
+    """Seconds until a running sweep is done; None until its speed is known.
 
     Args:
         note: its status.
-        trained: its results so far; only the last one tells of the machine as it is now.
+        trained: its results so far; the last one reflects the machine's current load best.
     """
     share = note.get("step", 0) / max(1, note.get("steps", 0))  # of the head in training
     spent = note.get("t", 0.0) - note.get("since", math.inf)
@@ -272,7 +252,7 @@ def seconds_left(note: dict[str, Any], trained: list[dict[str, Any]]) -> float |
 
 
 def status(folder: Path) -> dict[str, Any] | None:
-    """Where a sweep stands; None if it has not begun. One that has long said nothing is told as "interrupted"."""
+    """The status of a sweep, None if it has not begun; "interrupted" if its last update is old."""
     try:
         note = read_json(folder / STATE)
     except InputError:

@@ -1,4 +1,4 @@
-"""What the hybrid learns from: corpora of bundled images, what teachers say of them, and the stem's maps of them."""
+"""Training data of the hybrid: corpora of bundled images, teachers' embeddings of them, and the stem's maps."""
 
 from __future__ import annotations
 
@@ -18,37 +18,36 @@ from transclipped.experiments.pretrain.distill import distillation_targets
 from transclipped.features.cache import FeatureCache, Progress
 from transclipped.models.backbone import Backbone, load_backbone, stem_backbone
 
-PLANS = (("cifar10", 96, 1), ("caltech101", 128, 2))  # corpus, pixels a side, passes an epoch
-TEACHER_SCALE = 1.5  # a teacher without a size of its own sees images this much larger than the student
+PLANS = (("cifar10", 96, 1), ("caltech101", 128, 2))  # corpus, pixels per side, passes per epoch
+TEACHER_SCALE = 1.5  # image size of a teacher without a given size, relative to the student's
 
 
 @dataclass(frozen=True)
 class Images:
-    """A corpus before it is embedded: which images, at which size, how often an epoch."""
+    """A corpus before embedding."""
 
     images: ImageSet
     rows: np.ndarray
-    size: int
-    repeat: int
+    size: int  # pixels per side
+    repeat: int  # passes per epoch
 
 
 def chosen_corpora(limit: int | None = None) -> list[Images]:
-    """Training rows of each corpus, at most `limit`."""
+    """The corpora, each with at most `limit` training rows."""
     corpora = []
     for dataset, size, repeat in PLANS:
-        data = DataConfig(dataset=dataset)
-        images = load(data)
-        corpora.append(Images(images, draw(images, data).train[:limit], size, repeat))
+        images = load(DataConfig(dataset=dataset))
+        corpora.append(Images(images, draw(images, DataConfig(dataset=dataset)).train[:limit], size, repeat))
     return corpora
 
 
 def teachers_targets(
     teachers: tuple[str, ...], corpora: list[Images], *, width: int, flips: bool, device: str
 ) -> Iterator[Progress]:
-    """Targets of each corpus, `[n, width]`, in one common space; teachers' embeddings are cached.
+    """Targets `[n, width]` of each corpus, in one common space; teachers' embeddings are cached.
 
     Args:
-        teachers: spelled as `parsed_teacher` reads them.
+        teachers: in the form of `parsed_teacher`.
         flips: average each teacher's embedding with that of the mirror image.
     """
     embeddings = []
@@ -74,15 +73,11 @@ def stem_maps(images: Images, *, views: int, stride: int, seed: int, device: str
 
 
 def parsed_teacher(spec: str) -> tuple[str, int | None, str | None]:
-    """Name, size and file of a teacher spelled NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE.
-
-    Raises:
-        InputError: it is spelled otherwise.
-    """
-    found = re.fullmatch(r"([^@=]+)(?:@(\d+))?(?:=(.+))?", spec)
-    if not found:
+    """Name, size and file of a teacher given as NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE."""
+    match = re.fullmatch(r"([^@=]+)(?:@(\d+))?(?:=(.+))?", spec)
+    if not match:
         raise InputError(f"teacher {spec!r} must be NAME, NAME@SIZE, NAME=FILE or NAME@SIZE=FILE")
-    name, size, weights = found.groups()
+    name, size, weights = match.groups()
     return name, int(size) if size else None, weights
 
 

@@ -1,16 +1,15 @@
-"""Distillation without labels: a small network learns the geometry of larger ones' embeddings.
+"""Distillation without labels: a small network learns the geometry of larger networks' embeddings.
 
-The target of an image is what its teachers say of the plain image: each teacher's embedding standardised
-and brought to unit length, all side by side, reduced by PCA and normalised. The student sees augmented views
-and minimises, over a batch,
+The target of an image combines its teachers' embeddings of the plain image: each is standardised and normalised, then
+all are concatenated, reduced by PCA and normalised. The student embeds augmented views and minimises, over a batch,
 
     1 − mean_i cos(z_i, t_i) + mean_i KL( softmax(t_i · t_j / T) ‖ softmax(z_i · z_j / T) ),  j ≠ i,
 
-so that both its embeddings and who is near whom agree with the teachers.
+so that its embeddings and their similarities agree with the targets.
 
 References:
     Hinton et al. 2015, arXiv 1503.02531 (distillation); Park et al. 2019, arXiv 1904.05068 and
-    Tejankar et al. 2021, arXiv 2106.15620 (similarities as the thing to distil).
+    Tejankar et al. 2021, arXiv 2106.15620 (distillation of similarities).
 """
 
 from __future__ import annotations
@@ -35,10 +34,7 @@ WEIGHT_DECAY = 0.05
 
 
 def distillation_targets(teachers: list[np.ndarray], *, width: int) -> Tensor:
-    """Targets `[N, width]` float32 of unit length from teachers' embeddings `[N, F_t]`.
-
-    PCA is exact, by the covariance of the standardised embeddings.
-    """
+    """Unit targets `[N, width]` float32 from teachers' embeddings `[N, F_t]`."""
     parts = []
     for embeddings in teachers:
         x = torch.as_tensor(np.asarray(embeddings, np.float32))
@@ -61,29 +57,22 @@ def distillation_loss(z: Tensor, target: Tensor, *, temperature: float = TEMPERA
 
 @dataclass
 class Corpus:
-    """Inputs and targets of one size of images.
+    """Inputs and targets of one size of images."""
 
-    Attributes:
-        views: V arrays `[N, F]` float16, such as cached feature maps.
-        rows: training rows `[n]`.
-        targets: `[n, D]` unit targets of `rows`.
-        repeat: passes over these rows in one epoch.
-    """
-
-    views: list[np.ndarray]
-    rows: np.ndarray
-    targets: Tensor
-    repeat: int = 1
+    views: list[np.ndarray]  # V arrays [N, F] float16, such as cached feature maps
+    rows: np.ndarray  # training rows [n]
+    targets: Tensor  # [n, D], unit targets of `rows`
+    repeat: int = 1  # passes per epoch
 
 
 class Distiller:
-    """Trains a student on corpora; a generator of events that can be saved and restored, as `Trainer`.
+    """Trains a student on corpora; yields events and can be saved and restored like `Trainer`.
 
     Args:
         student: maps a batch of a corpus's views to `[B, D]`.
-        corpora: batches come from one at a time, in random order.
+        corpora: each batch comes from one of them, in random order.
         epochs, batch, lr: of AdamW with linear warm-up and a cosine to zero.
-        seed: of order and views.
+        seed: for order and views.
     """
 
     def __init__(
@@ -97,7 +86,7 @@ class Distiller:
         self.optimizer = torch.optim.AdamW(decay_groups(student, WEIGHT_DECAY), lr=lr)
 
     def events(self) -> Iterator[Event]:
-        """Train to the end, an event a step and one an epoch."""
+        """Train to the end, with an event per step and per epoch."""
         while self.step < self.total_steps:
             epoch, skip = divmod(self.step, self.steps_per_epoch)
             total = 0.0
@@ -109,7 +98,7 @@ class Distiller:
             yield self._event("epoch", total / len(plan))
 
     def _plan(self, epoch: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
-        """Batches of an epoch: corpus, places among its rows, view of each."""
+        """Batches of an epoch: corpus, positions in its rows, view of each."""
         rng = np.random.default_rng([self.seed, epoch])
         batches = []
         for index, corpus in enumerate(self.corpora):
@@ -124,9 +113,9 @@ class Distiller:
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr()
         device = next(self.model.parameters()).device
+        dtype = fastest_dtype(device)
         inputs = torch.from_numpy(gathered(corpus.views, corpus.rows[places], views)).to(device)
         self.model.train()
-        dtype = fastest_dtype(device)
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
             z = self.model(inputs)
         loss = distillation_loss(z, corpus.targets[places].to(device))
@@ -141,11 +130,11 @@ class Distiller:
         return cosine(self.lr * warm, self.step / self.total_steps)
 
     def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on."""
+        """The state for `restore`."""
         return packed(self.model, self.optimizer, self.step)
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a saved state."""
+        """Restore a saved state."""
         self.step, _ = unpack(state, self.model, self.optimizer)
 
     def _event(self, kind: str, loss: float) -> Event:

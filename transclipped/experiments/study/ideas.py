@@ -1,4 +1,4 @@
-"""Ideas about what should decide that the study tries, and only the study: rules and losses it registers by name.
+"""Experimental clipping rules and losses, registered by the study only.
 
 | name               | clips, for anchor i                                                         | source        |
 | ------------------ | --------------------------------------------------------------------------- | ------------- |
@@ -14,8 +14,10 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,44 +33,42 @@ WIDTHS = (0.05, 0.1)  # cosine, T of soft weights; similarities of negatives spr
 
 
 def register_ideas() -> None:
-    """Make the ideas known to `ClippingConfig.rule` and `LossConfig.name`; one that learns begins anew."""
-    clipping.register("mixture")(mixture_rule)
-    clipping.register("otsu")(otsu_rule)
+    """Register the ideas as rules and losses; the state of one that learns is reset."""
+    clipping.register("mixture")(batch_rule(mixture))
+    clipping.register("otsu")(batch_rule(otsu))
     clipping.register(LEARNED)(LearnedQuantile())
     for width in WIDTHS:
         losses.register(soft_name(width))(partial(soft_nt_xent, width=width))
 
 
 def soft_name(width: float) -> str:
-    """What the loss of soft weights is registered as."""
+    """Name of the loss with soft weights."""
     return f"soft-{width:g}"
 
 
-def mixture_rule(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
-    """Every pair above the point where two normal distributions fitted to the batch's similarities cross."""
-    level = mixture(similarity[candidates].numpy())
-    return similarity > level, level
+def batch_rule(threshold: Callable[[np.ndarray], float]) -> clipping.Pick:
+    """The rule that clips every pair above a threshold computed from the batch's similarities."""
 
+    def pick(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
+        level = threshold(similarity[candidates].numpy())
+        return similarity > level, level
 
-def otsu_rule(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
-    """Every pair above Otsu's threshold of the batch's similarities."""
-    level = otsu(similarity[candidates].numpy())
-    return similarity > level, level
+    return pick
 
 
 class LearnedQuantile:
-    """Every pair above one threshold δ that is learned from batch to batch.
+    """Every pair above one threshold δ that is learned over batches.
 
-    δ minimises q·δ + E[max(0, s − δ)], whose minimum has the share q of all similarities s above it. Each batch takes
-    one step down its gradient q − P(s > δ), after it was clipped. δ begins at 1, where nothing is clipped, and comes
-    down by at most q · STEP a batch: a warm-up that needs no setting.
+    δ minimises q·δ + E[max(0, s − δ)]: at the minimum, a share q of all similarities s is above it. After clipping,
+    each batch takes one step down the gradient q − P(s > δ). δ starts at 1, where nothing is clipped, and falls by at
+    most q · STEP per batch, which serves as a warm-up.
     """
 
     def __init__(self) -> None:
         self.level = 1.0
 
     def __call__(self, similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:
-        """Clip by the threshold so far, then learn from this batch; q is `config.fraction`."""
+        """Clip by the current threshold, then update it; q is `config.fraction`."""
         level = self.level
         above = similarity > level
         n = int(candidates.sum())
@@ -87,21 +87,17 @@ def soft_nt_xent(
     temperature: float,
     epoch: float = math.inf,
 ) -> Tensor:
-    """Contrastive loss whose negatives lose weight smoothly around δ_i, the level of the clipping rule.
+    """Contrastive losses `[2B]` in nats; negatives lose weight smoothly around δ_i, the level of the clipping rule.
 
     ℓ_i = −log( e^{s_i⁺/τ} / ( e^{s_i⁺/τ} + Σ_j w_ij e^{s_ij/τ} ) ),  w_ij = 1 − sigmoid((s_ij − δ_i) / T).
 
-    Weights carry no gradient, as clipping carries none. T → 0 takes out what lies above δ_i, as the treatment `remove`
-    does; the weight is ½ at δ_i. There is no warm-up, and what `clipped` marks counts only for what is observed.
+    Weights carry no gradient. The weight is ½ at δ_i, and T → 0 gives the treatment `remove`. There is no warm-up, and
+    the mask of `clipped` is used for logging only.
 
     Args:
         similarity: `[2B, 2B]` cosines, floating point.
         clipped: `level` is δ_i.
-        width: T > 0, on the cosine scale.
-        temperature: τ > 0, on the cosine scale.
-
-    Returns:
-        Losses `[2B]` in nats.
+        width: T > 0, temperature: τ > 0, both on the cosine scale.
     """
     n = len(similarity)
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))

@@ -1,18 +1,18 @@
-"""What the study tries: its parts, each a list of trials, and how a part chooses settings for others.
+"""The parts of the study, each a list of trials, and the choice of settings from the part `curve`.
 
 | part       | varies                                                     | data, bits, seeds             |
 | ---------- | ---------------------------------------------------------- | ----------------------------- |
-| `curve`    | amount of clipping, at two temperatures or three           | (I), 32 bits, one seed        |
-| `rules-I`  | the rule, each with the setting that `curve` chose         | (I), 16/32/64 bits, three     |
-| `rules-II` | the same, heads trained on 500 images a class            | (II), 16/32/64 bits, three    |
+| `curve`    | amount of clipping, at two or three temperatures           | (I), 32 bits, one seed        |
+| `rules-I`  | the rule, each with its setting chosen from `curve`        | (I), 16/32/64 bits, three     |
+| `rules-II` | the same, heads trained on 500 images per class            | (II), 16/32/64 bits, three    |
 | `shared`   | the rule, all at one temperature, 0.3                      | (I), 16/32/64 bits, three     |
-| `ideas`    | what decides: other embeddings, thresholds, soft weights   | (I), 32 bits, three seeds     |
-| `batch`    | images a step, 64 to 1,024                               | (I), 32 bits, one seed        |
+| `ideas`    | variants: other embeddings, thresholds, soft weights       | (I), 32 bits, three seeds     |
+| `batch`    | batch size, 64 to 1,024                                    | (I), 32 bits, one seed        |
 | `codes`    | soft, hard, asymmetric, symmetric, float                   | (I), 16/32/64, one seed       |
 | `backbone` | CNN, distilled hybrid, hybrid trained with and without     | (I), 32 bits, three seeds     |
 
-`curve` sets 5,000 training images aside and looks at their labels to choose a temperature and an amount for each
-rule; no choice looks at queries. What is measured of queries is reported beside it, never chosen by.
+`curve` holds out 5,000 training images and uses their labels to choose a temperature and an amount for each rule; no
+choice uses queries.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from transclipped.experiments.study.ideas import LEARNED, WIDTHS, soft_name
 from transclipped.flags import arguments
 from transclipped.models.zoo import CNN, DISTILLED, HYBRID
 
-VALIDATION = 5000  # training images that `curve` chooses by
+VALIDATION = 5000  # held-out training images of `curve`
 EPOCHS = {"I": 4, "II": 40}  # about 800 steps of 256 images either way
 TRIED = {  # amounts of each rule
-    "none": (1.0,),  # spelled as δ = 1
+    "none": (1.0,),  # written as δ = 1
     "debiased": (0.1,),
     "rank": (0.02, 0.05, 0.1, 0.2),
     "threshold": (0.7, 0.6, 0.5, 0.4, 0.3),
@@ -55,7 +55,7 @@ FIELDS |= {"none": "threshold", LEARNED: "fraction"}
 CURVES = {0.2: tuple(TRIED), 0.3: tuple(TRIED), 0.5: ("none", "threshold", "adaptive")}  # temperature: rules
 RANKED = 0.1  # q of rank+threshold, and of a learned quantile
 SHARED = 0.3  # temperature of the part `shared`
-SAME = "none, τ of adaptive"  # what clipping alone changes, where temperature stays
+SAME = "none, τ of adaptive"  # for the effect of clipping at equal temperature
 BATCHES = (64, 128, 256, 512, 1024)
 SEEDS = (0, 1, 2)
 BITS = (16, 32, 64)
@@ -63,24 +63,17 @@ BITS = (16, 32, 64)
 
 @dataclass(frozen=True)
 class Plan:
-    """What all trials of a study share.
+    """The common settings of all trials of a study."""
 
-    Attributes:
-        out: folder of results.
-        backbone: that heads are trained on, in all parts but `backbone`; NAME or NAME=FILE of weights.
-        others: more hybrids for the part `backbone`, label: file of weights.
-        limit: images that are trained on and searched, None for all; for trials of the study itself.
-    """
-
-    out: Path
-    backbone: str = DISTILLED
-    others: dict[str, str] = field(default_factory=dict)
-    limit: int | None = None
+    out: Path  # folder of results
+    backbone: str = DISTILLED  # of all parts except `backbone`; NAME or NAME=FILE of weights
+    others: dict[str, str] = field(default_factory=dict)  # more hybrids for the part `backbone`, label: file
+    limit: int | None = None  # training, database and query images, None for all; for tests of the study itself
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training to measure: its part, a label for tables, its configuration, and whether all searches count."""
+    """A training to measure; `label` names it in tables."""
 
     part: str
     label: str
@@ -89,35 +82,35 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """Names the trial by all that decides its result."""
-        spelled = json.dumps([self.label, arguments(self.config), self.every_search])
-        return hashlib.sha256(spelled.encode()).hexdigest()[:16]
+        """Hash of the trial's settings."""
+        text = json.dumps([self.label, arguments(self.config), self.every_search])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def amount(self) -> float:
-        """The setting that says how much the rule clips."""
+        """How much the rule clips."""
         clipping = self.config.clipping
         return getattr(clipping, FIELDS.get(clipping.rule, "sigma"))
 
 
 def chosen(plan: Plan, *, temperature: float | None = None) -> dict[str, RunConfig]:
-    """The setting of each rule with the best validation mAP in the plan's part `curve`, of one temperature if given.
+    """Each rule's setting with the best validation mAP in the part `curve`, at one temperature if given.
 
     Raises:
-        InputError: that part is not done.
+        InputError: results of that part are missing.
     """
-    found = {result["key"]: result for result in results(plan.out, "curve")}
-    wanted = [trial.key for trial in _curve(plan)]
-    if missing := sum(key not in found for key in wanted):
+    by_key = {result["key"]: result for result in results(plan.out, "curve")}
+    keys = [trial.key for trial in _curve(plan)]
+    if missing := sum(key not in by_key for key in keys):
         raise InputError(f"{plan.out} lacks {missing} results of the part curve; run `study --part curve` first")
     best: dict[str, dict[str, Any]] = {}
-    for result in (found[key] for key in wanted):
+    for result in (by_key[key] for key in keys):
         rule = result["rule"]
-        if temperature not in (None, result["temperature"]):
-            continue
-        if rule not in best or result["validation_map"] > best[rule]["validation_map"]:
+        if temperature in (None, result["temperature"]) and (
+            rule not in best or result["validation_map"] > best[rule]["validation_map"]
+        ):
             best[rule] = result
-    return {rule: _config(rule, found["amount"], found["temperature"]) for rule, found in best.items()}
+    return {rule: _config(rule, result["amount"], result["temperature"]) for rule, result in best.items()}
 
 
 def _config(rule: str, amount: float, temperature: float) -> RunConfig:
@@ -130,7 +123,7 @@ def _config(rule: str, amount: float, temperature: float) -> RunConfig:
 def _on(
     plan: Plan, config: RunConfig, *, backbone: str | None = None, bits: int = 32, seed: int = 0, **data
 ) -> RunConfig:
-    """The configuration on a backbone (the plan's, unless given) and on data (protocol I, unless given)."""
+    """The configuration with a backbone (by default, the plan's) and data (by default, protocol I)."""
     name, _, weights = (backbone or plan.backbone).partition("=")
     few = {f"{role}_limit": plan.limit for role in ("train", "database", "query")}
     data = DataConfig(**{"protocol": "I", **few, **data})
@@ -150,7 +143,7 @@ def _curve(plan: Plan) -> list[Trial]:
 
 
 def _rules(plan: Plan, protocol: str) -> list[Trial]:
-    """Each rule at the temperature that suits it, and none also at the one that suits `adaptive`."""
+    """Each rule at its best temperature, and none also at the best one of `adaptive`."""
     settings = chosen(plan)
     settings[SAME] = replace(settings["none"], loss=settings["adaptive"].loss)
     return [
@@ -162,7 +155,7 @@ def _rules(plan: Plan, protocol: str) -> list[Trial]:
 
 
 def _shared_temperature(plan: Plan) -> list[Trial]:
-    """What clipping changes where nothing else does."""
+    """All rules at one temperature, so that only clipping differs."""
     settings = chosen(plan, temperature=SHARED)
     return [
         Trial("shared", rule, _on(plan, settings[rule], bits=bits, seed=seed))
@@ -235,11 +228,7 @@ PARTS = {
 
 
 def named(names: list[str] | None) -> list[str]:
-    """The parts of these names; all of them, in their order, where none is given.
-
-    Raises:
-        InputError: a part is unknown.
-    """
+    """The given names of parts, by default all; InputError if one is unknown."""
     if unknown := sorted(set(names or ()) - set(PARTS)):
         raise InputError(f"there is no part {unknown[0]!r} of the study; choose from {', '.join(PARTS)}")
     return names or list(PARTS)

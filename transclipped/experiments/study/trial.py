@@ -1,4 +1,4 @@
-"""One trial of the study: a head trained on cached features of a frozen backbone, and what searching with it finds."""
+"""One trial of the study: trains a head on cached features of a frozen backbone and measures retrieval."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from transclipped.training.trainer import Trainer
 def measured(
     config: RunConfig, *, every_search: bool = False, device: str = "cpu"
 ) -> Generator[Progress, None, dict[str, Any]]:
-    """Train and measure; the returned values are in [0, 1] unless a name says otherwise.
+    """Train and measure; the returned values are in [0, 1], except `training_s` in seconds.
 
     Args:
-        every_search: whether symmetric and float search, and soft codes, are measured beside asymmetric search.
+        every_search: also measure symmetric and float search, and soft codes.
     """
     session = session_of(config.data, config.backbone, device)
     yield from _encode(session, config.schedule.views)
-    register_ideas()  # for every trial anew, since one of them learns as it clips
+    register_ideas()  # for every trial, which resets the one that learns
     started = time.monotonic()
     generator = torch.Generator().manual_seed(config.seed)
     head = Head.from_config(session.backbone.width, config.quantizer, generator=generator)
@@ -59,7 +59,7 @@ def session_of(data: DataConfig, backbone: BackboneConfig, device: str) -> Sessi
 
 
 def _encode(session: Session, views: int) -> Generator[Progress, None, None]:
-    """Encode what a trial needs and the cache lacks."""
+    """Encode the images that a trial needs, through the cache."""
     split = session.split
     for view in range(views):
         yield from session.cache.fill(view, split.train, device=session.device)
@@ -69,44 +69,32 @@ def _encode(session: Session, views: int) -> Generator[Progress, None, None]:
 
 
 def _searched(head: Head, session: Session, *, every: bool) -> dict[str, Any]:
-    """mAP of asymmetric search, plain and tie-aware, of validation where there is one, of other searches if asked."""
+    """mAP of asymmetric search, plain and tie-aware; of validation images, if any; of `every` other search."""
     split, plain, labels = session.split, session.cache.view(0), session.images.labels
     database, codes = (tensor.numpy() for tensor in embed_in_batches(head, plain[split.database]))
     codebooks = head.quantizer.codewords().detach().numpy()
     index = PQIndex(codebooks, codes)
-
-    def found(searched, queries, tie_aware=False):
-        return measure(
-            searched,
-            queries,
-            query_labels=labels[split.query],
-            database_labels=labels[split.database],
-            k=session.depth(len(split.database)),
-            tie_aware=tie_aware,
-            curve=False,
-        )
-
-    asked = embed_in_batches(head, plain[split.query])[0].numpy()
-    asymmetric = found(index, asked, tie_aware=True)
+    options = {"query_labels": labels[split.query], "database_labels": labels[split.database]}
+    options |= {"k": session.depth(len(split.database)), "curve": False}
+    queries = embed_in_batches(head, plain[split.query])[0].numpy()
+    asymmetric = measure(index, queries, tie_aware=True, **options)
     result = {"map": asymmetric.map, "map_tie_aware": asymmetric.map_tie_aware}
     if len(split.validation):
         result["validation_map"] = validation_map(session, head)
     if every:
-        soft = _soft(head, plain[split.database])
-        result["symmetric"] = found(index, decode(codebooks, encode(codebooks, asked))).map
-        result["float"] = found(FlatIndex(database, codebooks=len(codebooks)), asked).map
-        result["soft"] = found(FlatIndex(soft, codebooks=len(codebooks)), asked).map
+        with torch.inference_mode():
+            parts = np.array_split(plain[split.database], 16)
+            soft = torch.cat([head(torch.from_numpy(part)).quantized.flatten(1) for part in parts]).numpy()
+        for name, searched, vectors in (
+            ("symmetric", index, decode(codebooks, encode(codebooks, queries))),
+            ("float", FlatIndex(database, codebooks=len(codebooks)), queries),
+            ("soft", FlatIndex(soft, codebooks=len(codebooks)), queries),
+        ):
+            result[name] = measure(searched, vectors, tie_aware=False, **options).map
     return result
-
-
-@torch.inference_mode()
-def _soft(head: Head, features: np.ndarray) -> np.ndarray:
-    """Soft codes `[N, D]` float32 of features, as training sees them."""
-    parts = [head(torch.from_numpy(part)).quantized.flatten(1) for part in np.array_split(features, 16)]
-    return torch.cat(parts).numpy()
 
 
 @lru_cache(maxsize=1)
 def _in_memory(cache: FeatureCache, views: int) -> list[np.ndarray]:
-    """Cached views as arrays: an epoch touches every row, and a memory map would page them in one by one."""
+    """Cached views as arrays, since an epoch reads every row and a memory map would page them in one by one."""
     return [np.array(cache.view(view)) for view in range(views)]
