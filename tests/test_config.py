@@ -73,8 +73,8 @@ def test_names_and_paths_can_be_written_again(path, text):
     json.dumps(to_dict(config), ensure_ascii=False).encode("utf-8")
 
 
-@pytest.mark.parametrize("path", sorted(file.parent for file in ASSETS.glob("runs/*/config.json")), ids=lambda p: p.name)
-    "path", sorted(path.parent for path in ASSETS.glob("runs/*/config.json")), ids=lambda p: p.name
+@pytest.mark.parametrize(
+    "path", sorted(file.parent for file in ASSETS.glob("runs/*/config.json")), ids=lambda p: p.name
 )
 def test_bundled_runs_read_as_they_are_written(path):
     run, record = RunDir(path), json.loads((path / "config.json").read_text())

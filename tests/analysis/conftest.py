@@ -1,4 +1,4 @@
-"""What tests of maps share."""
+"""Fixtures of the tests of maps."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Usage of codewords against loops, and what must hold whatever the codes are."""
+"""Usage of codewords against loops, and properties for any codes."""
 
 import json
 import math
@@ -33,16 +33,17 @@ def entropy_by_hand(symbols) -> float:
 
 
 @given(coded())
-def test_usage_is_what_a_loop_counts(case):
+def test_usage_equals_the_loop_and_perplexity_is_between_one_and_k(case):
     codes, k = case
-    found = cb.usage(codes, k)
+    usage = cb.usage(codes, k)
     for m in range(codes.shape[1]):
-        held = Counter(codes[:, m].tolist())
-        assert found.counts[m].tolist() == [held[word] for word in range(k)]
-        assert found.dead[m] == sum(held[word] == 0 for word in range(k))
-        assert found.crowded[m] == sum(held[word] > 4 * len(codes) / k for word in range(k))
+        counts = Counter(codes[:, m].tolist())
+        assert usage.counts[m].tolist() == [counts[word] for word in range(k)]
+        assert usage.dead[m] == sum(counts[word] == 0 for word in range(k))
+        assert usage.crowded[m] == sum(counts[word] > 4 * len(codes) / k for word in range(k))
         expected = 2 ** entropy_by_hand(codes[:, m].tolist()) if len(codes) else 0
-        assert found.perplexity[m] == pytest.approx(expected)
+        assert usage.perplexity[m] == pytest.approx(expected)
+        assert 1 - 1e-9 <= usage.perplexity[m] <= k + 1e-9 if len(codes) else usage.perplexity[m] == 0
 
 
 @pytest.mark.parametrize("k", [1, 2, 16, 256])
@@ -50,13 +51,6 @@ def test_even_usage_has_perplexity_k_and_one_codeword_has_one(k):
     even = np.repeat(np.arange(k), 3).astype(np.uint8)[:, None]
     assert cb.usage(even, k).perplexity[0] == pytest.approx(k)
     assert cb.usage(np.zeros((7, 1), np.uint8), k).perplexity.tolist() == [1.0]
-
-
-@given(coded())
-def test_perplexity_lies_between_one_and_k(case):
-    codes, k = case
-    perplexity = cb.usage(codes, k).perplexity
-    assert ((perplexity >= 1 - 1e-9) & (perplexity <= k + 1e-9)).all() if len(codes) else (perplexity == 0).all()
 
 
 def test_codes_beyond_the_codebook_are_refused():
@@ -68,7 +62,7 @@ def test_codes_beyond_the_codebook_are_refused():
 
 @settings(max_examples=40)
 @given(coded(least=1))
-def test_dependence_is_what_a_loop_counts(case):
+def test_dependence_equals_the_loop_and_that_of_a_copy_is_the_entropy(case):
     codes, k = case
     plain = cb.dependence(codes, k).plain
     for a in range(codes.shape[1]):
@@ -77,12 +71,6 @@ def test_dependence_is_what_a_loop_counts(case):
             together = entropy_by_hand(list(zip(one, other, strict=True)))
             expected = entropy_by_hand(one) + entropy_by_hand(other) - together
             assert plain[a, b] == pytest.approx(expected, abs=1e-9)
-
-
-@settings(max_examples=40)
-@given(coded(least=1))
-def test_a_codebook_tells_its_entropy_about_itself_and_about_its_copy(case):
-    codes, k = case
     twice = np.concatenate([codes[:, :1], codes[:, :1]], 1)
     plain = cb.dependence(twice, k).plain
     assert plain == pytest.approx(np.full((2, 2), entropy_by_hand(codes[:, 0].tolist())), abs=1e-9)
@@ -98,31 +86,27 @@ def test_order_of_items_changes_nothing(case, seed):
             assert np.array_equal(getattr(a, name), getattr(b, name)), name
 
 
-def test_shuffling_takes_chance_away():
+def test_shuffling_removes_dependence_by_chance_and_one_codebook_has_none():
     """Independent codes of 16 codewords look dependent by (16 − 1)² / (2 N ln 2) bits; Miller 1955."""
     n = 2000
     codes = np.random.default_rng(0).integers(0, 16, (n, 2)).astype(np.uint8)
-    found = cb.dependence(codes, 16)
+    result = cb.dependence(codes, 16)
     by_chance = 15**2 / (2 * n * math.log(2))
-    assert found.plain[0, 1] == pytest.approx(by_chance, rel=0.3)
-    assert found.shuffled[0, 1] == pytest.approx(by_chance, rel=0.3)
-    assert found.excess[0, 1] < 0.3 * by_chance
-    assert found.largest("excess") == found.excess[0, 1]
-
-
-def test_one_codebook_has_nothing_to_depend_on():
-    found = cb.dependence(np.zeros((5, 1), np.uint8), 256)
-    assert found.largest("excess") == found.largest("plain") == 0
+    assert result.plain[0, 1] == pytest.approx(by_chance, rel=0.3)
+    assert result.shuffled[0, 1] == pytest.approx(by_chance, rel=0.3)
+    assert result.excess[0, 1] < 0.3 * by_chance
+    assert result.largest("excess") == result.excess[0, 1]
+    result = cb.dependence(np.zeros((5, 1), np.uint8), 256)
+    assert result.largest("excess") == result.largest("plain") == 0
 
 
 def test_similarity_is_the_cosine_and_zero_for_a_zero_codeword():
     words = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     words[2] = 0
-    found = cb.similarity(words)
-    for i in range(5):
-        for j in range(5):
-            lengths = np.linalg.norm(words[i]) * np.linalg.norm(words[j])
-            assert found[i, j] == pytest.approx(words[i] @ words[j] / lengths if lengths else 0, abs=1e-6)
+    result = cb.similarity(words)
+    for i, j in np.ndindex(5, 5):
+        lengths = np.linalg.norm(words[i]) * np.linalg.norm(words[j])
+        assert result[i, j] == pytest.approx(words[i] @ words[j] / lengths if lengths else 0, abs=1e-6)
 
 
 @given(st.integers(1, 20), st.integers(0, 99))
@@ -140,7 +124,7 @@ def test_arranged_puts_groups_side_by_side():
 
 
 @given(coded(), st.integers(1, 9))
-def test_members_have_the_codeword_and_are_as_many_as_asked(case, limit):
+def test_members_have_the_codeword_up_to_the_limit(case, limit):
     codes, _ = case
     rows = cb.members(codes[:, 0], 0, limit)
     assert (codes[rows, 0] == 0).all()
@@ -158,27 +142,23 @@ def queries_and_codebooks(m=2, k=8, d=3, q=30):
 
 def test_error_is_one_minus_cosine_to_the_decoded_code():
     queries, books = queries_and_codebooks()
-    found = cb.quantization_error(queries, books)
+    error = cb.quantization_error(queries, books)
     for i, query in enumerate(queries.astype(np.float64).reshape(-1, 2, 3)):
         nearest = [max(range(8), key=lambda w, m=m: query[m] @ books[m, w]) for m in range(2)]
         decoded = np.concatenate([books[m, w] for m, w in enumerate(nearest)])
         flat = query.ravel()
         cosine = flat @ decoded / np.linalg.norm(flat) / np.linalg.norm(decoded)
-        assert found.whole[i] == pytest.approx(1 - cosine, abs=1e-5)
+        assert error.whole[i] == pytest.approx(1 - cosine, abs=1e-5)
         for m, w in enumerate(nearest):
             part = query[m] @ books[m, w] / np.linalg.norm(query[m]) / np.linalg.norm(books[m, w])
-            assert found.by_codebook[i, m] == pytest.approx(1 - part, abs=1e-5)
+            assert error.by_codebook[i, m] == pytest.approx(1 - part, abs=1e-5)
 
 
-def test_queries_made_of_codewords_lose_nothing():
+def test_queries_made_of_codewords_have_no_error():
     _, books = queries_and_codebooks()
     codes = np.random.default_rng(2).integers(0, 8, (10, 2))
     exact = books[np.arange(2), codes].reshape(10, -1)
     assert cb.quantization_error(exact, books).whole == pytest.approx(np.zeros(10), abs=1e-6)
-
-
-def test_no_queries_have_no_error():
-    _, books = queries_and_codebooks()
     assert cb.quantization_error(np.zeros((0, 6), np.float16), books).whole.shape == (0,)
 
 
@@ -192,7 +172,7 @@ def test_responding_queries_are_the_most_similar_ones():
 
 @settings(max_examples=40)
 @given(coded(), st.integers(0, 99), st.booleans())
-def test_classes_are_what_a_loop_counts(case, seed, several):
+def test_class_counts_equal_the_loop(case, seed, several):
     codes, k = case
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (len(codes), 3)) if several else rng.integers(-1, 3, len(codes))
@@ -207,31 +187,28 @@ def test_classes_are_what_a_loop_counts(case, seed, several):
     assert purity is None or 0 < purity <= 1
 
 
-def test_codewords_that_name_the_class_tell_all_of_it_and_others_nothing():
+def test_class_information_of_equal_random_and_unlabelled_codes():
     labels = np.repeat(np.arange(4), 500)
-    named = cb.class_counts(labels.astype(np.uint8), labels, k=256, classes=4)
-    assert cb.class_information(named) == pytest.approx(2, abs=0.01)
-    assert cb.purity(named) == 1
-    blind = cb.class_counts(np.random.default_rng(0).integers(0, 256, 2000).astype(np.uint8), labels, k=256, classes=4)
-    assert cb.class_information(blind) < 0.02
-
-
-def test_without_any_label_a_codeword_tells_nothing():
+    equal = cb.class_counts(labels.astype(np.uint8), labels, k=256, classes=4)
+    assert cb.class_information(equal) == pytest.approx(2, abs=0.01)
+    assert cb.purity(equal) == 1
+    random = cb.class_counts(np.random.default_rng(0).integers(0, 256, 2000).astype(np.uint8), labels, k=256, classes=4)
+    assert cb.class_information(random) < 0.02
     table = cb.class_counts(np.zeros(3, np.uint8), np.full(3, -1), k=4, classes=0)
     assert table.shape == (4, 0)
     assert cb.purity(table) is None and cb.class_information(table) == 0
 
 
-def test_last_epoch_codes_as_the_run_does(tiny_run):
-    """The tiny run keeps its last epoch, and 200 images are fewer than the sample."""
+def test_last_epoch_encodes_as_the_run_does(tiny_run):
+    """The tiny run stores its last epoch, and 200 images are fewer than the sample."""
     run = RunDir(tiny_run)
     history = cb.by_epoch(run)
     assert history.epoch.tolist() == [1, 2] and history.n == 200
-    kept = cb.usage(run.retrieval().codes, 256)
-    assert history.perplexity[-1] == pytest.approx(kept.perplexity, rel=0.02)  # heads of epochs are float16
+    final = cb.usage(run.retrieval().codes, 256)
+    assert history.perplexity[-1] == pytest.approx(final.perplexity, rel=0.02)  # heads of epochs are float16
 
 
-def test_a_bundled_run_that_kept_the_first_epoch_alone_shows_its_last_too(tiny_run, tmp_path):
+def test_a_bundled_run_with_only_its_first_epoch_has_its_last_too(tiny_run, tmp_path):
     small = bundle(RunDir(tiny_run), tmp_path / "small", epochs=1)
     assert small.epochs() == [1]
     history, whole = cb.by_epoch(small), cb.by_epoch(RunDir(tiny_run))
@@ -239,10 +216,10 @@ def test_a_bundled_run_that_kept_the_first_epoch_alone_shows_its_last_too(tiny_r
     np.testing.assert_allclose(history.perplexity, whole.perplexity, rtol=0.02)
     metrics = json.loads((small.path / "metrics.json").read_text())
     (small.path / "metrics.json").write_text(json.dumps(metrics | {"selection": "validation"}))
-    assert cb.by_epoch(small).epoch.tolist() == [1]  # which epoch the run's own head is of, nobody knows
+    assert cb.by_epoch(small).epoch.tolist() == [1]  # the epoch of the run's head is unknown
 
 
-def test_without_kept_epochs_a_sentence_says_so(tmp_path, tiny_run):
+def test_without_heads_of_epochs_it_is_refused(tmp_path, tiny_run):
     (tmp_path / "config.json").write_bytes((tiny_run / "config.json").read_bytes())
-    with pytest.raises(InputError, match="kept no heads"):
+    with pytest.raises(InputError, match="no heads"):
         cb.by_epoch(RunDir(tmp_path))

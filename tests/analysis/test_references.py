@@ -1,4 +1,4 @@
-"""Which works a setting cites, and their entries as BibTeX."""
+"""References of a setting, and their entries as BibTeX."""
 
 import re
 from collections import Counter
@@ -19,35 +19,30 @@ def parsed(entry: str) -> tuple[str, str, dict[str, str]]:
 
 
 def test_citations_follow_the_settings():
-    hybrid = RunConfig(
-        data=DataConfig(dataset="caltech101"),
-        backbone=BackboneConfig(name="hybrid-vit"),
-        clipping=ClippingConfig(rule="debiased"),
-    )
+    data, backbone = DataConfig(dataset="caltech101"), BackboneConfig(name="hybrid-vit")
+    hybrid = RunConfig(data=data, backbone=backbone, clipping=ClippingConfig(rule="debiased"))
     assert {"feifei2004", "dosovitskiy2021", "tan2019", "chuang2020", "wang2022"} <= set(references.cited(hybrid))
     dino = RunConfig(backbone=BackboneConfig(name="vit_base_patch14_dinov2.lvd142m"))
     assert {"oquab2024", "krizhevsky2009", "dubey2024"} <= set(references.cited(dino))
     assert "caron2021" not in references.cited(dino)
 
 
-def test_every_work_that_a_setting_may_cite_has_an_entry():
+def test_every_cited_work_has_an_entry():
     cites = {*references._ALWAYS, "wightman2019", *references._DATASETS.values()}
-    cites |= {key for _, key in references._BACKBONES} | {key for keys in references._RULES.values() for key in keys}
+    cites |= {*references._BACKBONES.values()} | {key for keys in references._RULES.values() for key in keys}
     assert cites == references.entries(TEXT).keys()
 
 
-def test_the_file_is_whole():
-    known = references.entries(TEXT)
-    assert Counter(re.findall(r"^@\w+\{(\w+),$", TEXT, re.MULTILINE)) == Counter(
-        known.keys()
-    )  # no torn one, none twice
-    for entry in known.values():
+def test_no_entry_is_torn_or_repeated():
+    entries = references.entries(TEXT)
+    assert Counter(re.findall(r"^@\w+\{(\w+),$", TEXT, re.MULTILINE)) == Counter(entries.keys())
+    for entry in entries.values():
         _, _, fields = parsed(entry)
         assert entry.count("{") == entry.count("}") and entry.count("\n") == len(fields) + 1, entry
 
 
-def test_entries_agree_with_themselves():
-    """Key, first author and year; an arXiv number of the year of publication or the two before it; no arXiv twice."""
+def test_entries_are_consistent():
+    """Key, first author and year; an arXiv number of the publication year or the two before; no arXiv number twice."""
     numbers = []
     for name, entry in references.entries(TEXT).items():
         kind, key, fields = parsed(entry)
@@ -62,15 +57,12 @@ def test_entries_agree_with_themselves():
     assert len(set(numbers)) == len(numbers)
 
 
-def test_an_export_holds_what_is_cited_once_and_sorted():
+def test_an_export_is_sorted_and_unique_and_a_torn_entry_breaks_no_other():
     text = references.bibtex(["dubey2024", "chen2020", "dubey2024"])
     first, second = text.split("\n\n")
     assert parsed(first)[1] == "chen2020" and parsed(second)[2]["eprint"] == "2401.15362"
     assert text.endswith("\n}\n") and list(references.entries(text)) == ["chen2020", "dubey2024"]
     with pytest.raises(KeyError):
-        references.bibtex(["nobody1900"])
-
-
-def test_a_torn_entry_takes_no_other_along():
+        references.bibtex(["unknown1900"])
     whole = "@misc{b1999,\n  title = {{B}},\n  note = {a } and {an @ inside}\n}"
     assert references.entries(f"% a comment\n@misc{{a1999,\n  title = {{A}},\n\n{whole}\n") == {"b1999": whole}

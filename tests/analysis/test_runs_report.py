@@ -1,4 +1,4 @@
-"""The report of a folder of runs: the committed one is up to date, and tasks that do not compare stay apart."""
+"""The report of a folder of runs: the committed one is up to date, and different tasks have separate tables."""
 
 import pytest
 
@@ -11,11 +11,13 @@ from transclipped.utils.files import ASSETS, read_json, write_json
 RUNS = ASSETS / "runs"
 
 
-def test_the_committed_report_is_what_the_command_writes():
+def test_the_committed_report_equals_the_output_of_the_command_in_any_order():
     assert (RUNS / FILE).read_text(encoding="utf-8") == report(find_runs(RUNS))
+    runs = find_runs(RUNS)
+    assert report(runs) == report(runs[::-1])
 
 
-def test_a_row_holds_what_was_measured():
+def test_a_row_holds_the_measurements():
     name = "hybrid-cifar10-32-clipped"
     modes = read_json(RUNS / name / "metrics.json")["modes"]
     line = row(RunDir(RUNS / name))
@@ -25,14 +27,9 @@ def test_a_row_holds_what_was_measured():
     assert (line["bits"], line["epochs"], line["clipping"]) == (32, 6, "adaptive c = 2.5, τ = 0.2")
 
 
-def test_order_of_the_runs_does_not_matter():
-    runs = find_runs(RUNS)
-    assert report(runs) == report(runs[::-1])
-
-
 @pytest.fixture
 def folder(tmp_path):
-    """Three runs of which nothing is known but settings and metrics; the third has another K."""
+    """Three runs with settings and metrics only; the third has another K."""
     source = RUNS / "cnn-caltech101-32-none"
     for name, k in (("a", 100), ("b", 100), ("c", 10)):
         (tmp_path / name).mkdir()
@@ -41,7 +38,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_runs_that_do_not_compare_have_tables_of_their_own(folder, capsys):
+def test_runs_of_other_tasks_have_separate_tables(folder, capsys):
     assert main(["summary", str(folder), "--report"]) == 0
     tables = (folder / FILE).read_text(encoding="utf-8").split("## ")[1:-1]
     assert [("mAP@100" in table, table.count("| `")) for table in tables] == [(False, 1), (True, 2)]

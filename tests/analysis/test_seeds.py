@@ -1,6 +1,7 @@
-"""Means and intervals of seeds, grouping of runs, and tables of them."""
+"""Means and intervals of seeds, against scipy; groups of runs, and tables of them."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from tests.conftest import TINY
 from transclipped.analysis import seeds
@@ -17,7 +19,7 @@ from transclipped.runs.run import RunDir
 
 
 def copy(run, to, *, seed, rule="rank", map=None):
-    """A run as if it had been trained with another seed or rule, and measured this mAP."""
+    """A copy of a run with another seed, rule and mAP."""
     shutil.copytree(run, to)
     record = json.loads((to / "config.json").read_text())
     record["seed"], record["clipping"]["rule"] = seed, rule
@@ -41,12 +43,20 @@ def series(tiny_run, tmp_path):
 
 
 def test_interval_of_three_values_by_hand():
-    found = seeds.interval([0.50, 0.52, 0.57])
-    assert found.mean == pytest.approx(0.53)
+    result = seeds.interval([0.50, 0.52, 0.57])
+    assert result.mean == pytest.approx(0.53)
     # s = sqrt((0.0009 + 0.0001 + 0.0016) / 2) = 0.0360555; t(0.975, 2) = 4.302653 from a printed table
-    assert found.half == pytest.approx(4.302653 * 0.0360555 / 3**0.5, rel=1e-4)
+    assert result.half == pytest.approx(4.302653 * 0.0360555 / 3**0.5, rel=1e-4)
     assert str(seeds.interval([0.25])) == "0.250"
     assert seeds.interval([0.3, 0.3]).half == 0
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 30])
+def test_half_width_is_scipys(n):
+    values = np.random.default_rng(n).normal(size=n)
+    low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
+    assert seeds.half_width(values.std(ddof=1), n) == pytest.approx((high - low) / 2)
+    assert math.isnan(seeds.half_width(0.0, 0)) and math.isnan(seeds.half_width(0.0, 1))
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=9), st.floats(-3, 3))
@@ -60,12 +70,12 @@ def test_interval_moves_with_its_values(values, shift):
 def test_interval_holds_the_mean_in_95_of_100():
     rng = np.random.default_rng(0)
     draws = rng.normal(0.5, 0.1, size=(4000, 4))
-    found = [seeds.interval(row) for row in draws]
-    inside = np.mean([abs(one.mean - 0.5) <= one.half for one in found])
+    result = [seeds.interval(row) for row in draws]
+    inside = np.mean([abs(one.mean - 0.5) <= one.half for one in result])
     assert inside == pytest.approx(0.95, abs=0.012)
 
 
-def test_runs_that_differ_in_the_seed_alone_make_a_line(series):
+def test_runs_that_differ_only_in_the_seed_make_a_line(series):
     runs = [RunDir(series / name) for name in ("rank-2", "none-0", "rank-0", "rank-1", "none-1")]
     rank, none = seeds.lines(runs)
     assert rank.seeds == (0, 1, 2) and rank.runs == ("rank-0", "rank-1", "rank-2")
@@ -77,43 +87,38 @@ def test_runs_that_differ_in_the_seed_alone_make_a_line(series):
     assert table["mAP asymmetric"][0] == "0.530 ± 0.090"
 
 
-def test_one_result_twice_is_refused(series, tiny_run):
-    copy(tiny_run, series / "again", seed=0, map=0.5)
-    with pytest.raises(InputError, match="same seed"):
-        seeds.lines([RunDir(series / "rank-0"), RunDir(series / "again")])
-
-
-def test_unfinished_run_is_refused(series, capsys):
+def test_unfinished_runs_and_repeated_seeds_are_refused(series, capsys, tiny_run):
     (series / "rank-1" / "metrics.json").unlink()
     with pytest.raises(InputError, match="rank-1"):
         seeds.lines([RunDir(series / "rank-0"), RunDir(series / "rank-1")])
     assert main(["summary", str(series / "rank-1")]) == 2
     assert main(["summary", str(series / "nothing")]) == 2
     assert "nothing" in capsys.readouterr().err
+    copy(tiny_run, series / "again", seed=0, map=0.5)
+    with pytest.raises(InputError, match="same seed"):
+        seeds.lines([RunDir(series / "rank-0"), RunDir(series / "again")])
 
 
 def test_summary_writes_every_format(series, tmp_path, capsys):
     out = tmp_path / "table of results"
     assert main(["summary", str(series), "--out", str(out), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert len(found) == 2
-    names = {"table.md", "table.csv", "table.tex", "references.bib", "commands.txt"}
-    assert {path.name for path in out.iterdir()} == names
-    numbers = pd.read_csv(out / "table.csv")
-    assert sorted(numbers["map_asymmetric"].round(6)) == [0.4, 0.53]
+    assert len(json.loads(capsys.readouterr().out)) == 2
+    names = "commands.txt references.bib table.csv table.md table.tex"
+    assert sorted(path.name for path in out.iterdir()) == names.split()
+    assert sorted(pd.read_csv(out / "table.csv")["map_asymmetric"].round(6)) == [0.4, 0.53]
     tex = (out / "table.tex").read_text()
     assert tex.count(r"\\") == 3 and r"$\pm$" in tex and tex.count("{") == tex.count("}")
     assert len((out / "commands.txt").read_text().splitlines()) == 5
     assert (out / "table.md").read_text().count("\n") == 4
 
 
-def test_latex_escapes_what_it_must():
-    shown = pd.DataFrame([{"a_b": "50 % & more", "c": None, "d": "x\\y"}])
-    tex = seeds.latex(shown)
+def test_latex_escapes_special_characters():
+    table = pd.DataFrame([{"a_b": "50 % & more", "c": None, "d": "x\\y"}])
+    tex = seeds.latex(table)
     assert r"a\_b & c & d \\" in tex and r"50 \% \& more &  & x\textbackslash y \\" in tex
 
 
-def test_seeds_train_a_run_each_and_go_on(tmp_path, capsys):
+def test_seeds_train_one_run_each_and_resume(tmp_path, capsys):
     flags = [*map(str, ["train", *TINY, "--seeds", 3, 4, "--run", tmp_path / "s", "--json"])]
     assert main(flags) == 0
     summary = json.loads(capsys.readouterr().out)

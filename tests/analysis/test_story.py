@@ -1,4 +1,8 @@
-"""The Overview's arithmetic against the index that scales and against loops; and what the readiness check tells."""
+"""The Overview's arithmetic against the index and loops; and the readiness check."""
+
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,17 +35,17 @@ def stored():
     )
 
 
-def test_the_code_is_the_indexs_and_cosines_are_of_its_codewords(stored):
-    told = story.story(stored, 5)
-    assert told.code.tolist() == encode(stored.codebooks, stored.queries[5:6].astype(np.float32))[0].tolist()
+def test_code_and_cosines_are_those_of_the_quantizer(stored):
+    result = story.story(stored, 5)
+    assert result.code.tolist() == encode(stored.codebooks, stored.queries[5:6].astype(np.float32))[0].tolist()
     for m in range(4):
-        word = stored.codebooks[m, told.code[m]]
-        assert np.array_equal(told.codewords[m], word)
-        assert told.cosine[m] == pytest.approx(float(word @ told.parts[m]), abs=1e-6)
-        assert told.cosine[m] == pytest.approx((stored.codebooks[m] @ told.parts[m]).max(), abs=1e-6)
+        word = stored.codebooks[m, result.code[m]]
+        assert np.array_equal(result.codewords[m], word)
+        assert result.cosine[m] == pytest.approx(float(word @ result.parts[m]), abs=1e-6)
+        assert result.cosine[m] == pytest.approx((stored.codebooks[m] @ result.parts[m]).max(), abs=1e-6)
 
 
-def test_hits_are_those_of_the_index_ties_included(stored):
+def test_hits_equal_those_of_the_index_with_ties(stored):
     index = PQIndex(stored.codebooks, stored.codes)
     for query in range(12):
         expected = index.search(stored.queries[query : query + 1].astype(np.float32), 20)
@@ -52,76 +56,61 @@ def test_hits_are_those_of_the_index_ties_included(stored):
             assert row in same or np.isclose(score, expected.scores[0][-1], atol=1e-5)
 
 
-def test_pairs_are_counted_once_each_and_shares_are_a_loops(stored):
-    found = story.pairs(stored)
+def test_pairs_are_counted_once_and_shares_equal_a_loop(stored):
+    result = story.pairs(stored)
     same, values = [], []
     for i in range(12):
         for j in range(i + 1, 12):
             values.append(float(stored.queries[i].astype(float) @ stored.queries[j].astype(float)) / 4)
             same.append(stored.query_labels[i] == stored.query_labels[j])
-    assert found.same.sum() + found.other.sum() == len(values) == 66
-    assert found.same.sum() == sum(same)
-    assert found.share == pytest.approx(np.mean(same))
-    above = [s for s, value in zip(same, values, strict=True) if value > found.border]
+    assert result.same.sum() + result.other.sum() == len(values) == 66
+    assert result.same.sum() == sum(same)
+    assert result.share == pytest.approx(np.mean(same))
+    above = [s for s, value in zip(same, values, strict=True) if value > result.border]
     assert len(above) == 4  # the most similar 5% of 66
-    assert found.top_share == pytest.approx(np.mean(above))
+    assert result.top_share == pytest.approx(np.mean(above))
 
 
-def test_without_labels_nothing_is_said_of_classes(stored):
-    bare = Retrieval(**{**vars(stored), "database_labels": None, "query_labels": None})
-    found = story.pairs(bare)
-    assert (found.share, found.top_share) == (None, None)
-    assert found.other.sum() == 66
+def test_shares_are_none_without_labels_and_one_shared_label_suffices(stored):
+    bare = replace(stored, database_labels=None, query_labels=None)
+    result = story.pairs(bare)
+    assert (result.share, result.top_share) == (None, None)
+    assert result.other.sum() == 66
     assert story.shares_label(bare, 0, np.array([1, 2])) == [None, None]
-
-
-def test_one_shared_label_of_several_suffices(stored):
-    many = Retrieval(
-        **{
-            **vars(stored),
-            "query_labels": np.eye(3, dtype=np.uint8)[[0] * 12],
-            "database_labels": np.array([[1, 1, 0], [0, 1, 1]] * 150, np.uint8),
-        }
-    )
+    labels = np.array([[1, 1, 0], [0, 1, 1]] * 150, np.uint8)
+    many = replace(stored, query_labels=np.eye(3, dtype=np.uint8)[[0] * 12], database_labels=labels)
     assert story.shares_label(many, 0, np.array([0, 1])) == [True, False]
 
 
 def test_the_first_page_needs_neither_torch_nor_pandas():
-    """Its own modules, in a process of their own: torch alone takes seconds to import."""
-    import subprocess
-    import sys
-
+    """In a separate process, its modules alone: torch takes seconds to import."""
     program = (
         "import sys; import transclipped.ui.overview.cached, transclipped.ui.overview.story, transclipped.ui.runs;"
         "from transclipped.config import DataConfig; from transclipped.datasets.registry import load;"
         "load(DataConfig(dataset='cifar10')).image(0);"
         "print([m for m in ('torch', 'timm', 'faiss', 'umap', 'sklearn', 'pandas') if m in sys.modules])"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=readiness.ROOT)
-    assert answer.stdout.strip() == "[]", answer.stderr
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=readiness.ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_every_check_names_what_it_found(tmp_path):
-    found = {check.name: check for check in readiness.checks(tmp_path / "not" / "there")}
-    assert found["Python"].ok
-    assert "streamlit" in found["Packages"].found
-    assert int(found["Processor cores"].found) >= 1
-    assert "GB free for runs" in found["Disk"].found
-    assert "runs" in found["Bundled files"].found
+def test_every_check_reports_its_value(tmp_path):
+    checks = {check.name: check for check in readiness.checks(tmp_path / "not" / "there")}
+    assert checks["Python"].ok and int(checks["Processor cores"].found) >= 1
+    assert "streamlit" in checks["Packages"].found
+    assert "GB free for runs" in checks["Disk"].found
+    assert "runs" in checks["Bundled files"].found
 
 
-def test_a_package_that_is_too_old_or_missing_is_named(monkeypatch):
+def test_an_old_or_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(readiness, "requirements", lambda: {"numpy": (999,), "no-such-package": (1,), "pillow": (1,)})
     check = readiness._packages()
     assert not check.ok
     assert "numpy" in check.remedy and "no-such-package" in check.remedy and "pillow" not in check.remedy
 
 
-def test_requirements_are_read_with_their_smallest_versions():
+def test_requirements_memory_and_route_are_read():
     assert readiness.requirements()["streamlit"] >= (1, 61)
-
-
-def test_memory_and_route_are_told_without_sending_anything(monkeypatch):
     total, free = memory()
     assert total is None or total > 1e8
     assert free is None or 0 < free <= total

@@ -10,16 +10,16 @@ from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.ties import border, shared_codes
 
 
-def made(seed, *, n=90, m=2, k=3, q=4):
+def random_codes(seed, *, n=90, m=2, k=3, q=4):
     rng = np.random.default_rng(seed)
     codebooks = rng.normal(size=(m, k, 4)).astype(np.float32)
     codebooks /= np.linalg.norm(codebooks, axis=-1, keepdims=True)
-    codebooks[:, -1] = codebooks[:, 0]  # so that different codes tie, too
+    codebooks[:, -1] = codebooks[:, 0]  # different codes tie, too
     return codebooks, rng.integers(k, size=(n, m)).astype(np.uint8), rng.normal(size=(q, m * 4)).astype(np.float32)
 
 
 def test_items_are_grouped_by_code_in_order_of_row():
-    codes = made(0)[1]
+    codes = random_codes(0)[1]
     shared = shared_codes(codes)
     assert len(np.unique(shared.codes, axis=0)) == len(shared.codes) == 9
     assert shared.count.sum() == 90
@@ -29,7 +29,7 @@ def test_items_are_grouped_by_code_in_order_of_row():
 
 
 @pytest.mark.parametrize("m", [1, 3, 8])
-def test_codes_that_hardly_tie_are_not_grouped(m):
+def test_codes_that_rarely_tie_are_not_grouped(m):
     rng = np.random.default_rng(0)
     codes = rng.integers(256, size=(100, m)).astype(np.uint8)
     assert (shared_codes(codes) is None) == (2 * len(np.unique(codes, axis=0)) > 100)
@@ -37,7 +37,7 @@ def test_codes_that_hardly_tie_are_not_grouped(m):
 
 
 def test_written_out_equals_the_loop():
-    shared = shared_codes(made(1)[1])
+    shared = shared_codes(random_codes(1)[1])
     rng = np.random.default_rng(2)
     which = np.stack([rng.permutation(9)[:5] for _ in range(4)])
     scores = -np.sort(-rng.normal(size=(4, 5)).astype(np.float32), axis=1)
@@ -51,7 +51,7 @@ def test_written_out_equals_the_loop():
         assert (found_scores[i, len(rows) :] == -np.inf).all()
 
 
-def test_border_takes_whole_tied_groups():
+def test_border_includes_whole_tied_groups():
     scores = np.array([[0.9, 0.5, 0.5, 0.1], [0.9, 0.8, 0.7, 0.6]], np.float32)
     count = np.array([[2, 2, 3, 1], [1, 1, 1, 1]])
     taken, enough = border(scores, count, 3)
@@ -63,7 +63,7 @@ def test_border_takes_whole_tied_groups():
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 90), kinds=st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_search_is_the_same_with_and_without_groups(seed, k, kinds):
-    codebooks, codes, queries = made(seed)
+    codebooks, codes, queries = random_codes(seed)
     codes %= kinds
     grouped = PQIndex(codebooks, codes)
     assert grouped._shared is not None
@@ -74,7 +74,7 @@ def test_search_is_the_same_with_and_without_groups(seed, k, kinds):
     one, other = grouped.search(queries, k), plain.search(queries, k)
     np.testing.assert_array_equal(one.rows, other.rows)
     np.testing.assert_array_equal(one.scores, other.scores)
-    for part, hits in grouped.complete(queries, k):  # whatever ties with the k-th is there
+    for part, hits in grouped.complete(queries, k):  # all ties with the k-th are included
         level = hits.scores[:, [k - 1]]
         whole = plain.search(queries[part], 90).scores
         np.testing.assert_array_equal((hits.scores >= level).sum(1), (whole >= level).sum(1))

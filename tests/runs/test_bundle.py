@@ -1,4 +1,4 @@
-"""Bundling: a small copy that searches as before and still tells what was measured."""
+"""Bundling: a small copy with the same searches and measurements."""
 
 import json
 import shutil
@@ -24,10 +24,14 @@ def pair(tiny_run, tmp_path):
     return run, bundle(run, tmp_path / "bundled" / "tiny", queries=15, epochs=1)
 
 
-def test_measured_numbers_are_those_of_all_queries(pair):
+def test_metrics_settings_and_split_are_copied_and_the_command_is_updated(pair):
     run, small = pair
     assert small.metrics() == {**run.metrics(), "n_queries_stored": 15}
     assert small.metrics()["n_queries"] == 40
+    assert small.config == run.config
+    assert small.record["data_fingerprint"] == run.record["data_fingerprint"]
+    assert small.record["command"].endswith("--run runs/tiny")
+    assert (small.path / "split.json").read_bytes() == (run.path / "split.json").read_bytes()
 
 
 def test_fewer_queries_are_stored_with_their_labels_and_the_whole_database(pair):
@@ -41,7 +45,7 @@ def test_fewer_queries_are_stored_with_their_labels_and_the_whole_database(pair)
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
-def test_it_is_finished_smaller_and_needs_no_state(pair):
+def test_it_is_finished_and_smaller_without_training_state(pair):
     run, small = pair
     assert small.status()["state"] == "finished"
     assert not (small.path / "last.safetensors").exists()
@@ -54,18 +58,10 @@ def test_it_is_finished_smaller_and_needs_no_state(pair):
 def test_it_searches_as_the_run_does(pair):
     run, small = pair
     image = load(DataConfig()).image(int(run.retrieval().query_ids[0]))
-    engines = Searcher(run), Searcher(small)
-    before, after = (engine.search(engine.embed([image])[0], top=5) for engine in engines)
+    searchers = Searcher(run), Searcher(small)
+    before, after = (searcher.search(searcher.embed([image])[0], top=5) for searcher in searchers)
     assert {hit.id for hit in before} == {hit.id for hit in after}
     assert [hit.score for hit in before] == pytest.approx([hit.score for hit in after], abs=2e-3)
-
-
-def test_settings_and_split_come_along_and_the_command_writes_elsewhere(pair):
-    run, small = pair
-    assert small.config == run.config
-    assert small.record["data_fingerprint"] == run.record["data_fingerprint"]
-    assert small.record["command"].endswith("--run runs/tiny")
-    assert (small.path / "split.json").read_bytes() == (run.path / "split.json").read_bytes()
 
 
 def test_long_logs_become_short_but_keep_epochs_and_states(tiny_run, tmp_path):
@@ -81,17 +77,14 @@ def test_long_logs_become_short_but_keep_epochs_and_states(tiny_run, tmp_path):
     assert small.events("epoch", "state") == run.events("epoch", "state")
 
 
-def test_all_queries_and_epochs_are_kept_where_there_are_few_but_the_run_s_own_head_once(tiny_run, tmp_path):
+def test_few_queries_and_epochs_are_all_stored_but_the_trained_head_once(tiny_run, tmp_path):
     small = bundle(RunDir(tiny_run), tmp_path / "small")
     assert len(small.retrieval().queries) == 40
     assert small.epochs() == [1]  # of two
-
-
-def test_where_the_best_epoch_was_chosen_the_last_is_kept_too(tiny_run, tmp_path):
     shutil.copytree(tiny_run, tmp_path / "chosen")
     metrics = json.loads((tmp_path / "chosen" / "metrics.json").read_text())
     (tmp_path / "chosen" / "metrics.json").write_text(json.dumps(metrics | {"selection": "validation"}))
-    assert bundle(RunDir(tmp_path / "chosen"), tmp_path / "small").epochs() == [1, 2]
+    assert bundle(RunDir(tmp_path / "chosen"), tmp_path / "other").epochs() == [1, 2]
 
 
 def test_unfinished_runs_and_existing_folders_are_refused(tiny_run, tmp_path):
@@ -100,5 +93,5 @@ def test_unfinished_runs_and_existing_folders_are_refused(tiny_run, tmp_path):
     with pytest.raises(InputError, match="is not finished"):
         bundle(RunDir(tmp_path / "stopped"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         bundle(RunDir(tiny_run), tmp_path / "stopped")

@@ -1,4 +1,4 @@
-"""Which runs may be shown beside each other as the same thing in fewer or more bits."""
+"""Runs that differ only in their number of bits."""
 
 from dataclasses import replace
 
@@ -10,12 +10,14 @@ def of(bits, **other):
     return replace(RunConfig(), quantizer=QuantizerConfig(bits=bits), **other)
 
 
-def test_other_code_lengths_are_found_in_order_and_the_run_itself_is_not():
-    found = siblings(of(32), {"self": of(32), "long": of(64), "short": of(16)})
-    assert list(found.items()) == [(16, "short"), (64, "long")]
+def test_other_code_lengths_are_in_order_each_by_the_most_similar_run():
+    result = siblings(of(32), {"self": of(32), "long": of(64), "short": of(16)})
+    assert list(result.items()) == [(16, "short"), (64, "long")]
+    result = siblings(of(32, seed=3), {"a": of(16), "b": of(16, seed=3), "c": of(16, seed=3)})
+    assert result == {16: "b"}
 
 
-def test_other_rule_or_protocol_is_no_sibling_but_another_training_length_is():
+def test_rule_and_protocol_must_agree_but_not_training_images():
     others = {
         "other rule": of(16, clipping=ClippingConfig(rule="none")),
         "other protocol": of(16, data=DataConfig(protocol="II")),
@@ -23,8 +25,3 @@ def test_other_rule_or_protocol_is_no_sibling_but_another_training_length_is():
     }
     assert RunConfig().clipping.rule != "none"
     assert siblings(of(32), others) == {64: "shorter"}
-
-
-def test_of_several_the_one_with_most_settings_in_common_counts():
-    found = siblings(of(32, seed=3), {"a": of(16), "b": of(16, seed=3), "c": of(16, seed=3)})
-    assert found == {16: "b"}

@@ -1,4 +1,4 @@
-"""Trainings that are killed before each change of a file, and two at once on one run or one feature cache."""
+"""Trainings killed before each file change, and two at once on one run or feature cache."""
 
 import sys
 
@@ -10,7 +10,7 @@ from transclipped.runs.run import RunDir, is_vacant
 from transclipped.utils.files import cache_dir, writer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and /proc")
-START = 12  # changes of files that make the run: each is tried
+START = 12  # file changes that create the run: each is tested
 STRIDE = 9  # of the later ones, which the loop repeats
 
 
@@ -39,7 +39,7 @@ def command(tmp_path_factory):
 
 
 def result(path):
-    """What a run computed, without times."""
+    """Results of a run, without times."""
     run = RunDir(path)
     stored = run.retrieval()
     epochs = [(event["epoch"], event["step"], event["loss"]) for event in run.events("epoch")]
@@ -101,7 +101,7 @@ def test_of_two_trainings_of_one_run_one_is_refused(resume, at, forks, others, c
     status = forks.wait()
     assert result(path) == whole
     assert (status, second) == ((0, 2) if holder else (0 if resume else 2, 0))
-    if holder:  # the number is written after the lock is taken
+    if holder:  # the process ID is written after the lock is taken
         assert f"process {first}" in others.said or (at < 11 and "another process" in others.said)
     assert "Traceback" not in forks.said + others.said
 
@@ -125,5 +125,5 @@ def test_two_trainings_on_one_new_feature_cache_lose_nothing(at, forks, others, 
     for marks in below.rglob("*.done.npy"):
         done = np.load(marks)
         rows = np.fromfile(str(marks).replace(".done.npy", ".f16"), np.float16).reshape(len(done), -1)
-        assert done.sum() == len(np.flatnonzero(rows.any(1)))  # nor is anybody's mark lost
+        assert done.sum() == len(np.flatnonzero(rows.any(1)))  # and no mark is lost
         assert done.any() and rows[done].any(1).all() and np.isfinite(rows[done]).all()

@@ -1,4 +1,4 @@
-"""A finished run with one damaged file: whatever reads it gives what was there, or a sentence."""
+"""A finished run with one damaged file: readers return what is intact, or raise an InputError."""
 
 import json
 import os
@@ -18,8 +18,9 @@ from transclipped.runs.session import trained_model
 from transclipped.search.searcher import Searcher
 from transclipped.training.evaluation import measure_stored
 
-FILES = ["config.json", "metrics.json", "status.json", "events.jsonl", "retrieval.npz", "model.safetensors",
-         "last.safetensors", "epochs/1.safetensors"]  # fmt: skip
+NAMES = """config.json metrics.json status.json events.jsonl retrieval.npz model.safetensors last.safetensors
+    epochs/1.safetensors"""
+FILES = NAMES.split()
 BYTES = {
     "empty": lambda content: b"",
     "cut": lambda content: content[: len(content) // 2],
@@ -27,11 +28,11 @@ BYTES = {
     "random": lambda content: random.Random(3).randbytes(4096),
     "zeros": lambda content: bytes(len(content)),
     "401 digits": lambda content: content.replace(b": 1", b": 1" + b"1" * 400),
-    "null": lambda content: content.replace(b": 1", b": null, \"x\": 1"),
-    "NaN": lambda content: content.replace(b": 0.", b": NaN, \"x\": 0."),
+    "null": lambda content: content.replace(b": 1", b': null, "x": 1'),
+    "NaN": lambda content: content.replace(b": 0.", b': NaN, "x": 0.'),
     "list": lambda content: b"[" + content + b"]",
     "other names": lambda content: content.replace(b'"', b'"x', 2),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -53,48 +54,47 @@ def damaged_arrays(run, **arrays):
 
 
 def readers(run):
-    """What pages and commands read of a run, each on its own."""
-    fresh = lambda: RunDir(run)  # noqa: E731
-    yield lambda: fresh().config
-    yield lambda: fresh().metrics()
-    yield lambda: fresh().status()
-    yield lambda: fresh().running
-    yield lambda: fresh().problem()
-    yield lambda: fresh().events()
-    yield lambda: fresh().fingerprint
-    yield lambda: [fresh().head(epoch=epoch) for epoch in (None, *fresh().epochs())]
-    yield lambda: trained_model(fresh())
-    yield lambda: measure_stored(fresh())
-    yield lambda: Searcher(fresh()).search(Searcher(fresh()).item("0"), top=3)
-    yield lambda: benchmarks.rows([fresh()])
-    yield lambda: benchmarks.without_clipping(fresh(), [fresh()])
-    yield lambda: seeds.table(seeds.lines([fresh()]))
+    """What pages and commands read of a run, one at a time."""
+    for read in (
+        lambda run: run.config,
+        lambda run: run.metrics(),
+        lambda run: run.status(),
+        lambda run: (run.running, run.problem(), run.events(), run.fingerprint),
+        lambda run: [run.head(epoch=epoch) for epoch in (None, *run.epochs())],
+        trained_model,
+        measure_stored,
+        lambda run: Searcher(run).search(Searcher(run).item("0"), top=3),
+        lambda run: benchmarks.rows([run]),
+        lambda run: benchmarks.without_clipping(run, [run]),
+        lambda run: seeds.table(seeds.lines([run])),
+    ):
+        yield lambda read=read: read(RunDir(run))
 
 
 def read_all(run) -> list[str]:
-    """Sentences of what could not be read; anything but an InputError is a fault."""
-    said = []
+    """Messages of all InputErrors; no other exception is allowed."""
+    messages = []
     for read in readers(run):
         try:
             read()
         except InputError as error:
-            said.append(str(error))
-    return said
+            messages.append(str(error))
+    return messages
 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", BYTES)
-def test_damage_ends_in_sentences_that_name_the_file(run, name, kind):
+def test_damage_is_reported_with_the_name_of_the_file(run, name, kind):
     content = (run / name).read_bytes()
     (run / name).write_bytes(BYTES[kind](content))
-    said = read_all(run)
+    messages = read_all(run)
     names = {os.path.basename(name), "no query and no item"}
-    assert all(any(n in sentence for n in names) for sentence in said), said
+    assert all(any(n in message for n in names) for message in messages), messages
 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", ["missing", "folder", "loop"])
-def test_a_file_that_is_none_ends_in_sentences(run, name, kind):
+def test_a_missing_file_folder_or_loop_is_reported(run, name, kind):
     (run / name).unlink()
     if kind == "folder":
         (run / name).mkdir()
@@ -149,7 +149,7 @@ def test_arrays_of_other_numbers_or_shapes_are_refused(run, kind):
             read()
 
 
-COMMANDS = {  # what each file's damage must end in: exit 2 and a sentence
+COMMANDS = {  # that exit with 2 and a message if these files are damaged
     "search --id": (["search", "--id", "0"], ["retrieval.npz", "config.json"]),
     "evaluate --stored": (["evaluate", "--stored"], ["retrieval.npz", "config.json", "metrics.json"]),
     "export": (["export", "--what", "codes", "--out", "codes.parquet"], ["retrieval.npz", "config.json"]),
@@ -159,7 +159,7 @@ COMMANDS = {  # what each file's damage must end in: exit 2 and a sentence
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_end_in_one_line(run, command, capsys, monkeypatch, tmp_path):
+def test_commands_report_in_one_line(run, command, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     arguments, files = COMMANDS[command]
     for name in files:
@@ -173,7 +173,7 @@ def test_commands_end_in_one_line(run, command, capsys, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("evil", ["step", "ended", "weights", "slots", "a slot of one number", "before", "far"])
-def test_a_senseless_state_is_not_resumed(run, evil, capsys):
+def test_an_invalid_checkpoint_is_not_resumed(run, evil, capsys):
     state = load_tensors(run / "last.safetensors")
     changes = {
         "step": {"step": torch.tensor(torch.nan)},
@@ -200,7 +200,7 @@ def test_a_dead_run_is_interrupted_whatever_its_last_heartbeat(run, heartbeat):
 
 
 @pytest.mark.parametrize("heartbeat", ["null", '"x"', "[]", "NaN", "1" + "0" * 400, "1e999"])
-def test_a_senseless_heartbeat_is_reported_and_does_not_prevent_resuming(run, heartbeat):
+def test_an_invalid_heartbeat_is_reported_and_does_not_prevent_resuming(run, heartbeat):
     (run / "status.json").write_text(f'{{"v": 1, "state": "running", "pid": 1, "heartbeat": {heartbeat}}}')
     with pytest.raises(InputError, match=r"status\.json"):
         RunDir(run).status()
@@ -208,7 +208,7 @@ def test_a_senseless_heartbeat_is_reported_and_does_not_prevent_resuming(run, he
     assert RunDir(run).status()["state"] == "finished"
 
 
-def test_a_damaged_run_among_others_is_named_and_harms_none(run, tmp_path):
+def test_a_damaged_run_among_others_is_reported_and_breaks_no_other(run, tmp_path):
     shutil.copytree(run, tmp_path / "other")
     for name in ("config.json", "metrics.json"):
         whole = (run / name).read_bytes()

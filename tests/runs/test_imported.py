@@ -1,4 +1,4 @@
-"""An upload decides nothing that this machine opens or fetches."""
+"""An upload opens and downloads nothing on this machine."""
 
 import io
 import json
@@ -21,26 +21,26 @@ HUB = "vit_tiny_patch16_224.augreg_in21k"
 
 @pytest.fixture
 def sealed(monkeypatch) -> list[str]:
-    """Paths opened and hubs asked by loading a backbone, instead of doing so."""
+    """Records which paths and hubs loading a backbone would open, and stops it."""
     from transclipped.models import backbone
 
-    asked = []
+    opened = []
 
-    def created(name, *, size=None, pretrained=False):
-        asked.append(f"hub {name}" if pretrained else name)
+    def create(name, *, size=None, pretrained=False):
+        opened.append(f"hub {name}" if pretrained else name)
         raise InputError("stopped here")
 
-    def loaded(path):
-        asked.append(str(path))
+    def load(path):
+        opened.append(str(path))
         raise InputError("stopped here")
 
     monkeypatch.setattr(backbone, "check_weights", lambda name: True)
-    monkeypatch.setattr(backbone, "_created", created)
-    monkeypatch.setattr(backbone, "load_tensors", loaded)
-    return asked
+    monkeypatch.setattr(backbone, "_created", create)
+    monkeypatch.setattr(backbone, "load_tensors", load)
+    return opened
 
 
-def taken_in(tiny_run: Path, home: Path, *, data: dict | None = None, backbone: dict | None = None) -> RunDir:
+def uploaded_run(tiny_run: Path, home: Path, *, data: dict | None = None, backbone: dict | None = None) -> RunDir:
     """The tiny run, uploaded with other settings."""
     source = home.parent / "source"
     shutil.copytree(tiny_run, source)
@@ -48,24 +48,28 @@ def taken_in(tiny_run: Path, home: Path, *, data: dict | None = None, backbone: 
     record["data"] |= data or {}
     record["backbone"] |= backbone or {}
     (source / "config.json").write_text(json.dumps(record))
+    return manage.unpack(zip_of(source), home, name="tiny")
+
+
+def zip_of(run: Path) -> io.BytesIO:
     file = io.BytesIO()
-    manage.pack(RunDir(source), file)
-    return manage.unpack(file, home, name="tiny")
+    manage.pack(RunDir(run), file)
+    return file
 
 
-def test_no_path_of_an_upload_stays_and_each_is_asked_for(tiny_run, tmp_path):
+def test_no_path_of_an_upload_remains_and_each_is_missing(tiny_run, tmp_path):
     paths = {"data": "/srv/private", "labels": "/etc/passwd", "split": "/etc/shadow"}
-    run = taken_in(tiny_run, tmp_path / "home", data=paths, backbone={"weights": "/root/weights.pth"})
+    run = uploaded_run(tiny_run, tmp_path / "home", data=paths, backbone={"weights": "/root/weights.pth"})
     assert imported.is_imported(run)
     assert imported.missing(run) == ["data.data", "data.labels", "data.split", "backbone.weights"]
     text = "".join((run.path / name).read_text() for name in ("config.json", imported.FILE, "status.json"))
     assert not any(path in text for path in [*paths.values(), "/root/weights.pth"])
     before = RunDir(tiny_run).config
-    assert run.config == before  # the tiny run itself names none
+    assert run.config == before  # the tiny run has no paths
 
 
-def test_a_run_that_names_nothing_is_complete_and_made_here_runs_are_not_imported(tiny_run, tmp_path):
-    run = taken_in(tiny_run, tmp_path / "home")
+def test_a_run_without_paths_is_complete_and_local_runs_are_not_imported(tiny_run, tmp_path):
+    run = uploaded_run(tiny_run, tmp_path / "home")
     assert imported.is_imported(run) and imported.missing(run) == []
     imported.check_complete(run)
     assert not imported.is_imported(RunDir(tiny_run)) and imported.missing(RunDir(tiny_run)) == []
@@ -79,33 +83,28 @@ def test_a_run_that_names_nothing_is_complete_and_made_here_runs_are_not_importe
         ({"weights": "/any/file.pth"}, "tf_efficientnet_lite0"),
     ],
 )
-def test_no_weights_are_opened_or_fetched_before_the_owner_says_so(tiny_run, tmp_path, sealed, backbone, allowed):
-    run = taken_in(tiny_run, tmp_path / "home", backbone=backbone)
+def test_no_weights_are_opened_or_downloaded_before_the_owner_agrees(tiny_run, tmp_path, sealed, backbone, allowed):
+    run = uploaded_run(tiny_run, tmp_path / "home", backbone=backbone)
     assert imported.missing(run) == ["backbone.weights"]
-    for use in (
-        lambda: trained_model(run),
-        lambda: prepare_run(run),
-        lambda: imported.check_complete(run),
-        lambda: list(run_training(run.config, run.path, resume=True)),
-    ):
+    resume = lambda run: list(run_training(run.config, run.path, resume=True))  # noqa: E731
+    for use in (trained_model, prepare_run, imported.check_complete, resume):
         with pytest.raises(InputError, match="was imported"):
-            use()
+            use(run)
     assert sealed == []
     with pytest.raises(InputError, match="stopped here"):
         trained_model(imported.give(run, {"backbone.weights": None}))
     assert sealed[0] == allowed
 
 
-def test_the_owners_file_is_used_and_the_rest_stays_to_be_given(tiny_run, tmp_path, sealed):
-    run = taken_in(
-        tiny_run, tmp_path / "home", data={"labels": "/x"}, backbone={"name": HUB, "weights": "/any/file.pth"}
-    )
+def test_the_owners_file_is_used_and_the_rest_remains_missing(tiny_run, tmp_path, sealed):
+    backbone = {"name": HUB, "weights": "/any/file.pth"}
+    run = uploaded_run(tiny_run, tmp_path / "home", data={"labels": "/x"}, backbone=backbone)
     before = run.fingerprint
     run = imported.give(run, {"backbone.weights": "/mine.safetensors"})
     assert imported.missing(run) == ["data.labels"] and run.config.backbone.weights == "/mine.safetensors"
     assert run.fingerprint != before  # what was cached of it is read again
     assert "/mine.safetensors" in run.record["command"]
-    with pytest.raises(InputError, match="lacks no backbone"):
+    with pytest.raises(InputError, match="does not lack backbone"):
         imported.give(run, {"backbone.weights": "/other"})
     imported.check_backbone(run)
     with pytest.raises(InputError, match=r"data\.labels"):
@@ -113,30 +112,27 @@ def test_the_owners_file_is_used_and_the_rest_stays_to_be_given(tiny_run, tmp_pa
     imported.check_complete(imported.give(run, {"data.labels": None}))
 
 
-def test_a_plugin_never_survives():
-    config, missing = imported.without_sources(
-        replace(RunConfig(data=DataConfig(dataset="folder", data="/d")), plugin="/evil.py")
-    )
-    assert config.plugin is None and config.data.data is None and missing == ["data.data"]
-    assert config.data.dataset == "folder"
+def test_a_plugin_is_always_removed():
+    data = DataConfig(dataset="folder", data="/d")
+    config, missing = imported.without_sources(replace(RunConfig(data=data), plugin="/evil.py"))
+    assert (config.plugin, config.data.data, config.data.dataset, missing) == (None, None, "folder", ["data.data"])
 
 
 @pytest.mark.parametrize("name", ["hybrid-vit", "efficientnet-lite0", "auto"])
-def test_bundled_backbones_need_nothing(name):
+def test_bundled_backbones_lack_nothing(name):
     assert imported.without_sources(RunConfig(backbone=BackboneConfig(name=name)))[1] == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"missing": "data.data"}', '{"missing": ["status"]}', "\xff"])
-def test_a_damaged_note_allows_nothing(tiny_run, tmp_path, content):
-    run = taken_in(tiny_run, tmp_path / "home")
+def test_a_damaged_imported_json_permits_nothing(tiny_run, tmp_path, content):
+    run = uploaded_run(tiny_run, tmp_path / "home")
     (run.path / imported.FILE).write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match=r"imported\.json"):
         imported.check_backbone(run)
 
 
-def test_a_zip_cannot_bring_the_note(tiny_run, tmp_path):
-    file = io.BytesIO()
-    manage.pack(RunDir(tiny_run), file)
+def test_a_zip_cannot_contain_imported_json(tiny_run, tmp_path):
+    file = zip_of(tiny_run)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(f"tiny/{imported.FILE}", "{}")
     with pytest.raises(InputError, match="no part of a run"):
@@ -148,9 +144,8 @@ def test_a_zip_cannot_bring_the_note(tiny_run, tmp_path):
 )
 def test_imports_are_bounded_and_leave_nothing(tiny_run, tmp_path, monkeypatch, bound, value):
     home = tmp_path / "home"
-    taken_in(tiny_run, home)
-    file = io.BytesIO()
-    manage.pack(RunDir(tiny_run), file)
+    uploaded_run(tiny_run, home)
+    file = zip_of(tiny_run)
     monkeypatch.setattr(imported, bound, value)
     with pytest.raises(InputError):
         manage.unpack(file, home, name="tiny")

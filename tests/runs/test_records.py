@@ -1,4 +1,4 @@
-"""Any JSON value in a run's file either reads or is refused in a sentence, and what reads can be used."""
+"""Any JSON value in a run's file is either read or refused, and what is read is usable."""
 
 import json
 import math
@@ -20,56 +20,20 @@ VALUES = st.recursive(
     lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=8), v, max_size=4),
 )
 CURVE = {"k": [1, 2, 5], "value": [1.0, 0.5, 0.2]}
-MODE = {
-    "map": 0.5,
-    "map_tie_aware": 0.5,
-    "precision": CURVE,
-    "recall": CURVE,
-    "per_class": {"cat": 0.5, "dog": None},
-    "precision_recall": {"recall": [0.0, 1.0], "precision": [1.0, 0.1], "bins": 100},
+MODE = {"map": 0.5, "map_tie_aware": 0.5, "precision": CURVE, "recall": CURVE, "per_class": {"cat": 0.5, "dog": None}}
+MODE["precision_recall"] = {"recall": [0.0, 1.0], "precision": [1.0, 0.1], "bins": 100}
+METRICS = {"modes": {"asymmetric": MODE, "float": MODE}, "k": 5, "n_queries": 3, "n_database": 9, "bytes_per_item": 4}
+METRICS |= {"label_kind": "single", "seconds": {"a": 1.5}}
+TEXTS = {
+    "config": '{"v": 1, "data": {}, "class_names": ["cat"], "width": 256, "native_size": null, "command": "python"}',
+    "metrics": json.dumps(METRICS),
+    "status": """{"v": 1, "state": "running", "pid": 7, "started": "x", "heartbeat": 1.5, "stage": "training",
+        "done": 1, "total": 2, "seconds_left": null, "error": "none"}""",
+    "queued": '{"v": 1, "name": "a", "t": 1.5, "arguments": ["--k", "5"], "seconds": null, "tries": 0}',
+    "collection": '{"v": 1, "model": "0a", "n": 3, "class_names": [], "native_size": 32, "folders": ["/a"]}',
+    "split": '{"protocol": "I", "seed": 0, "train": ["0-9"], "query": [], "database": [1]}',
 }
-WHOLE = {  # file: a whole one, and its reader
-    "config.json": (
-        {"v": 1, "data": {}, "class_names": ["cat"], "width": 256, "native_size": None, "command": "python"},
-        records.read_config,
-    ),
-    "metrics.json": (
-        {
-            "k": 5,
-            "n_queries": 3,
-            "n_database": 9,
-            "bytes_per_item": 4,
-            "label_kind": "single",
-            "seconds": {"a": 1.5},
-            "modes": {"asymmetric": MODE, "float": MODE},
-        },
-        records.read_metrics,
-    ),
-    "status.json": (
-        {
-            "v": 1,
-            "state": "running",
-            "pid": 7,
-            "started": "x",
-            "heartbeat": 1.5,
-            "stage": "training",
-            "done": 1,
-            "total": 2,
-            "seconds_left": None,
-            "error": "none",
-        },
-        records.read_status,
-    ),
-    "queued.json": (
-        {"v": 1, "name": "a", "t": 1.5, "arguments": ["--k", "5"], "seconds": None, "tries": 0},
-        records.read_queued,
-    ),
-    "collection.json": (
-        {"v": 1, "model": "0a", "n": 3, "class_names": [], "native_size": 32, "folders": ["/a"]},
-        records.read_collection,
-    ),
-    "split.json": ({"protocol": "I", "seed": 0, "train": ["0-9"], "query": [], "database": [1]}, records.read_split),
-}
+WHOLE = {f"{name}.json": (json.loads(text), getattr(records, f"read_{name}")) for name, text in TEXTS.items()}
 FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -96,20 +60,25 @@ def replaced(value, at, new):
 
 
 def usable(value) -> None:
-    """What everybody takes for granted: it is written again as strict JSON."""
+    """Assert that a value can be written again as strict JSON."""
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_file_reads_as_it_is(tmp_path, name):
+def test_a_valid_file_is_read_unchanged_and_folders_and_missing_files_are_refused(tmp_path, name):
     value, read = WHOLE[name]
+    for make in (lambda path: None, lambda path: path.mkdir()):
+        make(tmp_path / name)
+        with pytest.raises(InputError, match=name):
+            read(tmp_path / name)
+    (tmp_path / name).rmdir()
     assert read(put(tmp_path, name, value)) == value
 
 
 @pytest.mark.parametrize("name", WHOLE)
 @FAST
 @given(value=VALUES)
-def test_any_json_reads_or_is_refused(tmp_path, name, value):
+def test_any_json_is_read_or_refused(tmp_path, name, value):
     path = put(tmp_path, name, value)
     try:
         usable(WHOLE[name][1](path))
@@ -119,7 +88,7 @@ def test_any_json_reads_or_is_refused(tmp_path, name, value):
 
 @pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.parametrize("evil", EVIL, ids=lambda e: repr(e)[:12])
-def test_no_value_of_another_kind_is_believed(tmp_path, name, evil):
+def test_no_value_of_another_kind_is_accepted(tmp_path, name, evil):
     whole, read = WHOLE[name]
     for at in places(whole):
         path = put(tmp_path, name, replaced(whole, at, evil))
@@ -136,23 +105,14 @@ def test_no_value_of_another_kind_is_believed(tmp_path, name, evil):
     "content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": 1e999}', b'{"a": NaN}', b"9" * 5000]
 )
 @pytest.mark.parametrize("name", WHOLE)
-def test_what_is_no_json_is_refused(tmp_path, name, content):
+def test_invalid_json_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=name):
         WHOLE[name][1](tmp_path / name)
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_folders_and_missing_files_are_refused(tmp_path, name):
-    with pytest.raises(InputError, match=name):
-        WHOLE[name][1](tmp_path / name)
-    (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match=name):
-        WHOLE[name][1](tmp_path / name)
-
-
 @pytest.mark.parametrize("name", ["config.json", "metrics.json", "status.json"])
-def test_a_file_is_read_up_to_its_bound(tmp_path, name, monkeypatch):
+def test_a_file_is_read_up_to_its_limit(tmp_path, name, monkeypatch):
     monkeypatch.setattr(records, "MAX_JSON", 10_000)
     value, read = WHOLE[name]
     for padding, fits in ((records.MAX_JSON - 3000, True), (records.MAX_JSON, False)):
@@ -167,7 +127,7 @@ def test_a_file_is_read_up_to_its_bound(tmp_path, name, monkeypatch):
 
 @FAST
 @given(lines=st.lists(VALUES, max_size=5))
-def test_lines_that_are_no_events_are_passed_over(tmp_path, lines):
+def test_invalid_events_are_skipped(tmp_path, lines):
     good = {"kind": "step", "epoch": 0.5, "step": 3, "loss": 1.5}
     text = "".join(json.dumps(value) + "\n" for value in [good, *lines, good])
     (tmp_path / "events.jsonl").write_text(text + '{"kind": "st')
@@ -180,7 +140,7 @@ def test_lines_that_are_no_events_are_passed_over(tmp_path, lines):
 
 @pytest.mark.parametrize("key", ["kind", "epoch", "step", "loss"])
 @pytest.mark.parametrize("evil", EVIL, ids=lambda e: repr(e)[:12])
-def test_an_event_with_one_wrong_value_is_none(tmp_path, key, evil):
+def test_an_event_with_an_invalid_value_is_skipped(tmp_path, key, evil):
     event = {"kind": "step", "epoch": 1, "step": 1, "loss": 1.0} | {key: evil}
     (tmp_path / "events.jsonl").write_text(json.dumps(event) + "\n")
     for event in RunDir(tmp_path).events():
@@ -189,6 +149,6 @@ def test_an_event_with_one_wrong_value_is_none(tmp_path, key, evil):
 
 
 @pytest.mark.parametrize("content", [b"[" * 200_000, b"\xff\xfe\n", b"\0" * 100, b"9" * 10_000])
-def test_events_of_something_else_are_none(tmp_path, content):
+def test_other_content_has_no_events(tmp_path, content):
     (tmp_path / "events.jsonl").write_bytes(content)
     assert RunDir(tmp_path).events() == []

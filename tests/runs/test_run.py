@@ -1,4 +1,4 @@
-"""The run directory: what is written is whole or not there, and whatever is damaged is told in one sentence."""
+"""The run directory: files are written completely or not at all, and damage is reported."""
 
 import os
 import pickle
@@ -13,16 +13,8 @@ from tests.limits import files_up_to, left_over
 from transclipped.config import QuantizerConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.models.weights import save_tensors
-from transclipped.runs.run import (
-    Retrieval,
-    RunDir,
-    check_free,
-    create,
-    find_runs,
-    is_vacant,
-    remove_vacant,
-    write_config,
-)
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir, check_free, create, find_runs, is_vacant, remove_vacant, write_config
 from transclipped.training.log import RunLog
 from transclipped.utils.files import ASSETS, hold, write_json
 
@@ -32,13 +24,13 @@ def retrieval(n=30, q=5, labels=True):
     codebooks = rng.normal(size=(2, 16, 4)).astype(np.float32)
     codes = rng.integers(16, size=(n, 2)).astype(np.uint8)
     queries = rng.normal(size=(q, 8)).astype(np.float16)
-    known = (rng.integers(3, size=n), rng.integers(3, size=q)) if labels else (None, None)
-    return Retrieval(codebooks, codes, np.arange(n), queries, np.arange(q) + n, *known)
+    label_arrays = (rng.integers(3, size=n), rng.integers(3, size=q)) if labels else (None, None)
+    return Retrieval(codebooks, codes, np.arange(n), queries, np.arange(q) + n, *label_arrays)
 
 
 @pytest.fixture
 def run(tmp_path):
-    """A run that has only begun."""
+    """A run that has just been created."""
     return create(tmp_path / "run", RunConfig(quantizer=blobs.QUANTIZER), resume=False, overwrite=False)
 
 
@@ -46,20 +38,18 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize("labels", [True, False])
-def test_retrieval_comes_back_as_it_was(tmp_path, labels):
+def test_retrieval_is_restored(tmp_path, labels):
     stored = retrieval(labels=labels)
     stored.save(tmp_path / "retrieval.npz")
-    found = Retrieval.load(tmp_path / "retrieval.npz")
+    loaded = Retrieval.load(tmp_path / "retrieval.npz")
     for name, value in vars(stored).items():
-        if value is None:
-            assert getattr(found, name) is None
-        else:
-            np.testing.assert_array_equal(getattr(found, name), value)
-            assert getattr(found, name).dtype == value.dtype
+        loaded_value = getattr(loaded, name)
+        np.testing.assert_array_equal(loaded_value, value)
+        assert value is None or loaded_value.dtype == value.dtype
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])
-def test_truncated_retrieval_is_told(tmp_path, keep):
+def test_truncated_retrieval_is_reported(tmp_path, keep):
     path = tmp_path / "retrieval.npz"
     retrieval().save(path)
     whole = path.read_bytes()
@@ -129,10 +119,9 @@ def test_full_disk_leaves_the_old_file_or_none(tmp_path, old):
 # creating and reading
 
 
-def test_a_run_is_neither_overwritten_nor_mixed_with_other_files(run, tmp_path):
-    for options in ({"resume": False, "overwrite": False},):
-        with pytest.raises(InputError, match=r"holds a run already.*--resume.*--overwrite"):
-            create(run.path, RunConfig(), **options)
+def test_neither_a_run_nor_other_files_are_overwritten(run, tmp_path):
+    with pytest.raises(InputError, match=r"holds a run already.*--resume.*--overwrite"):
+        create(run.path, RunConfig(), resume=False, overwrite=False)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "holiday.jpg").touch()
     for overwrite in (False, True):
@@ -141,7 +130,7 @@ def test_a_run_is_neither_overwritten_nor_mixed_with_other_files(run, tmp_path):
     assert (tmp_path / "photos" / "holiday.jpg").exists()
 
 
-LEFT = {  # by a training that was killed before it had settings, or by a power cut
+LEFT = {  # leftovers of a training killed at its start, or of a power cut
     "nothing": {},
     "epochs": {"epochs/.1.safetensors.4000000.tmp": b"half"},
     "all": {"stop": b"", "lock": b"4000000", "log.txt": b"words", "status.json": b"{}", ".config.json.9.tmp": b"{"},
@@ -239,39 +228,39 @@ def test_settings_come_back_from_a_run(run):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "not valid JSON"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
         ('{"v": 9}', "not of this version"),
         ('{"v": 1, "seed": "three"}', "seed is 'three'"),
         ('{"v": 1, "quantizer": {"bits": 7}}', "bits is 7"),
         ('{"v": 1, "quantizer": {"colour": 1}}', "no setting colour"),
     ],
 )
-def test_damaged_settings_are_told(run, text, said):
+def test_damaged_settings_are_reported(run, text, message):
     (run.path / "config.json").write_text(text)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         _ = RunDir(run.path).config
 
 
-def test_no_run_is_told_with_the_command_that_makes_one(tmp_path):
+def test_a_missing_run_is_reported_with_the_command_that_creates_one(tmp_path):
     with pytest.raises(InputError, match=r"is not a run.*train --run"):
         _ = RunDir(tmp_path / "nothing").record
 
 
-def test_fingerprint_changes_with_what_was_trained_and_measured(run):
-    seen = {run.fingerprint}
+def test_fingerprint_changes_with_model_and_metrics(run):
+    fingerprints = {run.fingerprint}
     for name in ("config.json", "model.safetensors", "retrieval.npz", "metrics.json"):
         path = run.path / name
         path.write_text((path.read_text() if path.exists() else "") + " ")
-        seen.add(run.fingerprint)
-    assert len(seen) == 5
+        fingerprints.add(run.fingerprint)
+    assert len(fingerprints) == 5
     (run.path / "events.jsonl").write_text("{}")
-    assert run.fingerprint in seen
+    assert run.fingerprint in fingerprints
 
 
-def test_runs_are_found_newest_first(tmp_path):
+def test_runs_are_listed_newest_first(tmp_path):
     for age, name in enumerate(("new", "middle", "old")):
         create(tmp_path / "runs" / name, RunConfig(), resume=False, overwrite=False)
         os.utime(tmp_path / "runs" / name / "config.json", (10_000 - age, 10_000 - age))
@@ -279,7 +268,7 @@ def test_runs_are_found_newest_first(tmp_path):
     assert [run.name for run in find_runs(tmp_path / "runs", tmp_path / "nowhere")] == ["new", "middle", "old"]
 
 
-def test_heads_are_read_by_epoch_and_those_of_another_shape_refused(run):
+def test_heads_are_read_by_epoch_and_other_shapes_refused(run):
     head = blobs.head(run.config)
     for epoch in (10, 9, 2):
         half = {name: tensor.half() for name, tensor in head.state_dict().items()}

@@ -1,4 +1,4 @@
-"""A folder encoded by a process of its own: it ends well, dies, is cancelled, and resumes."""
+"""A folder encoded in a separate process: finished, killed, cancelled, resumed."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def itself():
     return {"pid": os.getpid(), "started": process_start(os.getpid())}
 
 
-def test_a_folder_becomes_a_collection_which_is_brought_up_to_date(home, run, folder):
+def test_a_folder_becomes_a_collection_which_is_updated(home, run, folder):
     (folder / "notes.txt").write_text("no image")
     job = jobs.start(home, run, folder, taken=["other"])
     assert (job.state, job.name, job.folder) == (RUNNING, "my-photos", str(folder))
@@ -77,7 +77,7 @@ def test_a_folder_becomes_a_collection_which_is_brought_up_to_date(home, run, fo
     assert (read(job.path).n, read(job.path).n_encoded) == (9, 1)
 
 
-def test_killed_and_cancelled_ones_go_on_to_the_codes_of_an_undisturbed_one(home, run, folder, tmp_path):
+def test_killed_and_cancelled_encodings_resume_to_the_same_codes(home, run, folder, tmp_path):
     path = jobs.start(home, run, folder).path
     end_process(json.loads((path / "job.json").read_text())["pid"])
     assert ended(path).state == INTERRUPTED
@@ -93,7 +93,7 @@ def test_killed_and_cancelled_ones_go_on_to_the_codes_of_an_undisturbed_one(home
     np.testing.assert_array_equal(first.database_ids, second.database_ids)
 
 
-def test_one_image_fails_in_a_sentence_and_leaves_no_collection(home, run, folder):
+def test_one_image_is_refused_and_leaves_no_collection(home, run, folder):
     for row in range(1, 8):
         (folder / f"{row}.png").unlink()
     job = ended(jobs.start(home, run, folder).path)
@@ -103,14 +103,14 @@ def test_one_image_fails_in_a_sentence_and_leaves_no_collection(home, run, folde
     assert not job.path.exists() and jobs.jobs(home) == []
 
 
-def test_a_second_encoding_is_refused_while_one_is_on(home, run, folder, tmp_path):
+def test_a_second_encoding_is_refused_while_one_is_running(home, run, folder, tmp_path):
     written(home / "busy", **itself())
     with pytest.raises(InputError, match="busy"):
         jobs.start(home, run, folder)
     assert {path.name for path in home.iterdir() if path.name[0] != "."} == {"busy"}  # no claimed name is left
 
 
-def test_a_folder_that_is_gone_is_refused(home, run, folder):
+def test_a_missing_folder_is_refused(home, run, folder):
     path = written(home / "gone", folder=str(folder / "nowhere"))
     with pytest.raises(InputError, match="nowhere"):
         jobs.resume(path)
@@ -133,9 +133,8 @@ def test_a_folder_that_is_gone_is_refused(home, run, folder):
         ({"pid": None, "started": 3}, {"done": 1, "total": None, "seconds": 1}, INTERRUPTED),
     ],
 )
-def test_its_files_say_what_became_of_it(home, job, progress, state):
-    found = jobs.state(written(home / "one", progress=progress, **job))
-    assert found.state == state
+def test_state_follows_from_its_files(home, job, progress, state):
+    assert jobs.state(written(home / "one", progress=progress, **job)).state == state
     assert [each.path for each in jobs.jobs(home)] == [home / "one"]
 
 
@@ -148,13 +147,13 @@ def test_a_living_process_is_running_with_its_time_left(home):
         assert jobs.state(written(home / "two", progress=reused, **itself())).state == INTERRUPTED
 
 
-def test_last_words_of_a_dead_process_are_reported(home):
+def test_last_log_line_of_a_dead_process_is_reported(home):
     path = written(home / "one", pid=-1)
     (path / "log.txt").write_text("encoding: 3 of 8\nModuleNotFoundError: No module named 'timm'\n")
     assert jobs.state(path).error == "ModuleNotFoundError: No module named 'timm'"
 
 
-def test_only_collections_at_rest_are_deleted(home, tiny_run):
+def test_only_idle_collections_are_deleted(home, tiny_run):
     shutil.copytree(tiny_run, home / "run")
     (home / "plain").mkdir()
     written(home / "busy", **itself())
@@ -164,17 +163,26 @@ def test_only_collections_at_rest_are_deleted(home, tiny_run):
     assert (home / "run" / "config.json").exists() and (home / "busy").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "fit"),
-    [("my photos (2)", "my-photos-2"), ("été", "été"), ("con", "images-con"), ("...", "images"), ("a/b", "a-b"),
-     ("x" * 200, "x" * 60), ("<b>![x](http://h)", "b-x-http-h"), ("名前", "名前"),
-     ("photos_", "photos"), ("_photos", "photos"), ("x" * 59 + "-y", "x" * 59)],
-)  # fmt: skip
-def test_a_folders_name_becomes_one_that_every_system_takes(name, fit):
-    assert jobs._fit(name) == fit
+FITTING = {
+    "my photos (2)": "my-photos-2",
+    "été": "été",
+    "con": "images-con",
+    "...": "images",
+    "a/b": "a-b",
+    "x" * 200: "x" * 60,
+    "<b>![x](http://h)": "b-x-http-h",
+    "名前": "名前",
+    "photos_": "photos",
+    "_photos": "photos",
+    "x" * 59 + "-y": "x" * 59,
+}
 
 
-def test_a_name_that_is_taken_is_numbered(home, run, folder, monkeypatch):
-    monkeypatch.setattr(jobs, "_begin", lambda path, asked: path)
+def test_a_folders_name_becomes_a_valid_one():
+    assert {name: jobs._fit(name) for name in FITTING} == FITTING
+
+
+def test_a_taken_name_is_numbered(home, run, folder, monkeypatch):
+    monkeypatch.setattr(jobs, "_begin", lambda path, spec: path)
     (home / "my-photos-2").mkdir()
     assert jobs.start(home, run, folder, taken=["my-photos"]).name == "my-photos-3"

@@ -1,4 +1,4 @@
-"""The list of collections: what is read of each, and what is passed over."""
+"""The list of collections: its entries, and skipped folders."""
 
 import json
 import os
@@ -7,16 +7,8 @@ import pytest
 
 from transclipped.search.collection_list import collections, read
 
-RECORD = {
-    "v": 1,
-    "run": "/runs/a",
-    "model": "m",
-    "n": 3,
-    "seconds": 1.5,
-    "n_encoded": 2,
-    "folders": ["/photos"],
-    "skipped": [["x.txt", "no image"]],
-}
+RECORD = {"v": 1, "run": "/runs/a", "model": "m", "n": 3, "seconds": 1.5, "n_encoded": 2, "folders": ["/photos"]}
+RECORD["skipped"] = [["x.txt", "no image"]]
 
 
 def make(home, name, *, made=0, **changes):
@@ -27,7 +19,7 @@ def make(home, name, *, made=0, **changes):
     return home / name
 
 
-def test_newest_comes_first_with_all_that_a_list_shows(tmp_path):
+def test_newest_comes_first_with_all_facts(tmp_path):
     make(tmp_path, "old", made=10)
     new = make(tmp_path, "new", made=20, n=7)
     (new / "codes.parquet").write_bytes(bytes(1000))
@@ -39,33 +31,20 @@ def test_newest_comes_first_with_all_that_a_list_shows(tmp_path):
     assert first.skipped == (("x.txt", "no image"),) and (first.n_encoded, first.seconds) == (2, 1.5)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "null",
-        '"text"',
-        "{}",
-        json.dumps(RECORD | {"n": None}),
-        json.dumps(RECORD | {"skipped": 3}),
-        json.dumps(RECORD | {"skipped": ["x"]}),
-        json.dumps(RECORD | {"folders": 1}),
-        "{" * 9,
-    ],
-)
-def test_what_is_damaged_is_passed_over(tmp_path, text):
+BAD = ({"n": None}, {"skipped": 3}, {"skipped": ["x"]}, {"folders": 1})
+DAMAGED = ["", "[]", "null", '"text"', "{}", "{" * 9, *(json.dumps(RECORD | change) for change in BAD)]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_damaged_collections_are_skipped(tmp_path, text):
     make(tmp_path, "good")
     (make(tmp_path, "bad") / "collection.json").write_text(text)
     assert [entry.name for entry in collections(tmp_path)] == ["good"]
 
 
-def test_hidden_and_missing_folders_have_none(tmp_path):
+def test_hidden_folders_are_skipped_and_earlier_versions_read(tmp_path):
     make(tmp_path, ".deleted")
     assert collections(tmp_path, tmp_path / "nowhere") == [] and read(tmp_path / "nowhere") is None
-
-
-def test_a_record_of_an_earlier_version_is_read(tmp_path):
     path = make(tmp_path, "old")
     (path / "collection.json").write_text(json.dumps({"run": "r", "model": "m", "n": 1}))
     entry = read(path)

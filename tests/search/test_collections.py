@@ -1,4 +1,4 @@
-"""Collections: what is encoded again, what is kept, how several images ask, and where hits lie."""
+"""Collections: what is encoded again or reused, search with several images, and paths of hits."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.search.conftest import refused
 from transclipped.cli import main
 from transclipped.config import DataConfig
 from transclipped.datasets.images.decode import open_image
@@ -24,17 +25,9 @@ def encoded(capsys, folder, run, out, *flags):
     return json.loads(capsys.readouterr().out)
 
 
-def searched(capsys, run, out, *asked):
-    assert main(["search", *map(str, asked), "--run", str(run), "--collection", str(out), "--top", "99", "--json"]) == 0
+def searched(capsys, run, out, *query):
+    assert main(["search", *map(str, query), "--run", str(run), "--collection", str(out), "--top", "99", "--json"]) == 0
     return json.loads(capsys.readouterr().out)["hits"]
-
-
-def refused(capsys, *argv):
-    capsys.readouterr()
-    assert main([*map(str, argv)]) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("transclipped: ") and "Traceback" not in message
-    return message
 
 
 @pytest.fixture(scope="module")
@@ -78,30 +71,30 @@ def test_only_new_and_changed_files_are_encoded_again(tiny_run, folder, paint, t
     np.testing.assert_array_equal(after.codes[unchanged], before.codes[old])
 
 
-def test_what_was_kept_equals_what_encoding_anew_gives(tiny_run, folder, paint, tmp_path, capsys):
+def test_reused_codes_equal_those_of_a_new_encoding(tiny_run, folder, paint, tmp_path, capsys):
     encoded(capsys, folder, tiny_run, tmp_path / "grown")
     paint(folder / "inner" / "new.png", 7)
     encoded(capsys, folder, tiny_run, tmp_path / "grown")
-    encoded(capsys, folder, tiny_run, tmp_path / "anew")
-    grown, anew = (Retrieval.load(tmp_path / name / "retrieval.npz") for name in ("grown", "anew"))
-    np.testing.assert_array_equal(grown.database_ids, anew.database_ids)
-    np.testing.assert_array_equal(grown.codes, anew.codes)
+    encoded(capsys, folder, tiny_run, tmp_path / "new")
+    grown, new = (Retrieval.load(tmp_path / name / "retrieval.npz") for name in ("grown", "new"))
+    np.testing.assert_array_equal(grown.database_ids, new.database_ids)
+    np.testing.assert_array_equal(grown.codes, new.codes)
 
 
-def test_collection_and_queries_are_seen_at_the_size_of_training(tiny_run, folder, tmp_path, capsys):
+def test_collection_and_queries_have_the_image_size_of_training(tiny_run, folder, tmp_path, capsys):
     run = tmp_path / "unspoken"
     shutil.copytree(tiny_run, run)
     record = json.loads((run / "config.json").read_text())
     assert record["image_size"] == 32
-    record["backbone"]["image_size"] = None  # as where nobody chose a size
+    record["backbone"]["image_size"] = None  # as without a chosen size
     (run / "config.json").write_text(json.dumps(record))
     encoded(capsys, folder, run, tmp_path / "out")
     searcher = Searcher(RunDir(run), collection=tmp_path / "out")
-    asked = encode(searcher.stored.codebooks, searcher.embed([open_image(folder / f"{row}.png") for row in range(6)]))
-    assert (asked == searcher.stored.codes).mean() > 0.9  # rounding of float16 may turn a near tie
+    codes = encode(searcher.stored.codebooks, searcher.embed([open_image(folder / f"{row}.png") for row in range(6)]))
+    assert (codes == searcher.stored.codes).mean() > 0.9  # rounding of float16 may turn a near tie
 
 
-def test_files_that_are_gone_leave_the_collection(tiny_run, folder, tmp_path, capsys):
+def test_missing_files_leave_the_collection(tiny_run, folder, tmp_path, capsys):
     encoded(capsys, folder, tiny_run, tmp_path / "out")
     (folder / "3.png").unlink()
     assert encoded(capsys, folder, tiny_run, tmp_path / "out")["n"] == 5
@@ -109,7 +102,7 @@ def test_files_that_are_gone_leave_the_collection(tiny_run, folder, tmp_path, ca
     assert "3.png" not in [hit["id"] for hit in hits]
 
 
-def test_adding_a_folder_keeps_the_other_and_tells_paths(tiny_run, folder, paint, tmp_path, capsys):
+def test_adding_a_folder_keeps_the_other_and_all_paths(tiny_run, folder, paint, tmp_path, capsys):
     out, other = tmp_path / "out", tmp_path / "party"
     for row in (0, 20, 21):
         paint(other / f"{row}.png", row + 30)
@@ -125,7 +118,7 @@ def test_adding_a_folder_keeps_the_other_and_tells_paths(tiny_run, folder, paint
     assert encoded(capsys, other, tiny_run, out)["n"] == 3  # without --add: this folder alone
 
 
-def test_interrupted_encoding_goes_on(tiny_run, folder, tmp_path, paint):
+def test_interrupted_encoding_resumes(tiny_run, folder, tmp_path, paint):
     paint(folder / "0.png", 77)  # so that no other test has encoded these
     config = DataConfig(dataset="folder", data=str(folder))
     work = collection.encode_folder(RunDir(tiny_run), config, tmp_path / "out")
@@ -137,26 +130,28 @@ def test_interrupted_encoding_goes_on(tiny_run, folder, tmp_path, paint):
     assert len(Retrieval.load(tmp_path / "out" / "retrieval.npz").codes) == 6
 
 
-def test_half_written_collection_is_made_anew(tiny_run, folder, tmp_path, capsys):
+def test_half_written_collection_is_encoded_again_and_missing_folder_reported(tiny_run, folder, tmp_path, capsys):
     out = tmp_path / "out"
     encoded(capsys, folder, tiny_run, out)
     (out / "codes.parquet").write_bytes(b"half")
     assert "codes.parquet" in refused(capsys, "encode", folder, "--run", tiny_run, "--out", out, "--add")
     assert encoded(capsys, folder, tiny_run, out)["n"] == 6
+    gone = tmp_path / "unplugged"
+    assert "unplugged" in refused(capsys, "encode", gone, "--run", tiny_run, "--out", tmp_path / "out")
 
 
 def test_search_takes_several_files_and_stored_items(tiny_run, folder, capsys):
     run = ["--run", tiny_run, "--json"]
     assert main([*map(str, ["search", folder / "0.png", folder / "1.png", *run])]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert len(found["queries"]) == 2 and len(found["hits"]) == 10
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["queries"]) == 2 and len(result["hits"]) == 10
     searcher = Searcher(RunDir(tiny_run))
     mean = searcher.embed([open_image(folder / "0.png"), open_image(folder / "1.png")]).mean(0)
-    assert [hit["row"] for hit in found["hits"]] == [hit.row for hit in searcher.search(mean, top=10)]
-    item = str(found["hits"][0]["id"])
+    assert [hit["row"] for hit in result["hits"]] == [hit.row for hit in searcher.search(mean, top=10)]
+    item = str(result["hits"][0]["id"])
     assert main([*map(str, ["search", "--id", item, *run])]) == 0
-    best = json.loads(capsys.readouterr().out)["hits"]
-    assert int(item) in [hit["id"] for hit in best]
+    hits = json.loads(capsys.readouterr().out)["hits"]
+    assert int(item) in [hit["id"] for hit in hits]
     assert "no query" in refused(capsys, "search", "--id", "nothing", "--run", tiny_run)
     assert "needs an image" in refused(capsys, "search", "--run", tiny_run)
     assert "absent.png" in refused(capsys, "search", folder / "0.png", folder / "absent.png", "--run", tiny_run)
@@ -167,15 +162,10 @@ def test_collection_of_another_model_is_refused(tiny_run, folder, tmp_path, caps
     encoded(capsys, folder, tiny_run, out)
     record = json.loads((out / "collection.json").read_text())
     (out / "collection.json").write_text(json.dumps(record | {"model": "0" * 16}))
-    asked = ["search", folder / "0.png", "--run", tiny_run, "--collection", out]
-    assert "another model" in refused(capsys, *asked)
+    search = ["search", folder / "0.png", "--run", tiny_run, "--collection", out]
+    assert "another model" in refused(capsys, *search)
     assert "another model" in refused(capsys, "encode", folder, "--run", tiny_run, "--out", out, "--add")
     assert encoded(capsys, folder, tiny_run, out)["n_encoded"] == 6
-
-
-def test_folder_that_is_gone_ends_in_a_sentence(tiny_run, tmp_path, capsys):
-    gone = tmp_path / "unplugged"
-    assert "unplugged" in refused(capsys, "encode", gone, "--run", tiny_run, "--out", tmp_path / "out")
 
 
 def items(ids, labels=None, names=(), folder="/a"):
@@ -184,7 +174,11 @@ def items(ids, labels=None, names=(), folder="/a"):
     return CollectionItems(np.array(ids), codes, labels, names, files)
 
 
-def test_joined_labels_keep_their_names():
+def test_joined_ids_are_unique_and_labels_keep_their_names():
+    both = joined(items(["x", "b/x"]), items(["x", "y"], folder="/b"))
+    assert len(set(both.ids.tolist())) == 4
+    assert both.ids.tolist()[:2] == ["x", "b/x"] and "y" in both.ids
+    assert NO_FILE not in both.files
     first = items(["x", "y"], np.array([1, -1]), ("cat", "dog"))
     second = items(["z"], np.array([0]), ("bird",), folder="/b")
     both = joined(first, second)
@@ -197,14 +191,7 @@ def test_joined_labels_keep_their_names():
     assert joined(items(["x"]), items(["z"])).labels is None
 
 
-def test_joined_ids_stay_different():
-    both = joined(items(["x", "b/x"]), items(["x", "y"], folder="/b"))
-    assert len(set(both.ids.tolist())) == 4
-    assert both.ids.tolist()[:2] == ["x", "b/x"] and "y" in both.ids
-    assert NO_FILE not in both.files
-
-
-def test_an_id_is_understood_in_either_unicode_form(tmp_path, tiny_run, paint, capsys):
+def test_an_id_is_accepted_in_either_unicode_form(tmp_path, tiny_run, paint, capsys):
     for row, name in enumerate(("cafe\u0301.png", "b.png")):
         paint(tmp_path / "album" / name, row)
     encoded(capsys, tmp_path / "album", tiny_run, tmp_path / "out")

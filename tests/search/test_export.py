@@ -1,7 +1,8 @@
-"""What is exported comes back the same in plain pyarrow, plain faiss, torch.export and ONNX."""
+"""Exports are the same in plain pyarrow, plain faiss, torch.export and ONNX."""
 
 import importlib.util
 import json
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -11,25 +12,19 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from tests.search.conftest import refused
 from transclipped.cli import main
+from transclipped.config import DataConfig
+from transclipped.datasets.registry import load
 from transclipped.errors import InputError
+from transclipped.retrieval.coding.product import encode
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
 from transclipped.search import export
 from transclipped.search.searcher import Searcher
 from transclipped.utils.files import ASSETS
 
-BUNDLED = {
-    "efficientnet-lite0": "cnn-cifar10-32-clipped",
-    "hybrid-vit": "hybrid-cifar10-32-clipped",
-    "hybrid-vit-photographs": "hybrid-caltech101-32-clipped",
-}
-
-
-@pytest.fixture(params=BUNDLED)
-def bundled_run(request):
-    """Path of a run that lies in the repository, one for each bundled backbone."""
-    return ASSETS / "runs" / BUNDLED[request.param]
+BUNDLED = "cnn-cifar10-32-clipped hybrid-cifar10-32-clipped hybrid-caltech101-32-clipped"  # one for each backbone
 
 
 def exported(capsys, run, what, out, *flags):
@@ -37,15 +32,7 @@ def exported(capsys, run, what, out, *flags):
     return json.loads(capsys.readouterr().out)
 
 
-def refused(capsys, *argv):
-    capsys.readouterr()
-    assert main([*map(str, argv)]) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("transclipped: ") and "Traceback" not in message
-    return message
-
-
-def test_codes_come_back_from_parquet(tiny_run, tmp_path, capsys):
+def test_codes_are_read_back_from_parquet(tiny_run, tmp_path, capsys):
     written = exported(capsys, tiny_run, "parquet", tmp_path / "codes")
     stored, record = RunDir(tiny_run).retrieval(), RunDir(tiny_run).record
     table = pq.read_table(written["out"])
@@ -55,7 +42,7 @@ def test_codes_come_back_from_parquet(tiny_run, tmp_path, capsys):
     assert table["label"].to_pylist() == [record["class_names"][c] for c in stored.database_labels]
 
 
-def test_plain_faiss_finds_the_same(tiny_run, tmp_path, capsys):
+def test_plain_faiss_returns_the_same(tiny_run, tmp_path, capsys):
     written = exported(capsys, tiny_run, "faiss", tmp_path / "index.faiss")
     searcher = Searcher(RunDir(tiny_run))
     index = faiss.read_index(written["out"])
@@ -73,9 +60,6 @@ def test_plain_faiss_finds_the_same(tiny_run, tmp_path, capsys):
 
 
 def test_collection_is_exported_too(tiny_run, tmp_path, capsys):
-    from transclipped.config import DataConfig
-    from transclipped.datasets.registry import load
-
     images = load(DataConfig())
     (tmp_path / "few").mkdir()
     for row in range(3):
@@ -88,8 +72,6 @@ def test_collection_is_exported_too(tiny_run, tmp_path, capsys):
 
 
 def test_embeddings_give_the_codes_and_can_be_trained_on(tiny_run, tmp_path, capsys):
-    from transclipped.retrieval.coding.product import encode
-
     exported(capsys, tiny_run, "embeddings", tmp_path / "e.parquet")
     stored = RunDir(tiny_run).retrieval()
     table = pq.read_table(tmp_path / "e.parquet")
@@ -117,17 +99,22 @@ def test_encoder_is_the_model_for_any_number_of_images(tiny_run):
             assert torch.equal(code.to(torch.uint8), head.quantizer.encode(expected))
 
 
-def test_missing_packages_are_named(tiny_run, tmp_path, capsys, monkeypatch):
-    there = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else there(name))
+def test_missing_packages_and_too_large_weights_are_refused(tiny_run, tmp_path, capsys, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find_spec(name))
     message = refused(capsys, "export", "--run", tiny_run, "--what", "onnx", "--out", tmp_path / "x.onnx")
     assert "onnxscript" in message and "pip install" in message
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+    monkeypatch.setattr(export, "MAX_WEIGHTS", 1000)
+    message = refused(capsys, "export", "--run", tiny_run, "--what", "onnx", "--out", tmp_path / "x.onnx")
+    assert "GB of weights" in message and not list(tmp_path.iterdir())
 
 
-def test_onnx_answers_as_torch_does_for_every_bundled_backbone(bundled_run, tmp_path, capsys):
-    run = RunDir(bundled_run)
-    written = exported(capsys, bundled_run, "onnx", tmp_path / "x.onnx")
+@pytest.mark.parametrize("name", BUNDLED.split())
+def test_onnx_equals_torch_for_every_bundled_backbone(name, tmp_path, capsys):
+    run = RunDir(ASSETS / "runs" / name)
+    written = exported(capsys, run.path, "onnx", tmp_path / "x.onnx")
     assert written["checked"]
     onnx.checker.check_model(written["out"], full_check=True)
     about = json.loads((tmp_path / "x.json").read_text())
@@ -146,40 +133,30 @@ def test_onnx_answers_as_torch_does_for_every_bundled_backbone(bundled_run, tmp_
         torch.testing.assert_close(chosen, scores.amax(-1), atol=1e-4, rtol=0)  # the same codeword, or one as near
 
 
-def test_file_that_answers_otherwise_than_torch_is_refused(tiny_run, tmp_path, capsys):
+def test_file_with_other_output_than_torch_is_refused(tiny_run, tmp_path, capsys):
     exported(capsys, tiny_run, "onnx", tmp_path / "x.onnx")
     backbone, head = trained_model(RunDir(tiny_run), default_size=32)
     with torch.no_grad():
         head.projection.weight.neg_()
-    with pytest.raises(InputError, match="other embeddings than torch"):
+    with pytest.raises(InputError, match="other embeddings"):
         export._checked(tmp_path / "x.onnx", export.Encoder(backbone, head).eval(), export.example_input(backbone))
 
 
-def test_weights_that_no_file_of_onnx_holds_are_refused(tiny_run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(export, "MAX_WEIGHTS", 1000)
-    message = refused(capsys, "export", "--run", tiny_run, "--what", "onnx", "--out", tmp_path / "x.onnx")
-    assert "GB of weights" in message and not list(tmp_path.iterdir())
-
-
-def test_bad_requests_end_in_one_sentence(tiny_run, tmp_path, capsys):
-    ask = ["export", "--run", tiny_run]
-    assert "is a folder" in refused(capsys, *ask, "--what", "codes", "--out", f"{tmp_path}/.")
+def test_bad_requests_are_reported_in_one_line(tiny_run, tmp_path, capsys):
+    command = ["export", "--run", tiny_run]
+    assert "is a folder" in refused(capsys, *command, "--what", "codes", "--out", f"{tmp_path}/.")
     assert "not a run" in refused(capsys, "export", "--run", tmp_path, "--what", "codes", "--out", tmp_path / "x")
-    gone = ["--collection", tmp_path / "gone"]
-    assert "gone" in refused(capsys, *ask, "--what", "faiss", "--out", tmp_path / "x", *gone)
-    assert "--collection" in refused(capsys, *ask, "--what", "embeddings", "--out", tmp_path / "x", *gone)
+    missing = ["--collection", tmp_path / "missing"]
+    assert "missing" in refused(capsys, *command, "--what", "faiss", "--out", tmp_path / "x", *missing)
+    assert "--collection" in refused(capsys, *command, "--what", "embeddings", "--out", tmp_path / "x", *missing)
     (tmp_path / "file").touch()
     for what in ("codes", "faiss"):
-        assert "cannot write" in refused(capsys, *ask, "--what", what, "--out", tmp_path / "file" / "x.out")
+        assert "cannot write" in refused(capsys, *command, "--what", what, "--out", tmp_path / "file" / "x.out")
     with pytest.raises(InputError, match="layer"):
         list(export.embeddings(RunDir(tiny_run), tmp_path / "x.parquet", layer="middle"))
 
 
-def test_names_with_dots_have_files_of_their_own():
-    from pathlib import Path
-
-    from transclipped.search.export import _beside
-
-    names = ["set.2023", "set.2024", "index.faiss", "encoder.onnx", "v1.5.onnx", "plain"]
-    beside = [_beside(Path("out") / name, ".ids.parquet").name for name in names]
-    assert beside == [f"{name}.ids.parquet" for name in ("set.2023", "set.2024", "index", "encoder", "v1.5", "plain")]
+def test_names_with_dots_have_separate_files():
+    stems = {"set.2023": "set.2023", "set.2024": "set.2024", "index.faiss": "index", "encoder.onnx": "encoder"}
+    for name, stem in (stems | {"v1.5.onnx": "v1.5", "plain": "plain"}).items():
+        assert export._beside(Path("out") / name, ".ids.parquet").name == f"{stem}.ids.parquet"

@@ -1,4 +1,4 @@
-"""Float search beside the codes gives what the run measured, and says what is missing."""
+"""Float search beside the codes equals the measurement, and missing embeddings are counted."""
 
 from itertools import pairwise
 
@@ -25,18 +25,17 @@ def images(searcher):
 
 
 def test_cached_embeddings_code_as_stored_and_measure_as_recorded(searcher, images):
-    found = floats.database(searcher, images)
+    result = floats.database(searcher, images)
     stored = searcher.stored
-    np.testing.assert_array_equal(encode(stored.codebooks, found.embeddings), stored.codes)
-    metrics = searcher.run.metrics()
-    again = measure(
-        FlatIndex(found.embeddings, codebooks=len(stored.codebooks)), stored.queries.astype(np.float32),
-        query_labels=stored.query_labels, database_labels=stored.database_labels, k=metrics["k"],
-    )  # fmt: skip
+    np.testing.assert_array_equal(encode(stored.codebooks, result.embeddings), stored.codes)
+    metrics, queries = searcher.run.metrics(), stored.queries.astype(np.float32)
+    index = FlatIndex(result.embeddings, codebooks=len(stored.codebooks))
+    labels = {"query_labels": stored.query_labels, "database_labels": stored.database_labels}
+    again = measure(index, queries, k=metrics["k"], **labels)
     assert again.map == pytest.approx(metrics["modes"]["float"]["map"], abs=1e-6)
 
 
-def test_an_empty_cache_is_told_by_its_number(searcher, images, tmp_path, monkeypatch):
+def test_an_empty_cache_is_reported_with_the_number_missing(searcher, images, tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path))
     assert floats.database(searcher, images) == floats.Database(None, len(searcher.stored.codes))
 

@@ -2,15 +2,12 @@
 
     A'_l = (mean over heads of A_l + 1) / 2,   rollout = A'_L … A'_2 A'_1,
 
-since each block adds what it attends to onto what was there. Row i tells how much of each place of the image has
-gone into token i. A network without attention has the energy of its last feature map instead, the mean square
-over channels at each place.
+since each block adds its attention output to its input. Row i is the contribution of each place to token i. A network
+without attention has the energy of its last feature map instead, the mean square over channels at each place.
 
 Sources: Abnar & Zuidema 2020, "Quantifying attention flow in transformers", arXiv 2005.00928 (rollout);
 Jégou et al. 2011, "Product quantization for nearest neighbor search" (look-up tables).
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -27,12 +24,12 @@ from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head
 from transclipped.retrieval.coding import product
 
-SIDE = 384  # pixels a side, at least, that an image is drawn with
+SIDE = 384  # pixels a side, at least, of a displayed image
 
 
 @dataclass(frozen=True)
 class AnatomyView:
-    """What a backbone makes of one image, with T = prefix + h · w tokens.
+    """A backbone's view of one image, with T = prefix + h · w tokens.
 
     Attributes:
         grid: (h, w) places of its last feature map or tokens; None where they form no square.
@@ -53,7 +50,7 @@ class AnatomyView:
 
 @dataclass(frozen=True)
 class Projected:
-    """An embedding brought to D = M · d numbers `raw` `[M, d]`; `length` `[M]` of its parts; `unit` `[M, d]` ones."""
+    """An embedding as M sub-vectors: `raw` `[M, d]`, their `length` `[M]`, and `unit` `[M, d]` at length one."""
 
     raw: np.ndarray
     length: np.ndarray
@@ -62,13 +59,8 @@ class Projected:
 
 @dataclass(frozen=True)
 class Assigned:
-    """Soft assignment of M sub-vectors at some α.
-
-    Attributes:
-        p: `[M, K]` float64, rows sum to 1.
-        bits: `[M]` entropy of each row.
-        order: `[M, K]` codewords, the most likely first, ties by number.
-    """
+    """Soft assignment at some α: `p` `[M, K]` float64, rows sum to 1; entropy `bits` `[M]` of each row; `order`
+    `[M, K]`, codewords by decreasing probability, ties by number."""
 
     p: np.ndarray
     bits: np.ndarray
@@ -76,14 +68,14 @@ class Assigned:
 
 
 class Microscope:
-    """A backbone that tells what its tokens attend to.
+    """Records the attention and features of a backbone; may be called from several threads.
 
-    It plants hooks and turns fused attention off, so the backbone must be its own; several threads may look through it.
+    It registers hooks and turns fused attention off, so give it a backbone that nothing else uses.
     """
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
-        self._attending = getattr(backbone.network, "vit", backbone.network)  # of a transformer beside a CNN
+        self._attending = getattr(backbone.network, "vit", backbone.network)  # of a hybrid, its transformer
         blocks = {
             f"{name}.attn_drop": module
             for name, module in self._attending.named_modules()
@@ -96,7 +88,7 @@ class Microscope:
 
     @torch.inference_mode()
     def look(self, pixels: Tensor) -> AnatomyView:
-        """What the network makes of pixels `[3, s, s]` uint8, in float32."""
+        """Features, attention and embedding, in float32, of pixels `[3, s, s]` uint8."""
         network, whole = self._attending, self.backbone.network
         size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
         image = render(pixels[None], None, size=size, mean=mean, std=std)
@@ -129,21 +121,20 @@ def layer(attention: np.ndarray, number: int, head: int | None = None) -> np.nda
     return attention[number].mean(0) if head is None else attention[number, head]
 
 
-def over_places(weights: np.ndarray, seen: AnatomyView, token: int | None = None) -> np.ndarray:
-    """How much a token looks at each place of the image, `[h · w]`.
+def over_places(weights: np.ndarray, view: AnatomyView, token: int | None = None) -> np.ndarray:
+    """Attention of a token to each place of the image, `[h · w]`, from weights `[T, T]`; row i is of token i.
 
     Args:
-        weights: `[T, T]`, row i is what token i attends to.
-        token: a place; None for what the embedding is read off: the class token, or the mean over all places.
+        token: a place; None for the source of the embedding: the class token, or the mean over all places.
     """
-    rows = weights[:, seen.prefix :]
+    rows = weights[:, view.prefix :]
     if token is not None:
-        return rows[seen.prefix + token]
-    return rows[0] if seen.class_token else rows[seen.prefix :].mean(0)
+        return rows[view.prefix + token]
+    return rows[0] if view.class_token else rows[view.prefix :].mean(0)
 
 
 def side_for(grid: tuple[int, int], native: int | None, *, at_least: int = SIDE) -> int:
-    """Pixels a side to draw an image with, so that patches are whole, and tiny images crisp if they can."""
+    """Pixels a side of a displayed image: a multiple of the grid and, if that is small enough, of the native size."""
     step = math.lcm(*grid)
     whole = math.lcm(step, native or 1)
     step = whole if whole <= at_least else step
@@ -151,11 +142,7 @@ def side_for(grid: tuple[int, int], native: int | None, *, at_least: int = SIDE)
 
 
 def cut(image: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Patches `[h · w, S / h, S / w, C]`, line by line, of an image `[S, S, C]`.
-
-    Raises:
-        ValueError: the grid does not divide the image.
-    """
+    """Patches `[h · w, S / h, S / w, C]`, row by row, of an image `[S, S, C]`; ValueError if the grid does not fit."""
     (height, width, channels), (h, w) = image.shape, grid
     if height % h or width % w:
         raise ValueError(f"{h} × {w} patches do not divide an image of {height} × {width} pixels")
@@ -165,7 +152,7 @@ def cut(image: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 
 @torch.inference_mode()
 def project(head: Head, embedding: np.ndarray) -> Projected:
-    """What a run's head makes of an embedding `[F]`."""
+    """An embedding `[F]` projected by the head of a run."""
     features = torch.from_numpy(embedding)[None].float()
     raw = head.project(features)[0].numpy()
     return Projected(raw, np.linalg.norm(raw, axis=1), head.embed(features)[0].numpy())
@@ -185,13 +172,13 @@ def code_of(unit: np.ndarray, codebooks: np.ndarray) -> np.ndarray:
 
 
 def spelled(code: np.ndarray, k: int) -> list[tuple[str, str, str]]:
-    """Each number of a code in decimal, hexadecimal, and the log₂ K bits that it takes."""
+    """Each number of a code in decimal, hexadecimal and binary, the latter two at full width."""
     width = (k - 1).bit_length()
     return [(str(number), f"{number:02X}", f"{number:0{width}b}") for number in code.tolist()]
 
 
 def tables(query: np.ndarray, codebooks: np.ndarray) -> np.ndarray:
-    """What every codeword would add to a score, ⟨q_m, c_mk⟩ / M: `[M, K]` float32, for a query `[M, d]`."""
+    """Contribution of every codeword to a score, ⟨q_m, c_mk⟩ / M: `[M, K]` float32, for a query `[M, d]`."""
     return product.tables(codebooks, query.ravel())
 
 

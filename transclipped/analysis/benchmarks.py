@@ -1,13 +1,11 @@
-"""Measured runs side by side, and what others have published: tables, curves, and their export.
+"""Measured runs side by side with published results: tables, curves, and their export.
 
-Measured and published numbers are kept in tables of their own: they come from other images, queries and machines.
+Both have separate tables, since they come from other images, queries and machines.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -23,14 +21,14 @@ RANK = 100  # of the precision that the table shows
 
 @dataclass(frozen=True)
 class Row:
-    """A run as a line of the table; shares in [0, 1], times in seconds, None where nothing was measured.
+    """A run as a line of the table; shares in [0, 1], times in seconds, None where not measured.
 
     Attributes:
         clipping: the rule and how much, such as "threshold δ = 0.5".
         k: K of the mAP and of the recall.
         precision: at rank 100.
         recall: of all relevant images, within K.
-        whole: False where only a part of the data set was trained on, searched, or asked with.
+        whole: False where training images, database or queries were limited.
     """
 
     run: str
@@ -55,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Reference:
-    """A published number: who, on what, and how it differs from ours."""
+    """A published number: method, task and source."""
 
     method: str
     network: str
@@ -66,39 +64,28 @@ class Reference:
     source: str
 
 
-_MECOQ = Reference(
-    method="MeCoQ",
-    network="VGG-16 at 224 pixels, GTX 1080 Ti, asymmetric search",
-    dataset="cifar10",
-    protocol="I",
-    bits=16,
-    map=0.6882,
-    source="README of its public code, github.com/gimpong/AAAI22-MeCoQ (Wang et al., AAAI 2022, arXiv 2109.05205)",
-)
+_NETWORK = "VGG-16 at 224 pixels, GTX 1080 Ti, asymmetric search"
+_SOURCE = "README of its public code, github.com/gimpong/AAAI22-MeCoQ (Wang et al., AAAI 2022, arXiv 2109.05205)"
 REFERENCES = tuple(
-    replace(_MECOQ, protocol=protocol, bits=bits, map=value)
+    Reference("MeCoQ", _NETWORK, "cifar10", protocol, bits, value, _SOURCE)
     for protocol, values in {"I": (0.6882, 0.7024, 0.7024), "II": (0.6283, 0.6409, 0.6507)}.items()
     for bits, value in zip((16, 32, 64), values, strict=True)
 )
 DIFFERENCES = (
     "MeCoQ pools all 60,000 images and draws its queries at random; here the queries are the official test set, "
-    "which no weights ever saw. Our bundled images are JPEG re-encodings. No number here is of the TransClippedCLR "
-    "paper: its table is not public to us."
+    "which no weights were trained on. Our bundled images are JPEG re-encodings. The numbers of the TransClippedCLR "
+    "paper are missing, since its table is not public."
 )
 
 
 def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
-    """A run as a line of the table; None where nothing was measured yet.
-
-    Raises:
-        InputError: a file of the run is damaged.
-    """
+    """A run as a line of the table; None if it was not measured. Raises InputError if a file is damaged."""
     metrics = run.metrics()
     if metrics is None:
         return None
     config = run.config
     try:
-        found = metrics["modes"].get(search, {})
+        result = metrics["modes"].get(search, {})
         seconds = metrics.get("seconds", {})
         return Row(
             run=run.name,
@@ -107,10 +94,10 @@ def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
             bits=config.quantizer.bits,
             backbone=config.backbone.name,
             clipping=clipping_of(config.clipping),
-            map=found.get("map"),
-            map_tie_aware=found.get("map_tie_aware"),
-            precision=_at(found.get("precision"), RANK),
-            recall=_at(found.get("recall"), metrics["k"]),
+            map=result.get("map"),
+            map_tie_aware=result.get("map_tie_aware"),
+            precision=_at(result.get("precision"), RANK),
+            recall=_at(result.get("recall"), metrics["k"]),
             k=metrics["k"],
             bytes=metrics["bytes_per_item"],
             database=metrics["n_database"],
@@ -125,21 +112,18 @@ def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
 
 
 def rows(runs: Iterable[RunDir], *, search: str = "asymmetric") -> tuple[list[Row], dict[str, str]]:
-    """Lines of all measured runs, like beside like, and what is wrong with those that cannot be read."""
-    found, problems = [], {}
+    """Lines of all measured runs, `in_order`, and an error message for each run that cannot be read."""
+    lines, problems = [], {}
     for run in runs:
         try:
-            line = row(run, search=search)
+            lines.append(row(run, search=search))
         except InputError as error:
             problems[run.name] = str(error)
-            continue
-        if line is not None:
-            found.append(line)
-    return in_order(found), problems
+    return in_order(filter(None, lines)), problems
 
 
 def in_order(lines: Iterable[Row]) -> list[Row]:
-    """Like beside like: by data set, protocol, whole sets first, then code length, backbone and name."""
+    """Sorted by data set, protocol, whole sets first, then code length, backbone and name."""
     return sorted(lines, key=lambda r: (r.dataset, r.protocol, not r.whole, r.bits, r.backbone, r.run))
 
 
@@ -156,7 +140,7 @@ def table(lines: list) -> dict[str, list[Any]]:
 
 
 def published() -> dict[str, list[Any]]:
-    """Columns of the references, a line for each method and protocol, a column for each code length."""
+    """Columns of the references, a line per method and protocol, mAP in a column per code length."""
     lines: dict[tuple, dict[int, float]] = {}
     for each in REFERENCES:
         lines.setdefault((each.method, each.network, each.dataset, each.protocol), {})[each.bits] = each.map
@@ -167,23 +151,20 @@ def published() -> dict[str, list[Any]]:
 
 
 def curve(metrics: dict[str, Any], kind: str, *, search: str) -> tuple[list[float], list[float]] | None:
-    """Points of `precision` or `recall` over rank, or of `precision_recall`; None where it was not measured."""
-    found = metrics.get("modes", {}).get(search, {}).get(kind)
-    if not found:
+    """Points of `precision` or `recall` over rank, or of `precision_recall`; None if not measured."""
+    points = metrics.get("modes", {}).get(search, {}).get(kind)
+    if not points:
         return None
-    return (found["recall"], found["precision"]) if kind == "precision_recall" else (found["k"], found["value"])
+    return (points["recall"], points["precision"]) if kind == "precision_recall" else (points["k"], points["value"])
 
 
-def per_class(found: dict[str, dict[str, Any]], *, search: str) -> tuple[list[str], list[str], np.ndarray]:
-    """mAP by run and class.
+def per_class(metrics_by_run: dict[str, dict[str, Any]], *, search: str) -> tuple[list[str], list[str], np.ndarray]:
+    """Runs and classes that have mAP by class, and those values `[runs, classes]`, NaN where a run lacks a class.
 
     Args:
-        found: metrics by name of the run.
-
-    Returns:
-        Runs and classes that have any, and mAP `[runs, classes]`, NaN where a run lacks a class.
+        metrics_by_run: metrics by name of the run.
     """
-    by_run = {name: metrics.get("modes", {}).get(search, {}).get("per_class") or {} for name, metrics in found.items()}
+    by_run = {name: m.get("modes", {}).get(search, {}).get("per_class") or {} for name, m in metrics_by_run.items()}
     by_run = {name: values for name, values in by_run.items() if values}
     classes = list(dict.fromkeys(name for values in by_run.values() for name in values))
     cells = [[values.get(name, np.nan) for name in classes] for values in by_run.values()]
@@ -191,17 +172,17 @@ def per_class(found: dict[str, dict[str, Any]], *, search: str) -> tuple[list[st
 
 
 def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
-    """The measured run like `run` that clips nothing; None if there is none, or `run` is one itself.
+    """The measured run like `run` that clips nothing; None if none exists, or `run` clips nothing itself.
 
-    Like means the same images, backbone, codes, schedule and seed; the loss may differ, since each way of clipping
-    has a best temperature of its own.
+    Like means the same images, backbone, codes, schedule and seed; the loss may differ, since each rule has its own
+    best temperature.
     """
     if run.config.clipping.rule == "none":
         return None
-    wanted = _compared(run.config)
+    task = _compared(run.config)
     for other in others:
         try:
-            same = other.config.clipping.rule == "none" and _compared(other.config) == wanted
+            same = other.config.clipping.rule == "none" and _compared(other.config) == task
             if same and other.metrics() is not None:
                 return other
         except InputError:
@@ -210,22 +191,21 @@ def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
 
 
 def alike(run: RunDir, others: Iterable[RunDir]) -> list[RunDir]:
-    """Other runs on the same images in the same roles.
+    """Other runs on the same images in the same roles, those without clipping first among equals.
 
-    First those that differ in clipping and loss alone, then those of the same backbone; each time those without
-    clipping come first.
+    Runs that differ only in clipping and loss come first, then those of the same backbone.
     """
-    found = []
+    result = []
     for other in others:
         with suppress(InputError):
             if other.name != run.name and other.config.data == run.config.data:
-                found.append(other)
+                result.append(other)
 
-    def far(other: RunDir) -> tuple[bool, bool, bool]:
+    def difference(other: RunDir) -> tuple[bool, bool, bool]:
         theirs, ours = other.config, run.config
         return _compared(theirs) != _compared(ours), theirs.backbone != ours.backbone, theirs.clipping.rule != "none"
 
-    return sorted(found, key=far)
+    return sorted(result, key=difference)
 
 
 def _compared(config: RunConfig) -> tuple:
@@ -239,5 +219,5 @@ def _at(points: dict[str, list] | None, rank: int) -> float | None:
 
 
 def _sum(*parts: float | None) -> float | None:
-    known = [part for part in parts if part is not None]
-    return round(sum(known), 2) if known else None
+    values = [part for part in parts if part is not None]
+    return round(sum(values), 2) if values else None

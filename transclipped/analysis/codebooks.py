@@ -1,18 +1,16 @@
-"""How a product quantizer uses its codewords: evenly or not, together or apart, and what coding costs.
+"""Codeword usage, dependence of codebooks, and coding error of a product quantizer.
 
 Everything is a function of codes `[N, M]` uint8, codebooks `[M, K, d]` float32 and stored queries `[Q, D]`; only
 `by_epoch` reads a run. With n_k of N items on codeword k and p_k = n_k / N,
 
     H = −Σ p_k log₂ p_k (bits),   perplexity = 2^H,   I(a; b) = H(a) + H(b) − H(a, b).
 
-Perplexity is the number of evenly used codewords that would be as hard to guess: K at best, 1 after a collapse.
-The plain I of N items over K² pairs of codewords is too large even for independent codebooks, since most pairs are
-seen by chance; so it stands beside that of shuffled codes, which have the same usage and no dependence.
+Perplexity is the number of evenly used codewords with the same entropy: K at best, 1 after a collapse. The plain I of
+N items over K² pairs of codewords is too large even for independent codebooks, since most pairs are rare; so it is
+compared with that of shuffled codes, which have the same usage and no dependence.
 
 Sources: Jégou et al. 2011 (product quantization); van den Oord et al. 2017, arXiv 1711.00937 (perplexity of codes).
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -28,19 +26,19 @@ from transclipped.retrieval.coding.product import decode, encode
 from transclipped.retrieval.vectors import unit
 
 CROWDED = 4  # times the even share N / K
-SHUFFLES = 3  # of codes, behind the dependence that chance gives
-SAMPLE = 2000  # database images that are coded by the head of each epoch
+SHUFFLES = 3  # of codes, to estimate dependence by chance
+SAMPLE = 2000  # database images encoded by the head of each epoch
 
 
 @dataclass(frozen=True)
 class Usage:
-    """How many of N items each codeword holds.
+    """Usage of each codeword by N items.
 
     Attributes:
         counts: `[M, K]` int64.
         perplexity: `[M]`, from 1 to K; 0 without items.
-        dead: `[M]` codewords that hold nothing.
-        crowded: `[M]` codewords that hold more than `CROWDED` times the even share.
+        dead: `[M]` codewords without items.
+        crowded: `[M]` codewords with more than `CROWDED` times the even share.
     """
 
     counts: np.ndarray
@@ -50,7 +48,7 @@ class Usage:
 
     @property
     def even(self) -> float:
-        """Items of a codeword if all were used alike, N / K."""
+        """Items per codeword under even usage, N / K."""
         return float(self.counts[0].sum() / self.counts.shape[1])
 
 
@@ -59,7 +57,7 @@ class Dependence:
     """Mutual information of pairs of codebooks, `[M, M]` bits; entropies on the diagonal.
 
     Attributes:
-        plain: as counted, too large by chance.
+        plain: as counted, biased upwards.
         shuffled: mean over shuffled codes; 0 on the diagonal.
     """
 
@@ -68,7 +66,7 @@ class Dependence:
 
     @property
     def excess(self) -> np.ndarray:
-        """What is beyond chance, `[M, M]` bits, at least 0."""
+        """Dependence beyond chance, `[M, M]` bits, at least 0."""
         return np.maximum(0, self.plain - self.shuffled)
 
     def largest(self, which: str) -> float:
@@ -87,7 +85,7 @@ class Error:
 
 @dataclass(frozen=True)
 class Epochs:
-    """Usage of `n` database images under the head of each kept epoch `[E]`: perplexity and dead, `[E, M]`."""
+    """Usage of `n` database images under the head of each stored epoch `[E]`: perplexity and dead, `[E, M]`."""
 
     epoch: np.ndarray
     perplexity: np.ndarray
@@ -96,11 +94,7 @@ class Epochs:
 
 
 def usage(codes: np.ndarray, k: int) -> Usage:
-    """Usage of K codewords by codes `[N, M]`.
-
-    Raises:
-        ValueError: codes are not `[N, M]` or name a codeword beyond K.
-    """
+    """Usage of K codewords by codes `[N, M]`. Raises ValueError if codes are not `[N, M]` or not below K."""
     if codes.ndim != 2 or (codes.size and codes.max() >= k):
         raise ValueError(f"need codes [N, M] below {k}, got shape {[*codes.shape]}, largest {codes.max(initial=0)}")
     n, m = codes.shape
@@ -122,8 +116,7 @@ def perplexity(counts: np.ndarray) -> np.ndarray:
 
 def information(table: np.ndarray) -> float:
     """Mutual information in bits of the two sides of a table of counts `[A, B]`, as counted, at least 0."""
-    found = entropy(table.sum(0)) + entropy(table.sum(1)) - entropy(table.ravel())
-    return float(max(0.0, found))
+    return float(max(0.0, entropy(table.sum(0)) + entropy(table.sum(1)) - entropy(table.ravel())))
 
 
 def chance_information(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> float:
@@ -135,10 +128,7 @@ def chance_information(first: np.ndarray, second: np.ndarray, *, seed: int = 0) 
 
 
 def dependence(codes: np.ndarray, k: int) -> Dependence:
-    """Mutual information of every pair of codebooks, as counted and under shuffled codes.
-
-    The order of the items does not matter, to the shuffled part neither: it is drawn from the counts alone.
-    """
+    """Mutual information of every pair of codebooks, as counted and under shuffled codes; blind to item order."""
     counts = usage(codes, k).counts
     m = len(counts)
     plain, shuffled = np.diag(entropy(counts)), np.zeros((m, m))
@@ -156,8 +146,7 @@ def similarity(codebook: np.ndarray) -> np.ndarray:
 
 
 def arranged(similarity: np.ndarray) -> np.ndarray:
-    """An order `[K]` of codewords that puts similar ones side by side: the leaves of their average-linkage tree,
-    turned so that neighbours are as similar as they can be."""
+    """Order `[K]` that puts similar codewords side by side: leaves of an optimally ordered average-linkage tree."""
     if len(similarity) < 2:
         return np.arange(len(similarity))
     distances = squareform(1 - similarity, checks=False)
@@ -165,17 +154,13 @@ def arranged(similarity: np.ndarray) -> np.ndarray:
 
 
 def members(codes: np.ndarray, codeword: int, limit: int) -> np.ndarray:
-    """At most `limit` rows, evenly spaced, of the items that a codebook `[N]` gives this codeword."""
+    """At most `limit` rows, evenly spaced, of the items whose code `[N]` in a codebook is this codeword."""
     rows = np.flatnonzero(codes == codeword)
     return rows if len(rows) <= limit else rows[np.linspace(0, len(rows) - 1, limit).astype(int)]
 
 
 def responding(queries: np.ndarray, codebooks: np.ndarray, *, codebook: int, codeword: int, limit: int):
-    """Queries whose sub-vector is closest to a codeword: rows and cosines, `[k]` each, best first.
-
-    Args:
-        queries: `[Q, D]`, continuous.
-    """
+    """Queries `[Q, D]` whose sub-vector is closest to a codeword: rows `[k]` and cosines `[k]`, best first."""
     m, _, d = codebooks.shape
     parts = queries.reshape(-1, m, d)[:, codebook].astype(np.float32)  # [Q, d]
     cosines = _cosine(parts, codebooks[codebook, codeword][None])
@@ -184,7 +169,7 @@ def responding(queries: np.ndarray, codebooks: np.ndarray, *, codebook: int, cod
 
 
 def quantization_error(queries: np.ndarray, codebooks: np.ndarray) -> Error:
-    """What coding loses of each query `[Q, D]` (stored as float16): 1 − cosine to its decoded code, in [0, 2]."""
+    """Coding error of each query `[Q, D]` (stored as float16): 1 − cosine to its decoded code, in [0, 2]."""
     m, _, d = codebooks.shape
     x = queries.astype(np.float32)
     decoded = decode(codebooks, encode(codebooks, x))
@@ -196,44 +181,44 @@ def class_counts(codes: np.ndarray, labels: np.ndarray, *, k: int, classes: int)
     """Items `[K, L]` int64 of each codeword of one codebook `[N]` and class.
 
     Args:
-        labels: `[N]` int, −1 for none, or `[N, L]` 0/1; an item of several classes counts for each.
+        labels: `[N]` int, −1 for none, or `[N, L]` 0/1; an item with several classes counts for each.
     """
     if labels.ndim == 2:
         table = np.zeros((k, labels.shape[1]), np.int64)
         np.add.at(table, codes, labels.astype(np.int64))
         return table
-    known = labels >= 0
+    labelled = labels >= 0
     classes = max(classes, int(labels.max(initial=-1)) + 1)
-    return _joint(codes[known], labels[known], k, classes)
+    return _joint(codes[labelled], labels[labelled], k, classes)
 
 
 def class_information(table: np.ndarray) -> float:
-    """Bits that a codeword tells about the class beyond chance, from counts `[K, L]` of items with one class each."""
+    """Mutual information in bits of codeword and class beyond chance, from counts `[K, L]`."""
     return max(0.0, information(table) - chance_information(table.sum(1), table.sum(0)))
 
 
 def purity(table: np.ndarray) -> float | None:
-    """Share of items that are of their codeword's most frequent class, from counts `[K, L]`; None without items."""
+    """Share of items in the most frequent class of their codeword, from counts `[K, L]`; None without items."""
     return float(table.max(1).sum() / table.sum()) if table.sum() else None
 
 
 def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0, step: Callable[[], None] = lambda: None) -> Epochs:
-    """Code the same database images by the head of each kept epoch; their features come from the cache, or go in it.
+    """Encode the same database images by the head of each stored epoch; features come from the cache, which is filled.
 
     Args:
-        step: called after each batch of them.
+        step: called after each batch of images.
 
     Raises:
-        InputError: no epoch was kept, or the backbone learnt too and only its last state is known.
+        InputError: no epoch was stored, or the backbone was trained too, so that only its last state exists.
     """
     from transclipped.models.head import embed_in_batches
     from transclipped.runs.session import prepare_run
 
     heads = {epoch: run.head(epoch=epoch) for epoch in run.epochs()}
     if not heads:
-        raise InputError(f"{run.name} kept no heads of its epochs; train it again to see them")
+        raise InputError(f"{run.name} has no heads of epochs; train it again to get them")
     if run.config.backbone.train != "frozen":
-        raise InputError(f"the backbone of {run.name} learnt too, and only its last state was kept")
+        raise InputError(f"{run.name} trained its backbone too, and only its last state is stored")
     session = prepare_run(run)
     database = session.split.database
     rows = np.random.default_rng(seed).choice(database, min(sample, len(database)), replace=False)
@@ -241,12 +226,11 @@ def by_epoch(run, *, sample: int = SAMPLE, seed: int = 0, step: Callable[[], Non
         step()
     rows = session.images.readable(rows)
     features = session.cache.view(0)[np.sort(rows)]
-    if (run.metrics() or {}).get("selection") == "last":  # bundled runs keep that head once
+    if (run.metrics() or {}).get("selection") == "last":  # stored once in bundled runs
         heads.setdefault(run.config.schedule.epochs, run.head())
-    found = [usage(embed_in_batches(head, features)[1].numpy(), head.shape[1]) for head in heads.values()]
-    return Epochs(
-        np.array(list(heads)), np.array([u.perplexity for u in found]), np.array([u.dead for u in found]), len(rows)
-    )
+    usages = [usage(embed_in_batches(head, features)[1].numpy(), head.shape[1]) for head in heads.values()]
+    perplexities, dead = (np.array([getattr(u, name) for u in usages]) for name in ("perplexity", "dead"))
+    return Epochs(np.array(list(heads)), perplexities, dead, len(rows))
 
 
 def _joint(first: np.ndarray, second: np.ndarray, a: int, b: int) -> np.ndarray:

@@ -1,6 +1,4 @@
-"""What the page of data sets tells of a set: samples, counts of its labels, lookalikes on both sides of a split."""
-
-from __future__ import annotations
+"""Samples, labels and near-duplicates of an image set, for the page Data sets."""
 
 import numpy as np
 
@@ -10,22 +8,16 @@ from transclipped.datasets.sampling import shuffled
 
 
 def sample(images: ImageSet, n: int, *, label: str | None = None, page: int = 0) -> np.ndarray:
-    """Rows `[≤ n]` int64 of a random order of the images that carry a label; `page` counts on in that order.
-
-    Args:
-        label: name of a class, None for all images.
-        page: from 0; after the last rows it begins again.
-    """
+    """Rows `[≤ n]` int64: a page of `n` of the images with a label (None: all) in random order; pages wrap around."""
     rows = shuffled(rows_with(images, label), seed=0, purpose="samples")
     if not len(rows):
         return rows
-    pages = -(-len(rows) // n)
-    start = page % pages * n
+    start = page % -(-len(rows) // n) * n
     return rows[start : start + n]
 
 
 def rows_with(images: ImageSet, label: str | None) -> np.ndarray:
-    """Rows of the images that carry a label, all for None; none if there is no such label."""
+    """Rows of the images with a label; all for None, none for an unknown label."""
     if label is None:
         return np.arange(len(images))
     if label not in images.class_names:
@@ -45,26 +37,22 @@ def labels_of(images: ImageSet, row: int) -> list[str]:
 
 
 def label_sentence(images: ImageSet) -> str:
-    """How the images are labelled, in a sentence."""
+    """Description of the labels in a sentence."""
     if images.labels is None:
-        return "The images have no labels: training and search need none, but retrieval cannot be measured."
-    bare = int((~images.labelled).sum())
-    nobody = f" {bare:,} have none: they are searched, relevant to nobody, and never ask." if bare else ""
+        return "The images have no labels: training and search need none, but retrieval quality cannot be measured."
+    n = int((~images.labelled).sum())
+    unlabelled = f" {n:,} have none: they are searched, but never relevant and never queries." if n else ""
     if images.label_kind == "single":
-        return f"Each image is of one of {len(images.class_names):,} classes.{nobody}"
+        return f"Each image has one of {len(images.class_names):,} classes.{unlabelled}"
     mean = float(images.labels.sum(1).mean())
     return (
-        f"An image carries {mean:.1f} of {len(images.class_names):,} labels on average; two images are relevant to "
-        f"each other if they share one.{nobody}"
+        f"An image has {mean:.1f} of {len(images.class_names):,} labels on average; two images are relevant to "
+        f"each other if they share one.{unlabelled}"
     )
 
 
 def across(groups: list[list[str]], images: ImageSet, split: Split) -> int:
-    """Groups of lookalikes with a query on one side and a database image on the other: those are found too easily.
-
-    Args:
-        groups: ids as text, as in a report.
-    """
+    """Groups of near-duplicate ids (as text) with a query and a database image: such queries are too easy."""
     ids = images.ids.astype(str)
-    asks, searched = set(ids[split.query].tolist()), set(ids[split.database].tolist())
-    return sum(bool(asks.intersection(group)) and bool(searched.intersection(group)) for group in groups)
+    queries, database = set(ids[split.query].tolist()), set(ids[split.database].tolist())
+    return sum(bool(queries.intersection(group)) and bool(database.intersection(group)) for group in groups)

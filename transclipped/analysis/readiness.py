@@ -1,9 +1,7 @@
-"""Is this machine ready for a lesson? Versions, cores, memory, disk, bundled files, network, speed.
+"""Readiness check of this machine: versions, cores, memory, disk, bundled files, network, speed.
 
-Nothing here sends anything: whether there is a network is asked of the system's own table of routes.
+Nothing is sent: whether there is a network is read from the system's table of routes.
 """
-
-from __future__ import annotations
 
 import os
 import platform
@@ -18,8 +16,8 @@ from pathlib import Path
 from transclipped.utils.files import ASSETS, cache_dir
 from transclipped.utils.machine import has_route, memory
 
-MEMORY = 1.5e9  # bytes that the app may need after all pages were visited
-DISK = 1e9  # bytes: a feature cache of all views, and some runs
+MEMORY = 1.5e9  # bytes that the app may need after visits to all pages
+DISK = 1e9  # bytes: a feature cache of all views, and a few runs
 CORES = 2
 PYTHON = (3, 11)
 ROOT = ASSETS.parent
@@ -28,7 +26,7 @@ BATCH, SECONDS = 32, 1.0  # of the speed measurement
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what, what was found, whether it suffices (None: either is fine), and what to do otherwise."""
+    """One line: name, value, whether it suffices (None: either is fine), and what to do otherwise."""
 
     name: str
     found: str
@@ -37,20 +35,23 @@ class Check:
 
 
 def checks(home: Path) -> list[Check]:
-    """All that can be told in a few milliseconds.
-
-    Args:
-        home: folder of the visitor's own runs.
-    """
-    return [_python(), _packages(), _cores(), _memory(), _disk(home), _bundled(), _network()]
+    """All checks that take milliseconds. `home` is the folder of the visitor's runs."""
+    python = tuple(map(int, platform.python_version_tuple()[:2])) >= PYTHON
+    remedy = f"install Python {'.'.join(map(str, PYTHON))} or later"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return [
+        Check("Python", platform.python_version(), python, remedy),
+        _packages(),
+        Check("Processor cores", str(cores), cores >= CORES, "expect everything to take twice as long"),
+        _memory(),
+        _disk(home),
+        _bundled(),
+        _network(),
+    ]
 
 
 def images_per_second(name: str, *, size: int) -> float:
-    """Images per second that a bundled backbone encodes here, on the device that the app would use.
-
-    Args:
-        size: pixels a side.
-    """
+    """Images per second that a bundled backbone encodes here at `size` pixels a side, on the app's default device."""
     import torch
 
     from transclipped.config import BackboneConfig
@@ -62,7 +63,7 @@ def images_per_second(name: str, *, size: int) -> float:
     backbone = load_backbone(BackboneConfig(name=name), default_size=size).to(device)
     images = torch.zeros(BATCH, 3, size, size, device=device)
     with inference(device):
-        backbone(images)[0, 0].item()  # the first pass prepares
+        backbone(images)[0, 0].item()  # warm-up
         started, done = time.perf_counter(), 0
         while time.perf_counter() - started < SECONDS:
             backbone(images)[0, 0].item()  # waits for the device
@@ -71,54 +72,44 @@ def images_per_second(name: str, *, size: int) -> float:
 
 
 def requirements() -> dict[str, tuple[int, ...]]:
-    """Packages of requirements.txt with their smallest version; empty where the file is not there."""
+    """Packages of requirements.txt with their smallest version; empty if the file is missing."""
     file = ROOT / "requirements.txt"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    found = (re.match(r"([A-Za-z0-9_.-]+)\s*>=\s*([0-9.]+)", line) for line in lines)
-    return {match[1]: _numbers(match[2]) for match in found if match}
+    matches = (re.match(r"([A-Za-z0-9_.-]+)\s*>=\s*([0-9.]+)", line) for line in lines)
+    return {match[1]: _numbers(match[2]) for match in matches if match}
 
 
-installed = cache(version)  # parses a file; what is imported does not change while the app runs
-
-
-def _python() -> Check:
-    wanted = ".".join(map(str, PYTHON))
-    ok = tuple(map(int, platform.python_version_tuple()[:2])) >= PYTHON
-    return Check("Python", platform.python_version(), ok, f"install Python {wanted} or later")
+installed = cache(version)  # parses a file; imported packages do not change while the app runs
 
 
 def _packages() -> Check:
-    known, wrong = [], []
+    versions, wrong = [], []
     for name, least in requirements().items():
         try:
-            there = installed(name)
+            value = installed(name)
         except PackageNotFoundError:
             wrong.append(name)
             continue
-        known.append(f"{name} {there}")
-        if _numbers(there) < least:
+        versions.append(f"{name} {value}")
+        if _numbers(value) < least:
             wrong.append(name)
     remedy = f"{', '.join(wrong)}: run `pip install -r requirements.txt`"
-    return Check("Packages", ", ".join(known) or "no requirements.txt here", not wrong, remedy)
-
-
-def _cores() -> Check:
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Check("Processor cores", str(n), n >= CORES, "expect everything to take twice as long")
+    return Check("Packages", ", ".join(versions) or "requirements.txt is missing", not wrong, remedy)
 
 
 def _memory() -> Check:
     total, free = memory()
-    found = f"{total / 1e9:.1f} GB, {free / 1e9:.1f} GB of it free"
-    return Check("Memory", found, free >= MEMORY, "close other programs")
+    value = f"{total / 1e9:.1f} GB, {free / 1e9:.1f} GB free"
+    return Check("Memory", value, free >= MEMORY, "close other programs")
 
 
 def _disk(home: Path) -> Check:
-    frees = {name: shutil.disk_usage(_existing(folder)).free for name, folder in _folders(home).items()}
-    found = ", ".join(f"{free / 1e9:.1f} GB free for {name}" for name, free in frees.items())
-    return Check(
-        "Disk", found, min(frees.values()) >= DISK, "clear the cache on Data sets or by `datasets cache --clear`"
-    )
+    folders = {"runs": home.resolve(), "caches": cache_dir().resolve()}
+    existing = {n: next(p for p in (path, *path.parents) if p.exists()) for n, path in folders.items()}
+    free = {name: shutil.disk_usage(path).free for name, path in existing.items()}
+    value = ", ".join(f"{size / 1e9:.1f} GB free for {name}" for name, size in free.items())
+    remedy = "clear the cache on the page Data sets or by `datasets cache --clear`"
+    return Check("Disk", value, min(free.values()) >= DISK, remedy)
 
 
 def _bundled() -> Check:
@@ -127,23 +118,14 @@ def _bundled() -> Check:
         "networks": len(list((ASSETS / "models").glob("*.safetensors"))),
         "runs": len(list((ASSETS / "runs").glob("*/metrics.json"))),
     }
-    found = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return Check("Bundled files", found, all(counts.values()), "restore the folder assets from the project")
+    value = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return Check("Bundled files", value, all(counts.values()), "restore the project's folder `assets`")
 
 
 def _network() -> Check:
     if has_route():
-        return Check("Network", "there is a way out; it is not used unless you ask for a model or a download", None)
-    return Check("Network", "offline: everything bundled works, models of hubs and downloads do not", None)
-
-
-def _folders(home: Path) -> dict[str, Path]:
-    return {"runs": home, "caches": cache_dir()}
-
-
-def _existing(folder: Path) -> Path:
-    folder = folder.resolve()
-    return next(path for path in (folder, *folder.parents) if path.exists())
+        return Check("Network", "online; used only for models and downloads that you request", None)
+    return Check("Network", "offline: bundled data and models work, hub models and downloads do not", None)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -1,9 +1,7 @@
-"""What a result cites, as BibTeX: data set, backbone, loss, clipping rule, quantizer and measures of a run.
+"""BibTeX references of a run: data set, backbone, loss, clipping rule, quantizer and measures.
 
-The works are in assets/references.bib; here is which setting cites which of them.
+The works are in assets/references.bib; the tables here map settings to their keys.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterable
@@ -15,39 +13,25 @@ from transclipped.utils.files import ASSETS
 FILE = ASSETS / "references.bib"
 _ENTRY = re.compile(r"^@\w+\{([^\s,]+),\n(?: .*\n)+\}$", re.MULTILINE)
 _ALWAYS = ("wang2022", "chen2020", "jegou2011", "mcsherry2008", "douze2024")
-_DATASETS = {
-    "cifar10": "krizhevsky2009",
-    "caltech101": "feifei2004",
-    "collage": "feifei2004",
-    "mirflickr": "huiskes2008",
-    "flickr25k": "huiskes2008",
-    "nuswide": "chua2009",
-    "nus-wide": "chua2009",
-    "embeddings": "gao2021",
-}
-_RULES = {
-    "rank": ("dubey2024",),
-    "rank+threshold": ("dubey2024", "huynh2022"),
-    "debiased": ("chuang2020",),
-}
-_BACKBONES = (  # of timm's: (part of the name, key); all that fit
-    ("vit_", "dosovitskiy2021"),
-    ("efficientnet", "tan2019"),
-    ("resnet", "he2016"),
-    ("convnext", "liu2022"),
-    (".dino", "caron2021"),
-    ("dinov2", "oquab2024"),
-    ("dinov3", "simeoni2025"),
-    ("clip", "radford2021"),
-    (".mae", "he2022"),
-)
+
+
+def _pairs(words: str) -> dict[str, str]:
+    return dict(pair.split("=") for pair in words.split())
+
+
+_DATASETS = _pairs("""cifar10=krizhevsky2009 caltech101=feifei2004 collage=feifei2004 mirflickr=huiskes2008
+    flickr25k=huiskes2008 nuswide=chua2009 nus-wide=chua2009 embeddings=gao2021""")
+_RULES = {"rank": ("dubey2024",), "rank+threshold": ("dubey2024", "huynh2022"), "debiased": ("chuang2020",)}
+# of timm's, by a part of the name; all that match
+_BACKBONES = _pairs("""vit_=dosovitskiy2021 efficientnet=tan2019 resnet=he2016 convnext=liu2022 .dino=caron2021
+    dinov2=oquab2024 dinov3=simeoni2025 clip=radford2021 .mae=he2022""")
 
 
 def cited(config: RunConfig) -> list[str]:
-    """Keys of what a run with these settings builds on, sorted."""
+    """Keys of the works that a run with these settings cites, sorted."""
     keys = {*_ALWAYS, *_RULES.get(config.clipping.rule, ())}
     name = config.backbone.name
-    keys |= set(BUNDLED[name].sources) if name in BUNDLED else {key for part, key in _BACKBONES if part in name}
+    keys |= set(BUNDLED[name].sources) if name in BUNDLED else {key for part, key in _BACKBONES.items() if part in name}
     if config.backbone.train != "frozen" or name in BUNDLED or "." in name or "_" in name:
         keys.add("wightman2019")
     if config.data.dataset in _DATASETS:
@@ -57,10 +41,10 @@ def cited(config: RunConfig) -> list[str]:
 
 def bibtex(keys: Iterable[str]) -> str:
     """Entries of a .bib file, sorted by key."""
-    known = entries(FILE.read_text(encoding="utf-8"))
-    return "\n\n".join(known[key] for key in sorted(set(keys))) + "\n"
+    texts = entries(FILE.read_text(encoding="utf-8"))
+    return "\n\n".join(texts[key] for key in sorted(set(keys))) + "\n"
 
 
 def entries(text: str) -> dict[str, str]:
-    """Entries of a .bib file by key, as they are written: `@kind{key,`, lines that begin with a space, `}`."""
-    return {found[1]: found[0] for found in _ENTRY.finditer(text)}
+    """Entries of a .bib file by key, verbatim: `@kind{key,`, lines that begin with a space, `}`."""
+    return {match[1]: match[0] for match in _ENTRY.finditer(text)}

@@ -1,6 +1,4 @@
-"""A report as one HTML file that needs nothing else: texts, tables, and figures with plotly.js inlined once."""
-
-from __future__ import annotations
+"""A report as one HTML file without external resources: texts, tables, and figures with plotly.js inlined once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from transclipped.analysis.tables import text
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 NUMBER = ' class="number"'
-HEIGHT = 420  # pixels of a figure that names none
+HEIGHT = 420  # pixels, unless the figure has its own
 
 
 @dataclass(frozen=True)
@@ -45,19 +43,16 @@ def html(title: str, blocks: Iterable[Text | Table | go.Figure]) -> str:
 
 
 def csv(columns: dict[str, Sequence[Any]]) -> bytes:
-    """UTF-8 CSV with the mark by which spreadsheets know it; None is an empty cell."""
-    table = pd.DataFrame(columns, dtype=object)  # so that a column of whole numbers and None stays one
+    """UTF-8 CSV with a byte-order mark for spreadsheets; None is an empty cell."""
+    table = pd.DataFrame(columns, dtype=object)  # keeps whole numbers whole in a column with None
     return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
 
 def _block(block: Text | Table | go.Figure, number: int) -> str:
     if isinstance(block, go.Figure):
-        div = f"figure-{number}"
-        config = {"displaylogo": False, "responsive": True}
         height = block.layout.height or HEIGHT
-        return block.to_html(
-            full_html=False, include_plotlyjs=False, div_id=div, config=config, default_height=f"{height}px"
-        )
+        options = {"full_html": False, "include_plotlyjs": False, "config": {"displaylogo": False, "responsive": True}}
+        return block.to_html(**options, div_id=f"figure-{number}", default_height=f"{height}px")
     if isinstance(block, Table):
         return _table(block.columns)
     if block.kind == "note":
@@ -67,9 +62,8 @@ def _block(block: Text | Table | go.Figure, number: int) -> str:
 
 def _table(columns: dict[str, Sequence[Any]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    lines = "\n".join(
-        "<tr>" + "".join(_cell(value) for value in line) + "</tr>" for line in zip(*columns.values(), strict=True)
-    )
+    rows = ("".join(map(_cell, row)) for row in zip(*columns.values(), strict=True))
+    lines = "\n".join(f"<tr>{cells}</tr>" for cells in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 

@@ -1,10 +1,9 @@
-"""Several seeds of one setting: mean and 95 % interval, as tables that a paper takes.
+"""Several seeds of one setting: mean and 95 % interval, as tables for a paper.
 
-Runs whose settings differ in nothing but the seed make a line. The interval is Student's, of the mean. It tells of
-the randomness in training alone (weights, batches), not of another draw of the queries or another data set.
+Runs that differ only in the seed make a line. The interval is Student's, of the mean: mean ± t · s / √n, t the 97.5 %
+quantile for n − 1 degrees of freedom, s the sample's standard deviation. It covers the randomness of training
+(weights, batches), not of the choice of queries or data set.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Iterable
@@ -14,12 +13,11 @@ from typing import Any
 import pandas as pd
 
 from transclipped.analysis.references import cited
-from transclipped.analysis.student import half_width
 from transclipped.errors import InputError
 from transclipped.flags import settings
 from transclipped.runs.run import RunDir
 
-COLUMNS = {  # what a table begins with, and the setting that it is
+COLUMNS = {  # first columns of a table, and their settings
     "data set": "data.dataset",
     "backbone": "backbone.name",
     "bits": "quantizer.bits",
@@ -43,13 +41,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Line:
-    """Runs that differ in their seed alone.
+    """Runs that differ in their seed only.
 
     Attributes:
         settings: by path, without the seed.
-        seeds, runs: of each run, by seed.
+        seeds, runs, commands: one for each run, by seed.
         values: interval by measure, such as "asymmetric"; K of mAP@K is `k`.
-        commands: what repeats each run.
         cites: keys of `references`.
     """
 
@@ -62,22 +59,31 @@ class Line:
     cites: tuple[str, ...]
 
 
+def half_width(deviation: float, n: int) -> float:
+    """Half the 95 % interval of the mean of `n` values with standard deviation `deviation`; NaN for fewer than two."""
+    if n < 2:
+        return math.nan
+    from scipy.special import stdtrit  # scipy.stats takes three times as long to import
+
+    return float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n)
+
+
 def interval(values: Iterable[float]) -> Interval:
     """Mean and 95 % interval of the mean of one or more values."""
-    found = [float(value) for value in values]
-    n = len(found)
-    mean = math.fsum(found) / n
+    values = [float(value) for value in values]
+    n = len(values)
+    mean = math.fsum(values) / n
     if n == 1:
         return Interval(mean, None, 1)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (n - 1))
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     return Interval(mean, half_width(deviation, n), n)
 
 
 def lines(runs: Iterable[RunDir]) -> list[Line]:
-    """Runs grouped by setting, in the order in which they came.
+    """Runs grouped by setting, in order of first appearance.
 
     Raises:
-        InputError: a run is not finished, or has no labels to measure by, or two are of one setting and one seed.
+        InputError: a run is unfinished or has no mAP, or two have the same setting and seed.
     """
     groups: dict[tuple, list[RunDir]] = {}
     for run in runs:
@@ -87,15 +93,15 @@ def lines(runs: Iterable[RunDir]) -> list[Line]:
     return [_line(sorted(group, key=lambda run: run.config.seed)) for group in groups.values()]
 
 
-def table(found: list[Line]) -> pd.DataFrame:
-    """A line a setting: what it is, further settings that differ between lines, seeds, and mAP with intervals."""
+def table(lines: list[Line]) -> pd.DataFrame:
+    """One row per setting: `COLUMNS`, further settings that differ, number of seeds, and mAP with intervals."""
     varying = [
         path
-        for path in found[0].settings
-        if path not in COLUMNS.values() and len({str(line.settings[path]) for line in found}) > 1
+        for path in lines[0].settings
+        if path not in COLUMNS.values() and len({str(line.settings[path]) for line in lines}) > 1
     ]
     rows = []
-    for line in found:
+    for line in lines:
         row = {name: line.settings[path] for name, path in COLUMNS.items()}
         row |= {path: line.settings[path] for path in varying}
         row |= {"seeds": len(line.seeds), "K": line.k}
@@ -104,10 +110,10 @@ def table(found: list[Line]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def numbers(found: list[Line]) -> pd.DataFrame:
-    """The same for programs: mean, half interval and number of seeds in columns of their own, all settings."""
+def numbers(lines: list[Line]) -> pd.DataFrame:
+    """The same for programs: all settings, and means and half intervals in separate columns."""
     rows = []
-    for line in found:
+    for line in lines:
         row = {**line.settings, "seeds": " ".join(map(str, line.seeds)), "runs": " ".join(line.runs), "K": line.k}
         for mode, value in line.values.items():
             row |= {f"map_{mode}": value.mean, f"map_{mode}_half_95": value.half}
@@ -115,12 +121,12 @@ def numbers(found: list[Line]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def latex(shown: pd.DataFrame) -> str:
+def latex(table: pd.DataFrame) -> str:
     """LaTeX `tabular` of a table; needs no package."""
     rules = [{"selector": rule, "props": ":hline"} for rule in ("toprule", "midrule", "bottomrule")]
-    styled = shown.style.format(lambda value: str(value).replace("±", r"$\pm$"), escape="latex", na_rep="")
+    styled = table.style.format(lambda value: str(value).replace("±", r"$\pm$"), escape="latex", na_rep="")
     styled = styled.format_index(escape="latex", axis="columns").hide(axis="index").set_table_styles(rules)
-    return styled.to_latex(column_format="l" * len(shown.columns))
+    return styled.to_latex(column_format="l" * len(table.columns))
 
 
 def _check(run: RunDir) -> None:
@@ -135,9 +141,9 @@ def _line(group: list[RunDir]) -> Line:
     seeds = [run.config.seed for run in group]
     if len(set(seeds)) < len(seeds):
         named = ", ".join(str(run.path) for run in group)
-        raise InputError(f"{named} have the same settings and the same seed, so they are one result; leave one out")
+        raise InputError(f"{named} have the same settings and the same seed; leave one out")
     modes = [run.metrics()["modes"] for run in group]
-    values = {mode: interval(found[mode]["map"] for found in modes) for mode in MODES if all(mode in f for f in modes)}
+    values = {mode: interval(m[mode]["map"] for m in modes) for mode in MODES if all(mode in f for f in modes)}
     config = group[0].config
     return Line(
         settings={path: value for path, value in settings(config).items() if path != SEED},

@@ -1,10 +1,7 @@
-"""One image's way to its code, and what it finds: everything from retrieval.npz, by plain arithmetic.
+"""One image's way to its code, and its hits: everything from retrieval.npz, by NumPy alone.
 
-No network runs and nothing is indexed, so that the first page need not wait for either; `retrieval.index` is the search
-that scales.
+No network runs and no index is built, so the first page waits for neither; `retrieval.index` is for large databases.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -14,15 +11,15 @@ from transclipped.retrieval.coding import product
 from transclipped.retrieval.relevance import relevance
 from transclipped.retrieval.store import Retrieval
 
-MOST_SIMILAR = 0.05  # share of the pairs of which `pairs` tells how many are of one class
-LEAST = 100  # queries from which a share among their pairs is read as more than chance
-SAMPLE = 500  # queries whose pairs are looked at: 250,000 cosines take some ten milliseconds
+MOST_SIMILAR = 0.05  # share of the pairs that counts as most similar
+LEAST = 100  # queries at least, for a share among their pairs to be significant
+SAMPLE = 500  # queries at most: their 250,000 cosines take about ten milliseconds
 BINS = 48
 
 
 @dataclass(frozen=True)
 class Story:
-    """A stored query from its embedding to its code.
+    """Embedding and code of a stored query.
 
     Attributes:
         parts: `[M, d]` float32, sub-vectors of unit length.
@@ -66,20 +63,20 @@ class Pairs:
 
     @property
     def tells(self) -> bool:
-        """Whether the most similar pairs are of one class more often than others, and enough queries say so.
+        """Whether the most similar pairs share a class more often than others, among enough queries.
 
-        Pairs of one query depend on each other, so what counts is how many queries there are.
+        Pairs of one query are dependent, so the number of queries counts.
         """
         enough = self.n_queries >= LEAST and self.share is not None and self.top_share is not None
         return enough and self.top_share > self.share
 
 
 def story(stored: Retrieval, query: int) -> Story:
-    """What the quantizer does to a stored query."""
+    """Sub-vectors, code and codewords of a stored query."""
     m, k, d = stored.codebooks.shape
-    asked = stored.queries[query].astype(np.float32)
-    code = product.encode(stored.codebooks, asked)
-    parts, codewords = asked.reshape(m, d), product.decode(stored.codebooks, code).reshape(m, d)
+    embedding = stored.queries[query].astype(np.float32)
+    code = product.encode(stored.codebooks, embedding)
+    parts, codewords = embedding.reshape(m, d), product.decode(stored.codebooks, code).reshape(m, d)
     return Story(parts, codewords, code, (parts * codewords).sum(1), k)
 
 
@@ -98,25 +95,17 @@ def shares_label(stored: Retrieval, query: int, rows: np.ndarray) -> list[bool |
 
 
 def pairs(stored: Retrieval) -> Pairs:
-    """How similar pairs of stored queries are, and how often they are of one class."""
-    asked = stored.queries[:SAMPLE].astype(np.float32)
-    similarity = (asked @ asked.T) / len(stored.codebooks)
-    upper = np.triu_indices(len(asked), 1)
+    """Similarities of pairs of stored queries, and how often they share a class."""
+    queries = stored.queries[:SAMPLE].astype(np.float32)
+    similarity = (queries @ queries.T) / len(stored.codebooks)
+    upper = np.triu_indices(len(queries), 1)
     values = similarity[upper].clip(-1, 1)
     border = float(np.quantile(values, 1 - MOST_SIMILAR)) if len(values) else 1.0
     edges = np.linspace(min(-0.2, float(values.min(initial=0))), max(0.2, float(values.max(initial=0))), BINS + 1)
-    if stored.query_labels is None:
-        counts = np.histogram(values, edges)[0]
-        return Pairs(edges, np.zeros_like(counts), counts, border, None, None, len(asked), int((values > border).sum()))
-    labels = stored.query_labels[:SAMPLE]
-    same, top = relevance(labels, labels)[upper], values > border
-    return Pairs(
-        edges,
-        np.histogram(values[same], edges)[0],
-        np.histogram(values[~same], edges)[0],
-        border,
-        float(same.mean()) if len(same) else None,
-        float(same[top].mean()) if top.any() else None,
-        len(asked),
-        int(top.sum()),
-    )
+    top = values > border
+    labels, same, shares = stored.query_labels, np.zeros(len(values), bool), (None, None)
+    if labels is not None:
+        same = relevance(labels[:SAMPLE], labels[:SAMPLE])[upper]
+        shares = [float(pairs.mean()) if len(pairs) else None for pairs in (same, same[top])]
+    counts = [np.histogram(values[mask], edges)[0] for mask in (same, ~same)]
+    return Pairs(edges, *counts, border, *shares, len(queries), int(top.sum()))

@@ -1,6 +1,4 @@
-"""Tables of the study: one line a setting, mean and spread over seeds."""
-
-from __future__ import annotations
+"""Tables of the study: one line per setting, with mean and spread over seeds."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +9,7 @@ import pandas as pd
 
 from transclipped.utils.files import json_lines
 
-BY = {  # part: what makes a line
+BY = {  # part: columns that make a line
     "curve": ["temperature", "rule", "amount"],
     "rules": ["protocol", "bits", "label", "amount", "temperature"],
     "shared": ["bits", "label"],
@@ -24,32 +22,24 @@ VALUES = ("map", "map_tie_aware", "validation_map", "symmetric", "float", "soft"
 
 
 def results(folder: Path, part: str) -> list[dict[str, Any]]:
-    """Results `<part>.jsonl` of a part so far; a torn last line is passed over."""
+    """Results `<part>.jsonl` of a part so far; an incomplete last line is skipped."""
     return list(json_lines(folder / f"{part}.jsonl"))
 
 
 def summary(folder: Path, part: str) -> pd.DataFrame:
-    """Results of a part by setting: number of seeds, mean of every value, and `spread`, half the range of the mAP.
-
-    Empty where nothing was measured.
-    """
-    found = pd.DataFrame(results(folder, part))
-    if found.empty:
-        return found
-    groups = found.groupby(BY[part.partition("-")[0]], sort=False)
-    table = groups[[name for name in VALUES if name in found]].mean()
-    table.insert(0, "seeds", groups.size())
-    table.insert(2, "spread", (groups["map"].max() - groups["map"].min()) / 2)
-    return table.dropna(axis=1, how="all").reset_index()
+    """Results of a part by setting: number of seeds, mean of every value, and `spread`, half the range of the mAP."""
+    table = pd.DataFrame(results(folder, part))
+    if table.empty:
+        return table
+    groups = table.groupby(BY[part.partition("-")[0]], sort=False)
+    means = groups[[name for name in VALUES if name in table]].mean()
+    means.insert(0, "seeds", groups.size())
+    means.insert(2, "spread", (groups["map"].max() - groups["map"].min()) / 2)
+    return means.dropna(axis=1, how="all").reset_index()
 
 
 def markdown(columns: Mapping[str, Iterable[Any]] | pd.DataFrame, *, number: str = ".3f") -> str:
-    """Table in GitHub's Markdown, a line each without a last line break.
-
-    Args:
-        columns: by name, all of one length.
-        number: format of numbers that are not whole.
-    """
+    """Table in GitHub's Markdown, without a final line break; `number` formats fractions."""
     names = list(columns)
     if not names:
         return "nothing measured yet"
@@ -60,7 +50,7 @@ def markdown(columns: Mapping[str, Iterable[Any]] | pd.DataFrame, *, number: str
 
 
 def text(value: Any, number: str = ".4g") -> str:
-    """A value as people read it; nothing for what is missing."""
+    """A value as readable text; empty if missing."""
     if value is None or value != value:
         return ""
     if isinstance(value, bool | np.bool_):

@@ -1,16 +1,14 @@
 """Search: a continuous query against stored codes (asymmetric), codes against codes, or floats against floats.
 
 The similarity of query q and item with code (k_1 … k_M) is Σ_m ⟨q_m, c_{m, k_m}⟩ / M in [−1, 1]: M look-ups in a
-table. faiss scans the codes; codebooks and codes are ours and are written into its `IndexPQ`, since faiss
-assigns by L2, which equals our argmax of the inner product only up to rounding.
+table. faiss scans the codes; our codebooks and codes are written into its `IndexPQ`, since faiss assigns by L2, which
+equals our argmax of the inner product only up to rounding.
 
-Order is score descending, then database row ascending. Codes tie often, and faiss leaves ties in any order, so
-results are sorted again, and a search goes deeper until the tied group at its border is complete.
+Order is score descending, then database row ascending. Codes tie often, and faiss returns ties in any order, so results
+are sorted again, and a search goes deeper until it includes the whole tied group at its border.
 
 Source: Jégou et al. 2011, "Product quantization for nearest neighbor search" (asymmetric distance).
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, picked, tables
 from transclipped.retrieval.ties import SharedCodes, border, shared_codes
 
-SLACK = 64  # items searched beyond k, so that most tied groups at the border are complete at once
+SLACK = 64  # items searched beyond k, to include most tied groups at the border
 CELLS = 2**20  # hits sorted at once; measuring them takes some 150 bytes each
 CENTROIDS = 256  # per codebook inside faiss: one byte
 
@@ -37,7 +35,7 @@ class Hits:
 
 
 class _Index:
-    """What searching codes and searching floats have in common; `_faiss` scores by inner product."""
+    """Common base of both indexes; `_faiss` scores by inner product."""
 
     _faiss: faiss.Index
     n: int
@@ -55,23 +53,22 @@ class _Index:
     def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
         """Like `search`, but with every item that ties with the k-th: (queries `[q]`, their hits `[q, k' >= k]`).
 
-        Queries come in groups of at most `CELLS` hits (or of one query): however many queries there are and however
-        many items tie, memory is bounded. What ties with the k-th is complete; what comes after that may be filled up
-        with scores of −∞.
+        Memory is bounded: queries come in groups of at most `CELLS` hits (or of one query). All ties with the k-th are
+        included; what follows them may be padding with scores of −∞.
         """
         k = min(k, self.n)
-        waiting, depth = np.arange(len(queries)), min(self.n, k + SLACK)
-        while len(waiting):
+        pending, depth = np.arange(len(queries)), min(self.n, k + SLACK)
+        while len(pending):
             unfinished = []
             size = max(1, CELLS // depth)
-            for start in range(0, len(waiting), size):
-                group = waiting[start : start + size]
+            for start in range(0, len(pending), size):
+                group = pending[start : start + size]
                 scores, rows = ordered(*self._faiss.search(self._prepared(queries[group]), depth))
                 done = (scores[:, -1] < scores[:, k - 1]) | (depth == self.n)
                 if done.any():
                     yield group[done], Hits(scores[done], rows[done])
                 unfinished.append(group[~done])
-            waiting, depth = np.concatenate(unfinished), min(self.n, 2 * depth)
+            pending, depth = np.concatenate(unfinished), min(self.n, 2 * depth)
 
     def _prepared(self, queries: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(queries, np.float32) / np.float32(self.m)
@@ -115,11 +112,11 @@ class PQIndex(_Index):
             return
         shared, distinct = self._shared
         k, n = min(k, self.n), len(shared.codes)
-        waiting, depth = np.arange(len(queries)), min(n, 2 * k * n // self.n + SLACK)
-        while len(waiting):
+        pending, depth = np.arange(len(queries)), min(n, 2 * k * n // self.n + SLACK)
+        while len(pending):
             unfinished = []
-            for start in range(0, len(waiting), size := max(1, CELLS // depth)):
-                group = waiting[start : start + size]
+            for start in range(0, len(pending), size := max(1, CELLS // depth)):
+                group = pending[start : start + size]
                 scores, which = distinct.search(self._prepared(queries[group]), depth)
                 taken, enough = border(scores, shared.count[which], k)
                 done = enough & ((taken < depth) | (depth == n))
@@ -127,7 +124,7 @@ class PQIndex(_Index):
                     hits = ordered(*shared.written_out(scores[part], which[part], taken[part]))
                     yield group[part], Hits(*hits)
                 unfinished.append(group[~done])
-            waiting, depth = np.concatenate(unfinished), min(n, 2 * depth)
+            pending, depth = np.concatenate(unfinished), min(n, 2 * depth)
 
     @cached_property
     def _shared(self) -> tuple[SharedCodes, faiss.IndexPQ] | None:
@@ -137,7 +134,7 @@ class PQIndex(_Index):
 
     @property
     def faiss_index(self) -> faiss.IndexPQ:
-        """For faiss itself; its scores are M times ours."""
+        """The index of faiss; its scores are M times ours."""
         return self._faiss
 
     def decoded(self) -> np.ndarray:
@@ -145,7 +142,7 @@ class PQIndex(_Index):
         return decode(self.codebooks, self.codes) / self.m
 
     def explain(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """What each codebook gives to the score of query `[D]` and `rows` `[k]`: `[k, M]`, summing to the scores."""
+        """Contributions `[k, M]` of the codebooks to the scores of `rows` `[k]` for query `[D]`."""
         return picked(tables(self.codebooks, query), self.codes[rows])
 
 
@@ -153,7 +150,7 @@ def _index_pq(codebooks: np.ndarray, codes: np.ndarray) -> faiss.IndexPQ:
     """faiss's index of our codebooks `[M, K, d]` and codes `[N, M]`."""
     m, k, d = codebooks.shape
     index = faiss.IndexPQ(m * d, m, 8, faiss.METRIC_INNER_PRODUCT)
-    # Fewer codewords are filled up with the first, which loses every tie against itself.
+    # Missing codewords are padded with the first, which wins every tie against its copies.
     padded = np.concatenate([codebooks, np.repeat(codebooks[:, :1], CENTROIDS - k, 1)], 1)
     faiss.copy_array_to_vector(padded.ravel(), index.pq.centroids)
     faiss.copy_array_to_vector(codes.ravel(), index.codes)
@@ -162,7 +159,7 @@ def _index_pq(codebooks: np.ndarray, codes: np.ndarray) -> faiss.IndexPQ:
 
 
 def _bounded(queries: np.ndarray, count: np.ndarray, taken: np.ndarray) -> Iterator[np.ndarray]:
-    """Groups of queries whose first `taken[q]` codes hold at most `CELLS` items, filled up to the longest."""
+    """Groups of queries whose first `taken[q]` codes hold at most `CELLS` items, padded to the longest."""
     items = np.where(np.arange(count.shape[1]) < taken[:, None], count, 0).sum(1)[queries]
     size = max(1, CELLS // max(1, int(items.max(initial=0))))
     for start in range(0, len(queries), size):
@@ -170,7 +167,7 @@ def _bounded(queries: np.ndarray, count: np.ndarray, taken: np.ndarray) -> Itera
 
 
 class FlatIndex(_Index):
-    """Exact search of continuous embeddings, to compare with.
+    """Exact search of continuous embeddings, as a baseline.
 
     Args:
         embeddings: `[N, D]` of M unit sub-vectors.

@@ -1,13 +1,13 @@
-"""How good a ranking is: mAP@K, plain and tie-aware, precision and recall at k, precision over recall.
+"""Ranking quality: mAP@K, plain and tie-aware, precision and recall at k, precision over recall.
 
 AP@K of a query is the *sum* of the precisions at its relevant ranks within K, divided by the number of relevant
-items found within K; 0 if none is found, and the query still counts. (Others divide by all relevant items, or by
+items within K; 0 without any, and the query still counts. (Others divide by all relevant items, or by
 min(K, relevant); their numbers do not compare.) mAP@K is the mean over queries. Items are relevant that share a
-label with the query; an item without label is relevant to nobody.
+label with the query; an item without label is never relevant.
 
-The plain value takes ties in order of database row. The tie-aware one is what random orders of equal scores
-give: the expected sum of precisions divided by the expected number of relevant items within K. For a group of g
-items at ranks a+1 … a+g, r of them relevant, after R relevant ones, the item at rank a+t adds
+The plain value orders ties by database row. The tie-aware one is the expectation over random orders of equal scores:
+the expected sum of precisions divided by the expected number of relevant items within K. For a group of g items at
+ranks a+1 … a+g, r of them relevant, after R relevant ones, the item at rank a+t adds
 
     r/g · ( R + 1 + (t − 1)(r − 1)/(g − 1) ) / (a + t).
 
@@ -15,8 +15,6 @@ References:
     McSherry & Najork 2008, "Computing information retrieval performance measures efficiently in the presence of
     tied scores". Ours is a ratio of expectations, since our denominator varies with the order.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -38,9 +36,9 @@ class Measured:
 
     Attributes:
         average_precision: `[Q]` plain AP@K.
-        map_tie_aware: expected over orders of equal scores; None if not asked for.
+        map_tie_aware: expected over orders of equal scores; None if not requested.
         precision, recall: `[K]` means over queries at ranks 1 … K.
-        curve: (recall, precision) `[101]` each over the full ranking; None if not asked for.
+        curve: (recall, precision) `[101]` each over the full ranking; None if not requested.
         per_class: mean AP by class.
     """
 
@@ -57,19 +55,19 @@ class Measured:
         return float(self.average_precision.mean()) if len(self.average_precision) else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """As metrics.json holds a mode."""
-        at = ranks_shown(len(self.precision))
-        found = {
+        """A mode as in metrics.json."""
+        ranks = ranks_shown(len(self.precision))
+        values = {
             "map": self.map,
             "map_tie_aware": self.map_tie_aware,
-            "precision": {"k": at.tolist(), "value": self.precision[at - 1].tolist()},
-            "recall": {"k": at.tolist(), "value": self.recall[at - 1].tolist()},
+            "precision": {"k": ranks.tolist(), "value": self.precision[ranks - 1].tolist()},
+            "recall": {"k": ranks.tolist(), "value": self.recall[ranks - 1].tolist()},
             "per_class": self.per_class,
         }
         if self.curve:
             recall, precision = self.curve
-            found["precision_recall"] = {"recall": recall.tolist(), "precision": precision.tolist(), "bins": BINS}
-        return found
+            values["precision_recall"] = {"recall": recall.tolist(), "precision": precision.tolist(), "bins": BINS}
+        return values
 
 
 def measure(
@@ -85,7 +83,7 @@ def measure(
 ) -> Measured:
     """Rank the database for each query and measure.
 
-    Memory is bounded by groups of queries, not by their number or by how many items tie.
+    Memory is bounded by groups of queries, whatever their number and however many items tie.
 
     Args:
         index: of N items.
@@ -101,18 +99,15 @@ def measure(
             f"{len(queries)} queries and {index.n} items, but {len(query_labels)} and {len(database_labels)} labels"
         )
     k = min(k, index.n)
-    average = np.zeros(len(queries))
-    aware = np.zeros(len(queries))
-    precision, recall = np.zeros(k), np.zeros(k)
+    average, aware, precision, recall = np.zeros(len(queries)), np.zeros(len(queries)), np.zeros(k), np.zeros(k)
     relevant = n_relevant(query_labels, database_labels)
     for part, hits in index.complete(queries, k):
-        found = relevance(query_labels[part], database_labels, hits.rows)  # [q, k']
-        ap, counts = average_precision(found[:, :k])
-        average[part] = ap
+        hit = relevance(query_labels[part], database_labels, hits.rows)  # [q, k']
+        average[part], counts = average_precision(hit[:, :k])
         precision += (counts / np.arange(1, k + 1)).sum(0)
         recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
         if tie_aware:
-            aware[part] = tie_aware_average_precision(found, hits.scores, k)
+            aware[part] = tie_aware_average_precision(hit, hits.scores, k)
     n = max(1, len(queries))
     return Measured(
         average_precision=average,
@@ -125,7 +120,7 @@ def measure(
 
 
 class MeanAP(NamedTuple):
-    """mAP@K with ties in order of database row, and expected over all orders of equal scores; both in [0, 1]."""
+    """mAP@K with ties in order of database row, and expected over all orders of ties; both in [0, 1]."""
 
     plain: float
     tie_aware: float
@@ -134,15 +129,14 @@ class MeanAP(NamedTuple):
 def mean_average_precision(
     hits: Hits, query_labels: np.ndarray, database_labels: np.ndarray, *, k: int | None = None
 ) -> MeanAP:
-    """mAP@K of what an index returned, plain and tie-aware.
+    """mAP@K of hits from an index, plain and tie-aware.
 
-    Only where the hits go on to the end of the group that ties with the K-th is the tie-aware value exact: search
-    deeper than K, or use `measure`, which searches as deep as it takes.
+    The tie-aware value is exact only if hits include all ties with the K-th: search deeper than K, or use `measure`.
 
     Args:
         hits: of Q queries, best first, at least K each.
         query_labels, database_labels: `[Q]`, `[N]` int, −1 for none, or `[Q, L]`, `[N, L]` 0/1.
-        k: K >= 1; None, or more than there are hits of a query, for all of them.
+        k: K >= 1; None, or more than a query has hits, for all hits.
 
     Raises:
         ValueError: numbers of hits and labels disagree, or K is below 1.
@@ -170,43 +164,42 @@ def mean_average_precision(
     return MeanAP(float(plain.mean()), float(tie_aware_average_precision(relevant, hits.scores, k).mean()))
 
 
-def average_precision(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def average_precision(relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Plain AP of rankings `[Q, K]` bool, and relevant items so far `[Q, K]`."""
-    counts = found.cumsum(1, dtype=np.int32)
-    ranks = np.arange(1, found.shape[1] + 1, dtype=np.float64)
-    total = np.einsum("qk,qk,k->q", counts, found, 1 / ranks)
+    counts = relevant.cumsum(1, dtype=np.int32)
+    ranks = np.arange(1, relevant.shape[1] + 1, dtype=np.float64)
+    total = np.einsum("qk,qk,k->q", counts, relevant, 1 / ranks)
     return total / np.maximum(1, counts[:, -1]), counts
 
 
-def tie_aware_average_precision(found: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
-    """Tie-aware AP@K `[Q]` of rankings that hold the whole tied group at rank K.
+def tie_aware_average_precision(hits: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
+    """Tie-aware AP@K `[Q]` of rankings that include the whole tied group at rank K.
 
     Args:
-        found: `[Q, k']` bool, relevant or not, k' >= k.
-        scores: `[Q, k']` descending.
+        hits: `[Q, k']` bool, relevant or not, k' >= k. scores: `[Q, k']` descending.
     """
-    depth = found.shape[1]
-    ap, _ = average_precision(found[:, :k])
+    depth = hits.shape[1]
+    ap, _ = average_precision(hits[:, :k])
     tied = (scores[:, 1:] == scores[:, :-1]).any(1)
     if not tied.any():
         return ap
-    found, scores = found[tied], scores[tied]
+    hits, scores = hits[tied], scores[tied]
     rank = np.arange(depth)
-    starts = np.ones(found.shape, bool)
+    starts = np.ones(hits.shape, bool)
     starts[:, 1:] = scores[:, 1:] != scores[:, :-1]
-    first = np.maximum.accumulate(np.where(starts, rank, 0), axis=1)  # a, rank where the group begins
-    ends = np.ones(found.shape, bool)
+    first = np.maximum.accumulate(np.where(starts, rank, 0), axis=1)  # a, first rank of the group
+    ends = np.ones(hits.shape, bool)
     ends[:, :-1] = starts[:, 1:]
     last = np.minimum.accumulate(np.where(ends, rank, depth)[:, ::-1], axis=1)[:, ::-1]
     first, last = first[:, :k], last[:, :k]
-    before = np.zeros((len(found), depth + 1), np.int64)
-    np.cumsum(found, axis=1, out=before[:, 1:])
+    before = np.zeros((len(hits), depth + 1), np.int64)
+    np.cumsum(hits, axis=1, out=before[:, 1:])
     earlier = np.take_along_axis(before, first, 1)  # R
     group = (last - first + 1).astype(np.float64)  # g
     relevant = np.take_along_axis(before, last + 1, 1) - earlier  # r
     share = relevant / group
-    place = rank[:k] - first  # t − 1
-    rest = place * (relevant - 1) / np.maximum(1, group - 1)
+    offset = rank[:k] - first  # t − 1
+    rest = offset * (relevant - 1) / np.maximum(1, group - 1)
     total = (share * (earlier + 1 + rest) / (rank[:k] + 1)).sum(1)
     expected = share.sum(1)
     ap[tied] = np.divide(total, expected, out=np.zeros_like(total), where=expected > 0)
@@ -216,13 +209,10 @@ def tie_aware_average_precision(found: np.ndarray, scores: np.ndarray, k: int) -
 def precision_recall(
     index: PQIndex | FlatIndex, queries: np.ndarray, query_labels: np.ndarray, database_labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Precision over recall `[101]` of the full ranking, all queries' items counted together.
+    """Recall 0, 0.01, …, 1 and the precision at the first step that reaches it, `[101]` each, of the full ranking.
 
-    Scores are counted in 4096 bins instead of sorted: items whose scores differ by less than 2/4096 = 0.0005
-    count as one step, which is the curve's resolution.
-
-    Returns:
-        Recall 0, 0.01, …, 1 and the precision at the first step that reaches it.
+    All queries' items are counted together, in 4096 bins of scores instead of sorted: items whose scores differ by less
+    than 2/4096 = 0.0005 count as one step, the curve's resolution.
     """
     items = torch.from_numpy(index.decoded()).T.contiguous()  # [D, N]
     total = torch.zeros(2 * BINS, dtype=torch.int64)
@@ -242,13 +232,13 @@ def precision_recall(
 
 
 def ranks_shown(k: int) -> np.ndarray:
-    """Ranks from 1 to K at which a curve is stored, evenly spaced on a logarithmic axis."""
+    """Ranks from 1 to K of a stored curve, evenly spaced on a logarithmic axis."""
     spaced = np.unique(np.geomspace(1, k, 60).round().astype(int))
     return np.unique(np.concatenate([spaced, [r for r in (1, 10, 100, 1000, 5000) if r <= k], [k]])).astype(int)
 
 
 def _per_class(average: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
-    """Mean AP of the queries of each class; a query of several classes counts for each."""
+    """Mean AP of the queries of each class; a query with several classes counts for each."""
     per_class = {}
     for index, name in enumerate(names):
         mine = labels == index if labels.ndim == 1 else labels[:, index] > 0

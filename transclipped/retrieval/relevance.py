@@ -1,10 +1,7 @@
 """Which images are relevant to which: those that share a label.
 
-Labels are classes `[n]` int, −1 for none, or marks `[n, L]` of 0 and 1. An image without a label is relevant to no
-other, whatever that one's label is.
+Labels are classes `[n]` int, −1 for none, or marks `[n, L]` of 0 and 1. Nothing is relevant to an image without labels.
 """
-
-from __future__ import annotations
 
 import numpy as np
 
@@ -23,18 +20,16 @@ def relevance(query_labels: np.ndarray, database_labels: np.ndarray, rows: np.nd
 
 
 def n_relevant(query_labels: np.ndarray, database_labels: np.ndarray) -> np.ndarray:
-    """Relevant items in the whole database for each query, `[Q]` int64."""
+    """Number of relevant items in the database for each query, `[Q]` int64."""
     if query_labels.ndim == 1:
         classes, counts = np.unique(database_labels[database_labels != UNLABELLED], return_counts=True)
         count = dict(zip(classes.tolist(), counts.tolist(), strict=True))
         return np.array([count.get(label, 0) for label in query_labels.tolist()], np.int64)
-    parts = [
-        relevance(query_labels[start : start + CHUNK], database_labels).sum(1)
-        for start in range(0, len(query_labels), CHUNK)
-    ]
+    starts = range(0, len(query_labels), CHUNK)
+    parts = [relevance(query_labels[start : start + CHUNK], database_labels).sum(1) for start in starts]
     return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def has_any(labels: np.ndarray, classes: list[int]) -> np.ndarray:
-    """Whether each of `[n]` or `[n, L]` labels is, or holds, one of some classes: `[n]` bool."""
+    """Which images with labels `[n]` or `[n, L]` belong to any of some classes: `[n]` bool."""
     return np.isin(labels, classes) if labels.ndim == 1 else labels[:, classes].any(1)

@@ -1,6 +1,4 @@
-"""What codes save: bytes and time per query, against the same database as floats, measured where this runs."""
-
-from __future__ import annotations
+"""Bytes and time per query of codes, against the same database as floats, measured on this machine."""
 
 import time
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ import numpy as np
 
 from transclipped.retrieval.index import FlatIndex, PQIndex
 
-TIMED = 32  # queries, one by one
+TIMED = 32  # queries
 WARMING = 3  # of them, not counted
 
 
@@ -48,21 +46,16 @@ class Times:
 
 
 def times(index: PQIndex, queries: np.ndarray, *, k: int = 100) -> Times:
-    """Ask one query after the other, by codes and by exact float search of a database of the same size.
+    """Time queries `[Q, D]` one by one, by codes and by exact float search of a database of the same size.
 
-    The time of float search does not depend on what the floats are, so decoded codes stand for the embeddings.
-
-    Args:
-        queries: `[Q, D]`, at least one; they are repeated or left out to make `TIMED`.
-
-    Raises:
-        ValueError: there is no query.
+    Float search takes the same time for any floats, so decoded codes replace the embeddings. Queries are repeated or
+    left out to make `TIMED`. Raises ValueError without any query.
     """
     if not len(queries):
-        raise ValueError("there is no query to time")
-    asked = np.resize(queries.astype(np.float32), (TIMED, queries.shape[1]))
+        raise ValueError("no query to time")
+    queries = np.resize(queries.astype(np.float32), (TIMED, queries.shape[1]))
     floats = FlatIndex(index.decoded(), codebooks=1)
-    return Times(_median(index, asked, k), _median(floats, asked, k), min(k, index.n))
+    return Times(_median(index, queries, k), _median(floats, queries, k), min(k, index.n))
 
 
 def _median(index: PQIndex | FlatIndex, queries: np.ndarray, k: int) -> float:

@@ -1,6 +1,4 @@
-"""retrieval.npz: the arrays that search and measurement need, checked as they are read."""
-
-from __future__ import annotations
+"""retrieval.npz: the arrays that search and measurement need, checked on reading."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,8 +9,8 @@ from transclipped.errors import InputError
 from transclipped.utils.arrays import load_arrays
 from transclipped.utils.files import replacing
 
-REMEDY = "run `evaluate` on this run to make it again"  # of a damaged retrieval.npz
-BLOCK = 1 << 20  # numbers looked at together; NumPy compares those of 16 bits slowly
+REMEDY = "run `evaluate` on this run to recreate it"  # of a damaged retrieval.npz
+BLOCK = 1 << 20  # numbers checked at once, as float32: NumPy compares float16 slowly
 LARGEST = 1e6  # of a stored number; those of a unit sub-vector are at most 1
 
 
@@ -39,12 +37,12 @@ class Retrieval:
             np.savez_compressed(file, **arrays)
 
     @classmethod
-    def load(cls, path: Path, *, classes: int | None = None, most_bytes: int | None = None) -> Retrieval:
-        """Read and check.
+    def load(cls, path: Path, *, classes: int | None = None, most_bytes: int | None = None) -> "Retrieval":
+        """Read and check the file at `path`.
 
         Args:
-            classes: that labels may name, None for any number.
-            most_bytes: of all arrays together, None for any number.
+            classes: number of classes of the labels, None for any.
+            most_bytes: limit for all arrays together, None for none.
 
         Raises:
             InputError: it is missing, damaged, its shapes disagree, or its numbers are not finite.
@@ -54,7 +52,7 @@ class Retrieval:
         needed = names - {"database_labels", "query_labels"}
         if not needed <= arrays.keys() <= names:
             wrong = ", ".join(sorted(needed - arrays.keys() or arrays.keys() - names))[:200]
-            raise InputError(f"{path} is damaged (it lacks or should not have {wrong}); {REMEDY}")
+            raise InputError(f"{path} is damaged (missing or unexpected: {wrong}); {REMEDY}")
         loaded = cls(**arrays)
         if not loaded._fits():
             raise InputError(f"{path} holds arrays that do not fit together; {REMEDY}")
@@ -96,7 +94,7 @@ def _are_small(numbers: np.ndarray) -> bool:
 
 
 def _labels_fit(labels: np.ndarray, n: int, classes: int | None) -> bool:
-    """A class of each of `n` items, −1 without one; or a row of marks, 0 or 1."""
+    """Whether labels are a class of each of `n` items, −1 for none, or rows of marks, 0 or 1."""
     if labels.ndim not in (1, 2) or len(labels) != n or labels.dtype.kind not in "iub":
         return False
     low, high = (0, 1) if labels.ndim == 2 else (-1, (classes or 2**31) - 1)

@@ -1,16 +1,14 @@
-"""Rankings where many items share a code: the distinct codes are ranked, then written out as items.
+"""Rankings where many items share a code: the distinct codes are ranked, then expanded to items.
 
-At 16 bits thousands of items have one code, and so one score. Ranking codes instead of items finds a whole tied
-group in one place, where ranking items would have to look ever deeper for its end.
+At 16 bits thousands of items share one code, and so one score. Ranking codes instead of items puts a whole tied group
+in one place, where ranking items would have to search ever deeper for its end.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
-PACKED = 8  # bytes of a code that fit one integer; longer codes hardly ever tie
+PACKED = 8  # bytes of a code that fit one integer; longer codes rarely tie
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class SharedCodes:
     """Items grouped by code.
 
     Attributes:
-        codes: `[U, M]` uint8, those that occur.
+        codes: `[U, M]` uint8, distinct codes.
         rows: `[N]` int64, the items of each code one after the other, ascending within a code.
         begin, count: `[U]` int64, where a code's items begin in `rows`, and how many they are.
     """
@@ -29,26 +27,23 @@ class SharedCodes:
     count: np.ndarray
 
     def written_out(self, scores: np.ndarray, which: np.ndarray, taken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Items of ranked codes.
+        """Items of ranked codes: scores `[q, L]` float32 and rows `[q, L]` int64, padded with −∞ and row 0.
 
         Args:
             scores, which: `[q, c]` of codes, best first.
-            taken: `[q]` codes of each query to write out.
-
-        Returns:
-            scores `[q, L]` float32 and rows `[q, L]` int64; a query with fewer than L items ends in −∞ and row 0.
+            taken: `[q]` number of codes of each query to write out.
         """
         count = np.where(np.arange(which.shape[1]) < taken[:, None], self.count[which], 0)  # [q, c]
         items = count.sum(1)  # of each query
         flat = count.ravel()
         total = int(flat.sum())
-        place = np.arange(total) - np.repeat(flat.cumsum() - flat, flat)  # within its code
+        offset = np.arange(total) - np.repeat(flat.cumsum() - flat, flat)  # within its code
         query = np.repeat(np.arange(len(items)), items)
         rank = np.arange(total) - np.repeat(items.cumsum() - items, items)
         out_scores = np.full((len(items), int(items.max(initial=0))), -np.inf, np.float32)
         out_rows = np.zeros(out_scores.shape, np.int64)
         out_scores[query, rank] = np.repeat(scores.ravel(), flat)
-        out_rows[query, rank] = self.rows[np.repeat(self.begin[which].ravel(), flat) + place]
+        out_rows[query, rank] = self.rows[np.repeat(self.begin[which].ravel(), flat) + offset]
         return out_scores, out_rows
 
 
@@ -68,13 +63,9 @@ def shared_codes(codes: np.ndarray) -> SharedCodes | None:
 
 
 def border(scores: np.ndarray, count: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many of the ranked codes hold the first k items and all that tie with the k-th.
+    """How many of the ranked codes `[q]` hold the first k items and all ties with the k-th; and whether all c hold k.
 
-    Args:
-        scores, count: `[q, c]` of codes, best first; count of their items.
-
-    Returns:
-        `[q]` codes, and `[q]` bool: whether all c of them hold k items.
+    `scores` and `count` `[q, c]` are of codes, best first; count of their items.
     """
     reached = count.cumsum(1) >= k
     level = np.take_along_axis(scores, reached.argmax(1)[:, None], 1)

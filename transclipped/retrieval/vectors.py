@@ -1,7 +1,5 @@
 """Rows of numbers: their directions, and exact nearest neighbours."""
 
-from __future__ import annotations
-
 import numpy as np
 
 
@@ -16,23 +14,19 @@ def unit(x: np.ndarray) -> np.ndarray:
 def neighbours(
     vectors: np.ndarray, queries: np.ndarray, k: int, *, metric: str = "cosine"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Exact nearest rows of `[n, D]` to queries `[q, D]`, nearest first.
+    """Exact nearest rows of `[n, D]` to queries `[q, D]`, nearest first, k' = min(k, n), by cosine or euclidean metric.
 
-    Args:
-        metric: "cosine" or "euclidean".
-
-    Returns:
-        Distances `[q, k']` float32 (1 − cosine, or Euclidean) and rows `[q, k']` int64, k' = min(k, n).
+    Returns distances `[q, k']` float32 (1 − cosine, or Euclidean) and rows `[q, k']` int64.
     """
-    import faiss  # here, since story needs none of it and waits for none
+    import faiss  # not at the top, since the first page needs no faiss
 
     k = min(k, len(vectors))
     if metric == "cosine":
-        items, asked = (np.asarray(unit(x), np.float32) for x in (vectors, queries))
-        similarity, rows = faiss.knn(asked, items, k, faiss.METRIC_INNER_PRODUCT)
+        items, queries = (np.asarray(unit(x), np.float32) for x in (vectors, queries))
+        similarity, rows = faiss.knn(queries, items, k, faiss.METRIC_INNER_PRODUCT)
         return np.maximum(0, 1 - similarity), rows
-    items, asked = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
-    squares, rows = faiss.knn(asked, items, k, faiss.METRIC_L2)
+    items, queries = (np.ascontiguousarray(x, np.float32) for x in (vectors, queries))
+    squares, rows = faiss.knn(queries, items, k, faiss.METRIC_L2)
     return np.sqrt(np.maximum(0, squares)), rows
 
 
@@ -40,5 +34,5 @@ def nearest_others(vectors: np.ndarray, k: int, *, metric: str = "cosine") -> tu
     """The k < n nearest others of each row of `[n, D]`, as `neighbours`: distances and rows, `[n, k]` each."""
     distances, rows = neighbours(vectors, vectors, k + 1, metric=metric)
     others = rows != np.arange(len(rows))[:, None]
-    others[others.all(1), -1] = False  # of many equal rows, one may not have found itself
+    others[others.all(1), -1] = False  # among many equal rows, a row may be missing itself
     return distances[others].reshape(-1, k), rows[others].reshape(-1, k)

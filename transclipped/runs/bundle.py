@@ -1,12 +1,11 @@
 """Make a finished run small enough to ship: half-precision heads, fewer stored queries, no optimizer state.
 
-What was measured stays as it was: metrics.json still tells of all queries.
+Measurements do not change: metrics.json still covers all queries.
 """
-
-from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +13,35 @@ import numpy as np
 from transclipped.errors import InputError
 from transclipped.flags import command
 from transclipped.models.weights import load_tensors, save_tensors
-from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.utils.files import write_json
 
 QUERIES = 1000
-STEPS_KEPT = 120  # step events, evenly spaced: enough for a smooth curve
+STEPS_KEPT = 120  # step events: enough for a smooth curve
 
 
 def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, seed: int = 0) -> RunDir:
-    """Copy a finished run into `out`, without what only resuming needs.
+    """Copy a finished run into `out`, without files that only resuming needs.
 
     Args:
-        queries: at most this many are stored, drawn by `seed` from all that were measured.
-        epochs: heads of at most this many epochs are kept, evenly spaced; never that which is the run's own.
+        queries: at most this many are stored, drawn by `seed` from all measured queries.
+        epochs: at most this many heads of epochs are stored, evenly spaced, without that of the trained model.
 
     Raises:
         InputError: the run is not finished, `out` exists, or no query would be left.
     """
     if queries < 1:
-        raise InputError(f"queries is {queries}; keep 1 or more, since pages ask with them")
+        raise InputError(f"queries is {queries}; choose 1 or more, since pages search with them")
     metrics = run.metrics()
     if metrics is None or run.status().get("state") != "finished":
         raise InputError(f"{run.path} is not finished; `train --run {run.path} --resume` finishes it")
     if out.exists():
-        raise InputError(f"{out} exists already; delete it or choose another name")
+        raise InputError(f"{out} already exists; delete it or choose another name")
     out.mkdir(parents=True)
-    stored = _fewer_queries(run.retrieval(), queries, seed)
+    stored = run.retrieval()
+    rows = np.sort(np.random.default_rng(seed).permutation(len(stored.queries))[:queries])
+    labels = None if stored.query_labels is None else stored.query_labels[rows]
+    stored = replace(stored, queries=stored.queries[rows], query_ids=stored.query_ids[rows], query_labels=labels)
     stored.save(out / "retrieval.npz")
     write_json(out / "metrics.json", {**metrics, "n_queries_stored": len(stored.queries)})
     write_json(out / "config.json", {**run.record, "command": command(run.config, f"runs/{out.name}")})
@@ -48,39 +49,18 @@ def bundle(run: RunDir, out: Path, *, queries: int = QUERIES, epochs: int = 3, s
     shutil.copyfile(run.path / "split.json", out / "split.json")
     own = run.config.schedule.epochs if metrics.get("selection") == "last" else None
     others = [epoch for epoch in run.epochs() if epoch != own]
-    for path in ["model.safetensors", *(f"epochs/{n}.safetensors" for n in _spread(others, epochs))]:
+    rows = np.linspace(0, len(others) - 1, min(epochs, len(others))).round().astype(int)
+    for path in ["model.safetensors", *(f"epochs/{others[row]}.safetensors" for row in rows)]:
         half = {name: tensor.half() for name, tensor in load_tensors(run.path / path).items()}
         save_tensors(out / path, half)
     _write_events(run, out / "events.jsonl")
     return RunDir(out)
 
 
-def _fewer_queries(stored: Retrieval, n: int, seed: int) -> Retrieval:
-    rows = np.sort(np.random.default_rng(seed).permutation(len(stored.queries))[:n])
-    labels = None if stored.query_labels is None else stored.query_labels[rows]
-    return Retrieval(
-        stored.codebooks,
-        stored.codes,
-        stored.database_ids,
-        stored.queries[rows],
-        stored.query_ids[rows],
-        stored.database_labels,
-        labels,
-    )
-
-
-def _spread(epochs: list[int], n: int) -> list[int]:
-    """At most n of the epochs, evenly spaced from the first to the last."""
-    places = np.linspace(0, len(epochs) - 1, min(n, len(epochs))).round().astype(int)
-    return [epochs[i] for i in places]
-
-
 def _write_events(run: RunDir, path: Path) -> None:
     events = run.events()
-    steps = sum(event["kind"] == "step" for event in events)
-    every, seen, lines = max(1, steps // STEPS_KEPT), 0, []
-    for event in events:
-        seen += event["kind"] == "step"
-        if event["kind"] != "step" or seen % every == 0:
-            lines.append(json.dumps(event) + "\n")
+    steps = [event for event in events if event["kind"] == "step"]
+    every = max(1, len(steps) // STEPS_KEPT)
+    chosen = {id(event) for event in steps[every - 1 :: every]}
+    lines = [json.dumps(event) + "\n" for event in events if event["kind"] != "step" or id(event) in chosen]
     path.write_text("".join(lines), encoding="utf-8")

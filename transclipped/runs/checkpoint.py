@@ -1,6 +1,4 @@
-"""A training's state as a flat dictionary of tensors, so that it can be stored without unpickling anything."""
-
-from __future__ import annotations
+"""Training state as a flat dictionary of tensors, so that it can be stored without pickle."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +7,7 @@ from transclipped.errors import InputError
 from transclipped.models.head import are_finite
 
 MAX_STEPS = 10**12
-SLOTS = {"AdamW": {"step", "exp_avg", "exp_avg_sq"}, "SGD": {"momentum_buffer"}}  # of a parameter, once it has moved
+SLOTS = {"AdamW": {"step", "exp_avg", "exp_avg_sq"}, "SGD": {"momentum_buffer"}}  # of a parameter, after its first step
 
 
 def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Tensor]:
@@ -23,52 +21,42 @@ def packed(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dic
 
 
 def unpack(state: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, int | None]:
-    """Inverse of `packed`, in place; returns the `position`.
-
-    Raises:
-        InputError: the state is of a model of another shape.
-    """
-    own = model.state_dict()
+    """Inverse of `packed`, in place; returns the `position`. Raises InputError if the state does not fit the model."""
+    expected = model.state_dict()
     weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-    if weights.keys() != own.keys():
-        raise InputError("the saved state is of another kind of model; delete it to start again")
+    if weights.keys() != expected.keys():
+        raise InputError("the checkpoint is of another kind of model; delete it to start over")
     for name, tensor in weights.items():
-        if tensor.shape != own[name].shape:
+        if tensor.shape != expected[name].shape:
             raise InputError(
-                f"the saved state holds {name} of shape {[*tensor.shape]}, the configuration asks for "
-                f"{[*own[name].shape]}; delete it to start again"
+                f"the checkpoint has {name} of shape {[*tensor.shape]}, the configuration needs "
+                f"{[*expected[name].shape]}; delete it to start over"
             )
-    at = position(state, source="the saved state")
+    at = position(state, source="the checkpoint")
     if not all(are_finite(tensor) for tensor in state.values() if tensor.is_floating_point()):
-        raise InputError("the saved state holds numbers that are not finite; delete it to start again")
+        raise InputError("the checkpoint has numbers that are not finite; delete it to start over")
     model.load_state_dict(weights)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": _slots(state, optimizer)})
     return at
 
 
 def _slots(state: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
-    """What the optimizer keeps of each parameter, by the parameter's number."""
+    """The optimizer's state of each parameter, by its number."""
     names, slots = SLOTS[type(optimizer).__name__], {}
     for number, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
-        mine = {name: state[key] for name in names if (key := f"optimizer.{number}.{name}") in state}
+        slot = {name: state[key] for name in names if (key := f"optimizer.{number}.{name}") in state}
         shapes = {name: torch.Size() if name == "step" else parameter.shape for name in names}
-        if mine and ({k: v.shape for k, v in mine.items()} != shapes or mine.get("step", 0) < 0):
-            raise InputError(
-                f"the saved state of the optimizer does not fit parameter {number}; delete it to start again"
-            )
-        if mine:
-            slots[number] = mine
+        if slot and ({k: v.shape for k, v in slot.items()} != shapes or slot.get("step", 0) < 0):
+            raise InputError(f"the optimizer state does not fit parameter {number}; delete the checkpoint")
+        if slot:
+            slots[number] = slot
     return slots
 
 
 def position(state: dict[str, Tensor], *, source: str) -> tuple[int, int | None]:
-    """Steps done, and epochs whose end was reported; None where the state does not say.
-
-    Raises:
-        InputError: they are missing or senseless.
-    """
+    """Completed steps, and epochs with a reported end; None if unknown. Raises InputError if missing or invalid."""
     numbers = [state[name] for name in ("step", "ended") if name in state]
     whole = all(n.numel() == 1 and not (n.is_floating_point() or n.is_complex()) for n in numbers)
     if "step" not in state or not whole or not all(0 <= int(n) <= MAX_STEPS for n in numbers):
-        raise InputError(f"{source} does not say at which step it was saved; delete it to start again")
+        raise InputError(f"{source} does not say at which step it was saved; delete it to start over")
     return int(state["step"]), int(state["ended"]) if "ended" in state else None

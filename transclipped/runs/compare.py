@@ -1,48 +1,31 @@
-"""Runs that differ in nothing but their code length, to be asked the same question side by side."""
+"""Runs that differ only in their code length, for comparison side by side."""
 
-from __future__ import annotations
-
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from transclipped.config import RunConfig
+from transclipped.flags import settings
 
 
 def siblings(config: RunConfig, others: dict[str, RunConfig]) -> dict[int, str]:
-    """Names of runs of the same data, backbone and clipping rule, by bits, ascending; the run itself is not among them.
+    """Names of runs with the same data, backbone and clipping rule but other bits, by bits, ascending.
 
-    Of several with the same bits the one that shares most settings counts, the first by name if they tie.
+    Of several with the same bits, the run that shares most settings is chosen, the first by name if they tie.
 
     Args:
-        config: of the run that is looked at.
-        others: configurations by the names of their runs, with or without its own.
+        config: of the run to compare with.
+        others: configurations by names of their runs, with or without that run.
     """
-    found: dict[int, tuple[tuple, str]] = {}
-    for name, other in others.items():
-        bits = other.quantizer.bits
-        if bits == config.quantizer.bits or not _alike(config, other):
-            continue
-        rank = (-_shared(config, other), name)
-        if bits not in found or rank < found[bits][0]:
-            found[bits] = (rank, name)
-    return {bits: found[bits][1] for bits in sorted(found)}
 
+    def task(other: RunConfig) -> tuple:
+        data = replace(other.data, validation=0, train_limit=None)  # database and queries, not training images
+        return data, other.backbone.name, other.backbone.train, other.clipping.rule
 
-def _alike(one: RunConfig, other: RunConfig) -> bool:
-    def key(config: RunConfig) -> tuple:
-        data = replace(config.data, validation=0, train_limit=None)  # what is searched and asked, not what was learnt
-        return data, config.backbone.name, config.backbone.train, config.clipping.rule
+    def rank(name: str) -> tuple[int, str]:
+        theirs = settings(others[name])
+        return -sum(theirs[path] == value for path, value in settings(config).items()), name
 
-    return key(one) == key(other)
-
-
-def _shared(one: RunConfig, other: RunConfig) -> int:
-    """Settings with the same value."""
-    pairs = zip(_flat(asdict(one)), _flat(asdict(other)), strict=True)
-    return sum(mine == theirs for mine, theirs in pairs)
-
-
-def _flat(settings: dict) -> list:
-    values = []
-    for value in settings.values():
-        values += _flat(value) if isinstance(value, dict) else [value]
-    return values
+    best: dict[int, str] = {}
+    for name in sorted(others, key=rank):
+        if task(others[name]) == task(config):
+            best.setdefault(others[name].quantizer.bits, name)
+    return {bits: best[bits] for bits in sorted(best) if bits != config.quantizer.bits}

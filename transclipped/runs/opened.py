@@ -1,6 +1,4 @@
-"""A finished run, opened for notebooks: by its folder, or by the name of one that is bundled."""
-
-from __future__ import annotations
+"""A finished run for notebooks, opened by its folder or the name of a bundled run."""
 
 import difflib
 import os
@@ -17,16 +15,16 @@ BUNDLED = ASSETS / "runs"
 
 
 class Run:
-    """A trained run as it lies on disk, to be read only.
+    """A trained run on disk, read-only.
 
     Args:
         source: folder of a run, or the name of a bundled one.
 
     Attributes:
-        directory: the `RunDir`, for everything that is not below.
+        directory: the `RunDir`, for everything else.
 
     Raises:
-        InputError: there is no such run, or, when a part is first read, that it is missing or damaged.
+        InputError: there is no such run; or, on first access, a part is missing or damaged.
 
     Examples:
         >>> run = tc.Run("hybrid-cifar10-32-clipped")
@@ -38,7 +36,7 @@ class Run:
         True
     """
 
-    def __init__(self, source: str | os.PathLike | RunDir | Run) -> None:
+    def __init__(self, source: "str | os.PathLike | RunDir | Run") -> None:
         self.directory = directory_of(source)
 
     def __repr__(self) -> str:
@@ -59,9 +57,9 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What was measured, as metrics.json holds it."""
+        """Content of metrics.json."""
         if (metrics := self.directory.metrics()) is None:
-            raise InputError(f"{self.path} is not measured; train it to the end, or run `evaluate` on it")
+            raise InputError(f"{self.path} has not been measured; finish its training, or run `evaluate` on it")
         return metrics
 
     @property
@@ -76,11 +74,7 @@ class Run:
 
 
 def directory_of(run: Run | RunDir | str | os.PathLike) -> RunDir:
-    """The directory of a run in any of its forms.
-
-    Raises:
-        InputError: there is no such run.
-    """
+    """The directory of a run in any of its forms. Raises InputError if there is no such run."""
     if isinstance(run, Run):
         return run.directory
     return run if isinstance(run, RunDir) else _named(run)
@@ -95,4 +89,4 @@ def _named(source: str | os.PathLike) -> RunDir:
     names = sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
     near = difflib.get_close_matches(str(source), names, 1)
     hint = f"did you mean the bundled {near[0]}?" if near else f"bundled are {', '.join(names)}"
-    raise InputError(f"{source} is neither a folder of a run nor the name of a bundled one; {hint}")
+    raise InputError(f"{source} is neither the folder of a run nor the name of a bundled one; {hint}")

@@ -1,15 +1,13 @@
-"""What a run says of itself in JSON: one reader for each file, which checks every value that others read.
+"""JSON files of a run: one reader for each, which checks every value that others use.
 
-    config.json  settings, and what they led to      metrics.json  what was measured
-    status.json  how its training stands             events.jsonl  what was logged
-    queued.json  that it waits for its training      collection.json  of an encoded collection
+    config.json  settings, and facts about the run   metrics.json  measurements
+    status.json  state of its training               events.jsonl  log of its training
+    queued.json  place in the training queue         collection.json  of an encoded collection
 
-A reader gives values of the types and ranges written here, or ends in an InputError with the file's name and what to
-do; pages, commands and the check of uploaded runs read through the same functions. Numbers are finite, texts can be
-written again, and absent keys are absent: whoever reads says what that means.
+A reader returns values of the types and ranges declared here, or raises an InputError with file name and remedy,
+also if the file is missing; pages, commands and the check of uploaded runs use the same readers. Numbers are finite and
+texts valid UTF-8. Missing optional keys stay missing.
 """
-
-from __future__ import annotations
 
 import json
 import math
@@ -25,33 +23,29 @@ FORMAT = 1
 STATES = ("running", "stopped", "interrupted", "failed", "finished")
 MODES = ("asymmetric", "symmetric", "float")
 KINDS = ("single", "multi", "none")  # of labels
-MAX_JSON = 100_000_000  # bytes of a file; of uploads far less is read
+MAX_JSON = 100_000_000  # bytes of a file; the limit for uploads is far lower
 MAX_CLASSES, LONGEST_TEXT = 1_000_000, 4096
-MAX_WHOLE = 2**53  # every program can hold it
+MAX_WHOLE = 2**53  # exact as a float64
 MAX_NUMBER = 1e300
 MAX_WIDTH = 2**24  # numbers in a backbone's embedding
 MAX_SIDE = 2048  # pixels
-FOUND = {  # what config.json holds beside the settings
-    "data_fingerprint": "text or none",
-    "backbone_fingerprint": "text or none",
-    "width": "width or none",
-    "image_size": "side or none",
-    "native_size": "side or none",
-    "class_names": "names",
-    "versions": "texts",
-    "features": "text or none",
-}
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which no file can hold
+
+
+# "key=kind …" with the kinds of `_KINDS`; "?" allows null.
+CONFIG = """data_fingerprint=text? backbone_fingerprint=text? width=width? image_size=side? native_size=side?
+    class_names=names versions=texts features=text?"""  # beside the settings
+FOUND = [pair.partition("=")[0] for pair in CONFIG.split()]
+METRICS = "k=count n_queries=count n_database=count bytes_per_item=count label_kind=labels"
+STATUS = "heartbeat=number pid=id started=text stage=text done=count total=count seconds_left=number?"
+QUEUED = "seconds=number? tries=count arguments=flags? pid=id name=text started=text?"
+COLLECTION = "class_names=names native_size=side? folders=names n=count"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a surrogate pair, which UTF-8 cannot encode
 
 Check = Callable[[Any], bool]
 
 
 def read_object(path: Path, *, remedy: str) -> dict[str, Any]:
-    """A JSON object of finite numbers.
-
-    Raises:
-        InputError: the file is missing, too long, no JSON, or holds something else.
-    """
+    """A JSON object with finite numbers. Raises InputError if it is missing, too long, or anything else."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_JSON + 1)
@@ -63,17 +57,12 @@ def read_object(path: Path, *, remedy: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # nested too deeply
         raise InputError(f"{path} is not valid JSON ({str(error)[:200]}); {remedy}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path} holds no JSON object; {remedy}")
+        raise InputError(f"{path} is not a JSON object; {remedy}")
     return value
 
 
 def parsed(text: str) -> Any:
-    """Value of a JSON text whose numbers are finite and whose texts can be written again.
-
-    Raises:
-        ValueError: it is no JSON, or holds other values.
-        RecursionError: it is nested too deeply.
-    """
+    """Value of a JSON text with finite numbers and valid UTF-8; else ValueError, or RecursionError if nested deeply."""
     value = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
     if _HALF.search(text):
         json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -81,70 +70,39 @@ def parsed(text: str) -> Any:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """config.json: settings as they stand, with command, versions and fingerprints.
-
-    Raises:
-        InputError: it is damaged. The settings are checked by `config.from_dict`.
-    """
+    """config.json: unchecked settings (`config.from_dict` checks them), with command, versions and fingerprints."""
     remedy = "restore it or train the run again"
-    record = read_object(path, remedy=remedy)
+    record = _checked(path, "", f"{CONFIG} command=command", remedy=remedy)
     if record.get("v") != FORMAT:
         raise InputError(f"{path} is not of this version (v = {FORMAT}); {remedy}")
-    _check(record, {**FOUND, "command": "command"}, path, remedy)
     return record
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """metrics.json: k, n_queries, n_database, bytes_per_item and label_kind; modes with figures from 0 to 1; seconds.
-
-    Raises:
-        InputError: it is damaged.
-    """
+    """metrics.json: k, n_queries, n_database, bytes_per_item and label_kind; modes with values in [0, 1]; seconds."""
     remedy = "run `evaluate` on this run again"
-    metrics = read_object(path, remedy=remedy)
-    facts = dict.fromkeys(("k", "n_queries", "n_database", "bytes_per_item"), "count") | {"label_kind": "labels"}
-    _check(metrics, facts, path, remedy, needed=True)
-    _check(metrics, {"n_queries_stored": "count", "selection": "text", "seconds": "seconds"}, path, remedy)
+    metrics = _checked(path, METRICS, "n_queries_stored=count selection=text seconds=seconds", remedy=remedy)
     modes = metrics.get("modes")
     if not isinstance(modes, dict) or not set(modes) <= set(MODES):
         raise InputError(f"{path} must have modes among {', '.join(MODES)}; {remedy}")
-    for mode, figures in modes.items():
-        if not _is_mode(figures):
-            raise InputError(f"{path} holds figures of {mode} search that are not from 0 to 1; {remedy}")
+    for mode, values in modes.items():
+        if not _is_mode(values):
+            raise InputError(f"{path} has values of {mode} search that are not from 0 to 1; {remedy}")
     return metrics
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """status.json as it stands: state, and of a training heartbeat, pid, started, stage, done, total, seconds_left.
-
-    Raises:
-        InputError: it is damaged.
-    """
-    remedy = "delete it"
-    status = read_object(path, remedy=remedy)
-    _check(status, {"state": "state"}, path, remedy, needed=True)
-    kinds = {
-        "heartbeat": "number",
-        "pid": "id",
-        "started": "text",
-        "stage": "text",
-        "done": "count",
-        "total": "count",
-        "seconds_left": "number or none",
-    }
-    _check(status, kinds, path, remedy)
+    """status.json: state; of a training also heartbeat, pid, started, stage, done, total, seconds_left."""
+    status = _checked(path, "state=state", STATUS, remedy="delete it")
     if not isinstance(status.get("error", ""), str):
-        raise InputError(f"{path} has error = {quoted(status['error'])}; {remedy}")
+        raise InputError(f"{path} has error = {quoted(status['error'])}; delete it")
     if "error" in status:
         status["error"] = status["error"][:LONGEST_TEXT]
     return status
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any] | None]:
-    """Events of events.jsonl, line by line; None for a line that is none, such as a torn last one.
-
-    A file that is not there, or cannot be read, has none.
-    """
+    """Events of events.jsonl, line by line; None for an invalid line, such as a torn last one. No file, no events."""
     with suppress(OSError), path.open("rb") as file:
         for line in file:
             if line.strip():
@@ -152,46 +110,17 @@ def read_events(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def read_queued(path: Path) -> dict[str, Any]:
-    """queued.json: since when a training waits (`t`), its flags (`arguments`, None to resume), and more.
-
-    Raises:
-        InputError: it is missing or damaged.
-    """
-    remedy = "delete it"
-    entry = read_object(path, remedy=remedy)
-    _check(entry, {"t": "number"}, path, remedy, needed=True)
-    kinds = {
-        "seconds": "number or none",
-        "tries": "count",
-        "arguments": "flags or none",
-        "pid": "id",
-        "name": "text",
-        "started": "text or none",
-    }
-    _check(entry, kinds, path, remedy)
-    return entry
+    """queued.json: when a training was queued (`t`), its flags (`arguments`, None to resume), and more."""
+    return _checked(path, "t=number", QUEUED, remedy="delete it")
 
 
 def read_collection(path: Path) -> dict[str, Any]:
-    """collection.json: the model that encoded it, class names, folders, and the size at which images were seen.
-
-    Raises:
-        InputError: it is missing or damaged.
-    """
-    remedy = "run `encode` again to make it"
-    record = read_object(path, remedy=remedy)
-    _check(record, {"model": "text"}, path, remedy, needed=True)
-    kinds = {"class_names": "names", "native_size": "side or none", "folders": "names", "n": "count"}
-    _check(record, kinds, path, remedy)
-    return record
+    """collection.json: the model that encoded it, class names, folders, and the image size."""
+    return _checked(path, "model=text", COLLECTION, remedy="run `encode` again to recreate it")
 
 
 def read_split(path: Path) -> dict[str, Any]:
-    """split.json: ids by role.
-
-    Raises:
-        InputError: it is missing or damaged.
-    """
+    """split.json: ids by role."""
     remedy = "train the run again"
     split = read_object(path, remedy=remedy)
     if not all(isinstance(split.get(role, []), list) for role in ("train", "query", "database", "validation")):
@@ -199,17 +128,20 @@ def read_split(path: Path) -> dict[str, Any]:
     return split
 
 
-def _check(record: dict, kinds: dict[str, str], path: Path, remedy: str, *, needed: bool = False) -> None:
-    for key, kind in kinds.items():
-        kind, optional = kind.removesuffix(" or none"), kind.endswith(" or none")
-        fits, expected = _KINDS[kind]
-        value = record.get(key)
-        if (needed or key in record) and not fits(value) and not (optional and value is None):
+def _checked(path: Path, required: str, optional: str, *, remedy: str) -> dict[str, Any]:
+    """A JSON object with values of these kinds, in the format of `CONFIG`."""
+    record = read_object(path, remedy=remedy)
+    pairs = [pair.split("=") for pair in f"{required} {optional}".split()]
+    for number, (key, kind) in enumerate(pairs):
+        fits, expected = _KINDS[kind.removesuffix("?")]
+        value, absent = record.get(key), key not in record and number >= len(required.split())
+        if not absent and not fits(value) and not (kind.endswith("?") and value is None):
             raise InputError(f"{path} has {key} = {quoted(value)}; expected {expected}: {remedy}")
+    return record
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
-    """An event of a training: its kind, epoch and step, and finite numbers or short texts."""
+    """An event with kind, epoch and step, and finite numbers or short texts; else None."""
     try:
         event = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -223,7 +155,7 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 def _whole(text: str) -> int:
     if len(text) > 20 or not abs(value := int(text)) < 2**63:
-        raise ValueError(f"a whole number of {len(text)} digits")
+        raise ValueError(f"an integer of {len(text)} digits")
     return value
 
 
@@ -268,14 +200,14 @@ def _is_table(value: Any, of: Check) -> bool:
     return isinstance(value, dict) and all(map(of, value.values()))
 
 
-def _is_mode(figures: Any) -> bool:
-    """mAP, and where they were measured curves and mAP by class; all from 0 to 1."""
-    if not isinstance(figures, dict) or not all(_is_share(figures.get(name)) for name in ("map", "map_tie_aware")):
+def _is_mode(values: Any) -> bool:
+    """mAP, and optional curves and mAP by class; all in [0, 1]."""
+    if not isinstance(values, dict) or not all(_is_share(values.get(name)) for name in ("map", "map_tie_aware")):
         return False
-    by_class = figures.get("per_class")
+    by_class = values.get("per_class")
     curves = [("precision", "k", "value"), ("recall", "k", "value"), ("precision_recall", "recall", "precision")]
     return (by_class is None or _is_table(by_class, lambda share: share is None or _is_share(share))) and all(
-        figures.get(name) is None or _is_curve(figures[name], x, y) for name, x, y in curves
+        values.get(name) is None or _is_curve(values[name], x, y) for name, x, y in curves
     )
 
 
@@ -286,7 +218,7 @@ def _is_curve(value: Any, x: str, y: str) -> bool:
     return all(map(_is_number, xs)) and all(map(_is_share, ys))
 
 
-_KINDS: dict[str, tuple[Check, str]] = {  # what a value may be, and how a message says it
+_KINDS: dict[str, tuple[Check, str]] = {  # test of a value, and its description in messages
     "text": (_is_text, "a short text"),
     "command": (lambda v: _is_text(v, 100_000), "a text"),
     "texts": (lambda v: _is_table(v, _is_text), "a table of short texts"),

@@ -1,13 +1,11 @@
-"""The run directory: everything that a training leaves, and all that pages and commands read of it.
+"""The run directory: all files of a training, as pages and commands read them.
 
     config.json  events.jsonl  model.safetensors  epochs/<n>.safetensors  last.safetensors
     split.json   retrieval.npz metrics.json       status.json                lock
 
-Whoever trains or measures holds the lock. Files are replaced atomically, so a reader never meets half of one; nothing
-is ever unpickled.
+A process that trains or measures holds the lock. Files are replaced atomically, so a reader never sees half of one;
+nothing is ever unpickled.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -33,12 +31,12 @@ from transclipped.utils.arrays import check_arrays
 from transclipped.utils.files import ASSETS, LOCK, write_json, writer
 from transclipped.utils.machine import process_alive
 
-SILENCE = 15.0  # seconds without one, and no process: interrupted
-QUEUED = "queued.json"  # its presence: a training waits for its turn in this folder
-STOP_FILE = "stop"  # its presence asks a training to save and end
+SILENCE = 15.0  # heartbeat timeout in seconds
+QUEUED = "queued.json"  # marks a folder whose training is queued
+STOP_FILE = "stop"  # asks a training to save its state and end
 LEFTOVERS = (STOP_FILE, LOCK, "log.txt", "status.json")  # of no value without settings
 _FIRST = ("config.json", "model.safetensors", "retrieval.npz", "metrics.json", "status.json")
-_SETTINGS = {field.name for field in fields(RunConfig)}  # keys of config.json that are not findings
+_SETTINGS = {field.name for field in fields(RunConfig)}  # keys of settings in config.json
 PACKAGES = ("torch", "timm", "faiss-cpu", "numpy")
 
 
@@ -61,9 +59,9 @@ class RunDir:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """config.json: the settings, with command, versions and fingerprints."""
+        """Content of config.json: settings, command, versions and fingerprints."""
         if not self.exists:
-            raise InputError(f"{self.path} is not a run: it has no config.json; `train --run {self.path}` makes one")
+            raise InputError(f"{self.path} is not a run: it has no config.json; `train --run {self.path}` creates one")
         return records.read_config(self.path / "config.json")
 
     @cached_property
@@ -76,12 +74,12 @@ class RunDir:
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the trained model or what was measured of it does; 16 hex digits."""
+        """Hash that changes with the trained model and its measurements; 16 hex digits."""
         stamp = [str(self.path.resolve()), *map(str, self._stamp()[:4])]
         return hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
 
     def _stamp(self) -> tuple:
-        """Time and size of each file that pages read first, None where it is missing."""
+        """Time and size of each file that pages read first, None if missing."""
         return tuple(_written(self.path / name) for name in _FIRST)
 
     def metrics(self) -> dict[str, Any] | None:
@@ -94,9 +92,9 @@ class RunDir:
         return Retrieval.load(self.path / "retrieval.npz", classes=classes, most_bytes=most_bytes)
 
     def status(self) -> dict[str, Any]:
-        """status.json, where the state of a dead run that has not spoken lately is "interrupted".
+        """status.json; the state of a run without a process and recent heartbeat is "interrupted".
 
-        A heartbeat of the future is no recent one: the clock went back since.
+        A heartbeat in the future is not recent: the clock was set back.
         """
         path = self.path / "status.json"
         if not path.exists():
@@ -108,15 +106,12 @@ class RunDir:
         return status
 
     def problem(self) -> str | None:
-        """What is wrong with the run's files, as far as a list of runs looks; None if nothing is.
-
-        Numbers within arrays are looked at when they are used.
-        """
+        """Error message of the first damaged file, as far as a list of runs checks them; None if there is none."""
         return _problem(self.path, self._stamp())
 
     @property
     def running(self) -> bool:
-        """Whether a process is training it now; a damaged status.json cannot tell, so no."""
+        """Whether a process is training it now; False if status.json is damaged."""
         try:
             status = self.status()
         except InputError:
@@ -124,41 +119,37 @@ class RunDir:
         return status.get("state") == "running" and _alive(status)
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
-        """Events so far, of the given kinds or all; lines that are none, such as a torn last one, are passed over."""
+        """Events so far, of the given kinds or all; invalid lines, such as a torn last one, are skipped."""
         events = records.read_events(self.path / "events.jsonl")
         return [event for event in events if event and (not kinds or event["kind"] in kinds)]
 
     def epochs(self) -> list[int]:
-        """Epochs whose head was kept, ascending."""
+        """Epochs with a stored head, ascending."""
         return sorted(int(p.stem) for p in (self.path / "epochs").glob("*.safetensors") if p.stem.isdecimal())
 
     def head(self, *, epoch: int | None = None):
-        """Trained head, the kept one or that of an epoch.
-
-        Raises:
-            InputError: there is none, or it does not fit the configuration.
-        """
+        """The trained head, or that of an epoch. Raises InputError if it is missing or does not fit the settings."""
         from transclipped.models.head import load_head
 
         path = self.path / ("model.safetensors" if epoch is None else f"epochs/{epoch}.safetensors")
         return load_head(path, self.config.quantizer)
 
     def ask_to_stop(self) -> None:
-        """The training saves its state and ends at the next step."""
+        """Ask the training to save its state and end at the next step."""
         (self.path / STOP_FILE).touch()
 
 
 def find_runs(*folders: Path) -> list[RunDir]:
     """Runs directly inside the given folders, newest first within each."""
-    found = []
+    result = []
     for folder in folders:
         runs = [RunDir(p.parent) for p in Path(folder).glob("*/config.json")]
-        found += sorted(runs, key=lambda run: _written(run.path / "config.json") or (0, 0), reverse=True)
-    return found
+        result += sorted(runs, key=lambda run: _written(run.path / "config.json") or (0, 0), reverse=True)
+    return result
 
 
 def _written(path: Path) -> tuple[int, int] | None:
-    """When a file was written, in nanoseconds, and its size; None if it is not there."""
+    """Time of the last change of a file, in nanoseconds, and its size; None if missing."""
     try:
         info = path.stat()
     except OSError:
@@ -181,34 +172,31 @@ def _problem(path: Path, stamp: tuple) -> str | None:
 
 
 def _alive(status: dict[str, Any]) -> bool:
-    """Whether the process that wrote a status is still there, and not another that got its number."""
+    """Whether the process that wrote a status still exists; another process with its ID does not count."""
     return process_alive(status.get("pid", -1), status.get("started"))
 
 
 def check_free(path: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder that a training may not write to.
+    """Refuse, by an InputError, a folder that a training may not write to.
 
-    Raises:
-        InputError: it is bundled, is being trained or measured, waits in the queue, or holds a run, though neither
-            `resume` nor `overwrite` is set, or other files.
+    It is bundled, in training, being measured or queued; or it holds other files, or a run, with neither `resume` nor
+    `overwrite`.
     """
     if holder := writer(path):
-        raise InputError(f"{path} is being written by {holder}; stop that first or choose another")
+        raise InputError(f"{path} is in use by {holder}; stop that first or choose another")
     _check_content(path, resume=resume, overwrite=overwrite)
 
 
 def _check_content(path: Path, *, resume: bool, overwrite: bool) -> None:
     run = RunDir(path)
     if ASSETS in run.path.resolve().parents:
-        raise InputError(f"{path} lies among the bundled files, which are read-only; choose another folder")
+        raise InputError(f"{path} is inside the bundled files, which are read-only; choose another folder")
     if run.running:
         raise InputError(f"{path} is being trained by process {run.status()['pid']}; stop that first or choose another")
     if not run.path.exists() or is_vacant(path):
         return
     if run.exists and not (resume or overwrite):
-        raise InputError(
-            f"{path} holds a run already; choose another name, --resume to go on, --overwrite to replace it"
-        )
+        raise InputError(f"{path} holds a run already; choose another name, or use --resume or --overwrite")
     if not run.exists and (run.path / QUEUED).exists():
         raise InputError(f"{path} waits in the app's queue; cancel it there or choose another name")
     if not run.exists:
@@ -216,9 +204,9 @@ def _check_content(path: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def is_vacant(path: Path) -> bool:
-    """Whether a folder is empty or holds only what a training killed at its start leaves, so its name is free.
+    """Whether a folder is empty, or holds only leftovers of a training that was killed at its start.
 
-    config.json counts only if it can be parsed: a power cut may have emptied it.
+    A config.json that cannot be parsed is a leftover: a power cut may have emptied it.
     """
     try:
         return path.is_dir() and all(_is_leftover(item) for item in path.iterdir())
@@ -239,7 +227,7 @@ def _is_leftover(item: Path) -> bool:
 
 
 def remove_vacant(path: Path) -> None:
-    """Delete a vacant folder that no process holds; one that fills meanwhile stays."""
+    """Delete a vacant folder that no process holds; new files in it stay."""
     if not is_vacant(path) or writer(path):
         return
     with suppress(OSError):
@@ -250,7 +238,7 @@ def remove_vacant(path: Path) -> None:
 
 
 def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool, **facts: Any) -> RunDir:
-    """An empty run directory, or the one to resume. Callers that train hold the folder, see `files.hold`.
+    """A new run directory, or the one to resume; a training must hold the folder, see `files.hold`.
 
     Args:
         facts: as of `write_config`, for a new run.
@@ -272,7 +260,7 @@ def create(path: Path, config: RunConfig, *, resume: bool, overwrite: bool, **fa
 
 
 def _empty(path: Path) -> None:
-    """Delete a run's files but lock and stop; config.json last, so that it stays a run if this is interrupted."""
+    """Delete a run's files except lock and stop; config.json last, so that an interrupted deletion leaves a run."""
     for item in sorted(path.iterdir(), key=lambda item: item.name == "config.json"):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
@@ -281,16 +269,14 @@ def _empty(path: Path) -> None:
 
 
 def write_config(path: Path, config: RunConfig, **facts: Any) -> None:
-    """config.json with facts about images and backbone beside the settings, such as `data_fingerprint`."""
+    """Write config.json: the settings, and facts about images and backbone, such as `data_fingerprint`."""
     record = {"v": FORMAT, **to_dict(config), "command": command(config, str(path)), "versions": _versions(), **facts}
     write_json(path / "config.json", record)
 
 
 def _versions() -> dict[str, str]:
-    found = {"transclipped": __version__, "python": platform.python_version()}
+    versions = {"transclipped": __version__, "python": platform.python_version()}
     for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions

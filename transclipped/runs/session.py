@@ -1,6 +1,4 @@
-"""What training, measuring and searching have in common: the images, split, backbone and cache of a configuration."""
-
-from __future__ import annotations
+"""Images, split, backbone and cache of a configuration, loaded for training, measuring and searching."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,9 +23,9 @@ class Session:
     """One configuration, loaded.
 
     Attributes:
-        cache: embeddings of `images` by `backbone`, as long as that is frozen.
+        cache: embeddings of `images` by `backbone`, if that is frozen.
         device: where networks run.
-        fitted: defaults that were changed to suit the number of images, by setting.
+        fitted: defaults that were adapted to the number of images, by setting.
     """
 
     config: RunConfig
@@ -40,17 +38,17 @@ class Session:
 
     @property
     def frozen(self) -> bool:
-        """Whether only the head learns."""
+        """Whether only the head is trained."""
         return self.config.backbone.train == "frozen"
 
     def depth(self, n_database: int) -> int:
-        """K of mAP@K: as configured, else the data set's own, at most the database."""
+        """K of mAP@K: as configured, else the data set's default, at most the database's size."""
         return min(self.config.k or self.images.default_k or 1000, n_database)
 
     def facts(self) -> dict[str, Any]:
-        """What config.json says of images and backbone beside the settings."""
+        """Facts about images and backbone for config.json."""
         images, backbone = self.images, self.backbone
-        centre = getattr(images, "centre", None)  # of embeddings made elsewhere
+        centre = getattr(images, "centre", None)  # of imported embeddings
         return {
             **({} if centre is None else {"centre": centre.tolist()}),
             "data_fingerprint": images.fingerprint,
@@ -64,11 +62,7 @@ class Session:
 
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
-    """Load images, split and backbone.
-
-    Raises:
-        InputError: any of them cannot be had.
-    """
+    """Load images, split and backbone. Raises InputError if any of them is unavailable."""
     plugins.ensure(config)
     images = load_images(config.data)
     split = draw(images, config.data)
@@ -77,17 +71,13 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Session:
 
 
 def prepare_run(run: RunDir, *, device: str = "cpu") -> Session:
-    """`prepare` with the configuration of a run.
-
-    Raises:
-        InputError: as `prepare`, or the run is imported and lacks the weights of its backbone.
-    """
+    """`prepare` with the configuration of a run. Raises InputError, also if an imported run lacks backbone weights."""
     imported.check_backbone(run)
     return prepare(run.config, device=device)
 
 
 def as_trained(images: ImageSet, run: RunDir) -> ImageSet:
-    """Embeddings made elsewhere with the centre that a run's had; any other set as it is."""
+    """Imported embeddings with the centre of the run's embeddings; any other set unchanged."""
     return images.centred(run.record.get("centre")) if isinstance(images, Embeddings) else images
 
 
@@ -102,11 +92,11 @@ def with_images_of(session: Session, run: RunDir) -> Session:
 def trained_model(
     run: RunDir, *, default_size: int | None = None, backbone: Backbone | None = None
 ) -> tuple[Backbone, Head]:
-    """The kept model of a run: its backbone, with trained weights where it learnt, and its head.
+    """The trained backbone and head of a run.
 
     Args:
-        default_size: pixels a side where the run does not say.
-        backbone: the run's, if loaded already; trained weights are written into it.
+        default_size: pixels a side if the run does not say.
+        backbone: the run's, if loaded already; trained weights are loaded into it.
 
     Raises:
         InputError: a file is missing or does not fit.
@@ -119,15 +109,15 @@ def trained_model(
     backbone = backbone or load_backbone(run.config.backbone, default_size=default_size)
     if backbone.width != head.projection.in_features:
         raise InputError(
-            f"{path} expects embeddings of width {head.projection.in_features}, but {backbone.name} gives "
-            f"{backbone.width}; use the backbone that the run was trained with"
+            f"{path} expects embeddings of width {head.projection.in_features}, but {backbone.name} returns "
+            f"{backbone.width}; use the backbone of the run"
         )
-    learnt = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
-    if not all(are_finite(tensor) for tensor in learnt.values() if tensor.is_floating_point()):
-        raise InputError(f"{path} holds a backbone with numbers that are not finite; train the run again")
-    if learnt:
+    trained = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    if not all(are_finite(tensor) for tensor in trained.values() if tensor.is_floating_point()):
+        raise InputError(f"{path} has backbone weights that are not finite; train the run again")
+    if trained:
         try:
-            backbone.load_state_dict(learnt)
+            backbone.load_state_dict(trained)
         except RuntimeError as error:
             raise InputError(f"{path} does not fit {backbone.name}: {str(error).splitlines()[0]}") from error
     return backbone.eval(), head

@@ -1,14 +1,12 @@
-"""What a run knows, for other programs: codes and embeddings as parquet, the index for faiss, the encoder as ONNX.
+"""Export for other programs: codes and embeddings as parquet, the index for faiss, the encoder as ONNX.
 
-    codes       id, code [M] bytes, label                      one line a database item
+    codes       id, code [M] bytes, label                      one row per database item
     embeddings  id, role, embedding [D or F], label            database and queries; `--dataset embeddings` reads it
     faiss       IndexPQ by inner product, its scores M times ours, and beside it <name>.ids.parquet: row → id
-    onnx        images [B, 3, S, S], normalised → embedding [B, D], code [B, M]; beside it <name>.json says how
+    onnx        images [B, 3, S, S], normalised → embedding [B, D], code [B, M]; beside it <name>.json describes it
 
-Ties come in any order from faiss itself; ours are ordered by row.
+faiss returns ties in any order; ours are ordered by row.
 """
-
-from __future__ import annotations
 
 import importlib.util
 import json
@@ -38,12 +36,12 @@ from transclipped.utils.files import replacing, write_json
 ENDINGS = (".faiss", ".index", ".onnx", ".parquet", ".bin")
 ONNX_PACKAGES = ("onnx", "onnxscript")
 LAYERS = ("continuous", "backbone")
-TOLERANCE = 1e-3  # cosine distance between the encoder by ONNX and by torch
-MAX_WEIGHTS = 1_500_000_000  # bytes; above it torch puts the weights into a second file
+TOLERANCE = 1e-3  # cosine distance between the outputs of ONNX and torch
+MAX_WEIGHTS = 1_500_000_000  # bytes; above it torch writes a second file
 
 
 class Encoder(nn.Module):
-    """Backbone and head as one network without options: `[B, 3, S, S]` to embedding `[B, D]` and code `[B, M]`."""
+    """Backbone and head as one network: `[B, 3, S, S]` to embedding `[B, D]` and code `[B, M]`."""
 
     def __init__(self, backbone: Backbone, head: Head) -> None:
         super().__init__()
@@ -56,7 +54,7 @@ class Encoder(nn.Module):
 
 
 def codes(searcher: Searcher, out: Path) -> dict[str, Any]:
-    """Parquet of a database's ids, codes and labels; returns what was written."""
+    """Write a database's ids, codes and labels as parquet; returns a summary."""
     stored = searcher.stored
     m = stored.codes.shape[1]
     columns = {"id": pa.array(stored.database_ids), "code": pa.FixedSizeListArray.from_arrays(stored.codes.ravel(), m)}
@@ -67,11 +65,11 @@ def codes(searcher: Searcher, out: Path) -> dict[str, Any]:
 
 
 def index(searcher: Searcher, out: Path) -> dict[str, Any]:
-    """Index for plain faiss, and the id of each of its rows beside it."""
+    """Write the index for plain faiss, and the ids of its rows beside it; returns a summary."""
     with replacing(out) as temporary:
         try:
             faiss.write_index(searcher.index.faiss_index, str(temporary))
-        except RuntimeError as error:  # faiss has no other kind
+        except RuntimeError as error:  # faiss raises nothing more specific
             raise InputError(f"cannot write {out}; free some space or choose another folder") from error
     ids = _beside(out, ".ids.parquet")
     _write(ids, {"id": pa.array(searcher.stored.database_ids)}, {"transclipped": "ids of the rows of " + out.name})
@@ -80,19 +78,19 @@ def index(searcher: Searcher, out: Path) -> dict[str, Any]:
 
 
 def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str = "cpu") -> Iterator[Progress]:
-    """Parquet of the embeddings of a run's database and queries.
+    """Write the embeddings of a run's database and queries as parquet.
 
     Args:
-        layer: "continuous" `[D]`, as codes approximate them, or "backbone" `[F]`, as the head takes them.
+        layer: "continuous" `[D]`, the input of the quantizer, or "backbone" `[F]`, the input of the head.
 
     Raises:
-        InputError: the backbone was trained by the run, so that its embeddings are nowhere kept.
+        InputError: the run trained its backbone, so its embeddings are not stored.
     """
     if layer not in LAYERS:
         raise InputError(f"layer is {layer!r}; choose {' or '.join(LAYERS)}")
     session = prepare_run(run, device=device)
     if not session.frozen:
-        raise InputError(f"{run.path} trained its backbone, so no embeddings are kept; `encode` its images instead")
+        raise InputError(f"{run.path} trained its backbone and stores no embeddings; `encode` its images instead")
     split, images = session.split, session.images
     roles = {"database": split.database, "query": split.query}
     yield from session.cache.fill(0, np.concatenate([*roles.values()]), device=device)
@@ -112,30 +110,30 @@ def embeddings(run: RunDir, out: Path, *, layer: str = "continuous", device: str
 
 
 def onnx(run: RunDir, out: Path) -> dict[str, Any]:
-    """The encoder as ONNX with any number of images at once, checked against torch where onnxruntime is there.
+    """Write the encoder as ONNX for any batch size, compared with torch if onnxruntime is installed.
 
     Raises:
-        InputError: packages are missing, the weights do not fit a file, or the network cannot be written as ONNX.
+        InputError: packages are missing, the weights are too large, or the network cannot be written as ONNX.
     """
     if missing := [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]:
         raise InputError(
-            f"export as ONNX needs the package{'s' * (len(missing) > 1)} {' and '.join(missing)}; "
-            f"`pip install {' '.join(ONNX_PACKAGES)}` brings them, onnxruntime too if the file is to be checked"
+            f"export as ONNX needs the package{'s' * (len(missing) > 1)} {' and '.join(missing)}: "
+            f"`pip install {' '.join(ONNX_PACKAGES)}`, and onnxruntime to check the file"
         )
     backbone, head = trained_model(run, default_size=run.record.get("image_size"))
     encoder = Encoder(backbone, head).eval()
     weights = sum(tensor.nbytes for tensor in encoder.state_dict().values())
     if weights > MAX_WEIGHTS:
         raise InputError(
-            f"{backbone.name} has {weights / 1e9:.1f} GB of weights, and a file of ONNX holds "
-            f"{MAX_WEIGHTS / 1e9:.1f} GB here; choose a smaller backbone"
+            f"{backbone.name} has {weights / 1e9:.1f} GB of weights; an ONNX file holds at most "
+            f"{MAX_WEIGHTS / 1e9:.1f} GB; choose a smaller backbone"
         )
     example = example_input(backbone)
     dynamic = {"pixels": {0: torch.export.Dim("batch", min=1)}}
     names = {"input_names": ["pixels"], "output_names": ["embedding", "code"]}
     try:
         with torch.inference_mode(False), torch.no_grad():
-            program = torch.onnx.export(  # not verbose: standard output is for the result
+            program = torch.onnx.export(  # not verbose: standard output is for results
                 encoder, (example,), dynamo=True, dynamic_shapes=dynamic, verbose=False, **names
             )
         with replacing(out) as temporary:
@@ -151,24 +149,24 @@ def onnx(run: RunDir, out: Path) -> dict[str, Any]:
 
 
 def example_input(backbone: Backbone) -> Tensor:
-    """Two inputs of a backbone, seeded noise: `[2, 3, S, S]`, or `[2, F]` where embeddings come from elsewhere."""
+    """Two inputs of a backbone, seeded noise: `[2, 3, S, S]`, or `[2, F]` for imported embeddings."""
     size = backbone.image_size
     shape = (2, size) if backbone.name == IDENTITY else (2, 3, size, size)
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 def _checked(path: Path, encoder: Encoder, example: Tensor) -> bool:
-    """Whether the file was run; an answer other than torch's is an error."""
+    """Whether the file was checked; InputError if its output differs from torch's."""
     if importlib.util.find_spec("onnxruntime") is None:
         return False
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found = torch.from_numpy(session.run(["embedding"], {"pixels": example.numpy()})[0])
+    output = torch.from_numpy(session.run(["embedding"], {"pixels": example.numpy()})[0])
     with torch.inference_mode():
-        distance = 1 - F.cosine_similarity(found, encoder(example)[0]).min().item()
+        distance = 1 - F.cosine_similarity(output, encoder(example)[0]).min().item()
     if not distance <= TOLERANCE:
-        raise InputError(f"{path} gives other embeddings than torch (cosine distance {distance:.3g}); do not use it")
+        raise InputError(f"{path} returns other embeddings than torch (cosine distance {distance:.3g}); do not use it")
     return True
 
 
@@ -187,19 +185,19 @@ def _preprocessing(backbone: Backbone, run: RunDir) -> dict[str, Any]:
 
 
 def _beside(out: Path, ending: str) -> Path:
-    """A file that goes with `out`; only a known ending is replaced, since `set.2023` and `set.2024` are two names."""
+    """Path beside `out` with another ending; unknown endings are kept, as `set.2023` and `set.2024` differ."""
     stem = out.stem if out.suffix.lower() in ENDINGS else out.name
     return out.with_name(stem + ending)
 
 
 def _labels(labels: np.ndarray | None, names: list[str]) -> dict[str, pa.Array]:
-    """Column `label`: a name, or a list of names where an image may have several; null for none."""
+    """Column `label`: a name, or a list of names in multi-label data; null for none."""
     if labels is None:
         return {}
-    found = [label_names(labels, row, names) for row in range(len(labels))]
+    names_of = [label_names(labels, row, names) for row in range(len(labels))]
     if labels.ndim == 2:
-        return {"label": pa.array(found, pa.list_(pa.string()))}
-    return {"label": pa.array([names_[0] if names_ else None for names_ in found], pa.string())}
+        return {"label": pa.array(names_of, pa.list_(pa.string()))}
+    return {"label": pa.array([first[0] if first else None for first in names_of], pa.string())}
 
 
 def _write(out: Path, columns: dict[str, pa.Array], about: dict[str, Any]) -> None:

@@ -1,10 +1,7 @@
-"""Float search beside a run's codes: its database's embeddings before coding, from the feature cache.
+"""Float search beside a run's codes, by its database's embeddings from the feature cache.
 
-Where the cache lacks some of them, the items that codes rank best can still be looked at again and put in order of
-their own embeddings: re-ranking, which finds nothing that the codes missed.
+If some are missing there, the best hits by codes can still be embedded again and re-ranked by their embeddings.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -22,18 +19,14 @@ BLOCK = 16_384  # rows of features read at once
 
 @dataclass(frozen=True)
 class Database:
-    """Continuous embeddings `[N, D]` float32 of a database, in its order; None with the number that is missing."""
+    """Continuous embeddings `[N, D]` float32 of a database, in its order; None with the number of missing ones."""
 
     embeddings: np.ndarray | None
     missing: int
 
 
 def database(searcher: Searcher, images: ImageSet) -> Database:
-    """What the feature cache holds of a run's database.
-
-    Raises:
-        InputError: the model cannot be loaded.
-    """
+    """Embeddings of a run's database in the feature cache. Raises InputError if the model cannot be loaded."""
     backbone, head = searcher.model
     config = searcher.run.config
     rows = images.rows_of(searcher.stored.database_ids.tolist())
@@ -49,12 +42,12 @@ def database(searcher: Searcher, images: ImageSet) -> Database:
 
 def search(searcher: Searcher, index: FlatIndex, query: np.ndarray, *, top: int) -> list[Hit]:
     """The `top` items most similar to a continuous embedding `[D]` before coding."""
-    found = index.search(query[None], top)
-    return searcher.hits(query, found.rows[0], found.scores[0])
+    hits = index.search(query[None], top)
+    return searcher.hits(query, hits.rows[0], hits.scores[0])
 
 
 def reranked(searcher: Searcher, query: np.ndarray, rows: np.ndarray, images: list[Image.Image]) -> list[Hit]:
-    """Rows `[k]` of the database, embedded anew from their images and put in order, best first."""
+    """Rows `[k]` of the database, embedded again from their images and sorted, best first."""
     scores = searcher.embed(images) @ query.astype(np.float32) / np.float32(len(searcher.index.codebooks))
     order = np.lexsort((rows, -scores))
     return searcher.hits(query, rows[order], scores[order])

@@ -1,10 +1,8 @@
-"""A trained run put to work: find the most similar images of its database, or of a collection that it encoded.
+"""Searches a trained run's database, or a collection that it encoded, for the most similar images.
 
-A score is linear in the query, so several images ask at once by the mean of their embeddings: each hit's score
+A score is linear in the query, so several images are searched at once by the mean of their embeddings: each hit's score
 is the mean of its scores for the single images.
 """
-
-from __future__ import annotations
 
 import html
 import os
@@ -40,9 +38,9 @@ SIDE = 96  # pixels of an image in a notebook
 
 @dataclass(frozen=True)
 class Hit:
-    """One found image: its place, row and id in the database, score in [-1, 1], what each codebook gave to it.
+    """A hit: rank, row and id in the database, score in [-1, 1], and contribution of each codebook to it.
 
-    path: of its file, which may be gone since; None where images are not files, or nobody can tell where they lie.
+    path: of its file, which may be missing by now; None if images are not files, or their folder is unknown.
     """
 
     rank: int
@@ -58,11 +56,7 @@ class Hit:
 
 
 class HitList(list[Hit]):
-    """Hits, best first; a notebook shows them with their images.
-
-    Args:
-        data: the data set that they are items of.
-    """
+    """Hits in the data set `data`, best first; a notebook shows them with their images."""
 
     def __init__(self, hits: Iterable[Hit], *, data: DataConfig) -> None:
         super().__init__(hits)
@@ -87,11 +81,11 @@ class HitList(list[Hit]):
         for hit in self:
             try:
                 image = thumbnails.small(Path(hit.path)) if hit.path else images.preview(rows[hit.id], side=SIDE)
-                drawn = f'<img src="{data_address(to_png(square(image, SIDE)), "image/png")}" alt="">'
-            except (InputError, KeyError, NotImplementedError):  # gone since, or embeddings without images
-                drawn = ""
+                tag = f'<img src="{data_address(to_png(square(image, SIDE)), "image/png")}" alt="">'
+            except (InputError, KeyError, NotImplementedError):  # missing by now, or embeddings without images
+                tag = ""
             text = html.escape(f"{hit.rank}. {', '.join(hit.labels) or hit.id}")
-            cells.append(f"<td>{drawn}<br>{text}<br>{hit.score:.3f}</td>")
+            cells.append(f"<td>{tag}<br>{text}<br>{hit.score:.3f}</td>")
         return f"<table><tr>{''.join(cells)}</tr></table>"
 
 
@@ -101,10 +95,10 @@ class Searcher:
     Args:
         run: trained; or its folder, or the name of a bundled one.
         collection: folder made by `encode_folder`, None for the run's own database.
-        stored: what the run stores, if it has been read already.
+        stored: the run's arrays, if already loaded.
 
     Raises:
-        InputError: a file is missing, damaged, or the collection is another run's.
+        InputError: a file is missing, damaged, or another run encoded the collection.
 
     Examples:
         The three items of a bundled run most similar to its item 0:
@@ -126,16 +120,17 @@ class Searcher:
     ) -> None:
         run, collection = directory_of(run), None if collection is None else Path(collection)
         self.run, self.collection = run, collection
-        self.about = run.record if collection is None else _record(collection, run)
         if collection is None:
-            self.stored = stored or run.retrieval()
+            self.about, self.stored = run.record, stored or run.retrieval()
         else:
+            codewords = run.head().quantizer.codewords().detach().numpy()
+            self.about = record_of(collection, codewords, run=run.path)
             self.stored = Retrieval.load(collection / "retrieval.npz")
         self.index = PQIndex(self.stored.codebooks, self.stored.codes)
 
     @cached_property
     def model(self):
-        """Backbone and head, read-only; loaded when the first image comes, since stored queries need neither."""
+        """Backbone and head, read-only; loaded for the first image, since stored queries need neither."""
         return trained_model(self.run, default_size=self.run.record.get("image_size"))
 
     @cached_property
@@ -148,15 +143,11 @@ class Searcher:
         return self.about.get("class_names", [])
 
     def embed(self, images: list[Image.Image]) -> np.ndarray:
-        """Continuous embeddings `[Q, D]` float32 of images, seen as the database's were.
-
-        Raises:
-            InputError: the run was trained on embeddings made elsewhere.
-        """
+        """Continuous embeddings `[Q, D]` float32 of images. Raises InputError if the run has no backbone for images."""
         if self.run.config.backbone.name == IDENTITY:
             raise InputError(
-                f"{self.run.path} was trained on embeddings made elsewhere and cannot look at images; "
-                "ask with one of its items instead"
+                f"{self.run.path} was trained on imported embeddings and cannot encode images; "
+                "search with one of its items instead"
             )
         backbone, head = self.model
         size = self.about.get("native_size") or backbone.image_size
@@ -166,11 +157,7 @@ class Searcher:
         return embed_in_batches(head, features.half().numpy())[0].numpy()
 
     def item(self, name: str) -> np.ndarray:
-        """Embedding `[D]` of a stored query, or of a database item as its code remembers it, by id.
-
-        Raises:
-            InputError: neither has this id.
-        """
+        """Embedding `[D]` of a stored query, or of a database item by its code. Raises InputError for an unknown id."""
         queries, items = self._names
         if (row := queries.find(name)) is not None:
             return self.stored.queries[row].astype(np.float32)
@@ -199,7 +186,7 @@ class Searcher:
         return self.embed([query])[0] if isinstance(query, Image.Image) else self.item(str(query))
 
     def hits(self, query: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> list[Hit]:
-        """Ranked rows `[k]` of the database with their scores `[k]`, found for `query` `[D]`."""
+        """Ranked rows `[k]` of the database with their scores `[k]`, for `query` `[D]`."""
         parts = self.index.explain(query, rows)  # [k, M]
         return [
             Hit(
@@ -207,7 +194,7 @@ class Searcher:
                 row=int(row),
                 id=self.stored.database_ids[row].item(),
                 score=float(score),
-                labels=self._labels(int(row)),
+                labels=label_names(self.stored.database_labels, int(row), self.class_names),
                 by_codebook=[float(p) for p in part],
                 path=self._path(int(row)),
             )
@@ -227,13 +214,6 @@ class Searcher:
             return self._paths[row]
         path = self._place(str(self.stored.database_ids[row]))
         return None if path is None else path.as_posix()
-
-    def _labels(self, row: int) -> list[str]:
-        return label_names(self.stored.database_labels, row, self.class_names)
-
-
-def _record(collection: Path, run: RunDir) -> dict[str, Any]:
-    return record_of(collection, run.head().quantizer.codewords().detach().numpy(), run=run.path)
 
 
 def label_names(labels: np.ndarray | None, row: int, names: list[str]) -> list[str]:

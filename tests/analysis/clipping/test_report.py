@@ -1,7 +1,8 @@
-"""The Clipping lab's figures against loops over pairs."""
+"""Reports of the Clipping lab against loops over pairs."""
 
 import math
 import shutil
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,17 +12,12 @@ from hypothesis import strategies as st
 
 from tests.clipping_reference import clipped_of, loss_of, negatives_of
 from transclipped.analysis.clipping.batches import batch_of
-from transclipped.analysis.clipping.report import (
-    anchor_steps,
-    batch,
-    curve,
-    neighbours,
-    report,
-    spread,
-    suggestions,
-)
+from transclipped.analysis.clipping.report import anchor_steps, batch, curve, neighbours, report, spread, suggestions
+from transclipped.analysis.clipping.thresholds import mixture, otsu
 from transclipped.clipping import negatives
 from transclipped.config import ClippingConfig
+from transclipped.features import cache as features
+from transclipped.runs.run import RunDir
 
 settings.register_profile("unhurried", deadline=None)  # wall time says nothing on a busy machine
 settings.load_profile("unhurried")
@@ -73,15 +69,9 @@ def test_confusion_counts_clipped_pairs_by_class(labels):
     counts = np.zeros((3, 3), dtype=int)
     classes = [{label} if labels.ndim == 1 else set(np.flatnonzero(label)) for label in labels]
     for i, j in zip(*np.nonzero(ours.mask), strict=True):
-        for a in classes[i % B]:
-            for b in classes[j % B]:
-                counts[a, b] += 1
+        for a, b in product(classes[i % B], classes[j % B]):
+            counts[a, b] += 1
     assert ours.confusion.tolist() == counts.tolist()
-
-
-def test_confusion_has_room_for_classes_that_are_absent():
-    lab = batch(embeddings(), labels=single_labels(), classes=10)
-    assert report(lab, settings_of("rank"), temperature=0.3).confusion.shape == (10, 10)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -125,15 +115,12 @@ def test_spread_holds_each_pair_of_views_once():
 @given(st.floats(-1, 1), st.integers(0, 1000))
 def test_curve_is_what_the_rule_does_at_each_threshold(threshold, seed):
     lab = batch(embeddings(seed=seed), labels=single_labels())
-    drawn = curve(spread(lab), np.array([threshold]))
-    done = report(lab, ClippingConfig(rule="threshold", threshold=threshold), temperature=0.3)
-    assert drawn.share[0] == pytest.approx(done.share)
-    assert drawn.recall[0] == pytest.approx(done.recall)
-    assert (
-        math.isnan(drawn.precision[0])
-        if done.precision is None
-        else drawn.precision[0] == pytest.approx(done.precision)
-    )
+    effect = curve(spread(lab), np.array([threshold]))
+    expected = report(lab, ClippingConfig(rule="threshold", threshold=threshold), temperature=0.3)
+    assert effect.share[0] == pytest.approx(expected.share)
+    assert effect.recall[0] == pytest.approx(expected.recall)
+    precision = math.nan if expected.precision is None else expected.precision
+    assert effect.precision[0] == pytest.approx(precision, nan_ok=True)
 
 
 def humps(images=64, *, gap, seed=0):
@@ -145,18 +132,16 @@ def humps(images=64, *, gap, seed=0):
 
 
 def test_suggested_thresholds_part_two_clear_humps():
-    found = suggestions(spread(humps(gap=1.0)))
-    assert [s.name for s in found] == ["Otsu", "Gaussian mixture"]
-    for s in found:
+    result = suggestions(spread(humps(gap=1.0)))
+    assert [s.name for s in result] == ["Otsu", "Gaussian mixture"]
+    for s in result:
         assert s.precision > 0.99
         assert s.recall > 0.99
         assert 0.3 < s.threshold < 0.8
 
 
 def test_mixture_finds_a_rare_hump_at_its_density():
-    """1 pair in 20 around 0.6, the rest around 0: the crossing of the two densities is known."""
-    from transclipped.analysis.clipping.thresholds import mixture
-
+    """1 pair in 20 around 0.6, the rest around 0: the two densities cross at a known value."""
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(0, 0.1, 95_000), rng.normal(0.6, 0.1, 5_000)])
     crossing = 0.3 + 0.1**2 * math.log(19) / 0.6
@@ -165,8 +150,6 @@ def test_mixture_finds_a_rare_hump_at_its_density():
 
 @pytest.mark.parametrize("values", [np.array([]), np.zeros(1), np.full(9, 0.4), np.array([0.1, 0.9])], ids=len)
 def test_suggestions_survive_degenerate_batches(values):
-    from transclipped.analysis.clipping.thresholds import mixture, otsu
-
     for find in (otsu, mixture):
         threshold = find(values)
         assert -1 <= threshold <= 1
@@ -215,15 +198,17 @@ def test_weights_are_a_softmax(treatment):
     assert (steps.after.weight[steps.clipped] > 0).all() == (treatment == "clamp")
 
 
-def test_neighbours_are_negatives_in_order():
+def test_neighbours_are_negatives_in_order_and_absent_classes_count():
     lab = batch(embeddings())
     ours = neighbours(lab, 3, 5)
     assert ours.tolist() == anchor_steps(lab, 3, settings_of("none"), temperature=0.3).other[:5].tolist()
     assert len(neighbours(lab, 3, 1000)) == 2 * B - 2
+    lab = batch(embeddings(), labels=single_labels(), classes=10)
+    assert report(lab, settings_of("rank"), temperature=0.3).confusion.shape == (10, 10)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_single_image_can_be_looked_at(rule):
+def test_a_single_image_can_be_reported(rule):
     lab = batch(embeddings(1), labels=np.zeros(1, dtype=int))
     ours = report(lab, settings_of(rule), temperature=0.3)
     assert (ours.share, ours.precision, ours.recall) == (0, None, None)
@@ -232,23 +217,18 @@ def test_a_single_image_can_be_looked_at(rule):
     assert len(anchor_steps(lab, 0, settings_of(rule), temperature=0.3).other) == 0
 
 
-def test_numpy_and_half_precision_embeddings_are_taken():
-    z = embeddings().half()
-    np.testing.assert_array_equal(batch(z.numpy()).similarity, batch(z).similarity)
-
-
-def test_batch_and_labels_must_agree():
+def test_batches_take_half_precision_and_refuse_wrong_shapes():
     with pytest.raises(ValueError, match="12 images"):
         batch(embeddings(), labels=single_labels(2 * B))
     with pytest.raises(ValueError, match="two views"):
         batch(embeddings()[:-1], labels=single_labels(11))
     with pytest.raises(ValueError, match="anchor is 24"):
         anchor_steps(batch(embeddings()), 24, settings_of("rank"), temperature=0.3)
+    z = embeddings().half()
+    np.testing.assert_array_equal(batch(z.numpy()).similarity, batch(z).similarity)
 
 
 def test_batch_of_a_run_shows_its_training_images(tiny_run):
-    from transclipped.runs.run import RunDir
-
     lab = batch_of(RunDir(tiny_run), size=20, seed=0)
     assert len(set(lab.rows)) == 20
     assert lab.rows.max() < 50_000  # CIFAR-10's training set
@@ -257,24 +237,21 @@ def test_batch_of_a_run_shows_its_training_images(tiny_run):
     assert np.diag(lab.similarity[:20, 20:]).mean() > lab.similarity[negatives(40).numpy()].mean()
 
 
-def test_a_frozen_backbone_looks_once_at_the_images_of_all_epochs_and_runs(tiny_run, tmp_path, monkeypatch):
-    from transclipped.features import cache as features
-    from transclipped.runs.run import RunDir
-
+def test_a_frozen_backbone_encodes_images_once_for_all_epochs_and_runs(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "cache"))
-    looked = []
+    encoded = []
     encode = features.encode
 
-    def watched(backbone, images, rows, **how):
-        looked.extend(rows)
+    def recorded(backbone, images, rows, **how):
+        encoded.extend(rows)
         return encode(backbone, images, rows, **how)
 
-    monkeypatch.setattr(features, "encode", watched)
+    monkeypatch.setattr(features, "encode", recorded)
     first = batch_of(RunDir(tiny_run), size=20, seed=3)
-    assert sorted(looked) == sorted([*first.rows, *first.rows])
+    assert sorted(encoded) == sorted([*first.rows, *first.rows])
     shutil.copytree(tiny_run, tmp_path / "other")
     for run, epoch in ((tiny_run, 1), (tmp_path / "other", None)):
         again = batch_of(RunDir(run), size=20, seed=3, epoch=epoch)
         assert again.rows.tolist() == first.rows.tolist()
     assert np.array_equal(again.similarity, first.similarity)
-    assert len(looked) == 40
+    assert len(encoded) == 40

@@ -26,10 +26,10 @@ def share_of_false(s, mask, same, temperature):
     """Σ_false p_ij / Σ_neg p_ij by loops, over the negatives that are not in the mask."""
     n, false, every = len(s), 0.0, 0.0
     for i in range(n):
-        kept = [j for j in negatives_of(i, n) if not mask[i, j]]
-        weights = {j: math.exp(s[i, j] / temperature) for j in [*kept, (i + n // 2) % n]}
-        false += sum(weights[j] for j in kept if same[i, j]) / sum(weights.values())
-        every += sum(weights[j] for j in kept) / sum(weights.values())
+        others = [j for j in negatives_of(i, n) if not mask[i, j]]
+        weights = {j: math.exp(s[i, j] / temperature) for j in [*others, (i + n // 2) % n]}
+        false += sum(weights[j] for j in others if same[i, j]) / sum(weights.values())
+        every += sum(weights[j] for j in others) / sum(weights.values())
     return false / every
 
 

@@ -1,4 +1,4 @@
-"""Bundled maps: what is kept, what is found again, and that nothing stale or damaged is shown."""
+"""Bundled maps: saved and loaded; stale or damaged ones are not used."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def some_map(seed=0, n=N):
 
 
 @pytest.fixture
-def kept(tmp_path):
+def saved(tmp_path):
     """A folder with two maps, and the maps."""
     maps = {(BACKBONE, None): some_map(1), (QUANTIZED, PAGE): some_map(2)}
     bundled_maps.save("some", maps, folder=tmp_path)
@@ -34,45 +34,41 @@ def kept(tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """UMAP's place is taken by PCA: it is the files that matter here."""
+    """PCA instead of UMAP: only the files matter here."""
     monkeypatch.setattr(umap_layout, "umap_map", lambda vectors, settings: plane.pca(vectors))
 
 
-def test_places_come_back_to_a_grid_step_and_trust_to_the_last_bit(kept):
-    folder, maps = kept
-    found = bundled_maps.load("some", N, folder=folder)
-    assert list(found) == list(maps)
+def test_positions_are_restored_to_a_grid_step_and_trust_exactly(saved, tmp_path):
+    folder, maps = saved
+    result = bundled_maps.load("some", N, folder=folder)
+    assert list(result) == list(maps)
     for at, before in maps.items():
         side = np.ptp(before.xy, axis=0).max()
-        assert np.abs(found[at].xy - before.xy).max() <= side / bundled_maps.STEPS
-        assert found[at].trustworthiness == before.trustworthiness
-
-
-def test_points_on_one_spot_stay_there(tmp_path):
+        assert np.abs(result[at].xy - before.xy).max() <= side / bundled_maps.STEPS
+        assert result[at].trustworthiness == before.trustworthiness
     still = Map(np.full((5, 2), 3, np.float32), None)
     bundled_maps.save("still", {(QUANTIZED, PAGE): still}, folder=tmp_path)
-    found = bundled_maps.load("still", 5, folder=tmp_path)[QUANTIZED, PAGE]
-    assert (found.xy == 3).all() and found.trustworthiness is None
+    result = bundled_maps.load("still", 5, folder=tmp_path)[QUANTIZED, PAGE]
+    assert (result.xy == 3).all() and result.trustworthiness is None
 
 
-def test_maps_of_other_items_are_not_shown(kept):
-    folder, _ = kept
+def test_maps_of_other_items_are_not_loaded(saved):
+    folder, _ = saved
     assert bundled_maps.load("other", N, folder=folder) == {}
     assert bundled_maps.load("some", N + 1, folder=folder) == {}
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: content[: len(content) // 2],
-        lambda content: content[:100] + bytes(200) + content[300:],
-        lambda content: b"\x80\x04K\x01.",  # a pickle
-    ],
-    ids=["empty", "torn", "overwritten", "pickled"],
-)
-def test_a_damaged_file_has_no_maps(kept, damage):
-    folder, _ = kept
+DAMAGES = {
+    "empty": lambda content: b"",
+    "torn": lambda content: content[: len(content) // 2],
+    "overwritten": lambda content: content[:100] + bytes(200) + content[300:],
+    "pickled": lambda content: b"\x80\x04K\x01.",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_has_no_maps(saved, damage):
+    folder, _ = saved
     path = folder / "some.npz"
     path.write_bytes(damage(path.read_bytes()))
     assert bundled_maps.load("some", N, folder=folder) == {}
@@ -90,8 +86,8 @@ def test_a_damaged_file_has_no_maps(kept, damage):
         {"trustworthiness": 7},
     ],
 )
-def test_a_file_that_says_nonsense_has_no_maps(kept, wrong):
-    folder, _ = kept
+def test_a_file_with_invalid_entries_has_no_maps(saved, wrong):
+    folder, _ = saved
     path = folder / "some.npz"
     with np.load(path) as file:
         xy, about = file["xy"], json.loads(str(file["about"]))
@@ -115,17 +111,15 @@ def test_content_stays_in_a_copy_and_changes_with_the_run(tiny_run, tmp_path):
     assert bundled_maps.content(copy, stored, "queries") != bundled_maps.content(run, stored, "queries")
 
 
-def test_backbone_can_be_drawn_without_its_embeddings_where_its_map_is_there():
-    vectors = np.eye(N, 8, dtype=np.float32)
-    shown = projections.Items(
-        "queries", np.arange(N), None, np.zeros((N, 1), np.uint8), {CONTINUOUS: vectors, QUANTIZED: vectors}
-    )
+def test_backbone_can_be_drawn_without_its_embeddings_if_its_map_is_bundled():
+    vectors, codes = np.eye(N, 8, dtype=np.float32), np.zeros((N, 1), np.uint8)
+    points = projections.Items("queries", np.arange(N), None, codes, {CONTINUOUS: vectors, QUANTIZED: vectors})
     bundled = {(BACKBONE, PAGE): some_map()}
-    assert bundled_maps.kinds(shown, bundled, PAGE) == [BACKBONE, CONTINUOUS, QUANTIZED]
-    assert bundled_maps.kinds(shown, bundled, UmapSettings(n_neighbors=7)) == [CONTINUOUS, QUANTIZED]
+    assert bundled_maps.kinds(points, bundled, PAGE) == [BACKBONE, CONTINUOUS, QUANTIZED]
+    assert bundled_maps.kinds(points, bundled, UmapSettings(n_neighbors=7)) == [CONTINUOUS, QUANTIZED]
 
 
-def test_command_makes_what_is_missing_and_deletes_what_is_stale(tiny_run, tmp_path, quick, own_cache, capsys):
+def test_command_computes_missing_maps_and_deletes_stale_ones(tiny_run, tmp_path, quick, own_cache, capsys):
     shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
     words = ["maps", "--runs", str(tmp_path / "runs"), "--json"]
     assert main(words) == 0
@@ -133,37 +127,33 @@ def test_command_makes_what_is_missing_and_deletes_what_is_stale(tiny_run, tmp_p
     name = bundled_maps.content(run, run.retrieval(), "queries")
     assert [path.stem for path in out.glob("*.npz")] == [name]
     assert json.loads(capsys.readouterr().out)["files"] == 1
-    made = bundled_maps.load(name, N, folder=out)
-    assert {(CONTINUOUS, PAGE), (QUANTIZED, UmapSettings(n_neighbors=50))} < set(made)
+    maps = bundled_maps.load(name, N, folder=out)
+    assert {(CONTINUOUS, PAGE), (QUANTIZED, UmapSettings(n_neighbors=50))} < set(maps)
     before = (out / f"{name}.npz").stat().st_mtime_ns
     (out / "0000000000000000.npz").write_bytes(b"of a run that is gone")
     assert main([*words, "--database", "tiny"]) == 0
-    assert json.loads(capsys.readouterr().out) | {"bytes": 0} == {
-        "maps": str(out),
-        "files": 2,
-        "bytes": 0,
-        "deleted": 1,
-    }
+    expected = {"maps": str(out), "files": 2, "bytes": 0, "deleted": 1}
+    assert json.loads(capsys.readouterr().out) | {"bytes": 0} == expected
     assert (out / f"{name}.npz").stat().st_mtime_ns == before
 
 
-def test_umap_says_nothing_on_standard_output(capsys, monkeypatch):
+def test_umap_prints_nothing(capsys, monkeypatch):
     monkeypatch.setattr(umap_layout, "umap_map", lambda vectors, settings: print("Construct fuzzy simplicial set"))
     commands_maps._quietly(None, None)
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_every_bundled_run_has_maps_that_are_as_trustworthy_as_they_say(run):
+def test_every_bundled_run_has_maps_with_the_trustworthiness_they_claim(run):
     stored = run.retrieval()
-    shown = projections.items(stored, "queries")
-    found = bundled_maps.load(bundled_maps.content(run, stored, "queries"), len(shown))
-    assert {(kind, UmapSettings(n_neighbors=n)) for kind in projections.KINDS for n in (5, 15, 50)} < set(found)
+    points = projections.items(stored, "queries")
+    result = bundled_maps.load(bundled_maps.content(run, stored, "queries"), len(points))
+    assert {(kind, UmapSettings(n_neighbors=n)) for kind in projections.KINDS for n in (5, 15, 50)} < set(result)
     for kind in (CONTINUOUS, QUANTIZED):
-        # equal codes share a place, which the map's own number leaves out
-        vectors, first = np.unique(shown.vectors[kind], axis=0, return_index=True)
-        trust = plane.trustworthiness(vectors, found[kind, PAGE].xy[first])
-        assert trust == pytest.approx(found[kind, PAGE].trustworthiness, abs=2e-3)
+        # equal codes share a position, so the map's value counts them once
+        vectors, first = np.unique(points.vectors[kind], axis=0, return_index=True)
+        trust = plane.trustworthiness(vectors, result[kind, PAGE].xy[first])
+        assert trust == pytest.approx(result[kind, PAGE].trustworthiness, abs=2e-3)
         assert trust > 0.85
 
 

@@ -1,4 +1,4 @@
-"""Clipped or not on a map, against loops over Python floats."""
+"""Clipping on a map, against loops over Python floats."""
 
 import math
 from fractions import Fraction
@@ -51,11 +51,11 @@ def vectors():
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.rule}-{config.full:g}")
 def test_one_anchor_takes_what_the_equations_say(vectors, config):
     for row in (0, 17, 59):
-        found = map_clipping.taken(vectors, config, anchor=row)
-        assert set(np.flatnonzero(found)) == naive(vectors[row], vectors, config, row)
-    newcomer = np.array([1, -2, 0.5, 0, 3], np.float32)
-    found = map_clipping.taken(vectors, config, anchor=newcomer)
-    assert set(np.flatnonzero(found)) == naive(newcomer, vectors, config, None)
+        result = map_clipping.taken(vectors, config, anchor=row)
+        assert set(np.flatnonzero(result)) == naive(vectors[row], vectors, config, row)
+    other = np.array([1, -2, 0.5, 0, 3], np.float32)
+    result = map_clipping.taken(vectors, config, anchor=other)
+    assert set(np.flatnonzero(result)) == naive(other, vectors, config, None)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.rule}-{config.full:g}")
@@ -67,18 +67,15 @@ def test_share_counts_the_anchors_that_take_an_item(vectors, config):
     assert map_clipping.share_of_anchors(vectors, config) == pytest.approx(counted / 59, abs=1e-6)
 
 
-def test_a_draw_of_anchors_counts_nobody_twice(vectors):
+def test_sampled_anchors_are_counted_once_in_any_chunks(vectors, monkeypatch):
     config = ClippingConfig(rule="threshold", threshold=-1)  # takes all
     assert (map_clipping.share_of_anchors(vectors, config, anchors=7) == 1).all()
-
-
-def test_chunks_do_not_show(vectors, monkeypatch):
     whole = map_clipping.share_of_anchors(vectors, CONFIGS[1])
     monkeypatch.setattr(map_clipping, "CHUNK", 7)
     assert (map_clipping.share_of_anchors(vectors, CONFIGS[1]) == whole).all()
 
 
-def test_equal_items_and_a_single_one_are_no_trouble():
+def test_equal_items_and_a_single_one_work():
     for n in (1, 2, 6):
         same = np.ones((n, 3), np.float32)
         for config in CONFIGS:
@@ -88,13 +85,13 @@ def test_equal_items_and_a_single_one_are_no_trouble():
 
 
 def test_embeddings_that_are_missing_are_named(vectors):
-    shown = Items("queries", np.arange(60), None, np.zeros((60, 1), np.uint8), {"quantized": vectors})
-    assert map_clipping.looked_at(shown, ClippingConfig(on="quantized")) is vectors
+    points = Items("queries", np.arange(60), None, np.zeros((60, 1), np.uint8), {"quantized": vectors})
+    assert map_clipping.looked_at(points, ClippingConfig(on="quantized")) is vectors
     with pytest.raises(InputError, match="backbone"):
-        map_clipping.looked_at(shown, ClippingConfig(on="backbone"))
+        map_clipping.looked_at(points, ClippingConfig(on="backbone"))
 
 
-def test_a_rule_that_needs_whole_batches_is_refused_in_a_sentence(vectors, monkeypatch):
+def test_a_rule_that_needs_whole_batches_is_refused(vectors, monkeypatch):
     monkeypatch.setitem(clipping.RULES, "square", clipping.Rule(lambda s, candidates, config: (s > s.T, None)))
     config = ClippingConfig()
     object.__setattr__(config, "rule", "square")

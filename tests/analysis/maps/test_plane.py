@@ -35,26 +35,23 @@ def loop_trustworthiness(x, y, k):
 def test_pca_equals_scikit_learns_up_to_sign(rng, d):
     x = rng.normal(size=(60, d)) * np.linspace(3, 0.1, d)
     theirs = PCA(2, svd_solver="full").fit(x)
-    found = plane.pca(x)
-    np.testing.assert_allclose(np.abs(found.xy), np.abs(theirs.transform(x)), atol=1e-5)
-    assert found.settings["variance"] == pytest.approx(theirs.explained_variance_ratio_.sum(), rel=1e-4)
+    result = plane.pca(x)
+    np.testing.assert_allclose(np.abs(result.xy), np.abs(theirs.transform(x)), atol=1e-5)
+    assert result.settings["variance"] == pytest.approx(theirs.explained_variance_ratio_.sum(), rel=1e-4)
 
 
 @given(SMALL)
 @settings(max_examples=60, deadline=None)
 def test_pca_of_anything_is_finite_and_centred(x):
-    found = plane.pca(x)
-    assert found.xy.shape == (len(x), 2)
-    assert np.isfinite(found.xy).all()
-    np.testing.assert_allclose(found.xy.mean(0), 0, atol=1e-3)
+    result = plane.pca(x)
+    assert result.xy.shape == (len(x), 2)
+    assert np.isfinite(result.xy).all()
+    np.testing.assert_allclose(result.xy.mean(0), 0, atol=1e-3)
 
 
 @pytest.mark.parametrize("d", [3, 300])
-def test_pca_without_variance_is_one_place(d):
+def test_pca_without_variance_is_one_point_and_needs_finite_numbers(d, rng):
     assert not plane.pca(np.ones((5, d), np.float32)).xy.any()
-
-
-def test_pca_refuses_what_is_not_finite(rng):
     x = groups(rng)
     x[3, 2] = np.nan
     with pytest.raises(InputError, match="finite"):
@@ -72,26 +69,20 @@ def test_trustworthiness_equals_scikit_learns(rng, metric, k):
     assert plane.trustworthiness(x, y, k=k, metric=metric) == pytest.approx(theirs, abs=1e-3)
 
 
-def test_trustworthiness_equals_a_loop(rng):
+def test_trustworthiness_equals_a_loop_and_is_approximated_by_samples(rng):
     x, y = groups(rng, n=40), rng.normal(size=(40, 2))
     ours = plane.trustworthiness(x, y, k=6, metric="euclidean")
     assert ours == pytest.approx(loop_trustworthiness(x.astype(float), y, 6), abs=1e-6)
-
-
-def test_map_that_is_the_embedding_is_trusted_fully(rng):
-    x = rng.normal(size=(50, 2)).astype(np.float32)
-    assert plane.trustworthiness(x, 3 * x + 1, metric="euclidean") == 1
-
-
-def test_equal_points_cost_no_trust():
-    x = np.repeat(np.eye(3, dtype=np.float32), 10, 0)
-    assert plane.trustworthiness(x, x[:, :2], k=5, metric="euclidean") == 1
-
-
-def test_a_draw_of_anchors_is_near_the_whole(rng):
     x, y = groups(rng, n=600), rng.normal(size=(600, 2))
     whole, part = (plane.trustworthiness(x, y, anchors=a) for a in (600, 300))
     assert part == pytest.approx(whole, abs=0.03)
+
+
+def test_maps_equal_to_the_embedding_have_full_trust(rng):
+    x = rng.normal(size=(50, 2)).astype(np.float32)
+    assert plane.trustworthiness(x, 3 * x + 1, metric="euclidean") == 1
+    x = np.repeat(np.eye(3, dtype=np.float32), 10, 0)
+    assert plane.trustworthiness(x, x[:, :2], k=5, metric="euclidean") == 1
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -107,17 +98,17 @@ def test_trustworthiness_is_a_share(x, seed):
         assert 0 <= plane.trustworthiness(x, y, metric=metric) <= 1
 
 
-# Newcomers
+# New images
 
 
 @given(arrays(np.float64, (6, 2), elements=st.floats(-9, 9)), arrays(np.float64, 6, elements=st.floats(0, 5)))
 @settings(deadline=None)
-def test_newcomer_stands_among_its_neighbours(xy, distances):
-    place = plane.placed(xy, np.arange(6), distances)
-    assert (place >= xy.min(0) - 1e-6).all() and (place <= xy.max(0) + 1e-6).all()
+def test_new_images_are_placed_among_their_neighbours(xy, distances):
+    position = plane.place_by_neighbours(xy, np.arange(6), distances)
+    assert (position >= xy.min(0) - 1e-6).all() and (position <= xy.max(0) + 1e-6).all()
 
 
-def test_newcomer_stands_nearest_to_its_nearest():
+def test_new_images_are_placed_closest_to_their_nearest_neighbour():
     xy = np.array([[0.0, 0], [1, 0]])
-    assert plane.placed(xy, np.arange(2), np.array([0.1, 0.9]))[0] < 0.5
-    np.testing.assert_allclose(plane.placed(xy, np.arange(2), np.zeros(2)), [0.5, 0])
+    assert plane.place_by_neighbours(xy, np.arange(2), np.array([0.1, 0.9]))[0] < 0.5
+    np.testing.assert_allclose(plane.place_by_neighbours(xy, np.arange(2), np.zeros(2)), [0.5, 0])

@@ -1,4 +1,4 @@
-"""What a visitor picks out of a map, whatever the browser sends, and its export."""
+"""The selection on a map, whatever the browser sends, and its export."""
 
 import io
 
@@ -14,7 +14,7 @@ from transclipped.analysis.maps.projections import Items, items
 
 
 @pytest.mark.parametrize("sent", [None, 3, "12", b"1", {"rows": 1}, [None, "a", True, -1, 99, 1.5, np.nan, [2]]])
-def test_nonsense_from_a_browser_chooses_nothing(sent):
+def test_nonsense_from_a_browser_selects_nothing(sent):
     assert not len(map_selection.chosen(sent, 10))
 
 
@@ -26,15 +26,13 @@ def test_choice_is_always_sorted_rows_of_the_items(sent, n):
     assert set(rows) <= {value for value in sent if isinstance(value, int | float)}
 
 
-def test_id_in_the_address_names_its_row(rng):
-    shown = items(stored_of(rng), "queries")
-    assert map_selection.row_of_id(shown, "103") == 3
-    assert map_selection.row_of_id(shown, "3") is None
-    assert map_selection.row_of_id(shown, None) is None
+def test_row_of_the_id_in_the_url(rng):
+    points = items(stored_of(rng), "queries")
+    assert [map_selection.row_of_id(points, name) for name in ("103", "3", None)] == [3, None, None]
 
 
-def test_exports_hold_the_chosen_rows():
-    shown = Items(
+def test_exports_hold_the_selected_rows_or_none(rng):
+    points = Items(
         "queries",
         np.array(["a,b.png", 'c"d.png', "e.png"]),
         np.array([[1, 1], [0, 0], [0, 1]], np.uint8),
@@ -42,7 +40,7 @@ def test_exports_hold_the_chosen_rows():
         {"quantized": np.zeros((3, 2), np.float32)},
     )
     xy = np.arange(6, dtype=np.float32).reshape(3, 2)
-    table = map_selection.selection_table(shown, np.array([0, 2]), ["sky", "sea"], {"pca": xy})
+    table = map_selection.selection_table(points, np.array([0, 2]), ["sky", "sea"], {"pca": xy})
     assert table == {
         "id": ["a,b.png", "e.png"],
         "labels": ["sky;sea", "sea"],
@@ -52,9 +50,6 @@ def test_exports_hold_the_chosen_rows():
     }
     assert map_selection.to_csv(table).decode().splitlines()[1] == '"a,b.png",sky;sea,00ff,0.0,1.0'
     assert pq.read_table(io.BytesIO(map_selection.to_parquet(table))).to_pydict() == table
-
-
-def test_an_empty_choice_can_be_exported(rng):
     table = map_selection.selection_table(items(stored_of(rng), "queries"), np.zeros(0, int), [], {})
     assert map_selection.to_csv(table) == b"id,labels,code\n"
     assert pq.read_table(io.BytesIO(map_selection.to_parquet(table))).num_rows == 0

@@ -1,4 +1,4 @@
-"""Settings of maps, and the cache that keeps them."""
+"""Settings of maps, and their cache."""
 
 import numpy as np
 import pytest
@@ -17,20 +17,17 @@ def test_settings_out_of_range_are_refused(wrong):
         UmapSettings(**wrong)
 
 
-def test_key_tells_content_and_settings_apart(rng):
+def test_key_depends_on_content_and_settings(rng):
     x = groups(rng)
     changed = x.copy()
     changed[0, 0] += 1
-    keys = [
-        map_store.map_key(map_store.digest(v), s)
-        for v in (x, changed)
-        for s in (UmapSettings(), UmapSettings(n_neighbors=5))
-    ]
+    pairs = [(x, 15), (x, 5), (changed, 15), (changed, 5)]
+    keys = [map_store.map_key(map_store.digest(v), UmapSettings(n_neighbors=n)) for v, n in pairs]
     assert len(set(keys)) == 4
     assert keys[0] == map_store.map_key(map_store.digest(x.copy()), UmapSettings())
 
 
-def test_stored_map_comes_back_and_a_torn_one_counts_as_none(cache):
+def test_stored_map_is_loaded_and_a_torn_one_is_not(cache):
     assert map_store.stored_map("ab") is None
     path = map_store.store_map("ab", Map(np.ones((3, 2)), None))
     assert map_store.stored_map("ab").trustworthiness is None

@@ -1,4 +1,4 @@
-"""UMAP in a process of its own: maps that come, children that die, numbers that are given away again."""
+"""UMAP in a separate process: finished maps, dead children, reused process IDs."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def finish(keys, seconds=90):
         time.sleep(0.1)
 
 
-def test_umap_child_makes_maps_that_can_be_trusted_and_leaves_umap_out_of_this_process(rng, cache):
+def test_umap_child_computes_trustworthy_maps_and_umap_is_not_imported_here(rng, cache):
     x = np.concatenate([groups(rng), groups(rng)[:5], np.zeros((2, 6), np.float32)])
     x[40] = x[41]
     keys = umap_job.start([(x, UmapSettings(n_neighbors=8)), (x[:3], UmapSettings())])
@@ -37,10 +37,10 @@ def test_umap_child_makes_maps_that_can_be_trusted_and_leaves_umap_out_of_this_p
     with pytest.raises(InputError, match="another map"):
         umap_job.start([(x, UmapSettings(n_neighbors=9))])
     finish(keys)
-    found = map_store.stored_map(keys[0])
-    assert found.xy.shape == (97, 2) and np.isfinite(found.xy).all()
-    assert found.trustworthiness > 0.85
-    np.testing.assert_array_equal(found.xy[40], found.xy[41])  # equal vectors share a place
+    result = map_store.stored_map(keys[0])
+    assert result.xy.shape == (97, 2) and np.isfinite(result.xy).all()
+    assert result.trustworthiness > 0.85
+    np.testing.assert_array_equal(result.xy[40], result.xy[41])  # equal vectors share a place
     assert map_store.stored_map(keys[1]).xy.shape == (3, 2)
     assert umap_job.start([(x, UmapSettings(n_neighbors=8))]) == keys[:1]  # nothing to do
     assert "umap" not in sys.modules
@@ -55,7 +55,7 @@ def test_cancelled_map_leaves_nothing_behind(rng, cache):
     assert not (map_store.maps_dir() / "job").exists()
 
 
-def test_dead_child_is_told_and_its_place_taken(rng, cache):
+def test_dead_child_is_reported_and_replaced(rng, cache):
     folder = map_store.maps_dir() / "job"
     write_json(folder / "progress.json", {"state": "running", "pid": 2**22 + 5, "keys": [], "done": 0.5})
     assert umap_job.current()["state"] == "failed"
@@ -64,8 +64,8 @@ def test_dead_child_is_told_and_its_place_taken(rng, cache):
     assert map_store.stored_map(keys[0]) is not None
 
 
-@pytest.mark.skipif(process_start(os.getpid()) is None, reason="the system does not tell when a process began")
-def test_another_process_that_got_the_number_of_a_dead_child_is_neither_waited_for_nor_ended(cache):
+@pytest.mark.skipif(process_start(os.getpid()) is None, reason="the system does not report the start time of processes")
+def test_another_process_with_the_id_of_a_dead_child_is_neither_awaited_nor_ended(cache):
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         progress = {"state": "running", "done": 0.5, **identity(other.pid)}
@@ -105,7 +105,7 @@ def test_of_two_at_once_one_computes(rng, cache):
     assert len(keys) == 1 and umap_job.current()["keys"] == keys[0]
 
 
-def test_the_threads_of_a_child_wait_asleep_as_the_apps_do(rng, cache, monkeypatch):
+def test_the_threads_of_a_child_wait_passively(rng, cache, monkeypatch):
     started, child = [], Child([])
     monkeypatch.setattr(jobs, "spawn", lambda *args, **options: started.append(options) or child)
     umap_job.start([(groups(rng), UmapSettings())])
@@ -114,7 +114,7 @@ def test_the_threads_of_a_child_wait_asleep_as_the_apps_do(rng, cache, monkeypat
     assert child.wait(10) != 0
 
 
-def test_child_that_fails_says_why(cache):
+def test_failed_child_reports_its_error(cache):
     folder = map_store.maps_dir() / "job"
     folder.mkdir(parents=True)
     np.save(folder / "0.npy", np.full((9, 3), np.nan, np.float32))
@@ -123,4 +123,4 @@ def test_child_that_fails_says_why(cache):
     assert umap_job.main([str(folder)]) == 1
     assert "finite" in umap_job.current()["error"]
     assert umap_job.current()["pid"] == os.getpid()
-    (folder / "progress.json").unlink()  # or cancelling would end this very process
+    (folder / "progress.json").unlink()  # else cancelling would end this process

@@ -1,4 +1,4 @@
-"""Relevance feedback against loops, and what a mark must do to a score."""
+"""Relevance feedback against loops, and the effect of a mark on a score."""
 
 import math
 
@@ -16,7 +16,7 @@ def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def made(seed, *, n=9, m=4, d=3):
+def random_index(seed, *, n=9, m=4, d=3):
     rng = np.random.default_rng(seed)
     codebooks = unit(rng.normal(size=(m, 16, d))).astype(np.float32)
     codes = rng.integers(16, size=(n, m)).astype(np.uint8)
@@ -41,49 +41,43 @@ def by_loops(query, good, bad, *, m, alpha, beta, gamma):
 
 @pytest.mark.parametrize(("good", "bad"), [(0, 1), (1, 0), (3, 2), (2, 4)])
 def test_equals_the_formula_in_loops(good, bad):
-    _, query, items = made(good + 10 * bad)
+    _, query, items = random_index(good + 10 * bad)
     weights = {"alpha": 0.9, "beta": 0.6, "gamma": 0.25}
-    found = rocchio(query, items[:good], items[good : good + bad], codebooks=4, **weights)
+    result = rocchio(query, items[:good], items[good : good + bad], codebooks=4, **weights)
     expected = by_loops(query, items[:good], items[good : good + bad], m=4, **weights)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
 
 
-def test_without_marks_nothing_changes():
-    _, query, items = made(0)
+def test_queries_stay_without_marks_or_where_they_cancel_out():
+    _, query, items = random_index(0)
     np.testing.assert_allclose(rocchio(query, items[:0], items[:0], codebooks=4), query, atol=1e-6)
+    query = np.array([1, 0, 0, 1], np.float32)
+    result = rocchio(query, np.zeros((0, 4)), query[None], codebooks=2, gamma=1.0)
+    np.testing.assert_array_equal(result, query)
 
 
 @given(seed=st.integers(0, 500), row=st.integers(0, 8))
 @settings(max_examples=40, deadline=None)
 def test_a_mark_never_moves_its_item_the_wrong_way(seed, row):
-    index, query, items = made(seed)
+    index, query, items = random_index(seed)
     none, one = items[:0], items[row : row + 1]
     before = index.explain(query, np.array([row])).sum()
     assert index.explain(rocchio(query, one, none, codebooks=4), np.array([row])).sum() >= before - 1e-6
     assert index.explain(rocchio(query, none, one, codebooks=4), np.array([row])).sum() <= before + 1e-6
 
 
-def test_sub_vectors_stay_unit_even_where_query_and_bad_cancel_out():
-    query = np.array([1, 0, 0, 1], np.float32)
-    found = rocchio(query, np.zeros((0, 4)), query[None], codebooks=2, gamma=1.0)
-    np.testing.assert_array_equal(found, query)
-
-
-def test_good_and_bad_of_two_groups_bring_the_good_one_first():
+def test_the_good_one_of_two_groups_comes_first():
     codebooks = np.eye(2, dtype=np.float32)[None]  # one codebook of two orthogonal codewords
     index = PQIndex(codebooks, np.array([[0], [1]], np.uint8))
-    undecided = unit(np.array([1.0, 1.0])).astype(np.float32)
+    between = unit(np.array([1.0, 1.0])).astype(np.float32)
     items = decode(codebooks, index.codes)
-    found = rocchio(undecided, items[1:], items[:1], codebooks=1)
-    assert index.search(found[None], 2).rows.tolist() == [[1, 0]]
+    result = rocchio(between, items[1:], items[:1], codebooks=1)
+    assert index.search(result[None], 2).rows.tolist() == [[1, 0]]
 
 
 @pytest.mark.parametrize("shapes", [((8,), (2, 7), (0, 8)), ((8,), (0, 8), (8,)), ((9,), (0, 9), (0, 9))])
-def test_wrong_shapes_are_refused(shapes):
+def test_wrong_shapes_and_negative_weights_are_refused(shapes):
     with pytest.raises(ValueError, match="multiple of 4"):
         rocchio(*(np.ones(shape) for shape in shapes), codebooks=4)
-
-
-def test_negative_weights_are_refused():
     with pytest.raises(ValueError, match="negative"):
         rocchio(np.ones(4), np.ones((0, 4)), np.ones((0, 4)), codebooks=4, gamma=-1)

@@ -1,6 +1,4 @@
-"""Batches for the Clipping lab: of a run's training images, or of the lab set, which needs no image encoded."""
-
-from __future__ import annotations
+"""Batches for the Clipping lab: from a run's training images, or from the lab set, which needs no encoding."""
 
 import numpy as np
 import torch
@@ -15,11 +13,11 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
     """Two views, plain and flipped, of images drawn from a run's training set, under its model.
 
     Args:
-        epoch: whose head is used, None for the kept one.
-        lab: lab set, which spares the encoding where its backbone is the run's; the images are then out of it.
+        epoch: use the head of this epoch; None for the trained one.
+        lab: lab set, used without encoding if its backbone is the run's; the images are then drawn from it.
 
     Raises:
-        InputError: the run lacks something.
+        InputError: a part of the run is missing.
     """
     from transclipped.runs.session import prepare_run, trained_model
 
@@ -33,27 +31,18 @@ def batch_of(run, *, size: int, seed: int, epoch: int | None = None, lab=None) -
     frozen = run.config.backbone.train == "frozen"
     if frozen:
         rows, features = _cached_views(session, rows)
-    _, head = trained_model(run, backbone=session.backbone)  # writes what a backbone learnt into it
+    _, head = trained_model(run, backbone=session.backbone)  # also loads trained weights into the backbone
     if not frozen:
         rows, features = _encoded_views(session, rows)
     if epoch is not None:
         head = run.head(epoch=epoch)
-    with torch.inference_mode():
-        codes = head(torch.from_numpy(np.concatenate(features)))
     labels = session.images.labels
-    return batch(
-        codes.quantized.flatten(1),
-        rows=rows,
-        labels=None if labels is None else labels[rows],
-        classes=len(session.images.class_names),
-    )
+    labels = None if labels is None else labels[rows]
+    return _batch(head, np.concatenate(features), rows, labels, len(session.images.class_names))
 
 
 def _cached_views(session, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The rows `[n]` that can be decoded, and embeddings `[n, F]` of both views, which other epochs and runs share.
-
-    They are in the feature cache, or go in it.
-    """
+    """The decodable rows `[n]`, and embeddings `[n, F]` of both views, from the feature cache, which is filled."""
     for view in (0, 1):
         for _ in session.cache.fill(view, rows):
             pass
@@ -62,24 +51,26 @@ def _cached_views(session, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarra
 
 
 def _encoded_views(session, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """As `_cached_views`, of a backbone that learnt, which no other run has."""
+    """As `_cached_views`, for a trained backbone, whose embeddings no other run shares."""
     from transclipped.features.cache import encode, gather
 
     backbone = session.backbone
     views = [gather(encode(backbone, session.images, rows, view=v), width=backbone.width) for v in (0, 1)]
     rows = views[1][0]
-    return rows, [embeddings[np.isin(known, rows)] for known, embeddings in views]
+    return rows, [embeddings[np.isin(encoded, rows)] for encoded, embeddings in views]
 
 
 def lab_batch(lab: LabSet, head: Head, *, size: int, seed: int) -> Batch:
     """Two views, plain and flipped, of images drawn from the lab set, under a head; rows are of the image set."""
-    places = np.sort(np.random.default_rng(seed).choice(len(lab), min(size, len(lab)), replace=False))
-    features = np.concatenate([lab.features[0][places], lab.features[1][places]])
-    with torch.inference_mode():
-        codes = head(torch.from_numpy(features))
-    return batch(
-        codes.quantized.flatten(1), rows=lab.rows[places], labels=lab.labels[places], classes=len(lab.class_names)
-    )
+    chosen = np.sort(np.random.default_rng(seed).choice(len(lab), min(size, len(lab)), replace=False))
+    features = np.concatenate([lab.features[0][chosen], lab.features[1][chosen]])
+    return _batch(head, features, lab.rows[chosen], lab.labels[chosen], len(lab.class_names))
+
+
+@torch.inference_mode()
+def _batch(head: Head, features: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, classes: int) -> Batch:
+    embeddings = head(torch.from_numpy(features)).quantized.flatten(1)
+    return batch(embeddings, rows=rows, labels=labels, classes=classes)
 
 
 def serves(lab: LabSet, record: dict) -> bool:

@@ -1,11 +1,9 @@
-"""What a rule does to one batch at every position of its dial, counted once, so that a slider needs no server.
+"""Effect of a rule on one batch at every amount, counted once, so that a slider needs no server.
 
-Along a dial clipped sets are nested: δ or c falling, or q rising, only ever adds pairs. So each pair has one position
-where it flips, and all counts, of pairs, of false negatives and of histogram bins, are sums of a table over flips.
-Counts are the library's own, pair by pair: comparisons are made in the precision of the similarities.
+With a growing amount (falling δ or c, rising q) clipped sets only grow. So each pair has one amount where it flips, and
+all counts, of pairs, of false negatives and of histogram bins, are sums of a table over flips. Similarities are
+compared in their own precision, pair by pair, as in training.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
@@ -22,7 +20,7 @@ STEPS = 100  # of a dial
 
 
 def positions(amount: Amount) -> np.ndarray:
-    """`[101]` positions of a dial, ascending; two decimals where it has them."""
+    """`[101]` positions of a dial, ascending; rounded to four decimals."""
     return np.round(np.linspace(*amount.dial, STEPS + 1), 4)
 
 
@@ -73,17 +71,13 @@ class Dial:
 
 
 def dial(batch: Batch, config: ClippingConfig) -> Dial:
-    """The whole dial of the configured rule; its amount is turned, its other settings are kept.
-
-    Raises:
-        InputError: the rule has no dial.
-    """
+    """Counts at every amount of the configured rule. Raises InputError if the rule has no amount."""
     if config.rule not in turned():
-        raise InputError(f"the rule {config.rule!r} has no amount to turn; choose one of {', '.join(turned())}")
+        raise InputError(f"the rule {config.rule!r} has no amount; choose one of {', '.join(turned())}")
     amount = turned()[config.rule]
     amounts = positions(amount)
     candidates = negatives(len(batch.similarity)).numpy()
-    count = _FLIPS.get(config.rule, _asked)
+    count = _FLIPS.get(config.rule, _at_each_amount)
     flips = count(batch.similarity, candidates, amounts, config)[candidates]  # positions that clip each pair
     similarity = batch.similarity[candidates]
     false = np.zeros(len(similarity), bool) if batch.false is None else batch.false[candidates]
@@ -96,29 +90,29 @@ def dial(batch: Batch, config: ClippingConfig) -> Dial:
     if not amount.rising:
         cut = cut[::-1]
     hits = cut[:, 1].sum(1)
-    known = batch.false is not None
+    labelled = batch.false is not None
     return Dial(
         rule=config.rule,
         amounts=amounts,
         clipped=cut.sum((1, 2)),
-        hits=hits if known else None,
+        hits=hits if labelled else None,
         pairs=len(similarity),
-        false=int(false.sum()) if known else None,
+        false=int(false.sum()) if labelled else None,
         edges=edges,
         histogram=table.sum(0),
         cut=cut,
     )
 
 
-def _asked(similarity, candidates, amounts, config) -> np.ndarray:
-    """`[n, n]` number of positions that clip each pair, from the rule itself at each of them."""
+def _at_each_amount(similarity, candidates, amounts, config) -> np.ndarray:
+    """`[n, n]` number of amounts that clip each pair, by applying the rule at each."""
     rule, s, c = RULES[config.rule], torch.from_numpy(similarity), torch.from_numpy(candidates)
     settings = (replace(config, **{rule.amount.field: float(amount)}) for amount in amounts)
     return sum(rule.pick(s, c, setting)[0].byte() for setting in settings).long().numpy()
 
 
 def _rank(similarity, candidates, amounts, config) -> np.ndarray:
-    """As `_asked`, in one pass: the 101 selections of most similar pairs would take 20 times as long."""
+    """As `_at_each_amount`, in one pass: the 101 selections of most similar pairs would take 20 times as long."""
     n = len(similarity)
     order = np.argsort(-np.where(candidates, similarity, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
@@ -129,7 +123,7 @@ def _rank(similarity, candidates, amounts, config) -> np.ndarray:
 
 def _rank_and_threshold(similarity, candidates, amounts, config) -> np.ndarray:
     first = _rank(similarity, candidates, np.array([config.fraction]), config) > 0
-    return np.where(first, _asked(similarity, candidates, amounts, replace(config, rule="threshold")), 0)
+    return np.where(first, _at_each_amount(similarity, candidates, amounts, replace(config, rule="threshold")), 0)
 
 
 def _adaptive(similarity, candidates, amounts, config) -> np.ndarray:

@@ -1,6 +1,4 @@
-"""Where a rule errs: anchors with the worst mistakes, classes taken for each other, and the best that δ could do."""
-
-from __future__ import annotations
+"""Mistakes of a rule: the worst anchors, confused classes, and the best δ in hindsight."""
 
 from dataclasses import dataclass
 
@@ -25,14 +23,13 @@ def anchor_rows(batch: Batch, report: Report, *, order: str, anchors: int, count
     """Anchors with their most similar negatives, worst mistakes first.
 
     Args:
-        order: one of `ORDERS`; all but the first need labels. "true negatives clipped" puts the anchor first whose
-            clipped true negative is the most similar; "false negatives missed" the one whose unclipped false
-            negative is, and shows what was not clipped.
-        anchors: at most as many; the first view of each image.
-        count: at most as many negatives.
+        order: one of `ORDERS`; all but the first need labels. Anchors are sorted by the similarity of their worst
+            mistake: a clipped true negative, or a missed false negative, among negatives that were not clipped.
+        anchors: at most this many, the first view of each image.
+        count: at most this many negatives.
 
     Raises:
-        ValueError: the order is unknown, or needs labels that are not there.
+        ValueError: the order is unknown, or needs labels.
     """
     if order not in ORDERS or (order != ORDERS[0] and batch.false is None):
         raise ValueError(f"order is {order!r}; choose one of {', '.join(ORDERS)}, the first without labels")
@@ -43,26 +40,23 @@ def anchor_rows(batch: Batch, report: Report, *, order: str, anchors: int, count
     wrong = report.mask & ~batch.false if order == ORDERS[1] else batch.false & ~report.mask
     worst = np.where(wrong, batch.similarity, -np.inf)[:b].max(1)  # [B]
     chosen = np.argsort(-worst, kind="stable")[:anchors]
-    shown = None if order == ORDERS[1] else ~report.mask
-    return [AnchorRow(int(a), _others(batch, int(a), count, shown)) for a in chosen if np.isfinite(worst[a])]
+    among = None if order == ORDERS[1] else ~report.mask
+    return [AnchorRow(int(a), _others(batch, int(a), count, among)) for a in chosen if np.isfinite(worst[a])]
 
 
 def _others(batch: Batch, anchor: int, count: int, among: np.ndarray | None) -> tuple[int, ...]:
     b = len(batch.rows)
-    found = neighbours(batch, anchor, len(batch.similarity))
+    rows = neighbours(batch, anchor, len(batch.similarity))
     if among is not None:
-        found = found[among[anchor, found]]
-    _, first = np.unique(found % b, return_index=True)
-    return tuple(found[np.sort(first)][:count].tolist())
+        rows = rows[among[anchor, rows]]
+    _, first = np.unique(rows % b, return_index=True)
+    return tuple(rows[np.sort(first)][:count].tolist())
 
 
 def class_rates(batch: Batch, report: Report) -> np.ndarray:
-    """`[L, L]` share of the pairs of two classes that was clipped, NaN where there is no pair.
+    """`[L, L]` share of the pairs of two classes that was clipped, NaN where there is no pair; needs labels.
 
-    Off the diagonal are true negatives, in single-label data; there it shows which classes are taken for each other.
-
-    Raises:
-        ValueError: the batch has no labels.
+    Off the diagonal are true negatives, in single-label data; there it shows which classes are confused.
     """
     if batch.classes is None or report.confusion is None:
         raise ValueError("class rates need labels")
@@ -74,9 +68,9 @@ def class_rates(batch: Batch, report: Report) -> np.ndarray:
 
 
 def best_by_labels(dial: Dial) -> int | None:
-    """Position of a dial with the best F₁ of precision and recall; None without labels or false negatives.
+    """Index of the amount with the best F₁ of precision and recall; None without labels or false negatives.
 
-    No rule may choose this way; it is what a choice without labels is compared with.
+    A baseline for comparison only: it uses labels, which no rule may see.
     """
     if dial.hits is None or not dial.false:
         return None

@@ -1,11 +1,9 @@
-"""What clipping does in one batch: which pairs, and, where labels are known, how many were false negatives.
+"""What clipping does in one batch: which pairs it clips and, with labels, how many of them were false negatives.
 
-Everything here is a pure function of a `Batch`, the cosines of two views of B images. A negative of the anchor's own
-class is false. Clipping is a guess at those, so it has a precision (share of the clipped pairs that are false) and a
-recall (share of the false pairs that are clipped). Labels are for looking only; no rule sees them.
+Everything here is a pure function of a `Batch`, the cosines of two views of B images. A negative that shares the
+anchor's class is false. Clipping predicts those, so it has a precision (share of the clipped pairs that are false) and
+a recall (share of the false pairs that are clipped). Labels serve analysis only; no rule sees them.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from transclipped.losses import attention_logits, contrastive_loss, cosines
 from transclipped.retrieval.relevance import relevance
 
 CURVE = np.linspace(-1, 1, 401)  # cosines where curves are drawn
-PAIRS_OF_VIEWS = 8  # ordered pairs of rows that show the same two images
+PAIRS_OF_VIEWS = 8  # ordered pairs of rows for the same two images
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ class Report:
     Attributes:
         mask: `[2B, 2B]` bool, clipped pairs.
         share: of all pairs of an anchor and a negative.
-        precision: share of clipped pairs that were false negatives; None where nothing was clipped.
-        recall: share of false negatives that were clipped; None where there are none.
+        precision: share of clipped pairs that were false negatives; None if nothing was clipped.
+        recall: share of false negatives that were clipped; None if there are none.
         repulsion: (before, after), share of the repulsive softmax weight that falls on false negatives.
         wrong: true negatives that were clipped; missed: false negatives that were not. Each two images once.
         confusion: `[L, L]` int64, clipped pairs by class of anchor and negative.
@@ -100,7 +98,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A threshold found without labels, and how well it would have done, where labels can tell."""
+    """A threshold computed without labels; share, precision and recall of clipping above it (None without labels)."""
 
     name: str
     threshold: float
@@ -157,8 +155,8 @@ def batch(
 
     Args:
         labels: `[B]` int from 0, or `[B, L]` with 1 for each label that an image has.
-        rows: `[B]` of the image set, 0 … B − 1 unless given.
-        classes: L at least, where classes may be absent from the batch; for `[B]` labels.
+        rows: `[B]` of the image set, 0 … B − 1 by default.
+        classes: L at least, for `[B]` labels; a batch may lack some classes.
 
     Raises:
         ValueError: shapes disagree.
@@ -172,11 +170,11 @@ def batch(
     if labels is None:
         return Batch(rows, similarity, None)
     labels = np.asarray(labels)
-    both = np.concatenate([labels, labels])  # of the 2B views
+    of_views = np.concatenate([labels, labels])  # of the 2B views
     marks = labels
     if labels.ndim == 1:
         marks = labels[:, None] == np.arange(max(classes, int(labels.max(initial=0)) + 1))
-    return Batch(rows, similarity, relevance(both, both) & candidates, marks > 0)
+    return Batch(rows, similarity, relevance(of_views, of_views) & candidates, marks > 0)
 
 
 def report(
@@ -226,22 +224,18 @@ def curve(spread: Spread, thresholds: np.ndarray = CURVE) -> Curve:
 
 def suggestions(spread: Spread) -> tuple[Suggestion, ...]:
     """Thresholds by Otsu and by a mixture of two normal distributions."""
-    found = {"Otsu": otsu(spread.every), "Gaussian mixture": mixture(spread.every)}
-    done = curve(spread, np.array(list(found.values())))
+    thresholds = {"Otsu": otsu(spread.every), "Gaussian mixture": mixture(spread.every)}
+    effect = curve(spread, np.array(list(thresholds.values())))
     return tuple(
-        Suggestion(name, delta, float(done.share[i]), _number(done.precision, i), _number(done.recall, i))
-        for i, (name, delta) in enumerate(found.items())
+        Suggestion(name, delta, float(effect.share[i]), _number(effect.precision, i), _number(effect.recall, i))
+        for i, (name, delta) in enumerate(thresholds.items())
     )
 
 
 def anchor_steps(
     batch: Batch, anchor: int, config: ClippingConfig, *, temperature: float, epoch: float = math.inf
 ) -> AnchorSteps:
-    """Follow one anchor from its similarities to the force on each negative, without and with the rule.
-
-    Raises:
-        ValueError: the batch has no such row.
-    """
+    """One anchor from its similarities to the force on each negative, without and with the rule."""
     n = len(batch.similarity)
     if not 0 <= anchor < n:
         raise ValueError(f"anchor is {anchor}; choose from 0 to {n - 1}")
@@ -296,7 +290,7 @@ def _forces(similarity: Tensor, clipped: Clipped, *, anchor: int, other: np.ndar
 
 
 def _most_similar_pairs(similarity: np.ndarray, mask: np.ndarray, count: int) -> Pairs:
-    """The `count` most similar pairs of the mask, those that show the same two images once."""
+    """The `count` most similar pairs of the mask, each two images once."""
     b = len(mask) // 2
     anchor, other = np.nonzero(mask)
     values = similarity[anchor, other]
@@ -313,9 +307,9 @@ def _most_similar_pairs(similarity: np.ndarray, mask: np.ndarray, count: int) ->
 
 def _by_class(mask: np.ndarray, classes: np.ndarray) -> np.ndarray:
     b = len(classes)
-    images = mask.reshape(2, b, 2, b).sum((0, 2), dtype=np.float32)  # [B, B], up to 4 pairs of views
-    of = classes.astype(np.float32)
-    return (of.T @ images @ of).round().astype(np.int64)
+    images = mask.reshape(2, b, 2, b).sum((0, 2), dtype=np.float32)  # [B, B], up to 4 pairs members views
+    members = classes.astype(np.float32)
+    return (members.T @ images @ members).round().astype(np.int64)
 
 
 def _above(ordered: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -1,10 +1,8 @@
 """How hard a contrastive loss pushes negatives away, and how much of that falls on false ones.
 
-What anchor i does to negative j is the gradient τ · ∂ℓ_i/∂s_ij = p_ij, the softmax weight of j: a repulsion, largest
-for the most similar negatives.
+Anchor i pushes negative j with the force τ · ∂ℓ_i/∂s_ij = p_ij, the softmax weight of j, largest for the most similar
+negatives.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -15,9 +13,9 @@ from transclipped.losses import contrastive_loss
 
 
 def repulsion(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Tensor:
-    """`[2B, 2B]` force τ · ∂ℓ_i/∂s_ij ≥ 0 with which anchor i pushes negative j away; 0 for what is no negative.
+    """`[2B, 2B]` force τ · ∂ℓ_i/∂s_ij ≥ 0 with which anchor i pushes negative j away; 0 for other pairs.
 
-    Without clipping it is the softmax weight p_ij; a clipped pair feels none.
+    Without clipping it is the softmax weight p_ij; it is 0 for clipped pairs.
     """
     with torch.enable_grad():
         s = similarity.detach().clone().requires_grad_()
@@ -29,13 +27,9 @@ def repulsion(similarity: Tensor, clipped: Clipped, *, temperature: float) -> Te
 def false_negative_repulsion(
     similarity: Tensor, clipped: Clipped, same_class: Tensor, *, temperature: float
 ) -> tuple[float, float]:
-    """Share of all repulsion that hits false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij.
+    """Share of all repulsion on false negatives, before and after clipping: Σ_false p_ij / Σ_neg p_ij, in [0, 1].
 
-    Args:
-        same_class: `[2B, 2B]` bool, True where two images share a label.
-
-    Returns:
-        Two numbers in [0, 1]; 0 where nothing is pushed away.
+    It is 0 without any repulsion. `same_class` `[2B, 2B]` bool marks the pairs of images that share a label.
     """
     plain = clip(similarity, ClippingConfig(rule="none"))
     before, after = (repulsion(similarity, each, temperature=temperature) for each in (plain, clipped))

@@ -1,19 +1,16 @@
 """Thresholds that need no label, from the distribution of similarities alone.
 
-Pairs of one class and pairs of two make two overlapping humps. Otsu cuts where the two sides differ most,
+Pairs of the same and of different classes form two overlapping humps. Otsu cuts where both sides differ most,
 maximising w₀ w₁ (μ₀ − μ₁)²; a mixture of two normal distributions, fitted by expectation-maximisation, cuts where a
-pair is as likely to come from the upper hump as from the lower. Both work on a histogram, so a million pairs cost as
-little as a thousand.
+pair is equally likely to come from either hump. Both work on a histogram: time does not depend on the number of pairs.
 
 Sources: Otsu 1979, doi 10.1109/TSMC.1979.4310076; Dempster, Laird & Rubin 1977 (expectation-maximisation).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 BINS = 256
-ROUNDS = 100  # of expectation-maximisation; settles to 1e-3 long before
+ROUNDS = 100  # of expectation-maximisation; converges to 1e-3 much earlier
 
 
 def otsu(values: np.ndarray) -> float:
@@ -29,21 +26,18 @@ def otsu(values: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = total[:-1] / below - (total[-1] - total[:-1]) / above
         between = np.where(cut, below * 1.0 * above * gap**2, -1.0)
-    best = np.flatnonzero(between == between.max())  # a run of equal cuts where bins between the humps are empty
+    best = np.flatnonzero(between == between.max())  # several cuts tie if bins between the humps are empty
     return float((edges[best[0] + 1] + edges[best[-1] + 1]) / 2)
 
 
 def mixture(values: np.ndarray) -> float:
-    """Threshold above which the upper of two normal distributions is the likelier origin.
-
-    The largest value where all are equal, or where the upper one is nowhere the likelier.
-    """
+    """Threshold above which the upper of two normal distributions is the likelier origin, else the largest value."""
     start = otsu(values)
     if len(values) == 0 or values.min() == values.max():
         return start
     counts, edges = np.histogram(values, bins=BINS)
     x, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
-    upper = np.where(x > start, 0.99, 0.01)  # [bins], probability that a pair there is of the upper hump
+    upper = np.where(x > start, 0.99, 0.01)  # [bins], probability that its pairs belong to the upper hump
     for _ in range(ROUNDS):
         share = np.stack([1 - upper, upper]) * counts  # [2, bins]
         weight = share.sum(1, keepdims=True) + 1e-12

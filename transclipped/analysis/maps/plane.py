@@ -3,8 +3,6 @@
 Source of trustworthiness: Venna & Kaski 2001.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from transclipped.analysis.maps.store import Map
@@ -13,21 +11,21 @@ from transclipped.retrieval.vectors import unit
 from transclipped.retrieval.whitening import pca as whitening
 
 TRUST_NEIGHBOURS = 15  # k of trustworthiness
-TRUST_ANCHORS = 1000  # points it is measured at, where there are more
-CHUNK = 256  # anchors whose distances to all points are held at once
+TRUST_ANCHORS = 1000  # at most, drawn at random
+CHUNK = 256  # anchors at once, to bound memory
 
 
 def pca(vectors: np.ndarray) -> Map:
-    """Projection of `[n, D]` on the two directions of largest variance; immediate, and the same for all time.
+    """Projection of `[n, D]` on the two directions of largest variance; deterministic.
 
-    The sign of a direction is free; its largest loading is made positive. A direction without variance gives zeros.
+    The largest loading of each direction is made positive. A direction without variance gives zeros.
     """
     _check(vectors)
-    found = whitening.pca(vectors, 2)
+    projection = whitening.pca(vectors, 2)
     xy = np.zeros((len(vectors), 2), np.float32)
-    xy[:, : found.matrix.shape[1]] = found(vectors)
-    kept = float(found.variance.sum()) / found.total if found.total > 0 else 0.0
-    return Map(xy, trustworthiness(vectors, xy, metric="euclidean"), {"method": "pca", "variance": kept})
+    xy[:, : projection.matrix.shape[1]] = projection(vectors)
+    share = float(projection.variance.sum()) / projection.total if projection.total > 0 else 0.0
+    return Map(xy, trustworthiness(vectors, xy, metric="euclidean"), {"method": "pca", "variance": share})
 
 
 def trustworthiness(
@@ -44,14 +42,14 @@ def trustworthiness(
         1 − 2 / (a k (2n − 3k − 1)) · Σ_i Σ_{j ∈ U_i} (r(i, j) − k)
 
     over a anchors i, where U_i are those of i's k nearest on the map whose rank r(i, j) in the embedding is beyond k.
-    The rank of j counts the points that are strictly nearer, so ties help (scikit-learn breaks them in any order). With
-    more than `anchors` points, it is measured at a draw of them, against all points.
+    The rank of j counts strictly nearer points, so ties help (scikit-learn breaks them arbitrarily). Of
+    more than `anchors` points, a random sample is compared with all points.
 
     Args:
         vectors: `[n, D]`. xy: `[n, 2]`.
 
     Returns:
-        A value in [0, 1], or None where n is too small for any k (n < 4).
+        A value in [0, 1], or None if n < 4.
     """
     _check(vectors)
     n = len(vectors)
@@ -67,16 +65,14 @@ def trustworthiness(
     return float(1 - excess * 2 / (len(at) * k * (2 * n - 3 * k - 1)))
 
 
-def placed(xy: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Where a newcomer belongs on a map: the mean of its neighbours' places `[2]`, the nearest counting most.
+def place_by_neighbours(xy: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Position `[2]` of a new image on a map: the mean of its neighbours' positions, weighted by nearness.
 
-    Weights are e^{−(d − d_min)/σ}, σ the mean of d − d_min: UMAP's own, with a simpler σ.
-
-    Args:
-        rows, distances: `[k]` of its neighbours in the embedding.
+    Weights are e^{−(d − d_min)/σ}, σ the mean of d − d_min: UMAP's, with a simpler σ. `rows` and `distances` `[k]` are
+    of its neighbours in the embedding.
     """
     if not len(rows):
-        raise ValueError("a newcomer without neighbours has no place")
+        raise ValueError("an image without neighbours has no position")
     beyond = np.asarray(distances, np.float64) - np.min(distances)
     scale = beyond.mean()
     weights = np.exp(-beyond / scale) if scale > 0 else np.ones(len(rows))
@@ -92,7 +88,7 @@ def _excess(x: np.ndarray, y: np.ndarray, rows: np.ndarray, k: int) -> int:
     """Σ_i Σ_{j ∈ U_i} (r(i, j) − k) over the anchors `rows`, of vectors x `[n, D]` and their places y `[n, 2]`."""
     mine, norms = np.arange(len(rows)), (x * x).sum(1)
     far = norms[None] - 2 * (x[rows] @ x.T) + norms[rows, None]  # [c, n] squared distances
-    equal = 1e-6 * far.max(1)  # rounding is no difference
+    equal = 1e-6 * far.max(1)  # tolerance for rounding
     far[mine, rows] = np.inf
     flat = (y[rows, 0, None] - y[None, :, 0]) ** 2 + (y[rows, 1, None] - y[None, :, 1]) ** 2
     flat[mine, rows] = np.inf

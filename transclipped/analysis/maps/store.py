@@ -1,12 +1,11 @@
-"""Computed maps: how one is made, and the cache that keeps it by the content of its vectors and its settings.
+"""Items, settings and results of a map, and the cache of maps, keyed by the content of the vectors and the settings.
 
 Source of UMAP, which `umap_layout` runs: McInnes et al. 2018, arXiv 1802.03426.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,32 @@ from transclipped.errors import InputError
 from transclipped.utils.files import cache_dir, replacing
 
 METRICS = ("cosine", "euclidean")
-FORMAT = 1  # of a stored map; a new one makes all old ones stale
+FORMAT = 1  # of a stored map; increase it to discard all stored maps
+
+
+@dataclass(frozen=True)
+class Items:
+    """Images on a map.
+
+    Attributes:
+        which: "queries" or "database".
+        ids: `[n]`. labels: `[n]`, `[n, L]`, or None. codes: `[n, M]` uint8.
+        vectors: by kind of embedding, `[n, D]` float32, the backbone's float16; quantized is always included.
+    """
+
+    which: str
+    ids: np.ndarray
+    labels: np.ndarray | None
+    codes: np.ndarray
+    vectors: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """`digest` of each kind of embedding; cached, since vectors can take megabytes."""
+        return {kind: digest(vectors) for kind, vectors in self.vectors.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +48,7 @@ class UmapSettings:
     """How UMAP lays out a map.
 
     Attributes:
-        n_neighbors: size of the neighbourhood it tries to keep, 2 or more: small shows detail, large the whole.
+        n_neighbors: size of the preserved neighbourhood, 2 or more: small shows detail, large the overall structure.
         min_dist: smallest gap between points on the plane, in [0, 1].
         metric: of the embedding.
         seed: of the layout.
@@ -46,7 +70,7 @@ class UmapSettings:
 
 @dataclass(frozen=True)
 class Map:
-    """Positions `[n, 2]` float32, trustworthiness in [0, 1] (None for too few points), and how it was made."""
+    """Positions `[n, 2]` float32, trustworthiness in [0, 1] (None for too few points), and its settings."""
 
     xy: np.ndarray
     trustworthiness: float | None
@@ -66,21 +90,21 @@ def map_key(content: str, settings: UmapSettings) -> str:
 
 
 def stored_map(key: str) -> Map | None:
-    """A map that was computed before; None if there is none that can be read."""
+    """A map from the cache; None if missing or damaged."""
     try:
         with np.load(maps_dir() / f"{key}.npz", allow_pickle=False) as file:
             trust = float(file["trustworthiness"])
             return Map(file["xy"], None if np.isnan(trust) else trust, {"method": "umap"})
-    except Exception:  # missing or torn: numpy and zipfile raise many kinds; it is made anew
+    except Exception:  # numpy and zipfile raise many kinds for a damaged file; it is recomputed
         return None
 
 
-def store_map(key: str, found: Map) -> Path:
+def store_map(key: str, layout: Map) -> Path:
     """Write a map, atomically."""
     path = maps_dir() / f"{key}.npz"
-    trust = np.nan if found.trustworthiness is None else found.trustworthiness
+    trust = np.nan if layout.trustworthiness is None else layout.trustworthiness
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, xy=found.xy.astype(np.float32), trustworthiness=trust)
+        np.savez_compressed(file, xy=layout.xy.astype(np.float32), trustworthiness=trust)
     return path
 
 

@@ -1,14 +1,12 @@
-"""UMAP in a process of its own, one at a time: two threads of numba would end the web server (umap#665).
+"""UMAP in a separate process, one at a time: two threads of numba would end the web server (umap#665).
 
 The parent writes vectors and settings into a folder and starts `python -m transclipped.analysis.maps.umap_job FOLDER`;
-the child writes its progress there, and each map into the cache of maps. Whoever comes later finds both.
+the child writes its progress there, and each map into the cache of maps.
 
     maps/job/        a `utils.jobs.Job`: its spec is {"keys", "tasks": [{"key", "vectors": "0.npy", "settings"}, …]},
                      its progress {"state", "map", "of", "step", "done": share of all maps, "error"}
     maps/<key>.npz   a finished map
 """
-
-from __future__ import annotations
 
 import os
 import shutil
@@ -28,54 +26,52 @@ from transclipped.utils.jobs import FAILED, FINISHED, INTERRUPTED, JOB, PROGRESS
 from transclipped.utils.machine import identity
 
 
-def start(wanted: list[tuple[np.ndarray, UmapSettings]]) -> list[str]:
-    """Compute the maps of these vectors `[n, D]` that are not stored yet; returns all their keys at once.
+def start(maps: list[tuple[np.ndarray, UmapSettings]]) -> list[str]:
+    """Compute the maps of these vectors `[n, D]` that are not cached; returns the keys of all at once.
 
     Raises:
         InputError: other maps are being computed, or the disk is full.
     """
-    keys = [map_key(digest(vectors), settings) for vectors, settings in wanted]
+    keys = [map_key(digest(vectors), settings) for vectors, settings in maps]
     todo = [i for i, key in enumerate(keys) if stored_map(key) is None]
     if not todo:
         return keys
     job = _job()
-    tasks = [{"key": keys[i], "vectors": f"{i}.npy", "settings": asdict(wanted[i][1])} for i in todo]
+    tasks = [{"key": keys[i], "vectors": f"{i}.npy", "settings": asdict(maps[i][1])} for i in todo]
     spec = {"tasks": tasks, "keys": [keys[i] for i in todo], **_progress(tasks, 0, "starting", 0.0)}
     with starting(job.folder.with_suffix(".lock")):
         if job.running:
-            raise InputError("another map is being computed; wait until it is done, or cancel it")
+            raise InputError("another map is being computed; wait for it to finish, or cancel it")
         shutil.rmtree(job.folder, ignore_errors=True)
         try:
             job.folder.mkdir()
             for i in todo:
-                np.save(job.folder / f"{i}.npy", wanted[i][0].astype(np.float32))
+                np.save(job.folder / f"{i}.npy", maps[i][0].astype(np.float32))
         except OSError as error:
             shutil.rmtree(job.folder, ignore_errors=True)
             raise InputError(f"cannot write {job.folder}: {error.strerror}; free some space") from error
-        arguments = [str(job.folder.resolve())]
-        job.start(arguments, spec, module="transclipped.analysis.maps.umap_job", passive=True)
+        job.start([str(job.folder.resolve())], spec, module="transclipped.analysis.maps.umap_job", passive=True)
     return keys
 
 
 def current() -> dict[str, Any] | None:
-    """Progress of the job that is on, or why the last one failed; None if there is nothing to tell."""
+    """Progress of the current job, or the error of the last one if it failed; else None."""
     status = _job().status()
     if not status or status["state"] in (FINISHED, STOPPED):
         return None
     if status["state"] == INTERRUPTED:
-        ended = status["error"] or "the process that computed it has ended; start it again"
-        return status | {"state": FAILED, "error": ended}
+        return status | {"state": FAILED, "error": status["error"] or "the process ended; start it again"}
     return status
 
 
 def cancel() -> None:
-    """End the job, if one is on, and forget it."""
+    """End the current job, if any, and delete its files."""
     _job().cancel()
     shutil.rmtree(_job().folder, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Work off the folder that is named."""
+    """Compute the maps of a job's folder."""
     folder = Path(arguments[0])
     tasks = read_json(folder / JOB)["tasks"]
     process = identity(os.getpid())
@@ -95,7 +91,7 @@ def main(arguments: list[str]) -> int:
             store_map(task["key"], umap_map(vectors, UmapSettings(**task["settings"]), report=report))
             (folder / task["vectors"]).unlink()
         ending = {"state": FINISHED}
-    except Exception as error:  # whatever it is, a person is waiting for a word
+    except Exception as error:  # of any kind: the page shows it
         ending = {"state": FAILED, "error": str(error) or type(error).__name__}
     write_json(folder / PROGRESS, {**process, **_progress(tasks, at, "", 1.0), **ending})
     return 0 if ending["state"] == FINISHED else 1

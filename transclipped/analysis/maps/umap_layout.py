@@ -1,11 +1,9 @@
 """UMAP's layout of vectors, from their PCA and exact neighbours.
 
-Equal vectors (frequent among short codes) are laid out once and share a place, or they would form cliques of their own.
+Equal vectors (frequent among short codes) are laid out once and share a position; else they would form clusters.
 
 Source: McInnes et al. 2018, arXiv 1802.03426.
 """
-
-from __future__ import annotations
 
 from dataclasses import asdict
 
@@ -15,15 +13,15 @@ from transclipped.analysis.maps.plane import pca, trustworthiness
 from transclipped.analysis.maps.store import Map, UmapSettings
 from transclipped.retrieval.vectors import nearest_others, unit
 
-EPOCHS = 200  # of the layout: what UMAP takes for more than 10,000 points, and enough for fewer
-WRITE_EVERY = 0.25  # seconds between two signs of progress
+EPOCHS = 200  # of the layout: UMAP's default for more than 10,000 points, and enough for fewer
+WRITE_EVERY = 0.25  # seconds between two progress reports
 
 
 def umap_map(vectors: np.ndarray, settings: UmapSettings, *, report=lambda step, done: None) -> Map:
-    """Lay out `[n, D]` by UMAP over exact neighbours, from its PCA; imports umap. The same for a seed.
+    """Lay out `[n, D]` by UMAP over exact neighbours, from its PCA; imports umap. Deterministic for a seed.
 
     Args:
-        report: called with what is being done and the share that is done.
+        report: called with the step and the share done.
     """
     different, place = np.unique(vectors, axis=0, return_inverse=True)
     place = place.reshape(-1)
@@ -57,7 +55,7 @@ def umap_map(vectors: np.ndarray, settings: UmapSettings, *, report=lambda step,
 
 
 class _Epochs:
-    """A file that tqdm writes "n/total" into, and that tells them on."""
+    """A file that tqdm writes "n/total" into, to report progress."""
 
     def __init__(self, report) -> None:
         self._report = report
@@ -68,4 +66,4 @@ class _Epochs:
             self._report("laying out", 0.15 + 0.8 * int(done) / int(total))
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""

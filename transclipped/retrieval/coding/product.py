@@ -7,8 +7,6 @@ T[m, k] = ⟨q_m, c_mk⟩ / M. `retrieval.index` scans large databases; nothing 
 Source: Jégou et al. 2011, "Product quantization for nearest neighbor search".
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 
@@ -24,12 +22,12 @@ def decode(codebooks: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def tables(codebooks: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """What every codeword adds to a score: `[…, M, K]` float32 for queries `[…, D]`."""
+    """Contribution of every codeword to a score: `[…, M, K]` float32 for queries `[…, D]`."""
     return _products(codebooks, np.asarray(queries, np.float32)) / np.float32(len(codebooks))
 
 
 def picked(tables: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """What each codebook adds to the scores of codes `[…, M]`, by the tables `[M, K]` of one query: `[…, M]`."""
+    """Contribution of each codebook to the scores of codes `[…, M]`, by the tables `[M, K]` of one query: `[…, M]`."""
     return tables[np.arange(len(tables)), codes]
 
 

@@ -1,24 +1,22 @@
-"""Relevance feedback: a query moves towards the hits that a person calls good, and away from the bad ones.
+"""Relevance feedback: a query moves towards hits marked as good, and away from those marked as bad.
 
 Of query q, good items G and bad items B, by their decoded codes,
 
     q' = α q + β · mean(G) − γ · mean(B),
 
-with each sub-vector brought back to unit length, so that scores stay in [−1, 1] and every codebook keeps its say.
+with each sub-vector scaled back to unit length, so that scores stay in [−1, 1] and all codebooks keep equal weight.
 
 References:
     Rocchio 1971, "Relevance feedback in information retrieval", in Salton (ed.), The SMART Retrieval System.
     Manning, Raghavan & Schütze 2008, Introduction to Information Retrieval, §9.1.1: α = 1, β = 0.75, γ = 0.15.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from transclipped.retrieval.vectors import unit
 
 ALPHA, BETA, GAMMA = 1.0, 0.75, 0.15
-TINY = 1e-6  # length below which a sub-vector points nowhere
+TINY = 1e-6  # length below which a sub-vector has no direction
 
 
 def rocchio(
@@ -34,10 +32,9 @@ def rocchio(
     """The query after feedback, `[D]` float32 of M unit sub-vectors.
 
     Args:
-        query: `[D]`, continuous.
-        good, bad: `[n, D]` of marked items, n may be 0.
+        query: `[D]`, continuous. good, bad: `[n, D]` of marked items, n may be 0.
         codebooks: M, a divisor of D.
-        alpha, beta, gamma: weights of query, good and bad items, none negative.
+        alpha, beta, gamma: weights of query, good and bad items, not negative.
 
     Raises:
         ValueError: shapes disagree, or a weight is negative.
@@ -55,7 +52,7 @@ def rocchio(
         if len(items):
             moved = moved + weight * _parts(items.astype(np.float64).mean(0), codebooks)
     long = np.linalg.norm(moved, axis=1, keepdims=True) > TINY
-    return np.where(long, unit(moved), before).ravel().astype(np.float32)  # what cancels out stays as it was
+    return np.where(long, unit(moved), before).ravel().astype(np.float32)  # sub-vectors that cancel out stay unchanged
 
 
 def _parts(vector: np.ndarray, codebooks: int) -> np.ndarray:

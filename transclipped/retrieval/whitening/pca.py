@@ -1,14 +1,12 @@
 """Principal components: the directions of largest variance, exact, and whitening by them.
 
 With S = Σ_i (x_i − μ)(x_i − μ)ᵀ / n = V Λ Vᵀ, a row becomes (x − μ) V_k Λ_k^p, where V_k are the k columns of the
-largest λ: p = 0 projects, p = −1/2 whitens. Uncentred (μ = 0) it keeps as much of the inner products as k directions
-can.
+largest λ: p = 0 projects, p = −1/2 whitens. Uncentred (μ = 0) it keeps as much of the inner products as any k
+directions can.
 
 References:
     Jégou & Chum 2012, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening".
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -16,7 +14,7 @@ import numpy as np
 import scipy.linalg
 
 BLOCK = 16_384  # rows in float64 at once
-NONE = 1e-12  # of the largest variance: less is rounding, and whitening must not enlarge it
+NONE = 1e-12  # of the largest variance: less is rounding error, which whitening must not amplify
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,12 @@ class PCA:
 
 
 def pca(x: np.ndarray, k: int, *, centre: bool = True, power: float = 0) -> PCA:
-    """Principal components of rows `[n, F]`.
-
-    A direction's sign is free; its largest loading is made positive.
+    """Principal components of rows `[n, F]`; the largest loading of each direction is made positive.
 
     Args:
-        k: directions, of which there are at most F.
-        centre: whether the mean is taken away first.
-        power: p <= 0, to which variances scale the directions; those without variance give zeros if it is negative.
+        k: directions, at most F of them.
+        centre: whether to subtract the mean.
+        power: p <= 0, exponent of the variances that scale the directions; if negative, those without variance give 0.
 
     Raises:
         ValueError: x is not `[n, F]` with n >= 1, or k or power are out of range.
