@@ -1,4 +1,4 @@
-"""Cached views of made-up images that fall into classes, a small configuration, and heads to train on them."""
+"""Synthetic cached views in classes, a small configuration, and heads to train on them."""
 
 import numpy as np
 import torch
@@ -35,14 +35,14 @@ def head(config, width=WIDTH):
 
 
 def trainer(config=None, *, rows=None, **options):
-    """A trainer of a new head on the made-up views; 4 steps an epoch at the usual batch of 16."""
+    """A trainer of a new head on the synthetic views; 4 steps per epoch at the default batch size of 16."""
     config = config or settings()
     rows = np.arange(IMAGES) if rows is None else rows
     return Trainer(head(config), CachedViews(views()[0], rows, seed=config.seed), config, **options)
 
 
 def same_state(first, second):
-    """Whether two states hold the same tensors, but for speed."""
+    """Whether two states hold the same tensors, except speed."""
     assert first.keys() == second.keys()
     return all(torch.equal(first[k], second[k]) for k in first if not k.endswith("images_per_s"))
 

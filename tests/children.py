@@ -1,11 +1,11 @@
-"""Stand-ins for the commands that the app starts: processes that do nothing until they are ended."""
+"""Stand-ins for the commands that the app starts: processes that wait until they are killed."""
 
 import subprocess
 import sys
 
 
 class Child(subprocess.Popen):
-    """A process, and the arguments of the command that it stands for."""
+    """A process, and the arguments of the command it replaces."""
 
     def __init__(self, arguments: list[str]) -> None:
         super().__init__([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

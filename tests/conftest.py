@@ -1,14 +1,13 @@
-"""What tests share: a cache and runs of their own, and one small run on real images."""
+"""Shared fixtures: a temporary cache, restored registries, and small runs on real images."""
 
-import os
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.children import Child
+from transclipped.cli import main
+from transclipped.config import BackboneConfig, DataConfig, RunConfig, ScheduleConfig
 
 TINY = [
     *("--dataset", "cifar10", "--train-limit", "200", "--database-limit", "200", "--query-limit", "40"),
@@ -18,33 +17,38 @@ TINY = [
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Nothing is read from, or left in, the cache of whoever runs the tests."""
-    before = os.environ.get("TRANSCLIPPED_CACHE")
-    os.environ["TRANSCLIPPED_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    if before is None:
-        del os.environ["TRANSCLIPPED_CACHE"]
-    else:
-        os.environ["TRANSCLIPPED_CACHE"] = before
+    """Use a temporary cache instead of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSCLIPPED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def refused(capsys, *argv):
+    """Run a command that must exit with status 2; returns the last line of its messages."""
+    capsys.readouterr()
+    assert main([*map(str, argv)]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("transclipped: ") and "Traceback" not in message
+    return message
 
 
 @contextmanager
 def registries_restored():
-    """What is registered inside is forgotten afterwards."""
+    """Undo what is registered inside."""
     from transclipped import clipping, losses
     from transclipped.models import custom
 
     registries = clipping.RULES, losses.LOSSES, custom.BACKBONES
     before = [dict(registry) for registry in registries]
     yield
-    for registry, was in zip(registries, before, strict=True):
+    for registry, parts in zip(registries, before, strict=True):
         registry.clear()
-        registry.update(was)
+        registry.update(parts)
 
 
 @pytest.fixture
 def own_registries():
-    """What a test registers is forgotten afterwards."""
+    """Undo what a test registers."""
     with registries_restored():
         yield
 
@@ -52,8 +56,6 @@ def own_registries():
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory, own_cache):
     """Path of a finished run: 200 real images, 40 queries, two epochs."""
-    from transclipped.cli import main
-
     path = tmp_path_factory.mktemp("runs") / "tiny"
     assert main(["train", *TINY, "--validation", "20", "--run", str(path)]) == 0
     return path
@@ -64,24 +66,22 @@ def transformer_run(tmp_path_factory, own_cache):
     """Path of a finished run over the hybrid ViT with random weights: 60 real images, 8 queries, 16 bits."""
     import torch
 
-    from transclipped.cli import main
     from transclipped.models.hybrid import hybrid_vit, without_stem
     from transclipped.models.weights import save_tensors
 
     folder = tmp_path_factory.mktemp("transformer")
     torch.manual_seed(0)
     save_tensors(folder / "weights.safetensors", without_stem(hybrid_vit().state_dict()))
-    flags = ["--dataset", "cifar10", "--train-limit", "60", "--database-limit", "60", "--query-limit", "8"]
-    flags += ["--epochs", "1", "--views", "2", "--batch", "30", "--image-size", "64", "--bits", "16"]
-    flags += ["--backbone", "hybrid-vit", "--weights", str(folder / "weights.safetensors")]
-    assert main(["train", *flags, "--run", str(folder / "transformer")]) == 0
+    flags = "--dataset cifar10 --train-limit 60 --database-limit 60 --query-limit 8 --epochs 1 --views 2 --batch 30 "
+    flags += "--image-size 64 --bits 16 --backbone hybrid-vit --weights"
+    words = ["train", *flags.split(), folder / "weights.safetensors", "--run", folder / "transformer"]
+    assert main([*map(str, words)]) == 0
     return folder / "transformer"
 
 
 @pytest.fixture
 def children(monkeypatch):
-    """Stand-ins for the child processes that jobs start, in order; they end with the test."""
-    from tests.children import Child
+    """Stand-ins for the child processes that jobs start, in order; the fixture ends them."""
     from transclipped.utils import jobs
 
     started: list[Child] = []
@@ -98,7 +98,7 @@ def children(monkeypatch):
 
 @pytest.fixture
 def listening(monkeypatch):
-    """Sets the address that the app listens on, and the headers that the visitor's browser sends."""
+    """A function that sets the address that the app listens on, and the headers that the browser sends."""
     import streamlit as st
     from streamlit.runtime.context import StreamlitHeaders
 
@@ -119,15 +119,13 @@ def listening(monkeypatch):
 
 @pytest.fixture
 def opened_up(listening) -> None:
-    """A visitor of an app that is open to the network, without the token."""
+    """A visitor without a token, of an app that is open to the network."""
     listening("0.0.0.0", Host="192.0.2.7:8501", Origin="http://192.0.2.7:8501")
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """200 real images, 40 queries, 180 left to train: 3 steps an epoch. Keywords replace whole sections."""
-    from transclipped.config import BackboneConfig, DataConfig, RunConfig, ScheduleConfig
-
+    """A function: settings of 200 images, 40 queries, 180 to train, 3 steps per epoch; keywords replace sections."""
     config = RunConfig(
         data=DataConfig(train_limit=200, database_limit=200, query_limit=40, validation=20),
         backbone=BackboneConfig(name="efficientnet-lite0", image_size=32),

@@ -1,6 +1,6 @@
-"""Commands in forked processes that die, or halt, right before their n-th change of a file.
+"""Commands in forked processes that are killed, or halted, just before their n-th change of a file.
 
-One process imports torch once and forks the rest, so a trial costs what the command does.
+One process imports torch and forks the others, so a trial takes no longer than the command.
 """
 
 import json
@@ -74,7 +74,7 @@ class Forks:
         assert self._process.stdout.readline() == "ready\n"
 
     def start(self, argv, *, at=0, below=Path("/"), halt=False) -> int:
-        """Begin; `at` which change of a file below a folder (1 is the first) it is killed, or halted, if at all."""
+        """Start; kill, or halt, it at the `at`-th change of a file in the folder `below`; 0 for never."""
         number = int(signal.SIGSTOP if halt else signal.SIGKILL)
         job = {"argv": [*map(str, argv)], "log": str(self.log), "at": at, "below": str(below), "number": number}
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -85,7 +85,7 @@ class Forks:
         return int(self._process.stdout.readline())
 
     def run(self, argv, **options) -> int:
-        """Exit status, −9 if it was killed."""
+        """Exit status, −9 if killed."""
         self.start(argv, **options)
         return self.wait()
 
@@ -99,7 +99,7 @@ class Forks:
 
 
 def halted(pid: int, *, seconds: float = 60.0) -> bool:
-    """Wait until a process halts; False if it ends instead."""
+    """Wait until a process halts; False if it ends."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -113,7 +113,7 @@ def halted(pid: int, *, seconds: float = 60.0) -> bool:
 
 
 def let_go(pid: int) -> None:
-    """Continue a halted process, again after each further halt, until it has ended."""
+    """Continue a halted process, after each halt, until it ends."""
 
     def work():
         while True:

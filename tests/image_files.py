@@ -1,4 +1,4 @@
-"""Files of images, whole and hostile."""
+"""Image files, valid and hostile."""
 
 import io
 import struct
@@ -6,14 +6,14 @@ import zlib
 
 
 def encoded(image, kind="PNG", **options):
-    """An image as the bytes of a file."""
+    """Bytes of an image file."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def bomb(width=60_000, height=60_000):
-    """A valid PNG header that promises 3.6 gigapixels."""
+    """A PNG file with a valid header of 3.6 gigapixels."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""A disk that is full, without being one: the system refuses to let files grow."""
+"""Simulates a full disk with the system's limit on file sizes."""
 
 import resource
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_up_to(size):
-    """Inside, this process can write no file beyond `size` bytes (a write fails as on a full disk, with EFBIG)."""
+    """Inside, writing a file beyond `size` bytes fails, similar to a full disk (with EFBIG)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -16,5 +16,5 @@ def files_up_to(size):
 
 
 def left_over(folder):
-    """Temporary files below a folder that a writer should have cleared away."""
+    """Temporary files below a folder that a writer should have deleted."""
     return [str(path) for path in folder.rglob("*.tmp*")]

@@ -1,4 +1,4 @@
-"""A small made-up lab set: images of three classes around three directions."""
+"""A small synthetic lab set: images of three classes around three directions."""
 
 import numpy as np
 
@@ -12,16 +12,11 @@ def small_lab(*, images=300, queries=60, width=16, seed=0) -> LabSet:
     def around(labels):
         return (centres[labels] + rng.normal(scale=1.2, size=(len(labels), width))).astype(np.float32)
 
-    labels, asked = np.arange(images) % 3, np.arange(queries) % 3
+    labels, query_labels = np.arange(images) % 3, np.arange(queries) % 3
     plain = around(labels)
     views, view_scales = quantized(np.stack([plain + rng.normal(scale=0.1, size=plain.shape) for _ in range(3)]))
-    numbers, scales = quantized(around(asked))
-    about = {
-        "backbone": "efficientnet-lite0",
-        "image_size": 32,
-        "fingerprint": "made up",
-        "projected": False,
-        "class_names": ["a", "b", "c"],
-    }
+    numbers, scales = quantized(around(query_labels))
+    about = {"backbone": "efficientnet-lite0", "image_size": 32, "fingerprint": "made up"}
+    about |= {"projected": False, "class_names": ["a", "b", "c"]}
     rows, query_rows = np.arange(images), 50_000 + np.arange(queries)
-    return LabSet(views, view_scales, numbers, scales, rows, query_rows, labels, asked, about)
+    return LabSet(views, view_scales, numbers, scales, rows, query_rows, labels, query_labels, about)

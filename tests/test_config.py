@@ -1,4 +1,4 @@
-"""Settings that make no sense cannot be: every number has bounds, and every refusal is a sentence."""
+"""Invalid settings raise: every number has bounds, and every error names its setting."""
 
 import json
 import math
@@ -15,13 +15,13 @@ from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS
 
-SENSELESS = [math.nan, math.inf, -math.inf, -1, 10**18, 10**400, -(10**400), 10**5000, 1e308, True, "1", [], {}]
+INVALID = [math.nan, math.inf, -math.inf, -1, 10**18, 10**400, -(10**400), 10**5000, 1e308, True, "1", [], {}]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=8), v, max_size=4))
 
 
 def numbers(cls=RunConfig, prefix=()):
-    """Path of every number among the settings, such as ("schedule", "epochs")."""
+    """Path of each numeric setting, such as ("schedule", "epochs")."""
     default = cls()
     for field in fields(cls):
         value = getattr(default, field.name)
@@ -32,7 +32,7 @@ def numbers(cls=RunConfig, prefix=()):
 
 
 def changed(path, value):
-    """The default settings with another value at `path`."""
+    """The default settings with `value` at `path`."""
     values = json.loads(json.dumps(to_dict(RunConfig())))
     at = values
     for name in path[:-1]:
@@ -42,10 +42,10 @@ def changed(path, value):
 
 
 @pytest.mark.parametrize("path", list(numbers()), ids=".".join)
-@pytest.mark.parametrize("value", SENSELESS, ids=lambda v: repr(v)[:12] if v != 10**5000 else "10^5000")
+@pytest.mark.parametrize("value", INVALID, ids=lambda v: repr(v)[:12] if v != 10**5000 else "10^5000")
 def test_every_number_has_bounds(path, value):
     if (path, value) == (("clipping", "threshold"), -1):
-        return  # a cosine may be
+        return  # a valid cosine
     with pytest.raises(InputError) as caught:
         from_dict(RunConfig, changed(path, value))
     assert path[-1] in str(caught.value)
@@ -53,7 +53,7 @@ def test_every_number_has_bounds(path, value):
 
 
 @given(VALUES)
-def test_anything_is_a_configuration_or_refused(values):
+def test_any_value_is_a_configuration_or_an_error(values):
     try:
         assert isinstance(from_dict(RunConfig, values), RunConfig)
     except InputError as error:
@@ -64,7 +64,7 @@ def test_anything_is_a_configuration_or_refused(values):
     st.sampled_from([("data", "data"), ("backbone", "name"), ("backbone", "train"), ("clipping", "rule"), ("plugin",)]),
     st.text(st.characters(codec=None), max_size=50) | st.sampled_from(["x" * 5000, "last-" + "9" * 5000, "last-²"]),
 )
-def test_names_and_paths_can_be_written_again(path, text):
+def test_names_and_paths_can_be_written_as_json(path, text):
     try:
         config = from_dict(RunConfig, changed(path, text))
     except InputError:
@@ -73,10 +73,8 @@ def test_names_and_paths_can_be_written_again(path, text):
     json.dumps(to_dict(config), ensure_ascii=False).encode("utf-8")
 
 
-@pytest.mark.parametrize(
-    "path", sorted(file.parent for file in ASSETS.glob("runs/*/config.json")), ids=lambda p: p.name
-)
-def test_bundled_runs_read_as_they_are_written(path):
+@pytest.mark.parametrize("path", sorted(p.parent for p in ASSETS.glob("runs/*/config.json")), ids=lambda p: p.name)
+def test_bundled_runs_read_as_written(path):
     run, record = RunDir(path), json.loads((path / "config.json").read_text())
     assert run.record == record
     for name, value in to_dict(run.config).items():  # older runs lack some settings
@@ -84,8 +82,8 @@ def test_bundled_runs_read_as_they_are_written(path):
         assert value == (value | written if isinstance(value, dict) else written)
     parser = ArgumentParser()
     flags.add_flags(parser)
-    spelled = flags.given(parser.parse_args(flags.arguments(run.config)))
-    assert flags.configured(RunConfig(), spelled) == run.config
+    changes = flags.given(parser.parse_args(flags.arguments(run.config)))
+    assert flags.configured(RunConfig(), changes) == run.config
     assert run.metrics() == json.loads((path / "metrics.json").read_text())
     assert run.events() == [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
     assert run.status() == json.loads((path / "status.json").read_text())

@@ -1,10 +1,10 @@
-"""Imports point one way: a module imports from layers below its own, and from its own folder."""
+"""Imports point one way: a module imports from lower layers and from its own folder."""
 
 import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "transclipped"
-LAYERS = (  # the upper ones import from the lower ones
+LAYERS = (  # upper layers import from lower ones
     {"__main__"},
     {"ui", "cli"},
     {"experiments"},
@@ -23,27 +23,25 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 
 
 def imported(tree: ast.AST, names: set[str]) -> set[str]:
-    """Folders and modules right below the package that a module imports, anywhere in it."""
-    found = set()
+    """Top-level folders and modules of the package that a module imports, also inside functions."""
+    paths = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "transclipped":
-            found |= {alias.name for alias in node.names} & names
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transclipped."):
-            found.add(node.module.split(".")[1])
+        if isinstance(node, ast.ImportFrom):
+            paths += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("transclipped.")}
-    return found
+            paths += [alias.name for alias in node.names]
+    return {path.split(".")[1] for path in paths if path.startswith("transclipped.")} & names
 
 
 def upward(package: Path) -> list[str]:
-    """Imports against the layers."""
-    names, against = set(LAYER), []
+    """Imports that violate the layers."""
+    result = []
     for file in sorted(package.rglob("*.py")):
         own = file.relative_to(package).parts[0].removesuffix(".py")
-        for other in imported(ast.parse(file.read_text(encoding="utf-8")), names) - {own} if own in names else ():
-            if other not in LAYER or LAYER[other] <= LAYER[own]:
-                against.append(f"{file.relative_to(package)} imports {other}")
-    return against
+        if own in LAYER:
+            others = imported(ast.parse(file.read_text(encoding="utf-8")), set(LAYER)) - {own}
+            result += [f"{file.relative_to(package)} imports {n}" for n in sorted(others) if LAYER[n] <= LAYER[own]]
+    return result
 
 
 def test_no_import_points_upward():
@@ -55,7 +53,7 @@ def test_every_module_has_a_layer():
     assert below - {"__init__"} - set(LAYER) == set()
 
 
-def test_the_walk_sees_an_upward_import(tmp_path):
+def test_upward_imports_are_detected(tmp_path):
     for folder, line in (
         ("utils", "def f():\n    from transclipped.runs import run\n"),
         ("runs", "import transclipped.training.train\n"),

@@ -1,4 +1,4 @@
-"""Rules, losses and backbones of one's own: they work, they fail in a sentence, and a run alone never runs code."""
+"""Custom rules, losses and backbones: they work, errors take one line, and opening a run executes no code."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import TINY
+from tests.conftest import TINY, refused
 from transclipped import clipping, losses, plugins
 from transclipped.analysis.benchmarks import clipping_of
 from transclipped.analysis.clipping.dials import dial
@@ -16,7 +16,7 @@ from transclipped.config import ClippingConfig, LossConfig
 from transclipped.errors import InputError
 from transclipped.experiments.lab.sweep import Sweep
 from transclipped.losses import training_loss
-from transclipped.models import custom as own
+from transclipped.models import custom
 from transclipped.runs.run import RunDir
 
 WHOLE = """
@@ -44,16 +44,8 @@ class Thumbnails(torch.nn.Module):
 
 @pytest.fixture(autouse=True)
 def forget(monkeypatch, own_registries):
-    """Nothing that a test registers outlives it."""
+    """Undo what a test loads and registers."""
     monkeypatch.setattr(plugins, "_loaded", {})
-
-
-def refused(capsys, *argv):
-    capsys.readouterr()
-    assert main([*map(str, argv)]) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("transclipped: ") and "Traceback" not in message
-    return message
 
 
 def write(path, text=WHOLE):
@@ -61,17 +53,12 @@ def write(path, text=WHOLE):
     return path
 
 
-def train(run, file, *flags):
-    flags = [*TINY[:-4], "--plugin", file, *flags, "--run", run]  # without a backbone and its size
-    return main([*map(str, ["train", *flags])])
-
-
 @pytest.fixture
 def trained(tmp_path):
-    file = write(tmp_path / "mine.py")
-    flags = ["--clip", "half", "--loss", "pull", "--backbone", "thumbnails"]
-    assert train(tmp_path / "run", file, *flags) == 0
-    return tmp_path / "run", file
+    file, run = write(tmp_path / "mine.py"), tmp_path / "run"
+    words = ["train", *TINY[:-4], "--plugin", file, "--run", run]  # without a backbone and its size
+    assert main([*map(str, words), "--clip", "half", "--loss", "pull", "--backbone", "thumbnails"]) == 0
+    return run, file
 
 
 def test_run_uses_all_three_and_can_be_repeated(trained, tmp_path):
@@ -86,9 +73,9 @@ def test_run_uses_all_three_and_can_be_repeated(trained, tmp_path):
     assert (RunDir(run).retrieval().codes == RunDir(tmp_path / "again").retrieval().codes).all()
 
 
-def test_opening_a_run_does_not_run_its_code(trained, capsys, monkeypatch):
+def test_opening_a_run_does_not_execute_its_code(trained, capsys, monkeypatch):
     run, file = trained
-    for registry in (clipping.RULES, losses.LOSSES, own.BACKBONES):
+    for registry in (clipping.RULES, losses.LOSSES, custom.BACKBONES):
         for name in ("half", "pull", "thumbnails"):
             registry.pop(name, None)
     monkeypatch.setattr(plugins, "_loaded", {})
@@ -99,9 +86,9 @@ def test_opening_a_run_does_not_run_its_code(trained, capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)["n_queries"] == 40
 
 
-def test_variable_names_plug_ins_too(trained, capsys, monkeypatch):
+def test_environment_variable_names_plug_ins(trained, capsys, monkeypatch):
     run, file = trained
-    own.BACKBONES.clear()
+    custom.BACKBONES.clear()
     monkeypatch.setattr(plugins, "_loaded", {})
     monkeypatch.setenv("TRANSCLIPPED_PLUGINS", str(file))
     item = str(RunDir(run).retrieval().database_ids[0])
@@ -109,7 +96,7 @@ def test_variable_names_plug_ins_too(trained, capsys, monkeypatch):
     assert main(["evaluate", "--run", str(run)]) == 0
 
 
-def test_changed_file_is_run_again(tmp_path):
+def test_changed_file_is_executed_again(tmp_path):
     file = write(tmp_path / "mine.py", WHOLE)
     plugins.load(file)
     write(file, WHOLE.replace('"half"', '"other"'))
@@ -119,20 +106,16 @@ def test_changed_file_is_run_again(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [
-        ("import nothing_of_this_name", "nothing_of_this_name"),
-        ("def x(:\n", "SyntaxError"),
-        ("1 / 0", "ZeroDivisionError"),
-    ],
+    [("import no_such_module", "no_such_module"), ("def x(:\n", "SyntaxError"), ("1 / 0", "ZeroDivisionError")],
 )
-def test_broken_files_end_in_one_sentence(tmp_path, capsys, text, named):
+def test_broken_files_end_in_one_line(tmp_path, capsys, text, named):
     file = write(tmp_path / "broken.py", text)
     message = refused(capsys, "train", *TINY, "--plugin", file, "--run", tmp_path / "run")
     assert named in message and "broken.py" in message
     assert not (tmp_path / "run").exists()
 
 
-def test_missing_file_and_unknown_names_end_in_one_sentence(tmp_path, capsys):
+def test_missing_files_and_unknown_names_end_in_one_line(tmp_path, capsys):
     run = ["--run", tmp_path / "run"]
     assert "gone.py" in refused(capsys, "train", *TINY, "--plugin", tmp_path / "gone.py", *run)
     assert "not a Python file" in refused(capsys, "train", *TINY, "--plugin", write(tmp_path / "x.txt"), *run)
@@ -146,33 +129,22 @@ def loss_of(rule="none", loss="nt-xent"):
     return training_loss(z, torch.full((8, 1, 4), 0.25), words, detect=z, **settings)
 
 
-@pytest.mark.parametrize("answer", ["None", "similarity, None", "candidates[:1], None", "1 / 0"])
-def test_wrong_rules_end_in_a_sentence(tmp_path, answer):
-    text = f"""
-from transclipped.plugins import register_rule
-@register_rule("wrong")
-def wrong(similarity, candidates, config):
-    return {answer}
-"""
-    plugins.load(write(tmp_path / "wrong.py", text))
-    with pytest.raises(InputError, match=r"clipping rule 'wrong'"):
-        loss_of(rule="wrong")
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        *(("rule", result) for result in ("None", "similarity, None", "candidates[:1], None", "1 / 0")),
+        *(("loss", result) for result in ("None", "similarity", "similarity.sum()", "missing")),
+    ],
+)
+def test_wrong_results_raise_with_the_name(tmp_path, kind, result):
+    given = {"rule": "candidates, config", "loss": "clipped, *, clipping, temperature, epoch"}[kind]
+    text = f"from transclipped.plugins import register_{kind}\n@register_{kind}('wrong')\n"
+    plugins.load(write(tmp_path / "wrong.py", f"{text}def wrong(similarity, {given}):\n    return {result}\n"))
+    with pytest.raises(InputError, match=f"{kind} 'wrong'"):
+        loss_of(**{kind: "wrong"})
 
 
-@pytest.mark.parametrize("answer", ["None", "similarity", "similarity.sum()", "missing"])
-def test_wrong_losses_end_in_a_sentence(tmp_path, answer):
-    text = f"""
-from transclipped.plugins import register_loss
-@register_loss("wrong")
-def wrong(similarity, clipped, *, clipping, temperature, epoch):
-    return {answer}
-"""
-    plugins.load(write(tmp_path / "wrong.py", text))
-    with pytest.raises(InputError, match=r"loss 'wrong'"):
-        loss_of(loss="wrong")
-
-
-def test_registered_loss_is_the_one_that_is_minimised(tmp_path):
+def test_registered_loss_is_minimised(tmp_path):
     plugins.load(write(tmp_path / "mine.py"))
     parts = loss_of(loss="pull")
     assert parts.per_anchor.min() >= 0 and parts.per_anchor.max() <= 2
@@ -187,19 +159,19 @@ def test_registered_loss_is_the_one_that_is_minimised(tmp_path):
         ("raise OSError('no weights')", "no weights"),
     ],
 )
-def test_wrong_backbones_end_in_one_sentence(tmp_path, capsys, body, named):
+def test_wrong_backbones_end_in_one_line(tmp_path, capsys, body, named):
     text = WHOLE.replace("return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)", body)
     file = write(tmp_path / "mine.py", text)
     flags = [*TINY[:-4], "--plugin", file, "--backbone", "thumbnails", "--run", tmp_path / "run"]
     assert named in refused(capsys, "train", *flags)
 
 
-def test_a_rule_is_told_of_where_it_is_registered_and_nowhere_else(tmp_path, capsys, monkeypatch):
-    """One edit, in a plug-in: help, sweep, tables, form labels and dials take all that they say of a rule from it."""
+def test_one_registration_describes_a_rule_everywhere(tmp_path, capsys, monkeypatch):
+    """Help, sweep, tables, form labels and dials use the facts of the registration."""
     text = """
 from dataclasses import replace
 from transclipped.plugins import SHARE, register_rule
-@register_rule("mine", amount=replace(SHARE, symbol="m", key="m", tried=(0.1, 0.2, 0.4)), does="whatever I like 50%")
+@register_rule("mine", amount=replace(SHARE, symbol="m", key="m", tried=(0.1, 0.2, 0.4)), does="50% of them")
 def mine(similarity, candidates, config):
     return similarity > 1 - 2 * config.fraction, None
 """
@@ -212,9 +184,9 @@ def mine(similarity, candidates, config):
     assert Sweep(rule="mine", amounts=(0.1,)).settings()[1].fraction == 0.1
     config = ClippingConfig(rule="mine", fraction=0.2)
     assert clipping_of(config) == "mine m = 0.2"
-    drawn = batch(torch.randn(16, 4, generator=torch.Generator().manual_seed(0)), labels=np.arange(8) % 3)
-    counts = dial(drawn, config)
+    views = batch(torch.randn(16, 4, generator=torch.Generator().manual_seed(0)), labels=np.arange(8) % 3)
+    counts = dial(views, config)
     for k in (0, 40, 100):
         setting = ClippingConfig(rule="mine", fraction=float(counts.amounts[k]))
-        assert counts.clipped[k] == report(drawn, setting, temperature=0.3).mask.sum()
+        assert counts.clipped[k] == report(views, setting, temperature=0.3).mask.sum()
     assert 0 == counts.clipped[0] < counts.clipped[40] < counts.clipped[100]

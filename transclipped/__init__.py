@@ -5,8 +5,7 @@
     run = tc.train(dataset="cifar10", bits=32, rule="adaptive", epochs=6, out="runs/demo")
     hits = tc.Searcher(run).search("cat.jpg", top=10)
 
-Importing the package costs nothing: a name below is imported when it is first used (PEP 562), and torch, timm and
-faiss with it.
+Importing the package is fast: each name below, with torch, timm or faiss, is imported on first use (PEP 562).
 """
 
 from importlib import import_module
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:  # the same names once more, for editors and type checkers
+if TYPE_CHECKING:  # the names of `_NAMES` for editors and type checkers
     from transclipped.clipping import clip as clip
     from transclipped.datasets.registry import load_dataset as load_dataset
     from transclipped.experiments.lab.api import Lab as Lab

@@ -1,7 +1,7 @@
 """Every setting of a run, as frozen dataclasses that check themselves.
 
-A configuration is built from flags, from a form or from `config.json`; wherever it comes from,
-it cannot exist with a value that makes no sense. `to_dict` and `from_dict` round-trip through JSON.
+Flags, a form or `config.json` build a configuration, and an invalid value raises an `InputError` in each case.
+`to_dict` and `from_dict` round-trip through JSON.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from typing import Any, get_type_hints
 from transclipped.errors import InputError, quoted
 
 MAX_CODEWORDS = 256  # codes are one byte per codebook
-MAX_BITS, MAX_DIM = 4096, 4096  # far above what anybody codes with; a head of more would fill a machine's memory
-MAX_IMAGES = 10**9  # in a role of a split, or among the hits that count
-MAX_SIDE = 2048  # pixels a side of an image that a backbone sees
+MAX_BITS, MAX_DIM = 4096, 4096  # far above common codes; a larger head could fill the memory
+MAX_IMAGES = 10**9  # per role of a split, and for K of mAP@K
+MAX_SIDE = 2048  # side of a backbone's input in pixels
 MAX_EPOCHS, MAX_BATCH, MAX_VIEWS = 100_000, 65_536, 1000
-MAX_SEED = 2**32 - 1  # what every generator of random numbers takes
-MAX_FLOAT = 1e6  # of any rate, weight or temperature
-LONGEST_TEXT = 4096  # characters of a path or name
+MAX_SEED = 2**32 - 1  # accepted by every random number generator
+MAX_FLOAT = 1e6  # for rates, weights and temperatures
+LONGEST_TEXT = 4096  # characters in a path or name
 AUTO = "auto"
-SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # what "auto" becomes
+SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # replace "auto"
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without images, and its backbone
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which images are retrieved, and which of them train, query and answer.
+    """The images, and which of them are training set, queries and database.
 
     Attributes:
-        dataset: a registered data set, or "folder".
-        data: folder with the images, where the data set is not bundled.
-        labels: CSV with labels for a folder of images; folder with the label lists of Flickr25K or NUS-WIDE.
-        split: file that names the training, query and database ids, instead of a drawn split.
-        annotations: of MIRFLICKR: its 24 "potential" labels, as the hashing literature takes them, its 14 stricter
-            "relevant" ones, or "both".
-        protocol: "I" or "II" for CIFAR-10; others have "default", and "listed" where lists name the roles.
-        validation: images cut from the training set to observe progress, 0 for none.
-        train_limit, query_limit, database_limit: at most this many images, None for all.
-        seed: of the drawn split.
+        dataset: name of a registered data set, such as "cifar10" or "folder".
+        data: folder of the images, if they are not bundled.
+        labels: file with labels for a folder of images; folder with the label lists of Flickr25K or NUS-WIDE.
+        split: file that lists the training, query and database ids, instead of a random split.
+        annotations: MIRFLICKR's 24 "potential" labels, as in the hashing literature, its 14 stricter "relevant" ones,
+            or "both".
+        protocol: "I" or "II" for CIFAR-10; "default" otherwise, or "listed" if lists give the roles.
+        validation: number of training images held out for monitoring.
+        train_limit, query_limit, database_limit: maximum number of images, None for all.
+        seed: of the random split.
     """
 
     dataset: str = "cifar10"
@@ -57,13 +57,11 @@ class DataConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_texts("data", self)
-        _one_of("data.annotations", self.annotations, ANNOTATIONS)
-        _within("data.validation", self.validation, 0, MAX_IMAGES)
-        for name in ("train_limit", "query_limit", "database_limit"):
-            if getattr(self, name) is not None:
-                _within(f"data.{name}", getattr(self, name), 1, MAX_IMAGES)
-        _within("data.seed", self.seed, 0, MAX_SEED)
+        _check_texts("data.", self)
+        _one_of("data.", self, "annotations", ANNOTATIONS)
+        _within("data.", self, 0, MAX_IMAGES, "validation")
+        _within("data.", self, 1, MAX_IMAGES, "train_limit", "query_limit", "database_limit")
+        _within("data.", self, 0, MAX_SEED, "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +69,11 @@ class BackboneConfig:
     """The network that turns an image into an embedding.
 
     Attributes:
-        name: a bundled model or any timm model; "auto" becomes the bundled one that suits the data set.
-        weights: file with its weights (safetensors, or a torch file of plain tensors), None for the model's own.
-        image_size: pixels a side, None for the model's own choice.
-        train: "frozen", "last-N" (the last N blocks) or "all".
-        pool: "token" takes a transformer's class token, "avg" the mean of its patches; None for the model's own.
+        name: a bundled model or any timm model; "auto" becomes the bundled model that suits the data set.
+        weights: file of weights (safetensors, or a torch file of plain tensors); None for the model's pretrained ones.
+        image_size: side of the input in pixels; None for the model's default.
+        train: trainable layers: "frozen", "last-N" (the last N blocks) or "all".
+        pool: "token" (class token of a transformer) or "avg" (mean of its patches); None for the model's default.
     """
 
     name: str = AUTO
@@ -85,24 +83,22 @@ class BackboneConfig:
     pool: str | None = None
 
     def __post_init__(self) -> None:
-        _check_texts("backbone", self)
-        if self.image_size is not None:
-            _within("backbone.image_size", self.image_size, 32, MAX_SIDE)
+        _check_texts("backbone.", self)
+        _within("backbone.", self, 32, MAX_SIDE, "image_size")
         if not re.fullmatch(r"frozen|all|last-0*[1-9][0-9]{0,2}", self.train):
             raise InputError(f"backbone.train is {quoted(self.train)}; choose frozen, all, or last-N such as last-2")
         if self.pool is not None:
-            _one_of("backbone.pool", self.pool, ("token", "avg"))
-        changed = self.weights or self.image_size or self.pool or self.train != "frozen"
-        if self.name == IDENTITY and changed:
-            raise InputError(f"backbone {IDENTITY} passes embeddings on; leave weights, size, pooling and training out")
+            _one_of("backbone.", self, "pool", ("token", "avg"))
+        if self.name == IDENTITY and (self.weights or self.image_size or self.pool or self.train != "frozen"):
+            raise InputError(f"backbone {IDENTITY} has no network; leave weights, image_size, pool and train out")
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizerConfig:
-    """The product quantizer: M = bits / log₂ K codebooks of K codewords of d = dim / M numbers.
+    """The product quantizer: M = bits / log₂ K codebooks, each of K codewords of width d = dim / M.
 
     Attributes:
-        bits: length of a code.
+        bits: code length.
         dim: D, width of the embedding.
         codewords: K, a power of two from 2 to 256.
         alpha: α, sharpness of the soft assignment.
@@ -116,31 +112,23 @@ class QuantizerConfig:
     def __post_init__(self) -> None:
         k = self.codewords
         if not 2 <= k <= MAX_CODEWORDS or k & (k - 1):
+            raise InputError(f"quantizer.codewords is {quoted(k)}; choose a power of two from 2 to {MAX_CODEWORDS}")
+        _within("quantizer.", self, 1, MAX_BITS, "bits")
+        _within("quantizer.", self, 1, MAX_DIM, "dim")
+        per_codebook = k.bit_length() - 1
+        if self.bits % per_codebook:
+            raise InputError(f"quantizer.bits is {self.bits}; {k} codewords need a multiple of {per_codebook}")
+        m = self.codebooks
+        if self.dim % m:
             raise InputError(
-                f"quantizer.codewords is {quoted(k)}; choose a power of two from 2 to {MAX_CODEWORDS}, "
-                "since a code is one byte"
+                f"quantizer.dim is {self.dim}, which {m} codebooks do not divide; choose a multiple of {m}"
             )
-        _within("quantizer.bits", self.bits, 1, MAX_BITS)
-        _within("quantizer.dim", self.dim, 1, MAX_DIM)
-        if self.bits % self._bits_per_codebook:
-            raise InputError(
-                f"quantizer.bits is {self.bits}; {k} codewords need a multiple of {self._bits_per_codebook}"
-            )
-        if self.dim % self.codebooks:
-            raise InputError(
-                f"quantizer.dim is {self.dim}, which {self.codebooks} codebooks do not divide; "
-                f"choose a multiple of {self.codebooks}"
-            )
-        _positive("quantizer.alpha", self.alpha)
-
-    @property
-    def _bits_per_codebook(self) -> int:
-        return self.codewords.bit_length() - 1
+        _positive("quantizer.", self, "alpha")
 
     @property
     def codebooks(self) -> int:
         """M, the number of codebooks and of bytes per code."""
-        return self.bits // self._bits_per_codebook
+        return self.bits // (self.codewords.bit_length() - 1)
 
     @property
     def subspace(self) -> int:
@@ -150,17 +138,17 @@ class QuantizerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ClippingConfig:
-    """Which negatives are taken for false, what happens to them, and from when.
+    """Which negatives count as false, how they are treated, and from which epoch.
 
     Attributes:
-        rule: a registered rule; `transclipped.clipping` holds them.
+        rule: name of a rule registered in `transclipped.clipping`.
         threshold: δ, a cosine similarity in [-1, 1].
         fraction: q, share of an anchor's negatives in [0, 1).
-        sigma: c, how many standard deviations above the anchor's mean.
+        sigma: c >= 0, number of standard deviations above the anchor's mean similarity.
         class_prior: ρ in [0, 1), the share of false negatives that `debiased` assumes.
-        treatment: "remove" takes a clipped pair out; "clamp" holds its similarity.
-        start, full: fractional epochs where clipping begins and reaches full strength.
-        on: embeddings that similarities are taken from: "quantized", "continuous" or "backbone".
+        treatment: "remove" leaves a clipped pair out of the loss; "clamp" limits its similarity.
+        start, full: epochs (may be fractional) where clipping starts and reaches full strength.
+        on: embeddings whose similarities are compared: "quantized", "continuous" or "backbone".
     """
 
     rule: str = "rank"
@@ -179,15 +167,15 @@ class ClippingConfig:
         for name in ("fraction", "class_prior"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"clipping.{name} is {quoted(getattr(self, name))}; choose at least 0 and less than 1")
-        _within("clipping.sigma", self.sigma, 0, MAX_FLOAT)
+        _within("clipping.", self, 0, MAX_FLOAT, "sigma")
         if not 0 <= self.start <= self.full <= MAX_EPOCHS:
             raise InputError(
                 f"clipping needs 0 <= start <= full <= {MAX_EPOCHS:,}, got start {quoted(self.start)} "
                 f"and full {quoted(self.full)}"
             )
-        _check_texts("clipping", self)
-        _one_of("clipping.treatment", self.treatment, ("remove", "clamp"))
-        _one_of("clipping.on", self.on, ("quantized", "continuous", "backbone"))
+        _check_texts("clipping.", self)
+        _one_of("clipping.", self, "treatment", ("remove", "clamp"))
+        _one_of("clipping.", self, "on", ("quantized", "continuous", "backbone"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +186,7 @@ class LossConfig:
         temperature: τ > 0, on the cosine scale.
         entropy: λ >= 0, weight of the mean entropy of the soft codes (nats).
         diversity: γ >= 0, weight of the mean cosine between codewords of a codebook.
-        name: "nt-xent", or a contrastive loss that a plug-in registers.
+        name: "nt-xent", or a contrastive loss from a plug-in.
     """
 
     temperature: float = 0.3
@@ -207,25 +195,24 @@ class LossConfig:
     name: str = "nt-xent"
 
     def __post_init__(self) -> None:
-        _check_texts("loss", self)
-        _positive("loss.temperature", self.temperature)
-        for name in ("entropy", "diversity"):
-            _within(f"loss.{name}", getattr(self, name), 0, MAX_FLOAT)
+        _check_texts("loss.", self)
+        _positive("loss.", self, "temperature")
+        _within("loss.", self, 0, MAX_FLOAT, "entropy", "diversity")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """How long and how fast.
+    """Length, batch size and optimizer of a training.
 
     Attributes:
         epochs: passes over the training images.
-        batch: B, images a step; each gives two views.
+        batch: B, images per step; each gives two views.
         optimizer: "adamw" or "sgd".
         lr: peak learning rate of projection and quantizer.
         backbone_lr: peak learning rate of trained backbone blocks.
-        weight_decay: decoupled, on matrices of the projection and backbone.
-        warmup: fractional epochs of linear warm-up; cosine decay to zero follows.
-        views: V, cached views an image: plain, flipped, the rest augmented.
+        weight_decay: decoupled, on matrices of projection and backbone.
+        warmup: epochs (may be fractional) of linear warm-up, before cosine decay to zero.
+        views: V, cached views per image: plain, flipped, the others augmented.
     """
 
     epochs: int = 6
@@ -238,26 +225,24 @@ class ScheduleConfig:
     views: int = 4
 
     def __post_init__(self) -> None:
-        _within("schedule.epochs", self.epochs, 1, MAX_EPOCHS)
-        _within("schedule.batch", self.batch, 2, MAX_BATCH)
-        _within("schedule.views", self.views, 2, MAX_VIEWS)
-        _one_of("schedule.optimizer", self.optimizer, ("adamw", "sgd"))
-        for name in ("lr", "backbone_lr"):
-            _positive(f"schedule.{name}", getattr(self, name))
-        for name in ("weight_decay", "warmup"):
-            _within(f"schedule.{name}", getattr(self, name), 0, MAX_FLOAT)
+        _within("schedule.", self, 1, MAX_EPOCHS, "epochs")
+        _within("schedule.", self, 2, MAX_BATCH, "batch")
+        _within("schedule.", self, 2, MAX_VIEWS, "views")
+        _one_of("schedule.", self, "optimizer", ("adamw", "sgd"))
+        _positive("schedule.", self, "lr", "backbone_lr")
+        _within("schedule.", self, 0, MAX_FLOAT, "weight_decay", "warmup")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that a run needs to be repeated.
+    """Everything that repeating a run needs.
 
     Attributes:
         seed: of initial weights, batches and views.
-        select: "last" keeps the last epoch; "validation" the one with the best mAP on the validation split.
-        validate_every: epochs between two looks at the validation split.
-        k: K of mAP@K, None for the data set's own.
-        plugin: Python file that registers a rule, loss or backbone of one's own; `plugins.py` runs it, only when asked.
+        select: "last" stores the last epoch; "validation" the one with the best mAP on the validation images.
+        validate_every: epochs between validations.
+        k: K of mAP@K; None for the data set's default.
+        plugin: Python file with a custom rule, loss or backbone; see `plugins.py` for when it is executed.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
@@ -278,28 +263,27 @@ class RunConfig:
             object.__setattr__(self, "backbone", suited)
         if (self.data.dataset == EMBEDDINGS) != (self.backbone.name == IDENTITY):
             raise InputError(
-                f"data set {self.data.dataset!r} with backbone {self.backbone.name!r} cannot be: "
+                f"data set {self.data.dataset!r} does not work with backbone {self.backbone.name!r}: "
                 f"{EMBEDDINGS!r} and {IDENTITY!r} go together, since neither has images"
             )
-        _check_texts("settings", self)
-        _within("seed", self.seed, 0, MAX_SEED)
-        _one_of("select", self.select, ("last", "validation"))
-        _within("validate_every", self.validate_every, 1, MAX_EPOCHS)
-        if self.k is not None:
-            _within("k", self.k, 1, MAX_IMAGES)
+        _check_texts("", self)
+        _within("", self, 0, MAX_SEED, "seed")
+        _one_of("", self, "select", ("last", "validation"))
+        _within("", self, 1, MAX_EPOCHS, "validate_every")
+        _within("", self, 1, MAX_IMAGES, "k")
         if self.select == "validation" and not self.data.validation:
-            raise InputError("select is 'validation' but data.validation is 0; set aside some images, such as 2000")
+            raise InputError("select is 'validation' but data.validation is 0; hold out some images, such as 2000")
 
 
 def suited_backbone(dataset: str) -> str:
-    """The bundled backbone for a data set, and the only one for embeddings made elsewhere."""
+    """The default backbone for a data set; for imported embeddings, the only one."""
     if dataset == EMBEDDINGS:
         return IDENTITY
     return SUITED if dataset == "cifar10" else SUITED_TO_PHOTOGRAPHS
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Nested plain dictionary of a configuration, ready for JSON."""
+    """Nested dictionary of a configuration, ready for JSON."""
     return asdict(config)
 
 
@@ -307,25 +291,25 @@ def from_dict(cls: type, values: Any) -> Any:
     """Configuration of type `cls` from a nested dictionary.
 
     Raises:
-        InputError: a key is unknown, a value has the wrong type, or breaks its rule.
+        InputError: a key is unknown, or a value has the wrong type or is out of range.
     """
     if not isinstance(values, dict):
         raise InputError(f"{cls.__name__} must be a table of settings, got {type(values).__name__}")
-    known = {f.name for f in fields(cls)}
-    if unknown := sorted(set(values) - known, key=str):
-        named = ", ".join(map(str, unknown))[:100]
-        raise InputError(f"{cls.__name__} has no setting {named}; known are {', '.join(sorted(known))}")
+    names = {f.name for f in fields(cls)}
+    if unknown := sorted(set(values) - names, key=str):
+        text = ", ".join(map(str, unknown))[:100]
+        raise InputError(f"{cls.__name__} has no setting {text}; choose from {', '.join(sorted(names))}")
     hints = _hints(cls)
     return cls(**{name: _converted(cls, name, hints[name], value) for name, value in values.items()})
 
 
-_hints = cache(get_type_hints)  # evaluates every annotation; pages read the settings of all runs each time
+_hints = cache(get_type_hints)  # slow, and pages read the settings of all runs on each rerun
 
 
 def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         return from_dict(kind, value)
-    if kind is float and type(value) is int and abs(value) <= MAX_FLOAT:  # a larger one may be too large for a float
+    if kind is float and type(value) is int and abs(value) <= MAX_FLOAT:  # float() fails on huge integers
         return float(value)
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = f"a number up to {MAX_FLOAT:,.0f}" if kind is float else getattr(kind, "__name__", kind)
@@ -333,30 +317,35 @@ def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:
     return value
 
 
-def _within(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:  # refuses NaN too
-        raise InputError(f"{name} is {quoted(value)}; choose {least} or more, at most {most:,.0f}")
+def _within(section: str, config: Any, least: float, most: float, *names: str) -> None:
+    """Check that numbers are in range, or None."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not least <= value <= most:  # refuses NaN too
+            raise InputError(f"{section}{name} is {quoted(value)}; choose {least} or more, at most {most:,.0f}")
 
 
-def _positive(name: str, value: float) -> None:
-    if not 0 < value <= MAX_FLOAT:
-        raise InputError(f"{name} is {quoted(value)}; choose a positive number, at most {MAX_FLOAT:,.0f}")
+def _positive(section: str, config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not 0 < value <= MAX_FLOAT:
+            raise InputError(f"{section}{name} is {quoted(value)}; choose a positive number, at most {MAX_FLOAT:,.0f}")
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} is {quoted(value)}; choose one of {', '.join(choices)}")
+def _one_of(section: str, config: Any, name: str, choices: tuple[str, ...]) -> None:
+    if getattr(config, name) not in choices:
+        raise InputError(f"{section}{name} is {quoted(getattr(config, name))}; choose one of {', '.join(choices)}")
 
 
 def _check_texts(section: str, config: Any) -> None:
-    """Names and paths are short, and of characters that a file system and a JSON file can hold."""
-    for each in fields(config):
-        value = getattr(config, each.name)
+    """Check that file systems and JSON files can hold the names and paths."""
+    for name in (each.name for each in fields(config)):
+        value = getattr(config, name)
         if isinstance(value, str) and (len(value) > LONGEST_TEXT or _UNFIT.search(value)):
             raise InputError(
-                f"{section}.{each.name} is {quoted(value)}; choose at most {LONGEST_TEXT:,} characters, "
-                "none of them a control character"
+                f"{section}{name} is {quoted(value)}; choose at most {LONGEST_TEXT:,} characters, "
+                "without control characters"
             )
 
 
-_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters; halves of characters
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters and lone surrogates

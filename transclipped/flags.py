@@ -1,6 +1,4 @@
-"""How the command line spells a configuration, and a configuration the command that repeats it."""
-
-from __future__ import annotations
+"""Flags of a configuration, and the command that repeats a run."""
 
 import argparse
 import shlex
@@ -11,14 +9,14 @@ from typing import Any
 from transclipped.clipping import AMOUNTS, RULES
 from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
 
-FEWER = ", adapted to few images"
-SIZED = ("schedule.batch", "schedule.epochs")  # settings whose defaults depend on the number of images
-BUNDLED = ("cifar10", "caltech101", "collage")  # data sets of 2,000 images and more
+FEWER = ", other values for few images"
+SIZED = ("schedule.batch", "schedule.epochs")  # their defaults depend on the number of images
+BUNDLED = ("cifar10", "caltech101", "collage")  # data sets of 2,000 images or more
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag: its name, where its value lives ("section.field" or "field"), its type and help."""
+    """A flag: name, path of its setting ("section.field" or "field"), type and help."""
 
     name: str
     path: str
@@ -28,67 +26,65 @@ class Flag:
 
     @property
     def dest(self) -> str:
-        """Attribute of the parsed arguments."""
+        """Name of its attribute in the parsed arguments."""
         return "set_" + self.path.replace(".", "_")
 
 
 FLAGS = (
-    Flag("--dataset", "data.dataset", str, "data set; `datasets` lists them"),
-    Flag("--data", "data.data", str, "folder with the images, where they are not bundled; or file of embeddings"),
-    Flag("--labels", "data.labels", str, "CSV for a folder of images; folder of lists for mirflickr, nuswide"),
-    Flag("--annotations", "data.annotations", str, "labels of mirflickr: 24, 14 stricter ones, or both", ANNOTATIONS),
-    Flag("--split", "data.split", str, "file that names training, query and database ids"),
-    Flag("--protocol", "data.protocol", str, "I or II for CIFAR-10; default or listed for mirflickr, nuswide"),
-    Flag("--validation", "data.validation", int, "images cut from the training set to observe progress"),
-    Flag(
-        "--train-limit",
-        "data.train_limit",
-        int,
-        "train on at most this many; the database is encoded all the same",
-    ),
-    Flag("--query-limit", "data.query_limit", int, "measure at most this many queries"),
-    Flag("--database-limit", "data.database_limit", int, "search among, and encode, at most this many images"),
-    Flag("--split-seed", "data.seed", int, "seed of the drawn split"),
-    Flag("--backbone", "backbone.name", str, "bundled model, or any of timm's"),
-    Flag("--weights", "backbone.weights", str, "file with the backbone's weights"),
-    Flag("--image-size", "backbone.image_size", int, "pixels a side"),
-    Flag("--backbone-train", "backbone.train", str, "frozen, last-N or all"),
-    Flag("--pool", "backbone.pool", str, "what a transformer's embedding is", ("token", "avg")),
-    Flag("--bits", "quantizer.bits", int, "length of a code"),
-    Flag("--dim", "quantizer.dim", int, "width D of the embedding"),
-    Flag("--codewords", "quantizer.codewords", int, "codewords K of a codebook"),
-    Flag("--alpha", "quantizer.alpha", float, "sharpness of the soft assignment"),
+    Flag("--dataset", "data.dataset", str, "data set; `datasets list` shows them"),
+    Flag("--data", "data.data", str, "folder of the images, if they are not bundled; or file of embeddings"),
+    Flag("--labels", "data.labels", str, "labels of a folder of images; folder of lists for mirflickr and nuswide"),
+    Flag("--annotations", "data.annotations", str, "mirflickr's labels: 24, 14 stricter ones, or both", ANNOTATIONS),
+    Flag("--split", "data.split", str, "file with training, query and database ids (default: a random split)"),
+    Flag("--protocol", "data.protocol", str, "cifar10: I (default) or II; mirflickr and nuswide: default or listed"),
+    Flag("--validation", "data.validation", int, "number of training images held out for monitoring"),
+    Flag("--train-limit", "data.train_limit", int, "maximum number of training images (default: all)"),
+    Flag("--query-limit", "data.query_limit", int, "maximum number of queries (default: all)"),
+    Flag("--database-limit", "data.database_limit", int, "maximum number of database images (default: all)"),
+    Flag("--split-seed", "data.seed", int, "seed of the random split, 0 or more"),
+    Flag("--backbone", "backbone.name", str, "bundled model, or any timm model"),
+    Flag("--weights", "backbone.weights", str, "file with the backbone's weights (default: the pretrained ones)"),
+    Flag("--image-size", "backbone.image_size", int, "side of the images in pixels, 32 to 2048 (default: the model's)"),
+    Flag("--backbone-train", "backbone.train", str, "trainable layers: frozen, last-N (the last N blocks) or all"),
+    Flag("--pool", "backbone.pool", str, "class token or mean of the patches (default: the model's)", ("token", "avg")),
+    Flag("--bits", "quantizer.bits", int, "code length, a multiple of the base-2 logarithm of --codewords"),
+    Flag("--dim", "quantizer.dim", int, "width D of the embedding, a multiple of the number of codebooks"),
+    Flag("--codewords", "quantizer.codewords", int, "codewords K per codebook, a power of two from 2 to 256"),
+    Flag("--alpha", "quantizer.alpha", float, "sharpness α of the soft assignment, above 0"),
     Flag("--clip", "clipping.rule", str, "clipping rule"),
     *(Flag(amount.flag, f"clipping.{amount.field}", float, amount.help) for amount in AMOUNTS),
-    Flag("--clip-treatment", "clipping.treatment", str, "of a clipped pair", ("remove", "clamp")),
-    Flag("--clip-start", "clipping.start", float, "epoch where clipping begins"),
-    Flag("--clip-full", "clipping.full", float, "epoch of full strength"),
-    Flag("--clip-on", "clipping.on", str, "embeddings that are compared", ("quantized", "continuous", "backbone")),
-    Flag("--loss", "loss.name", str, "contrastive loss, or one that a plug-in registers"),
-    Flag("--temperature", "loss.temperature", float, "of the contrastive loss"),
-    Flag("--entropy", "loss.entropy", float, "weight of the soft codes' entropy"),
-    Flag("--diversity", "loss.diversity", float, "weight of the similarity between codewords"),
-    Flag("--epochs", "schedule.epochs", int, "passes over the training images"),
-    Flag("--batch", "schedule.batch", int, "images a step"),
-    Flag("--optimizer", "schedule.optimizer", str, "of head and backbone", ("adamw", "sgd")),
+    Flag("--clip-treatment", "clipping.treatment", str, "remove clipped pairs, or clamp them", ("remove", "clamp")),
+    Flag("--clip-start", "clipping.start", float, "epoch where clipping starts, such as 0.5"),
+    Flag("--clip-full", "clipping.full", float, "epoch where clipping reaches full strength"),
+    Flag("--clip-on", "clipping.on", str, "embeddings to compare", ("quantized", "continuous", "backbone")),
+    Flag("--loss", "loss.name", str, "contrastive loss, nt-xent or one from a plug-in"),
+    Flag("--temperature", "loss.temperature", float, "temperature τ of the contrastive loss, above 0"),
+    Flag("--entropy", "loss.entropy", float, "weight λ of the entropy of soft codes, 0 or more"),
+    Flag("--diversity", "loss.diversity", float, "weight γ of the similarity between codewords, 0 or more"),
+    Flag("--epochs", "schedule.epochs", int, "passes over the training images, 1 or more"),
+    Flag("--batch", "schedule.batch", int, "batch size, 2 or more"),
+    Flag("--optimizer", "schedule.optimizer", str, "optimizer of head and backbone", ("adamw", "sgd")),
     Flag("--lr", "schedule.lr", float, "peak learning rate of the head"),
     Flag("--backbone-lr", "schedule.backbone_lr", float, "peak learning rate of trained backbone blocks"),
-    Flag("--weight-decay", "schedule.weight_decay", float, "of matrices"),
-    Flag("--warmup", "schedule.warmup", float, "epochs of linear warm-up"),
-    Flag("--views", "schedule.views", int, "cached views of an image"),
-    Flag("--seed", "seed", int, "of weights, batches and views"),
-    Flag("--select", "select", str, "epoch that is kept", ("last", "validation")),
-    Flag("--validate-every", "validate_every", int, "epochs between two looks at the validation split"),
-    Flag("--k", "k", int, "K of mAP@K"),
-    Flag("--plugin", "plugin", str, "Python file that registers a clipping rule, loss or backbone of your own"),
+    Flag("--weight-decay", "schedule.weight_decay", float, "weight decay of matrices, 0 or more"),
+    Flag("--warmup", "schedule.warmup", float, "epochs of linear warm-up, such as 0.5"),
+    Flag("--views", "schedule.views", int, "cached views per image, 2 or more"),
+    Flag("--seed", "seed", int, "seed of weights, batches and views, 0 or more"),
+    Flag("--select", "select", str, "epoch to store: the last, or the best in validation", ("last", "validation")),
+    Flag("--validate-every", "validate_every", int, "epochs between validations"),
+    Flag("--k", "k", int, "K of mAP@K (default: the data set's)"),
+    Flag("--plugin", "plugin", str, "Python file with a custom clipping rule, loss or backbone"),
 )
 
 
-def add_flags(parser: argparse.ArgumentParser, *, sections: tuple[str, ...] | None = None) -> None:
-    """Give a parser the flags of a configuration, or of some sections of it; absent ones stay unset."""
-    defaults = _flat(to_dict(RunConfig()))
+DEFAULTS = RunConfig()
+
+
+def add_flags(parser: argparse.ArgumentParser, *, sections: Collection[str] = (), base: RunConfig = DEFAULTS) -> None:
+    """Add the flags of a configuration, or of some `sections`; the help shows the values of `base` as defaults."""
+    defaults = settings(base)
     for flag in FLAGS:
-        if sections is None or flag.path.partition(".")[0] in sections:
+        if not sections or flag.path.partition(".")[0] in sections:
             default = AUTO if flag.path == "backbone.name" else defaults[flag.path]
             note = "" if default is None else f" (default {default}{FEWER if flag.path in SIZED else ''})"
             if flag.path == "clipping.rule":
@@ -98,23 +94,22 @@ def add_flags(parser: argparse.ArgumentParser, *, sections: tuple[str, ...] | No
                 dest=flag.dest,
                 type=flag.kind,
                 choices=flag.choices,
-                default=None,
                 metavar=None if flag.choices else flag.kind.__name__.upper(),
                 help=flag.help + note,
             )
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that a person spelled out, by path."""
+    """The settings given on the command line, by path."""
     values = {flag.path: getattr(arguments, flag.dest, None) for flag in FLAGS}
     return {path: value for path, value in values.items() if value is not None}
 
 
 def configured(base: RunConfig, changes: dict[str, Any]) -> RunConfig:
-    """`base` with the settings of `changes`, by path; a backbone that suited the data set goes on doing so.
+    """`base` with the settings of `changes`, by path; a default backbone follows the data set.
 
     Raises:
-        InputError: a setting breaks its rule.
+        InputError: a setting is invalid.
     """
     values = to_dict(base)
     if base.backbone.name == suited_backbone(base.data.dataset):
@@ -127,47 +122,36 @@ def configured(base: RunConfig, changes: dict[str, Any]) -> RunConfig:
 
 def settings(config: RunConfig) -> dict[str, Any]:
     """All settings of a configuration by path."""
-    return _flat(to_dict(config))
+    flat = {}
+    for name, value in to_dict(config).items():
+        flat |= {f"{name}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def arguments(config: RunConfig, *, spelled_out: Collection[str] = ()) -> list[str]:
-    """Flags that spell what differs from the defaults, some of which follow from the data set.
+    """Flags for the settings that differ from the defaults, some of which depend on the data set.
 
     Args:
-        spelled_out: settings by path that are spelled in any case.
+        spelled_out: paths of settings to include in any case.
     """
-    mine, data = settings(config), DataConfig()
-    suited = settings(RunConfig(data=replace(data, dataset=config.data.dataset)))
-    defaults = suited | {"data.dataset": data.dataset}
-    spelled = []
-    for flag in FLAGS:
-        if mine[flag.path] != defaults[flag.path] or flag.path in spelled_out:
-            spelled += [flag.name, str(mine[flag.path])]
-    return spelled
+    values, default = settings(config), DataConfig()
+    defaults = settings(RunConfig(data=replace(default, dataset=config.data.dataset)))
+    defaults["data.dataset"] = default.dataset
+    flags = [flag for flag in FLAGS if values[flag.path] != defaults[flag.path] or flag.path in spelled_out]
+    return [word for flag in flags for word in (flag.name, str(values[flag.path]))]
 
 
 def exact(config: RunConfig) -> list[str]:
-    """Flags that train with just this configuration, whatever the number of images.
+    """Flags that train with exactly this configuration, whatever the number of images.
 
-    With few images `train` changes the defaults of `SIZED` that are not spelled. Of a bundled set without limits the
-    number is known, and large enough for all of them.
+    With few images `train` changes the defaults of `SIZED`, so these flags are included unless the data set is a
+    bundled one without limits, which has enough images.
     """
     data = config.data
-    limits = (data.split, data.train_limit, data.database_limit, data.validation or None)
-    known = data.dataset in BUNDLED and limits == (None,) * len(limits)
-    return arguments(config, spelled_out=() if known else SIZED)
+    limited = data.split is not None or data.validation or (data.train_limit, data.database_limit) != (None, None)
+    return arguments(config, spelled_out=() if data.dataset in BUNDLED and not limited else SIZED)
 
 
 def command(config: RunConfig, run: str) -> str:
     """The command that repeats a run, quoted for a shell."""
     return shlex.join(["python", "-m", "transclipped", "train", *exact(config), "--run", run])
-
-
-def _flat(values: dict[str, Any]) -> dict[str, Any]:
-    flat = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": v for inner, v in value.items()}
-        else:
-            flat[name] = value
-    return flat

@@ -1,13 +1,11 @@
-"""The same work without a browser: `python -m transclipped <command> --help`.
+"""The same work without a browser: `python -m transclipped COMMAND --help`.
 
-Results go to standard output (with --json, JSON alone); progress and messages to standard error.
-Exit status: 0 done, 2 bad input (one readable line), 130 interrupted with the state saved.
+Results go to standard output (with --json, JSON and nothing else); progress and messages to standard error.
+Exit status: 0 success, 2 bad input (one readable line), 130 interrupted with the state saved.
 
-A command is a module of this folder. It is imported when its name is on the command line, so that each command, and
-the help of all, costs what it needs.
+Each command is a module of this folder: `add(parser)` adds its options and `run(arguments)` does the work. Only the
+modules that the command line names are imported, which keeps `--help` fast.
 """
-
-from __future__ import annotations
 
 import argparse
 import os
@@ -19,20 +17,20 @@ from transclipped.errors import InputError
 from transclipped.utils.output import escape_in_output
 
 INTERRUPTED = 130
-COMMANDS = {  # name, which is its module's too, and what it does
+COMMANDS = {  # name of the command and of its module, and what it does
     "train": "Train a run, index its database and measure retrieval.",
     "evaluate": "Measure the retrieval of a trained run.",
-    "search": "Find the images of a database most similar to one, or to several at once.",
-    "encode": "Turn a folder of images into a searchable collection; again, only what is new or changed.",
-    "datasets": "List, check and download data sets; write the rows of a protocol; show or clear the cache.",
+    "search": "Find the images of a database that are most similar to one or several images.",
+    "encode": "Turn a folder of images into a searchable collection; encodes only new and changed images.",
+    "datasets": "List, check and download data sets; write a split; show or clear the cache.",
     "export": "Write codes, embeddings, index or encoder of a run for other programs.",
-    "backbones": "List backbones: what they are, how large, and whether their weights are here.",
+    "backbones": "List backbones with their size, and whether their weights are on this machine.",
     "summary": "Compare finished runs in a table: seeds of one setting as mean and 95-percent interval.",
     "pretrain": "Train the hybrid ViT without labels: distil from teachers, then contrast with clipping.",
-    "study": "Measure clipping rules, amounts, batch sizes, codes and backbones; the same command goes on.",
-    "bundle": "Copy a finished run without what only resuming needs, such as the bundled ones.",
-    "lab": "The lab set: embeddings on which a head trains in seconds.",
-    "maps": "Lay out the UMAP maps that the Embeddings page shows at once; those of runs that are gone are deleted.",
+    "study": "Measure clipping rules, amounts, batch sizes, codes and backbones; rerun to resume.",
+    "bundle": "Copy a finished run without the files that only resuming needs.",
+    "lab": "Build the lab set, on which a head trains in seconds, and sweep clipping on it.",
+    "maps": "Compute the UMAP maps that the Embeddings page shows at once; delete those of deleted runs.",
 }
 
 
@@ -41,14 +39,14 @@ def main(argv: list[str] | None = None) -> int:
     escape_in_output()
     words = sys.argv[1:] if argv is None else argv
     try:
-        _load_plugins()  # first, since help and choices list what they register
+        _load_plugins()  # first, because help and choices list what plug-ins register
         arguments = _parser(words).parse_args(words)
         _load_plugins(arguments)
-        return arguments.handler(arguments) or 0
+        return import_module(f"{__name__}.{arguments.command}").run(arguments) or 0
     except InputError as error:
         print(f"transclipped: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -59,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser(words: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
-    """The parser of a command line: all commands, and the options of those that its words name."""
+    """Parser of all commands, with the options of those among `words`."""
     parser = argparse.ArgumentParser(prog="python -m transclipped", description="Unsupervised image retrieval.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
@@ -70,9 +68,9 @@ def _parser(words: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
 
 
 def _load_plugins(arguments: argparse.Namespace | None = None) -> None:
-    """Files of one's own code that the command line or the environment spells out; see `plugins.py`."""
-    named = getattr(arguments, "plugin", None), getattr(arguments, "set_plugin", None)
-    if any(named) or os.environ.get("TRANSCLIPPED_PLUGINS"):
+    """Load the plug-ins that the command line or the environment names; see `plugins.py`."""
+    files = getattr(arguments, "plugin", None), getattr(arguments, "set_plugin", None)
+    if any(files) or os.environ.get("TRANSCLIPPED_PLUGINS"):
         from transclipped.plugins import load_named
 
-        load_named(*named)
+        load_named(*files)

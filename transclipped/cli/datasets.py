@@ -1,50 +1,37 @@
-"""`datasets`: what there is, what of it is really on this disk, which rows a protocol draws, what the cache holds."""
-
-from __future__ import annotations
+"""`datasets`: list, check and download data sets, write a split, show the cache."""
 
 import argparse
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transclipped.cli.options import add_shared
+from transclipped.cli.options import add_shared, finish, print_result
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
 from transclipped.errors import InputError
-from transclipped.utils import wording
 from transclipped.utils.files import cache_dir, clear_cache, folder_size, replacing
-from transclipped.utils.progress import with_bars, with_file
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.set_defaults(handler=_datasets)
     option = parser.add_argument
-    option("action", nargs="?", default="list", choices=tuple(ACTIONS), help="default: list")
+    option("action", nargs="?", default="list", choices=tuple(ACTIONS), help="what to do (default: list)")
     option("name", nargs="?", help="data set")
-    option("folder", nargs="?", help="its folder, where the images are not bundled")
-    option("--labels", help="CSV for a folder of images; folder with the label lists for mirflickr and nuswide")
-    option("--annotations", choices=ANNOTATIONS, default=POTENTIAL, help="of mirflickr: 24 labels, 14 stricter, both")
-    option("--split", help="file that names training, query and database ids")
-    option("--protocol", help="I or II for CIFAR-10, default or listed for mirflickr and nuswide")
-    option("--seed", type=int, default=0, help="of the drawn split (default 0)")
-    option("--quick", action="store_true", help="with check: do not decode the images")
-    option("--names", type=Path, help="with check: CSV for every image that is missing or cannot be used, and why")
-    option("--progress", type=Path, help="with check: JSON file that tells how far it is")
-    option("--out", type=Path, help="with split: .json or .csv file of the ids of each role")
-    option("--clear", action="store_true", help="with cache: delete what can be computed again")
+    option("folder", nargs="?", help="folder of its images, if they are not bundled")
+    option("--labels", help="file with labels for a folder of images; folder of lists for mirflickr and nuswide")
+    option("--annotations", choices=ANNOTATIONS, default=POTENTIAL, help="mirflickr: 24 labels (default), 14 or both")
+    option("--split", help="file that lists the training, query and database ids")
+    option("--protocol", help="cifar10: I (default) or II; mirflickr and nuswide: default or listed")
+    option("--seed", type=int, default=0, help="seed of the random split (default 0)")
+    option("--quick", action="store_true", help="check: do not decode the images")
+    option("--names", type=Path, help="check: CSV file of all missing and unusable images, with reasons")
+    option("--progress", type=Path, help="check: JSON file in which other programs can follow the progress")
+    option("--out", type=Path, help="split: file for the ids of each role, .json or .csv")
+    option("--clear", action="store_true", help="cache: delete everything that can be recomputed")
     add_shared(parser)
 
 
-def _datasets(arguments: argparse.Namespace) -> int:
-    result = ACTIONS[arguments.action](arguments)
-    if arguments.json:
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        for line in wording.lines(result):
-            print(line)
-    return 0
+def run(arguments: argparse.Namespace) -> None:
+    print_result(arguments, ACTIONS[arguments.action](arguments))
 
 
 def _list(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -57,25 +44,22 @@ def _check(arguments: argparse.Namespace) -> dict[str, Any]:
     from transclipped.datasets.images.check import Check
     from transclipped.datasets.registry import load
 
-    config, opened = _config(arguments), []
+    config, checks = _config(arguments), []
 
     def steps() -> Iterator[Any]:  # opening a large folder is part of the work, and may fail
-        opened.append(Check(load(config)))
+        checks.append(Check(load(config)))
         if not arguments.quick:
-            yield from opened[0].run()
+            yield from checks[0].run()
 
-    for _ in with_bars(with_file(steps(), arguments.progress)):
-        pass
-    check = opened[0]
-    images = check.images
-    result = _described(images, config) | (check.found() if arguments.quick else check.report)
+    finish(steps(), arguments.progress)
+    [check] = checks
     if arguments.names is not None:
-        _write_names(arguments.names, images, check)
-    return result
+        _write_names(arguments.names, check)
+    return _description(check.images, config) | (check.found() if arguments.quick else check.report)
 
 
-def _described(images, config: DataConfig) -> dict[str, Any]:
-    """What the set and its split consist of; or, where no split can be drawn, why."""
+def _description(images, config: DataConfig) -> dict[str, Any]:
+    """The set and its split; without a possible split, the set and the reason."""
     from transclipped.datasets.protocols import draw
     from transclipped.datasets.registry import describe
 
@@ -91,12 +75,10 @@ def _described(images, config: DataConfig) -> dict[str, Any]:
         }
 
 
-def _write_names(path: Path, images, check) -> None:
-    rows = [(name, "it is not there") for name in getattr(images, "missing", [])]
-    rows += images.skipped
-    rows += check.damaged
+def _write_names(path: Path, check) -> None:
+    missing = [(name, "missing") for name in getattr(check.images, "missing", [])]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("id", "reason"), *rows])
+        csv.writer(file).writerows([("id", "reason"), *missing, *check.images.skipped, *check.damaged])
 
 
 def _split(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -119,7 +101,7 @@ def _download(arguments: argparse.Namespace) -> dict[str, Any]:
 
     if not arguments.folder:
         raise InputError("`datasets download` needs a folder to download into, such as data/")
-    download(_named(arguments), arguments.folder)
+    download(_name(arguments), arguments.folder)
     return {"dataset": arguments.name, "folder": arguments.folder}
 
 
@@ -133,20 +115,14 @@ def _cache(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _config(arguments: argparse.Namespace) -> DataConfig:
-    return DataConfig(
-        dataset=_named(arguments),
-        data=arguments.folder,
-        labels=arguments.labels,
-        annotations=arguments.annotations,
-        split=arguments.split,
-        protocol=arguments.protocol,
-        seed=arguments.seed,
-    )
+    names = ("labels", "annotations", "split", "protocol", "seed")
+    settings = {name: getattr(arguments, name) for name in names}
+    return DataConfig(dataset=_name(arguments), data=arguments.folder, **settings)
 
 
-def _named(arguments: argparse.Namespace) -> str:
+def _name(arguments: argparse.Namespace) -> str:
     if not arguments.name:
-        raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets` lists them")
+        raise InputError(f"`datasets {arguments.action}` needs the name of a data set; `datasets list` shows them")
     return arguments.name
 
 

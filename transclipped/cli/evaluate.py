@@ -1,73 +1,60 @@
 """`evaluate`: how well a run retrieves."""
 
-from __future__ import annotations
-
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from transclipped.cli.options import add_shared, device_of
+from transclipped.cli.options import add_shared, device_of, finish, print_result
 from transclipped.flags import configured
-from transclipped.utils.progress import with_bars
 
-UNREADABLE = 10  # images that are named of those that cannot be read
+UNREADABLE = 10  # unreadable images that are printed by name
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.set_defaults(handler=_evaluate)
     option = parser.add_argument
     option("--run", type=Path, required=True, help="run directory")
     option("--k", type=int, help="K of mAP@K (default: the run's)")
-    option("--stored", action="store_true", help="measure the stored codes and queries, encode nothing")
+    option("--stored", action="store_true", help="measure the stored codes and queries; encode nothing")
     add_shared(parser, device=True, plugin=True)
 
 
-def _evaluate(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     from transclipped.runs.run import RunDir
     from transclipped.runs.session import prepare_run
     from transclipped.training import evaluation
 
-    run = RunDir(arguments.run)
-    changes = {} if arguments.k is None else {"k": arguments.k}
-    config = configured(run.config, changes)
+    run_dir = RunDir(arguments.run)
+    config = configured(run_dir.config, {} if arguments.k is None else {"k": arguments.k})
     if arguments.stored:
-        _report(evaluation.measure_stored(run, k=config.k), as_json=arguments.json)
-        return 0
-    session = replace(prepare_run(run, device=device_of(arguments)), config=config)
-    for _ in with_bars(evaluation.measure_alone(session, run)):
-        pass
-    return report_run(arguments.run, as_json=arguments.json)
+        metrics = evaluation.measure_stored(run_dir, k=config.k)
+        return print_result(arguments, metrics, _text(metrics))
+    session = replace(prepare_run(run_dir, device=device_of(arguments)), config=config)
+    finish(evaluation.measure_alone(session, run_dir))
+    print_metrics(arguments, arguments.run)
 
 
-def report_run(run: Path, *, as_json: bool) -> int:
-    """Print what was measured of a run; returns the exit status."""
+def print_metrics(arguments: argparse.Namespace, run: Path) -> None:
+    """Print the stored metrics of a run."""
     from transclipped.runs.run import RunDir
 
     metrics = {"run": str(run), **(RunDir(run).metrics() or {})}
-    _report(metrics, as_json=as_json)
-    return 0
+    print_result(arguments, metrics, _text(metrics))
 
 
-def _report(metrics: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(metrics, ensure_ascii=False))
-        return
-    if run := metrics.get("run"):
-        print(f"run {run}")
-    damaged = metrics.get("unreadable", {})
-    for name, reason in damaged.get("images", [])[:UNREADABLE]:
-        print(f"skipped {name}: {reason}")
-    if damaged.get("count", 0) > UNREADABLE:
-        print(f"skipped {damaged['count'] - UNREADABLE:,} more images that cannot be read; --json names them")
+def _text(metrics: dict[str, Any]) -> str:
+    lines = [f"run {metrics['run']}"] if metrics.get("run") else []
+    unreadable = metrics.get("unreadable", {})
+    lines += [f"skipped {name}: {reason}" for name, reason in unreadable.get("images", [])[:UNREADABLE]]
+    if unreadable.get("count", 0) > UNREADABLE:
+        lines.append(f"skipped {unreadable['count'] - UNREADABLE:,} more unreadable images; --json names them")
     queries = "1 query" if metrics["n_queries"] == 1 else f"{metrics['n_queries']:,} queries"
-    print(f"{queries}, {metrics['n_database']:,} in the database, K = {metrics['k']:,}")
+    lines.append(f"{queries}, {metrics['n_database']:,} in the database, K = {metrics['k']:,}")
     if not metrics["modes"]:
-        print("no labels, so no mAP")
-    for mode, found in metrics["modes"].items():
-        if found.get("map") is None:
-            print(f"{mode:<11} no labels, so no mAP")
-        else:
-            print(f"{mode:<11} mAP {found['map']:.4f}   tie-aware {found['map_tie_aware']:.4f}")
+        lines.append("no labels, so no mAP")
+    for mode, values in metrics["modes"].items():
+        result = "no labels, so no mAP"
+        if values.get("map") is not None:
+            result = f"mAP {values['map']:.4f}   tie-aware {values['map_tie_aware']:.4f}"
+        lines.append(f"{mode:<11} {result}")
+    return "\n".join(lines)

@@ -1,16 +1,13 @@
-"""`maps`: lay out the UMAP maps that come with the app."""
-
-from __future__ import annotations
+"""`maps`: compute the UMAP maps that come with the app."""
 
 import argparse
 import contextlib
 import io
-import json
 import sys
 import warnings
 from pathlib import Path
 
-from transclipped.cli.options import add_shared
+from transclipped.cli.options import add_shared, print_result
 from transclipped.errors import InputError
 from transclipped.utils.files import ASSETS
 
@@ -18,20 +15,16 @@ RUNS = ASSETS / "runs"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.set_defaults(handler=_maps)
-    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of runs (default: the bundled ones)")
-    parser.add_argument("--out", type=Path, help="folder of the maps (default: `maps` beside the folder of runs)")
-    parser.add_argument(
-        "--database", nargs="*", default=[], metavar="RUN",
-        help="runs whose database sample is laid out too, at the page's settings alone",
-    )  # fmt: skip
-    parser.add_argument("--again", action="store_true", help="make those anew, too, that are there")
+    option = parser.add_argument
+    option("--runs", type=Path, default=RUNS, help="folder of runs (default: the bundled ones)")
+    option("--out", type=Path, help="folder of the maps (default: `maps` beside the folder of runs)")
+    option("--database", nargs="*", default=[], metavar="RUN", help="runs that also get a map of a database sample")
+    option("--again", action="store_true", help="recompute existing maps")
     add_shared(parser)
 
 
-def _maps(arguments: argparse.Namespace) -> int:
-    from transclipped.analysis.maps import bundled as bundled_maps
+def run(arguments: argparse.Namespace) -> None:
+    from transclipped.analysis.maps import bundled
     from transclipped.analysis.maps.projections import DATABASE, QUERIES
     from transclipped.runs.run import find_runs
     from transclipped.utils.files import folder_size
@@ -40,38 +33,37 @@ def _maps(arguments: argparse.Namespace) -> int:
     runs = sorted(find_runs(arguments.runs), key=lambda run: run.name)
     if not runs:
         raise InputError(f"{arguments.runs} holds no run; name a folder of runs with --runs")
-    known: list[str] = []
-    for run in runs:
-        stored = run.retrieval()
+    current: list[str] = []
+    for run_dir in runs:
+        stored = run_dir.retrieval()
         for which in (QUERIES, DATABASE):
-            name = bundled_maps.content(run, stored, which)
-            known.append(name)
-            there = (out / f"{name}.npz").exists() and not arguments.again
-            if there or (which == DATABASE and run.name not in arguments.database):
+            name = bundled.content(run_dir, stored, which)
+            current.append(name)
+            exists = (out / f"{name}.npz").exists() and not arguments.again
+            if exists or (which == DATABASE and run_dir.name not in arguments.database):
                 continue
-            made = _make(run, stored, which)
-            bundled_maps.save(name, made, folder=out)
-            print(f"{run.name}: {len(made)} maps of its {which}", file=sys.stderr, flush=True)
-    stale = bundled_maps.prune(known, folder=out)
-    found = {"maps": str(out), "files": len(list(out.glob("*.npz"))), "bytes": folder_size(out), "deleted": len(stale)}
-    print(json.dumps(found) if arguments.json else f"{found['files']} files in {out}, {found['bytes']:,} bytes")
-    return 0
+            maps = _compute(run_dir, stored, which)
+            bundled.save(name, maps, folder=out)
+            print(f"{run_dir.name}: {len(maps)} maps of its {which}", file=sys.stderr, flush=True)
+    deleted = len(bundled.prune(current, folder=out))
+    files, size = len(list(out.glob("*.npz"))), folder_size(out)
+    result = {"maps": str(out), "files": files, "bytes": size, "deleted": deleted}
+    print_result(arguments, result, f"{files} files in {out}, {size:,} bytes")
 
 
-def _make(run, stored, which: str):
-    from transclipped.analysis.maps import bundled as bundled_maps
-    from transclipped.analysis.maps import projections
+def _compute(run_dir, stored, which: str):
+    from transclipped.analysis.maps import bundled, projections
     from transclipped.datasets.registry import load
 
-    images = load(run.config.data)
-    shown = projections.items(stored, which)
-    shown = projections.with_features(run, shown, images, images.rows_of(shown.ids.tolist()))
+    images = load(run_dir.config.data)
+    items = projections.items(stored, which)
+    items = projections.with_features(run_dir, items, images, images.rows_of(items.ids.tolist()))
     only = None if which == projections.QUERIES else [projections.UmapSettings()]
-    return bundled_maps.make(shown, _quietly, only=only)
+    return bundled.make(items, _quietly, only=only)
 
 
 def _quietly(vectors, settings):
-    """UMAP, which talks on standard output."""
+    """UMAP without its messages on standard output."""
     from transclipped.analysis.maps.umap_layout import umap_map
 
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():

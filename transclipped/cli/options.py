@@ -1,21 +1,39 @@
-"""Options that several commands share."""
-
-from __future__ import annotations
+"""Options and output that several commands share."""
 
 import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from transclipped.utils import progress, wording
 
 
 def add_shared(parser: argparse.ArgumentParser, *, device: bool = False, plugin: bool = False) -> None:
-    """--json and, for commands that run networks or a run's own code, --device and --plugin."""
+    """Add --json and, for commands that run networks or a run's custom code, --device and --plugin."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
     if device:
-        parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+        parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest available)")
     if plugin:
-        parser.add_argument("--plugin", help="Python file that registers what the run was trained with")
+        parser.add_argument("--plugin", help="Python file with the custom rule, loss or backbone of the run")
 
 
 def device_of(arguments: argparse.Namespace) -> str:
-    """The device that was asked for, or the fastest there is."""
+    """The device given on the command line, or the fastest available."""
     from transclipped.utils.machine import best_device
 
     return arguments.device or best_device()
+
+
+def finish(work: Iterable[Any], file: Path | None = None) -> None:
+    """Do the work to its end, with bars on standard error and, if `file` is given, progress in a JSON file."""
+    for _ in progress.with_bars(progress.with_file(work, file)):
+        pass
+
+
+def print_result(arguments: argparse.Namespace, result: Any, text: str | None = None) -> None:
+    """Print `result` as JSON if --json is given; otherwise `text` or, without it, a line per value."""
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        print("\n".join(wording.lines(result)) if text is None else text)

@@ -1,76 +1,54 @@
-"""`study`: the measured study as a command, and its tables."""
-
-from __future__ import annotations
+"""`study`: the experiments behind the results, and their tables."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from transclipped.cli.options import add_shared, device_of
+from transclipped.cli.options import add_shared, device_of, finish, print_result
 from transclipped.errors import InputError
-from transclipped.utils.progress import with_bars
 
 FOLDER = Path("assets/study")
-NAMES = "curve, rules-I, rules-II, shared, ideas, batch, codes or backbone"  # for the help
+NAMES = "curve, rules-I, rules-II, shared, ideas, batch, codes or backbone"  # for the help, without importing them
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.set_defaults(handler=_study)
     option = parser.add_argument
     option("--part", action="append", metavar="PART", help=f"{NAMES}; may be repeated (default: all)")
     option("--out", type=Path, default=FOLDER, help=f"folder of results (default {FOLDER})")
-    option("--backbone", help="that heads are trained on (default: the distilled hybrid)")
-    option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="one more for the part backbone")
-    option("--limit", type=int, help="images that are trained on and searched, for trials")
-    option("--report", action="store_true", help="write README.md beside complete results, train nothing")
-    option("--table", action="store_true", help="print what is there as Markdown, train nothing")
+    option("--backbone", help="backbone under the heads (default: hybrid-vit-distilled)")
+    option("--hybrid", action="append", default=[], metavar="LABEL=FILE", help="more weights for the part backbone")
+    option("--limit", type=int, help="maximum number of images to train on and search, for trials (default: all)")
+    option("--report", action="store_true", help="write README.md next to complete results; train nothing")
+    option("--table", action="store_true", help="print the existing results as Markdown; train nothing")
     add_shared(parser, device=True)
 
 
-def _study(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     from transclipped.analysis.tables import markdown, summary
     from transclipped.experiments.study.parts import named
-
-    if arguments.report:
-        return _report(arguments)
-    parts = named(arguments.part)
-    if not arguments.table:
-        _run(arguments, parts)
-    tables = {part: summary(arguments.out, part) for part in parts}
-    if arguments.json:
-        print(json.dumps({part: table.to_dict("records") for part, table in tables.items()}))
-        return 0
-    for part, table in tables.items():
-        print(f"### {part}\n\n{markdown(table)}\n")
-    return 0
-
-
-def _report(arguments: argparse.Namespace) -> int:
     from transclipped.experiments.study.report import write_report
 
-    file = write_report(arguments.out)
-    print(json.dumps({"reports": [str(file)]}) if arguments.json else f"the report is in {file}")
-    return 0
+    if arguments.report:
+        file = write_report(arguments.out)
+        return print_result(arguments, {"reports": [str(file)]}, f"wrote {file}")
+    parts = named(arguments.part)
+    if not arguments.table:
+        _study(arguments, parts)
+    tables = {part: summary(arguments.out, part) for part in parts}
+    text = "\n".join(f"### {part}\n\n{markdown(table)}\n" for part, table in tables.items())
+    print_result(arguments, {part: table.to_dict("records") for part, table in tables.items()}, text)
 
 
-def _run(arguments: argparse.Namespace, parts: list[str]) -> None:
+def _study(arguments: argparse.Namespace, parts: list[str]) -> None:
     from transclipped.experiments.study.parts import Plan
     from transclipped.experiments.study.run import left, study
     from transclipped.models.zoo import DISTILLED
 
-    plan = Plan(
-        out=arguments.out,
-        backbone=arguments.backbone or DISTILLED,
-        others=dict(_pair(text) for text in arguments.hybrid),
-        limit=arguments.limit,
-    )
-    device = device_of(arguments)
+    backbone, others = arguments.backbone or DISTILLED, dict(map(_pair, arguments.hybrid))
+    plan = Plan(out=arguments.out, backbone=backbone, others=others, limit=arguments.limit)
     for part in parts:
-        print(f"{part}: {len(left(part, plan))} trials are left", file=sys.stderr)
-        for _ in with_bars(study([part], plan, device=device)):
-            pass
+        print(f"{part}: {len(left(part, plan))} trials left", file=sys.stderr)
+        finish(study([part], plan, device=device_of(arguments)))
     print(f"results are in {arguments.out}", file=sys.stderr)
 
 

@@ -1,7 +1,5 @@
 """`train`: a run, or one for each of several seeds."""
 
-from __future__ import annotations
-
 import argparse
 import copy
 import sys
@@ -9,7 +7,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from transclipped.cli import INTERRUPTED
-from transclipped.cli.evaluate import report_run
+from transclipped.cli.evaluate import print_metrics
 from transclipped.cli.options import add_shared, device_of
 from transclipped.cli.summary import print_summary
 from transclipped.errors import InputError
@@ -17,19 +15,17 @@ from transclipped.flags import add_flags, given
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.set_defaults(handler=_train)
     option = parser.add_argument
-    option("--run", type=Path, help="run directory (default: a new one below --runs)")
+    option("--run", type=Path, help="run directory (default: a new one in the folder of runs)")
     option("--runs", type=Path, default=Path("runs"), help="folder of runs (default runs)")
-    option("--resume", action="store_true", help="go on with an interrupted run")
+    option("--resume", action="store_true", help="resume an interrupted run")
     option("--overwrite", action="store_true", help="replace an existing run")
-    option("--seeds", type=int, nargs="+", help="train a run for each, and report mean and interval")
+    option("--seeds", type=int, nargs="+", help="train one run per seed, and report mean and interval")
     add_shared(parser, device=True)
     add_flags(parser)
 
 
-def _train(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     return _train_seeds(arguments) if arguments.seeds else _train_one(arguments)
 
 
@@ -38,19 +34,20 @@ def _train_one(arguments: argparse.Namespace) -> int:
     from transclipped.training.train import Stopped
 
     changes = given(arguments)
-    run = arguments.run or new_folder(arguments.runs, changes)
+    folder = arguments.run or new_folder(arguments.runs, changes)
     try:
-        train_run(run, changes, resume=arguments.resume, overwrite=arguments.overwrite, device=device_of(arguments))
+        train_run(folder, changes, resume=arguments.resume, overwrite=arguments.overwrite, device=device_of(arguments))
     except Stopped:
-        print(f"stopped; `train --run {run} --resume` goes on", file=sys.stderr)
+        print(f"stopped; `train --run {folder} --resume` resumes the run", file=sys.stderr)
         return INTERRUPTED
-    return report_run(run, as_json=arguments.json)
+    print_metrics(arguments, folder)
+    return 0
 
 
 def _train_seeds(arguments: argparse.Namespace) -> int:
-    """Train a run for each of `arguments.seeds`, below the name <run>-seed<n>, and print their summary.
+    """Train a run named RUN-seedN for each of `arguments.seeds`, and print their summary.
 
-    Finished ones are kept with --resume, so that a series that was stopped goes on.
+    --resume skips finished ones and resumes the interrupted one.
     """
     from transclipped.runs.run import RunDir
 
@@ -59,19 +56,18 @@ def _train_seeds(arguments: argparse.Namespace) -> int:
     if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
         raise InputError(f"--seeds are {' '.join(map(str, arguments.seeds))}; choose different whole numbers from 0")
     if arguments.run is None:
-        raise InputError("--seeds needs --run, whose name the runs begin with, such as --run runs/demo")
-    runs = [arguments.run.with_name(f"{arguments.run.name}-seed{seed}") for seed in arguments.seeds]
-    for seed, path in zip(arguments.seeds, runs, strict=True):
-        run = RunDir(path)
-        if arguments.resume and run.exists and run.metrics() and run.status().get("state") == "finished":
-            print(f"{path} is finished", file=sys.stderr)
+        raise InputError("--seeds needs --run, the first part of the runs' names, such as --run runs/demo")
+    folders = [arguments.run.with_name(f"{arguments.run.name}-seed{seed}") for seed in arguments.seeds]
+    for seed, folder in zip(arguments.seeds, folders, strict=True):
+        run_dir = RunDir(folder)
+        if arguments.resume and run_dir.exists and run_dir.metrics() and run_dir.status().get("state") == "finished":
+            print(f"{folder} is finished", file=sys.stderr)
             continue
         one = copy.copy(arguments)
-        one.run, one.set_seed, one.seeds = path, seed, None
-        one.resume = arguments.resume and run.exists
-        with redirect_stdout(sys.stderr):  # where --json promises JSON alone
-            code = _train_one(one)
-        if code:
-            return code
-    print_summary(runs, as_json=arguments.json)
+        one.run, one.set_seed, one.seeds = folder, seed, None
+        one.resume = arguments.resume and run_dir.exists
+        with redirect_stdout(sys.stderr):  # --json prints one JSON document, the summary
+            if code := _train_one(one):
+                return code
+    print_summary(arguments, folders)
     return 0
