@@ -1,4 +1,4 @@
-"""Anatomy of a code: one image's way through the network, step by step, to the bytes that are searched."""
+"""Anatomy of a code: how an image becomes the bytes that are searched, step by step."""
 
 from transclipped.ui import imports
 
@@ -7,11 +7,10 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.ui import cached, runs, shell
-from transclipped.ui.anatomy import attention, codewords, embedding, patches, score
 from transclipped.ui.anatomy import cached as anatomy_cached
-from transclipped.ui.anatomy import subject as followed
-from transclipped.ui.anatomy.headings import STEPS
-from transclipped.ui.components import steps as walk
+from transclipped.ui.anatomy import code, network, subject
+from transclipped.ui.anatomy.html import STEPS
+from transclipped.ui.components import steps
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
@@ -21,38 +20,37 @@ def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
     stored = searcher.stored
     with shell.aside("picture"):
-        subject = followed.choose(run, searcher)
-        step = walk.choose(STEPS)
-    if subject is None:
+        image = subject.choose(run, searcher)
+        last = steps.choose(STEPS)
+    if image is None:
         return
-    seen, projected, why = anatomy_cached.through_network(run, subject)
-    unit = anatomy_cached.sub_vectors(run, stored.codebooks, subject)
-    if why:
-        st.warning(f"The network cannot be looked into, so steps 2 and 3 are left out: {plain(why)}")
+    view, projected, problem = anatomy_cached.through_network(run, image)
+    unit = anatomy_cached.sub_vectors(run, stored.codebooks, image)
+    if problem:
+        st.warning(f"The network is unavailable, so steps 2 and 3 are omitted: {plain(problem)}")
     if unit is None:
-        st.info("Without it, your image has no code. Follow one of the run's own instead.")
+        st.info("Without the network, your image has no code. Follow one of the run's images instead.")
         return
-    parts = [
-        lambda: patches.draw(run, subject, seen),
-        (lambda: attention.draw(run, subject, seen)) if seen is not None else None,
-        (lambda: embedding.draw(run, seen, projected)) if seen is not None else None,
-        lambda: embedding.sub_vectors(run, unit, projected),
-        lambda: codewords.draw(run, stored, unit),
-        lambda: codewords.code_bytes(stored, unit),
-        lambda: score.draw(run, searcher, subject, unit),
+    sections = [
+        lambda: network.patches(run, image, view),
+        (lambda: network.attention(run, image, view)) if view is not None else None,
+        (lambda: network.embedding(run, view, projected)) if view is not None else None,
+        lambda: code.sub_vectors(run, unit, projected),
+        lambda: code.codewords(run, stored, unit),
+        lambda: code.code_bytes(stored, unit),
+        lambda: code.score(run, searcher, image, unit),
     ]
-    for place, draw in enumerate(parts[:step], 1):
-        if place == step:
-            walk.here(STEPS, step)
+    for step, draw in enumerate(sections[:last], 1):
+        if step == last:
+            steps.here(STEPS, last)
         if draw is not None:
             st.divider()
             draw()
     st.divider()
-    walk.buttons(STEPS, step)
+    steps.buttons(STEPS, last)
 
 
 st.title("Anatomy of a code")
 st.caption("Follow one image through the network: from its pixels to a few bytes, and to the score of a hit.")
-chosen = runs.finished()
-if chosen is not None:
-    page(chosen)
+if (selected := runs.finished()) is not None:
+    page(selected)

@@ -1,4 +1,4 @@
-"""The Clipping lab in a real browser: what the slider shows is what the library counts, and sweeps deliver."""
+"""Clipping in a browser: the slider shows the counts of the library, and sweeps deliver results."""
 
 import os
 from pathlib import Path
@@ -30,35 +30,31 @@ def expected(**setting):
     return batch, report(batch, ClippingConfig(**setting), temperature=0.3)
 
 
-def reads(page, name, text):
-    page.wait_for_function(
-        """([name, text]) => [...document.querySelectorAll('*')].some((host) => host.shadowRoot &&
-             host.shadowRoot.querySelector(`.number[data-name="${name}"] b`)?.innerText === text) ||
-           document.querySelector(`.number[data-name="${name}"] b`)?.innerText === text""",
-        arg=[name, text],
-        timeout=PATIENCE,
-    )
+def wait_for_number(page, name, text):
+    from playwright.sync_api import expect
+
+    expect(number(page, name)).to_have_text(text, timeout=PATIENCE)
 
 
-def test_slider_counts_what_the_library_counts_and_the_server_follows(server, page):
+def test_the_slider_shows_the_counts_of_the_library_and_the_server_follows(server, page):
     go(page, server, f"{LAB}&delta=0.40")
-    _, done = expected(rule="threshold", threshold=0.40)
-    reads(page, "clipped", f"{done.mask.sum():,}")
+    _, result = expected(rule="threshold", threshold=0.40)
+    wait_for_number(page, "clipped", f"{result.mask.sum():,}")
     page.locator('input[type="range"][aria-label^="Clip every negative"]').focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    batch, done = expected(rule="threshold", threshold=0.42)
-    reads(page, "amount", "δ = 0.42")
-    reads(page, "clipped", f"{done.mask.sum():,}")
-    assert number(page, "precision").inner_text() == f"{100 * done.precision:.0f} %"
-    assert number(page, "recall").inner_text() == f"{100 * done.recall:.0f} %"
+    batch, result = expected(rule="threshold", threshold=0.42)
+    wait_for_number(page, "amount", "δ = 0.42")
+    wait_for_number(page, "clipped", f"{result.mask.sum():,}")
+    assert number(page, "precision").inner_text() == f"{100 * result.precision:.0f} %"
+    assert number(page, "recall").inner_text() == f"{100 * result.recall:.0f} %"
     page.wait_for_function("() => location.search.includes('delta=0.42')")
-    page.get_by_text(f"This setting clips {done.mask.sum():,} of").wait_for()
-    hits = (done.mask & batch.false).sum()
-    page.get_by_text(f"{hits:,} of them were false negatives").wait_for()
+    page.get_by_text(f"This setting clips {result.mask.sum():,} of").wait_for()
+    hits = (result.mask & batch.false).sum()
+    page.get_by_text(f"{hits:,} of them are false negatives").wait_for()
 
 
-def test_legend_shows_the_colours_of_the_bars_pale_where_kept_and_full_where_clipped(server, page):
+def test_the_legend_has_the_colours_of_the_bars_pale_if_not_clipped(server, page):
     go(page, server, LAB)
     number(page, "amount").wait_for()
     marks = page.locator(".legend i").evaluate_all(
@@ -75,20 +71,20 @@ def test_legend_shows_the_colours_of_the_bars_pale_where_kept_and_full_where_cli
 
 def test_threshold_is_dragged_in_the_histogram_itself(server, page):
     go(page, server, f"{LAB}&delta=0.90")
-    reads(page, "amount", "δ = 0.90")
+    wait_for_number(page, "amount", "δ = 0.90")
     plot = page.locator(".plot svg")
     box = plot.bounding_box()
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 60, steps=4)
     before = number(page, "amount").inner_text()
-    assert before != "δ = 0.90"  # redrawn while the button is still held
+    assert before != "δ = 0.90"  # redrawn while the mouse button is held
     page.mouse.up()
     page.wait_for_function("() => /delta=/.test(location.search) && !location.search.includes('delta=0.9')")
     settled(page)
     value = float(before.split("= ")[1])
-    _, done = expected(rule="threshold", threshold=value)
-    page.get_by_text(f"This setting clips {done.mask.sum():,} of").wait_for()
+    _, result = expected(rule="threshold", threshold=value)
+    page.get_by_text(f"This setting clips {result.mask.sum():,} of").wait_for()
 
 
 def test_redraw_at_512_images_takes_less_than_a_fifth_of_a_second(server, page):
@@ -105,20 +101,20 @@ def test_redraw_at_512_images_takes_less_than_a_fifth_of_a_second(server, page):
     assert number(page, "amount").inner_text() == "δ = 0.80"
 
 
-def test_figure_and_counts_can_be_saved(server, page):
+def test_figure_and_counts_can_be_downloaded(server, page):
     go(page, server, LAB)
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").first.click()
     lines = Path(saved.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "δ,clipped,share,precision,recall" and len(lines) == 102
-    _, done = expected(rule="threshold", threshold=0.4)
-    assert lines[41].startswith(f"0.4,{done.mask.sum()},")
+    _, result = expected(rule="threshold", threshold=0.4)
+    assert lines[41].startswith(f"0.4,{result.mask.sum()},")
     with page.expect_download() as saved:
         page.get_by_role("button", name="SVG").first.click()
     assert Path(saved.value.path()).read_text(encoding="utf-8").startswith("<svg xmlns=")
 
 
-def test_setting_travels_to_train(server, page):
+def test_the_link_to_train_carries_the_setting(server, page):
     go(page, server, f"{LAB}&clip_rule=rank&q=0.13&clip_tau=0.2")
     page.get_by_role("link", name="Train with this setting").click()
     page.locator("h1", has_text="Train").wait_for()
@@ -127,21 +123,21 @@ def test_setting_travels_to_train(server, page):
         assert part in page.url
 
 
-def test_a_press_trains_heads_and_results_arrive(server, page, own_runs):
+def test_a_sweep_trains_heads_and_shows_results(server, page, own_runs):
     go(page, server, "look=sweep&seed=7")
     page.get_by_role("button", name="Train 7 heads").click()
     page.get_by_text("Head 1 of 7: none").wait_for()
-    page.get_by_text("Without clipping mAP is").wait_for(timeout=3 * PATIENCE)  # after the second head
+    page.get_by_text("mAP without clipping").wait_for(timeout=3 * PATIENCE)  # after the second head
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Train the rest").wait_for()
     settled(page)
     assert len(list((own_runs / "sweeps").glob("*/results.jsonl"))) == 1
 
 
-def test_a_section_is_in_the_address_by_a_short_name_and_the_first_visitor_sees_the_sidebar(own_runs, own_cache, page):
+def test_the_address_names_the_section_and_the_first_visitor_sees_the_sidebar(own_runs, own_cache, page):
     from tests.browser.serving import served
 
-    with served({**os.environ, "TRANSCLIPPED_RUNS": str(own_runs)}) as (address, _):  # a server nobody has visited
+    with served({**os.environ, "TRANSCLIPPED_RUNS": str(own_runs)}) as (address, _):  # a fresh server
         go(page, address, "look=sweep")
         page.get_by_role("heading", name="Live sweep").wait_for()
         page.locator(".st-key-run").wait_for()
@@ -151,7 +147,7 @@ def test_a_section_is_in_the_address_by_a_short_name_and_the_first_visitor_sees_
         page.reload()
         settled(page)
         assert page.get_by_role("radio", name="All rules").get_attribute("aria-checked") == "true"
-        page.get_by_role("radio", name="Tune the cut").click()
+        page.get_by_role("radio", name="Tune the rule").click()
         page.wait_for_function("() => !location.search.includes('look')")
         settled(page)
-        page.wait_for_load_state("networkidle")  # the server ends here, and nothing may be asked of it any more
+        page.wait_for_load_state("networkidle")  # the server stops here

@@ -1,9 +1,10 @@
-"""The Anatomy page shows the library's numbers for one image, step by step, for any network and without labels."""
+"""The Anatomy page shows the library's numbers for one image, for any network, with and without labels."""
 
 import re
 import shutil
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.pages.conftest import opened, words
@@ -12,8 +13,9 @@ from transclipped.datasets.images.decode import to_png
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Searcher
+from transclipped.ui.anatomy.html import STEPS
 
-TITLES = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
+TITLES = [f"{i} · {title}" for i, title in enumerate(STEPS, 1)]
 
 
 def html(app) -> str:
@@ -24,129 +26,132 @@ def titles(app) -> list[str]:
     return [s.value for s in app.subheader]
 
 
-def test_first_look_tells_the_whole_story(finished):
+def code_bytes(app) -> list[int]:
+    return [int(byte, 16) for byte in re.findall(r'class="an-hex">(\w+)<', html(app))]
+
+
+def upload(app, content: bytes):
+    return app.file_uploader[0].set_value(("mine.png", content, "image/png")).run()
+
+
+@pytest.fixture
+def stored(finished) -> Retrieval:
+    return RunDir(finished).retrieval()
+
+
+def test_all_steps_are_shown_at_first(finished):
     app = opened("anatomy")
     assert not app.error and not app.warning
-    assert titles(app) == [f"{i} · {title}" for i, title in enumerate(TITLES, 1)]
+    assert titles(app) == TITLES
 
 
-def test_steps_are_told_one_by_one(finished):
+def test_buttons_go_through_the_steps(finished):
     app = opened("anatomy", step="3")
-    assert titles(app) == ["1 · Patches", "2 · Attention", "3 · Embedding"]
+    assert titles(app) == TITLES[:3]
     app.button(key="walk-next").click().run()
-    assert titles(app)[-1] == "4 · Sub-vectors"
+    assert titles(app) == TITLES[:4]
     app.button(key="walk-back").click().run()
-    assert titles(app)[-1] == "3 · Embedding"
+    assert titles(app) == TITLES[:3]
     next(button for button in app.button if button.label == "From the start").click().run()
-    assert titles(app) == ["1 · Patches"]
+    assert titles(app) == TITLES[:1]
     assert app.button(key="walk-back").disabled
 
 
 def test_a_lesson_begins_with_the_first_step(finished):
-    assert titles(opened("anatomy", lesson="1")) == ["1 · Patches"]
-    assert len(titles(opened("anatomy", lesson="1", step="5"))) == 5
+    assert titles(opened("anatomy", lesson="1")) == TITLES[:1]
+    assert titles(opened("anatomy", lesson="1", step="5")) == TITLES[:5]
 
 
-def test_bytes_are_the_code_of_the_chosen_query(finished):
-    stored = RunDir(finished).retrieval()
+def test_bytes_are_the_code_of_the_selected_query(finished, stored):
     app = opened("anatomy", query="7")
     code = anatomy.code_of(stored.queries[7].astype(np.float32).reshape(4, -1), stored.codebooks)
-    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in code.tolist()]
+    assert code_bytes(app) == code.tolist()
 
 
-def test_sum_of_the_tables_is_the_score_that_search_returns(finished):
-    engine = Searcher(RunDir(finished))
+def test_sum_of_the_terms_is_the_score_that_search_returns(finished):
+    searcher = Searcher(RunDir(finished))
     for rank in (1, 150):
         app = opened("anatomy", query="5", hit=str(rank))
-        hit = engine.search(engine.stored.queries[5].astype(np.float32), top=rank)[-1]
+        hit = searcher.search(searcher.stored.queries[5].astype(np.float32), top=rank)[-1]
         terms = re.findall(r"<b>(-?[\d.]+)</b>", html(app).split('an-sum">')[1])
         assert terms == [f"{part:.3f}" for part in hit.by_codebook] + [f"{hit.score:.3f}"]
-        assert f"Search returns **{hit.score:.3f}**" in words(app)
+        assert f"**{hit.score:.3f}**" in words(app)
 
 
-def test_an_id_in_the_address_names_the_image(finished):
-    stored = RunDir(finished).retrieval()
+def test_an_id_in_the_address_selects_the_image(finished, stored):
     app = opened("anatomy", query_id=str(stored.query_ids[11]))
     assert app.number_input(key="query").value == 11
-    app = opened("anatomy", query_id="nobody")
-    assert "**nobody**" in words(app)
+    app = opened("anatomy", query_id="nonsense")
+    assert "**nonsense**" in words(app)
     assert not app.error
 
 
-def test_any_image_of_the_database_can_be_followed_by_number_or_id(finished):
-    engine = Searcher(RunDir(finished))
-    stored = engine.stored
+def test_any_database_image_can_be_followed_by_number_or_id(finished, stored):
     app = opened("anatomy", follow="database", item="123")
-    assert not app.error and not app.warning and len(titles(app)) == 7
-    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in stored.codes[123].tolist()]
-    label = RunDir(finished).record["class_names"][stored.database_labels[123]]
-    assert f"Its label is {label}" in words(app)
+    assert not app.error and not app.warning and titles(app) == TITLES
+    assert code_bytes(app) == stored.codes[123].tolist()
+    assert RunDir(finished).record["class_names"][stored.database_labels[123]] in words(app)
     app = opened("anatomy", query_id=str(stored.database_ids[77]))
     assert app.segmented_control(key="follow").value == "database"
     assert app.number_input(key="item").value == 77
-    next(button for button in app.button if button.label == "Another one").click().run()
+    app.button(key="another").click().run()
     assert not app.exception and 0 <= app.number_input(key="item").value < 200
 
 
-def test_a_number_beyond_the_database_is_the_first(finished):
+def test_a_number_beyond_the_database_opens_the_first_image(finished):
     app = opened("anatomy", follow="database", item="4000")
     assert not app.error and app.number_input(key="item").value == 0
 
 
-def test_an_own_image_is_followed_as_retrieval_embeds_it(finished):
-    engine, image = Searcher(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
+def test_an_uploaded_image_is_embedded_as_on_retrieval(finished):
+    searcher, image = Searcher(RunDir(finished)), Image.effect_noise((90, 60), 80).convert("RGB")
     app = opened("anatomy", follow="upload")
-    assert "Choose an image" in words(app) and not titles(app)
-    app.file_uploader[0].set_value(("mine.png", to_png(image), "image/png")).run()
-    assert not app.exception and not app.error and len(titles(app)) == 7
-    assert "mine.png, your image" in words(app) and "reduced to 32 × 32 pixels" in words(app)
-    unit = engine.embed([image])[0]
-    code = anatomy.code_of(unit.reshape(4, -1), engine.stored.codebooks)
-    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in code.tolist()]
-    hit = engine.search(unit, top=1)[0]
-    said = float(re.search(r"Search returns \*\*(-?[\d.]+)\*\*", words(app))[1])
-    assert said == round(hit.score, 3)
+    assert app.info and not titles(app)
+    upload(app, to_png(image))
+    assert not app.exception and not app.error and titles(app) == TITLES
+    assert "mine.png" in words(app) and "32 × 32 pixels" in words(app)
+    unit = searcher.embed([image])[0]
+    assert code_bytes(app) == anatomy.code_of(unit.reshape(4, -1), searcher.stored.codebooks).tolist()
+    score = float(re.search(r"returns \*\*(-?[\d.]+)\*\*", words(app))[1])
+    assert score == round(searcher.search(unit, top=1)[0].score, 3)
 
 
-def test_an_own_file_that_is_no_image_ends_in_a_sentence(finished):
-    app = opened("anatomy", follow="upload")
-    app.file_uploader[0].set_value(("mine.png", b"no image at all", "image/png")).run()
+def test_an_upload_that_is_no_image_gives_an_error(finished):
+    app = upload(opened("anatomy", follow="upload"), b"no image at all")
     assert not app.exception and "mine.png" in app.error[0].value and not titles(app)
 
 
-def test_without_the_network_an_own_image_has_no_code_but_the_database_has(finished):
+def test_without_the_network_database_images_have_codes_and_uploads_have_none(finished, stored):
     (finished / "model.safetensors").unlink()
     app = opened("anatomy", follow="database", item="5")
-    stored = RunDir(finished).retrieval()
-    assert re.findall(r'class="an-hex">(\w+)<', html(app)) == [f"{number:02X}" for number in stored.codes[5].tolist()]
-    app = opened("anatomy", follow="upload")
-    app.file_uploader[0].set_value(("mine.png", to_png(Image.new("RGB", (40, 40))), "image/png")).run()
-    assert "has no code" in words(app) and not app.exception
+    assert code_bytes(app) == stored.codes[5].tolist()
+    app = upload(opened("anatomy", follow="upload"), to_png(Image.new("RGB", (40, 40))))
+    assert app.info and not code_bytes(app) and not app.exception
 
 
-def test_another_image_is_one_of_the_stored_queries(finished):
+def test_another_image_is_a_stored_query(finished):
     app = opened("anatomy")
-    next(button for button in app.button if button.label == "Another one").click().run()
+    app.button(key="another").click().run()
     assert not app.exception
     assert 0 <= app.number_input(key="query").value < 40
 
 
-def test_sharper_assignment_leaves_less_for_the_others(finished):
+def test_sharper_assignment_leaves_less_for_other_codewords(finished):
     app = opened("anatomy")
     rest = []
     for alpha in (1.0, 100.0):
         app.slider(key="alpha").set_value(alpha).run()
-        rest.append([int(share) for share in re.findall(r"the other 252: (\d+)% together", html(app))])
+        rest.append([int(share) for share in re.findall(r"252: (\d+)%", html(app))])
     assert len(rest[0]) == 4
     assert all(sharp < soft for soft, sharp in zip(*rest, strict=True))
 
 
-def test_network_without_attention_says_so(finished):
-    said = words(opened("anatomy"))
-    assert "a map of **1 × 1 places**" in said and "This network has no attention" in said
+def test_a_network_without_attention_shows_its_feature_map(finished):
+    text = words(opened("anatomy"))
+    assert "**1 × 1 positions**" in text and "no attention" in text
 
 
-def test_layers_and_heads_of_a_transformer_can_be_chosen(home, transformer_run):
+def test_layers_and_heads_of_a_transformer_can_be_selected(home, transformer_run):
     shutil.copytree(transformer_run, home / "transformer")
     app = opened("anatomy")
     assert not app.error and not app.warning
@@ -159,16 +164,14 @@ def test_layers_and_heads_of_a_transformer_can_be_chosen(home, transformer_run):
     assert not app.error and app.segmented_control(key="layer").value == "all"
 
 
-def test_run_without_labels_is_followed_too(finished):
-    stored = RunDir(finished).retrieval()
+def test_a_run_without_labels_shows_all_steps(finished, stored):
     Retrieval(**vars(stored) | {"database_labels": None, "query_labels": None}).save(finished / "retrieval.npz")
     app = opened("anatomy")
-    assert not app.error and len(titles(app)) == 7
+    assert not app.error and titles(app) == TITLES
     assert "label" not in words(app)
 
 
-def test_story_goes_on_where_the_network_cannot_be_loaded(finished):
+def test_steps_two_and_three_are_omitted_without_the_network(finished):
     (finished / "model.safetensors").unlink()
     app = opened("anatomy")
-    assert "steps 2 and 3 are left out" in words(app)
-    assert [title[0] for title in titles(app)] == ["1", "4", "5", "6", "7"]
+    assert app.warning and titles(app) == TITLES[:1] + TITLES[3:]

@@ -1,4 +1,4 @@
-"""The Clipping lab over a run, over the bundled lab set, without labels, and its sweep."""
+"""Clipping over a run, over the bundled lab set, and without labels; and its sweep."""
 
 import json
 import re
@@ -17,22 +17,26 @@ from transclipped.config import ClippingConfig
 from transclipped.experiments.lab.sweep import RESULTS, SETTINGS, Sweep, head_file, run_sweep
 from transclipped.features import labset
 from transclipped.runs.run import RunDir
+from transclipped.ui.clipping.batch import SOURCES
 
 SECTIONS = ("tune", "mistakes", "steps", "rules", "sweep")
 
 
 def clipped(app) -> tuple[int, int]:
-    """Clipped pairs and all pairs, as the page says."""
-    found = re.search(r"clips \*\*([\d,]+)\*\* of ([\d,]+) pairs", words(app))
-    return tuple(int(number.replace(",", "")) for number in found.groups())
+    """Clipped pairs and all pairs on the page."""
+    match = re.search(r"\*\*([\d,]+)\*\* of ([\d,]+) pairs", words(app))
+    return tuple(int(number.replace(",", "")) for number in match.groups())
 
 
-def test_without_any_run_the_lab_set_serves(home):
-    app = opened("clipping", delta="0.4", size="64")
+def lab_report(threshold: float):
     lab = labset.load()
     batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
-    done = report(batch, ClippingConfig(rule="threshold", threshold=0.4), temperature=0.3)
-    assert clipped(app)[0] == done.mask.sum() > 0
+    return report(batch, ClippingConfig(rule="threshold", threshold=threshold), temperature=0.3)
+
+
+def test_without_any_run_the_lab_set_is_used(home):
+    app = opened("clipping", delta="0.4", size="64")
+    assert clipped(app)[0] == lab_report(0.4).mask.sum() > 0
     assert "lab set" in words(app)
 
 
@@ -44,20 +48,17 @@ def test_each_step_of_an_anchor_is_drawn(home, step):
     assert app.segmented_control(key="step").value == step
 
 
-def test_a_suggested_threshold_can_be_taken(home):
+def test_a_suggested_threshold_can_be_used(home):
     app = opened("clipping", size="64", clip_rule="adaptive")
     button = app.button(key="use 0")
     value = float(button.label.rpartition("= ")[2])
     button.click().run()
     assert app.segmented_control(key="clip_rule").value == "threshold"
-    lab = labset.load()
-    batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
-    done = report(batch, ClippingConfig(rule="threshold", threshold=value), temperature=0.3)
-    assert clipped(app)[0] == done.mask.sum()
+    assert clipped(app)[0] == lab_report(value).mask.sum()
 
 
-def test_links_hold_short_names_and_old_ones_with_texts_are_followed(finished):
-    app = opened("clipping", look="Live sweep", **{"from": "the lab set"})
+def test_links_have_short_names_and_old_ones_with_texts_still_work(finished):
+    app = opened("clipping", look="Live sweep", **{"from": SOURCES["lab"]})
     assert app.segmented_control(key="look").value == "sweep"
     app.segmented_control(key="look").set_value("rules").run()
     assert app.segmented_control(key="from").value == "lab"
@@ -72,7 +73,7 @@ def test_links_hold_short_names_and_old_ones_with_texts_are_followed(finished):
         ("tune", "selectbox", "head", "after 4 epochs", "epoch-4", "none"),
     ],
 )
-def test_old_links_with_texts_open_the_same_and_new_ones_hold_keys(home, section, kind, name, text, key, other):
+def test_old_links_with_texts_still_work_and_new_ones_have_keys(home, section, kind, name, text, key, other):
     app = opened("clipping", look=section, size="64", **{name: text})
     assert not app.error and getattr(app, kind)(key=name).value == key
     assert app.query_params.get(name) == key
@@ -81,46 +82,44 @@ def test_old_links_with_texts_open_the_same_and_new_ones_hold_keys(home, section
 
 
 @pytest.mark.parametrize("name", ["step", "order", "head", "epoch", "look", "from"])
-def test_nonsense_in_a_link_opens_the_page_as_usual(finished, name):
+def test_nonsense_in_a_link_opens_the_page(finished, name):
     for section in SECTIONS:
         assert not opened("clipping", **{"look": section, "size": "64", name: "nonsense"}).error
 
 
-def test_results_of_a_sweep_are_shown_with_a_verdict(home):
+def test_results_of_a_sweep_are_summarised(home):
     sweep = Sweep()
     folder = home / "sweeps" / sweep.key
     folder.mkdir(parents=True)
     (folder / SETTINGS).write_text(json.dumps(asdict(sweep)))
     line = {"treatment": "remove", "temperature": 0.3, "seed": 0, "k": 500, "clip_fraction": 0.05}
     line |= {"clip_precision": 0.5, "delta": 0.4, "seconds": 4.0, "command": "python -m transclipped train"}
-    found = [
+    results = [
         line | {"rule": "none", "amount": None, "map": 0.45},
         line | {"rule": "threshold", "amount": 0.5, "map": 0.55},
         line | {"rule": "adaptive", "amount": 2.0, "map": 0.61},
     ]
-    (folder / RESULTS).write_text("\n".join(map(json.dumps, found)) + "\nnot a result")
+    (folder / RESULTS).write_text("\n".join(map(json.dumps, results)) + "\nnot a result")
     app = opened("clipping", look="sweep")
-    assert "δ = 0.5 with 0.550" in words(app)
-    assert "adaptive rule, set without a look, gets 0.610" in words(app)
+    assert "**0.550 at δ = 0.5**" in words(app)
+    assert re.search(r"adaptive rule.* 0\.610", words(app))
     assert app.button(key="sweep button").label == "Train the rest"
 
 
 @pytest.mark.parametrize("rule", turned())
-def test_counts_of_a_run_are_the_librarys(finished, rule):
+def test_counts_of_a_run_are_those_of_the_library(finished, rule):
     app = opened("clipping", clip_rule=rule, delta="0.5", q="0.1", c="1.5")
     assert not app.error
     batch = batch_of(RunDir(finished), size=128, seed=0)
     config = ClippingConfig(rule=rule, threshold=0.5, fraction=0.1, sigma=1.5)
-    done = report(batch, config, temperature=0.3)
-    assert clipped(app) == (done.mask.sum(), 256 * 254)
-    assert f"{done.repulsion[1]:.1%}" in words(app)
+    result = report(batch, config, temperature=0.3)
+    assert clipped(app) == (result.mask.sum(), 256 * 254)
+    assert f"{result.repulsion[1]:.1%}" in words(app)
 
 
 @pytest.mark.parametrize("delta", ["0.3", "0.4", "0.5", "0.6", "0.7"])
-def test_the_change_in_repulsion_is_that_of_the_shares_as_shown(home, delta):
-    shown = {metric.label: metric for metric in opened("clipping", delta=delta, size="64").metric}
-    before = shown["Repulsion on false negatives, unclipped"]
-    after = shown["… with this clipping"]
+def test_the_change_in_repulsion_matches_the_displayed_shares(home, delta):
+    before, after, _ = opened("clipping", delta=delta, size="64").metric
     change = Decimal(after.value.rstrip("%")) - Decimal(before.value.rstrip("%"))
     assert Decimal(after.delta.removesuffix(" points")) == change
 
@@ -134,21 +133,21 @@ def test_every_section_opens_with_a_run_and_without(finished, section):
 
 
 @pytest.mark.parametrize("section", SECTIONS[:4])
-def test_a_run_without_labels_shows_what_is_left(finished, monkeypatch, section):
+def test_a_run_without_labels_opens_every_section(finished, monkeypatch, section):
     from transclipped.analysis.clipping import report as clipping
     from transclipped.ui.clipping import batch as ui
 
     ui._run_batch.clear()
 
     def unlabelled(run, **how):
-        found = batch_of(run, **how)
-        return clipping.Batch(found.rows, found.similarity, None)
+        batch = batch_of(run, **how)
+        return clipping.Batch(batch.rows, batch.similarity, None)
 
     monkeypatch.setattr(ui, "batch_of", unlabelled)
     app = opened("clipping", look=section, size="64")
     ui._run_batch.clear()
     assert not app.error, [e.value for e in app.error]
-    assert "false negatives, unclipped" not in words(app)
+    assert not [metric for metric in app.metric if "Repulsion" in metric.label]
     assert not [c for c in app.segmented_control if c.key == "order" and len(c.options) > 1]
 
 
@@ -159,14 +158,14 @@ def test_worst_mistakes_can_be_shown_first(finished, order):
     assert app.segmented_control(key="order").value == order
 
 
-def test_any_epoch_of_a_run_can_be_looked_at(finished):
+def test_any_epoch_of_a_run_can_be_selected(finished):
     run = RunDir(finished)
     app = opened("clipping", epoch="1", delta="0.5")
     expected = report(
         batch_of(run, size=128, seed=0, epoch=1), ClippingConfig(rule="threshold", threshold=0.5), temperature=0.3
     )
     assert clipped(app)[0] == expected.mask.sum()
-    assert f"after epoch 1 of run {run.name}" in words(app)
+    assert f"epoch 1 of run {run.name}" in words(app)
 
 
 def test_a_sweep_is_started_watched_and_cancelled(home, children):
@@ -177,19 +176,19 @@ def test_a_sweep_is_started_watched_and_cancelled(home, children):
     assert not app.exception and len(children) == 1
     assert app.button(key="sweep button").label == "Cancel"
     folder = home / "sweeps" / Sweep(seed=5).key
-    note = {"state": "running", "t": time.time(), "done": 0, "total": 7, "rule": "none", "amount": None}
-    (folder / STATE).write_text(json.dumps(note | {"step": 304, "steps": 608}))
+    status = {"state": "running", "t": time.time(), "done": 0, "total": 7, "rule": "none", "amount": None}
+    (folder / STATE).write_text(json.dumps(status | {"step": 304, "steps": 608}))
     app.run()
     assert not app.exception
     app.button(key="sweep button").click().run()
     assert (folder / STOP).exists()
     children[0].end()
-    (folder / STATE).write_text(json.dumps(note | {"state": "stopped"}))
+    (folder / STATE).write_text(json.dumps(status | {"state": "stopped"}))
     app.run()
     assert app.button(key="sweep button").label == "Train 7 heads"
 
 
-def test_a_swept_head_is_kept_as_a_run_that_other_pages_list(home, monkeypatch):
+def test_a_head_of_a_sweep_is_saved_as_a_run_that_other_pages_list(home, monkeypatch):
     monkeypatch.setattr(labset, "EPOCHS", 1)
     sweep = Sweep(amounts=(0.5,), seed=3)
     folder = home / "sweeps" / sweep.key
@@ -197,26 +196,25 @@ def test_a_swept_head_is_kept_as_a_run_that_other_pages_list(home, monkeypatch):
     address = {"look": "sweep", "seed": "3"}
     app = opened("clipping", **address)
     app.multiselect(key="amounts threshold").set_value([0.5]).run()
-    offered = app.selectbox(key="keep head").options
-    assert sorted(offered) == ["adaptive c = 2", "none", "threshold δ = 0.5"]
+    assert sorted(app.selectbox(key="keep head").options) == ["adaptive c = 2", "none", "threshold δ = 0.5"]
     app.selectbox(key="keep head").set_value("threshold δ = 0.5").run()
     app.button(key="keep button").click().run()
     assert not app.exception and not app.error
-    kept = RunDir(home / "lab-threshold-0.5-t0.3-seed-3")
-    assert kept.metrics()["n_database"] == 5000 and kept.config.clipping.threshold == 0.5
-    assert f"Kept as {kept.name}" in words(app)
-    assert kept.name in app.selectbox(key="run").options
-    assert not opened("retrieval", run=kept.name).error
-    compared = opened("benchmarks", run=kept.name)
-    assert not compared.error and kept.name in str([frame.value for frame in compared.dataframe])
+    saved = RunDir(home / "lab-threshold-0.5-t0.3-seed-3")
+    assert saved.metrics()["n_database"] == 5000 and saved.config.clipping.threshold == 0.5
+    assert f"Saved as {saved.name}" in words(app)
+    assert saved.name in app.selectbox(key="run").options
+    assert not opened("retrieval", run=saved.name).error
+    compared = opened("benchmarks", run=saved.name)
+    assert not compared.error and saved.name in str([frame.value for frame in compared.dataframe])
     app.button(key="kept retrieval").click().run()
-    assert app.session_state["run"] == kept.name
+    assert app.session_state["run"] == saved.name
     app = opened("clipping", **address)
     app.multiselect(key="amounts threshold").set_value([0.5]).run()
     app.selectbox(key="keep head").set_value("threshold δ = 0.5").run()
     app.button(key="keep button").click().run()
-    assert not app.error and [run.name for run in home.glob("lab-*")] == [kept.name]
-    shutil.rmtree(kept.path)
-    head_file(folder, kept.config.clipping).write_bytes(b"torn")
+    assert not app.error and [run.name for run in home.glob("lab-*")] == [saved.name]
+    shutil.rmtree(saved.path)
+    head_file(folder, saved.config.clipping).write_bytes(b"torn")
     app.button(key="keep button").click().run()
     assert not app.exception and app.error

@@ -1,10 +1,11 @@
-"""Sweeps of several visitors: one at a time, in turn, and the same sweep only once."""
+"""The queue of sweeps: one at a time, first in, first out, and the same sweep only once."""
 
 import json
 import time
 
 import pytest
 
+from transclipped.cli import _parser
 from transclipped.experiments.lab.sweep import RESULTS, STATE, STOP, Sweep
 from transclipped.ui.clipping import sweep_jobs
 from transclipped.utils.jobs import Job
@@ -13,11 +14,11 @@ FIRST, SECOND, THIRD = Sweep(seed=1), Sweep(seed=2), Sweep(seed=3)
 
 
 @pytest.fixture(autouse=True)
-def of_its_own(home, children):
-    """A folder of runs in which sweeps are started by name alone."""
+def queue(home, children):
+    """An empty folder of runs, with stub processes."""
 
 
-def test_sweeps_take_turns_in_the_order_of_asking(children):
+def test_sweeps_run_in_the_order_in_which_they_were_started(children):
     for sweep in (FIRST, SECOND, THIRD):
         sweep_jobs.ask(sweep)
     assert len(children) == 1
@@ -29,7 +30,7 @@ def test_sweeps_take_turns_in_the_order_of_asking(children):
     assert sweep_jobs.state(THIRD) == {"state": "waiting", "ahead": 1}
 
 
-def test_thirty_who_ask_for_the_same_share_one(children):
+def test_thirty_visitors_who_start_the_same_sweep_share_one(children):
     for _ in range(30):
         sweep_jobs.ask(FIRST)
     assert len(children) == 1
@@ -42,7 +43,7 @@ def test_thirty_who_ask_for_the_same_share_one(children):
     assert len(children) == 2
 
 
-def test_a_waiting_sweep_leaves_the_queue_and_a_running_one_is_asked_to_stop(children):
+def test_cancel_removes_a_waiting_sweep_and_stops_a_running_one(children):
     sweep_jobs.ask(FIRST)
     sweep_jobs.ask(SECOND)
     sweep_jobs.cancel(SECOND)
@@ -51,7 +52,7 @@ def test_a_waiting_sweep_leaves_the_queue_and_a_running_one_is_asked_to_stop(chi
     assert (sweep_jobs.folder(FIRST) / STOP).exists()
 
 
-def test_asking_again_forgets_what_was_found_and_a_child_that_died_is_told(children):
+def test_again_deletes_the_results_and_a_failed_process_reports_its_error(children):
     path = sweep_jobs.folder(FIRST)
     path.mkdir(parents=True)
     (path / RESULTS).write_text(json.dumps({"rule": "none", "amount": None, "map": 0.5}))
@@ -72,8 +73,6 @@ def test_a_sweep_whose_process_was_killed_is_interrupted(children):
 
 def test_settings_reach_the_command(children):
     sweep_jobs.ask(Sweep(rule="rank", amounts=(0.1, 0.05), temperature=0.2, treatment="clamp", seed=4))
-    from transclipped.cli import _parser
-
     arguments = _parser().parse_args(children[0].arguments)
     assert (arguments.rule, arguments.amounts, arguments.temperature) == ("rank", "0.1,0.05", 0.2)
     assert (arguments.treatment, arguments.seed) == ("clamp", 4)

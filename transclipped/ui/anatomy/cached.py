@@ -1,4 +1,4 @@
-"""Cached calls behind the Anatomy page: keys are a run's fingerprint and an image; all bounded."""
+"""Cached calls of the Anatomy page, keyed by run fingerprint and image; all bounded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from PIL import Image
 
 from transclipped.analysis import anatomy, codebooks
 from transclipped.config import IDENTITY
-from transclipped.datasets.base import ImageSet
 from transclipped.datasets.images.decode import data_url, placeholder, square
 from transclipped.errors import InputError
 from transclipped.models.head import Head
@@ -20,17 +19,17 @@ from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.anatomy.subject import Subject
 
-THUMB = 64  # pixels of a photograph that stands for a codeword
-LIKELY = 4  # codewords shown of a codebook
-SHARPEST = 100.0  # α of the slider, at most
-STANDING = 3  # images that stand for a codeword
-LARGE = 256  # pixels of query and hit
-CRISP = 64  # pixels a side up to which images are enlarged as they are, pixel by pixel
+THUMB = 64  # pixels a side of an example image of a codeword
+LIKELY = 4  # codewords shown per codebook
+SHARPEST = 100.0  # largest α of the slider
+EXAMPLES = 3  # images per codeword
+LARGE = 256  # pixels a side of query and hit
+CRISP = 64  # up to so many pixels a side, images are enlarged without smoothing
 
 
 @dataclass(frozen=True)
 class Model:
-    """A run's network, to look into; heads are only read, and the microscope locks itself."""
+    """A run's network; the head is read-only, and the microscope has its own lock."""
 
     microscope: anatomy.Microscope
     head: Head
@@ -38,7 +37,7 @@ class Model:
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the network …")
 def model(fingerprint: str, _run: RunDir) -> Model:
-    """Network of a run, of this page alone, since looking into it plants hooks."""
+    """The network of a run; not shared with other pages, since the microscope installs hooks."""
     from transclipped.runs.session import trained_model
 
     backbone, head = trained_model(_run, default_size=_run.record.get("image_size"))
@@ -47,38 +46,38 @@ def model(fingerprint: str, _run: RunDir) -> Model:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy.AnatomyView:
-    """What the run's backbone makes of an image; read-only, since a large ViT's attention has 20 MB.
+    """What the run's backbone computes for an image; not copied, since a large ViT's attention takes 20 MB.
 
     Raises:
-        InputError: the run was trained on embeddings made elsewhere, or its network cannot be loaded.
+        InputError: the run was trained on precomputed embeddings, or its network cannot be loaded.
     """
     if _run.config.backbone.name == IDENTITY:
-        raise InputError(f"{_run.name} was trained on embeddings made elsewhere, so there is none")
+        raise InputError(f"{_run.name} was trained on precomputed embeddings and has no backbone")
     microscope = model(fingerprint, _run).microscope
     side = _run.record.get("native_size") or microscope.backbone.image_size
     pixels = np.array(square(_subject.image(), side))
     return microscope.look(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
-def through_network(run: RunDir, subject: Subject):
-    """What the network makes of an image and its projection, or None twice; and why, "" where it can be had."""
+def through_network(run: RunDir, subject: Subject) -> tuple[anatomy.AnatomyView | None, anatomy.Projected | None, str]:
+    """What the network computes for an image, and its projection; or None twice and the reason."""
     try:
-        result = seen(run.fingerprint, subject.key, run, subject)
-        return result, anatomy.project(model(run.fingerprint, run).head, result.embedding), ""
+        view = seen(run.fingerprint, subject.key, run, subject)
+        return view, anatomy.project(model(run.fingerprint, run).head, view.embedding), ""
     except InputError as error:
         return None, None, str(error)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def embedded(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
-    """Continuous embedding `[D]` of an image as search and database have it, to the last bit of its code."""
+    """Continuous embedding `[D]` of an image, exactly as search computes it."""
     return cached.engine(fingerprint, _run).embed([_subject.image()])[0]
 
 
 def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndarray | None:
-    """`[M, d]` float32 of unit length, as search has them: stored, from the network, or as the image's code tells.
+    """`[M, d]` float32 of unit length, as search uses them: stored, embedded, or decoded from the stored code.
 
-    None for a visitor's own image where the network cannot be loaded.
+    None for an uploaded image if the network cannot be loaded.
     """
     m = len(codewords)  # of shape [M, K, d]
     if subject.query is not None:
@@ -90,71 +89,65 @@ def sub_vectors(run: RunDir, codewords: np.ndarray, subject: Subject) -> np.ndar
 
 
 def sharpness(run: RunDir) -> float:
-    """α of the soft assignment that is shown first: the run's own, within the slider."""
+    """Initial α of the slider: the run's own, within the slider's range."""
     return min(SHARPEST, max(1.0, float(run.config.quantizer.alpha)))
 
 
 def likely(assigned: anatomy.Assigned) -> tuple[tuple[int, ...], ...]:
-    """The codewords of each codebook that are shown."""
+    """The codewords shown for each codebook."""
     return tuple(map(tuple, assigned.order[:, :LIKELY].tolist()))
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def rolled(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> np.ndarray:
-    """Attention of an image through all layers."""
+    """Attention rollout over all layers."""
     return anatomy.rollout(seen(fingerprint, key, _run, _subject).attention)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def enlarged(data: tuple, key: str, grid: tuple[int, int], _subject: Subject) -> np.ndarray:
-    """The square that the network sees of an image, `[S, S, 3]` uint8, large, and divisible by a grid."""
+    """The network's square crop of an image, `[S, S, 3]` uint8, enlarged to a multiple of the grid."""
     side = anatomy.side_for(grid, cached.images(data).native_size)
     image = _subject.image()
-    if crisp(data):
-        return np.asarray(image.resize((side, side), Image.Resampling.NEAREST))
-    return np.asarray(square(image, side))
+    return np.asarray(image.resize((side, side), Image.Resampling.NEAREST) if crisp(data) else square(image, side))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def portrait(data: tuple, key: str, _subject: Subject) -> str:
-    """The image that is followed as a data address."""
-    image = _subject.image()
-    return data_url(image if crisp(data) else square(image, LARGE), exact=crisp(data))
+    """The subject's image as a data URL."""
+    return _data_url(data, _subject.image(), LARGE)
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
 def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[str]:
-    """Small images of the database that have this codeword in their code."""
-    stored, images = cached.arrays(_run), cached.images(cached.run_data(_run))
-    rows = codebooks.members(stored.codes[:, codebook], word, STANDING)
-    return [_address(images, row, THUMB) for row in images.rows_of(stored.database_ids[rows])]
+    """Data URLs of small database images with this codeword."""
+    stored, data = cached.arrays(_run), cached.run_data(_run)
+    rows = codebooks.members(stored.codes[:, codebook], word, EXAMPLES)
+    return [of_row(data, row, THUMB) for row in cached.images(data).rows_of(stored.database_ids[rows])]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def faces(fingerprint: str, words: tuple[tuple[int, ...], ...], _run: RunDir) -> list[list[list[str]]]:
-    """What `standing` has for some codewords of each codebook."""
-    return [[standing(fingerprint, m, word, _run) for word in mine] for m, mine in enumerate(words)]
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def hit(data: tuple, row: int) -> str:
-    """The image of a hit as a data address."""
-    return _address(cached.images(data), row, LARGE)
+    """`standing` for several codewords of each codebook."""
+    return [[standing(fingerprint, m, word, _run) for word in row] for m, row in enumerate(words)]
 
 
 def crisp(data: tuple) -> bool:
-    """Whether images are so small that their pixels are to be seen."""
-    return _crisp(cached.images(data))
+    """Whether images are so small that their pixels should stay visible."""
+    size = cached.images(data).native_size
+    return size is not None and size <= CRISP
 
 
-def _crisp(images: ImageSet) -> bool:
-    return images.native_size is not None and images.native_size <= CRISP
-
-
-def _address(images: ImageSet, row: int, side: int) -> str:
-    """Image of a row as a data address: as it is if it is tiny, else its centre square."""
+@st.cache_data(max_entries=256, show_spinner=False)
+def of_row(data: tuple, row: int, side: int = LARGE) -> str:
+    """An image of the data set as a data URL."""
+    images = cached.images(data)
     try:
         image = images.image(row)
     except InputError:
         image = placeholder(str(images.ids[row]))
-    return data_url(image if _crisp(images) else square(image, side), exact=_crisp(images))
+    return _data_url(data, image, side)
+
+
+def _data_url(data: tuple, image: Image.Image, side: int) -> str:
+    return data_url(image if crisp(data) else square(image, side), exact=crisp(data))

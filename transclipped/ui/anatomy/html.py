@@ -1,7 +1,4 @@
-"""Pieces of the Anatomy page that are too large, or too many, for Streamlit's own elements: plain HTML, no script.
-
-Sizes are in rem and colours follow the text's, so that both themes and any projector scale fit.
-"""
+"""HTML of the Anatomy page, for what Streamlit's elements draw too slowly; sizes in rem follow the projector scale."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+import streamlit as st
 from PIL import Image
 
 from transclipped.analysis.anatomy import cut
@@ -16,11 +14,12 @@ from transclipped.datasets.images.decode import data_url
 from transclipped.ui.styles import sheet
 
 CSS = sheet(__file__)
+STEPS = ("Patches", "Attention", "Embedding", "Sub-vectors", "Codewords", "Bytes", "Score")
 
 
 @dataclass(frozen=True)
 class Word:
-    """A codeword as a candidate: its number, probability, and small images that stand for it."""
+    """A candidate codeword: its number, probability, and data URLs of example images."""
 
     number: int
     p: float
@@ -28,8 +27,15 @@ class Word:
     nearest: bool
 
 
+def heading(number: int, sentence: str) -> None:
+    """Draw the title of a step and the sentence that explains it."""
+    st.subheader(f"{number} · {STEPS[number - 1]}", anchor=STEPS[number - 1].lower())
+    with st.container(key=f"told-{number}"):
+        st.markdown(sentence)
+
+
 def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
-    """An image `[S, S, 3]` cut along a grid, with gaps."""
+    """An image `[S, S, 3]` as a grid of tiles."""
     tiles = "".join(f'<img src="{data_url(Image.fromarray(tile), exact=crisp)}" alt="">' for tile in cut(whole, grid))
     look = "an-patches an-crisp" if crisp else "an-patches"
     gap = 6 if grid[1] <= 8 else 3
@@ -37,31 +43,31 @@ def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
 
 
 def pair(one: str, other: str, *, crisp: bool) -> str:
-    """Two images side by side, by their data addresses."""
+    """Two images side by side, given as data URLs."""
     look = "an-pair an-crisp" if crisp else "an-pair"
-    return f'{CSS}<div class="{look}"><img src="{one}" alt="the image"><img src="{other}" alt="the hit"></div>'
+    return f'{CSS}<div class="{look}"><img src="{one}" alt="the query"><img src="{other}" alt="the hit"></div>'
 
 
 def candidates(codebook: int, words: list[Word], *, rest: float, others: int, bits: float, crisp: bool) -> str:
-    """One codebook's card: the likeliest codewords with images, what is left for the others, and the entropy."""
+    """The card of a codebook: its most likely codewords with images, the share of the others, and the entropy."""
     top = max(word.p for word in words)
     lines = "".join(_word(word, top, crisp) for word in words)
     left = f"the other {others}: {rest:.0%} together" if others else ""
     return (
         f'<div class="an-card"><h4>Codebook {codebook}</h4>'
-        f"<p>{bits:.1f} bits: as undecided as among {2**bits:.{0 if bits > 3.3 else 1}f}</p>"
+        f"<p>{bits:.1f} bits: as uncertain as a choice among {2**bits:.{0 if bits > 3.3 else 1}f}</p>"
         f"{lines}<p>{left}</p></div>"
     )
 
 
 def cards(inner: list[str], *, width: float) -> str:
-    """Cards side by side, as many as fit if each has at least `width` rem."""
+    """Cards side by side, each at least `width` rem wide."""
     columns = f"grid-template-columns: repeat(auto-fit, minmax(min(100%, {width}rem), 1fr))"
     return f'{CSS}<div class="an-cards" style="{columns}">{"".join(inner)}</div>'
 
 
 def byte(codebook: int, decimal: str, hexadecimal: str, bits: str) -> str:
-    """One number of the code, three ways."""
+    """One byte of the code in decimal, hexadecimal and binary."""
     return (
         f'<div class="an-card an-byte"><div>codebook {codebook}: codeword {decimal}</div>'
         f'<div class="an-hex">{hexadecimal}</div><code>{bits}</code></div>'
@@ -69,19 +75,18 @@ def byte(codebook: int, decimal: str, hexadecimal: str, bits: str) -> str:
 
 
 def total(parts: list[float], score: float) -> str:
-    """The sum that a score is."""
+    """A score as the sum of its terms."""
     terms = [f"<span><b>{part:.3f}</b><small>table {m}</small></span>" for m, part in enumerate(parts, 1)]
     size = "" if len(parts) <= 4 else ' style="font-size: 1.4rem"'
-    return f'{CSS}<div class="an-sum"{size}>{"<span>+</span>".join(terms)}<span>=</span><span><b>{score:.3f}</b>' + (
-        "<small>score</small></span></div>"
-    )
+    result = f"<span>=</span><span><b>{score:.3f}</b><small>score</small></span>"
+    return f'{CSS}<div class="an-sum"{size}>{"<span>+</span>".join(terms)}{result}</div>'
 
 
 def _word(word: Word, top: float, crisp: bool) -> str:
-    shown = "".join(f'<img src="{escape(source)}" alt="">' for source in word.images) or "<small>no image</small>"
+    images = "".join(f'<img src="{escape(source)}" alt="">' for source in word.images) or "<small>no image</small>"
     star = " ★" if word.nearest else ""
     width = max(1.0, 100 * word.p / max(top, 1e-12))
     return (
         f'<div class="an-word"><b>{word.number}{star}</b><div><div class="an-bar" style="width: {width:.1f}%"></div>'
-        f"<small>{word.p:.1%}</small></div><span{' class=an-crisp' if crisp else ''}>{shown}</span></div>"
+        f"<small>{word.p:.1%}</small></div><span{' class=an-crisp' if crisp else ''}>{images}</span></div>"
     )

@@ -1,4 +1,4 @@
-"""Lines of numbers as colours: blue below 0, red above. Plain HTML, since a chart takes a browser ten times as long."""
+"""Rows of numbers as colours, blue below 0 and red above: plain HTML, since a chart renders ten times as slowly."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import numpy as np
+import streamlit as st
 
 from transclipped.analysis import report
+from transclipped.ui import charts
 from transclipped.ui.codebooks.charts import DIVERGING
 from transclipped.ui.styles import sheet
 
-DULL = 98  # percentile of the numbers' size that takes the full colour, so that a few large ones do not pale the rest
-DARK = 0.75  # of the full colour, beyond which numbers on it are white
-REM, CELL, LEAST, GAP = 16, 4, 900, 8  # pixels of a saved drawing: a rem, a number, all of a line, below and beside it
-BEFORE, AFTER, SQUARE = 120, 90, 20  # for a line's name, for the number beside it; a side of what frames a number
+FULL = 98  # percentile of the absolute values that gets the full colour, so that outliers do not pale the rest
+DARK = 0.75  # of the full colour, beyond which text on it is white
+REM, CELL, LEAST, GAP = 16, 4, 900, 8  # pixels of a saved drawing: a rem, narrowest cell and row, gap between rows
+BEFORE, AFTER, SQUARE = 120, 90, 20  # pixels for the name of a row, for the number after it, a side of a frame
 INK, PAPER = "#1c2430", "#fff"
 CSS = sheet(__file__)
 
 
 @dataclass(frozen=True, eq=False)
-class Strips:
-    """Lines of numbers below each other.
+class HeatStrips:
+    """Rows of coloured numbers.
 
     Attributes:
         values: `[m, n]` numbers.
-        names: `[m]`, of the lines, or none.
-        what: a number is called.
-        height: of a line, in rem.
-        limit: the number of the full colour; None suits it to the numbers.
-        written: whether the numbers stand in the cells.
-        picked: `[m]`, the place in each line that is framed, its number beside the line.
+        names: `[m]` of the rows, or none.
+        what: name of a single number.
+        height: of a row, in rem.
+        limit: absolute value of the full colour; None adapts it to the values.
+        written: whether the numbers are written into the cells.
+        picked: `[m]` index in each row that is framed; its number follows the row.
     """
 
     values: np.ndarray
@@ -45,90 +47,94 @@ class Strips:
 
     @cached_property
     def _full(self) -> float:
-        """The number of the full colour."""
-        return max(1e-6, float(np.percentile(np.abs(self.values), DULL))) if self.limit is None else self.limit
+        return max(1e-6, float(np.percentile(np.abs(self.values), FULL))) if self.limit is None else self.limit
 
     def _rows(self) -> Iterator[tuple[list[float], list[str]]]:
-        """Numbers of a line and their colours."""
+        """The numbers and colours of each row."""
         for numbers in self.values.astype(float):
             yield numbers.tolist(), colours(numbers / self._full)
 
     def html(self) -> str:
-        """For the page; pointing at a number tells it."""
+        """HTML for the page; each cell has its number as a tooltip."""
         lines = []
         for row, (numbers, shades) in enumerate(self._rows()):
-            cells = [
-                self._cell(place, number, shade)
-                for place, (number, shade) in enumerate(zip(numbers, shades, strict=True))
-            ]
-            beside = ""
+            cells, after = list(map(self._cell, range(len(numbers)), numbers, shades)), ""
             if self.picked is not None:
-                at = int(self.picked[row])
-                cells[at] = cells[at].replace('class="', 'class="picked ', 1)
-                beside = f"<b>{_signed(f'{numbers[at]:+.3f}')}</b>"
+                i = int(self.picked[row])
+                cells[i] = cells[i].replace('class="', 'class="picked ', 1)
+                after = f"<b>{_signed(f'{numbers[i]:+.3f}')}</b>"
             name = f"<span>{self.names[row]}</span>" if self.names else ""
-            lines.append(f'{name}<div class="strip" style="height: {self.height}rem">{"".join(cells)}</div>{beside}')
+            lines.append(f'{name}<div class="strip" style="height: {self.height}rem">{"".join(cells)}</div>{after}')
         columns = " ".join(["auto"] * bool(self.names) + ["1fr"] + ["auto"] * (self.picked is not None))
         return f'{CSS}<div class="strips" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
 
     def svg(self) -> bytes:
-        """A drawing to save."""
+        """An SVG drawing to save."""
         m, n = self.values.shape
         tall, left, width = REM * self.height, BEFORE * bool(self.names), max(CELL, LEAST / n)
         right, pitch = left + n * width, tall + GAP
-        cells, above = [], []  # what is framed or written lies above all cells
+        cells, above = [], []  # frames and texts are drawn above all cells
         for row, (numbers, shades) in enumerate(self._rows()):
             top, middle = row * pitch, row * pitch + tall / 2
             if self.names:
                 above.append(_text(0, middle, self.names[row]))
-            for place, (number, shade) in enumerate(zip(numbers, shades, strict=True)):
-                x = left + place * width
+            for i, (number, shade) in enumerate(zip(numbers, shades, strict=True)):
+                x = left + i * width
                 box = f'x="{x:.6g}" y="{top:.6g}" width="{width:.6g}" height="{tall:.6g}"'
-                cells.append(f'<rect {box} fill="{shade}"><title>{self._told(place, number)}</title></rect>')
+                cells.append(f'<rect {box} fill="{shade}"><title>{self._label(i, number)}</title></rect>')
                 if self.written:
                     ink = PAPER if self._dark(number) else INK
                     above.append(_text(x + width / 2, middle, _short(number), fill=ink, text_anchor="middle"))
             if self.picked is not None:
-                at = int(self.picked[row])
-                above.append(_frame(left + (at + 0.5) * width, middle))
-                above.append(_text(right + 2 * GAP, middle, _signed(f"{numbers[at]:+.3f}"), font_weight="bold"))
+                i = int(self.picked[row])
+                above.append(_frame(left + (i + 0.5) * width, middle))
+                above.append(_text(right + 2 * GAP, middle, _signed(f"{numbers[i]:+.3f}"), font_weight="bold"))
         wide, high = right + AFTER * (self.picked is not None), m * pitch
         size = f'width="{wide:.6g}" height="{high:.6g}" viewBox="0 0 {wide:.6g} {high:.6g}"'
         start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="{REM}">'
         return f"{start}{''.join(cells + above)}</svg>".encode()
 
     def csv(self) -> bytes:
-        """A table with a line for each number."""
+        """A table with a row for each number."""
         m, n = self.values.shape
         columns = {"line": np.repeat(self.names, n).tolist()} if self.names else {}
         return report.csv(columns | {"number": list(range(n)) * m, "value": self.values.ravel().tolist()})
 
-    def _cell(self, place: int, number: float, shade: str) -> str:
-        said, dark = _short(number) if self.written else "", "dark" if self._dark(number) else ""
-        return f'<i class="{dark}" style="background:{shade}" title="{self._told(place, number)}">{said}</i>'
+    def _cell(self, i: int, number: float, shade: str) -> str:
+        text, dark = _short(number) if self.written else "", "dark" if self._dark(number) else ""
+        return f'<i class="{dark}" style="background:{shade}" title="{self._label(i, number)}">{text}</i>'
 
-    def _told(self, place: int, number: float) -> str:
-        return f"{self.what} {place}: {_signed(f'{number:.3f}')}"
+    def _label(self, i: int, number: float) -> str:
+        return f"{self.what} {i}: {_signed(f'{number:.3f}')}"
 
     def _dark(self, number: float) -> bool:
         return abs(number) > DARK * self._full
 
 
+def draw_numbers(run, values, names=(), *, key: str, **options) -> None:
+    """Draw rows of numbers as colours, with buttons that save them."""
+    strips = HeatStrips(values, names, **options)
+    st.html(strips.html())
+    with charts.saving(key):
+        charts.offer(strips.svg, key=key, name=f"{run.name}-{key}", kind="svg", type="tertiary")
+        charts.offer(strips.csv, key=key, name=f"{run.name}-{key}", type="tertiary")
+
+
 def colours(shares: np.ndarray) -> list[str]:
-    """Colours of numbers in [−1, 1], as on Codebooks; what lies outside has the colour of the end."""
+    """Colours of numbers, clamped to [−1, 1], on the diverging scale of the Codebooks page."""
     stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for _, colour in DIVERGING])  # [5, 3]
     places = [2 * place - 1 for place, _ in DIVERGING]
     channels = np.stack([np.interp(shares, places, channel) for channel in stops.T], axis=-1).round().astype(int)
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in channels.tolist()]
 
 
-def _text(x: float, middle: float, said: str, **look: str) -> str:
-    looks = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in look.items())
-    return f'<text x="{x:.6g}" y="{middle:.6g}" dy="0.35em"{looks}>{said}</text>'
+def _text(x: float, middle: float, text: str, **style: str) -> str:
+    attributes = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in style.items())
+    return f'<text x="{x:.6g}" y="{middle:.6g}" dy="0.35em"{attributes}>{text}</text>'
 
 
 def _frame(x: float, y: float) -> str:
-    """A square around a place, dark with a white edge as on the page."""
+    """A square frame around a point, dark with a white edge as on the page."""
     box = f'x="{x - SQUARE / 2:.6g}" y="{y - SQUARE / 2:.6g}" width="{SQUARE}" height="{SQUARE}" fill="none"'
     return "".join(f'<rect {box} stroke="{ink}" stroke-width="{wide}"/>' for ink, wide in ((PAPER, 6), (INK, 4)))
 

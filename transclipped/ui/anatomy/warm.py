@@ -1,4 +1,4 @@
-"""What Anatomy shows before anything is set, made ready."""
+"""Fills the caches that the first view of Anatomy needs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from transclipped.ui.anatomy.subject import Subject
 
 
 def warm(run: RunDir) -> None:
-    """Follow the first stored query, which asks at last.
+    """Follow the first stored query through all steps.
 
     Raises:
         IndexError: the run has no query.
     """
-    engine, data = cached.engine(run.fingerprint, run), cached.run_data(run)
-    stored = engine.stored
+    searcher, data = cached.engine(run.fingerprint, run), cached.run_data(run)
+    stored = searcher.stored
     query = stored.queries[0].astype(np.float32)  # [D]
     row = cached.images(data).row_of(stored.query_ids[0])
     subject = Subject(f"row {row}", "", lambda: cached.images(data).image(row))
-    engine.search(query, top=1)
-    seen = page.seen(run.fingerprint, subject.key, run, subject)
-    if seen.attention is not None:
+    searcher.search(query, top=1)
+    view = page.seen(run.fingerprint, subject.key, run, subject)
+    if view.attention is not None:
         page.rolled(run.fingerprint, subject.key, run, subject)
-    page.enlarged(data, subject.key, seen.grid or (1, 1), subject)
+    page.enlarged(data, subject.key, view.grid or (1, 1), subject)
     page.portrait(data, subject.key, subject)
     assigned = anatomy.assign(query.reshape(len(stored.codebooks), -1), stored.codebooks, page.sharpness(run))
     page.faces(run.fingerprint, page.likely(assigned), run)

@@ -1,8 +1,9 @@
-"""Figures of the Clipping lab: arrays in, figure out."""
+"""Figures of the Clipping page, from arrays."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import cycle
 
 import numpy as np
@@ -12,92 +13,86 @@ from transclipped.analysis.clipping.dials import Dial
 from transclipped.analysis.clipping.report import AnchorSteps
 from transclipped.clipping import RULES
 from transclipped.ui.charts import cached_figure, set_layout
+from transclipped.ui.codebooks.charts import heatmap
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 SQUARE = 460  # pixels
-SHOWN_RATES = 12  # classes whose rates are written into the cells
-DRAWN = 24  # negatives around an anchor in the image of its forces
-COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules; none is grey
-FACES = {True: "same class", False: "other class", None: "negatives"}
+WRITTEN = 12  # most classes whose rates are written into the cells
+AROUND = 24  # negatives drawn around an anchor
+COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules, without grey
+POSITIVE, ANCHOR = "#009e73", "#832db6"
 
 
 @cached_figure
 def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key: str) -> go.Figure:
-    """Share of the pairs of each two classes that was clipped `[L, L]`, with the counts on hovering."""
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.round(100 * table, 2),
-            x=list(map(for_plotly, names)),
-            y=list(map(for_plotly, names)),
-            customdata=counts,
-            zmin=0,
-            colorscale="Cividis",
-            colorbar={"title": "% clipped", "thickness": 12},
-            texttemplate="%{z:.0f}" if len(names) <= SHOWN_RATES else None,
-            hovertemplate="%{y} and %{x}: %{z:.1f} % clipped, %{customdata} pairs<extra></extra>",
-            hoverongaps=False,
-        )
-    )
+    """Clipped share of the pairs of each two classes `[L, L]`, with counts in the tooltips."""
+    labels = list(map(for_plotly, names))
+    options = {"x": labels, "y": labels, "customdata": counts, "zmin": 0}
+    options["texttemplate"] = "%{z:.0f}" if len(names) <= WRITTEN else None
+    hover = "%{y} and %{x}: %{z:.1f} % clipped, %{customdata} pairs"
+    figure = heatmap(np.round(100 * table, 2), unit="% clipped", hover=hover, **options)
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain", tickangle=-45)
     return set_layout(figure, "class of the negative", "class of the anchor", key=key).update_layout(height=SQUARE)
 
 
-def precision_recall(dials: list[Dial], chosen: dict[str, tuple[float, float]], *, key: str) -> go.Figure:
-    """Precision over recall along each rule's dial, with a mark where each stands now."""
+def precision_recall(dials: list[Dial], points: dict[str, tuple[float, float]], *, key: str) -> go.Figure:
+    """Precision over recall along each rule's slider, with a marker at the current positions `points`."""
     figure = go.Figure()
     colours = dict(zip((dial.rule for dial in dials), cycle(COLOURS), strict=False))
     for dial in dials:
         rule, symbol = for_plotly(dial.rule), RULES[dial.rule].amount.symbol
-        known = ~np.isnan(dial.precision)
-        figure.add_scatter(
-            x=dial.recall[known], y=dial.precision[known], name=rule, mode="lines",
-            line={"color": colours[dial.rule], "width": 2.5}, customdata=dial.amounts[known],
-            hovertemplate=f"{rule}, {symbol} = %{{customdata:.2f}}: precision %{{y:.0%}}, recall %{{x:.0%}}"
-            "<extra></extra>",
-        )  # fmt: skip
-    for rule, (recall, precision) in chosen.items():
-        name = for_plotly(rule)
-        figure.add_scatter(
-            x=[recall], y=[precision], name=f"{name} now", mode="markers", showlegend=False,
-            marker={"size": 13, "symbol": "diamond", "color": colours[rule]},
-            hovertemplate=f"{name} as set: precision %{{y:.0%}}, recall %{{x:.0%}}<extra></extra>",
-        )  # fmt: skip
-    axes = {"xaxis": {"range": [0, 1.02], "tickformat": ".0%"}, "yaxis": {"range": [0, 1.02], "tickformat": ".0%"}}
-    return set_layout(figure, "recall", "precision", key=key, **axes)
+        valid = ~np.isnan(dial.precision)
+        style = {"mode": "lines", "line": {"color": colours[dial.rule], "width": 2.5}}
+        hover = f"{rule}, {symbol} = %{{customdata:.2f}}: precision %{{y:.0%}}, recall %{{x:.0%}}<extra></extra>"
+        style["customdata"], x, y = dial.amounts[valid], dial.recall[valid], dial.precision[valid]
+        figure.add_scatter(x=x, y=y, name=rule, hovertemplate=hover, **style)
+    for rule, (recall, precision) in points.items():
+        marker, name = {"size": 13, "symbol": "diamond", "color": colours[rule]}, for_plotly(rule)
+        hover = f"{name} now: precision %{{y:.0%}}, recall %{{x:.0%}}<extra></extra>"
+        style = {"mode": "markers", "marker": marker, "showlegend": False}
+        figure.add_scatter(x=[recall], y=[precision], name=f"{name} now", hovertemplate=hover, **style)
+    axis = {"range": [0, 1.02], "tickformat": ".0%"}
+    return set_layout(figure, "recall", "precision", key=key, xaxis=axis, yaxis=axis)
+
+
+def _groups(steps: AnchorSteps, *, split: bool) -> Iterator[tuple[str, str, bool, np.ndarray]]:
+    """Name, colour, whether clipped, and mask `[n]` of the negatives of each kind; `split` by clipping or not."""
+    n = len(steps.other)
+    if steps.false is None:
+        kinds = [("negatives", NEUTRAL, np.ones(n, bool))]
+    else:
+        false = np.asarray(steps.false, bool)
+        kinds = [("other class", IRRELEVANT, ~false), ("same class", RELEVANT, false)]
+    for name, colour, mask in kinds:
+        if split:
+            yield f"{name}, not clipped", colour, False, mask & ~steps.clipped
+            yield f"{name}, clipped ✂", colour, True, mask & steps.clipped
+        else:
+            yield name, colour, False, mask
 
 
 @cached_figure
 def by_negative(
     values: np.ndarray, steps: AnchorSteps, *, y: str, key: str, order: np.ndarray | None = None, clipped: bool = False
 ) -> go.Figure:
-    """A bar for each negative of an anchor, coloured by truth; clipped ones faint where that is to be shown.
+    """A bar for each negative of an anchor, coloured by class; clipped ones faint if `clipped`.
 
     Args:
         values: `[n]` in the order of `steps`.
-        order: `[n]` in which they are drawn, None for the most similar first.
+        order: `[n]` in which the bars are drawn; None: the most similar first.
     """
-    order = np.arange(len(values)) if order is None else order
-    false = np.full(len(values), None) if steps.false is None else steps.false
     figure = go.Figure()
-    for face, colour in ((False, IRRELEVANT), (True, RELEVANT), (None, NEUTRAL)):
-        for cut in (False, True) if clipped else (None,):
-            mine = np.array(
-                [f is face or (f is not None and face is not None and bool(f) == face) for f in false], bool
-            )
-            if cut is not None:
-                mine &= steps.clipped == cut
-            shown = mine[order]
-            if shown.any():
-                name = FACES[face] + {True: ", clipped ✂", False: ", kept", None: ""}[cut]
-                figure.add_bar(
-                    x=np.flatnonzero(shown), y=values[order][shown], name=name, marker_line_width=0,
-                    marker_color=colour, opacity=0.3 if cut else 1,
-                    hovertemplate=f"{name}: %{{y:.4f}}<extra></extra>",
-                )  # fmt: skip
+    x = "negatives, the most similar first" if order is None else "negatives, as in the batch"
+    order = np.arange(len(values)) if order is None else order
+    for name, colour, cut, mask in _groups(steps, split=clipped):
+        bars = mask[order]
+        if bars.any():
+            style = {"marker_line_width": 0, "marker_color": colour, "opacity": 0.3 if cut else 1}
+            hover = f"{name}: %{{y:.4f}}<extra></extra>"
+            figure.add_bar(x=np.flatnonzero(bars), y=values[order][bars], name=name, hovertemplate=hover, **style)
     figure.update_layout(bargap=0, barmode="overlay")
-    x = "negatives, the most similar first" if (order == np.arange(len(order))).all() else "negatives, as in the batch"
     return set_layout(figure, x, y, key=key)
 
 
@@ -105,62 +100,49 @@ def by_negative(
 def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     """Gradient arrows of one anchor: its positive is pulled in, its negatives are pushed away.
 
-    An image's distance is 1 − cosine, its direction means nothing; the longest arrow is the largest force. Faint
-    arrows are what clipping took away.
+    An image's distance is 1 − cosine, its direction has no meaning; the longest arrow is the largest force. Faint
+    arrows are what clipping removes.
     """
-    n = min(DRAWN, len(steps.other))
+    n = min(AROUND, len(steps.other))
     angle = math.pi / 2 + 2 * math.pi * (np.arange(n) * 0.618034 % 1)
     radius = np.maximum(1 - steps.similarity[:n], 0.05)
     x, y = radius * np.cos(angle), radius * np.sin(angle)
-    pulled = max(1 - steps.positive_similarity, 0.15 * float(radius.max(initial=1.0)))  # apart from the anchor's mark
+    distance = max(1 - steps.positive_similarity, 0.15 * float(radius.max(initial=1.0)))  # clear of the anchor's marker
     before, after = steps.before.gradient[:n], steps.after.gradient[:n]
     most = max(np.abs(before).max(initial=1e-9), np.abs(after).max(initial=1e-9))
-    longest = 0.45 * max(float(radius.max(initial=0.5)), pulled)
-    figure = go.Figure()
-    for values, faint in ((before, True), (after, False)):
-        for i in range(n):
-            lost = values[i] - after[i] if faint else values[i]
-            if lost > 1e-3 * most and (not faint or steps.clipped[i]):
-                out = 1 + longest * values[i] / most / radius[i]
-                _arrow(figure, (x[i], y[i]), (x[i] * out, y[i] * out), NEUTRAL if faint else _colour(steps, i), faint)
-    pull = min(0.8, abs(steps.after.positive_gradient) / most * longest / pulled)
-    _arrow(figure, (0, -pulled), (0, -pulled * (1 - pull)), "#009e73", False)
-    _dots(figure, steps, n, x, y)
-    figure.add_scatter(
-        x=[0], y=[-pulled], mode="markers", name="positive, pulled in", marker={"size": 13, "color": "#009e73"},
-        hovertemplate=f"the other view: cosine {steps.positive_similarity:.2f}<extra></extra>",
-    )  # fmt: skip
-    figure.add_scatter(
-        x=[0], y=[0], mode="markers", name="anchor", marker={"size": 16, "symbol": "star", "color": "#832db6"},
-        hovertemplate="the anchor<extra></extra>",
-    )  # fmt: skip
+    longest = 0.45 * max(float(radius.max(initial=0.5)), distance)
+    figure, groups = go.Figure(), [(*group, mask[:n]) for *group, mask in _groups(steps, split=True)]
+
+    def push(values: np.ndarray, mask: np.ndarray, colour: str, *, faint: bool) -> None:
+        for i in np.flatnonzero(mask):
+            end = 1 + longest * values[i] / most / radius[i]
+            _arrow(figure, (x[i], y[i]), (x[i] * end, y[i] * end), colour, faint)
+
+    push(before, steps.clipped[:n] & (before - after > 1e-3 * most), NEUTRAL, faint=True)
+    for _, colour, _, mask in groups:
+        push(after, mask & (after > 1e-3 * most), colour, faint=False)
+    pull = min(0.8, abs(steps.after.positive_gradient) / most * longest / distance)
+    _arrow(figure, (0, -distance), (0, -distance * (1 - pull)), POSITIVE, False)
+    for name, colour, cut, mask in groups:
+        if mask.any():
+            style = {"size": 11, "color": colour, "symbol": "x-open" if cut else "circle"}
+            _points(figure, x[mask], y[mask], name, style, f"{name}: cosine", steps.similarity[:n][mask])
+    style, cosine = {"size": 13, "color": POSITIVE}, [steps.positive_similarity]
+    _points(figure, [0], [-distance], "positive, pulled in", style, "the other view: cosine", cosine)
+    _points(figure, [0], [0], "anchor", {"size": 16, "symbol": "star", "color": ANCHOR}, "the anchor: cosine", [1.0])
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False}
     figure = set_layout(figure, "distance from the anchor: 1 − cosine", "", key=key, xaxis=hidden, yaxis=hidden)
     figure.update_yaxes(scaleanchor="x")
     return figure.update_layout(height=SQUARE)
 
 
-def _dots(figure: go.Figure, steps: AnchorSteps, n: int, x: np.ndarray, y: np.ndarray) -> None:
-    false = [None] * n if steps.false is None else [bool(f) for f in steps.false[:n]]
-    for face, colour in ((False, IRRELEVANT), (True, RELEVANT), (None, NEUTRAL)):
-        for cut in (False, True):
-            mine = np.array([f is face and bool(c) == cut for f, c in zip(false, steps.clipped[:n], strict=True)], bool)
-            if mine.any():
-                name = FACES[face] + (", clipped ✂" if cut else "")
-                marker = {"size": 11, "color": colour, "symbol": "x-open" if cut else "circle"}
-                figure.add_scatter(
-                    x=x[mine], y=y[mine], mode="markers", name=name, marker=marker,
-                    customdata=steps.similarity[:n][mine],
-                    hovertemplate=f"{name}: cosine %{{customdata:.2f}}<extra></extra>",
-                )  # fmt: skip
-
-
-def _colour(steps: AnchorSteps, i: int) -> str:
-    return NEUTRAL if steps.false is None else RELEVANT if steps.false[i] else IRRELEVANT
+def _points(figure: go.Figure, x, y, name: str, marker: dict, hover: str, cosines) -> None:
+    options = {"mode": "markers", "marker": marker, "customdata": cosines}
+    figure.add_scatter(x=x, y=y, name=name, hovertemplate=f"{hover} %{{customdata:.2f}}<extra></extra>", **options)
 
 
 def _arrow(figure: go.Figure, start: tuple, end: tuple, colour: str, faint: bool) -> None:
-    figure.add_annotation(
-        x=end[0], y=end[1], ax=start[0], ay=start[1], xref="x", yref="y", axref="x", ayref="y", text="",
-        showarrow=True, arrowhead=2, arrowwidth=1.5 if faint else 2.5, arrowcolor=colour, opacity=0.4 if faint else 1,
-    )  # fmt: skip
+    (x, y), (ax, ay) = end, start
+    axes = {"xref": "x", "yref": "y", "axref": "x", "ayref": "y"}
+    style = {"arrowwidth": 1.5 if faint else 2.5, "arrowcolor": colour, "opacity": 0.4 if faint else 1, "arrowhead": 2}
+    figure.add_annotation(x=x, y=y, ax=ax, ay=ay, text="", showarrow=True, **axes, **style)

@@ -1,4 +1,4 @@
-"""The lab's other sections: anchors with their worst mistakes, one anchor step by step, all rules side by side."""
+"""Sections of Clipping that look at one batch: tuning, anchors with mistakes, one anchor in steps, all rules."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from transclipped.analysis.clipping.report import AnchorSteps, Report
 from transclipped.clipping import RULES, amount_of, described, turned
 from transclipped.ui import charts, links
 from transclipped.ui.clipping import batch as lab_batch
-from transclipped.ui.clipping import charts as lab_charts
-from transclipped.ui.clipping import tune as lab_tune
+from transclipped.ui.clipping import charts as figures
+from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import gallery
+from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 from transclipped.ui.theme import MARKS
 
 ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
+CLASSES = 20  # most classes of a readable table
 TILE = 80  # pixels of an image
 STEPS = {
     "similarities": "1 Similarities",
@@ -28,174 +30,188 @@ STEPS = {
     "loss": "4 Loss",
     "gradient": "5 Gradient",
 }
-ORDERS = dict(zip(("drawn", "clipped", "missed"), mistakes.ORDERS, strict=True))  # by what a link calls them
+ORDERS = dict(zip(("drawn", "clipped", "missed"), mistakes.ORDERS, strict=True))  # by name in the address
 FRAMES = "Solid blue frame ✓: same class, so a false negative. Dashed orange frame ✗: another class. ✂: clipped."
-PLAIN_FRAMES = "✂: clipped. This batch has no labels, so nobody knows which negatives are false."
+PLAIN_FRAMES = "✂: clipped. Without labels, false negatives are unknown."
+HELP = {
+    "order": "Worst mistakes: true negatives that are clipped, or false negatives that are not, by similarity.",
+    "anchor": "The image of the batch that all others are compared with.",
+}
 
 
-def anchors(view: View, done: Report) -> None:
+@st.fragment
+@guarded
+def section(name: str, view: View) -> None:
+    """Controls of a section, and what it draws: "tune", "mistakes", "steps" or "rules"."""
+    if name == "rules":
+        tune.temperature_control(view)
+        side_by_side(view)
+        return
+    tune.controls(view)
+    if name == "steps":
+        one_anchor(view)
+        return
+    report = tune.dial(view)
+    if name == "mistakes":
+        anchors(view, report)
+        confusion(view, report)
+    else:
+        tune.effects(view, report)
+        tune.to_train(view)
+        tune.suggestions(view)
+
+
+def anchors(view: View, report: Report) -> None:
     """Anchors with their most similar negatives."""
     st.subheader("Anchors and their most similar negatives")
     orders = ORDERS if view.labelled else {"drawn": ORDERS["drawn"]}
-    order = links.choose(
-        st.segmented_control, "Show first", orders, key="order", default="drawn", required=True,
-        help="Worst mistakes: true negatives that are clipped, or false negatives that are missed, by similarity.",
-    )  # fmt: skip
+    options = {"key": "order", "default": "drawn", "required": True, "help": HELP["order"]}
+    order = links.choose(st.segmented_control, "Show first", orders, **options)
     st.caption(FRAMES if view.labelled else PLAIN_FRAMES)
-    rows = mistakes.anchor_rows(view.batch, done, order=ORDERS[order], anchors=ANCHORS, count=NEIGHBOURS)
+    rows = mistakes.anchor_rows(view.batch, report, order=ORDERS[order], anchors=ANCHORS, count=NEIGHBOURS)
     if not rows:
         st.info("This setting makes no such mistake in this batch.")
-    for place, row in enumerate(rows):
-        shown = [_tile(view, row.anchor, f"anchor {view.classes_of(row.anchor)}", None, on=True)]
+    for i, row in enumerate(rows):
+        tiles = [_tile(view, row.anchor, "anchor ", None, on=True)]
         for other in row.others:
             same = None if view.batch.false is None else bool(view.batch.false[row.anchor, other])
-            cut = "✂ " if done.mask[row.anchor, other] else ""
-            text = f"{cut}{MARKS[same]} {view.batch.similarity[row.anchor, other]:.2f} {view.classes_of(other)}"
-            shown.append(_tile(view, other, text, same))
-        gallery.draw(shown, key=f"anchor row {place}", size=TILE)
+            mark = "✂ " if report.mask[row.anchor, other] else ""
+            tiles.append(
+                _tile(view, other, f"{mark}{MARKS[same]} {view.batch.similarity[row.anchor, other]:.2f} ", same)
+            )
+        gallery.draw(tiles, key=f"anchor row {i}", size=TILE)
 
 
-def confusion(view: View, done: Report) -> None:
-    """Which classes are taken for each other."""
+def confusion(view: View, report: Report) -> None:
+    """Clipped share of the pairs of each two classes."""
     if not view.labelled or view.batch.classes is None or view.batch.classes.shape[1] < 2:
         return
-    st.subheader("Which classes are taken for each other")
+    st.subheader("Confused classes")
     st.caption(
-        "Share of the pairs of two classes that is clipped. The diagonal is right to clip: false negatives. Bright "
-        "cells off it are true negatives that look alike. Observed with labels."
+        "Share of the pairs of two classes that is clipped. The diagonal holds false negatives, which should be "
+        "clipped; bright cells off it are true negatives that look alike. " + tune.LABELS
     )
-    rates, counts, names = mistakes.class_rates(view.batch, done), done.confusion, view.class_names
-    if len(names) > 20:  # too many to read: those with the most clipped pairs
-        top = np.sort(np.argsort(-counts.sum(1), kind="stable")[:20])
+    rates, counts, names = mistakes.class_rates(view.batch, report), report.confusion, view.class_names
+    if len(names) > CLASSES:
+        top = np.sort(np.argsort(-counts.sum(1), kind="stable")[:CLASSES])
         rates, counts, names = rates[np.ix_(top, top)], counts[np.ix_(top, top)], tuple(names[i] for i in top)
-        st.caption("The 20 classes with the most clipped pairs.")
-    charts.show(lab_charts.rates(rates, counts, names, key="rates"), key="rates", name="clipping-class-pairs")
+        st.caption(f"The {CLASSES} classes with the most clipped pairs.")
+    charts.show(figures.rates(rates, counts, names, key="rates"), key="rates", name="clipping-class-pairs")
 
 
 def one_anchor(view: View) -> None:
-    """One batch step by step, for one anchor."""
+    """The loss of one anchor, step by step."""
     b = len(view.batch.rows)
     if st.session_state.get("anchor") is not None and not 0 <= st.session_state["anchor"] < b:
         st.session_state["anchor"] = 0
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        anchor = int(
-            st.number_input("Anchor", 0, b - 1, 0, key="anchor", bind="query-params", width=130,
-                            help="Which image of the batch looks at all others.")
-        )  # fmt: skip
-        name = links.choose(st.segmented_control, "Step", STEPS, key="step", default=next(iter(STEPS)), required=True)
-    step, config = list(STEPS).index(name), lab_tune.setting()
-    steps = clipping.anchor_steps(view.batch, anchor, config, temperature=lab_tune.temperature(view))
-    st.markdown(_told(view, steps, step))
+        options = {"key": "anchor", "bind": "query-params", "width": 130, "help": HELP["anchor"]}
+        anchor = int(st.number_input("Anchor", 0, b - 1, 0, **options))
+        name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
+    step = list(STEPS).index(name)
+    steps = clipping.anchor_steps(view.batch, anchor, tune.current(), temperature=tune.temperature(view))
+    st.markdown(_explanation(steps, step))
     left, right = st.columns([2, 1])
     with left:
-        figure = _figure(steps, step)
-        charts.show(figure, key=f"step {name}", name=f"clipping-step-{step + 1}")
+        charts.show(_figure(steps, step), key=f"step {name}", name=f"clipping-step-{step + 1}")
     with right:
         _top(view, anchor, steps, step)
 
 
-def _told(view: View, steps: AnchorSteps, step: int) -> str:
-    n, cut = len(steps.other), int(steps.clipped.sum())
+def _explanation(steps: AnchorSteps, step: int) -> str:
+    n, clipped, config = len(steps.other), int(steps.clipped.sum()), tune.current()
     before, after = steps.before, steps.after
-    config = lab_tune.setting()
     rule = f"The rule **{plain(described(config.rule, amount_of(config)))}**"
     texts = (
-        f"The anchor is compared with its other view (cosine {steps.positive_similarity:.2f}) and with the "
-        f"{n} views of the other images: its negatives, in the order of the batch.",
-        "The same negatives, the most similar first. Those of its own class gather at the left: they are false.",
-        f"{rule} clips the {cut} most similar of {n} negatives: the faint bars."
-        if cut
+        f"The anchor is compared with its other view (cosine {steps.positive_similarity:.2f}) and with its negatives, "
+        f"the {n} views of the other images, in the order of the batch.",
+        "The same negatives, the most similar first. Those of the anchor's class gather on the left: false negatives.",
+        f"{rule} clips the {clipped} most similar of {n} negatives: the faint bars."
+        if clipped
         else f"{rule} clips none of the {n} negatives of this anchor.",
-        f"Each negative's softmax weight says how strongly it is pushed. Loss of this anchor: {before.loss:.3f} nats "
-        f"without clipping, **{after.loss:.3f}** with it. The positive's own weight: {before.positive_weight:.1%} "
-        f"before, {after.positive_weight:.1%} after.",
-        "What the gradient does to the similarities: the positive is pulled in, kept negatives are pushed away, the "
-        "stronger the more similar. Clipped ones feel nothing; faint arrows are what clipping took away.",
+        f"The softmax weight of a negative is how strongly it is pushed away. Loss of this anchor: {before.loss:.3f} "
+        f"nats without clipping, **{after.loss:.3f}** with it. Weight of the positive: {before.positive_weight:.1%} "
+        f"without, {after.positive_weight:.1%} with it.",
+        "The gradient pulls the positive closer and pushes negatives away, the more similar the more strongly. Clipped "
+        "ones get no gradient; faint arrows show what clipping removes.",
     )
     return texts[step]
 
 
 def _figure(steps: AnchorSteps, step: int):
-    key = f"step {step} {len(steps.other)}"
+    key, cosine = f"step {step} {len(steps.other)}", "cosine to the anchor"
     if step == 0:
         order = np.argsort(steps.other, kind="stable")
-        return lab_charts.by_negative(steps.similarity, steps, y="cosine to the anchor", key=key, order=order)
+        return figures.by_negative(steps.similarity, steps, y=cosine, key=key, order=order)
     if step in (1, 2):
-        return lab_charts.by_negative(steps.similarity, steps, y="cosine to the anchor", key=key, clipped=step == 2)
+        return figures.by_negative(steps.similarity, steps, y=cosine, key=key, clipped=step == 2)
     if step == 3:
-        return lab_charts.by_negative(steps.after.weight, steps, y="softmax weight", key=key, clipped=True)
-    return lab_charts.forces(steps, key=key)
+        return figures.by_negative(steps.after.weight, steps, y="softmax weight", key=key, clipped=True)
+    return figures.forces(steps, key=key)
 
 
 def _top(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
     b = len(view.batch.rows)
-    positive = _tile(view, steps.positive, f"other view {steps.positive_similarity:.2f}", None)
-    shown = [_tile(view, anchor, f"anchor {view.classes_of(anchor)}", None, on=True), positive]
-    for i in range(min(TOP, len(steps.other))):
+    positive = f"other view {steps.positive_similarity:.2f}"
+    tiles = [_tile(view, anchor, "anchor ", None, on=True), _tile(view, steps.positive, positive, None, named=False)]
+    for i, other in enumerate(steps.other[:TOP].tolist()):
         same = None if steps.false is None else bool(steps.false[i])
-        cut = "✂ " if step >= 2 and steps.clipped[i] else ""
+        mark = "✂ " if step >= 2 and steps.clipped[i] else ""
         value = f"{steps.similarity[i]:.2f}"
         if step >= 3:
             value = f"{steps.before.weight[i]:.1%} → {steps.after.weight[i]:.1%}"
-        view_of = "" if steps.other[i] < b else ", flipped"
-        tile = _tile(
-            view, int(steps.other[i]), f"{cut}{MARKS[same]} {value} {view.classes_of(int(steps.other[i]))}", same
-        )
-        shown.append(gallery.Tile(f"{tile.id} {i}", tile.image, tile.caption, same, tile.title + view_of))
-    told = "the cosine" if step < 3 else "the softmax weight without clipping → with it"
-    st.caption(f"The anchor, its other view, and its {TOP} most similar negatives, with {told}.")
-    gallery.draw(shown, key="anchor and negatives", size=TILE)
+        tile = _tile(view, other, f"{mark}{MARKS[same]} {value} ", same)
+        title = tile.title + ("" if other < b else ", flipped")
+        tiles.append(gallery.Tile(f"{tile.id} {i}", tile.image, tile.caption, same, title))
+    values = "the cosine" if step < 3 else "the softmax weight without → with clipping"
+    st.caption(f"The anchor, its other view, and its {TOP} most similar negatives, with {values}.")
+    gallery.draw(tiles, key="anchor and negatives", size=TILE)
 
 
 def side_by_side(view: View) -> None:
     """All rules and treatments on this batch."""
     st.subheader("Every rule and treatment on this batch")
-    tau = lab_tune.temperature(view)
-    st.caption(
-        f"Each rule at the amount that its slider was left at, τ = {tau:g}. `clamp` keeps a "
-        "clipped pair in the denominator."
-        + (" Precision, recall and repulsion are observed with labels." * view.labelled)
-    )
-    lines = []
-    for config in lab_tune.every_rule():
-        done = lab_tune.report(view, config)
-        line = {
-            "rule": described(config.rule, amount_of(config)),
-            "clipped pairs": config.treatment if RULES[config.rule].clips else "",
-            "share clipped": done.share,
-        }
-        if view.labelled:
-            repulsion = done.repulsion[1] if done.repulsion else None
-            line |= {"precision": done.precision, "recall": done.recall, "repulsion on false negatives": repulsion}
-        lines.append(line | {"mean loss (nats)": lab_batch.mean_loss(view, config, temperature=tau)})
-    shares = [
-        name for name in lines[0] if name in ("share clipped", "precision", "recall", "repulsion on false negatives")
-    ]
-    shown = {name: st.column_config.NumberColumn(format="percent") for name in shares}
-    shown["mean loss (nats)"] = st.column_config.NumberColumn(format="%.3f")
-    st.dataframe(pd.DataFrame(lines), hide_index=True, column_config=shown, width="stretch")
+    tau = tune.temperature(view)
+    caption = f"Each rule at the position of its slider, τ = {tau:g}. `clamp` keeps clipped pairs in the denominator."
+    st.caption(caption + (" Precision, recall and repulsion are computed with labels." if view.labelled else ""))
+    rows = []
+    for rule in RULES:
+        for treatment in ("remove", "clamp") if RULES[rule].clips else ("remove",):
+            config = tune.config_of(rule, treatment)
+            report = lab_batch.report(view, config, temperature=tau)
+            row = {"rule": described(rule, amount_of(config)), "clipped pairs": treatment if RULES[rule].clips else ""}
+            row["share clipped"] = report.share
+            if view.labelled:
+                row |= {"precision": report.precision, "recall": report.recall}
+                row["repulsion on false negatives"] = report.repulsion[1] if report.repulsion else None
+            rows.append(row | {"mean loss (nats)": lab_batch.mean_loss(view, config, temperature=tau)})
+    formats = dict.fromkeys(list(rows[0])[2:-1], "percent") | {"mean loss (nats)": "%.3f"}
+    columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, width="stretch")
     if view.labelled:
         _rule_curves(view)
 
 
 def _rule_curves(view: View) -> None:
-    st.subheader("Which rule finds false negatives best")
+    st.subheader("Which rule finds false negatives best?")
     st.caption(
-        "Precision over recall along each rule's whole slider; diamonds are where the sliders stand. Higher and "
-        "further right is better. Observed with labels."
+        "Precision over recall along each rule's slider; diamonds mark the current positions. Higher and further right "
+        "is better. " + tune.LABELS
     )
-    dials, chosen = [], {}
-    for rule in turned():
-        config = lab_tune.at(rule)
-        dial, _ = lab_batch.turned(view, config)
+    dials, points = [], {}
+    for rule, amount in turned().items():
+        dial, _ = lab_batch.turned(view, tune.config_of(rule))
         dials.append(dial)
-        k = int(np.abs(dial.amounts - lab_tune.amount(rule)).argmin())
+        k = int(np.abs(dial.amounts - tune.position(amount)).argmin())
         if dial.clipped[k]:
-            chosen[rule] = (float(dial.recall[k]), float(dial.precision[k]))
-    charts.show(lab_charts.precision_recall(dials, chosen, key="rule curves"), key="rule curves", name="clipping-rules")
+            points[rule] = (float(dial.recall[k]), float(dial.precision[k]))
+    charts.show(figures.precision_recall(dials, points, key="rule curves"), key="rule curves", name="clipping-rules")
 
 
-def _tile(view: View, row: int, caption: str, same: bool | None, *, on: bool = False) -> gallery.Tile:
-    image = int(view.batch.rows[row % len(view.batch.rows)])
-    name = f"image {image} {view.classes_of(row)}".strip()
-    return gallery.Tile(f"{row}{' anchor' if on else ''}", gallery.of_row(view.data, image), caption, same, name, on=on)
+def _tile(
+    view: View, row: int, caption: str, same: bool | None, *, on: bool = False, named: bool = True
+) -> gallery.Tile:
+    """The image of a row, its classes appended to the caption if `named`."""
+    image, classes = int(view.batch.rows[row % len(view.batch.rows)]), view.classes_of(row)
+    name, text = f"image {image} {classes}".strip(), caption + classes if named else caption
+    return gallery.Tile(f"{row}{' anchor' if on else ''}", gallery.of_row(view.data, image), text, same, name, on=on)

@@ -1,4 +1,4 @@
-"""The live sweep: one press trains a head for each of several settings, and the curve grows as results arrive."""
+"""The live sweep: train a head for each of several settings; the curve grows as results arrive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import streamlit as st
 from transclipped.clipping import described, swept
 from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
-from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, Sweep, results, seconds_left
+from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, Sweep, seconds_left
+from transclipped.experiments.lab.sweep import results as results_in
 from transclipped.ui import access, acts, charts
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep
@@ -20,54 +21,52 @@ from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
 HELP = {
-    "rule": "What changes from head to head.",
-    "tau": "Precomputed curves show all three: the best amount moves with τ.",
-    "seed": "Of weights and batches: the same seed gives the same curve, another one tells how much is chance.",
+    "rule": "The setting that differs between heads.",
+    "tau": "Precomputed curves show all three: the best amount depends on τ.",
+    "seed": "For weights and batches. The same seed gives the same curve; others show the variation by chance.",
     "amounts": "One head is trained for each.",
 }
 NOTE = "sweep note"
+ACTIVE = ("running", "waiting")
 
 
 @guarded
 def section() -> None:
-    """Settings, the button, the figure and the numbers."""
+    """Settings, the button, the figure and the table."""
     if lab_batch.lab() is None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
-    st.subheader("Live sweep: how much clipping is good?")
+    st.subheader("Live sweep: how much clipping is best?")
     st.caption(
-        "One press trains a linear head and a quantizer for each setting on the bundled lab set (5,000 images, some "
-        "seconds each) and measures retrieval: mAP@500 of 1,000 queries. A little clipping helps, too much destroys "
-        "the embedding. mAP needs labels; training never sees them."
+        "Trains a linear head and a quantizer for each setting on the bundled lab set (5,000 images, some seconds "
+        "each) and measures mAP@500 over 1,000 queries. A little clipping helps, too much destroys the embedding. mAP "
+        "needs labels; training never uses them."
     )
-    sweep = chosen()
-    if sweep is not None:
-        watch(sweep)
+    watch(selected())
 
 
-def chosen() -> Sweep | None:
-    """The sweep that the controls describe."""
+def selected() -> Sweep:
+    """The sweep that the controls describe.
+
+    Raises:
+        InputError: no amount is selected.
+    """
+    options = {"bind": "query-params", "required": True}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         rule = st.segmented_control(
-            "Vary", list(swept()), default="threshold", key="vary", bind="query-params", required=True,
-            format_func=plain, help=HELP["rule"],
-        )  # fmt: skip
-        tau = st.segmented_control(
-            "Temperature τ", TEMPERATURES, default=0.3, key="sweep_tau", bind="query-params", required=True,
-            help=HELP["tau"],
-        )  # fmt: skip
-        seed = st.number_input(
-            "Seed", 0, 999, 0, key="seed", bind="query-params", width=130, help=HELP["seed"]
-        )  # fmt: skip
-    amount = swept()[rule]
-    symbol = plain(amount.symbol)
-    with st.expander(f"Which amounts {symbol}, and which treatment"):
-        amounts = st.multiselect(
-            symbol, amount.tried, amount.tried[:HEADS_AT_FIRST], key=f"amounts {rule}", help=HELP["amounts"]
+            "Vary", list(swept()), default="threshold", key="vary", format_func=plain, help=HELP["rule"], **options
         )
+        tau = st.segmented_control(
+            "Temperature τ", TEMPERATURES, default=0.3, key="sweep_tau", help=HELP["tau"], **options
+        )
+        seed = st.number_input("Seed", 0, 999, 0, key="seed", bind="query-params", width=130, help=HELP["seed"])
+    amount = swept()[rule]
+    symbol, first = plain(amount.symbol), amount.tried[:HEADS_AT_FIRST]
+    with st.expander(f"Values of {symbol}, and treatment of clipped pairs"):
+        amounts = st.multiselect(symbol, amount.tried, first, key=f"amounts {rule}", help=HELP["amounts"])
+        treatments = ["remove", "clamp"]
         treatment = st.segmented_control(
-            "Clipped pairs", ["remove", "clamp"], default="remove", key="sweep_treatment", bind="query-params",
-            required=True,
-        )  # fmt: skip
+            "Clipped pairs", treatments, default="remove", key="sweep_treatment", **options
+        )
     ordered = tuple(a for a in amount.tried if a in amounts)
     if not ordered:
         raise InputError(f"Choose at least one {amount.symbol} to train with.")
@@ -75,142 +74,122 @@ def chosen() -> Sweep | None:
 
 
 def watch(sweep: Sweep) -> None:
-    """What there is of a sweep; redrawn every second while it is trained."""
-    state = sweep_jobs.state(sweep)
-    if state["state"] in ("running", "waiting"):
-        _follow(sweep)
-    else:
-        _shown(sweep, state)
+    """State and results of a sweep, redrawn every second while it runs."""
+    draw = _follow if sweep_jobs.state(sweep)["state"] in ACTIVE else _draw
+    draw(sweep)
 
 
 @st.fragment(run_every="1s")
 def _follow(sweep: Sweep) -> None:
     sweep_jobs.advance()
-    state = sweep_jobs.state(sweep)
-    _shown(sweep, state)
-    if state["state"] not in ("running", "waiting"):
+    if _draw(sweep) not in ACTIVE:
         st.rerun()
 
 
-def _shown(sweep: Sweep, state: dict) -> None:
-    found = results(sweep_jobs.folder(sweep))
-    _button(sweep, state, found)
-    _figure(sweep, found)
-    if found:
-        _verdict(sweep, found)
-        sweep_keep.section(sweep, found)
-        _table(found)
-
-
-def _button(sweep: Sweep, state: dict, found: list[dict]) -> None:
-    heads = len(sweep.settings())
+def _draw(sweep: Sweep) -> str:
+    """Draw a sweep as it is now, and return its state."""
+    state, results = sweep_jobs.state(sweep), results_in(sweep_jobs.folder(sweep))
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if state["state"] in ("running", "waiting"):
-            st.button(
-                "Cancel",
-                key="sweep button",
-                icon=":material/stop:",
-                on_click=acts.press,
-                args=(NOTE, sweep_jobs.cancel, sweep),
-                width=190,
-                **access.control(access.TRAIN),
-            )
-            share, text = _progress(state, heads, found)
-            st.progress(share, text, width="stretch")
-            return
-        if len(found) >= heads:
-            label, again = "Train them again", True
+        if state["state"] in ACTIVE:
+            _cancel(sweep, state, results)
         else:
-            label, again = ("Train the rest" if found else f"Train {heads} heads"), False
-        st.button(
-            label, key="sweep button", type="secondary" if again else "primary", icon=":material/play_arrow:",
-            on_click=acts.press, args=(NOTE, partial(sweep_jobs.ask, again=again), sweep), width=190,
-            **access.control(access.MANAGE if again else access.TRAIN),
-        )  # fmt: skip
-        acts.show(NOTE)
-        if state["state"] == "failed":
-            st.error(plain(state.get("error") or "The training failed."))
-        elif len(found) >= heads:
-            seconds = sum(result["seconds"] for result in found)
-            st.caption(f"{heads} heads were trained in {seconds:.0f} s, {seconds / heads:.1f} s each.", width="stretch")
-        elif found:
-            st.caption(f"{len(found)} of {heads} heads are trained.", width="stretch")
-        else:
-            st.caption(
-                "Pale: such heads trained beforehand with seed 0, at three temperatures. Dotted: no clipping. Stars: "
-                "where the adaptive rule lands.",
-                width="stretch",
-            )
+            _start(sweep, state, results)
+    _figure(sweep, results)
+    if results:
+        _summary(sweep, results)
+        sweep_keep.section(sweep, results)
+        _table(results)
+    return state["state"]
 
 
-def _progress(state: dict, heads: int, trained: list[dict]) -> tuple[float, str]:
+def _cancel(sweep: Sweep, state: dict, results: list[dict]) -> None:
+    options = {"on_click": acts.press, "args": (NOTE, sweep_jobs.cancel, sweep), **access.control(access.TRAIN)}
+    st.button("Cancel", key="sweep button", icon=":material/stop:", width=190, **options)
+    share, text = _progress(state, len(sweep.settings()), results)
+    st.progress(share, text, width="stretch")
+
+
+def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
+    heads = len(sweep.settings())
+    again = len(results) >= heads
+    label = "Train again" if again else "Train the rest" if results else f"Train {heads} heads"
+    options = {"type": "secondary" if again else "primary", **access.control(access.MANAGE if again else access.TRAIN)}
+    options |= {"on_click": acts.press, "args": (NOTE, partial(sweep_jobs.ask, again=again), sweep)}
+    st.button(label, key="sweep button", icon=":material/play_arrow:", width=190, **options)
+    acts.show(NOTE)
+    if state["state"] == "failed":
+        st.error(plain(state.get("error") or "The training failed."))
+        return
+    caption = "Pale: precomputed heads at three temperatures (seed 0). Dotted: no clipping. Stars: the adaptive rule."
+    if again:
+        seconds = sum(result["seconds"] for result in results)
+        caption = f"{heads} heads were trained in {seconds:.0f} s, {seconds / heads:.1f} s each."
+    elif results:
+        caption = f"{len(results)} of {heads} heads are trained."
+    st.caption(caption, width="stretch")
+
+
+def _progress(state: dict, heads: int, results: list[dict]) -> tuple[float, str]:
     if state["state"] == "waiting":
-        return 0.0, f"Waiting for its turn: {state['ahead']} ahead"
+        return 0.0, f"Queued, {state['ahead']} ahead"
     if "rule" not in state:
         return 0.0, "Starting …"
-    part = state.get("step", 0) / max(1, state.get("steps", 1))
+    step, share = state.get("step", 0), state.get("step", 0) / max(1, state.get("steps", 1))
     setting = plain(described(state["rule"], state.get("amount")))
-    text = f"Head {min(state['done'] + 1, heads)} of {heads}: {setting}, step {state.get('step', 0)}"
-    return min(1.0, (state["done"] + part) / heads), text + time_left(seconds_left(state, trained))
+    text = f"Head {min(state['done'] + 1, heads)} of {heads}: {setting}, step {step}"
+    return min(1.0, (state["done"] + share) / heads), text + time_left(seconds_left(state, results))
 
 
-def _figure(sweep: Sweep, found: list[dict]) -> None:
+def _figure(sweep: Sweep, results: list[dict]) -> None:
     try:
-        behind = curves.load()
+        precomputed = curves.load()
     except InputError:
-        behind = []
-    others = [s for s in sweep_jobs.earlier() if s.rule == sweep.rule and s.key != sweep.key]
-    known = {name(s): s for s in others}
-    beside = st.session_state.get("beside sweeps") or []
-    live = [(name(sweep), found)]
-    live += [(label, results(sweep_jobs.folder(known[label]))) for label in beside if label in known]
-    figure = sweep_charts.figure(sweep.rule, live, behind)
+        precomputed = []
+    others = {_name(s): s for s in sweep_jobs.earlier() if s.rule == sweep.rule and s.key != sweep.key}
+    names = [name for name in st.session_state.get("beside sweeps") or [] if name in others]
+    live = [(_name(sweep), results), *((name, results_in(sweep_jobs.folder(others[name]))) for name in names)]
+    figure = sweep_charts.figure(sweep.rule, live, precomputed)
     charts.show(figure, key=f"sweep {sweep.rule}", name=f"clipping-sweep-{sweep.rule}")
-    if known:
-        st.multiselect("Compare with earlier sweeps", list(known), key="beside sweeps")
+    if others:
+        st.multiselect("Compare with earlier sweeps", list(others), key="beside sweeps")
 
 
-def name(sweep: Sweep) -> str:
-    """A sweep in a few words."""
+def _name(sweep: Sweep) -> str:
     treatment = ", clamp" if sweep.treatment == "clamp" else ""
     return f"τ = {sweep.temperature:g}, seed {sweep.seed}, {len(sweep.amounts)} amounts{treatment}"
 
 
-def _verdict(sweep: Sweep, found: list[dict]) -> None:
-    """What the curve says so far, in a sentence."""
-    base = next((r["map"] for r in found if r["rule"] == "none"), None)
-    tried = [r for r in found if r["rule"] == sweep.rule]
-    if base is None or not tried:
+def _summary(sweep: Sweep, results: list[dict]) -> None:
+    """The results so far in a few sentences."""
+    base = next((r["map"] for r in results if r["rule"] == "none"), None)
+    curve = [r for r in results if r["rule"] == sweep.rule]
+    if base is None or not curve:
         return
-    best, last = max(tried, key=lambda r: r["map"]), tried[-1]
+    best, last = max(curve, key=lambda r: r["map"]), curve[-1]
     symbol = plain(swept()[sweep.rule].symbol)
-    said = f"Without clipping mAP is {base:.3f}; "
-    said += f"the best so far is **{symbol} = {best['amount']:g} with {best['map']:.3f}**."
-    if last is not best and last["map"] < best["map"] - 0.02:
-        share = f"{last['clip_fraction']:.0%} of all pairs are clipped"
-        said += f" With {symbol} = {last['amount']:g}, {share}: {last['map']:.3f}."
-    mark = next((r for r in found if r["rule"] == "adaptive" and sweep.rule != "adaptive"), None)
-    if mark:
-        lands = f", cutting at δ = {mark['delta']:.2f} on average" if mark["delta"] is not None else ""
-        said += f" The adaptive rule, set without a look, gets {mark['map']:.3f}{lands}."
-    st.markdown(said)
+    text = f"mAP without clipping: {base:.3f}. Best so far: **{best['map']:.3f} at {symbol} = {best['amount']:g}**."
+    if last["map"] < best["map"] - 0.02:
+        text += f" {symbol} = {last['amount']:g} clips {last['clip_fraction']:.0%} of pairs; mAP: {last['map']:.3f}."
+    adaptive = next((r for r in results if r["rule"] == "adaptive" and sweep.rule != "adaptive"), None)
+    if adaptive:
+        delta = f", with a mean δ of {adaptive['delta']:.2f}" if adaptive["delta"] is not None else ""
+        text += f" The adaptive rule, untuned, reaches {adaptive['map']:.3f}{delta}."
+    st.markdown(text)
 
 
-def _table(found: list[dict]) -> None:
-    lines = [
+def _table(results: list[dict]) -> None:
+    rows = [
         {
-            "setting": sweep_keep.setting(r),
+            "setting": described(r["rule"], r["amount"]),
             "mAP@500": r["map"],
             "pairs clipped": r["clip_fraction"],
-            "false among clipped": r["clip_precision"],
+            "false negatives among clipped": r["clip_precision"],
             "seconds": r["seconds"],
-            "the same from images": r["command"],
+            "command for training from images": r["command"],
         }
-        for r in found
+        for r in results
     ]
-    with st.expander("Numbers, and the command that trains each from images"):
-        shown = {
-            name: st.column_config.NumberColumn(format="percent") for name in ("pairs clipped", "false among clipped")
-        }
-        shown["mAP@500"] = st.column_config.NumberColumn(format="%.4f")
-        st.dataframe(pd.DataFrame(lines), hide_index=True, column_config=shown, width="stretch")
+    formats = {"pairs clipped": "percent", "false negatives among clipped": "percent", "mAP@500": "%.4f"}
+    columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
+    with st.expander("Results, and the commands that train each from images"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, width="stretch")

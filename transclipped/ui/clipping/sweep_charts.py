@@ -1,4 +1,4 @@
-"""The sweep's figure: mAP against the amount of clipping, growing as heads are trained."""
+"""The figure of a sweep: mAP against the amount of clipping, growing as heads are trained."""
 
 from __future__ import annotations
 
@@ -12,95 +12,97 @@ from transclipped.ui.charts import set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import NEUTRAL, RELEVANT
 
-BEHIND = {0.2: "#92dadd", 0.3: "#b9ac70", 0.5: "#e0a3c8"}  # colours of the precomputed temperatures
+PRECOMPUTED = {0.2: "#92dadd", 0.3: "#b9ac70", 0.5: "#e0a3c8"}  # colours, by temperature
 ADAPTIVE = "#832db6"
 HEIGHT = 430
-STYLES = ("solid", "dash", "dot", "dashdot")
+DASHES = ("solid", "dash", "dot", "dashdot")
+Result = dict[str, Any]
 
 
-def figure(rule: str, live: list[tuple[str, list[dict[str, Any]]]], behind: list[dict[str, Any]]) -> go.Figure:
+def figure(rule: str, live: list[tuple[str, list[Result]]], precomputed: list[Result]) -> go.Figure:
     """mAP over the amount of a rule.
 
     Args:
-        live: sweeps, (name, results), the one in front first.
-        behind: precomputed results at several temperatures.
+        live: sweeps, (name, results), the emphasised one first.
+        precomputed: results at several temperatures.
     """
-    drawn = go.Figure()
-    for temperature in sorted({result["temperature"] for result in behind}):
-        _precomputed(drawn, rule, temperature, [r for r in behind if r["temperature"] == temperature])
-    for place, (name, results) in reversed(list(enumerate(live))):
-        _sweep(drawn, rule, name, results, STYLES[place % len(STYLES)], front=place == 0)
+    figure = go.Figure()
+    for temperature in sorted({result["temperature"] for result in precomputed}):
+        _precomputed(figure, rule, temperature, [r for r in precomputed if r["temperature"] == temperature])
+    for i, (name, results) in reversed(list(enumerate(live))):
+        _sweep(figure, rule, name, results, DASHES[i % len(DASHES)], front=i == 0)
     amount = RULES[rule].amount
-    more = "more is clipped →" if amount.rising else "← more is clipped"
-    drawn = set_layout(drawn, f"{amount.symbol} ({more})", "mAP of retrieval", key=f"sweep {rule}")
-    amounts = [r["amount"] for r in behind if r["rule"] == rule]
-    amounts += [r["amount"] for _, results in live for r in results if r["rule"] == rule]
+    direction = "more clipping →" if amount.rising else "← more clipping"
+    set_layout(figure, f"{amount.symbol} ({direction})", "mAP of retrieval", key=f"sweep {rule}")
+    amounts = [r["amount"] for results in (precomputed, *(r for _, r in live)) for r in results if r["rule"] == rule]
     if amounts:
-        room = 0.08 * (max(amounts) - min(amounts) or 1)
-        drawn.update_xaxes(range=[min(amounts) - room, max(amounts) + room])
-    drawn.update_layout(legend={"orientation": "h", "y": -0.2, "yanchor": "top"}, margin={"b": 90})
-    return drawn.update_layout(height=HEIGHT)
+        margin = 0.08 * (max(amounts) - min(amounts) or 1)
+        figure.update_xaxes(range=[min(amounts) - margin, max(amounts) + margin])
+    legend = {"orientation": "h", "y": -0.2, "yanchor": "top"}
+    return figure.update_layout(legend=legend, margin={"b": 90}, height=HEIGHT)
 
 
-def landing(rule: str, result: dict[str, Any]) -> float | None:
-    """Where a result of the adaptive rule stands on the axis of a rule: its mean δ, its share clipped, or its c."""
-    stands = {"threshold": result["delta"], "fraction": result["clip_fraction"], "sigma": result["amount"]}
-    return stands.get(RULES[rule].amount.field)
+def landing(rule: str, result: Result) -> float | None:
+    """Position of an adaptive result on the axis of a rule: its mean δ, its clipped share, or its c."""
+    positions = {"threshold": result["delta"], "fraction": result["clip_fraction"], "sigma": result["amount"]}
+    return positions.get(RULES[rule].amount.field)
 
 
-def _precomputed(drawn: go.Figure, rule: str, temperature: float, results: list[dict[str, Any]]) -> None:
-    colour, group = BEHIND.get(temperature, NEUTRAL), f"τ {temperature:g}"
+def _parts(rule: str, results: list[Result]) -> tuple[float | None, list[Result], Result | None]:
+    """mAP without clipping, results of the rule by amount, and the adaptive one if it has a position on this axis."""
+    base = next((r["map"] for r in results if r["rule"] == "none"), None)
     curve = sorted((r for r in results if r["rule"] == rule), key=lambda r: r["amount"])
+    adaptive = next((r for r in results if (r["rule"], r["amount"]) == (MARKED.rule, MARKED.sigma)), None)
+    return base, curve, adaptive if adaptive and landing(rule, adaptive) is not None else None
+
+
+def _precomputed(figure: go.Figure, rule: str, temperature: float, results: list[Result]) -> None:
+    base, curve, adaptive = _parts(rule, results)
     if not curve:
         return
-    drawn.add_scatter(
-        x=[r["amount"] for r in curve], y=[r["map"] for r in curve], name=f"precomputed, τ = {temperature:g}",
-        mode="lines+markers", legendgroup=group, line={"color": colour, "width": 4}, marker={"size": 5}, opacity=0.75,
-        hovertemplate=f"precomputed, τ = {temperature:g}<br>{RULES[rule].amount.symbol} = %{{x:g}}: mAP %{{y:.3f}}"
-        "<extra></extra>",
-    )  # fmt: skip
-    base = next((r["map"] for r in results if r["rule"] == "none"), None)
+    colour, tau, symbol = PRECOMPUTED.get(temperature, NEUTRAL), f"τ = {temperature:g}", RULES[rule].amount.symbol
+    xs, ys, group = [r["amount"] for r in curve], [r["map"] for r in curve], {"legendgroup": f"precomputed {tau}"}
+    style = {"mode": "lines+markers", "line": {"color": colour, "width": 4}, "marker": {"size": 5}, "opacity": 0.75}
+    hover = f"precomputed, {tau}<br>{symbol} = %{{x:g}}: mAP %{{y:.3f}}<extra></extra>"
+    figure.add_scatter(x=xs, y=ys, name=f"precomputed, {tau}", hovertemplate=hover, **style, **group)
+    group["showlegend"] = False
     if base is not None:
-        drawn.add_scatter(
-            x=[curve[0]["amount"], curve[-1]["amount"]], y=[base, base], mode="lines", legendgroup=group,
-            showlegend=False, line={"color": colour, "width": 1.5, "dash": "dot"}, name=f"none, τ = {temperature:g}",
-            hovertemplate=f"precomputed, τ = {temperature:g}<br>no clipping: mAP %{{y:.3f}}<extra></extra>",
-        )  # fmt: skip
-    mark = next((r for r in results if (r["rule"], r["amount"]) == (MARKED.rule, MARKED.sigma)), None)
-    if mark is not None and rule != "adaptive" and landing(rule, mark) is not None:
-        drawn.add_scatter(
-            x=[landing(rule, mark)], y=[mark["map"]], mode="markers", legendgroup=group, showlegend=False,
-            name=f"adaptive, τ = {temperature:g}", marker={"symbol": "star-open", "size": 12, "color": colour},
-            hovertemplate=f"precomputed, τ = {temperature:g}<br>adaptive: mAP %{{y:.3f}}<extra></extra>",
-        )  # fmt: skip
+        style = {"mode": "lines", "line": {"color": colour, "width": 1.5, "dash": "dot"}}
+        hover = f"precomputed, {tau}<br>no clipping: mAP %{{y:.3f}}<extra></extra>"
+        figure.add_scatter(
+            x=[xs[0], xs[-1]], y=[base, base], name=f"none, {tau}", hovertemplate=hover, **style, **group
+        )
+    if adaptive is not None and rule != "adaptive":
+        style = {"mode": "markers", "marker": {"symbol": "star-open", "size": 12, "color": colour}}
+        hover = f"precomputed, {tau}<br>adaptive: mAP %{{y:.3f}}<extra></extra>"
+        x, y = [landing(rule, adaptive)], [adaptive["map"]]
+        figure.add_scatter(x=x, y=y, name=f"adaptive, {tau}", hovertemplate=hover, **style, **group)
 
 
-def _sweep(drawn: go.Figure, rule: str, name: str, results: list[dict[str, Any]], dash: str, *, front: bool) -> None:
-    group, size = name, 12 if front else 8
-    label = "" if front else f", {for_plotly(name)}"
-    base = next((r["map"] for r in results if r["rule"] == "none"), None)
+def _sweep(figure: go.Figure, rule: str, name: str, results: list[Result], dash: str, *, front: bool) -> None:
+    base, curve, adaptive = _parts(rule, results)
+    size, label, group = 12 if front else 8, "" if front else f", {for_plotly(name)}", {"legendgroup": name}
     if base is not None:
-        drawn.add_hline(base, line_dash="dash" if front else "dot", line_width=2, line_color=NEUTRAL)
-        drawn.add_scatter(
-            x=[None], y=[None], mode="lines", name=f"no clipping {base:.3f}{label}", legendgroup=group,
-            line={"dash": "dash", "color": NEUTRAL, "width": 2},
-        )  # fmt: skip
-    curve = sorted((r for r in results if r["rule"] == rule), key=lambda r: r["amount"])
+        figure.add_hline(base, line_dash="dash" if front else "dot", line_width=2, line_color=NEUTRAL)
+        style = {"mode": "lines", "line": {"dash": "dash", "color": NEUTRAL, "width": 2}}
+        figure.add_scatter(x=[None], y=[None], name=f"no clipping {base:.3f}{label}", **style, **group)
     if curve:
-        drawn.add_scatter(
-            x=[r["amount"] for r in curve], y=[r["map"] for r in curve], mode="lines+markers+text" if front
-            else "lines+markers", text=[f"{r['map']:.3f}" for r in curve], textposition="top center",
-            name=f"trained now{label}" if front else for_plotly(name), legendgroup=group, marker={"size": size},
+        figure.add_scatter(
+            x=[r["amount"] for r in curve],
+            y=[r["map"] for r in curve],
+            mode="lines+markers+text" if front else "lines+markers",
+            text=[f"{r['map']:.3f}" for r in curve],
+            textposition="top center",
+            name="this sweep" if front else for_plotly(name),
+            marker={"size": size},
             line={"color": RELEVANT, "width": 3.5 if front else 2, "dash": dash},
             customdata=[[100 * r["clip_fraction"], 100 * (r["clip_precision"] or 0)] for r in curve],
             hovertemplate=f"{RULES[rule].amount.symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}} % of "
-            "pairs clipped, %{customdata[1]:.0f} % of them false<extra></extra>",
-        )  # fmt: skip
-    mark = next((r for r in results if (r["rule"], r["amount"]) == (MARKED.rule, MARKED.sigma)), None)
-    if mark is not None and landing(rule, mark) is not None:
-        drawn.add_scatter(
-            x=[landing(rule, mark)], y=[mark["map"]], mode="markers", legendgroup=group,
-            name=f"adaptive, c = 2: {mark['map']:.3f}{label}",
-            marker={"symbol": "star", "size": size + 5, "color": ADAPTIVE, "line": {"width": 1, "color": "white"}},
-            hovertemplate="adaptive, c = 2, lands here: mAP %{y:.3f}<extra></extra>",
-        )  # fmt: skip
+            "pairs clipped, %{customdata[1]:.0f} % of them false negatives<extra></extra>",
+            **group,
+        )
+    if adaptive is not None:
+        marker = {"symbol": "star", "size": size + 5, "color": ADAPTIVE, "line": {"width": 1, "color": "white"}}
+        x, y, text = [landing(rule, adaptive)], [adaptive["map"]], f"adaptive, c = 2: {adaptive['map']:.3f}{label}"
+        hover = "adaptive, c = 2: mAP %{y:.3f}<extra></extra>"
+        figure.add_scatter(x=x, y=y, name=text, hovertemplate=hover, mode="markers", marker=marker, **group)

@@ -1,7 +1,7 @@
-"""Sweeps as child processes, one at a time; who asks for the same sweep watches the same one.
+"""A queue of sweeps as child processes, one at a time; visitors who start the same sweep share it.
 
-A sweep is a folder below the folder of runs, named by its settings. Those that wait for their turn are kept in
-memory, first come, first served; whoever watches one starts the next.
+A sweep is a folder within the folder of runs, named by its settings. Queued sweeps are held in memory, first in, first
+out; each page that follows a sweep starts the next one.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from transclipped.ui import access, runs
 from transclipped.utils.files import read_json
 from transclipped.utils.jobs import Job
 
-MOST = 20  # sweeps that may wait
+MOST = 20  # sweeps in the queue
 
 
 @dataclass
 class _Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: list[Sweep] = field(default_factory=list)
-    job: Job | None = None  # started last
+    job: Job | None = None  # the last one started
 
     @property
     def busy(self) -> bool:
@@ -44,7 +44,7 @@ def _queue() -> _Queue:
 
 
 def folder(sweep: Sweep) -> Path:
-    """Where the results of a sweep are, or will be."""
+    """The folder of a sweep and its results."""
     return runs.home() / "sweeps" / sweep.key
 
 
@@ -52,10 +52,10 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
     """Start a sweep, or put it in the queue.
 
     Args:
-        again: forget what it found and train all heads anew.
+        again: delete its results and train all heads again.
 
     Raises:
-        InputError: this visitor may not, or too many sweeps wait already.
+        InputError: access denied, or the queue is full.
     """
     access.require(access.MANAGE if again else access.TRAIN)
     queue = _queue()
@@ -63,7 +63,7 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
         if queue.busy and queue.job == Job(folder(sweep)):
             return
         if len(queue.waiting) >= MOST:
-            raise InputError(f"{MOST} sweeps wait already; start this one when some are done")
+            raise InputError(f"{MOST} sweeps wait already; start this one when some have finished")
         if again:
             shutil.rmtree(folder(sweep), ignore_errors=True)
         if sweep not in queue.waiting:
@@ -72,7 +72,7 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
 
 
 def advance() -> None:
-    """Start the next sweep in the queue if none is being trained."""
+    """Start the next sweep in the queue unless one is running."""
     queue = _queue()
     with queue.lock:
         if queue.busy or not queue.waiting:
@@ -81,17 +81,17 @@ def advance() -> None:
         path = folder(sweep)
         (path / STOP).unlink(missing_ok=True)
         amounts = ",".join(f"{amount:g}" for amount in sweep.amounts)
-        words = ["lab", "sweep", "--out", str(path.resolve()), "--rule", sweep.rule, "--amounts", amounts]
-        words += ["--temperature", f"{sweep.temperature:g}", "--treatment", sweep.treatment, "--seed", str(sweep.seed)]
+        arguments = ["lab", "sweep", "--out", str(path.resolve()), "--rule", sweep.rule, "--amounts", amounts]
+        arguments += ["--temperature", f"{sweep.temperature:g}", "--treatment", sweep.treatment]
         queue.job = Job(path)
-        queue.job.start(words)
+        queue.job.start([*arguments, "--seed", str(sweep.seed)])
 
 
 def cancel(sweep: Sweep) -> None:
-    """Take a sweep out of the queue, or end it; its results so far stay.
+    """Take a sweep out of the queue, or stop it and keep its results so far.
 
     Raises:
-        InputError: this visitor may not.
+        InputError: access denied.
     """
     access.require(access.TRAIN)
     queue = _queue()
@@ -103,29 +103,29 @@ def cancel(sweep: Sweep) -> None:
 
 
 def state(sweep: Sweep) -> dict:
-    """ "waiting" with the number `ahead`, or as `training.sweep.status`, or "new"; "failed" with its last words."""
+    """ "waiting" with the number `ahead`, "new", or the status of the sweep; "failed" with the error message."""
     queue, job = _queue(), Job(folder(sweep))
     with queue.lock:
-        mine, busy = queue.job == job, queue.busy
+        latest, busy = queue.job == job, queue.busy
         if sweep in queue.waiting:
             return {"state": "waiting", "ahead": queue.waiting.index(sweep) + int(busy)}
     note = status(job.folder)
     running = note is not None and note["state"] == "running"
-    if mine and busy:
+    if latest and busy:
         return note if running else {"state": "running", "done": len(results(job.folder)), "total": 0}
     if note is None:
-        said = job.last_words()
-        return {"state": "failed", "error": said} if said else {"state": "new"}
-    return note | {"state": "interrupted"} if running and mine else note
+        error = job.last_words()
+        return {"state": "failed", "error": error} if error else {"state": "new"}
+    return note | {"state": "interrupted"} if running and latest else note
 
 
 def earlier() -> list[Sweep]:
     """Sweeps that have results, newest first."""
-    found = []
+    sweeps = []
     for path in (runs.home() / "sweeps").glob(f"*/{SETTINGS}"):
         with suppress(InputError, TypeError, KeyError, OSError):
             values = read_json(path)
             sweep = Sweep(**values | {"amounts": tuple(values["amounts"])})
             if results(path.parent):
-                found.append((path.stat().st_mtime, sweep))
-    return [sweep for _, sweep in sorted(found, key=lambda pair: -pair[0])]
+                sweeps.append((path.stat().st_mtime, sweep))
+    return [sweep for _, sweep in sorted(sweeps, key=lambda pair: -pair[0])]

@@ -1,4 +1,4 @@
-"""The lab's first screen: the slider over the histogram, what it does to the loss, and thresholds without labels."""
+"""Settings of the clipping rule, its slider over the histogram, its effect on the loss, and suggested thresholds."""
 
 from __future__ import annotations
 
@@ -17,182 +17,156 @@ from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import histogram
 from transclipped.ui.text import plain
 
-RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's: a page switch drops what it shares
-AMOUNTS = "lab amounts"  # in the session: where the dials stand, by name in the address
-LABELS = "Observed with labels, which no rule sees."
+RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's keys, which a switch of pages drops
+AMOUNTS = "lab amounts"  # in the session: positions of the sliders, by name in the address
+LABELS = "Computed with labels, which no rule uses."
 HELP = {
-    "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is held constant, so it weighs in the "
-    "denominator and is not pushed.",
-    "tau": "τ divides similarities in the loss: the smaller, the more the most similar negatives count.",
-    "before": "Share of all repulsion, the gradient that pushes negatives away, that falls on pairs of one class, "
+    "treatment": "remove: clipped pairs leave the loss. clamp: their similarity is held constant, so they stay in the "
+    "denominator without a gradient.",
+    "tau": "τ divides the similarities in the loss: the smaller, the more the most similar negatives count.",
+    "before": "Repulsion is the gradient that pushes negatives away. Share of it between images of the same class, "
     "without clipping. " + LABELS,
-    "after": "The same share once clipped pairs are left out. " + LABELS,
-    "loss": "Mean contrastive loss of the batch in nats, without and with clipping: fewer negatives, lower loss.",
-    "suggested": "Otsu and a mixture of two normal distributions find a cut in the histogram alone. The last line used "
-    "labels: nobody may choose by it, it tells how good δ could be.",
+    "after": "The same share with clipping. " + LABELS,
+    "loss": "Mean contrastive loss of the batch in nats, and its change by clipping.",
+    "suggested": "Otsu's method and a mixture of two normal distributions use the histogram alone. The last threshold "
+    "needs labels: an upper bound for comparison, not a way to choose δ.",
 }
 
 
-def amount(rule: str) -> float:
-    """Where the dial of a rule stands."""
-    return _position(RULES[rule].amount)
-
-
-def _position(amount: Amount) -> float:
-    """As last set, or as the address says, or at the start."""
-    set_so_far = st.session_state.setdefault(AMOUNTS, {})
-    if amount.key not in set_so_far:
-        said = st.query_params.get(amount.key, f"{amount.start:g}")
+def position(amount: Amount) -> float:
+    """Position of a slider: as last set, or from the address, or its start."""
+    positions = st.session_state.setdefault(AMOUNTS, {})
+    if amount.key not in positions:
+        text = st.query_params.get(amount.key, f"{amount.start:g}")
         try:
-            value = float(said)
+            value = float(text)
         except ValueError:
             value = math.nan
-        there = amount.dial[0] <= value <= amount.dial[1]
-        set_so_far[amount.key] = nearest(amount, value) if there else amount.start
-        if not there:
-            absent.missing(amount.key, said, instead=f"{amount.start:g}")
-    return nearest(amount, set_so_far[amount.key])
+        valid = amount.dial[0] <= value <= amount.dial[1]
+        positions[amount.key] = value if valid else amount.start
+        if not valid:
+            absent.missing(amount.key, text, instead=f"{amount.start:g}")
+    return nearest(amount, positions[amount.key])
 
 
-def turn(rule: str, value: float) -> None:
-    """Put the dial of a rule somewhere, and the address with it."""
-    _turn(RULES[rule].amount, value)
-
-
-def _turn(amount: Amount, value: float) -> None:
+def move(amount: Amount, value: float) -> None:
+    """Set a slider, and the address with it."""
     st.session_state.setdefault(AMOUNTS, {})[amount.key] = value
     st.query_params[amount.key] = f"{value:g}"
 
 
-def setting() -> ClippingConfig:
-    """The rule as it is set, from the widgets' state or the address."""
+def current() -> ClippingConfig:
+    """The selected rule and its settings, from the widgets' state or the address."""
     rule = st.session_state.get(RULE) or st.query_params.get(RULE)
-    return at(rule if rule in turned() else "threshold")
+    return config_of(rule if rule in turned() else "threshold")
 
 
-def at(rule: str, treatment: str | None = None) -> ClippingConfig:
-    """Any rule with the amounts that are set."""
+def config_of(rule: str, treatment: str | None = None) -> ClippingConfig:
+    """Any rule at the positions of its sliders."""
     treatment = treatment or st.session_state.get(TREATMENT) or "remove"
-    values = {amount.field: _position(amount) for amount in RULES[rule].settings if rule in turned()}
+    values = {amount.field: position(amount) for amount in RULES[rule].settings if rule in turned()}
     return ClippingConfig(rule=rule, treatment=treatment, **values)
 
 
 def temperature(view: View) -> float:
-    """τ as it is set, else the model's own."""
+    """The selected τ, by default the model's."""
     return st.session_state.get(TAU) or view.temperature
 
 
 def controls(view: View) -> None:
-    """Rule, treatment and temperature, for every section that applies a rule."""
+    """Rule, treatment and temperature."""
+    about = plain(" ".join(f"{rule}: clips {RULES[rule].does}." for rule in turned()))
+    options = {"bind": "query-params", "required": True}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
-            "Rule", list(turned()), default="threshold", key=RULE, bind="query-params", required=True,
-            format_func=plain, help=plain(" ".join(f"{rule}: clips {RULES[rule].does}." for rule in turned())),
-        )  # fmt: skip
+            "Rule", list(turned()), default="threshold", key=RULE, format_func=plain, help=about, **options
+        )
         st.segmented_control(
-            "Clipped pairs", ["remove", "clamp"], default="remove", key=TREATMENT, bind="query-params",
-            required=True, help=HELP["treatment"],
-        )  # fmt: skip
+            "Clipped pairs", ["remove", "clamp"], default="remove", key=TREATMENT, help=HELP["treatment"], **options
+        )
         temperature_control(view)
 
 
 def temperature_control(view: View) -> None:
-    """Temperature alone, for a section that shows all rules and treatments."""
-    st.slider(
-        "Temperature τ", 0.05, 1.0, view.temperature, 0.05, key=TAU, bind="query-params", width=220, help=HELP["tau"]
-    )
+    """Temperature alone, for the section that shows all rules and treatments."""
+    options = {"key": TAU, "bind": "query-params", "width": 220, "help": HELP["tau"]}
+    st.slider("Temperature τ", 0.05, 1.0, view.temperature, 0.05, **options)
 
 
 def dial(view: View) -> Report:
-    """The slider of the rule as it is set, and what is clipped there."""
-    config = setting()
-    for other in RULES[config.rule].beside:
-        _beside(other)
-        config = setting()
+    """The slider of the selected rule, and what it clips."""
+    for other in RULES[current().rule].beside:
+        _number(other)
+    config = current()
     counts, version = lab_batch.turned(view, config)
-    histogram.draw(counts, amount=amount(config.rule), version=version, key="dial", on_amount=turn)
-    return report(view, config)
+    amount = position(RULES[config.rule].amount)
 
+    def moved(rule: str, value: float) -> None:
+        move(RULES[rule].amount, value)
 
-def report(view: View, config: ClippingConfig) -> Report:
+    histogram.draw(counts, amount=amount, version=version, key="dial", on_amount=moved)
     return lab_batch.report(view, config, temperature=temperature(view))
 
 
-def _beside(amount: Amount) -> None:
+def _number(amount: Amount) -> None:
     key, (low, high) = f"beside {amount.key}", amount.dial
 
     def moved() -> None:
-        _turn(amount, nearest(amount, st.session_state[key]))
+        move(amount, nearest(amount, st.session_state[key]))
 
-    step = (high - low) / STEPS
-    st.number_input(
-        plain(amount.label), low, high, _position(amount), step, format="%.3f", key=key, on_change=moved, width=220
-    )
+    options = {"format": "%.3f", "key": key, "on_change": moved, "width": 220}
+    st.number_input(plain(amount.label), low, high, position(amount), (high - low) / STEPS, **options)
 
 
-def effects(view: View, done: Report) -> None:
-    """What the setting does: counts in a sentence, repulsion and loss before and after."""
-    pairs, cut = max(0, len(done.mask) * (len(done.mask) - 2)), int(done.mask.sum())
-    said = f"This setting clips **{cut:,}** of {pairs:,} pairs, {done.share:.1%}."
-    if done.repulsion is not None:
-        hits = int((done.mask & view.batch.false).sum())
-        said += f" {hits:,} of them were false negatives."
-    st.markdown(said)
+def effects(view: View, report: Report) -> None:
+    """Pairs clipped, and repulsion and loss without and with clipping."""
+    pairs, clipped = max(0, len(report.mask) * (len(report.mask) - 2)), int(report.mask.sum())
+    sentence = f"This setting clips **{clipped:,}** of {pairs:,} pairs, {report.share:.1%}."
+    if report.repulsion is not None:
+        sentence += f" {int((report.mask & view.batch.false).sum()):,} of them are false negatives."
+    st.markdown(sentence)
     columns = st.columns(3)
-    if done.repulsion is not None:
-        before, after = (round(100 * share, 1) for share in done.repulsion)  # as shown, so that they add up
+    if report.repulsion is not None:
+        before, after = (round(100 * share, 1) for share in report.repulsion)  # as displayed, so that they add up
         columns[0].metric("Repulsion on false negatives, unclipped", f"{before:.1f}%", help=HELP["before"])
-        columns[1].metric(
-            "… with this clipping", f"{after:.1f}%", f"{after - before:+.1f} points", delta_color="inverse",
-            help=HELP["after"],
-        )  # fmt: skip
-    plain, now = losses(view)
-    columns[2].metric("Mean loss", f"{now:.3f} nats", f"{now - plain:+.3f}", delta_color="off", help=HELP["loss"])
-
-
-def losses(view: View) -> tuple[float, float]:
-    """Mean loss of the batch in nats, without clipping and as set."""
-    return tuple(lab_batch.mean_loss(view, c, temperature=temperature(view)) for c in (at("none"), setting()))
+        change = f"{after - before:+.1f} points"
+        columns[1].metric("… with clipping", f"{after:.1f}%", change, delta_color="inverse", help=HELP["after"])
+    tau = temperature(view)
+    unclipped, loss = (lab_batch.mean_loss(view, each, temperature=tau) for each in (config_of("none"), current()))
+    columns[2].metric("Mean loss", f"{loss:.3f} nats", f"{loss - unclipped:+.3f}", delta_color="off", help=HELP["loss"])
 
 
 def suggestions(view: View) -> None:
-    """Thresholds found without labels, how well they would have done, and buttons that take them."""
+    """Thresholds found without labels, their quality, and buttons that set them."""
     st.subheader("A threshold without labels", help=HELP["suggested"])
-    st.caption("Three ways to cut this histogram that need no label, and, beside them, what labels say of each.")
-    lines = [*lab_batch.suggested(view)]
+    st.caption("Three thresholds computed without labels. Precision and recall are computed with labels.")
+    thresholds = [*lab_batch.suggested(view)]
     counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"))
     if (best := best_by_labels(counts)) is not None:
-        lines.append(("best F₁, by labels", float(counts.amounts[best])))
-    for place, (name, value) in enumerate(lines):
+        thresholds.append(("best F₁, by labels", float(counts.amounts[best])))
+    for i, (name, value) in enumerate(thresholds):
         value = nearest(DELTA, value)
         k = int(abs(counts.amounts - value).argmin())
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                f"Use δ = {value:.2f}", key=f"use {place}", width=150, on_click=_take, args=(value,),
-                disabled=setting().rule == "threshold" and amount("threshold") == value,
-            )  # fmt: skip
+            disabled = current().rule == "threshold" and position(DELTA) == value
+            options = {"on_click": _use, "args": (value,), "disabled": disabled}
+            st.button(f"Use δ = {value:.2f}", key=f"use {i}", width=150, **options)
             quality = ""
-            if counts.precision is not None and (cut := int(counts.clipped[k])):
-                precision = quantities.share(round(counts.precision[k] * cut), cut)
+            if counts.precision is not None and (clipped := int(counts.clipped[k])):
+                precision = quantities.share(round(counts.precision[k] * clipped), clipped)
                 quality = f", precision {precision}, recall {counts.recall[k]:.0%}"
             st.markdown(f"**{name}**: clips {counts.share[k]:.1%}{quality}", width="stretch")
 
 
-def _take(value: float) -> None:
+def _use(value: float) -> None:
     st.session_state[RULE] = "threshold"
-    turn("threshold", value)
+    move(DELTA, value)
 
 
 def to_train(view: View) -> None:
-    """A link that carries the setting to Train."""
-    config = setting()
+    """A link to Train with this setting."""
+    config = current()
     query = {"rule": config.rule, "treatment": config.treatment, "tau": f"{temperature(view):g}"}
     query |= {amount.key: f"{getattr(config, amount.field):g}" for amount in RULES[config.rule].settings}
-    st.page_link(
-        "pages/train.py", label="Train with this setting", icon=":material/model_training:", query_params=query
-    )
-
-
-def every_rule() -> list[ClippingConfig]:
-    """Each known rule, as it is set, in both treatments where they differ."""
-    return [at(rule, how) for rule in RULES for how in (("remove", "clamp") if RULES[rule].clips else ("remove",))]
+    options = {"icon": ":material/model_training:", "query_params": query}
+    st.page_link("pages/train.py", label="Train with this setting", **options)

@@ -1,4 +1,4 @@
-"""What Clipping shows before anything is set, made ready."""
+"""Fills the caches that the first view of Clipping needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from transclipped.ui.clipping import batch
 
 
 def warm(run: RunDir) -> None:
-    """Count what the first screen shows of a batch of the run."""
+    """Compute the first batch of the run and its figures."""
     view = batch.first(run)
     config = ClippingConfig(rule="threshold", threshold=DELTA.start)
     batch.turned(view, config)

@@ -1,0 +1,108 @@
+"""Steps 4 to 7: sub-vectors, their codewords, the bytes of the code, and the score of a hit."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from transclipped.analysis import anatomy
+from transclipped.retrieval.coding import product
+from transclipped.ui import cached
+from transclipped.ui.anatomy import cached as anatomy_cached
+from transclipped.ui.anatomy import html
+from transclipped.ui.anatomy.strips import draw_numbers
+from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
+
+WRITTEN = 16  # most numbers per row that are written into the cells
+DEEPEST = 1000  # rank of a hit
+ALPHA = (
+    "Training mixes codewords by softmax(α · cosine): the larger α, the closer to a hard choice. "
+    "The stored code takes the nearest codeword ★, whatever α is."
+)
+
+
+def sub_vectors(run, unit, projected) -> None:
+    """Step 4: sub-vectors `[M, d]` of unit length; `projected` is None if the network is unavailable."""
+    m, d = unit.shape
+    html.heading(4, f"The projection is split into **{m} sub-vectors** of {d} numbers, each scaled to length 1.")
+    names = [f"sub-vector {i}" for i in range(1, m + 1)]
+    draw_numbers(run, unit, names, what="number", key="parts", height=2.5, limit=1.0, written=d <= WRITTEN)
+    if projected is not None:
+        lengths = ", ".join(f"{length:.2f}" for length in projected.length)
+        st.caption(f"Lengths before scaling: {lengths}. At length 1, every codebook has equal weight.")
+
+
+@st.fragment
+@guarded
+def codewords(run, stored, unit) -> None:
+    """Step 5: the most likely codewords of each codebook at a sharpness α, for sub-vectors `[M, d]`."""
+    k = stored.codebooks.shape[1]
+    html.heading(
+        5, f"Each sub-vector is compared with the **{k} codewords** of its codebook; the nearest ★ replaces it."
+    )
+    options = {"key": "alpha", "bind": "query-params", "help": ALPHA}
+    limits = (1.0, anatomy_cached.SHARPEST, anatomy_cached.sharpness(run), 1.0)  # with start and step
+    assigned = anatomy.assign(
+        unit, stored.codebooks, st.slider("Sharpness α of the soft assignment", *limits, **options)
+    )
+    code, crisp = anatomy.code_of(unit, stored.codebooks), anatomy_cached.crisp(cached.run_data(run))
+    likely, cards = anatomy_cached.likely(assigned), []
+    for i, faces in enumerate(anatomy_cached.faces(run.fingerprint, likely, run)):
+        words = [
+            html.Word(word, float(assigned.p[i, word]), images, word == code[i])
+            for word, images in zip(likely[i], faces, strict=True)
+        ]
+        rest, bits = 1 - sum(word.p for word in words), float(assigned.bits[i])
+        cards.append(html.candidates(i + 1, words, rest=rest, others=k - len(words), bits=bits, crisp=crisp))
+    st.html(html.cards(cards, width=17))
+    st.caption(
+        f"Bits: entropy of the soft assignment, from 0 (one certain codeword) to {np.log2(k):.3g} (all {k} equally "
+        "likely). Images: examples from the database with this codeword."
+    )
+
+
+def code_bytes(stored, unit) -> None:
+    """Step 6: the code, byte by byte."""
+    m, k, d = stored.codebooks.shape
+    html.heading(
+        6, f"The numbers of the nearest codewords are the code: **{m} byte{'s'[: m > 1]}** for the whole image."
+    )
+    spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
+    st.html(html.cards([html.byte(i, *number) for i, number in enumerate(spelled, 1)], width=11.5))
+    n = len(stored.codes)
+    st.caption(
+        f"Uncoded, the {m * d} numbers take {4 * m * d} bytes. The codes of all {n:,} database images take "
+        f"{n * m / 1000:,.0f} kB."
+    )
+
+
+@st.fragment
+@guarded
+def score(run, searcher, subject, unit) -> None:
+    """Step 7: a hit and its score, the sum of the numbers that its code picks from the tables `[M, K]`."""
+    m, k, _ = searcher.stored.codebooks.shape
+    html.heading(
+        7, f"The query gives {m} tables with a number per codeword; the code of a hit picks **one from each**."
+    )
+    deepest = min(DEEPEST, searcher.index.n)
+    if not 1 <= st.session_state.get("hit", 1) <= deepest:  # a link to a larger database
+        st.session_state["hit"] = 1
+    about = "1 is the most similar database image. The code of a far one picks smaller numbers."
+    rank = int(st.number_input("Rank of the hit", 1, deepest, key="hit", bind="query-params", width=160, help=about))
+    hit = searcher.search(unit.ravel(), top=rank)[-1]
+    code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
+    terms = product.picked(tables, code)
+    data = cached.run_data(run)
+    query_image = anatomy_cached.portrait(data, subject.key, subject)
+    hit_image = anatomy_cached.of_row(data, cached.images(data).row_of(hit.id))
+    st.html(html.pair(query_image, hit_image, crisp=anatomy_cached.crisp(data)))
+    labels = f": {plain(', '.join(hit.labels))}" if hit.labels else ""
+    st.caption(f"The query, and hit {rank}{labels}, code {' '.join(n for _, n, _ in anatomy.spelled(code, k))}.")
+    st.html(html.total(terms.tolist(), float(terms.sum())))
+    st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A frame marks the number picked from each table.")
+    names, most = [f"table {i}" for i in range(1, m + 1)], float(np.abs(tables).max(initial=1e-6))
+    draw_numbers(run, tables, names, what="codeword", key="tables", height=2.75, limit=most, picked=code)
+    if subject.address:  # without `run`, which the sidebar adds
+        options = {"icon": ":material/image_search:", "query_params": dict(subject.address)}
+        st.page_link("pages/retrieval.py", label="See what else it finds", **options)
