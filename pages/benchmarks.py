@@ -1,4 +1,4 @@
-"""Benchmarks: measured runs side by side, published numbers set apart, and the study behind the defaults."""
+"""Benchmarks: measured runs side by side, published numbers separately, and the study behind the defaults."""
 
 from transclipped.ui import imports
 
@@ -7,7 +7,7 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.ui import links, runs
-from transclipped.ui.benchmarks import curves, study, tables
+from transclipped.ui.benchmarks import curves, study, view
 from transclipped.ui.guard import guarded
 
 RUNS, STUDY, PUBLISHED = "measured", "study", "published"
@@ -16,14 +16,14 @@ SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published els
 
 @guarded
 def measured() -> None:
-    search = tables.search()
-    lines = tables.measured(search)
-    if lines:
-        curves.draw(lines, search)
+    search = view.search()
+    rows = view.measured(search)
+    if rows:
+        curves.draw(rows, search)
 
 
 st.title("Benchmarks")
-st.caption("What was measured here, run by run; set apart from it, what others have published.")
-runs.current()  # opens the app around a page that was opened alone
+st.caption("Runs measured here, and separately the numbers that others have published.")
+runs.current()  # draws the app around a page that was opened directly
 section = links.section(SECTIONS, opened_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
-{RUNS: measured, STUDY: study.draw, PUBLISHED: tables.published}[section]()
+{RUNS: measured, STUDY: study.draw, PUBLISHED: view.published}[section]()

@@ -1,4 +1,4 @@
-"""Embeddings: what the model puts side by side, before and after its codes."""
+"""Embeddings: which images the model considers similar, before and after coding."""
 
 from transclipped.ui import imports
 
@@ -9,8 +9,8 @@ import streamlit as st
 from transclipped.analysis.maps import projections
 from transclipped.ui import runs
 from transclipped.ui.components import map as maps
-from transclipped.ui.embeddings import captions, controls, layouts
-from transclipped.ui.embeddings import offer as map_offer
+from transclipped.ui.embeddings import controls
+from transclipped.ui.embeddings import layouts as map_layouts
 from transclipped.ui.guard import guarded
 
 KEY = "map"
@@ -23,35 +23,33 @@ def explore(run) -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     with row:
         subject = controls.subject(run)
-    shown, version, bundled = subject.shown, subject.version, subject.bundled
-    with row:
         method, colour, compare = controls.choices(subject)
-    with st.container():  # what comes and goes stays in here, so that the map keeps its place
-        laid = layouts.laid_out(shown, version, bundled, controls.wanted_maps(shown, bundled, method, compare))
-        if laid.missing:
-            map_offer.offer(shown, laid.missing, instead="Meanwhile you see PCA." if laid.method == "PCA" else "")
-        query = controls.query(run, shown)
+    items, version = subject.items, subject.version
+    with st.container():  # elements that come and go stay in here, so that the map keeps its place
+        panels = controls.panels(subject, method, compare)
+        layouts = map_layouts.layouts(items, version, subject.bundled, panels)
+        if layouts.missing:
+            map_layouts.offer(items, layouts)
+        query = controls.query(run, subject)
     star, neighbours = None, []
     if query is not None:
-        star, neighbours = projections.newcomer(shown, query, laid.found, k=NEIGHBOURS)
-    picked = maps.picked(shown, KEY, version)
+        star, neighbours = projections.newcomer(items, query, layouts.maps, k=NEIGHBOURS)
+    picked = maps.picked(items, KEY, version)
     if picked is not None:
-        neighbours = projections.nearest_items(shown, picked, NEIGHBOURS).tolist()
-    captions.about(subject, laid, compare)
+        neighbours = projections.nearest_items(items, picked, NEIGHBOURS).tolist()
+    controls.about(subject, layouts, compare)
     colours = controls.colours(run, subject, colour, row=picked, query=query)
-    captions.warning()
-    selection = maps.selection(shown, KEY, version)
-    maps.draw(
-        shown, laid.found, colours, version=version, key=KEY,
-        data=subject.data, rows=subject.rows, selection=selection.tolist(), picked=picked,
-        neighbours=neighbours, star=star,
-    )  # fmt: skip
+    st.caption(controls.WARNING, help=controls.TRUST)
+    selection = maps.selection(items, KEY, version)
+    marks = {"selection": selection.tolist(), "picked": picked, "neighbours": neighbours, "star": star}
+    images = {"data": subject.data, "rows": subject.rows}
+    maps.draw(items, layouts.maps, colours, version=version, key=KEY, **images, **marks)
     if len(selection):
-        captions.chosen(subject, selection, laid.found, name=subject.name or run.name)
+        controls.export(subject, selection, layouts, name=subject.name or run.name)
 
 
 st.title("Embeddings")
-st.caption("What the model takes for similar lies side by side. Compare what it sees with what is left after coding.")
+st.caption("Images that the model considers similar lie side by side. Compare its embeddings before and after coding.")
 run = runs.finished()
 if run is not None:
     explore(run)

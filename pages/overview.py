@@ -1,4 +1,4 @@
-"""Overview: what this is, in one real image; how good the chosen run is; and where to go."""
+"""Overview: the idea with one image of the run, the run's results, and links to the other pages."""
 
 from transclipped.ui import imports
 
@@ -8,33 +8,33 @@ import streamlit as st
 
 from transclipped.ui import cached, runs
 from transclipped.ui.guard import guarded
-from transclipped.ui.overview import doors, journey, readiness, results
+from transclipped.ui.overview import sections
 from transclipped.ui.text import plain
 
 
 @guarded
 def page(run) -> None:
-    if not len(cached.arrays(run).queries):
+    stored = cached.arrays(run)
+    if not len(stored.queries):
         st.info(f"{plain(run.name)} stores no queries, so there is no image to follow.")
-        results.draw(run)
+        sections.results(run)
         return
-    query = journey.number_of_query(run)
-    identity = cached.arrays(run).query_ids[query].item()
+    query = sections.query_number(run)
     images = cached.images(cached.run_data(run))
-    image = images.image(images.row_of(identity))
-    journey.draw(run, query, image)
-    results.draw(run)
-    doors.draw(run, query, image)
+    image = images.image(images.row_of(stored.query_ids[query].item()))
+    sections.path_to_code(run, query, image)
+    sections.results(run)
+    sections.next_pages(run, query, image)
 
 
 st.title("Unsupervised image retrieval, with false negatives clipped")
 st.markdown(
     "A network learns to find similar images **without a single label**: two views of one image attract, "
     "different images repel. But some of those *negatives* show the same thing, and pushing them apart hurts. "
-    "**Clipping** leaves the most similar negatives out, since they are probably false."
+    "**Clipping** leaves out the most similar negatives, since they are probably false."
 )
-chosen = runs.finished()
-if chosen is not None:
-    page(chosen)
-readiness.draw()
-readiness.promises()
+run = runs.finished()
+if run is not None:
+    page(run)
+sections.machine()
+sections.guarantees()

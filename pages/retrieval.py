@@ -1,4 +1,4 @@
-"""Retrieval: ask with any image, see what the codes find, why, how well, and at what cost."""
+"""Retrieval: search with any image; see the hits, why each was found, how good they are, and the cost of search."""
 
 from transclipped.ui import imports
 
@@ -10,8 +10,8 @@ from transclipped.ui import runs, shell
 from transclipped.ui.datasets import collections as collections_list
 from transclipped.ui.datasets import run_offer
 from transclipped.ui.guard import guarded
-from transclipped.ui.retrieval import ask, controls, hits
-from transclipped.ui.retrieval.query import place
+from transclipped.ui.retrieval import controls, hits
+from transclipped.ui.retrieval.query import target as target_of
 
 
 @guarded
@@ -19,24 +19,24 @@ def page(run) -> None:
     how, name, top = controls.options(run)
     left, right = st.columns([1, 3], gap="medium")
     with right:
-        where = controls.opened(run, name)
-    with left:  # stays beside whatever goes wrong on the right
-        asks = ask.draw(where or place(run, None), how)
-    if asks is None:
-        right.info(ask.WAITING[how])
-    elif where is not None:
+        target = controls.open_target(run, name)
+    with left:  # stays visible whatever fails on the right
+        query = controls.draw(target or target_of(run, None), how)
+    if query is None:
+        right.info(controls.WAITING[how])
+    elif target is not None:
         with right:
-            if where.is_own:
-                run_offer.hint(run, (part.image() for part in asks.parts if part.identity is None))
-            found, mask = hits.draw(where, asks, top)
+            if not target.is_collection:
+                run_offer.hint(run, (image.image() for image in query.images if image.identity is None))
+            ranked, mask = hits.draw(target, query, top)
         st.divider()
-        hits.below(where, asks, found, mask, top)
+        hits.below(target, query, ranked, mask, top)
 
 
 st.title("Retrieval")
-st.caption("An image asks; the database answers from codes of a few bytes.")
-chosen = runs.finished()
-if chosen is not None:
-    page(chosen)
-    with shell.aside("collections"), st.expander("Collections of your own images", icon=":material/folder_special:"):
+st.caption("Search with an image; the database is stored as codes of a few bytes.")
+run = runs.finished()
+if run is not None:
+    page(run)
+    with shell.aside("collections"), st.expander("Collections of your images", icon=":material/folder_special:"):
         collections_list.draw()

@@ -1,4 +1,4 @@
-"""Benchmarks in a real browser: runs are chosen by link and click, and the report opens without a network."""
+"""Benchmarks in a real browser: runs are selected by link and click, and the report opens offline."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ ONE, TWO = "bench-one", "bench-two"
 
 @pytest.fixture
 def opened(server, page, own_runs, tiny_run):
-    """The page with two runs drawn over each other."""
+    """The page with curves of two runs."""
     for name in (ONE, TWO):
         if not (own_runs / name).exists():
             shutil.copytree(tiny_run, own_runs / name)
@@ -24,7 +24,7 @@ def opened(server, page, own_runs, tiny_run):
     return page
 
 
-def test_the_runs_of_a_link_are_drawn_and_another_curve_goes_into_the_link(opened):
+def test_the_runs_of_a_link_are_drawn_and_another_curve_changes_the_link(opened):
     legend = opened.locator(".js-plotly-plot").first.locator(".legendtext")
     assert sorted(legend.all_text_contents()) == [ONE, TWO]
     opened.get_by_text("precision over recall").first.click()
@@ -33,14 +33,10 @@ def test_the_runs_of_a_link_are_drawn_and_another_curve_goes_into_the_link(opene
     assert f"runs={ONE}" in opened.url and f"runs={TWO}" in opened.url
 
 
-def test_a_section_survives_a_reload_after_a_part_of_the_study(server, opened):
+def test_another_section_survives_a_reload_after_the_study(server, opened):
     for name in ("The study", "Batch", "Measured here"):
         opened.get_by_role("radio", name=name).click()
-        opened.wait_for_function(
-            "name => [...document.querySelectorAll('[role=radio][aria-checked=true]')]"
-            ".some(radio => radio.innerText === name)",
-            arg=name,
-        )
+        opened.get_by_role("radio", name=name, checked=True).wait_for()
         settled(opened)
     opened.wait_for_function("() => !/study/.test(location.search)")
     opened.reload()
@@ -54,13 +50,13 @@ def test_the_report_opens_offline_with_table_figures_references_and_commands(ope
     file = tmp_path / "report.html"
     download.value.save_as(file)
     reader = opened.context.new_page()
-    asked = []
-    reader.on("request", lambda request: asked.append(request.url))
+    requests = []
+    reader.on("request", lambda request: requests.append(request.url))
     reader.goto(file.as_uri())
     reader.locator(".js-plotly-plot .main-svg").nth(2).wait_for(state="attached")
-    said = reader.locator("body").inner_text()
+    text = reader.locator("body").inner_text()
     measured = RunDir(own_runs / ONE).metrics()["modes"]["asymmetric"]["map"]
-    assert ONE in said and TWO in said and f"{measured:.4g}" in said
-    assert "0.7024" in said and "AAAI22-MeCoQ" in said
-    assert "python -m transclipped train" in said
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert ONE in text and TWO in text and f"{measured:.4g}" in text
+    assert "0.7024" in text and "AAAI22-MeCoQ" in text
+    assert "python -m transclipped train" in text
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -1,4 +1,4 @@
-"""Retrieval under real hands: click, keys, paste, drop and marks, and what is found thereby."""
+"""Retrieval in a real browser: click, keys, paste, drop and marks, and the hits of each."""
 
 import base64
 import shutil
@@ -16,7 +16,8 @@ from transclipped.search.searcher import Searcher
 
 pytestmark = pytest.mark.browser
 RUN = "retrieval-of-tiny"
-HITS = ".st-key-hits .ask"
+HITS, QUERY = ".st-key-hits .ask", ".st-key-question .ask"
+TEACH, HARDEST = ".st-key-taught-hits .ask", ".st-key-hardest .ask"
 ZONE = '.st-key-pictures-place [data-testid="stFileUploaderDropzone"]'
 INPUT = '.st-key-pictures-place [data-testid="stFileUploaderDropzoneInput"]'
 
@@ -34,7 +35,7 @@ def images(engine):
 
 @pytest.fixture
 def at(server, page, engine):
-    """Opens the page with some query of the address, and waits for `until`."""
+    """Opens the page with parameters in its address, and waits for `until`."""
 
     def go(until=HITS, **query):
         page.goto(f"{server}/retrieval?run={RUN}" + "".join(f"&{name}={value}" for name, value in query.items()))
@@ -49,42 +50,33 @@ def best(engine, query, top=24):
     return [str(hit.id) for hit in engine.search(np.asarray(query, np.float32), top=top)]
 
 
-def shown(page, selector=HITS):
+def ids_in(page, selector=HITS):
     return page.locator(selector).evaluate_all("all => all.map((one) => one.dataset.id)")
 
 
 def shows(page, expected, selector=HITS):
     """Wait until a gallery holds these images in this order."""
     deadline = PATIENCE // 100
-    while shown(page, selector) != expected and deadline:
+    while ids_in(page, selector) != expected and deadline:
         page.wait_for_timeout(100)
         deadline -= 1
-    assert shown(page, selector) == expected
+    assert ids_in(page, selector) == expected
 
 
-def answers_of(engine, image):
-    return best(engine, engine.embed([image])[0])
-
-
-def image_of(engine, images, name):
-    """Embedding of an image by its id."""
-    return engine.embed([images.image(int(np.flatnonzero(images.ids.astype(str) == name)[0]))])[0]
-
-
-def test_a_click_asks_with_the_image(at, engine):
+def test_a_click_searches_with_the_image(at, engine):
     page = at(query=3)
     first = best(engine, engine.stored.queries[3])
     shows(page, first)
     page.locator(HITS).nth(2).click()
     page.wait_for_url(f"**query_id={first[2]}**")
-    shows(page, [first[2]], ".st-key-question .ask")
+    shows(page, [first[2]], QUERY)
     settled(page)
     row = np.flatnonzero(engine.stored.database_ids.astype(str) == first[2])[0]
-    top = np.flatnonzero(engine.stored.database_ids.astype(str) == shown(page)[0])[0]
-    assert (engine.stored.codes[row] == engine.stored.codes[top]).all()  # it finds itself, or an image of its code
+    top = np.flatnonzero(engine.stored.database_ids.astype(str) == ids_in(page)[0])[0]
+    assert (engine.stored.codes[row] == engine.stored.codes[top]).all()  # itself, or an image of its code
 
 
-def test_arrow_keys_walk_through_the_grid_and_enter_asks(at, engine):
+def test_arrow_keys_move_through_the_grid_and_enter_searches(at, engine):
     page = at(query=1)
     first = best(engine, engine.stored.queries[1])
     page.locator(HITS).first.focus()
@@ -96,56 +88,55 @@ def test_arrow_keys_walk_through_the_grid_and_enter_asks(at, engine):
     page.wait_for_url(f"**query_id={first[1]}**")
 
 
-def test_several_clicked_images_ask_together_and_one_can_be_left_out(at, engine, images):
+def test_several_clicked_images_form_a_query_and_one_can_be_removed(at, engine, images):
     page = at(query=2)
     first = best(engine, engine.stored.queries[2])
     page.locator(".st-key-add label").click()
     settled(page)
     page.locator(HITS).nth(1).click()
     together = [str(engine.stored.query_ids[2]), first[1]]
-    shows(page, together, ".st-key-question .ask")
-    mean = (engine.stored.queries[2].astype(np.float32) + image_of(engine, images, first[1])) / 2
+    shows(page, together, QUERY)
+    row = int(np.flatnonzero(images.ids.astype(str) == first[1])[0])
+    mean = (engine.stored.queries[2].astype(np.float32) + engine.embed([images.image(row)])[0]) / 2
     shows(page, best(engine, mean))
-    page.locator(".st-key-question .ask").nth(0).click()
-    shows(page, [first[1]], ".st-key-question .ask")
+    page.locator(QUERY).nth(0).click()
+    shows(page, [first[1]], QUERY)
 
 
-def test_tiny_images_are_drawn_crisp_at_a_whole_multiple(at):
+def test_tiny_images_are_enlarged_by_whole_multiples(at):
     page = at()
     page.locator(f"{HITS} img").first.wait_for()
     page.wait_for_load_state("networkidle")
-    found = page.locator(f"{HITS} img").evaluate_all(
+    sizes = page.locator(f"{HITS} img").evaluate_all(
         "all => all.map((one) => [getComputedStyle(one).imageRendering, one.getBoundingClientRect().width, "
         "one.complete && one.naturalWidth])"
     )
-    assert {rendering for rendering, _, _ in found} == {"pixelated"}
-    assert {width % 32 for _, width, _ in found} == {0}
-    assert found[0][2] == 32  # it has come
+    assert {rendering for rendering, _, _ in sizes} == {"pixelated"}
+    assert {width % 32 for _, width, _ in sizes} == {0}
+    assert sizes[0][2] == 32  # it is loaded
 
 
-def test_an_uploaded_image_asks(at, engine, images):
+def test_an_uploaded_image_is_searched(at, engine, images):
     page = at(ZONE, how="upload")
     image = images.image(123)
     page.locator(INPUT).set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": encoded(image)})
-    page.locator(HITS).first.wait_for()
-    shows(page, answers_of(engine, image))
+    shows(page, best(engine, engine.embed([image])[0]))
 
 
-def test_a_dropped_image_asks(at, engine, images):
+def test_a_dropped_image_is_searched(at, engine, images):
     page = at(ZONE, how="upload")
     image = images.image(77)
-    carried = page.evaluate_handle(
+    transfer = page.evaluate_handle(
         """(file) => {
             const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
-            const carried = new DataTransfer();
-            carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
-            return carried;
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
+            return transfer;
         }""",
         base64.b64encode(encoded(image)).decode(),
     )
-    page.dispatch_event(ZONE, "drop", {"dataTransfer": carried})
-    page.locator(HITS).first.wait_for()
-    shows(page, answers_of(engine, image))
+    page.dispatch_event(ZONE, "drop", {"dataTransfer": transfer})
+    shows(page, best(engine, engine.embed([image])[0]))
 
 
 COPY = """async (file) => {
@@ -155,7 +146,7 @@ COPY = """async (file) => {
 
 
 @pytest.mark.parametrize("how", ["button", "keys"])
-def test_a_pasted_image_asks(at, engine, images, how):
+def test_a_pasted_image_is_searched(at, engine, images, how):
     page = at(ZONE, how="upload")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     image = images.image(55)
@@ -166,11 +157,10 @@ def test_a_pasted_image_asks(at, engine, images, how):
         button.click()
     else:
         page.keyboard.press("Control+V")
-    page.locator(HITS).first.wait_for()
-    shows(page, answers_of(engine, image))
+    shows(page, best(engine, engine.embed([image])[0]))
 
 
-def test_text_in_the_clipboard_is_no_image_and_the_page_says_so(at):
+def test_text_in_the_clipboard_is_refused(at):
     page = at(ZONE, how="upload")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.evaluate("() => navigator.clipboard.writeText('words')")
@@ -178,16 +168,15 @@ def test_text_in_the_clipboard_is_no_image_and_the_page_says_so(at):
     page.get_by_text("holds no image").wait_for()
 
 
-def test_without_a_camera_the_page_says_why(at):
+def test_a_missing_camera_is_reported(at):
     page = at('[data-testid="stCameraInput"]', how="camera")
     page.get_by_text("finds no camera").wait_for()
 
 
-def test_marks_move_the_query_as_rocchio_says(at, engine):
-    page = at(".st-key-taught-hits .ask", section="teach", query=4)
-    tiles = ".st-key-taught-hits .ask"
+def test_marks_move_the_query_by_rocchios_rule(at, engine):
+    page = at(TEACH, section="teach", query=4)
     first = best(engine, engine.stored.queries[4])
-    shows(page, first, tiles)
+    shows(page, first, TEACH)
     page.locator(".st-key-taught-hits .tile").nth(3).get_by_role("button", name="good").click()
     page.get_by_text("1 good, 0 bad.").wait_for()
     page.locator(".st-key-taught-hits .tile").nth(0).get_by_role("button", name="bad").click()
@@ -195,20 +184,20 @@ def test_marks_move_the_query_as_rocchio_says(at, engine):
     page.get_by_role("button", name="Search again").click()
     names, books = engine.stored.database_ids.astype(str), engine.stored.codebooks
     good, bad = (decode(books, engine.stored.codes[names == first[i]]) for i in (3, 0))
-    shows(page, best(engine, rocchio(engine.stored.queries[4], good, bad, codebooks=len(books))), tiles)
+    shows(page, best(engine, rocchio(engine.stored.queries[4], good, bad, codebooks=len(books))), TEACH)
 
 
-def test_a_hardest_query_is_asked_by_a_click(at, engine):
-    page = at(".st-key-hardest .ask", section="extremes", query=0)
-    name = shown(page, ".st-key-hardest .ask")[1]
-    page.locator(".st-key-hardest .ask").nth(1).click()
-    shows(page, [name], ".st-key-question .ask")
+def test_a_click_on_a_hardest_query_searches_with_it(at, engine):
+    page = at(HARDEST, section="extremes", query=0)
+    name = ids_in(page, HARDEST)[1]
+    page.locator(HARDEST).nth(1).click()
+    shows(page, [name], QUERY)
     number = int(np.flatnonzero(engine.stored.query_ids.astype(str) == name)[0])
     shows(page, best(engine, engine.stored.queries[number]))
 
 
-def test_nothing_is_wider_than_a_narrow_window_and_all_tabs_are_reached(at):
-    page = at(until=".st-key-taught-hits .ask", section="teach")
+def test_nothing_is_wider_than_a_narrow_window(at):
+    page = at(until=TEACH, section="teach")
     page.set_viewport_size({"width": 600, "height": 900})
     page.wait_for_timeout(300)
     assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0

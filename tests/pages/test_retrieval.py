@@ -1,10 +1,10 @@
-"""The Retrieval page: what asks, what is found, and what is refused in a sentence."""
+"""The Retrieval page: queries, hits, and errors that name the reason."""
 
 import base64
 import csv
-import io
 import json
 import shutil
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,33 +12,46 @@ import pytest
 from PIL import Image
 
 from tests.image_files import bomb, encoded
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import absent, keys, opened, words
+from transclipped.datasets.images.decode import open_image
 from transclipped.datasets.registry import load
 from transclipped.retrieval.coding.product import decode, encode
+from transclipped.retrieval.index import FlatIndex
+from transclipped.retrieval.metrics import measure
 from transclipped.retrieval.reranking.rocchio import rocchio
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
+from transclipped.search import floats
 from transclipped.search.searcher import Searcher
-from transclipped.ui import charts
+from transclipped.ui import charts, runs
 from transclipped.ui.components import gallery, intake
+from transclipped.utils.files import ASSETS
+
+retrieval = partial(opened, "retrieval")
 
 
 @pytest.fixture
-def drawn(monkeypatch):
+def galleries(monkeypatch):
     """Tiles of every gallery that was drawn last, by its key."""
-    found, draw = {}, gallery.draw
+    result, draw = {}, gallery.draw
 
-    def spied(tiles, *, key, **rest):
-        found[key] = tiles
+    def recorded(tiles, *, key, **rest):
+        result[key] = tiles
         return draw(tiles, key=key, **rest)
 
-    monkeypatch.setattr(gallery, "draw", spied)
-    return found
+    monkeypatch.setattr(gallery, "draw", recorded)
+    return result
 
 
 @pytest.fixture
 def engine(finished):
     return Searcher(RunDir(finished))
+
+
+@pytest.fixture
+def bundled(monkeypatch):
+    """The app with its bundled runs."""
+    monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
 
 
 def ids(tiles):
@@ -49,26 +62,28 @@ def best(engine, query, top=24):
     return [str(hit.id) for hit in engine.search(np.asarray(query, np.float32), top=top)]
 
 
-def section(name, **query):
-    return opened("retrieval", section=name, **query)
+def change_stored(run, **values):
+    """Replace arrays of a run's retrieval.npz."""
+    Retrieval(**{**vars(RunDir(run).retrieval()), **values}).save(run / "retrieval.npz")
 
 
-def test_first_screen_is_the_first_query_with_its_hits_ranked_framed_and_captioned(engine, drawn):
-    app = opened("retrieval")
+def test_first_screen_shows_the_first_query_with_its_ranked_hits(engine, galleries):
+    app = retrieval()
     hits = engine.search(engine.stored.queries[0].astype(np.float32), top=24)
-    wanted = engine.class_names[engine.stored.query_labels[0]]
-    assert ids(drawn["hits"]) == [str(hit.id) for hit in hits]
-    assert [tile.relevant for tile in drawn["hits"]] == [wanted in hit.labels for hit in hits]
-    assert drawn["hits"][0].caption == gallery.caption(1, hits[0].labels, hits[0].score, wanted in hits[0].labels)
-    assert ids(drawn["question"]) == [str(engine.stored.query_ids[0])]
+    label = engine.class_names[engine.stored.query_labels[0]]
+    assert ids(galleries["hits"]) == [str(hit.id) for hit in hits]
+    assert [tile.relevant for tile in galleries["hits"]] == [label in hit.labels for hit in hits]
+    caption = gallery.caption(1, hits[0].labels, hits[0].score, label in hits[0].labels)
+    assert galleries["hits"][0].caption == caption
+    assert ids(galleries["question"]) == [str(engine.stored.query_ids[0])]
     assert "of 200 images" in words(app)
-    assert f"{sum(wanted in hit.labels for hit in hits)} of 24 share a class" in words(app)
+    assert f"{sum(label in hit.labels for hit in hits)} of 24 share a class" in words(app)
 
 
-def test_images_of_the_data_set_reach_the_browser_as_they_are_kept(engine, drawn):
-    opened("retrieval")
+def test_images_of_the_data_set_are_sent_as_stored(engine, galleries):
+    retrieval()
     images = load(engine.run.config.data)
-    for tile in drawn["hits"][:3]:
+    for tile in galleries["hits"][:3]:
         row = int(np.flatnonzero(images.ids.astype(str) == tile.id)[0])
         assert tile.image.file == images.encoded(row)
         assert (tile.image.kind, tile.image.width, tile.image.height) == ("image/jpeg", 32, 32)
@@ -77,122 +92,108 @@ def test_images_of_the_data_set_reach_the_browser_as_they_are_kept(engine, drawn
     assert not gallery._url(gallery.EncodedImage(bytes(10_000), "image/jpeg", 256, 256), "").startswith("data:")
 
 
-def test_number_and_class_choose_the_query(engine, drawn):
-    app = opened("retrieval", query="5")
-    assert ids(drawn["question"]) == [str(engine.stored.query_ids[5])]
+def test_number_class_and_id_choose_the_query(engine, galleries):
+    app = retrieval(query="5")
+    assert ids(galleries["question"]) == [str(engine.stored.query_ids[5])]
     name = engine.class_names[engine.stored.query_labels[3]]
     app.selectbox(key="class").set_value(name).run()
     number = app.number_input(key="query").value
     assert engine.class_names[engine.stored.query_labels[number]] == name
-    assert ids(drawn["question"]) == [str(engine.stored.query_ids[number])]
+    assert ids(galleries["question"]) == [str(engine.stored.query_ids[number])]
+    app = retrieval(query_id=str(engine.stored.query_ids[7]))
+    assert app.number_input(key="query").value == 7
+    assert "query_id" not in app.query_params
 
 
-def test_random_query_is_another_one_of_the_class(engine, drawn):
+def test_random_query_is_another_one_of_the_class(engine):
     labels = engine.stored.query_labels
     common = int(np.bincount(labels).argmax())
-    app = opened("retrieval", **{"class": engine.class_names[common]})
+    app = retrieval(**{"class": engine.class_names[common]})
     before = app.number_input(key="query").value
     app.button(key="random").click().run()
     after = app.number_input(key="query").value
     assert after != before and labels[after] == common
 
 
-def test_id_of_a_stored_query_in_the_address_becomes_its_number(engine, drawn):
-    app = opened("retrieval", query_id=str(engine.stored.query_ids[7]))
-    assert app.number_input(key="query").value == 7
-    assert "query_id" not in app.query_params
-
-
-def test_a_database_image_asks_and_finds_itself_first(engine, drawn):
+def test_a_database_image_as_query_finds_its_code_first(engine, galleries):
     name = str(engine.stored.database_ids[11])
-    opened("retrieval", query_id=name)
-    assert ids(drawn["question"]) == [name]
-    first = drawn["hits"][0]
-    own = engine.stored.codes[11]
+    retrieval(query_id=name)
+    assert ids(galleries["question"]) == [name]
+    first = galleries["hits"][0]
     row = np.flatnonzero(engine.stored.database_ids.astype(str) == first.id)[0]
-    assert (engine.stored.codes[row] == own).all() and first.caption.startswith("#1 ")
+    assert (engine.stored.codes[row] == engine.stored.codes[11]).all() and first.caption.startswith("#1 ")
     label = engine.class_names[engine.stored.database_labels[11]]
-    assert all(tile.relevant == (f" {label} " in tile.caption) for tile in drawn["hits"])
+    assert all(tile.relevant == (f" {label} " in tile.caption) for tile in galleries["hits"])
 
 
-def test_several_images_ask_by_their_mean(engine, drawn):
+def test_several_images_query_by_their_mean(engine, galleries):
     names = [str(name) for name in engine.stored.query_ids[[2, 9]]]
-    app = opened("retrieval", query_id=names)
-    assert ids(drawn["question"]) == names
-    assert ids(drawn["hits"]) == best(engine, engine.stored.queries[[2, 9]].astype(np.float32).mean(0))
-    assert "2 images ask together" in words(app)
+    app = retrieval(query_id=names)
+    assert ids(galleries["question"]) == names
+    assert ids(galleries["hits"]) == best(engine, engine.stored.queries[[2, 9]].astype(np.float32).mean(0))
+    assert "2 images" in words(app)
 
 
-def test_an_image_that_finds_itself_is_told_and_a_stored_query_asks_again(engine, drawn):
+def test_a_query_among_its_hits_is_mentioned_and_the_stored_query_can_be_restored(engine, galleries):
     name = str(engine.stored.database_ids[11])
-    app = opened("retrieval", query="3", query_id=name)
-    assert name in ids(drawn["hits"]) and "share a class with the query, itself among them." in words(app)
-    assert app.button(key="stored").label == "Ask with query 3"
+    app = retrieval(query="3", query_id=name)
+    assert name in ids(galleries["hits"]) and "share a class with the query, including" in words(app)
+    assert app.button(key="stored").label.endswith("query 3")
     app.button(key="stored").click().run()
-    assert ids(drawn["question"]) == [str(engine.stored.query_ids[3])]
+    assert ids(galleries["question"]) == [str(engine.stored.query_ids[3])]
     assert "share a class with the query." in words(app)
 
 
-def test_unknown_image_is_told_and_another_asks(finished, drawn):
-    app = opened("retrieval", query_id="nothing like it")
-    assert "has no image nothing like it" in words(app)
-    assert len(drawn["hits"]) == 24
+def test_unknown_image_is_named_and_another_is_the_query(finished, galleries):
+    app = retrieval(query_id="nothing like it")
+    assert absent(app) == {"query_id"} and "nothing like it" in words(app)
+    assert len(galleries["hits"]) == 24
 
 
-def test_without_its_network_a_database_image_asks_by_its_code(finished, engine, drawn):
+def test_without_its_network_a_database_image_is_queried_by_its_code(finished, engine, galleries):
     (finished / "model.safetensors").unlink()
-    app = opened("retrieval", query_id=str(engine.stored.database_ids[11]))
+    app = retrieval(query_id=str(engine.stored.database_ids[11]))
     assert not app.error
-    assert ids(drawn["hits"]) == best(engine, decode(engine.stored.codebooks, engine.stored.codes[11:12])[0])
+    assert ids(galleries["hits"]) == best(engine, decode(engine.stored.codebooks, engine.stored.codes[11:12])[0])
 
 
-def test_why_adds_up_to_the_score_and_shows_images_with_the_hits_codewords(engine, drawn):
-    app = opened("retrieval", hit="3")
-    hit = engine.search(engine.stored.queries[0].astype(np.float32), top=24)[2]
+def test_why_adds_up_to_the_score_and_can_be_saved(engine, galleries, monkeypatch):
+    saved = {}
+    monkeypatch.setattr(charts, "offer", lambda data, *, key, **_: saved.update({key: data().decode("utf-8-sig")}))
+    app = retrieval(hit="3")
+    stored, query = engine.stored, engine.stored.queries[0].astype(np.float32)
+    hit = engine.search(query, top=24)[2]
     assert f"The score {hit.score:.3f} is a sum" in words(app)
-    names = engine.stored.database_ids.astype(str)
-    best = (engine.stored.codebooks @ engine.stored.queries[0].astype(np.float32).reshape(4, -1, 1)).max(1)[:, 0] / 4
+    names = stored.database_ids.astype(str)
+    most = (stored.codebooks @ query.reshape(4, -1, 1)).max(1)[:, 0] / 4
     for m in range(4):
         assert f"adds **{hit.by_codebook[m]:.3f}**" in words(app)
-        assert any(f"{hit.by_codebook[m]:.3f} of at most {best[m]:.3f}" in html.body for html in app.get("html"))
-        for tile in drawn.get(f"standing {m}", []):
+        assert any(f"{hit.by_codebook[m]:.3f} of at most {most[m]:.3f}" in html.body for html in app.get("html"))
+        for tile in galleries.get(f"standing {m}", []):
             row = np.flatnonzero(names == tile.id)[0]
-            assert row != hit.row and engine.stored.codes[row, m] == engine.stored.codes[hit.row, m]
-
-
-def test_what_adds_up_to_the_score_can_be_saved(engine, drawn, monkeypatch):
-    offered = {}
-    monkeypatch.setattr(charts, "offer", lambda data, *, key, **_: offered.update({key: data().decode("utf-8-sig")}))
-    opened("retrieval", hit="3")
-    hit = engine.search(engine.stored.queries[0].astype(np.float32), top=24)[2]
-    lines = list(csv.DictReader(offered["why"].splitlines()))
-    assert [int(line["codeword"]) for line in lines] == engine.stored.codes[hit.row].tolist()
+            assert row != hit.row and stored.codes[row, m] == stored.codes[hit.row, m]
+    lines = list(csv.DictReader(saved["why"].splitlines()))
+    assert [int(line["codeword"]) for line in lines] == stored.codes[hit.row].tolist()
     assert sum(float(line["adds"]) for line in lines) == pytest.approx(hit.score, abs=1e-5)
     assert all(float(line["adds"]) <= float(line["most"]) + 1e-6 for line in lines)
 
 
-def test_three_searches_are_those_of_the_library(engine, drawn):
-    from transclipped.retrieval.index import FlatIndex
-    from transclipped.search import floats
-
-    app = section("searches", query="4")
+def test_three_searches_are_those_of_the_library(engine, galleries):
+    app = retrieval(section="searches", query="4")
     query, books = engine.stored.queries[4].astype(np.float32), engine.stored.codebooks
     coded = decode(books, encode(books, query[None]))[0]
-    found = floats.database(engine, load(engine.run.config.data))
-    by_floats = floats.search(engine, FlatIndex(found.embeddings, codebooks=len(books)), query, top=8)
-    assert ids(drawn["hits asymmetric"]) == best(engine, query, 8)
-    assert ids(drawn["hits symmetric"]) == best(engine, coded, 8)
-    assert ids(drawn["hits float"]) == [str(hit.id) for hit in by_floats]
+    index = FlatIndex(floats.database(engine, load(engine.run.config.data)).embeddings, codebooks=len(books))
+    assert ids(galleries["hits asymmetric"]) == best(engine, query, 8)
+    assert ids(galleries["hits symmetric"]) == best(engine, coded, 8)
+    assert ids(galleries["hits float"]) == [str(hit.id) for hit in floats.search(engine, index, query, top=8)]
     assert f"{engine.run.metrics()['modes']['float']['map']:.3f}" in words(app)
 
 
-def test_float_search_without_cached_embeddings_says_so_and_orders_the_best_by_codes(
-    finished, drawn, tmp_path, monkeypatch
-):
+def test_float_search_without_cached_embeddings_reranks_the_best_by_codes(finished, galleries, tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "empty"))
-    app = section("searches")
+    app = retrieval(section="searches")
     assert "200 of 200 are not in the feature cache" in words(app)
-    assert len(drawn["hits float"]) == 8
+    assert len(galleries["hits float"]) == 8
 
 
 def shorter(run, path):
@@ -201,85 +202,78 @@ def shorter(run, path):
     config = json.loads((path / "config.json").read_text())
     config["quantizer"]["bits"] = 16
     (path / "config.json").write_text(json.dumps(config))
-    stored = RunDir(run).retrieval()
     rng = np.random.default_rng(0)
     books = rng.normal(size=(2, 256, 32)).astype(np.float32)
     books /= np.linalg.norm(books, axis=-1, keepdims=True)
-    codes = rng.integers(256, size=(len(stored.codes), 2)).astype(np.uint8)
-    rest = {name: value for name, value in vars(stored).items() if name not in ("codebooks", "codes")}
-    Retrieval(codebooks=books, codes=codes, **rest).save(path / "retrieval.npz")
+    codes = rng.integers(256, size=(len(RunDir(run).retrieval().codes), 2)).astype(np.uint8)
+    change_stored(path, codebooks=books, codes=codes)
     return Searcher(RunDir(path))
 
 
-def test_code_lengths_stand_side_by_side_each_with_its_own_hits(finished, engine, drawn):
+def test_code_lengths_are_side_by_side_with_their_hits(finished, engine, galleries):
+    assert "other than 32 bits" in words(retrieval(section="lengths"))
     short = shorter(finished, finished.parent / "short")
-    app = section("lengths", run="tiny", query="6")
+    app = retrieval(section="lengths", run="tiny", query="6")
     query = engine.stored.queries[6]
-    assert ids(drawn["hits 32"]) == best(engine, query, 8)
-    assert ids(drawn["hits 16"]) == best(short, query, 8)
-    assert "2 bytes an image" in words(app) and "4 bytes an image" in words(app)
+    assert ids(galleries["hits 32"]) == best(engine, query, 8)
+    assert ids(galleries["hits 16"]) == best(short, query, 8)
+    assert "2 bytes per image" in words(app) and "4 bytes per image" in words(app)
 
 
-def test_without_other_code_lengths_the_page_says_what_to_train(finished):
-    assert "other than 32 bits" in words(section("lengths"))
-
-
-def test_hardest_and_easiest_queries_are_ordered_by_average_precision(engine, drawn):
-    from transclipped.retrieval.metrics import measure
-
-    section("extremes")
+def test_hardest_and_easiest_queries_are_ordered_by_average_precision(engine, galleries):
+    retrieval(section="extremes")
     stored = engine.stored
-    values = measure(
-        engine.index, stored.queries.astype(np.float32), query_labels=stored.query_labels,
-        database_labels=stored.database_labels, k=engine.run.metrics()["k"], tie_aware=False, curve=False,
-    ).average_precision  # fmt: skip
+    labels = {"query_labels": stored.query_labels, "database_labels": stored.database_labels}
+    options = {"k": engine.run.metrics()["k"], "tie_aware": False, "curve": False}
+    values = measure(engine.index, stored.queries.astype(np.float32), **labels, **options).average_precision
     order = np.argsort(values, kind="stable")
-    assert ids(drawn["hardest"]) == [str(name) for name in stored.query_ids[order[:12]]]
-    assert drawn["easiest"][0].caption.endswith(f"{values.max():.3f}")
+    assert ids(galleries["hardest"]) == [str(name) for name in stored.query_ids[order[:12]]]
+    assert galleries["easiest"][0].caption.endswith(f"{values.max():.3f}")
 
 
-def test_size_is_told_and_time_is_measured_when_asked(finished):
-    app = section("cost")
+def test_size_is_shown_and_time_is_measured_on_demand(finished):
+    app = retrieval(section="cost")
     assert f"{200 * 256 / (200 * 4 + 65_536):.1f}×" in words(app)
     assert "as long" not in words(app)
     app.button(key="timing").click().run()
     assert "as long" in words(app) and not app.exception
 
 
-def test_feedback_searches_again_by_rocchios_query(engine, drawn):
-    app = section("teach")
-    shown = ids(drawn["taught-hits"])
+def test_feedback_searches_again_by_rocchios_query(engine, galleries):
+    app = retrieval(section="teach")
+    first = ids(galleries["taught-hits"])
     assert app.button(key="again").disabled
-    taught = app.session_state["taught"]
-    taught["marks"] = {shown[4]: 1, shown[0]: -1}
-    app.session_state["taught"] = taught
+    state = app.session_state["taught"]
+    state["marks"] = {first[4]: 1, first[0]: -1}
+    app.session_state["taught"] = state
     app.run()
-    assert [tile.mark for tile in drawn["taught-hits"]][:5] == [-1, 0, 0, 0, 1]
-    assert ids(drawn["taught-hits"]) == shown  # until it is asked to
+    assert [tile.mark for tile in galleries["taught-hits"]][:5] == [-1, 0, 0, 0, 1]
+    assert ids(galleries["taught-hits"]) == first  # until the button is pressed
     app.button(key="again").click().run()
     names = engine.stored.database_ids.astype(str)
-    good, bad = (engine.stored.codes[names == name] for name in (shown[4], shown[0]))
+    good, bad = (engine.stored.codes[names == name] for name in (first[4], first[0]))
     books = engine.stored.codebooks
     moved = rocchio(engine.stored.queries[0], decode(books, good), decode(books, bad), codebooks=4)
-    assert ids(drawn["taught-hits"]) == best(engine, moved)
+    assert ids(galleries["taught-hits"]) == best(engine, moved)
     assert "Before:" in words(app)
     app.button(key="forget").click().run()
-    assert ids(drawn["taught-hits"]) == shown
+    assert ids(galleries["taught-hits"]) == first
 
 
 @pytest.mark.parametrize("name", ["searches", "lengths", "quality", "extremes", "teach"])
-def test_run_without_labels_has_no_frames_and_fails_nowhere(finished, drawn, name):
-    stored = RunDir(finished).retrieval()
-    Retrieval(**{**vars(stored), "database_labels": None, "query_labels": None}).save(finished / "retrieval.npz")
-    app = section(name)
-    assert not app.error
-    assert {tile.relevant for tile in drawn["hits"]} == {None}
+def test_run_without_labels_has_no_frames_and_no_errors(finished, galleries, name):
+    change_stored(finished, database_labels=None, query_labels=None)
+    assert not retrieval(section=name).error
+    assert {tile.relevant for tile in galleries["hits"]} == {None}
 
 
-def test_quality_compares_this_query_with_all(finished):
-    app = section("quality")
-    assert not app.error
-    assert "the share of relevant images among the first k hits" in words(app)
+def test_quality_compares_this_query_with_all_and_means_over_few_are_called_rough(finished):
+    app = retrieval(section="quality")
+    assert not app.error and len(app.get("plotly_chart")) == 3
+    assert "only 40 queries" in words(app)
+    metrics = json.loads((finished / "metrics.json").read_text())
+    (finished / "metrics.json").write_text(json.dumps(metrics | {"n_queries": 100}))
+    assert "rough" not in words(retrieval(section="quality"))
 
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(256, size=(90, 120, 3), dtype=np.uint8))
@@ -306,166 +300,159 @@ REFUSED = {
 }
 
 
-def brought(*files):
-    app = opened("retrieval", how="upload")
+def uploaded(*files, **query):
+    app = retrieval(how="upload", **query)
     app.file_uploader[0].set_value([(name, content, "application/octet-stream") for name, content in files]).run()
     assert not app.exception, [e.value for e in app.exception]
     return app
 
 
 @pytest.mark.parametrize("name", FINE)
-def test_uploads_that_can_be_used_ask_as_the_library_would(engine, drawn, name):
-    from transclipped.datasets.images.decode import open_image
-
-    app = brought((name, FINE[name]))
+def test_valid_uploads_are_searched_as_by_the_library(engine, galleries, name):
+    app = uploaded((name, FINE[name]))
     assert not app.error
-    assert ids(drawn["hits"]) == best(engine, engine.embed([open_image(FINE[name])])[0])
-    assert {tile.relevant for tile in drawn["hits"]} == {None}
-    shown = drawn["question"][0].image
-    assert max(shown.width, shown.height) <= gallery.SIDE and shown.file
+    assert ids(galleries["hits"]) == best(engine, engine.embed([open_image(FINE[name])])[0])
+    assert {tile.relevant for tile in galleries["hits"]} == {None}
+    preview = galleries["question"][0].image
+    assert max(preview.width, preview.height) <= gallery.SIDE and preview.file
     if name == "turned.jpg":
-        assert (shown.width, shown.height) == (90, 120)
+        assert (preview.width, preview.height) == (90, 120)
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_uploads_that_cannot_be_used_are_refused_in_a_sentence_and_others_still_ask(finished, drawn, name):
+def test_invalid_uploads_are_refused_and_the_others_are_searched(finished, galleries, name):
     content, reason = REFUSED[name]
-    app = brought((name, content), ("plain.jpg", FINE["plain.jpg"]))
+    app = uploaded((name, content), ("plain.jpg", FINE["plain.jpg"]))
     assert len(app.error) == 1
     assert name in app.error[0].value and reason in app.error[0].value
-    assert len(drawn["question"]) == 1 and len(drawn["hits"]) == 24
+    assert len(galleries["question"]) == 1 and len(galleries["hits"]) == 24
 
 
-def test_several_uploads_ask_by_their_mean(engine, drawn):
-    from transclipped.datasets.images.decode import open_image
-
+def test_several_uploads_query_by_their_mean(engine, galleries):
     files = [(name, FINE[name]) for name in ("plain.jpg", "dot.png", "alpha.png")]
-    brought(*files)
+    uploaded(*files)
     vectors = engine.embed([open_image(content) for _, content in files])
-    assert ids(drawn["hits"]) == best(engine, vectors.mean(0))
+    assert ids(galleries["hits"]) == best(engine, vectors.mean(0))
 
 
 def test_file_over_the_limit_is_refused_before_it_is_read(monkeypatch):
-    said = []
-    monkeypatch.setattr(intake.st, "error", said.append)
+    errors = []
+    monkeypatch.setattr(intake.st, "error", errors.append)
     assert intake._usable("huge.png", SimpleNamespace(size=21 << 20)) is None
-    assert "huge.png has 21 MB" in said[0]
+    assert "huge.png" in errors[0] and "21 MB" in errors[0]
 
 
 def test_a_reduced_image_keeps_its_middle_square():
     strip = Image.new("RGB", (40_000, 2), "red")
     strip.paste("blue", (19_999, 0, 20_001, 2))
-    kept = intake.reduced(strip)
-    assert kept.size == (8192, 2)
-    assert [kept.getpixel((x, 0)) for x in (4095, 4096)] == [(0, 0, 255)] * 2
+    reduced = intake.reduced(strip)
+    assert reduced.size == (8192, 2)
+    assert [reduced.getpixel((x, 0)) for x in (4095, 4096)] == [(0, 0, 255)] * 2
     assert intake.reduced(Image.new("RGB", (4000, 3000))).size == (683, 512)
     assert intake.reduced(PHOTO) is PHOTO
 
 
-def test_photograph_from_the_camera_asks(engine, drawn):
-    app = opened("retrieval", how="camera")
+def test_photo_from_the_camera_is_searched(engine, galleries):
+    app = retrieval(how="camera")
     app.camera_input[0].set_value(("shot.jpg", FINE["plain.jpg"], "image/jpeg")).run()
     assert not app.exception and not app.error
-    image = Image.open(io.BytesIO(FINE["plain.jpg"]))
-    assert ids(drawn["hits"]) == best(engine, engine.embed([image])[0])
+    assert ids(galleries["hits"]) == best(engine, engine.embed([open_image(FINE["plain.jpg"])])[0])
 
 
-def test_a_collection_is_offered_searched_and_its_images_ask(finished, collection, drawn):
-    app = opened("retrieval")
+def test_a_collection_is_listed_and_searched_and_its_images_are_queries(finished, collection, galleries):
+    app = retrieval()
+    listed = next(frame.value for frame in app.dataframe if "collection" in frame.value)
+    assert listed[["collection", "run", "images"]].values.tolist() == [["my-collection", "tiny", 12]]
     assert "my-collection" in app.selectbox(key="collection").options
     app.selectbox(key="collection").set_value("my-collection").run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
     engine = Searcher(RunDir(finished), collection=collection)
     query = RunDir(finished).retrieval().queries[0]
-    assert ids(drawn["hits"]) == best(engine, query)
-    assert all(tile.image is not None for tile in drawn["hits"])
+    assert ids(galleries["hits"]) == best(engine, query)
+    assert all(tile.image is not None for tile in galleries["hits"])
     first = engine.search(query.astype(np.float32), top=1)[0]
     assert first.path in [code.value for code in app.code]  # to copy
     name = str(engine.stored.database_ids[4])
-    opened("retrieval", collection=str(collection), query_id=name)
-    assert ids(drawn["question"]) == [name]
+    retrieval(collection=str(collection), query_id=name)
+    assert ids(galleries["question"]) == [name]
     with Image.open(engine.search(query.astype(np.float32), top=12)[0].path) as image:
         assert image.size == (32, 32)
 
 
 @pytest.mark.parametrize("typed", [False, True], ids=["link", "typed"])
-def test_a_collection_is_found_by_its_folder_too_and_the_link_becomes_short(finished, collection, drawn, typed):
-    app = opened("retrieval", **({} if typed else {"collection": str(collection)}))
+def test_folder_of_a_listed_collection_becomes_its_name_in_the_address(finished, collection, galleries, typed):
+    app = retrieval(**({} if typed else {"collection": str(collection)}))
     if typed:
         app.query_params["collection"] = str(collection)  # as the field does, whose new options AppTest cannot type
         app.run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
     query = RunDir(finished).retrieval().queries[0]
-    assert ids(drawn["hits"]) == best(Searcher(RunDir(finished), collection=collection), query)
+    assert ids(galleries["hits"]) == best(Searcher(RunDir(finished), collection=collection), query)
 
 
-def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collection, tmp_path, drawn):
+def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collection, tmp_path, galleries):
     shutil.copytree(collection, tmp_path / "elsewhere")
-    app = opened("retrieval", collection=str(tmp_path / "elsewhere"))
-    assert "collection" not in app.query_params and len(drawn["hits"]) == 24  # a link is anybody's
+    app = retrieval(collection=str(tmp_path / "elsewhere"))
+    assert "collection" not in app.query_params and len(galleries["hits"]) == 24  # anyone may have made the link
     app.button(key="open linked").click().run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == str(tmp_path / "elsewhere")
-    assert len(drawn["hits"]) == 12
+    assert len(galleries["hits"]) == 12
     app.selectbox(key="collection").set_value("").run()
-    assert "collection" not in app.query_params and len(drawn["hits"]) == 24
+    assert "collection" not in app.query_params and len(galleries["hits"]) == 24
 
 
 @pytest.mark.parametrize(
-    ("key", "old", "new"),
-    [("section", "Teach it", "teach"), ("section", "Three searches", "searches"), ("section", "Why this hit", None),
-     ("how", "data set", None), ("how", "upload", "upload"), ("collection", "the run's own database", None),
-     ("section", "nonsense", None), ("how", "nonsense", None)],
-)  # fmt: skip
-def test_old_links_open_the_page_and_become_short(finished, key, old, new):
-    app = opened("retrieval", **{key: old})
-    assert not app.error
-    assert app.query_params.get(key) == new
+    ("key", "links"),
+    [
+        ("section", {"Teach it": "teach", "Three searches": "searches", "Why this hit": None, "nonsense": None}),
+        ("how", {"data set": None, "upload": "upload", "nonsense": None}),
+        ("collection", {"the run's own database": None}),
+    ],
+)
+def test_old_links_open_the_page_and_become_short(finished, key, links):
+    for old, new in links.items():
+        app = retrieval(**{key: old})
+        assert not app.error
+        assert app.query_params.get(key) == new
 
 
-def test_a_hit_asks_though_an_upload_asked_before(finished, engine, drawn):
-    app = opened("retrieval", how="upload")
-    app.file_uploader[0].set_value([("plain.jpg", FINE["plain.jpg"], "image/jpeg")]).run()
-    app.query_params.pop("how")  # as `ask` does
-    app.query_params["query_id"] = drawn["hits"][2].id
+def test_a_hit_replaces_an_upload_as_query(finished, galleries):
+    app = uploaded(("plain.jpg", FINE["plain.jpg"]))
+    app.query_params.pop("how")  # as a click does
+    app.query_params["query_id"] = galleries["hits"][2].id
     app.run()
     assert not app.exception and "query_id" in app.query_params
     assert app.segmented_control(key="how").value == "set"
-    assert ids(drawn["question"]) == [app.query_params["query_id"]]
+    assert ids(galleries["question"]) == [app.query_params["query_id"]]
 
 
-def test_a_folder_that_is_no_collection_is_refused_in_a_sentence(finished, tmp_path):
-    app = opened("retrieval", collection=str(tmp_path))
-    assert "is no collection" not in words(app)  # nobody has looked
+def test_a_folder_that_is_not_a_collection_is_refused_beside_the_query(finished, tmp_path, galleries):
+    app = retrieval(collection=str(tmp_path))
+    assert "collection.json" not in words(app)  # not opened yet
     app.button(key="open linked").click().run()
-    assert "is no collection" in words(app)
+    assert len(app.error) == 1 and "collection.json" in app.error[0].value
+    assert len(galleries["question"]) == 1
+    app.button(key="search own").click().run()
+    assert not app.error and len(galleries["hits"]) == 24
 
 
-def test_a_collections_image_that_is_gone_leaves_its_name(finished, collection, tmp_path, drawn):
+def test_deleted_images_of_a_collection_leave_their_names(finished, collection, tmp_path, galleries):
     shutil.rmtree(tmp_path / "mine")
-    app = opened("retrieval", collection=str(collection))
-    assert not app.error
-    assert {tile.image for tile in drawn["hits"]} == {None}
+    assert not retrieval(collection=str(collection)).error
+    assert {tile.image for tile in galleries["hits"]} == {None}
 
 
-def test_means_over_a_handful_of_queries_are_called_rough(finished):
-    assert "of 40 queries only" in words(opened("retrieval", section="quality"))
-    metrics = json.loads((finished / "metrics.json").read_text())
-    (finished / "metrics.json").write_text(json.dumps(metrics | {"n_queries": 100}))
-    assert "queries only" not in words(opened("retrieval", section="quality"))
-
-
-def test_an_image_of_the_database_comes_first_among_hits_of_its_code(finished, drawn):
+def test_an_image_of_the_database_comes_first_among_hits_of_its_code(finished, galleries):
     stored = RunDir(finished).retrieval()
     stored.codes[[3, 50, 120]] = stored.codes[120]
     stored.save(finished / "retrieval.npz")
     three, fifty, itself = (str(stored.database_ids[row]) for row in (3, 50, 120))
-    app = opened("retrieval", query_id=itself)
-    found = [tile.id for tile in drawn["hits"] if tile.id in (three, fifty, itself)]
-    assert found == [itself, three, fifty]
-    assert "have the same code" in words(app) or "share their code" in words(app)
+    app = retrieval(query_id=itself)
+    assert [name for name in ids(galleries["hits"]) if name in (three, fifty, itself)] == [itself, three, fifty]
+    assert "order is arbitrary" in words(app)
 
 
 @pytest.fixture
@@ -475,71 +462,49 @@ def other_run(finished, transformer_run):
     return finished.parent / "other"
 
 
-def test_a_collection_of_another_run_offers_that_run_and_keeps_the_query(collection, other_run, drawn):
-    drawn.clear()
-    app = opened("retrieval", run="other", collection="my-collection")
-    assert not app.error and "hits" not in drawn
-    assert ids(drawn["question"]) == [str(RunDir(other_run).retrieval().query_ids[0])]
+def test_a_collection_of_another_run_offers_that_run_and_keeps_the_query(collection, other_run, galleries):
+    galleries.clear()
+    app = retrieval(run="other", collection="my-collection")
+    assert not app.error and "hits" not in galleries
+    assert ids(galleries["question"]) == [str(RunDir(other_run).retrieval().query_ids[0])]
     app.button(key="switch run").click().run()
     assert not app.error and app.selectbox(key="run").value == "tiny"
-    assert len(drawn["hits"]) == 12 and app.query_params["collection"] == "my-collection"
+    assert len(galleries["hits"]) == 12 and app.query_params["collection"] == "my-collection"
 
 
-def test_a_collection_whose_run_is_gone_says_so_and_leads_back(finished, collection, other_run, drawn):
+def test_a_collection_of_a_deleted_run_offers_the_runs_database(finished, collection, other_run, galleries):
     shutil.rmtree(finished)
-    app = opened("retrieval", collection="my-collection")
-    assert not app.error and not [button for button in app.button if button.key == "switch run"]
+    app = retrieval(collection="my-collection")
+    assert not app.error and "switch run" not in keys(app)
     app.button(key="search own").click().run()
-    assert "collection" not in app.query_params and drawn["hits"]
+    assert "collection" not in app.query_params and galleries["hits"]
 
 
-def test_a_query_stays_beside_an_error(finished, tmp_path, drawn):
-    app = opened("retrieval", collection=str(tmp_path)).button(key="open linked").click().run()
-    assert len(app.error) == 1 and len(drawn["question"]) == 1
-    app.button(key="search own").click().run()
-    assert not app.error and len(drawn["hits"]) == 24
-
-
-def uploaded(side):
-    buffer = io.BytesIO()
-    Image.effect_noise((side, side), 60).convert("RGB").save(buffer, "JPEG")
-    app = opened("retrieval", how="upload", run="tiny")
-    return app.file_uploader[0].set_value([("mine.jpg", buffer.getvalue(), "image/jpeg")]).run()
+def photo(side):
+    """A JPEG of noise, uploaded to the run of icons."""
+    image = Image.effect_noise((side, side), 60).convert("RGB")
+    return uploaded(("mine.jpg", encoded(image, "JPEG")), run="tiny")
 
 
 @pytest.mark.parametrize(("side", "offered"), [(32, False), (95, False), (96, True), (600, True)])
-def test_a_photograph_is_offered_the_run_for_photographs(finished, drawn, monkeypatch, side, offered):
-    from transclipped.ui import runs
-    from transclipped.utils.files import ASSETS
-
-    monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
-    app = uploaded(side)
+def test_a_photo_is_offered_the_run_for_photos(finished, bundled, side, offered):
+    app = photo(side)
     assert ("hybrid-caltech101-32-clipped" in "".join(m.value.replace("\\", "") for m in app.markdown)) == offered
-    assert bool([button for button in app.button if button.key == "for photographs"]) == offered
+    assert ("for photographs" in keys(app)) == offered
 
 
-def test_switching_to_the_run_for_photographs_keeps_the_upload(finished, drawn, monkeypatch):
-    from transclipped.ui import runs
-    from transclipped.utils.files import ASSETS
-
-    monkeypatch.setattr(runs, "BUNDLED", ASSETS / "runs")
-    app = uploaded(300)
-    before = ids(drawn["question"])
+def test_switching_to_the_run_for_photos_keeps_the_upload(finished, galleries, bundled):
+    app = photo(300)
+    before = ids(galleries["question"])
     app.button(key="for photographs").click().run()
     assert not app.error and app.selectbox(key="run").value == "hybrid-caltech101-32-clipped"
-    assert ids(drawn["question"]) == before and len(drawn["hits"]) == 24
-    assert not [button for button in app.button if button.key == "for photographs"]
+    assert ids(galleries["question"]) == before and len(galleries["hits"]) == 24
+    assert "for photographs" not in keys(app)
 
 
-def test_collections_are_listed_with_their_run(finished, collection):
-    app = opened("retrieval")
-    listed = next(frame.value for frame in app.dataframe if "collection" in frame.value)
-    assert listed[["collection", "run", "images"]].values.tolist() == [["my-collection", "tiny", 12]]
-
-
-def test_a_collection_of_other_classes_is_not_judged_by_those_of_the_query(finished, collection, drawn):
-    app = opened("retrieval", collection="my-collection")  # cars and cats, unlike CIFAR-10's automobile and cat
-    assert len(drawn["hits"]) == 12 and {tile.relevant for tile in drawn["hits"]} == {None}
+def test_a_collection_of_other_classes_is_not_judged_by_those_of_the_query(finished, collection, galleries):
+    app = retrieval(collection="my-collection")  # cars and cats, unlike CIFAR-10's automobile and cat
+    assert len(galleries["hits"]) == 12 and {tile.relevant for tile in galleries["hits"]} == {None}
     assert "share a class" not in words(app)
-    opened("retrieval", collection="my-collection", query_id=drawn["hits"][0].id)
-    assert {tile.relevant for tile in drawn["hits"]} == {True, False}
+    retrieval(collection="my-collection", query_id=galleries["hits"][0].id)
+    assert {tile.relevant for tile in galleries["hits"]} == {True, False}

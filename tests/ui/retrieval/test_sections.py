@@ -1,24 +1,38 @@
-"""What the Retrieval page says of hits that tie."""
+"""Bars of what a codebook adds to a score, and the caption and order of tied hits."""
+
+import re
 
 import numpy as np
+import pytest
 
 from transclipped.search.searcher import Hit
-from transclipped.ui.retrieval.sections import itself_first, ties
+from transclipped.ui.retrieval.charts import score_bar
+from transclipped.ui.retrieval.sections import query_first, ties
+
+
+@pytest.mark.parametrize(
+    ("value", "best", "top", "expected"),
+    [(0.1, 0.15, 0.2, [50, 75]), (0.2, 0.2, 0.2, [100, 100]), (-0.1, 0.1, 0.2, [0, 50]), (-0.2, -0.1, -0.1, [0, 0])],
+)
+def test_bar_and_line_are_shares_of_the_largest_and_empty_below_zero(value, best, top, expected):
+    bar = score_bar(value, best, top=top)
+    assert [float(share) for share in re.findall(r"(?:width: |calc\()([\d.]+)%", bar)] == expected
+    assert f"{value:.3f} of at most {best:.3f}" in bar
 
 
 def hits(*scores: float) -> list[Hit]:
     return [Hit(i, i - 1, i * 10, score, [], []) for i, score in enumerate(scores, 1)]
 
 
-def test_hits_of_one_code_are_counted_and_others_not():
+def test_only_hits_that_share_a_code_are_counted():
     codes = np.array([[1, 2], [1, 2], [1, 2], [3, 4], [3, 4], [5, 6]], np.uint8)
-    assert ties(hits(*[0.5] * 3), codes).startswith("3 hits have the same code")
-    assert ties(hits(*[0.5] * 6), codes).startswith("5 hits share their code with others, 3 one code")
+    assert re.findall(r"\d+", ties(hits(*[0.5] * 3), codes)) == ["3"]
+    assert re.findall(r"\d+", ties(hits(*[0.5] * 6), codes)) == ["5", "3"]
     assert ties(hits(0.5, 0.4), codes[2:4]) == "" and ties([], codes) == ""
 
 
-def test_an_image_that_asks_comes_before_those_of_its_score_and_never_before_better_ones():
-    found = itself_first(hits(0.9, 0.5, 0.5, 0.5, 0.1), {"40"})
-    assert [hit.id for hit in found] == [10, 40, 20, 30, 50]
-    assert [hit.rank for hit in found] == [1, 2, 3, 4, 5]
-    assert itself_first(hits(0.9, 0.5), {"nobody"}) == hits(0.9, 0.5)
+def test_a_query_image_comes_before_hits_of_its_score_and_never_before_better_ones():
+    result = query_first(hits(0.9, 0.5, 0.5, 0.5, 0.1), {"40"})
+    assert [hit.id for hit in result] == [10, 40, 20, 30, 50]
+    assert [hit.rank for hit in result] == [1, 2, 3, 4, 5]
+    assert query_first(hits(0.9, 0.5), {"other"}) == hits(0.9, 0.5)

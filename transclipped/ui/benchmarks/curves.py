@@ -1,113 +1,103 @@
-"""Measured runs over each other: the choice of runs and figure, and what saves them."""
+"""Curves of measured runs: the choice of runs and figure, and downloads."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from transclipped.analysis import benchmarks, report, tables
-from transclipped.ui import absent, charts, links, runs
-from transclipped.ui.benchmarks import charts as drawn
+from transclipped.analysis.benchmarks import Row
+from transclipped.ui import absent, cached, charts, links, runs
+from transclipped.ui.benchmarks import charts as figures
 from transclipped.ui.benchmarks import view
-from transclipped.ui.benchmarks.tables import LABELS
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
-SHOWN = 8  # runs over each other, at first
+FIRST = 8  # runs that are selected at first
 CLASSES = "classes"
 CURVES = {
-    "precision": ("precision at k", "k, hits looked at", "Share of relevant images among the first k hits."),
-    "recall": ("recall at k", "k, hits looked at", "Share of all relevant images among the first k hits."),
-    "precision_recall": ("precision over recall", "recall", "Precision where so much of what is relevant was found."),
+    "precision": ("precision at k", "k, number of hits", "Share of relevant images among the first k hits."),
+    "recall": ("recall at k", "k, number of hits", "Share of all relevant images among the first k hits."),
+    "precision_recall": ("precision over recall", "recall", "Precision at each level of recall."),
 }
 
 
 @st.fragment
 @guarded
-def draw(lines: list, search: str) -> None:
-    """Curves of the chosen runs over each other.
-
-    Args:
-        lines: of the table of measured runs.
-    """
-    st.subheader("Over each other")
-    chosen = _choice(lines)
-    known = runs.all_runs()
-    found = {
-        line.run: view.metrics(known[line.run].fingerprint, known[line.run]) for line in chosen if line.run in known
-    }
-    if not found:
-        st.info("Choose a run to draw.")
+def draw(rows: list[Row], search: str) -> None:
+    """Curves of the selected runs, of the rows of the table of measured runs."""
+    st.subheader("Compare")
+    selected, every = _choice(rows), runs.all_runs()
+    metrics = {row.run: cached.metrics(every[row.run]) for row in selected if row.run in every}
+    if not metrics:
+        st.info("Select a run to draw.")
         return
-    _over_each_other(found, search)
-    if rounded := view.rounded(chosen, known):
-        st.caption(plain(rounded))
-    st.caption("Take the chosen runs along:")
-    _downloads(chosen, found, search)
-
-
-def _choice(lines: list) -> list:
-    """The runs to draw over each other: those measured as the sidebar's run was, unless others were chosen."""
-    names = [line.run for line in lines]
-    current = runs.current()
-    like = next((line for line in lines if current is not None and line.run == current.name), lines[0])
-    same = [line.run for line in lines if _comparable(line) == _comparable(like)]
-    absent.settle("runs", names, same[:SHOWN])
-    wanted = st.multiselect(
-        "Runs", names, same[:SHOWN], key="runs", bind="query-params", help="Drawn over each other below."
-    )
-    return [line for line in lines if line.run in wanted]
-
-
-def _figure(kind: str, found: dict, search: str):
-    """The sentence above a figure and the figure; None where nothing of it was measured."""
-    if kind == CLASSES:
-        names, columns, cells = benchmarks.per_class(found, search=search)
-        sentence = "mAP of each run by the class of the query: which classes it finds easily, and which it confuses."
-        return (sentence, drawn.class_map(names, columns, cells, key=kind)) if names else None
-    name, x, sentence = CURVES[kind]
-    known = {run: benchmarks.curve(metrics, kind, search=search) for run, metrics in found.items()}
-    points = {run: curve for run, curve in known.items() if curve}
-    log = kind != "precision_recall"
-    return (sentence, drawn.curves(points, x=x, y=name, key=kind, log_x=log)) if points else None
-
-
-def _over_each_other(found: dict, search: str) -> None:
-    texts = {kind: about[0] for kind, about in CURVES.items()} | {CLASSES: "mAP by class"}
+    texts = {kind: name for kind, (name, *_) in CURVES.items()} | {CLASSES: "mAP by class"}
     kind = links.choose(st.segmented_control, "Figure", texts, key="curve", default="precision", required=True)
-    made = _figure(kind, found, search)
-    if made is None:
-        st.info("None of the chosen runs has labels, so there is nothing to measure.")
-        return
-    st.caption(f"{made[0]} {LABELS}")
-    charts.show(made[1], key="curves", name=f"benchmarks-{kind}")
+    if result := _figure(kind, metrics, search):
+        sentence, figure = result
+        st.caption(f"{sentence} {view.LABELS}")
+        charts.show(figure, key="curves", name=f"benchmarks-{kind}")
+    else:
+        st.info("None of the selected runs has labels, so there is nothing to measure.")
+    rounded = [name for name in metrics if every[name].record.get("features")]
+    if rounded:
+        st.caption(f"Heads kept from a sweep, measured on embeddings rounded to 8 bits: {plain(', '.join(rounded))}.")
+    st.caption("Download the selected runs:")
+    _downloads(selected, metrics, search)
 
 
-def _downloads(lines: list, found: dict, search: str) -> None:
-    known = runs.all_runs()
-    commands = {line.run: known[line.run].record.get("command", "") for line in lines if line.run in known}
-    columns = view.table(lines, known)
+def _choice(rows: list[Row]) -> list[Row]:
+    """The selected runs: at first those comparable with the sidebar's run."""
+    names, current = [row.run for row in rows], runs.current()
+    reference = next((row for row in rows if current is not None and row.run == current.name), rows[0])
+    default = [row.run for row in rows if _comparable(row) == _comparable(reference)][:FIRST]
+    absent.settle("runs", names, default)
+    selected = st.multiselect("Runs", names, default, key="runs", bind="query-params", help="Runs to compare below.")
+    return [row for row in rows if row.run in selected]
 
-    def whole() -> bytes:
-        figures = dict(filter(None, (_figure(kind, found, search) for kind in (*CURVES, CLASSES))))
-        return view.html_report(columns, figures, commands, search).encode()
 
+def _comparable(row: Row) -> tuple:
+    """Equal for runs that may be compared."""
+    return row.dataset, row.protocol, row.whole, row.k, row.database
+
+
+def _figure(kind: str, metrics: dict, search: str):
+    """The sentence above a figure and the figure; None if there is nothing to draw."""
+    if kind == CLASSES:
+        names, classes, cells = benchmarks.per_class(metrics, search=search)
+        sentence = "mAP of each run by the class of the query: which classes it finds easily, and which it confuses."
+        return (sentence, figures.class_map(names, classes, cells, key=kind)) if names else None
+    name, x, sentence = CURVES[kind]
+    curves = {run: benchmarks.curve(values, kind, search=search) for run, values in metrics.items()}
+    curves = {run: curve for run, curve in curves.items() if curve}
+    log = kind != "precision_recall"
+    return (sentence, figures.curves(curves, x=x, y=name, key=kind, log_x=log)) if curves else None
+
+
+def _downloads(rows: list[Row], metrics: dict, search: str) -> None:
+    every = runs.all_runs()
+    commands = {row.run: every[row.run].record.get("command", "") for row in rows if row.run in every}
+    table = view.table(rows, every)
+
+    def html() -> bytes:
+        drawn = dict(filter(None, (_figure(kind, metrics, search) for kind in (*CURVES, CLASSES))))
+        return view.html_report(table, drawn, commands, search).encode()
+
+    about = (
+        "The selected runs, all their figures, the references and the commands that reproduce each run, in one file of "
+        "5 MB that works offline."
+    )
+    files = {  # ending: (label, content, MIME type, icon, help)
+        "csv": ("CSV", lambda: report.csv(table), "text/csv", ":material/table:", None),
+        "md": ("Markdown", lambda: _markdown(table), "text/markdown", ":material/notes:", None),
+        "html": ("Report (HTML)", html, "text/html", ":material/article:", about),
+    }
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV", lambda: report.csv(columns), "benchmarks.csv", "text/csv", key="csv", on_click="ignore",
-            icon=":material/table:",
-        )  # fmt: skip
-        st.download_button(
-            "Markdown", lambda: tables.markdown(view.columns(columns), number=".4g") + "\n", "benchmarks.md",
-            "text/markdown", key="md", on_click="ignore", icon=":material/notes:",
-        )  # fmt: skip
-        st.download_button(
-            "Report (HTML)", whole, "benchmarks.html", "text/html", key="report", on_click="ignore",
-            icon=":material/article:",
-            help="The chosen runs, all their figures, the references and the commands that repeat each run, in one "
-            "file of 5 MB that needs no network.",
-        )  # fmt: skip
+        for ending, (label, data, mime, icon, text) in files.items():
+            look = {"icon": icon, "help": text, "on_click": "ignore"}
+            key = "report" if ending == "html" else ending
+            st.download_button(label, data, f"benchmarks.{ending}", mime, key=key, **look)
 
 
-def _comparable(line) -> tuple:
-    """What is the same for runs that may be drawn over each other."""
-    return line.dataset, line.protocol, line.whole, line.k, line.database
+def _markdown(table: dict[str, list]) -> str:
+    return tables.markdown(view.columns(table), number=".4g") + "\n"

@@ -1,4 +1,4 @@
-"""The study on Benchmarks: mAP over the amount of clipping, and its other parts by table and figure."""
+"""The study on Benchmarks: mAP over the amount of clipping, and its other parts as table and figure."""
 
 from __future__ import annotations
 
@@ -7,76 +7,72 @@ import streamlit as st
 from transclipped.analysis import benchmarks_study
 from transclipped.clipping import amount_for
 from transclipped.ui import charts, links
-from transclipped.ui.benchmarks import charts as drawn
+from transclipped.ui.benchmarks import charts as figures
 from transclipped.ui.benchmarks import view
-from transclipped.ui.benchmarks.tables import LABELS
 from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
 VALUES = {
-    "map": "mAP", "map_tie_aware": "mAP, tie-aware", "symmetric": "mAP, symmetric search", "float": "mAP, float search",
-    "validation_map": "validation mAP", "clip_fraction": "share of pairs clipped",
+    "map": "mAP",
+    "map_tie_aware": "mAP, tie-aware",
+    "symmetric": "mAP, symmetric search",
+    "float": "mAP, float search",
+    "validation_map": "validation mAP",
+    "clip_fraction": "share of pairs clipped",
     "clip_precision": "precision of clipping",
-}  # fmt: skip
+}
 
 
 @st.fragment
 @guarded
 def draw() -> None:
     """All parts of the study that have results here."""
-    there = benchmarks_study.parts(view.STUDY)
-    if not there:
-        st.info("No result of the study is here; `python -m transclipped study` makes them.")
+    parts = benchmarks_study.parts(view.STUDY)
+    if not parts:
+        st.info("No results of the study yet; `python -m transclipped study` computes them.")
         return
     st.subheader("The study")
     st.caption(
-        "Linear heads on one backbone, trained and measured by `python -m transclipped study`, so that only what is "
-        "varied differs. Whiskers: 95 % interval of the mean over seeds, where there are several. " + LABELS
+        "Linear heads on one backbone, trained and measured by `python -m transclipped study`; everything but the "
+        f"varied setting is equal. Whiskers: 95 % interval of the mean over seeds, if there are several. {view.LABELS}"
     )
-    version = view.study_version(view.STUDY)
-    if "curve" in there:
-        _inverted_u(view.study(version, "curve", view.STUDY))
-    others = [part for part in there if part in view.PARTS]
-    if others:
-        _part_of(others, version)
+    if "curve" in parts:
+        _inverted_u(view.study("curve"))
+    if others := [part for part in parts if part in view.PARTS]:
+        _part(others)
 
 
-def _inverted_u(found) -> None:
+def _inverted_u(results) -> None:
     st.markdown("**How much clipping helps**")
-    rules = benchmarks_study.curve_rules(found)
+    rules = benchmarks_study.curve_rules(results)
     if not rules:
-        st.caption("Too few amounts were tried so far to draw a curve.")
+        st.caption("Too few amounts tried so far to draw a curve.")
         return
-    rule = st.segmented_control(
-        "Rule", rules, format_func=plain, default="threshold" if "threshold" in rules else rules[0], key="study_rule",
-        bind="query-params", required=True,
-    )  # fmt: skip
+    options = {"key": "study_rule", "bind": "query-params", "required": True, "format_func": plain}
+    rule = st.segmented_control("Rule", rules, default="threshold" if "threshold" in rules else rules[0], **options)
     st.caption(
-        "mAP over the amount of clipping, more of it to the right, for each temperature τ; dashed: nothing clipped. "
-        "Some helps, too much destroys the embedding, and where the best lies moves with τ."
+        "mAP over the amount of clipping, increasing to the right, for each temperature τ; dashed: no clipping. Some "
+        "clipping helps, too much destroys the embedding, and the optimum moves with τ."
     )
-    lines, unclipped = benchmarks_study.inverted_u(found, rule)
+    lines, unclipped = benchmarks_study.inverted_u(results, rule)
     amount = amount_for(rule)
     name = f"{amount.symbol}, {amount.help}" if amount else rule
-    figure = drawn.inverted_u(lines, unclipped, x=name, value="mAP", key=f"inverted u {rule}")
+    figure = figures.inverted_u(lines, unclipped, x=name, value="mAP", key=f"inverted u {rule}")
     charts.show(figure, key="inverted u", name=f"study-curve-{rule}")
 
 
-def _part_of(there: list, version: tuple) -> None:
-    texts = {name: view.PARTS[name][0] for name in there}
-    part = links.choose(
-        st.segmented_control, "What else matters", texts, key="study_part", default=there[0], required=True
-    )
+def _part(parts: list[str]) -> None:
+    texts = {name: view.PARTS[name][0] for name in parts}
+    options = {"key": "study_part", "default": parts[0], "required": True}
+    part = links.choose(st.segmented_control, "Other settings", texts, **options)
     _, question, x, lines, panels = view.PARTS[part]
-    found = view.study(version, part, view.STUDY)
-    values = [name for name in VALUES if name in found and found[name].notna().any()]
-    value = links.choose(
-        st.selectbox, "Value", {name: VALUES[name] for name in values}, key="study_value", default=values[0]
-    )
-    table = benchmarks_study.means(found, [x, *lines, *panels], value=value)
+    results = view.study(part)
+    values = {name: text for name, text in VALUES.items() if name in results and results[name].notna().any()}
+    value = links.choose(st.selectbox, "Value", values, key="study_value", default=next(iter(values)))
+    table = benchmarks_study.means(results, [x, *lines, *panels], value=value)
     st.caption(f"{question} Mean over seeds of the {VALUES[value]}.")
-    there = {"line": [n for n in lines if n in table], "panel": [n for n in panels if n in table]}
-    figure = drawn.means(table, x=x, **there, value=VALUES[value], key=f"study {part}")
+    lines, panels = ([name for name in names if name in table] for names in (lines, panels))
+    figure = figures.means(table, x=x, line=lines, panel=panels, value=VALUES[value], key=f"study {part}")
     charts.show(figure, key="study part", name=f"study-{part}")
     headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95 %)"}
     st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", width="stretch")

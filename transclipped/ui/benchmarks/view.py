@@ -1,4 +1,4 @@
-"""What the Benchmarks page and its report share: cached tables, and how columns are called and explained."""
+"""Tables of the Benchmarks page and its report: measured runs, published numbers, headings and their help."""
 
 from __future__ import annotations
 
@@ -10,139 +10,157 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks, benchmarks_study, report
 from transclipped.runs.run import RunDir
+from transclipped.ui import runs
+from transclipped.ui.text import plain
 from transclipped.utils.files import ASSETS
 
 STUDY = ASSETS / "study"
 SAMPLED = "a sample"
 WHOLE = 20  # rows that a table shows without scrolling
+LABELS = "Labels are for evaluation only: no training saw them."
+SEARCH = "Asymmetric: the query is not coded, the database is. Symmetric: both are coded. Float: neither is."
+ROUNDED = (
+    "Heads kept from a sweep are measured on the embeddings of the lab set, which are rounded to 8 bits; `train` with "
+    "the run's command measures without rounding."
+)
+SAMPLE = (
+    "Only a part of the data set was used for training, as the database or as queries: the numbers are not comparable "
+    "with others, and a smaller database makes them higher."
+)
 NAMES = {  # column: (heading, format, help)
     "run": ("Run", None, "A trained model with its coded database."),
-    "features": (
-        "Measured on",
-        None,
-        "Heads kept from a sweep are measured on the embeddings of the lab set, which are rounded to 8 bits, not on "
-        "those of the images themselves; `train` with the run's command measures without rounding.",
-    ),
+    "features": ("Measured on", None, ROUNDED),
     "dataset": ("Data set", None, None),
-    "protocol": ("Protocol", None, "I trains on the whole database, II on 500 images a class of it."),
-    "bits": ("Bits", "%d", "Length of a code: 8 bits a codebook of 256 codewords."),
+    "protocol": ("Protocol", None, "I trains on the whole database, II on 500 images per class of it."),
+    "bits": ("Bits", "%d", "Length of a code: 8 bits per codebook of 256 codewords."),
     "backbone": ("Backbone", None, "The network whose embeddings are quantized."),
-    "clipping": ("Clipping", None, "Which negatives were left out, and how much of it."),
+    "clipping": ("Clipping", None, "Which negatives were left out, and how many."),
     "map": ("mAP", "%.4f", "Mean average precision among the first K hits, ties in order of the database."),
     "map_tie_aware": ("mAP, tie-aware", "%.4f", "The expected value when hits of equal score come in random order."),
     "precision": ("Precision@100", "%.4f", "Share of relevant images among the first 100 hits."),
     "recall": ("Recall@K", "%.4f", "Share of all relevant images that are among the first K hits."),
-    "k": ("K", "%d", "Hits that count."),
-    "bytes": ("Bytes", "%d", "Stored of each image."),
-    "database": ("Database", "%d", "Images searched."),
-    "queries": ("Queries", "%d", "Images asked with."),
-    "training_s": ("Training, s", "%.1f", "Seconds that training took on the machine of the run."),
+    "k": ("K", "%d", "Number of hits that count."),
+    "bytes": ("Bytes", "%d", "Stored per image."),
+    "database": ("Database", "%d", "Number of images searched."),
+    "queries": ("Queries", "%d", "Number of query images."),
+    "training_s": ("Training, s", "%.1f", "Training time in seconds on the machine of the run."),
     "measuring_s": ("Encoding and measuring, s", "%.1f", "Seconds to encode database and queries and to measure."),
     "seed": ("Seed", "%d", None),
-    "sample": (
-        "Sample",
-        None,
-        "Only a part of the data set was trained on, searched or asked with: its numbers "
-        "are not comparable with others, and a smaller database makes them higher.",
-    ),
+    "sample": ("Sample", None, SAMPLE),
     "method": ("Method", None, None),
     "network": ("Network and search", None, None),
     **{f"mAP, {bits} bits": (f"mAP, {bits} bits", "%.4f", None) for bits in (16, 32, 64)},
 }
 PARTS = {  # part of the study: (heading, question, x, lines, panels)
     "rules": ("Rules", "Which rule helps, at every code length?", "label", ["protocol"], ["bits"]),
-    "shared": ("One temperature", "Which rule helps where nothing else changes?", "label", [], ["bits"]),
-    "ideas": ("Ideas", "What decides: other embeddings, other thresholds?", "label", [], []),
-    "batch": ("Batch", "How many images a step?", "batch", ["label"], []),
-    "codes": ("Codes", "How long a code?", "bits", ["label"], []),
-    "backbone": ("Backbone", "How much is the network's doing?", "label", ["rule"], []),
+    "shared": ("One temperature", "Which rule helps if nothing else changes?", "label", [], ["bits"]),
+    "ideas": ("Ideas", "Do other embeddings or thresholds help?", "label", [], []),
+    "batch": ("Batch", "Which batch size?", "batch", ["label"], []),
+    "codes": ("Codes", "Which code length?", "bits", ["label"], []),
+    "backbone": ("Backbone", "How much comes from the backbone?", "label", ["rule"], []),
 }
 
 
+def search() -> str:
+    """The choice of the search that runs are measured by."""
+    options = {"key": "search", "bind": "query-params", "required": True, "help": SEARCH}
+    return st.segmented_control("Search", list(benchmarks.SEARCHES), default="asymmetric", **options) or "asymmetric"
+
+
+def measured(search: str) -> list[benchmarks.Row]:
+    """Draw the table of all measured runs; returns its rows."""
+    every = runs.all_runs()
+    table_rows, problems = rows(every, search)
+    for name, problem in problems.items():
+        st.warning(f"{plain(name)} is left out: {plain(problem)}")
+    if not table_rows:
+        st.info("No run is measured yet. Train one: the small sample is enough for a first look.")
+        st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
+        return []
+    st.caption(
+        f"All measured runs, by {search} search. Compare only rows of the same data set, protocol, K and database. "
+        + LABELS
+    )
+    draw(table(table_rows, every), key="table")
+    return table_rows
+
+
+def published() -> None:
+    """Draw published numbers, and how they differ from ours."""
+    st.subheader("Published elsewhere, not measured here")
+    draw(benchmarks.published(), key="published")
+    st.caption(f"mAP@1000 by asymmetric search. Source: {benchmarks.REFERENCES[0].source}.")
+    st.caption(benchmarks.DIFFERENCES)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def line(fingerprint: str, search: str, _run: RunDir) -> tuple[list[benchmarks.Row], dict[str, str]]:
-    """A run's line of the table, or what is wrong with it."""
+def _row(fingerprint: str, search: str, _run: RunDir) -> tuple[list[benchmarks.Row], dict[str, str]]:
+    """A run's row of the table, or its problem."""
     return benchmarks.rows([_run], search=search)
 
 
-def lines(runs: dict[str, RunDir], search: str) -> tuple[list[benchmarks.Row], dict[str, str]]:
-    """Lines of all measured runs, like beside like, and what is wrong with others."""
-    found, problems = [], {}
+def rows(runs: dict[str, RunDir], search: str) -> tuple[list[benchmarks.Row], dict[str, str]]:
+    """Rows of all measured runs, comparable ones adjacent, and the problems of unreadable runs."""
+    result, problems = [], {}
     for run in runs.values():
-        its, wrong = line(run.fingerprint, search, run)
-        found += its
-        problems |= wrong
-    return benchmarks.in_order(found), problems
+        row, problem = _row(run.fingerprint, search, run)
+        result += row
+        problems |= problem
+    return benchmarks.in_order(result), problems
 
 
-def table(lines: list[benchmarks.Row], runs: dict[str, RunDir]) -> dict[str, list]:
-    """The table of the lines, what they may be compared by first.
+def table(rows: list[benchmarks.Row], runs: dict[str, RunDir]) -> dict[str, list]:
+    """The table of the rows, with the columns that decide what is comparable first.
 
-    What a run was measured on, and that it is only a sample, stand in columns of their own where any line says so.
+    Columns for samples and for rounded embeddings are added if they apply to any row.
     """
-    columns = benchmarks.table(lines)
+    columns = benchmarks.table(rows)
     if not columns:
         return columns
-    notes = [runs[line.run].record.get("features") or "" if line.run in runs else "" for line in lines]
+    features = [runs[row.run].record.get("features") or "" if row.run in runs else "" for row in rows]
     samples = ["" if whole else SAMPLED for whole in columns.pop("whole")]
-    ahead = {name: columns.pop(name) for name in ("run", "dataset", "protocol", "k", "database")}
-    said = {name: cells for name, cells in (("sample", samples), ("features", notes)) if any(cells)}
-    return {**ahead, **said, **columns}
+    first = {name: columns.pop(name) for name in ("run", "dataset", "protocol", "k", "database")}
+    notes = {name: cells for name, cells in (("sample", samples), ("features", features)) if any(cells)}
+    return {**first, **notes, **columns}
 
 
-def rounded(lines: list[benchmarks.Row], runs: dict[str, RunDir]) -> str:
-    """A sentence on those lines that were measured on rounded embeddings; empty if none was."""
-    names = [line.run for line in lines if line.run in runs and runs[line.run].record.get("features")]
-    if not names:
-        return ""
-    return f"Heads kept from a sweep were measured on embeddings rounded to 8 bits: {', '.join(names)}."
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def metrics(fingerprint: str, _run: RunDir) -> dict[str, Any]:
-    """What was measured of a run."""
-    return _run.metrics() or {}
+def study(part: str) -> pd.DataFrame:
+    """Results of a part of the study, cached until a result is added."""
+    files = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(STUDY.glob("*.jsonl"))]
+    return _study(tuple(files), part, STUDY)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def study(version: tuple, part: str, _folder: Path) -> pd.DataFrame:
-    """Results of a part of the study; `version` names its content."""
+def _study(files: tuple, part: str, _folder: Path) -> pd.DataFrame:
     return benchmarks_study.frame(_folder, part)
 
 
-def study_version(folder: Path) -> tuple:
-    """Changes whenever a result is added."""
-    files = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
-    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
-
-
 def columns(table: dict[str, list]) -> dict[str, list]:
-    """The table under the headings that people read, without columns that say nothing."""
+    """The table under its displayed headings, without empty columns."""
     return {NAMES.get(name, (name,))[0]: values for name, values in table.items() if any(v is not None for v in values)}
 
 
-def shown(table: dict[str, list], *, key: str) -> None:
-    """Draw a table; headings explain themselves."""
+def draw(table: dict[str, list], *, key: str) -> None:
+    """Draw a table whose headings have a help text."""
     config = {}
-    for heading, form, explained in NAMES.values():
+    for heading, form, text in NAMES.values():
         kind = st.column_config.NumberColumn if form else st.column_config.Column
-        config[heading] = kind(heading, help=explained, **({"format": form} if form else {}))
+        config[heading] = kind(heading, help=text, **({"format": form} if form else {}))
     frame = pd.DataFrame(columns(table))
     height = "content" if len(frame) <= WHOLE else "auto"
     st.dataframe(frame, column_config=config, hide_index=True, key=key, width="stretch", height=height)
 
 
-def html_report(chosen: dict[str, list], figures: dict[str, Any], commands: dict[str, str], search: str) -> str:
+def html_report(table: dict[str, list], figures: dict[str, Any], commands: dict[str, str], search: str) -> str:
     """The page as one file.
 
     Args:
-        chosen: `table` of the runs.
-        figures: by the sentence that goes above each.
-        commands: that repeat each run.
+        figures: by the sentence above each.
+        commands: that reproduce each run.
     """
     blocks: list = [
-        report.Text(f"{len(commands)} runs, {search} search. Everything in this table was measured by this project."),
-        report.Table(columns(chosen)),
+        report.Text(f"{len(commands)} runs, {search} search. All numbers in this table were measured by this project."),
+        report.Table(columns(table)),
     ]
     for sentence, figure in figures.items():
         blocks += [report.Text(sentence), figure]
@@ -150,7 +168,7 @@ def html_report(chosen: dict[str, list], figures: dict[str, Any], commands: dict
         report.Text("Published elsewhere, not measured here", "h2"),
         report.Table(columns(benchmarks.published())),
         report.Text(f"Source: {benchmarks.REFERENCES[0].source}. {benchmarks.DIFFERENCES}", "note"),
-        report.Text("To repeat a run", "h2"),
+        report.Text("Commands that reproduce the runs", "h2"),
         *(report.Text(command, "pre") for command in commands.values()),
     ]
     return report.html("TransClipped: benchmarks", blocks)

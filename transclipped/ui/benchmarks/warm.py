@@ -1,4 +1,4 @@
-"""What Benchmarks shows first, made ready."""
+"""Warm-up of Benchmarks."""
 
 from transclipped.runs.run import RunDir
 from transclipped.ui import runs
@@ -6,5 +6,5 @@ from transclipped.ui.benchmarks import view
 
 
 def warm(run: RunDir) -> None:
-    """Read what was measured of all runs."""
-    view.lines(runs.all_runs(), "asymmetric")
+    """Read the metrics of all runs."""
+    view.rows(runs.all_runs(), "asymmetric")

@@ -1,115 +1,202 @@
-"""What to lay out on Embeddings, how, in which colours, and which query to draw in."""
+"""Controls and captions of Embeddings: what to map, how, in which colours, and how to read the maps."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 import streamlit as st
 
 from transclipped.analysis.maps import projections
-from transclipped.analysis.maps.projections import DATABASE, QUANTIZED, QUERIES, UmapSettings
+from transclipped.analysis.maps.bundled import Bundled
+from transclipped.analysis.maps.projections import DATABASE, QUANTIZED, QUERIES, Items, UmapSettings
 from transclipped.errors import InputError
+from transclipped.runs.run import RunDir
 from transclipped.ui import cached
+from transclipped.ui.collection_links import MAPPED
+from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import colours as map_colours
-from transclipped.ui.embeddings import layouts
-from transclipped.ui.embeddings import subject as map_subject
-from transclipped.ui.embeddings.subject import Subject
+from transclipped.ui.embeddings import layouts as map_layouts
+from transclipped.ui.embeddings.layouts import Layouts, Panels
+from transclipped.ui.retrieval import cached as retrieval_cached
+from transclipped.ui.retrieval import collections
 from transclipped.ui.text import plain
 
+WARNING = (
+    "**Do not read into a map** the size or density of groups, the gaps between them or their positions. "
+    "Only nearest neighbours are meaningful, as far as the trustworthiness says."
+)
+TRUST = (
+    "Trustworthiness: how far neighbours on the map are also neighbours in the embedding; 1 is perfect, 0.5 is chance. "
+    "UMAP stretches dense regions; structure that appears at one setting only is an artefact."
+)
+HELP = {
+    "images": f"The run's stored queries, a sample of at most {projections.SAMPLE:,} images of its database, or of a "
+    "collection of your images.",
+    "map": "UMAP preserves neighbourhoods and takes seconds where no map is stored yet. PCA is immediate and linear: "
+    "the two directions of largest variance.",
+    "colour": "The class (never seen in training), the codeword of a codebook, the average precision of the item as a "
+    "query, or what the run's clipping rule treats as a false negative of the query.",
+    "compare": "The stages of the model; or one embedding by UMAP at several n_neighbors, to see the setting's effect.",
+    "kind": "Embeddings of these images that are available on this machine.",
+    "n_neighbors": "Size of the neighbourhood that UMAP preserves: small shows detail, large the overall structure.",
+    "metric": "Distance between embeddings. Sub-vectors have unit length, so both agree on continuous embeddings.",
+    "query": "Its position ★ is the weighted mean of the positions of its nearest items; the map is not recomputed.",
+}
 
-def subject(run) -> Subject:
-    """The items of the map."""
-    options = map_subject.options(run)
-    if st.session_state.get("map_which") not in options:
-        st.session_state.pop("map_which", None)
-    which = st.segmented_control(
-        "Images", options, default=QUERIES, required=True, key="map_which", bind="query-params",
-        help=f"The run's stored queries, a sample of at most {projections.SAMPLE:,} of the images it searches, or of "
-        "a collection of your own images.",
-    ) or QUERIES  # fmt: skip
-    return map_subject.subject(run, which)
+
+@dataclass(frozen=True)
+class Subject:
+    """Items of a map, and what is drawn with them.
+
+    Attributes:
+        version: identifies their content.
+        bundled: maps that come with the app.
+        data: identifies the image set, see `cached.images`; `rows` `[n]` are the items' rows in it.
+        name: of the collection; None for the run's images.
+    """
+
+    items: Items
+    version: str
+    bundled: Bundled
+    data: tuple
+    rows: np.ndarray
+    class_names: list[str]
+    name: str | None = None
 
 
-def choices(subject) -> tuple:
-    """What to lay out, how, and in which colours."""
-    shown = subject.shown
-    method = st.segmented_control(
-        "Map", ["UMAP", "PCA"], default="UMAP", required=True, key="map_method", bind="query-params",
-        help="UMAP keeps neighbours, and takes seconds where no map is there yet. PCA is at once and linear: the two "
-        "directions of most variance.",
-    )  # fmt: skip
-    options = ["class"] if shown.labels is not None else []
-    options += [f"codebook {m + 1}" for m in range(shown.codes.shape[1])]
-    options += ["average precision"] if shown.labels is not None and subject.name is None else []
+def subject(run: RunDir) -> Subject:
+    """The items of the map: the run's queries, its database, or a collection that it encoded.
+
+    Raises:
+        InputError: a file of the run or the collection is missing or damaged.
+    """
+    stored = [QUERIES, DATABASE]
+    paths = {name: path for name, path in collections.of(run).items() if name not in stored}
+    names = [name for name in paths if MAPPED.fullmatch(name)]  # without Markdown, which buttons would render
+    which = _choice("Images", [*stored, *names], QUERIES, key="map_which", help=HELP["images"])
+    if which in stored:
+        items, rows, version = maps.items(run.fingerprint, which, run)
+        bundled = map_layouts.bundled(run.fingerprint, which, run, items)
+        return Subject(items, version, bundled, cached.run_data(run), rows, run.record.get("class_names", []))
+    try:
+        path = paths[which]
+        stamp = (Path(path) / "collection.json").stat().st_mtime_ns
+    except (KeyError, OSError) as error:
+        raise InputError(f"the collection {which} no longer exists; choose another") from error
+    items, rows, version, class_names = _collection(run.fingerprint, path, stamp, run)
+    return Subject(items, version, {}, (cached.COLLECTION, path, stamp), rows, class_names, which)
+
+
+@st.cache_resource(max_entries=3, ttl=300, show_spinner="Reading the codes …")
+def _collection(fingerprint: str, path: str, stamp: int, _run: RunDir) -> tuple[Items, np.ndarray, str, list[str]]:
+    """Items of a collection, their rows in it, an identifier of their content, and the class names; read-only."""
+    searcher = retrieval_cached.collection(fingerprint, path, stamp, _run)
+    items = projections.items(searcher.stored, DATABASE)
+    row_of = {identity: row for row, identity in enumerate(searcher.stored.database_ids.tolist())}
+    rows = np.array([row_of[identity] for identity in items.ids.tolist()], np.int64)
+    version = hashlib.sha256(f"{path} {stamp} {items.digests}".encode()).hexdigest()[:16]
+    return items, rows, version, searcher.class_names
+
+
+def _choice(label: str, options: list[str], default: str, *, key: str, help: str, disabled: bool = False) -> str:
+    """A segmented control bound to the address; an option that no longer exists is dropped."""
+    if st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)
+    bound = {"key": key, "bind": "query-params", "required": True, "disabled": disabled}
+    return st.segmented_control(label, options, default=default, help=help, **bound) or default
+
+
+def choices(subject: Subject) -> tuple[str, str, str]:
+    """Method, colour, and what to compare side by side."""
+    items = subject.items
+    method = _choice("Map", ["UMAP", "PCA"], "UMAP", key="map_method", help=HELP["map"])
+    options = ["class"] if items.labels is not None else []
+    options += [f"codebook {m + 1}" for m in range(items.codes.shape[1])]
+    options += ["average precision"] if items.labels is not None and subject.name is None else []
     options.append(map_colours.CLIPPED)
-    colour = st.selectbox(
-        "Colour", options, key="map_colour", bind="query-params", width=190,
-        help="The class (training never saw it), the codeword of a codebook, how well the item does as a query, or "
-        "what the run's clipping rule takes for a false negative of the query.",
-    )  # fmt: skip
-    compare = st.segmented_control(
-        "Side by side", ["embeddings", "settings"], default="embeddings", required=True, key="map_compare",
-        bind="query-params", disabled=method == "PCA",
-        help="The stages of the model; or one embedding by UMAP at several n_neighbors, to see what the setting does.",
-    )  # fmt: skip
-    return method or "UMAP", colour, compare or "embeddings"
+    colour = st.selectbox("Colour", options, key="map_colour", bind="query-params", width=190, help=HELP["colour"])
+    kinds = ["embeddings", "settings"]
+    compare = _choice(
+        "Side by side", kinds, kinds[0], key="map_compare", help=HELP["compare"], disabled=method == "PCA"
+    )
+    return method, colour, compare
 
 
-def wanted_maps(shown, bundled, method: str, compare: str):
-    """What is to lie side by side."""
+def panels(subject: Subject, method: str, compare: str) -> Panels:
+    """The maps to show side by side."""
+    items, bundled = subject.items, subject.bundled
     if method == "PCA":
-        return layouts.stages(shown, bundled, None)
+        return map_layouts.by_kind(items, bundled, None)
     settings = _umap_settings(compare)
     if compare == "embeddings":
-        return layouts.stages(shown, bundled, settings)
-    kinds = layouts.comparable(shown, bundled, settings)
-    if kinds == [QUANTIZED]:
-        return layouts.several(shown, bundled, settings, QUANTIZED)
-    if st.session_state.get("map_kind") not in kinds:
-        st.session_state.pop("map_kind", None)
-    kind = st.segmented_control(
-        "Embedding", kinds, default=QUANTIZED, required=True, key="map_kind", bind="query-params",
-        help="Those of these images that are on this machine.",
-    )  # fmt: skip
-    return layouts.several(shown, bundled, settings, kind or QUANTIZED)
+        return map_layouts.by_kind(items, bundled, settings)
+    by_kind = {kind: map_layouts.by_neighbours(items, bundled, settings, kind) for kind in projections.KINDS}
+    kind, kinds = QUANTIZED, [kind for kind, panels in by_kind.items() if len(panels) > 1]
+    if kinds != [QUANTIZED]:
+        kind = _choice("Embedding", kinds, QUANTIZED, key="map_kind", help=HELP["kind"])
+    return by_kind[kind]
 
 
 def _umap_settings(compare: str) -> UmapSettings:
-    one, two, three = st.expander("Settings of UMAP", icon=":material/tune:").columns(3)
-    return UmapSettings(
-        n_neighbors=one.slider(
-            "n_neighbors", 2, 100, 15, key="map_nn", bind="query-params", disabled=compare == "settings",
-            help="Size of the neighbourhood that UMAP tries to keep: small shows detail, large the whole.",
-        ),
-        min_dist=two.slider(
-            "min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help="Smallest gap between points.",
-        ),
-        metric=three.selectbox(
-            "metric", projections.METRICS, key="map_metric", bind="query-params",
-            help="How the embedding is measured. Sub-vectors have unit length, so on continuous embeddings both agree.",
-        ),
-    )  # fmt: skip
+    one, two, three = st.expander("UMAP settings", icon=":material/tune:").columns(3)
+    bound = {"bind": "query-params", "disabled": compare == "settings", "help": HELP["n_neighbors"]}
+    n_neighbors = one.slider("n_neighbors", 2, 100, 15, key="map_nn", **bound)
+    gap = "Smallest gap between points."
+    min_dist = two.slider("min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help=gap)
+    metrics = projections.METRICS
+    metric = three.selectbox("metric", metrics, key="map_metric", bind="query-params", help=HELP["metric"])
+    return UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric)
 
 
-def query(run, shown):
-    """A stored query `[D]` to draw in among database items, if the visitor wants one."""
+def query(run, subject: Subject) -> np.ndarray | None:
+    """A stored query `[D]` to overlay on the database, if the visitor chose one."""
     queries = cached.engine(run.fingerprint, run).stored.queries
-    if shown.which != DATABASE or not len(queries):
+    if subject.items.which != DATABASE or not len(queries):
         return None
-    number = st.number_input(
-        "Draw in a query of the run", 0, len(queries) - 1, None, key="map_star", width=260, placeholder="its number",
-        help="Its place ★ is the weighted mean of its nearest items' places; the map is not laid out anew.",
-    )  # fmt: skip
+    last, look = len(queries) - 1, {"width": 260, "placeholder": "number of a stored query"}
+    number = st.number_input("Overlay a query", 0, last, None, key="map_star", help=HELP["query"], **look)
     return None if number is None else queries[number]
 
 
-def colours(run, subject: Subject, colour: str, *, row, query):
-    """Colours of the points, with a sentence on those that need one."""
-    shown, version, names = subject.shown, subject.version, subject.names
+def colours(run, subject: Subject, colour: str, *, row: int | None, query: np.ndarray | None) -> map_colours.Colouring:
+    """Colours of the points, with a caption for the clipping rule."""
     if colour != map_colours.CLIPPED:
-        return map_colours.colouring(run, shown, version, colour, names=names)
+        return map_colours.colouring(run, subject, colour)
     try:
-        result, said = map_colours.clipping(run, shown, version, row=row, query=query)
+        result, caption = map_colours.clipping(run, subject, row=row, query=query)
     except InputError as error:
         st.warning(plain(error))
-        return map_colours.colouring(run, shown, version, "codebook 1", names=names)
-    st.caption(said)
+        return map_colours.colouring(run, subject, "codebook 1")
+    st.caption(caption)
     return result
+
+
+def about(subject: Subject, layouts: Layouts, compare: str) -> None:
+    """What is drawn, what is unavailable, and how to read a map."""
+    *first, last = layouts.kinds
+    kinds = f"{', '.join(first)} and {last}" if first else last
+    what = "queries" if subject.items.which == QUERIES else "database images"
+    what = f"images of *{plain(subject.name)}*" if subject.name else what
+    st.caption(
+        f"Each point is one of {len(subject.items):,} {what}, placed by its {kinds} embedding ({layouts.method}). Drag "
+        "to move, scroll to zoom, hover to see an image, click to query with it, shift-drag to select, Esc to clear."
+    )
+    absent = [kind for kind in projections.KINDS if kind not in layouts.kinds and not layouts.missing]
+    if absent and compare == "embeddings":
+        st.caption(
+            f"Not shown: {' and '.join(absent)} embeddings, which are not cached on this machine for these images. "
+            "Training a run on them fills the cache."
+        )
+
+
+def export(subject: Subject, selection: np.ndarray, layouts: Layouts, *, name: str) -> None:
+    """Buttons that save the selected rows; `name` is that of the files."""
+    positions = {title: each.xy for title, each in layouts.maps.items()}
+    table = projections.selection_table(subject.items, selection, subject.class_names, positions)
+    st.caption(f"{len(selection):,} images selected. Export their ids, labels, codes and positions:")
+    left, right, _ = st.columns([1, 1, 3])
+    left.download_button("CSV", projections.to_csv(table), f"{name}-chosen.csv", "text/csv", key="csv")
+    right.download_button("Parquet", projections.to_parquet(table), f"{name}-chosen.parquet", key="parquet")

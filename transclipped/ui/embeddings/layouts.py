@@ -1,94 +1,120 @@
-"""Which maps the Embeddings page draws: of those that are asked for the ones that are here, PCA where there is none."""
+"""Which maps Embeddings draws at once, and the button and progress bar for UMAPs that are not computed yet."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from transclipped.analysis.maps import bundled as bundled_maps
-from transclipped.analysis.maps import projections
+from transclipped.analysis.maps import projections, umap_job
 from transclipped.analysis.maps.bundled import Bundled
 from transclipped.analysis.maps.projections import KINDS, SETTINGS_COMPARED, Items, Map, UmapSettings
 from transclipped.runs.run import RunDir
-from transclipped.ui import cached
+from transclipped.ui import access, cached
+from transclipped.ui.guard import guarded
+from transclipped.ui.text import plain
 
-Wanted = dict[str, tuple[str, UmapSettings | None]]  # kind of embedding and settings, None for PCA, by panel
+Panels = dict[str, tuple[str, UmapSettings | None]]  # title: kind of embedding, and its settings or None for PCA
 
 
 @dataclass(frozen=True)
 class Layouts:
-    """What is drawn.
+    """Maps to draw.
 
     Attributes:
-        found: maps by the name of their panel.
-        kinds: of embedding that they show, in the order of the model.
+        maps: by the title of their panel.
+        kinds: of embedding, in the order of the model.
         method: "UMAP" or "PCA".
-        missing: what is asked for and still to be computed.
+        missing: panels to be computed.
     """
 
-    found: dict[str, Map]
+    maps: dict[str, Map]
     kinds: list[str]
     method: str
-    missing: Wanted
+    missing: Panels
 
 
-def stages(shown: Items, bundled: Bundled, settings: UmapSettings | None) -> Wanted:
-    """The stages of the model side by side."""
-    return {kind: (kind, settings) for kind in bundled_maps.kinds(shown, bundled, settings)}
+def by_kind(items: Items, bundled: Bundled, settings: UmapSettings | None) -> Panels:
+    """A panel for each stage of the model."""
+    return {kind: (kind, settings) for kind in bundled_maps.kinds(items, bundled, settings)}
 
 
-def several(shown: Items, bundled: Bundled, settings: UmapSettings, kind: str) -> Wanted:
-    """One kind of embedding at each n_neighbors that is compared, as far as it can be had."""
-    found = {}
+def by_neighbours(items: Items, bundled: Bundled, settings: UmapSettings, kind: str) -> Panels:
+    """A panel for each n_neighbors at which this kind of embedding is available."""
+    panels = {}
     for n in SETTINGS_COMPARED:
-        each = UmapSettings(n_neighbors=n, min_dist=settings.min_dist, metric=settings.metric)
-        if kind in bundled_maps.kinds(shown, bundled, each):
-            found[f"{kind}, {n} neighbours"] = (kind, each)
-    return found
+        each = replace(settings, n_neighbors=n)
+        if kind in bundled_maps.kinds(items, bundled, each):
+            panels[f"{kind}, {n} neighbours"] = (kind, each)
+    return panels
 
 
-def comparable(shown: Items, bundled: Bundled, settings: UmapSettings) -> list[str]:
-    """Kinds of embedding that can be had at more than one n_neighbors."""
-    return [kind for kind in KINDS if len(several(shown, bundled, settings, kind)) > 1]
+def layouts(items: Items, version: str, bundled: Bundled, panels: Panels) -> Layouts:
+    """The available maps of `panels`; PCA if none is available."""
+    stored = {title: available(version, *panel, items, bundled) for title, panel in panels.items()}
+    maps = {title: each for title, each in stored.items() if each is not None}
+    missing = {title: panel for title, panel in panels.items() if title not in maps}
+    if not maps:
+        panels = by_kind(items, bundled, None)
+        maps = {title: available(version, *panel, items, bundled) for title, panel in panels.items()}
+    visible = [panels[title] for title in maps]
+    kinds = [kind for kind in KINDS if any(kind == other for other, _ in visible)]
+    return Layouts(maps, kinds, "UMAP" if any(settings for _, settings in visible) else "PCA", missing)
 
 
-def laid_out(shown: Items, version: str, bundled: Bundled, wanted: Wanted) -> Layouts:
-    """Maps that can be drawn at once.
-
-    Args:
-        version: of the items.
-    """
-    asked = {name: found(version, kind, settings, shown, bundled) for name, (kind, settings) in wanted.items()}
-    missing = {name: wanted[name] for name, each in asked.items() if each is None}
-    there = {name: each for name, each in asked.items() if each is not None}
-    if not there:
-        wanted = stages(shown, bundled, None)
-        there = {name: found(version, kind, None, shown, bundled) for name, (kind, _) in wanted.items()}
-    drawn = [wanted[name] for name in there]
-    kinds = [kind for kind in KINDS if any(kind == other for other, _ in drawn)]
-    return Layouts(there, kinds, "UMAP" if any(settings for _, settings in drawn) else "PCA", missing)
-
-
-def found(version: str, kind: str, settings: UmapSettings | None, shown: Items, bundled: Bundled) -> Map | None:
-    """A map that can be drawn at once: PCA where `settings` is None, else a bundled or earlier one; None if neither."""
+def available(version: str, kind: str, settings: UmapSettings | None, items: Items, bundled: Bundled) -> Map | None:
+    """A bundled map, PCA if `settings` is None, or a stored UMAP; None if it is still to be computed."""
     if (kind, settings) in bundled:
         return bundled[kind, settings]
-    if kind not in shown.vectors:
+    if kind not in items.vectors:
         return None
     if settings is None:
-        return pca(version, kind, shown)
-    return projections.stored_map(projections.map_key(shown.digests[kind], settings))
+        return pca(version, kind, items)
+    return projections.stored_map(projections.map_key(items.digests[kind], settings))
 
 
 @st.cache_resource(max_entries=12, ttl=300, show_spinner=False)
-def bundled(fingerprint: str, which: str, _run: RunDir, _shown: Items) -> Bundled:
+def bundled(fingerprint: str, which: str, _run: RunDir, _items: Items) -> Bundled:
     """Maps that come with the app, empty for a run that is not bundled; read-only."""
-    name = bundled_maps.content(_run, cached.arrays(_run), which)
-    return bundled_maps.load(name, len(_shown))
+    return bundled_maps.load(bundled_maps.content(_run, cached.arrays(_run), which), len(_items))
 
 
 @st.cache_data(max_entries=24, show_spinner="Projecting …")
-def pca(version: str, kind: str, _shown: Items) -> Map:
+def pca(version: str, kind: str, _items: Items) -> Map:
     """PCA of one kind of embedding."""
-    return projections.pca(_shown.vectors[kind])
+    return projections.pca(_items.vectors[kind])
+
+
+def offer(items: Items, layouts: Layouts) -> None:
+    """A button that computes the missing maps in a child process, or the progress of that process."""
+    job = umap_job.current()
+    if job and job["state"] == "running":
+        _progress()
+        return
+    if job:
+        st.error(f"The last map failed: {plain(job.get('error'))}")
+    look = {"type": "primary", "icon": ":material/scatter_plot:", **access.control(access.TRAIN)}
+    if st.button("Compute UMAP", key="compute", **look):
+        access.require(access.TRAIN)
+        umap_job.start([(items.vectors[kind], settings) for kind, settings in layouts.missing.values()])
+        st.rerun(scope="app")
+    st.caption(
+        f"Not computed yet: UMAP of {'; '.join(layouts.missing)}. For these {len(items):,} points a map takes "
+        f"{'a few seconds' if len(items) <= 1000 else 'up to a minute'}, once."
+        f"{' Showing PCA meanwhile.' if layouts.method == 'PCA' else ''}"
+    )
+
+
+@st.fragment(run_every="1s")
+@guarded
+def _progress() -> None:
+    job = umap_job.current()
+    if job is None or job["state"] != "running":
+        st.rerun(scope="app")
+    text = f"Map {job['map']} of {job['of']}: {job['step']} …"
+    st.progress(min(1.0, max(0.0, job["done"])), text=plain(text))
+    if st.button("Cancel", icon=":material/close:", key="cancel", **access.control(access.TRAIN)):
+        access.require(access.TRAIN)
+        umap_job.cancel()
+        st.rerun(scope="app")

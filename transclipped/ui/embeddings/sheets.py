@@ -1,4 +1,4 @@
-"""Images of a map's points: they travel as sheets of 256 thumbnails, which the browser fetches when it needs one."""
+"""Images of a map's points, sent as sheets of 256 thumbnails that the browser fetches when it needs one."""
 
 from __future__ import annotations
 
@@ -18,51 +18,44 @@ from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.turns import one_at_a_time
 
 PER_SHEET, COLUMNS = 256, 16
-TILE = 64  # pixels of a thumbnail; tiny images keep their own size
+TILE = 64  # pixels of a thumbnail, at most; smaller images keep their size
 QUALITY = 82  # of a sheet's JPEG
 
 
 def sent(data: tuple, rows: np.ndarray, key: str) -> dict[str, Any]:
-    """Addresses of the sheets, in the order of rows `[n]`, and how they are laid out, as map.js reads them."""
-    return {"sheets": _urls(data, rows, key), "per_sheet": PER_SHEET, "columns": COLUMNS, "tile": _side(data)}
+    """URLs of the sheets, in the order of rows `[n]`, and their layout, as map.js reads them."""
+    side, urls = min(TILE, cached.images(data).native_size or TILE), []
+    if runtime.exists():  # not in tests
+        digest = hashlib.sha256(np.ascontiguousarray(rows, np.int64)).hexdigest()
+        sheets = _sheets(data, digest, side, rows)
+        urls = [add_file(sheet, "image/jpeg", f"{key}-sheet-{i}") for i, sheet in enumerate(sheets)]
+    return {"sheets": urls, "per_sheet": PER_SHEET, "columns": COLUMNS, "tile": side}
 
 
-def _urls(data: tuple, rows: np.ndarray, key: str) -> list[str]:
-    """None where no server runs (in tests)."""
-    if not runtime.exists():
-        return []
-    named = hashlib.sha256(np.ascontiguousarray(rows, np.int64)).hexdigest()
-    pages = _sheets(data, named, rows)
-    return [add_file(page, "image/jpeg", f"{key}-sheet-{i}") for i, page in enumerate(pages)]
-
-
-@st.cache_resource(max_entries=6, show_spinner="Cutting out the images …")
+@st.cache_resource(max_entries=6, show_spinner="Making thumbnails …")
 @one_at_a_time
-def _sheets(data: tuple, named: str, _rows: np.ndarray) -> list[bytes]:
+def _sheets(data: tuple, digest: str, side: int, _rows: np.ndarray) -> list[bytes]:
     from concurrent.futures import ThreadPoolExecutor
 
-    images, side = cached.images(data), _side(data)
+    images = cached.images(data)
     with ThreadPoolExecutor(2) as pool:
         starts = range(0, len(_rows), PER_SHEET)
         return list(pool.map(lambda start: _sheet(images, _rows[start : start + PER_SHEET], side), starts))
 
 
 def _sheet(images, rows: np.ndarray, side: int) -> bytes:
-    """JPEG of up to 256 thumbnails, 16 a line, in the colour resolution of the images."""
+    """JPEG of up to 256 thumbnails, 16 a line, without chroma subsampling."""
     lines = -(-len(rows) // COLUMNS)
     page = Image.new("RGB", (COLUMNS * side, lines * side))
     for at, row in enumerate(rows.tolist()):
-        page.paste(thumbnail(_image(images, row), side), (at % COLUMNS * side, at // COLUMNS * side))
+        try:
+            image = images.preview(row)
+        except InputError:
+            image = placeholder(str(images.ids[row]))
+        page.paste(thumbnail(image, side), (at % COLUMNS * side, at // COLUMNS * side))
     buffer = io.BytesIO()
     page.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()
-
-
-def _image(images, row: int) -> Image.Image:
-    try:
-        return images.preview(row)
-    except InputError:
-        return placeholder(str(images.ids[row]))
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
@@ -74,7 +67,3 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
     square = Image.new("RGB", (side, side))
     square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
     return square
-
-
-def _side(data: tuple) -> int:
-    return min(TILE, cached.images(data).native_size or TILE)

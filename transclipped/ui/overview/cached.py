@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from transclipped.analysis import readiness, story
-from transclipped.datasets.base import ImageSet
 from transclipped.datasets.images.decode import placeholder, to_png
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
@@ -13,26 +12,23 @@ from transclipped.ui import cached
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def told(fingerprint: str, query: int, _run: RunDir) -> story.Story:
-    """The way of a stored query to its code."""
+def story_of(fingerprint: str, query: int, _run: RunDir) -> story.Story:
+    """The path of a stored query to its code."""
     return story.story(cached.arrays(_run), query)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def found(fingerprint: str, query: int, top: int, _run: RunDir) -> list[tuple[bytes, bool | None]]:
+def hits(fingerprint: str, query: int, top: int, _run: RunDir) -> list[tuple[bytes, bool | None]]:
     """Encoded images of the best hits of a stored query, and whether each shares a label."""
-    data = cached.arrays(_run)
+    data, images = cached.arrays(_run), cached.images(cached.run_data(_run))
     rows, _ = story.nearest(data, query, top)
-    images = cached.images(cached.run_data(_run))
-    encoded = [_encoded(images, row) for row in images.rows_of(data.database_ids[rows])]
+    encoded = []
+    for row in images.rows_of(data.database_ids[rows]):
+        try:
+            encoded.append(images.encoded(row))
+        except InputError:
+            encoded.append(to_png(placeholder(str(images.ids[row]))))
     return list(zip(encoded, story.shares_label(data, query, rows), strict=True))
-
-
-def _encoded(images: ImageSet, row: int) -> bytes:
-    try:
-        return images.encoded(row)
-    except InputError:
-        return to_png(placeholder(str(images.ids[row])))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -43,11 +39,11 @@ def pairs(fingerprint: str, _run: RunDir) -> story.Pairs:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def losses(fingerprint: str, _run: RunDir) -> list[float]:
-    """Loss over the steps that were logged."""
+    """Loss of the logged steps."""
     return [event["loss"] for event in _run.events("step") if isinstance(event.get("loss"), int | float)]
 
 
-@st.cache_data(max_entries=4, show_spinner="Encoding images for a second …")
+@st.cache_data(max_entries=4, show_spinner="Encoding images for one second …")
 def speed(backbone: str, size: int) -> float:
-    """Images per second of a backbone on this machine; measured once a server."""
+    """Images per second of a backbone on this machine; measured once per server."""
     return readiness.images_per_second(backbone, size=size)

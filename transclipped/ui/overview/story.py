@@ -1,6 +1,6 @@
-"""Drawings of the Overview page as HTML and SVG: one image's way to its code, and small previews behind the doors.
+"""Drawings of the Overview page as HTML and SVG: one image's path to its code, and previews of other pages.
 
-They take the page's text colour and font, so both themes and the projector fit.
+They inherit the text colour and font of the page, so they fit both themes and the projector.
 """
 
 from __future__ import annotations
@@ -16,78 +16,83 @@ from transclipped.ui.styles import sheet
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colour
 
 SIDE = 128  # pixels of the image, at most
-HIT, TINY = 64, 64  # pixels of a preview's image; and up to how many an image is magnified crisp
+HIT, TINY = 64, 64  # pixels of a hit; and size up to which an image is magnified without smoothing
 GAP = 2  # pixels between patches
-HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # as a screen reader says it
-SHOWN = 4  # codebooks whose codewords are drawn
-BORDER = "#cc79a7"  # the line of a histogram, told apart from both kinds of pairs
+HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # for screen readers
+DRAWN = 4  # codebooks whose codewords are drawn
+BORDER = "#cc79a7"  # line of the histogram, distinct from the colours of pairs
 COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 and 1, as on Codebooks
 STYLE = sheet(__file__)
 
 
-def stations(image: Image.Image, told: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:
+def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:
     """Six drawings: image, patches, projection, sub-vectors, codewords, code.
 
     Args:
-        image_size: pixels a side that the network is fed.
+        image_size: pixels a side of the network's input.
         stride: pixels a side of a patch.
         scale: of the page, see `shell.scale`.
-        cnn: a convolutional network, which has places of a map instead of patches.
+        cnn: a convolutional network, which has positions of a feature map instead of patches.
     """
-    m, d = told.parts.shape
+    m, d = path.parts.shape
     n = max(1, image_size // stride)
-    flat = told.parts.ravel()
-    numbers = ", ".join(_number(value) for value in flat[:4])
-    places = "places, each a list of numbers" if cnn else "patches, each compared with all others"
-    drawn = [
-        ("Image", _whole(image, scale), "A real image of this run. Nobody told the network what it shows."),
+    flat = path.parts.ravel()
+    numbers = ", ".join(f"{value:.2f}" for value in flat[:4]).replace("-", "−")
+    projection = _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>'
+    parts = "".join(_stripe(part, 12) for part in path.parts)
+    places = "positions, each with a feature vector" if cnn else "patches, each compared with all others"
+    projected = (
+        f"The network computes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
+        "above); similar images get similar embeddings."
+    )
+    replaced = f"Each piece (top) is replaced by the most similar of {path.n_codewords} learned codewords (below)."
+    steps = [
+        ("Image", _whole(image, scale), "An image of this run. The network never saw a label for it."),
         ("Patches", _patches(image, image_size, n, scale), f"The network sees {n} × {n} {places}."),
-        ("Projection", _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>',
-         f"What it sees becomes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
-         "above); similar images get similar ones."),
-        ("Sub-vectors", "".join(_stripe(part, 12) for part in told.parts),
-         f"Cut into {m} pieces of {d} numbers, each brought to length 1, as drawn in 3."),
-        ("Codewords", _codewords(told),
-         f"Each piece (top) is replaced by the most similar of {told.n_codewords} learned codewords (below)."),
-        ("Code", _code(told), f"{m} bytes are all that is stored; the {m * d} numbers would take {4 * m * d}."),
-    ]  # fmt: skip
+        ("Projection", projection, projected),
+        ("Sub-vectors", parts, f"Split into {m} pieces of {d} numbers, each normalised to length 1, as drawn in 3."),
+        ("Codewords", _codewords(path), replaced),
+        ("Code", _code(path), f"Only {m} bytes are stored; the {m * d} numbers would take {4 * m * d}."),
+    ]
     items = "".join(
         f'<div class="station"><b><i>{i}</i>{name}</b><div class="drawing">{drawing}</div><p>{escape(text)}</p></div>'
-        for i, (name, drawing, text) in enumerate(drawn, 1)
+        for i, (name, drawing, text) in enumerate(steps, 1)
     )
     return f'{STYLE}<div class="story"><div class="stations">{items}</div></div>'
 
 
-def hits(image: Image.Image, found: list[tuple[bytes, bool | None]], *, scale: float) -> str:
-    """A query and what it finds: encoded images, each with whether it shares a label. Tiny ones are drawn crisp."""
+def hits(image: Image.Image, hits: list[tuple[bytes, bool | None]], *, scale: float) -> str:
+    """A query and its hits: encoded images, each with whether it shares a label; tiny ones without smoothing."""
     tiny = max(image.size) <= TINY
     side = max(image.size) * max(1, round(HIT * scale / max(image.size))) if tiny else round(HIT * scale)
     box = f"width:{side}px;height:{side}px;image-rendering:{'pixelated' if tiny else 'auto'}"
-    shown = "".join(_framed(encoded, relevance_colour(relevant), HITS[relevant], box) for encoded, relevant in found)
-    query = _framed(_png(image), "currentColor", "the query", box)
-    return f'<div class="preview"><div class="hits">{query} → {shown}</div></div>'
+    framed = "".join(_framed(encoded, relevance_colour(relevant), HITS[relevant], box) for encoded, relevant in hits)
+    small = image.copy()
+    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    query = _framed(to_png(small), "currentColor", "the query", box)
+    return f'<div class="preview"><div class="hits">{query} → {framed}</div></div>'
 
 
-def histogram(found: Pairs) -> str:
+def histogram(pairs: Pairs) -> str:
     """Similarities of pairs, and where the most similar 5 % begin.
 
-    Colours are those of Clipping: blue of one class, in front, orange of different ones, grey where nobody knows.
+    Colours as on Clipping: blue for one class, in front, orange for different classes, grey without labels.
     """
-    behind = NEUTRAL if found.share is None else IRRELEVANT
-    total, width = (found.same + found.other).max(initial=1), 100 / len(found.same)
+    behind = NEUTRAL if pairs.share is None else IRRELEVANT
+    total, width = (pairs.same + pairs.other).max(initial=1), 100 / len(pairs.same)
     bars = ""
-    for i, (same, other) in enumerate(zip(found.same.tolist(), found.other.tolist(), strict=True)):
+    for i, (same, other) in enumerate(zip(pairs.same.tolist(), pairs.other.tolist(), strict=True)):
         high, low = 40 * (same + other) / total, 40 * same / total
         bars += _rect(i * width, 40 - high, width * 0.92, high, behind)
         bars += _rect(i * width, 40 - low, width * 0.92, low, RELEVANT)
-    at = 100 * (found.border - found.edges[0]) / (found.edges[-1] - found.edges[0])
+    at = 100 * (pairs.border - pairs.edges[0]) / (pairs.edges[-1] - pairs.edges[0])
     line = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="40" stroke="{BORDER}" stroke-width="1.2"/>'
     shade = _rect(at, 0, 100 - at, 40, BORDER, opacity=0.2)
     return f'<div class="preview">{_svg(shade + bars + line, 100, 40)}</div>'
 
 
 def sparkline(values: list[float]) -> str:
-    """A falling or rising line, from left to right, filling its box."""
+    """Values as a line from left to right that fills its box."""
     if len(values) < 2:
         return '<div class="preview"></div>'
     low, high = min(values), max(values)
@@ -102,9 +107,9 @@ def sparkline(values: list[float]) -> str:
 def _whole(image: Image.Image, scale: float) -> str:
     side = int(SIDE * scale)
     times = max(1, side // max(image.size))
-    shown = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
-    shown.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _image(shown, "the image")
+    large = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    large.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return _image(large, "the image")
 
 
 def _patches(image: Image.Image, image_size: int, n: int, scale: float) -> str:
@@ -122,25 +127,23 @@ def _patches(image: Image.Image, image_size: int, n: int, scale: float) -> str:
     return _image(page, f"the image in {n} × {n} patches")
 
 
-def _codewords(told: Story) -> str:
-    lines = []
-    for part, word, code, cosine in list(zip(told.parts, told.codewords, told.code, told.cosine, strict=True))[:SHOWN]:
-        lines.append(
-            f"<div>{_stripe(part, 5)}{_stripe(word, 5)}"
-            f'<span class="number">codeword {int(code)}, cosine {cosine:.2f}</span></div>'
-        )
-    more = len(told.parts) - SHOWN
-    return "".join(lines) + (f'<span class="number">and {more} more</span>' if more > 0 else "")
+def _codewords(path: Story) -> str:
+    text = ""
+    for part, word, code, cosine in list(zip(path.parts, path.codewords, path.code, path.cosine, strict=True))[:DRAWN]:
+        text += f'<div>{_stripe(part, 5)}{_stripe(word, 5)}<span class="number">'
+        text += f"codeword {int(code)}, cosine {cosine:.2f}</span></div>"
+    more = len(path.parts) - DRAWN
+    return text + (f'<span class="number">and {more} more</span>' if more > 0 else "")
 
 
-def _code(told: Story) -> str:
-    boxes = "".join(f"<span>{int(code)}</span>" for code in told.code)
-    bits = " ".join(f"{int(code):08b}" for code in told.code)
+def _code(path: Story) -> str:
+    boxes = "".join(f"<span>{int(code)}</span>" for code in path.code)
+    bits = " ".join(f"{int(code):08b}" for code in path.code)
     return f'<div class="bytes">{boxes}</div><div class="bits">{bits}</div>'
 
 
 def _stripe(values: np.ndarray, height: float) -> str:
-    """Numbers as a row of coloured cells; the largest of them, either way, has the full colour."""
+    """Numbers as a row of coloured cells; the largest absolute value has the full colour."""
     top = float(np.abs(values).max()) or 1.0
     cells = "".join(_rect(i, 0, 1.02, 1, _colour(value / top)) for i, value in enumerate(values.tolist()))
     return _svg(cells, len(values), 1, style=f"height:{height}px")
@@ -153,7 +156,7 @@ def _colour(value: float) -> str:
 
 
 def _svg(content: str, width: int, height: int, *, style: str = "") -> str:
-    """A drawing as an image, since Streamlit strips SVG out of HTML; it is stretched where `style` says so."""
+    """A drawing as an image, since Streamlit strips SVG out of HTML; stretched if it has a `style`."""
     stretched = ' preserveAspectRatio="none"' if style else ""
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"{stretched}>{content}</svg>'
     source = data_address(drawing.encode(), "image/svg+xml")
@@ -165,26 +168,12 @@ def _rect(x: float, y: float, width: float, height: float, colour: str, *, opaci
     return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{colour}"{faint}/>'
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
 def _framed(encoded: bytes, colour: str, what: str, box: str) -> str:
+    kind = "png" if encoded.startswith(b"\x89PNG") else "webp" if encoded[8:12] == b"WEBP" else "jpeg"
+    source = data_address(encoded, f"image/{kind}")
     line = "dashed" if what == HITS[False] else "solid"
-    return f'<img alt="{what}" src="{_url(encoded)}" style="{box};outline-color:{colour};outline-style:{line}">'
-
-
-def _png(image: Image.Image) -> bytes:
-    """Encoded at the size it is shown, at most."""
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return to_png(small)
+    return f'<img alt="{what}" src="{source}" style="{box};outline-color:{colour};outline-style:{line}">'
 
 
 def _image(image: Image.Image, what: str) -> str:
     return f'<img alt="{what}" width="{image.width}" src="{data_url(image)}">'
-
-
-def _url(encoded: bytes) -> str:
-    kind = "png" if encoded.startswith(b"\x89PNG") else "webp" if encoded[8:12] == b"WEBP" else "jpeg"
-    return data_address(encoded, f"image/{kind}")

@@ -15,52 +15,50 @@ LIMIT = f"position: absolute; top: -0.2rem; height: 1.2rem; width: 3px; backgrou
 MANY = 24  # classes up to which bars have their classes' colours
 
 
-def part(value: float, best: float, *, top: float) -> str:
-    """What one codebook gives to a hit's score, as a bar in HTML; a line at the most that any codeword would give.
+def score_bar(value: float, best: float, *, top: float) -> str:
+    """What one codebook adds to a hit's score, as an HTML bar with a line at the most that any codeword could add.
 
     Args:
-        top: what fills the whole width; of several bars the same.
+        top: value at full width, the same for bars that are compared.
     """
-    shares = [max(0.0, each / top) if top > 0 else 0.0 for each in (value, best)]
+    width, limit = (max(0.0, each / top) if top > 0 else 0.0 for each in (value, best))
     return (
         f'<div style="{BAR}" title="{value:.3f} of at most {best:.3f}">'
-        f'<div style="height: 100%; width: {shares[0]:.1%}; background: {RELEVANT}"></div>'
-        f'<div style="{LIMIT} left: calc({shares[1]:.1%} - 3px)"></div></div>'
+        f'<div style="height: 100%; width: {width:.1%}; background: {RELEVANT}"></div>'
+        f'<div style="{LIMIT} left: calc({limit:.1%} - 3px)"></div></div>'
     )
 
 
 @cached_figure
 def over_ranks(lines: dict[str, tuple], *, x: str, y: str, key: str, log_x: bool) -> go.Figure:
-    """This question (blue) over the mean of all queries (grey, dotted)."""
+    """This query (blue) over the mean of all queries (grey, dotted)."""
     figure = go.Figure()
     for name, (xs, ys) in lines.items():
-        mine = name.startswith("this")
-        line = {"color": RELEVANT if mine else NEUTRAL, "width": 3 if mine else 2.5, "dash": None if mine else "dot"}
+        this = name.startswith("this")
+        line = {"color": RELEVANT if this else NEUTRAL, "width": 3 if this else 2.5, "dash": None if this else "dot"}
         figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line=line)
     figure.update_yaxes(range=[0, 1.04])
     return set_layout(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
 
 @cached_figure
-def per_class(values: dict[str, float], names: list[str], wanted: list[str], *, key: str) -> go.Figure:
-    """mAP of each class, best first; the question's own class has a dark edge."""
+def per_class(values: dict[str, float], class_names: list[str], labels: list[str], *, key: str) -> go.Figure:
+    """mAP of each class, best first; ▸ marks the classes of the query."""
     order = sorted(values, key=lambda name: values[name])
-    place = {name: i for i, name in enumerate(names)}
-    coloured = len(order) <= MANY
-    colours = [class_colour(place.get(name, 0)) if coloured else NEUTRAL for name in order]
-    colours = [
-        RELEVANT if name in wanted and not coloured else colour for name, colour in zip(order, colours, strict=True)
-    ]
-    shown = [f"▸ {for_plotly(name)}" if name in wanted else for_plotly(name) for name in order]
-    figure = go.Figure(go.Bar(x=[values[name] for name in order], y=shown, orientation="h", marker_color=colours))
+    number = {name: i for i, name in enumerate(class_names)}
+    if len(order) <= MANY:
+        colours = [class_colour(number.get(name, 0)) for name in order]
+    else:
+        colours = [RELEVANT if name in labels else NEUTRAL for name in order]
+    names = [f"▸ {for_plotly(name)}" if name in labels else for_plotly(name) for name in order]
+    figure = go.Figure(go.Bar(x=[values[name] for name in order], y=names, orientation="h", marker_color=colours))
     figure.update_xaxes(range=[0, 1])
-    figure = set_layout(figure, "mAP", "", key=key)
-    return figure.update_layout(height=max(220, 80 + LINE * len(order)))
+    return set_layout(figure, "mAP", "", key=key).update_layout(height=max(220, 80 + LINE * len(order)))
 
 
 @cached_figure
-def spread(values: np.ndarray, mine: float | None, *, key: str) -> go.Figure:
-    """How many stored queries have which average precision `[Q]`, and where this one is."""
+def histogram(values: np.ndarray, mine: float | None, *, key: str) -> go.Figure:
+    """Number of stored queries by average precision `[Q]`, and the value of this query."""
     edges = np.linspace(0, 1, 41)
     counts = np.histogram(values, edges)[0]
     figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, marker_color=RELEVANT, marker_line_width=0))

@@ -1,52 +1,127 @@
-"""How to ask, where to search, and for how many hits."""
+"""Controls of Retrieval: the query images, what to search, and the number of hits."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import access, collection_links, links, shell
+from transclipped.ui import absent, access, collection_links, links, shell
+from transclipped.ui.components import gallery, intake
 from transclipped.ui.retrieval import address, collections
-from transclipped.ui.retrieval.query import place
+from transclipped.ui.retrieval.query import Query, QueryImage, SearchTarget, by_id, query, target, uploaded
+from transclipped.ui.retrieval.sections import LABELS, LARGE, SMALL
 from transclipped.ui.text import plain
 
 UPLOAD, CAMERA = "upload", "camera"
-ASK = {address.SET: "data set", UPLOAD: "upload", CAMERA: "camera"}
+SOURCES = {address.SET: "data set", UPLOAD: "upload", CAMERA: "camera"}
 TOPS = (12, 24, 48, 96)
+WAITING = {
+    UPLOAD: "Choose an image, drop one into the field, or paste one to search with it.",
+    CAMERA: "Take a photo to search with it.",
+}
+WIDTH = 180  # pixels of a control: one fills the left column, several stand side by side in a narrow window
+HELP = {
+    "how": "An image of the run's data set, your images (chosen, dropped or pasted), or a photo from the camera.",
+    "collection": "The run's database, or a collection of your images, which Data sets creates from a folder.",
+    "add": "Adds the images that you click to the query, which is the mean of their embeddings: what they have in "
+    "common counts. Off: the image you click is the query.",
+    "class": f"Shows a query of this class. {LABELS}",
+    "query": "Stored queries are images that were neither used in training nor are part of the database.",
+}
 
 
 def options(run) -> tuple[str, str, int]:
-    """Kind of query, name of the place to search, and number of hits."""
-    known, others = collections.known(run), collections.others(run)
-    collections.shorten(known)
-    said = collection_links.said(collections.texts(known, None, others))
+    """Kind of query, name of what to search, and number of hits."""
+    collected, others = collections.of(run), collections.others(run)
+    collections.shorten(collected)
+    name = collection_links.said(collections.texts(collected, None, others))
+    texts = collections.texts(collected, name, others)
     left, right = st.columns([1, 1.6], gap="medium", vertical_alignment="bottom")
-    how = links.choose(
-        left.segmented_control, "Ask with", ASK, key="how", default=address.SET, required=True,
-        help="An image of the run's data set, your own images (chosen, dropped or pasted), or the camera's.",
-    )  # fmt: skip
+    source = {"key": "how", "default": address.SET, "required": True, "help": HELP["how"]}
+    how = links.choose(left.segmented_control, "Search with", SOURCES, **source)
     with right, shell.aside("retrieval"), st.container(horizontal=True, vertical_alignment="bottom"):
-        there = links.choose(
-            st.selectbox, "Search in", collections.texts(known, said, others), key=collection_links.KEY,
-            default=collections.OWN, accept_new_options=access.may(),
-            help="Or a collection of your own images, which Data sets makes from a folder.",
-        )  # fmt: skip
-        top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="How many are shown.")
+        where = {"key": collection_links.KEY, "default": collections.DATABASE, "help": HELP["collection"]}
+        name = links.choose(st.selectbox, "Search in", texts, accept_new_options=access.may(), **where)
+        top = st.selectbox("Hits", TOPS, 1, key="top", bind="query-params", width=100, help="Number of hits shown.")
     collection_links.offer()
-    return how, there.strip(), top or TOPS[1]
+    return how, name.strip(), top or TOPS[1]
 
 
-def opened(run, name: str):
-    """The place to search; None, with the reason and a remedy on the page, where it cannot be opened."""
-    known, others = collections.known(run), collections.others(run)
-    if name not in known and name in others:
+def open_target(run, name: str) -> SearchTarget | None:
+    """What to search; None, with the reason and a remedy on the page, if it cannot be opened."""
+    collected, others = collections.of(run), collections.others(run)
+    if name not in collected and name in others:
         collections.offer_run(others[name], run)
         return None
     try:
-        return place(run, collection_links.folder(known, name))
+        return target(run, collection_links.folder(collected, name))
     except InputError as error:
         if not name:
             raise
         st.error(plain(error))
-        collections.search_own()
+        collections.reset_button()
         return None
+
+
+def draw(target: SearchTarget, how: str) -> Query | None:
+    """The query and its images; None as long as nothing is uploaded."""
+    above = st.container()
+    if how == address.SET:
+        images, number = _stored(target)
+    else:
+        uploads = intake.images(key="pictures") if how == UPLOAD else intake.photograph(key="camera")
+        images, number = [uploaded(upload) for upload in uploads], None
+    if not images:
+        with st.spinner("Loading the network …"):
+            _ = target.searcher.model  # so that the first search is immediate
+        return None
+    with above:
+        several = len(images) > 1
+        tiles = [gallery.Tile(image.identity or image.key, image.preview, title=image.name) for image in images]
+        remove = partial(address.remove, target) if several and how == address.SET else None
+        size = SMALL if several else LARGE
+        gallery.draw(tiles, key="question", size=size, on_click=remove, hint="Click to remove it from the query.")
+        labels = dict.fromkeys(label for image in images for label in image.labels)
+        st.caption(f"Mean of {len(images)} images." if several else plain(", ".join(labels) or images[0].name))
+    with st.spinner("Embedding the image …"):
+        return query(target, images, number=number)
+
+
+def _stored(target: SearchTarget) -> tuple[list[QueryImage], int | None]:
+    """Images that the address names, else a stored query with its number."""
+    names = address.query_ids(target)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = _query_number(target)
+        st.toggle("Add clicked", key=address.ADD, bind="query-params", help=HELP["add"])
+        if names and number is not None:
+            st.button(f"Back to query {number}", icon=":material/undo:", key="stored", on_click=address.clear)
+    if names:
+        return [by_id(target, name) for name in names], None
+    stored = target.run_searcher.stored
+    name = str(stored.query_ids[number] if number is not None else stored.database_ids[0])
+    image = by_id(target, name)
+    if image is None:
+        raise InputError(f"{target.run.path} stores image {name}, which is not in its data set; run `evaluate` again")
+    return [image], number
+
+
+def _query_number(target: SearchTarget) -> int | None:
+    """The stored query that is used unless the address names other images; None if the run stores none."""
+    last = len(target.run_searcher.stored.query_ids) - 1
+    if not 0 <= st.session_state.get(address.QUERY, 0) <= last:  # a link to a run with more queries
+        st.session_state[address.QUERY] = 0
+    look = {"bind": "query-params", "width": WIDTH}
+    classes = address.classes(target)
+    if classes:
+        classes = [address.ANY, *classes]
+        absent.settle(address.CLASS, classes, address.ANY)
+        change = {"on_change": partial(address.another, target, first=True), "help": HELP["class"]}
+        st.selectbox("Class", classes, key=address.CLASS, **change, **look)
+    if last < 0:
+        return None
+    change = {"on_change": address.clear, "help": HELP["query"]}
+    number = st.number_input("Query number", 0, last, key=address.QUERY, **change, **look)
+    st.button("Another one", icon=":material/casino:", on_click=partial(address.another, target), key="random")
+    return int(number)

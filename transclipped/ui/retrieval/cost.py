@@ -1,4 +1,4 @@
-"""What searching codes costs, and relevance feedback: two more parts of the Retrieval page."""
+"""Two sections of the Retrieval page: size and speed of searching codes, and relevance feedback."""
 
 from __future__ import annotations
 
@@ -7,123 +7,105 @@ import streamlit as st
 
 from transclipped.retrieval import speed
 from transclipped.retrieval.coding.product import decode
-from transclipped.retrieval.reranking import rocchio as feedback
+from transclipped.retrieval.reranking import rocchio
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import guarded
-from transclipped.ui.retrieval import cached as found
-from transclipped.ui.retrieval.query import Place, Question, tiles
+from transclipped.ui.quantities import size
+from transclipped.ui.retrieval import cached
+from transclipped.ui.retrieval.query import Query, SearchTarget, tiles
 from transclipped.ui.retrieval.sections import LABELS, share
 from transclipped.ui.text import plain
 
 ROCCHIO = (
-    f"Rocchio 1971: the query moves by {feedback.BETA} towards the mean of the good ones and by {feedback.GAMMA} away "
-    "from the mean of the bad ones, by their codes; each sub-vector then gets length 1 again."
+    f"Rocchio 1971: the query moves by {rocchio.BETA} towards the mean code of the good hits and by {rocchio.GAMMA} "
+    "away from that of the bad ones; each sub-vector is then normalised to length 1."
 )
 
 
 @st.fragment
 @guarded
-def cost(where: Place) -> None:
-    """Bytes and, once asked for, times of codes beside those of floats."""
-    st.caption(
-        f"What it takes to keep and to search {where.engine.index.n:,} images as codes, and as the numbers before "
-        "coding."
-    )
-    sizes = speed.sizes(where.engine.index)
+def cost(target: SearchTarget) -> None:
+    """Bytes and, on demand, search times of codes and of floats."""
+    index = target.searcher.index
+    st.caption(f"The cost of storing and searching {index.n:,} images as codes, and as floats before coding.")
+    sizes = speed.sizes(index)
     one, two, three = st.columns(3)
     one.metric("Codes and codebooks", size(sizes.codes + sizes.codebooks), help="All that search needs in memory.")
-    two.metric("The same as floats", size(sizes.floats), help="Four bytes a number.")
+    two.metric("As floats", size(sizes.floats), help="Four bytes per number.")
     three.metric("Floats are larger by", f"{sizes.ratio:.1f}×")
-    m, _, d = where.engine.stored.codebooks.shape
+    m, _, d = target.searcher.stored.codebooks.shape
     st.caption(
-        f"An image: {m} byte{'s'[: m > 1]} against {4 * m * d}. The codebooks take {size(sizes.codebooks)} once, "
-        "however many images there are."
+        f"Per image: {m} byte{'s'[: m > 1]} instead of {4 * m * d}. The codebooks take {size(sizes.codebooks)} once, "
+        "for any number of images."
     )
-    if not len(where.own.stored.queries):
-        st.info(f"{plain(where.run.name)} stores no queries to time.")
+    if not len(target.run_searcher.stored.queries):
+        st.info(f"{plain(target.run.name)} stores no queries to time.")
         return
     if st.button("Time both searches on this machine", icon=":material/timer:", key="timing"):
         st.session_state["takes"] = st.session_state.get("takes", 0) + 1
     if take := st.session_state.get("takes"):
-        timed(where, take)
+        _times(target, take)
 
 
-def timed(where: Place, take: int) -> None:
+def _times(target: SearchTarget, take: int) -> None:
     """Median times of both searches, measured for the `take`-th time."""
-    found_times = found.times(where.key, take, where.engine, where.own.stored.queries)
+    times = cached.times(target.key, take, target.searcher, target.run_searcher.stored.queries)
     one, two, three = st.columns(3)
-    one.metric("A query by codes", milliseconds(found_times.codes))
-    two.metric("A query by floats", milliseconds(found_times.floats))
-    three.metric("Floats take", f"{found_times.ratio:.1f}× as long")
+    one.metric("A query by codes", f"{1000 * times.codes:.2f} ms")
+    two.metric("A query by floats", f"{1000 * times.floats:.2f} ms")
+    three.metric("Floats take", f"{times.ratio:.1f}× as long")
     st.caption(
-        f"Median of {speed.TIMED - speed.WARMING} queries, one at a time, that ask for the {found_times.k} best; both "
-        "searches are exact and look at every image. Embedding the query comes on top, and is the same for both."
+        f"Median of {speed.TIMED - speed.WARMING} queries, one at a time, for the {times.k} best hits; both searches "
+        "are exact and scan the whole database. Embedding the query comes on top and is the same for both."
     )
-
-
-def size(n: int) -> str:
-    """Bytes for people."""
-    return f"{n / 1e6:,.1f} MB" if n >= 1e6 else f"{n / 1e3:,.1f} kB"
-
-
-def milliseconds(seconds: float) -> str:
-    """A duration for people."""
-    return f"{1000 * seconds:.2f} ms"
 
 
 @st.fragment
 @guarded
-def teach(where: Place, question: Question, mask: np.ndarray | None, top: int) -> None:
-    """Hits to be marked good or bad, and the ranking that comes of the marks."""
+def teach(target: SearchTarget, query: Query, mask: np.ndarray | None, top: int) -> None:
+    """Hits to mark as good or bad, and the ranking after the marks."""
     st.caption(
-        "Say which hits are good and which are bad, then search again: the question learns what you mean, by two "
-        f"clicks and no training. {LABELS}",
+        "Mark hits as good or bad, then search again: the marks refine the query, without any training. " + LABELS,
         help=ROCCHIO,
     )
-    about = (where.key, question.key)
+    about = (target.key, query.key)
     if st.session_state.get("taught", {}).get("about") != about:
         st.session_state["taught"] = {"about": about, "marks": {}, "used": {}}
-    taught = st.session_state["taught"]
-    first = where.engine.search(question.embedding, top=top)
-    hits = where.engine.search(moved(where, question, taught["used"]), top=top) if taught["used"] else first
-    controls(taught)
-    if taught["used"] and mask is not None:
+    state = st.session_state["taught"]
+    first = target.searcher.search(query.embedding, top=top)
+    hits = target.searcher.search(_moved(target, query, state["used"]), top=top) if state["used"] else first
+    _buttons(state)
+    if state["used"] and mask is not None:
         st.caption(f"Before: {share(first, mask)} After: {share(hits, mask)}")
     elif mask is not None:
         st.caption(share(hits, mask))
 
     def mark(name: str, value: int) -> None:
-        taught["marks"] = {k: v for k, v in {**taught["marks"], name: value}.items() if v}
+        state["marks"] = {k: v for k, v in {**state["marks"], name: value}.items() if v}
 
-    marks = taught["marks"]
-    gallery.draw(tiles(where, hits, mask, mark=lambda hit: marks.get(str(hit.id), 0)), key="taught-hits", on_mark=mark)
+    marks = state["marks"]
+    marked = tiles(target, hits, mask, mark=lambda hit: marks.get(str(hit.id), 0))
+    gallery.draw(marked, key="taught-hits", on_mark=mark)
 
 
-def controls(taught: dict) -> None:
-    """Buttons that search again by the marks or forget them, and how many there are."""
-    good, bad = (sum(value == sign for value in taught["marks"].values()) for sign in (1, -1))
-
-    def again() -> None:
-        taught["used"] = dict(taught["marks"])
-
-    def forget() -> None:
-        taught["marks"], taught["used"] = {}, {}
-
+def _buttons(state: dict) -> None:
+    """Search again with the marks, clear them, and their counts."""
+    good, bad = (sum(value == sign for value in state["marks"].values()) for sign in (1, -1))
+    same, empty = state["marks"] == state["used"], not (state["marks"] or state["used"])
+    again, clear = {"used": dict(state["marks"])}, {"marks": {}, "used": {}}
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Search again", type="primary", icon=":material/refresh:", key="again", on_click=again,
-            disabled=taught["marks"] == taught["used"],
-        )  # fmt: skip
-        st.button("Forget the marks", key="forget", on_click=forget, disabled=not (taught["marks"] or taught["used"]))
+        look = {"type": "primary", "icon": ":material/refresh:"}
+        st.button("Search again", key="again", on_click=state.update, kwargs=again, disabled=same, **look)
+        st.button("Clear marks", key="forget", on_click=state.update, kwargs=clear, disabled=empty)
         st.caption(f"{good} good, {bad} bad.", width="content")
 
 
-def moved(where: Place, question: Question, marks: dict[str, int]) -> np.ndarray:
+def _moved(target: SearchTarget, query: Query, marks: dict[str, int]) -> np.ndarray:
     """The query after feedback."""
-    stored = where.engine.stored
-    names = stored.database_ids.astype(str)
-    vectors = {
-        sign: decode(stored.codebooks, stored.codes[np.isin(names, [k for k, v in marks.items() if v == sign])])
+    stored = target.searcher.stored
+    names, books = stored.database_ids.astype(str), stored.codebooks
+    good, bad = (
+        decode(books, stored.codes[np.isin(names, [name for name, mark in marks.items() if mark == sign])])
         for sign in (1, -1)
-    }
-    return feedback.rocchio(question.embedding, vectors[1], vectors[-1], codebooks=len(stored.codebooks))
+    )
+    return rocchio.rocchio(query.embedding, good, bad, codebooks=len(books))

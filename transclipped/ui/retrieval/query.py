@@ -1,4 +1,4 @@
-"""What is asked on the Retrieval page, with which images, and where."""
+"""The query of the Retrieval page: which images, embedded how, searched for where."""
 
 from __future__ import annotations
 
@@ -17,201 +17,199 @@ from transclipped.search.searcher import Hit, Searcher, label_names
 from transclipped.ui import cached
 from transclipped.ui.components import gallery
 from transclipped.ui.components.intake import Brought
-from transclipped.ui.retrieval import cached as found
+from transclipped.ui.retrieval import cached as retrieval_cached
 
-COLLECTED = "collected "  # begins the key of a collection's image, whose id may also be one of the run's
+COLLECTED = "collected "  # prefix of the key of a collection's image, whose id may equal one of the run's
 
 
 @dataclass(frozen=True)
-class Part:
-    """One image of a question.
+class QueryImage:
+    """One image of a query.
 
     Attributes:
-        key: names its content, or its place in the data set.
-        name: for people.
-        labels: names, empty where nobody knows them.
-        shown: for the browser; None where there is nothing to see.
+        key: identifies its content, or its row in the data set.
+        name: for display.
+        labels: names; empty if unknown.
+        preview: for the browser; None if it cannot be read.
         image: opens it, to be embedded.
-        identity: id in the data set or collection; None for a visitor's own.
+        identity: id in the data set or collection; None for an upload.
     """
 
     key: str
     name: str
     labels: list[str]
-    shown: gallery.EncodedImage | None
+    preview: gallery.EncodedImage | None
     image: Callable[[], Image.Image]
     identity: str | None = None
 
 
 @dataclass(frozen=True)
-class Question:
-    """Images that ask together by the mean of their embeddings `[D]`.
+class Query:
+    """Images with the mean of their embeddings `[D]`; `number` of the stored query, if it is that alone."""
 
-    number: of the stored query, if that alone asks.
-    """
-
-    parts: list[Part]
+    images: list[QueryImage]
     embedding: np.ndarray
     number: int | None = None
 
     @property
     def key(self) -> str:
-        """Names its images by their content or place."""
-        return "\n".join(part.key for part in self.parts)
+        """Identifies its images."""
+        return "\n".join(image.key for image in self.images)
 
     @property
     def labels(self) -> list[str]:
-        """Every label of its images, once; empty unless those of all images are known."""
-        if not all(part.labels for part in self.parts):
+        """The distinct labels of its images; empty unless all images have labels."""
+        if not all(image.labels for image in self.images):
             return []
-        return list(dict.fromkeys(label for part in self.parts for label in part.labels))
+        return list(dict.fromkeys(label for image in self.images for label in image.labels))
 
-    def names(self, where: Place) -> set[str]:
-        """Ids that its images would have as hits; without those that come from elsewhere than where is searched."""
-        own = (part for part in self.parts if part.key.startswith(COLLECTED) != where.is_own)
-        return {part.identity for part in own if part.identity is not None}
+    def ids(self, target: SearchTarget) -> set[str]:
+        """Ids that its images would have as hits, without images from elsewhere."""
+        inside = (image for image in self.images if image.key.startswith(COLLECTED) == target.is_collection)
+        return {image.identity for image in inside if image.identity is not None}
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where is searched: a run's own database, or a collection that it encoded.
+class SearchTarget:
+    """What is searched: a run's database, or a collection that it encoded.
 
     Attributes:
-        own: searcher of the run; `engine` that of the database searched, often the same.
+        run_searcher: of the run's database.
+        searcher: of what is searched, often the same.
         key: changes with what is searched.
     """
 
     run: RunDir
-    own: Searcher
-    engine: Searcher
+    run_searcher: Searcher
+    searcher: Searcher
     key: str
 
     @property
-    def data(self) -> tuple:
-        """Names the run's image set, see `cached.run_data`."""
-        return cached.run_data(self.run)
-
-    @property
-    def is_own(self) -> bool:
-        """Whether the run's own database is searched."""
-        return self.engine is self.own
+    def is_collection(self) -> bool:
+        return self.searcher is not self.run_searcher
 
     def row(self, name: str) -> int | None:
         """Row in the run's image set, None if no image there has this id."""
-        return cached.images(self.data).find(name)
+        return cached.images(cached.run_data(self.run)).find(name)
 
-    def shown(self, hit: Hit) -> gallery.EncodedImage | None:
-        """Image of a hit; None where it is gone or never was one."""
-        if not self.is_own:
+    def preview(self, hit: Hit) -> gallery.EncodedImage | None:
+        """Image of a hit; None if it no longer exists or never was one."""
+        if self.is_collection:
             return gallery.of_path(hit.path) if hit.path else None
-        row = self.row(str(hit.id))
-        try:
-            return None if row is None else gallery.of_row(self.data, row)
-        except InputError:
-            return None
+        return _preview(cached.run_data(self.run), self.row(str(hit.id)))
 
 
-def place(run: RunDir, folder: str | None) -> Place:
-    """Searchers of a run and, if `folder` names one, of a collection.
+def _preview(data: tuple, row: int | None) -> gallery.EncodedImage | None:
+    try:
+        return None if row is None else gallery.of_row(data, row)
+    except InputError:
+        return None
+
+
+def target(run: RunDir, folder: str | None) -> SearchTarget:
+    """A run's database, or the collection in `folder`.
 
     Raises:
-        InputError: a file of the run is missing, or the folder is no collection of this run.
+        InputError: a file of the run is missing, or the folder is not a collection of this run.
     """
-    own = cached.engine(run.fingerprint, run)
+    searcher = cached.engine(run.fingerprint, run)
     if not folder:
-        return Place(run, own, own, run.fingerprint)
+        return SearchTarget(run, searcher, searcher, run.fingerprint)
     path = Path(folder).expanduser()
     try:
         stamp = (path / "collection.json").stat().st_mtime_ns
     except OSError:
         raise InputError(
-            f"{folder} is no collection: it has no collection.json. Make one by "
+            f"{folder} is not a collection: collection.json is missing. Create one with "
             f"`python -m transclipped encode IMAGES --run {run.path} --out {folder}`, or search the run's database"
         ) from None
-    engine = found.collection(run.fingerprint, str(path.resolve()), stamp, run)
-    return Place(run, own, engine, f"{run.fingerprint} {path.resolve()} {stamp}")
+    path = path.resolve()
+    collection = retrieval_cached.collection(run.fingerprint, str(path), stamp, run)
+    return SearchTarget(run, searcher, collection, f"{run.fingerprint} {path} {stamp}")
 
 
-def question(where: Place, parts: list[Part], *, number: int | None = None) -> Question:
+def query(target: SearchTarget, images: list[QueryImage], *, number: int | None = None) -> Query:
     """Embed images and take their mean.
 
     Raises:
         InputError: the network is missing, or an image cannot be opened.
     """
-    vectors = [vector(where, part) for part in parts]
-    return Question(parts, np.mean(vectors, axis=0, dtype=np.float32), number)
+    vectors = [_embedding(target, image) for image in images]
+    return Query(images, np.mean(vectors, axis=0, dtype=np.float32), number)
 
 
-def vector(where: Place, part: Part) -> np.ndarray:
-    """Continuous embedding `[D]` of one image: stored, computed, or, without a network, what its code tells."""
-    if part.identity is not None and not part.key.startswith(COLLECTED):
-        rows = np.flatnonzero(where.own.stored.query_ids.astype(str) == part.identity)
+def _embedding(target: SearchTarget, image: QueryImage) -> np.ndarray:
+    """Continuous embedding `[D]` of one image: stored, computed, or, without a network, decoded from its code."""
+    if image.identity is not None and not image.key.startswith(COLLECTED):
+        stored = target.run_searcher.stored
+        rows = np.flatnonzero(stored.query_ids.astype(str) == image.identity)
         if len(rows):
-            return where.own.stored.queries[rows[0]].astype(np.float32)
+            return stored.queries[rows[0]].astype(np.float32)
     try:
-        return found.embedding(where.key, part.key, where.engine, part.image)
+        return retrieval_cached.embedding(target.key, image.key, target.searcher, image.image)
     except InputError as error:
         try:
-            return where.engine.item(part.identity or "")
+            return target.searcher.item(image.identity or "")
         except InputError:
             raise error from None
 
 
-def stored_part(where: Place, name: str) -> Part | None:
+def by_id(target: SearchTarget, name: str) -> QueryImage | None:
     """An image of the collection or the data set by its id; None if neither has it."""
-    if not where.is_own and (part := _collected(where, name)):
-        return part
-    row = where.row(name)
+    if target.is_collection and (image := _of_collection(target, name)):
+        return image
+    row = target.row(name)
     if row is None:
         return None
-    images = cached.images(where.data)
+    data = cached.run_data(target.run)
+    images = cached.images(data)
     labels = label_names(images.labels, row, list(images.class_names))
-    try:
-        shown = gallery.of_row(where.data, row)
-    except InputError:
-        shown = None
-    return Part(f"row {row}", f"image {name}", labels, shown, partial(images.image, row), name)
+    return QueryImage(f"row {row}", f"image {name}", labels, _preview(data, row), partial(images.image, row), name)
 
 
-def own_part(brought: Brought) -> Part:
+def uploaded(upload: Brought) -> QueryImage:
     """A visitor's image."""
-    return Part(brought.digest, brought.name, [], gallery.of_image(brought.image), lambda: brought.image)
+    return QueryImage(upload.digest, upload.name, [], gallery.of_image(upload.image), lambda: upload.image)
 
 
-def _collected(where: Place, name: str) -> Part | None:
-    engine = where.engine
-    rows = np.flatnonzero(engine.stored.database_ids.astype(str) == name)
+def _of_collection(target: SearchTarget, name: str) -> QueryImage | None:
+    searcher = target.searcher
+    rows = np.flatnonzero(searcher.stored.database_ids.astype(str) == name)
     if not len(rows):
         return None
-    row = np.array([rows[0]])
-    hit = engine.hits(np.zeros(engine.stored.queries.shape[1], np.float32), row, np.zeros(1, np.float32))[0]
+    hit = unscored_hits(searcher, rows[:1])[0]
 
     def image() -> Image.Image:
         from transclipped.datasets.images.decode import open_image
 
         if hit.path is None or "#" in hit.path:
-            raise InputError(f"the collection does not tell where the image {name} is")
+            raise InputError(f"the collection does not store the path of image {name}")
         return open_image(hit.path)
 
-    return Part(COLLECTED + name, name, hit.labels, where.shown(hit), image, name)
+    return QueryImage(COLLECTED + name, name, hit.labels, target.preview(hit), image, name)
 
 
-def relevant(engine: Searcher, wanted: list[str]) -> np.ndarray | None:
-    """`[N]` bool: which items of a database share a label with the question; None where nobody knows, as where the
-    database has none of its labels because other people named its classes."""
-    labels, names = engine.stored.database_labels, engine.class_names
-    indices = [i for i, name in enumerate(names) if name in wanted]
-    if labels is None or not indices:
+def unscored_hits(searcher: Searcher, rows: np.ndarray) -> list[Hit]:
+    """Items of a database by their rows, as hits of score 0."""
+    m, _, d = searcher.stored.codebooks.shape
+    return searcher.hits(np.zeros(m * d, np.float32), rows, np.zeros(len(rows), np.float32))
+
+
+def relevant(searcher: Searcher, labels: list[str]) -> np.ndarray | None:
+    """`[N]` bool: which items share a label with the query; None if the database has none of these labels."""
+    indices = [i for i, name in enumerate(searcher.class_names) if name in labels]
+    if searcher.stored.database_labels is None or not indices:
         return None
-    return has_any(labels, indices)
+    return has_any(searcher.stored.database_labels, indices)
 
 
-def tiles(where: Place, hits: list[Hit], mask: np.ndarray | None, **more) -> list[gallery.Tile]:
-    """Hits as a gallery shows them; `more` are other fields of a tile, each a function of the hit."""
-    shown = []
+def tiles(target: SearchTarget, hits: list[Hit], mask: np.ndarray | None, **more) -> list[gallery.Tile]:
+    """Hits as gallery tiles; `more` are other fields of a tile, each a function of the hit."""
+    result = []
     for hit in hits:
-        fits = None if mask is None else bool(mask[hit.row])
-        text = gallery.caption(hit.rank, hit.labels, hit.score, fits)
-        rest = {name: value(hit) for name, value in more.items()}
-        shown.append(gallery.Tile(str(hit.id), where.shown(hit), text, fits, f"image {hit.id}", **rest))
-    return shown
+        is_relevant = None if mask is None else bool(mask[hit.row])
+        caption = gallery.caption(hit.rank, hit.labels, hit.score, is_relevant)
+        fields = {name: value(hit) for name, value in more.items()}
+        tile = (str(hit.id), target.preview(hit), caption, is_relevant, f"image {hit.id}")
+        result.append(gallery.Tile(*tile, **fields))
+    return result

@@ -1,15 +1,17 @@
-"""The parts of the Retrieval page below its first screen; each is computed when its tab is opened."""
+"""Sections of the Retrieval page below its hits; each is computed when it is opened."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
+from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, encode
 from transclipped.runs.compare import siblings
 from transclipped.search.searcher import Hit, label_names
@@ -17,210 +19,221 @@ from transclipped.ui import cached, charts, quantities, runs
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import guarded
 from transclipped.ui.retrieval import address
-from transclipped.ui.retrieval import cached as found
-from transclipped.ui.retrieval import charts as drawn
-from transclipped.ui.retrieval.query import Place, Question, place, relevant, tiles
-from transclipped.ui.retrieval.query import question as asked
+from transclipped.ui.retrieval import cached as retrieval_cached
+from transclipped.ui.retrieval import charts as figures
+from transclipped.ui.retrieval import query as queries
+from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles
 from transclipped.ui.text import plain
 
 BESIDE = 8  # hits of each search, side by side
 EXTREMES = 12  # hardest and easiest queries
-ASK = "Click to ask with it."
-LABELS = "Labels are for looking and measuring only: neither training nor search saw them."
+LARGE, SMALL = 160, 64  # pixels of a single image, and of one among others: five times and twice CIFAR-10's
+CLICK = "Click to search with it."
+LABELS = "Labels are for display and evaluation only: neither training nor search uses them."
 
 
-def clickable(where: Place, shown: list[gallery.Tile], *, key: str, size: int = gallery.TILE) -> None:
+def clickable(target: SearchTarget, images: list[gallery.Tile], *, key: str, size: int = gallery.TILE) -> None:
     """A gallery inside a fragment whose images become the query."""
-    if gallery.draw(shown, key=key, size=size, on_click=partial(address.ask, where), hint=ASK):
+    if gallery.draw(images, key=key, size=size, on_click=partial(address.search_with, target), hint=CLICK):
         st.rerun(scope="app")
 
 
-def share(hits: list[Hit], mask: np.ndarray | None, *, asking: Container[str] = ()) -> str:
-    """How many hits are relevant, in words, and whether an image that asks is one; empty where nobody knows."""
+def share(hits: list[Hit], mask: np.ndarray | None, *, query_ids: Container[str] = ()) -> str:
+    """How many hits are relevant, and whether a query image is one of them; empty without labels."""
     if mask is None or not hits:
         return ""
-    itself = ", itself among them" if any(str(hit.id) in asking for hit in hits) else ""
+    itself = ", including the query itself" if any(str(hit.id) in query_ids for hit in hits) else ""
     return f"{sum(bool(mask[hit.row]) for hit in hits)} of {len(hits)} share a class with the query{itself}."
 
 
 def ties(hits: list[Hit], codes: np.ndarray) -> str:
-    """How many hits have a code that another hit has too, in words; empty where none does."""
+    """How many hits share their code with another hit; empty if none does."""
     groups = Counter(codes[hit.row].tobytes() for hit in hits)
     tied = [n for n in groups.values() if n > 1]
     if not tied:
         return ""
     if len(tied) == 1:
-        return f"{tied[0]} hits have the same code, so their order is chance."
-    return f"{sum(tied)} hits share their code with others, {max(tied)} one code: among these the order is chance."
+        return f"{tied[0]} hits have the same code, so their order is arbitrary."
+    return f"{sum(tied)} hits share their code with others, up to {max(tied)} the same one; their order is arbitrary."
 
 
-def itself_first(hits: list[Hit], asking: Container[str]) -> list[Hit]:
-    """Hits in the same order, but an image that asks comes before those of the same score."""
-    order = sorted(hits, key=lambda hit: (-hit.score, str(hit.id) not in asking))
+def query_first(hits: list[Hit], query_ids: Container[str]) -> list[Hit]:
+    """Hits in the same order, but a query image comes before others of the same score."""
+    order = sorted(hits, key=lambda hit: (-hit.score, str(hit.id) not in query_ids))
     return [replace(hit, rank=rank) for rank, hit in enumerate(order, start=1)]
 
 
 @st.fragment
 @guarded
-def searches(where: Place, question: Question, mask: np.ndarray | None) -> None:
-    """Asymmetric, symmetric and float search of the same question, side by side."""
+def searches(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
+    """Asymmetric, symmetric and float search for the same query, side by side."""
     st.caption(
-        "The same question three ways. *Asymmetric*: the query stays as it is, the database is codes. *Symmetric*: the "
-        "query is coded too, so more items tie. *Float*: nothing is coded; slower and larger, and what codes are to "
-        f"come close to. {LABELS}"
+        "The same query in three searches. *Asymmetric*: the query is not coded, the database is. *Symmetric*: the "
+        "query is coded too, so more items tie. *Float*: nothing is coded; slower and larger, the reference that codes "
+        f"approximate. {LABELS}"
     )
-    engine, query = where.engine, question.embedding
-    coded = decode(engine.stored.codebooks, encode(engine.stored.codebooks, query[None]))[0]
+    searcher, vector = target.searcher, query.embedding
+    coded = decode(searcher.stored.codebooks, encode(searcher.stored.codebooks, vector[None]))[0]
     columns = st.columns(3, gap="medium")
     with columns[0]:
-        one_search(where, "asymmetric", engine.search(query, top=BESIDE), mask)
+        one_search(target, "asymmetric", searcher.search(vector, top=BESIDE), mask)
     with columns[1]:
-        one_search(where, "symmetric", engine.search(coded, top=BESIDE), mask)
+        one_search(target, "symmetric", searcher.search(coded, top=BESIDE), mask)
     with columns[2]:
-        if not where.is_own:
-            st.markdown("**Float**")
-            st.info("A collection keeps codes alone. Search the run's own database to see float search.")
-            return
-        by_floats(where, question, mask)
+        float_search(target, query, mask)
 
 
-def by_floats(where: Place, question: Question, mask: np.ndarray | None) -> None:
-    """Float search of the whole database where its embeddings are known, else of the best by codes."""
-    index, missing, reason = found.floats(where.run)
+def float_search(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
+    """Float search of the whole database if its embeddings are cached, else of the best hits by codes."""
+    if target.is_collection:
+        st.markdown("**Float**")
+        st.info("A collection stores codes only. Search the run's own database to see float search.")
+        return
+    index, missing, reason = retrieval_cached.floats(target.run)
     if index is not None:
         from transclipped.search.floats import search
 
-        one_search(where, "float", search(where.engine, index, question.embedding, top=BESIDE), mask)
+        one_search(target, "float", search(target.searcher, index, query.embedding, top=BESIDE), mask)
         return
     if reason:
         st.markdown("**Float**")
-        st.info(f"Float search is not to be had: {plain(reason)}")
+        st.info(f"Float search is unavailable: {plain(reason)}")
         return
-    hits = found.reranked(where.run.fingerprint, question.key, BESIDE, where.run, question.embedding)
-    one_search(where, "float", hits, mask)
+    hits = retrieval_cached.reranked(target.run.fingerprint, query.key, BESIDE, target.run, query.embedding)
+    one_search(target, "float", hits, mask)
+    n = target.searcher.index.n
     st.caption(
-        f"Embeddings before coding are needed here, and {missing:,} of {where.engine.index.n:,} are not in the feature "
-        f"cache. So float search put only the {min(found.RERANKED, where.engine.index.n)} best by codes in order. "
-        "Training a run on the same data and backbone fills the cache."
+        f"Float search needs the embeddings before coding; {missing:,} of {n:,} are not in the feature cache, so only "
+        f"the {min(retrieval_cached.RERANKED, n)} best hits by codes were reranked. Training a run on the same data "
+        "and backbone fills the cache."
     )
 
 
-def one_search(where: Place, mode: str, hits: list[Hit], mask: np.ndarray | None) -> None:
+def one_search(target: SearchTarget, mode: str, hits: list[Hit], mask: np.ndarray | None) -> None:
     """The hits of one search, with how many are relevant."""
     st.markdown(f"**{mode.capitalize()}**")
-    measured = ((where.run.metrics() or {}).get("modes") or {}).get(mode) or {}
-    over_all = f" mAP over all queries: {measured['map']:.3f}." if where.is_own and "map" in measured else ""
-    st.caption(share(hits, mask) + over_all)
-    clickable(where, tiles(where, hits, mask), key=f"hits {mode}")
+    st.caption(share(hits, mask) + ("" if target.is_collection else _mean(target.run, mode)))
+    clickable(target, tiles(target, hits, mask), key=f"hits {mode}")
+
+
+def _mean(run, mode: str) -> str:
+    value = ((cached.metrics(run).get("modes") or {}).get(mode) or {}).get("map")
+    return "" if value is None else f" mAP over all queries: {value:.3f}."
 
 
 @st.fragment
 @guarded
-def lengths(where: Place, question: Question) -> None:
-    """The same question to runs that differ in nothing but their code length."""
-    known = runs.all_runs()
-    others = siblings(where.run.config, found.settings(known))
+def lengths(target: SearchTarget, query: Query) -> None:
+    """The same query on runs that differ only in code length."""
+    every, bits, configs = runs.all_runs(), target.run.config.quantizer.bits, {}
+    for name, run in every.items():
+        with suppress(InputError, ValueError, TypeError):
+            if (run.path / "retrieval.npz").exists():
+                configs[name] = run.config
+    others = siblings(target.run.config, configs)
     if not others:
         st.info(
-            f"No run of the same data, backbone and clipping rule has other than {where.run.config.quantizer.bits} "
-            "bits. Train one with another code length to see both here."
+            f"No run with the same data, backbone and clipping rule has a code length other than {bits} bits. "
+            "Train one to compare."
         )
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return
-    st.caption(
-        f"The same question to runs that differ in their code length: fewer bits cost less, and see less. {LABELS}"
-    )
-    shown = {where.run.config.quantizer.bits: where.run, **{bits: known[name] for bits, name in others.items()}}
-    for column, bits in zip(st.columns(len(shown), gap="medium"), sorted(shown), strict=True):
+    st.caption(f"The same query on runs that differ in code length: fewer bits cost less and lose detail. {LABELS}")
+    by_bits = {bits: target.run, **{length: every[name] for length, name in others.items()}}
+    for column, length in zip(st.columns(len(by_bits), gap="medium"), sorted(by_bits), strict=True):
         with column:
-            one_length(where, shown[bits], bits, question)
+            one_length(target, by_bits[length], length, query)
 
 
 @guarded
-def one_length(where: Place, run, bits: int, question: Question) -> None:
+def one_length(target: SearchTarget, run, bits: int, query: Query) -> None:
     """The hits of one code length."""
-    there = place(run, None)
-    here = asked(there, question.parts)
-    hits, mask = there.engine.search(here.embedding, top=BESIDE), relevant(there.engine, question.labels)
-    st.markdown(f"**{bits} bits** · {there.engine.index.codes.shape[1]} bytes an image")
-    measured = ((run.metrics() or {}).get("modes") or {}).get("asymmetric") or {}
-    over_all = f" mAP over all queries: {measured['map']:.3f}." if "map" in measured else ""
-    st.caption(f"{share(hits, mask)}{over_all} {plain(run.name)}")
-    clickable(where, tiles(there, hits, mask), key=f"hits {bits}")
+    other = queries.target(run, None)
+    hits = other.searcher.search(queries.query(other, query.images).embedding, top=BESIDE)
+    mask = relevant(other.searcher, query.labels)
+    st.markdown(f"**{bits} bits** · {other.searcher.index.codes.shape[1]} bytes per image")
+    st.caption(f"{share(hits, mask)}{_mean(run, 'asymmetric')} {plain(run.name)}")
+    clickable(target, tiles(other, hits, mask), key=f"hits {bits}")
 
 
 @st.fragment
 @guarded
-def quality(where: Place, question: Question, mask: np.ndarray | None) -> None:
-    """Precision of this question and of all, over ranks, over recall and by class."""
-    metrics = where.run.metrics() or {}
-    known = (metrics.get("modes") or {}).get("asymmetric") if where.is_own else None
-    if not known and mask is None:
-        st.info("Nobody knows what is relevant here: neither the question nor the database has labels to go by.")
+def quality(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
+    """Precision of this query and of all, over ranks, over recall and by class."""
+    metrics = target.run.metrics() or {}
+    means = None if target.is_collection else (metrics.get("modes") or {}).get("asymmetric")
+    if not means and mask is None:
+        st.info("Relevance is unknown: neither the query nor the database has labels.")
         return
     if mask is None:
-        st.caption(f"Nobody has labelled this question, so these are means over all queries. {LABELS}")
-    precision, ranking = {}, {}
-    if mask is not None:
-        depth = known["precision"]["k"][-1] if known else min(1000, where.engine.index.n)
-        rows = where.engine.index.search(question.embedding[None], depth).rows[0]
-        mine = mask[rows].cumsum() / np.arange(1, len(rows) + 1)
-        at = known["precision"]["k"] if known else np.unique(np.geomspace(1, len(rows), 60).astype(int)).tolist()
-        precision["this query"] = (at, [float(mine[k - 1]) for k in at])
-        recall, values = found.precision_recall(
-            where.key, question.key, tuple(question.labels), where.engine, question.embedding, mask
-        )
-        ranking["this query"] = (recall.tolist(), values.tolist())
-    if known:
-        precision["mean of all queries"] = (known["precision"]["k"], known["precision"]["value"])
-        if curve := known.get("precision_recall"):
-            ranking["all queries"] = (curve["recall"], curve["precision"])
+        st.caption(f"This query has no labels, so these are means over all queries. {LABELS}")
+    by_rank, by_recall = _query_curves(target, query, mask, means) if mask is not None else ({}, {})
+    if means:
+        by_rank["mean of all queries"] = (means["precision"]["k"], means["precision"]["value"])
+        if curve := means.get("precision_recall"):
+            by_recall["all queries"] = (curve["recall"], curve["precision"])
         if metrics.get("n_queries", quantities.FEW) < quantities.FEW:
-            st.caption(f"Means and classes are of {plain(metrics['n_queries'])} queries only: rough values.")
+            st.caption(f"Means over only {plain(metrics['n_queries'])} queries: rough values.")
     left, right = st.columns(2, gap="large")
     with left:
         st.caption("Precision at k: the share of relevant images among the first k hits.", help=LABELS)
-        figure = drawn.over_ranks(precision, x="k, hits looked at", y="precision", key="precision", log_x=True)
-        charts.show(figure, key="precision", name=f"{where.run.name}-precision")
+        figure = figures.over_ranks(by_rank, x="k, number of hits", y="precision", key="precision", log_x=True)
+        charts.show(figure, key="precision", name=f"{target.run.name}-precision")
     with right:
-        st.caption("Precision over recall: how clean the ranking is where so much of what is relevant was found.")
-        figure = drawn.over_ranks(ranking, x="recall", y="precision", key="ranking", log_x=False)
-        charts.show(figure, key="ranking", name=f"{where.run.name}-precision-recall")
-    if known and known.get("per_class"):
-        st.caption("mAP of each class's queries, best first; ▸ marks the class of this question.", help=LABELS)
-        figure = drawn.per_class(known["per_class"], where.own.class_names, question.labels, key="classes")
-        charts.show(figure, key="classes", name=f"{where.run.name}-per-class")
+        st.caption("Precision over recall: the precision where this share of all relevant images is found.")
+        figure = figures.over_ranks(by_recall, x="recall", y="precision", key="ranking", log_x=False)
+        charts.show(figure, key="ranking", name=f"{target.run.name}-precision-recall")
+    if means and means.get("per_class"):
+        st.caption("mAP of the queries of each class, best first; ▸ marks the class of this query.", help=LABELS)
+        names = target.run_searcher.class_names
+        figure = figures.per_class(means["per_class"], names, query.labels, key="classes")
+        charts.show(figure, key="classes", name=f"{target.run.name}-per-class")
+
+
+def _query_curves(target: SearchTarget, query: Query, mask: np.ndarray, means: dict | None) -> tuple[dict, dict]:
+    """Precision of a query over ranks and over recall, as named lines."""
+    index = target.searcher.index
+    depth = means["precision"]["k"][-1] if means else min(1000, index.n)
+    rows = index.search(query.embedding[None], depth).rows[0]
+    precision = mask[rows].cumsum() / np.arange(1, len(rows) + 1)
+    ranks = means["precision"]["k"] if means else np.unique(np.geomspace(1, len(rows), 60).astype(int)).tolist()
+    labels = tuple(query.labels)
+    recall, values = retrieval_cached.precision_recall(
+        target.key, query.key, labels, target.searcher, query.embedding, mask
+    )
+    by_rank = (ranks, [float(precision[k - 1]) for k in ranks])
+    return {"this query": by_rank}, {"this query": (recall.tolist(), values.tolist())}
 
 
 @st.fragment
 @guarded
-def extremes(where: Place, question: Question) -> None:
-    """The stored queries that do worst and best, and where this one stands among all."""
-    values = found.average_precision(where.run.fingerprint, where.run)
+def extremes(target: SearchTarget, query: Query) -> None:
+    """The stored queries of lowest and highest average precision, and the rank of this one."""
+    values = retrieval_cached.average_precision(target.run.fingerprint, target.run)
     if values is None:
-        st.info("Without labels nobody can say which queries do well.")
+        st.info("Per-query quality needs labels, which this run does not have.")
         return
     st.caption(
-        f"Average precision of each of the {len(values):,} stored queries in the run's own database: 1 if all that is "
-        "found is relevant.",
+        f"Average precision of each of the {len(values):,} stored queries in the run's own database; 1 is perfect.",
         help=LABELS,
     )
-    mine = float(values[question.number]) if question.number is not None else None
-    charts.show(drawn.spread(values, mine, key="spread"), key="spread", name=f"{where.run.name}-queries")
+    mine = float(values[query.number]) if query.number is not None else None
+    charts.show(figures.histogram(values, mine, key="spread"), key="spread", name=f"{target.run.name}-queries")
     order = np.argsort(values, kind="stable")
     for column, name, numbers in zip(
-        st.columns(2, gap="large"), ("hardest", "easiest"), (order[:EXTREMES], order[::-1][:EXTREMES]), strict=True
+        st.columns(2, gap="large"), ("hardest", "easiest"), (order, order[::-1]), strict=True
     ):
         with column:
-            st.caption(f"The {name} queries, with their average precision. {ASK}")
-            clickable(where, [query_tile(where, number, values) for number in numbers.tolist()], key=name)
+            st.caption(f"The {name} queries, with their average precision. {CLICK}")
+            numbers = numbers[:EXTREMES].tolist()
+            clickable(target, [query_tile(target, number, values) for number in numbers], key=name)
 
 
-def query_tile(where: Place, number: int, values: np.ndarray) -> gallery.Tile:
+def query_tile(target: SearchTarget, number: int, values: np.ndarray) -> gallery.Tile:
     """A stored query with its classes and average precision."""
-    stored = where.own.stored
+    stored = target.run_searcher.stored
     name = str(stored.query_ids[number])
-    labels = ", ".join(label_names(stored.query_labels, number, where.own.class_names))
-    row = where.row(name)
-    shown = None if row is None else gallery.of_row(cached.run_data(where.run), row)
-    return gallery.Tile(name, shown, f"{labels} {values[number]:.3f}", title=f"query {number}")
+    labels = ", ".join(label_names(stored.query_labels, number, target.run_searcher.class_names))
+    row = target.row(name)
+    image = None if row is None else gallery.of_row(cached.run_data(target.run), row)
+    return gallery.Tile(name, image, f"{labels} {values[number]:.3f}", title=f"query {number}")
