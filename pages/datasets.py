@@ -1,4 +1,4 @@
-"""Data sets: what images are here, what they look like, who asks whom, what is missing, and what is kept of them."""
+"""Data sets: images, labels, queries and database of each, missing and damaged files, and what is stored."""
 
 from transclipped.ui import imports
 
@@ -7,11 +7,11 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.ui import runs, shell
-from transclipped.ui.datasets import choice, counts, index, labels, samples, sections
+from transclipped.ui.datasets import choice, content, index, labels, sections
 from transclipped.ui.datasets import collections as collections_list
 
 st.title("Data sets")
-st.caption("What is on this machine, what it looks like, what is missing, and which rows a result stands on.")
+st.caption("The images on this machine, their labels and classes, missing files, and the rows behind each result.")
 runs.current()
 config = choice.choose()
 opened = None if config.dataset in choice.NEEDS_FOLDER and config.data is None else choice.opened(config)
@@ -19,22 +19,22 @@ if opened is None:
     choice.how_to_get(config.dataset)
 elif opened[1] is not None:
     config, images = opened
-    first, looks, rows = st.container(), st.container(), st.container()
-    with rows:  # its controls decide what stands above them
+    sizes, samples, rows = st.container(), st.container(), st.container()
+    with rows:  # first, since its controls decide what is drawn above it
         config = sections.protocol(images, config)
-        split, about = sections.drawn_split(images, config)
+        split, about = sections.load_split(images, config)
         if split is not None:
             sections.rows_as_files(images, config, split)
-    with first:
+    with sizes:
         if split is not None:
-            counts.figures(images, about)
+            content.sizes(images, about)
         if config.dataset == "folder":
             labels.section(images, config)
             index.section(images, config)
-    with looks:
-        samples.draw(images)
+    with samples:
+        content.samples(images)
         if split is not None:
-            counts.classes(images, about)
+            content.classes(images, about)
     sections.missing(images)
     sections.check(images, config, split)
 if config.dataset == "folder":

@@ -1,4 +1,4 @@
-"""The Data sets page in a browser: look at a folder, check it while watching, copy a path, clear the cache."""
+"""The Data sets page in a browser: open a folder, follow a check, enlarge an image."""
 
 import numpy as np
 import pytest
@@ -25,24 +25,26 @@ def main(page):
     return page.locator('[data-testid="stMain"]')
 
 
-def test_folder_is_checked_while_the_page_watches(server, page, album):
-    page.goto(f"{server}/datasets?set=folder&folder={album}")
+def open_folder(page) -> None:
     page.get_by_role("button", name="Open it").click()
     settled(page)
+
+
+def test_a_check_of_a_folder_is_followed(server, page, album):
+    page.goto(f"{server}/datasets?set=folder&folder={album}")
+    open_folder(page)
     main(page).get_by_text("21 of 21 images").wait_for()
     page.get_by_role("button", name="Check every image").click()
     main(page).get_by_text("21 of 21", exact=True).wait_for()  # the metric of the report
-    main(page).get_by_text("The same file").wait_for()
-    page.reload()  # the report stays
-    page.get_by_role("button", name="Open it").click()
-    settled(page)
-    main(page).get_by_text("The same file").wait_for()
+    main(page).get_by_text("Duplicate files, 1 of 1").wait_for()
+    page.reload()  # the report is stored
+    open_folder(page)
+    main(page).get_by_text("Duplicate files, 1 of 1").wait_for()
 
 
-def test_clicked_image_tells_its_path(server, page, album):
+def test_a_clicked_image_has_its_path(server, page, album):
     page.goto(f"{server}/datasets?set=folder&folder={album}")
-    page.get_by_role("button", name="Open it").click()
-    settled(page)
+    open_folder(page)
     page.get_by_role("button", name="00.png").first.click()
     main(page).get_by_text(str(album / "00.png")).wait_for()
 

@@ -1,4 +1,4 @@
-"""A training in a real browser: started, seen to grow, reloaded, stopped, resumed, finished, found elsewhere."""
+"""A training in a real browser: started, followed, reloaded, stopped, resumed, finished, and on other pages."""
 
 import pytest
 
@@ -8,10 +8,8 @@ from transclipped.runs.run import RunDir
 from transclipped.training import queue
 
 pytestmark = pytest.mark.browser
-SMALL = {
-    "Training images": 150, "Database images": 200, "Query images": 50, "Validation images": 40,
-    "Epochs": 800, "Batch": 50,
-}  # fmt: skip
+SMALL = {"Training images": 150, "Database images": 200, "Query images": 50, "Validation images": 40}
+SMALL |= {"Epochs": 800, "Batch": 50}
 STEPS = 3 * SMALL["Epochs"]
 POINTS = "() => document.querySelector('.st-key-live-loss .js-plotly-plot')?._fullData?.[0]?.x?.length ?? 0"
 
@@ -24,7 +22,7 @@ def fill(page, label: str, value) -> None:
 
 
 def set_up(page, server, name: str, **other) -> None:
-    """The form of a training that cannot end before a reloaded page is drawn."""
+    """Fill in the form for a training that outlasts a reload of the page."""
     go(page, server, "train")
     page.get_by_text("More settings").click()
     for label, value in (SMALL | other).items():
@@ -33,12 +31,12 @@ def set_up(page, server, name: str, **other) -> None:
     page.get_by_text(f"runs/{name}").first.wait_for(state="attached")
 
 
-def test_training_grows_is_stopped_resumed_and_finished_through_a_reload_and_is_benchmarked(server, page, own_runs):
+def test_a_training_is_followed_stopped_resumed_and_finished_through_a_reload(server, page, own_runs):
     name, run = "browser-run", RunDir(own_runs / "browser-run")
     set_up(page, server, name)
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
-    page.reload()  # the training knows nothing of the browser
+    page.reload()  # the training does not depend on the browser
     page.wait_for_function(f"({POINTS})() > 1", timeout=3 * PATIENCE)
     seen = page.evaluate(POINTS)
     page.wait_for_function(f"({POINTS})() > {seen}", timeout=PATIENCE)  # curves grow
@@ -58,18 +56,18 @@ def test_training_grows_is_stopped_resumed_and_finished_through_a_reload_and_is_
     assert name in page.locator('[data-testid="stMultiSelect"]').first.inner_text()
 
 
-def test_a_second_visitor_waits_sees_the_place_and_cancels(server, page, own_runs):
-    set_up(page, server, "first", Epochs=1000, Batch=4)  # long enough to be waited for
+def test_a_second_visitor_is_queued_and_cancels(server, page, own_runs):
+    set_up(page, server, "first", Epochs=1000, Batch=4)  # long enough for the other to be queued
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
     other = page.context.browser.new_context().new_page()
     go(other, server, "train")
     fill(other, "Name of the run", "second")
     other.get_by_role("button", name="Start", exact=True).click()
-    other.get_by_text("1 before it").wait_for(timeout=PATIENCE)
+    other.get_by_text("1 ahead of it").wait_for(timeout=PATIENCE)
     assert [w.name for w in queue.waiting(own_runs)] == ["second"]
     other.get_by_role("button", name="Cancel", exact=True).click()
-    other.get_by_text("second waits").wait_for(state="detached")
+    other.get_by_text("second is queued").wait_for(state="detached")
     assert queue.waiting(own_runs) == [] and not (own_runs / "second").exists()
     other.context.close()
     page.get_by_role("button", name="Stop", exact=True).click()

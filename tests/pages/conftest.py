@@ -101,6 +101,13 @@ def opened(page: str, **query) -> AppTest:
     return app
 
 
+def fill(app: AppTest, **values) -> AppTest:
+    """Set fields of the Train form by name, then run the page."""
+    for name, value in values.items():
+        next(e for e in app.main if getattr(e, "key", None) == f"set {name}").set_value(value)
+    return app.run()
+
+
 def keys(app: AppTest) -> set[str]:
     """Keys of the page's widgets, without the sidebar."""
     return {element.key for element in app.main if getattr(element, "key", None)}

@@ -1,7 +1,6 @@
-"""The Data sets page says what is here, what is missing and what is kept; in every layout, whole or broken."""
+"""The Data sets page: images, missing files, stored data and indexing, for every layout, complete or damaged."""
 
 import io
-import json
 import os
 import shutil
 import time
@@ -12,8 +11,14 @@ from PIL import Image
 from tests.pages.conftest import opened, words
 from transclipped.config import DataConfig
 from transclipped.datasets import storage
+from transclipped.datasets.images import listing
 from transclipped.datasets.images.check import Check
 from transclipped.datasets.registry import load
+from transclipped.search import collection_job
+from transclipped.ui import access, runs
+from transclipped.ui.datasets import cached as datasets_cached
+from transclipped.ui.datasets import folder as datasets_folder
+from transclipped.ui.datasets import job as datasets_job
 from transclipped.ui.text import plain
 from transclipped.utils import jobs
 from transclipped.utils.files import cache_dir, write_json
@@ -21,14 +26,17 @@ from transclipped.utils.jobs import JOB, LOG, PROGRESS
 from transclipped.utils.machine import process_start
 
 
+def noise(path, sigma, *, size=(30, 30)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise(size, sigma).convert("RGB").save(path)
+
+
 @pytest.fixture
 def album(tmp_path):
     """Twelve images in two folders, a copy, a text and an empty file."""
     root = tmp_path / "album"
     for i in range(12):
-        path = root / ("sea" if i % 2 else "city") / f"{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.effect_noise((60, 40), 40 + i).convert("RGB").save(path)
+        noise(root / ("sea" if i % 2 else "city") / f"{i}.png", 40 + i, size=(60, 40))
     (root / "sea" / "copy.png").write_bytes((root / "sea" / "1.png").read_bytes())
     (root / "empty.png").touch()
     (root / "notes.txt").write_text("no image")
@@ -41,13 +49,13 @@ def own_cache_folder(tmp_path, monkeypatch):
 
 
 def in_folder(folder, **query):
-    """The page after a visitor opened the folder that a link names."""
+    """The page after a visitor has opened the folder in a link."""
     app = opened("datasets", set=query.pop("set", "folder"), folder=str(folder), **query)
     return app.button(key="open folder").click().run()
 
 
 def typed(folder, labels=""):
-    """The page after a visitor typed a folder and pressed the button."""
+    """The page after a visitor has typed a folder and pressed the button."""
     app = opened("datasets", set="folder")
     app.text_input(key="typed folder").set_value(str(folder))
     app.text_input(key="typed labels").set_value(str(labels))
@@ -64,6 +72,7 @@ def test_first_screen_shows_the_bundled_images(finished):
     assert metric(app, "Images") == "60,000" and metric(app, "Queries") == "10,000"
     assert metric(app, "Training") == "50,000" and "mAP@1,000" in words(app)
     assert "24 of 60,000 images" in words(app) and "Nothing leaves this machine" in words(app)
+    assert {"Rows as JSON", "Rows as CSV"} <= {button.label for button in app.get("download_button")}
 
 
 def test_protocol_in_the_address_changes_the_rows(finished):
@@ -73,11 +82,11 @@ def test_protocol_in_the_address_changes_the_rows(finished):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("mirflickr", "flickr25k_targets.txt"), ("nuswide", "Imagelist.txt"), ("folder", "labels.csv")]
+    ("name", "file"), [("mirflickr", "flickr25k_targets.txt"), ("nuswide", "Imagelist.txt"), ("folder", "labels.csv")]
 )
-def test_set_that_is_not_here_tells_how_to_get_it(finished, name, told):
+def test_a_missing_set_comes_with_its_layout(finished, name, file):
     app = opened("datasets", set=name)
-    assert not app.error and any(told in code.value for code in app.code)
+    assert not app.error and any(file in code.value for code in app.code)
 
 
 def test_collages_and_caltech_are_shown(finished):
@@ -86,24 +95,21 @@ def test_collages_and_caltech_are_shown(finished):
         assert not app.error and labels in words(app)
 
 
-def test_folder_of_ones_own(finished, album):
+def test_a_folder_is_opened_and_one_label_chosen(finished, album):
     app = in_folder(album)
     assert not app.error
     assert metric(app, "Images") == "13" and metric(app, "Labels") == "2"
     assert "2 files or lines cannot be used" in words(app)
+    assert "sub-folders. 13 of 13 images" in words(app) and "2 different" in words(app)
     table = next(frame.value for frame in app.dataframe if "why" in frame.value)
     assert set(table["name"]) == {"empty.png", "notes.txt"}
-
-
-def test_one_label_alone_can_be_shown(finished, album):
-    app = in_folder(album)
     app.selectbox(key="only").set_value("sea").run()
     assert not app.exception and "7 of 7 images" in words(app)
 
 
-def test_folder_without_labels_says_what_that_means(finished, tmp_path):
+def test_a_folder_without_labels_is_explained(finished, tmp_path):
     for i in range(5):
-        Image.effect_noise((30, 30), 50 + i).convert("RGB").save(tmp_path / f"{i}.png")
+        noise(tmp_path / f"{i}.png", 50 + i)
     app = in_folder(tmp_path)
     assert not app.error and metric(app, "Labels") == "none"
     assert "training and search need none" in words(app)
@@ -117,24 +123,15 @@ def test_folder_that_is_gone_or_a_file_is_explained(finished, album, folder):
     assert any("labels.csv" in code.value for code in app.code)  # and how it should look
 
 
-def test_folder_that_moves_while_it_is_shown_is_explained(finished, album):
-    from transclipped.ui.datasets import cached as datasets_cached
-
+def test_a_changed_folder_is_reopened_and_a_moved_one_explained(finished, album):
     app = in_folder(album)
+    Image.new("RGB", (30, 30), "teal").save(album / "sea" / "new.png")
+    datasets_cached._stamp.clear()  # as after fifteen seconds
+    assert metric(app.run(), "Images") == "14"
     album.rename(album.with_name("elsewhere"))
     datasets_cached._stamp.clear()
     app.run()
     assert not app.exception and "unplugged" in app.error[0].value
-
-
-def test_changed_folder_is_opened_anew(finished, album):
-    from transclipped.ui.datasets import cached as datasets_cached
-
-    app = in_folder(album)
-    Image.new("RGB", (30, 30), "teal").save(album / "sea" / "new.png")
-    datasets_cached._stamp.clear()  # as fifteen seconds do
-    app.run()
-    assert metric(app, "Images") == "14"
 
 
 def test_wrong_csv_is_explained(finished, album):
@@ -143,17 +140,16 @@ def test_wrong_csv_is_explained(finished, album):
     assert not app.exception and str(album / "labels.csv") in app.error[0].value
 
 
-def test_flickr_tree_tells_what_is_missing(finished, tmp_path):
+def test_missing_flickr_images_are_counted(finished, tmp_path):
     root = tmp_path / "flickr"
-    root.mkdir()
     for i in range(1, 31):
-        Image.effect_noise((30, 30), 30 + i).convert("RGB").save(root / f"im{i}.jpg")
+        noise(root / f"im{i}.jpg", 30 + i)
     (root / "flickr25k_img.txt").write_text("".join(f"im{i}.jpg\n" for i in range(1, 41)))
     (root / "flickr25k_targets.txt").write_text(("1 0" + " 0" * 22 + "\n") * 20 + ("0 1" + " 1" * 22 + "\n") * 20)
     app = in_folder(root, set="mirflickr")
     assert not app.error
     assert metric(app, "Images") == "30" and metric(app, "Queries") == "3"
-    assert "10 listed images are not there" in words(app)
+    assert "10 listed images" in words(app)
     assert any("order of the 24 names is inferred" in note.value for note in app.info)
     for label, numbers in (("sky", "1\n2\n"), ("sky_r1", "1\n"), ("baby", "3\n"), ("baby_r1", "3\n")):
         (root / f"{label}.txt").write_text(numbers)
@@ -164,53 +160,50 @@ def test_flickr_tree_tells_what_is_missing(finished, tmp_path):
 
 def test_too_few_images_for_a_split_are_still_shown(finished, tmp_path):
     for name in ("a.png", "b.png"):
-        Image.effect_noise((30, 30), 50).convert("RGB").save(tmp_path / name)
+        noise(tmp_path / name, 50)
     app = in_folder(tmp_path)
     assert not app.error and "1 training" in app.warning[0].value and "2 of 2 images" in words(app)
 
 
-def test_report_of_a_check_is_shown(finished, album, own_cache_folder):
+def check_job(album) -> jobs.Job:
+    return datasets_job.of(load(DataConfig(dataset="folder", data=str(album))).fingerprint)
+
+
+def test_the_report_of_a_check_is_drawn(finished, album, own_cache_folder):
     images = load(DataConfig(dataset="folder", data=str(album)))
     for _ in Check(images).run():
         pass
     app = in_folder(album)
-    assert not app.error and metric(app, "Decoded") == "13 of 13" and metric(app, "Same file twice") == "1"
-    assert "The same file" in words(app)
+    assert not app.error and metric(app, "Decoded") == "13 of 13" and metric(app, "Duplicate files") == "1"
+    assert "**Duplicate files**" in words(app)
 
 
-def test_failed_check_tells_why(finished, album, own_cache_folder):
-    from transclipped.ui.datasets import job as datasets_job
-
-    images = load(DataConfig(dataset="folder", data=str(album)))
-    job = datasets_job.of(images.fingerprint)
+def test_a_failed_check_gives_its_reason(finished, album, own_cache_folder):
+    job = check_job(album)
     write_json(job.folder / JOB, {"pid": -1})
     (job.folder / LOG).write_text("transclipped: the disk was unplugged\n")
     app = in_folder(album)
     assert "the disk was unplugged" in app.error[0].value
 
 
-def test_check_that_goes_on_shows_how_far_it_is(finished, album, own_cache_folder):
-    from transclipped.ui.datasets import job as datasets_job
-
-    images = load(DataConfig(dataset="folder", data=str(album)))
-    job = datasets_job.of(images.fingerprint)
-    path = job.folder / PROGRESS
-    path.parent.mkdir(parents=True)
-    itself = {"pid": os.getpid(), "started": process_start(os.getpid())}
-    path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2} | itself))
+def test_a_running_check_is_recognised_by_its_process(finished, album, own_cache_folder):
+    job = check_job(album)
+    process = {"pid": os.getpid(), "started": process_start(os.getpid())}
+    progress = {"done": 4, "total": 13, "seconds": 2, **process}
+    write_json(job.folder / PROGRESS, progress)
     assert job.running and job.status()["done"] == 4
-    path.write_text(json.dumps({"done": 4, "total": 13, "seconds": 2} | itself | {"started": "another boot 1"}))
+    write_json(job.folder / PROGRESS, progress | {"started": "another boot 1"})
     assert not job.running
-    path.write_text("[]")
+    (job.folder / PROGRESS).write_text("[]")
     assert not job.running
 
 
-def test_cache_is_told_and_cleared(finished, album, own_cache_folder):
+def test_the_cache_is_listed_and_cleared(finished, album, own_cache_folder):
     app = in_folder(album)
     app.run()
     assert "listings" in {kind.name for kind in storage.stored()}
     app.button(key="clear now").click().run()
-    assert not app.exception and storage.stored() == [] and "MB are free again" in words(app)
+    assert not app.exception and storage.stored() == [] and "MB were freed" in words(app)
 
 
 def test_nonsense_in_the_address_is_ignored(finished):
@@ -218,13 +211,7 @@ def test_nonsense_in_the_address_is_ignored(finished):
     assert not app.error and metric(app, "Images") == "60,000"
 
 
-def test_rows_can_be_downloaded(finished):
-    app = opened("datasets")
-    labels = [button.label for button in app.get("download_button")]
-    assert "Rows as JSON" in labels and "Rows as CSV" in labels
-
-
-def test_transparent_and_grey_images_are_drawn(finished, tmp_path):
+def test_images_of_all_modes_are_drawn(finished, tmp_path):
     for i, mode in enumerate(("RGBA", "L", "1", "CMYK", "I;16")):
         buffer = io.BytesIO()
         Image.new(mode, (20, 20)).save(buffer, "TIFF" if mode == "CMYK" else "PNG")
@@ -238,14 +225,13 @@ def test_transparent_and_grey_images_are_drawn(finished, tmp_path):
 
 @pytest.fixture
 def unread(monkeypatch):
-    """Fails the test where anything below a folder is looked at."""
-    from transclipped.datasets.images import listing
+    """Fails the test if any folder is read."""
 
-    def refused(root, **rest):
-        raise AssertionError(f"{root} was looked at")
+    def refuse(root, **rest):
+        raise AssertionError(f"{root} was read")
 
-    monkeypatch.setattr(listing, "scan", refused)
-    monkeypatch.setattr(listing, "n_files", refused)
+    monkeypatch.setattr(listing, "scan", refuse)
+    monkeypatch.setattr(listing, "n_files", refuse)
 
 
 @pytest.mark.parametrize("name", ["folder", "mirflickr", "nuswide"])
@@ -256,13 +242,13 @@ def test_an_address_alone_opens_no_folder(finished, album, unread, name):
     assert app.button(key="open folder")
 
 
-def test_a_question_shows_an_address_as_text(finished):
+def test_a_folder_in_a_link_is_escaped(finished):
     folder = "/a![x](http://host/x.png)"
     app = opened("datasets", set="folder", folder=folder)
     assert f"Open **{plain(folder)}**?" in words(app) and "![" not in plain(folder)
 
 
-def test_what_was_opened_stays_open_but_another_link_asks_again(finished, album, tmp_path):
+def test_an_opened_folder_stays_open_but_another_link_needs_confirmation(finished, album, tmp_path):
     app = in_folder(album)
     assert metric(app, "Images") == "13"
     app.run()
@@ -279,37 +265,26 @@ def test_a_typed_folder_is_opened_however_it_was_pasted(finished, album, form):
     assert app.query_params["folder"] == str(album)
 
 
-def test_dead_ends_are_sentences_without_options_of_a_command(finished, album, tmp_path, own_cache_folder):
-    one = tmp_path / "one"
-    one.mkdir()
-    Image.new("RGB", (30, 30)).save(one / "a.png")
+def test_wrong_paths_are_explained_without_options_of_a_command(finished, album, tmp_path, own_cache_folder):
+    noise(tmp_path / "one" / "a.png", 50)
     system = tmp_path / "system"
     for name in ("__MACOSX/._a.jpg", "thumbs/Thumbs.db", ".git/config", "empty/.keep"):
         (system / name).parent.mkdir(parents=True, exist_ok=True)
         (system / name).write_text("system")
     (tmp_path / "nothing").mkdir()
-    places = [
-        one,
-        system,
-        tmp_path / "nothing",
-        album / "no",
-        album / "notes.txt",
-        "relative/nowhere",
-        "\0",
-        "x" * 5000,
-    ]
-    for place in places:
-        app = typed(place)
-        assert not app.exception and len(app.error) == 1, place
-        said = app.error[0].value
-        assert "--data" not in said and "Traceback" not in said and "as data" not in said
+    folders = [tmp_path / "one", system, tmp_path / "nothing", album / "no", album / "notes.txt"]
+    for path in [*folders, "relative/nowhere", "\0", "x" * 5000]:
+        app = typed(path)
+        assert not app.exception and len(app.error) == 1, path
+        error = app.error[0].value
+        assert "--data" not in error and "Traceback" not in error and "as data" not in error
         assert any("labels.csv" in code.value for code in app.code)
     assert not typed("").error
     app = typed(album, album / "no.csv")
     assert "no" in app.error[0].value and not app.metric
 
 
-def test_unreadable_files_are_left_out_by_name(finished, album):
+def test_unreadable_files_are_skipped(finished, album):
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
     (album / "sea" / "1.png").chmod(0)
@@ -317,10 +292,7 @@ def test_unreadable_files_are_left_out_by_name(finished, album):
     assert metric(app, "Images") == "12" and not app.error
 
 
-def test_a_large_folder_is_looked_through_by_a_process_before_it_opens(finished, album, own_cache_folder, monkeypatch):
-    from transclipped.ui.datasets import folder as datasets_folder
-    from transclipped.ui.datasets import job as datasets_job
-
+def test_a_large_folder_is_scanned_by_a_process_before_it_opens(finished, album, own_cache_folder, monkeypatch):
     monkeypatch.setattr(datasets_folder, "MANY", 5)
     datasets_folder._n_files.clear()
     app = typed(album)
@@ -337,26 +309,18 @@ def test_a_large_folder_is_looked_through_by_a_process_before_it_opens(finished,
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["beside", "typed"])
-def test_labels_are_shown_as_they_were_recognised(finished, album, tmp_path, given):
+def test_recognised_labels_are_described(finished, album, tmp_path, given):
     file = (tmp_path if given else album) / "labels.csv"
     file.write_text("file;tags\n" + "".join(f"{i}.png;a|b\n" for i in range(12)) + "gone.png;c\n")
     app = typed(album, file if given else "")
     assert not app.error and metric(app, "Labels") == "3"
-    said = words(app)
-    assert "12 of 13 images" in said and "semicolons" in said and "1 rows name no image" in said
-    assert "a, b" in said and "*file*" in said and "*tags*" in said
-
-
-def test_labels_from_sub_folders_are_shown_too(finished, album):
-    said = words(typed(album))
-    assert "the names of the sub-folders. 13 of 13 images" in said and "2 kinds" in said
+    text = words(app)
+    assert "12 of 13 images" in text and "semicolon" in text and "1 rows match no image" in text
+    assert "a, b" in text and "*file*" in text and "*tags*" in text
 
 
 def indexed(app):
-    """The page after its folder was indexed."""
-    from transclipped.search import collection_job
-    from transclipped.ui import runs
-
+    """The page after indexing its folder."""
     app.button(key="index").click().run()
     assert not app.exception and not app.error
     deadline = time.monotonic() + 120
@@ -365,11 +329,11 @@ def indexed(app):
     return app.run()
 
 
-def test_a_folder_is_indexed_by_a_button_and_stays_open_to_every_later_visit(finished, album):
+def test_a_folder_is_indexed_by_a_button_and_stays_open_on_later_visits(finished, album):
     app = indexed(typed(album))
     assert not app.error and "13 images are indexed" in words(app)
-    left_out = next(frame.value for frame in app.dataframe if "why" in frame.value)
-    assert {"empty.png", "notes.txt"} <= set(left_out["name"])
+    skipped = next(frame.value for frame in app.dataframe if "why" in frame.value)
+    assert {"empty.png", "notes.txt"} <= set(skipped["name"])
     again = opened("datasets", set="folder", folder=str(album))  # another session, by the address
     assert metric(again, "Images") == "13" and again.button(key="search in it")
     listed = next(frame.value for frame in again.dataframe if "collection" in frame.value)
@@ -378,7 +342,7 @@ def test_a_folder_is_indexed_by_a_button_and_stays_open_to_every_later_visit(fin
 
 
 def test_from_an_indexed_folder_one_click_searches_maps_and_trains(finished, album, transformer_run):
-    shutil.copytree(transformer_run, finished.parent / "newer")  # the first one, so the other stands in the address
+    shutil.copytree(transformer_run, finished.parent / "newer")  # the first one, so the address names the other
     app = in_folder(album, run="tiny")
     app.selectbox(key="run that encodes").set_value("tiny").run()
     app = indexed(app)
@@ -396,15 +360,19 @@ def test_from_an_indexed_folder_one_click_searches_maps_and_trains(finished, alb
     assert app.text_input(key="set data").value == str(album)
 
 
-def test_cancelled_failed_and_interrupted_encodings_can_go_on_or_be_forgotten(finished, album):
-    for state, progress in (("stopped", None), ("failed", "failed"), ("interrupted", None)):
-        path = finished.parent / "album"
-        path.mkdir()
-        job = {"run": str(finished.resolve()), "folder": str(album), "labels": None, "pid": -1}
-        (path / "job.json").write_text(json.dumps(job | {"stopped": state == "stopped"}))
-        if progress:
-            told = {"done": 3, "total": 13, "seconds": 1.0, "state": "failed", "error": "the disk is full"}
-            (path / "progress.json").write_text(json.dumps(told))
+def encoding(finished, album, *, progress: dict | None = None, **job):
+    """Folder of an encoding with this state."""
+    path = finished.parent / "album"
+    write_json(path / "job.json", {"run": str(finished.resolve()), "folder": str(album), "labels": None, **job})
+    if progress:
+        write_json(path / "progress.json", {"total": 13, "seconds": 2.0, **progress})
+    return path
+
+
+def test_cancelled_failed_and_interrupted_encodings_can_be_resumed_or_discarded(finished, album):
+    failed = {"done": 3, "state": "failed", "error": "the disk is full"}
+    for state, progress in (("stopped", None), ("failed", failed), ("interrupted", None)):
+        path = encoding(finished, album, progress=progress, pid=-1, stopped=state == "stopped")
         app = opened("datasets", set="folder", folder=str(album))
         assert not app.exception and len(app.error) == (state == "failed") and len(app.warning) == (state != "failed")
         assert app.button(key="index").label == "Resume"
@@ -412,14 +380,9 @@ def test_cancelled_failed_and_interrupted_encodings_can_go_on_or_be_forgotten(fi
         assert not path.exists() and not app.exception
 
 
-def test_an_encoding_that_goes_on_is_followed_and_cancelled(finished, album, monkeypatch):
-    path = finished.parent / "album"
-    path.mkdir()
-    itself = {"pid": os.getpid(), "started": process_start(os.getpid())}
-    job = {"run": str(finished.resolve()), "folder": str(album), "labels": None, **itself}
-    (path / "job.json").write_text(json.dumps(job))
-    told = {"done": 4, "total": 13, "seconds": 2.0, "state": "running", **itself}
-    (path / "progress.json").write_text(json.dumps(told))
+def test_a_running_encoding_is_followed_and_cancelled(finished, album, monkeypatch):
+    process = {"pid": os.getpid(), "started": process_start(os.getpid())}
+    encoding(finished, album, progress={"done": 4, "state": "running", **process}, **process)
     ended = []
     monkeypatch.setattr(jobs, "end_process", ended.append)
     app = opened("datasets", set="folder", folder=str(album))
@@ -428,19 +391,15 @@ def test_an_encoding_that_goes_on_is_followed_and_cancelled(finished, album, mon
     assert ended == [os.getpid()] and len(app.warning) == 1
 
 
-def test_a_visitor_who_may_not_starts_and_deletes_nothing(finished, album, monkeypatch):
-    from transclipped.ui import access
-
+def test_only_a_visitor_with_permission_indexes_and_deletes_a_collection(finished, album, monkeypatch):
     indexed(typed(album))
-    monkeypatch.setattr(access, "may", lambda *act, **of: False)
-    app = opened("datasets", set="folder", folder=str(album))
-    assert app.button(key="index").disabled and app.button(key="search in it")
-    app.button(key="delete collection").click().run()
-    assert (finished.parent / "album" / "collection.json").exists() and app.error
-
-
-def test_a_collection_is_deleted_and_its_images_stay(finished, album):
-    app = indexed(typed(album))
+    with monkeypatch.context() as patch:
+        patch.setattr(access, "may", lambda *act, **of: False)
+        app = opened("datasets", set="folder", folder=str(album))
+        assert app.button(key="index").disabled and app.button(key="search in it")
+        app.button(key="delete collection").click().run()
+        assert (finished.parent / "album" / "collection.json").exists() and app.error
+    app = typed(album)
     app.button(key="delete collection").click().run()
     assert not app.exception and not (finished.parent / "album").exists() and (album / "sea" / "1.png").exists()
     assert app.button(key="index").label == "Index it"

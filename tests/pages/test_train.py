@@ -1,4 +1,4 @@
-"""The Train page: what a link, a preset and a person choose becomes the command; queue, curves, comparing, keeping."""
+"""The Train page: form and command, queue, curves, comparing and managing runs."""
 
 import io
 import json
@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.pages.conftest import command, opened, unfinish, words
+from tests.pages.conftest import absent, command, fill, opened, unfinish, words
 from transclipped import plugins
 from transclipped.clipping import RULES
 from transclipped.datasets.registry import load
@@ -23,7 +23,7 @@ from transclipped.utils.measured import remember
 
 @pytest.fixture
 def own_speeds(tmp_path, monkeypatch):
-    """Path of the speeds that only this test remembers, on a machine without accelerator."""
+    """Path of an empty file of measured speeds, on a machine without accelerator."""
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(estimate, "best_device", lambda: "cpu")
     return estimate._path()
@@ -38,8 +38,12 @@ def show(app, part: str):
     return app
 
 
-def test_the_form_offers_exactly_the_librarys_choices(home):
-    assert opened("train").selectbox(key="rule").options == list(RULES)
+def success(app) -> str:
+    return next(box.value for box in app.success)
+
+
+def heading(app) -> list[str]:
+    return [heading.value for heading in app.subheader]
 
 
 PLUGIN = """
@@ -70,98 +74,70 @@ def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, own_registries, mo
 @pytest.mark.parametrize(
     ("query", "flags"),
     [
-        ({"rule": "threshold", "delta": "0.4", "tau": "0.2", "treatment": "clamp"},
-         ["--clip threshold", "--clip-threshold 0.4", "--clip-treatment clamp", "--temperature 0.2"]),
+        (
+            {"rule": "threshold", "delta": "0.4", "tau": "0.2", "treatment": "clamp"},
+            ["--clip threshold", "--clip-threshold 0.4", "--clip-treatment clamp", "--temperature 0.2"],
+        ),
         ({"rule": "rank", "q": "0.1"}, ["--clip-fraction 0.1"]),
         ({"rule": "rank+threshold", "q": "0.2", "delta": "-0.3"}, ["--clip-fraction 0.2", "--clip-threshold -0.3"]),
         ({"rule": "adaptive", "c": "1.25"}, ["--clip adaptive", "--clip-sigma 1.25"]),
         ({"preset": "careful"}, ["--validation 2000", "--epochs 8"]),
         ({"preset": "Careful"}, ["--validation 2000", "--epochs 8"]),
-        ({"preset": "One minute on this laptop"}, ["--train-limit 2000", "--epochs 8"]),
     ],
-)  # fmt: skip
+)
 def test_a_link_fills_the_form(home, query, flags):
     app = opened("train", **query)
     for flag in flags:
         assert flag in command(app), command(app)
 
 
-def test_nonsense_in_a_link_leaves_the_usual_setting(home):
-    usual = command(opened("train"))
-    assert command(opened("train", rule="mine", delta="high", tau="-1", treatment="burn", preset="Fast")) == usual
-
-
 def test_a_preset_fills_in_and_each_setting_can_be_changed(home):
     app = opened("train")
     assert "--train-limit 2000" in command(app) and "--batch 128" in command(app)
-    app.number_input(key="set batch").set_value(64).run()
-    assert "--batch 64" in command(app)
+    assert "--batch 64" in command(fill(app, batch=64))
     app.segmented_control(key="preset").set_value(presets.CAREFUL).run()
     assert "limit" not in command(app) and "--validation 2000" in command(app)
     assert app.number_input(key="set batch").value == 256
-    app.selectbox(key="set dataset").set_value("caltech101").run()
+    fill(app, dataset="caltech101")
     assert "--dataset caltech101" in command(app) and "--validation 200" in command(app)
     assert "--protocol" not in command(app)
 
 
-def test_the_usual_settings_are_those_that_the_form_begins_with(home, monkeypatch):
-    asked = []
-    monkeypatch.setattr(train_start, "estimated", asked.append)
-    opened("train")
-    assert asked == [train_form.usual()]
-
-
-def test_a_preset_promises_no_time():
-    said = " ".join([*presets.PRESETS.values(), presets.HELP])
-    assert not [word for word in ("minute", "second", "hour", "laptop", "quick", "fast") if word in said.lower()]
+def test_the_usual_settings_are_those_of_the_untouched_form(home, monkeypatch):
+    configs = []
+    monkeypatch.setattr(train_start, "estimated", configs.append)
+    assert opened("train").selectbox(key="rule").options == list(RULES)
+    assert configs == [train_form.usual()]
 
 
 def test_every_setting_reaches_the_command(home):
-    app = opened("train", rule="rank")
-    app.segmented_control(key="set bits").set_value(64)
-    app.segmented_control(key="set protocol").set_value("II")
-    app.number_input(key="set seed").set_value(5)
-    app.number_input(key="set lr").set_value(0.01)
-    app.number_input(key="set views").set_value(3)
-    app.number_input(key="set start").set_value(1.0)
-    app.number_input(key="set full").set_value(2.0)
-    app.selectbox(key="set on").set_value("continuous")
-    app.selectbox(key="set learns").set_value("last-2")
-    app.selectbox(key="set select").set_value("validation")
-    app.selectbox(key="set backbone").set_value(network.OTHER).run()
-    app.text_input(key="set timm").set_value("vit_tiny_patch16_224").run()
-    for flag in ("--bits 64", "--protocol II", "--seed 5", "--lr 0.01", "--views 3", "--clip-start 1.0",
-                 "--clip-full 2.0", "--clip-on continuous", "--backbone-train last-2", "--select validation",
-                 "--backbone vit_tiny_patch16_224"):  # fmt: skip
+    app = fill(opened("train", rule="rank"), bits=64, protocol="II", seed=5, lr=0.01, views=3, start=1.0, full=2.0)
+    fill(app, on="continuous", learns="last-2", select="validation", backbone=network.OTHER)
+    fill(app, timm="vit_tiny_patch16_224")
+    flags = (
+        "--bits 64|--protocol II|--seed 5|--lr 0.01|--views 3|--clip-start 1.0|--clip-full 2.0|--clip-on continuous"
+        "|--backbone-train last-2|--select validation|--backbone vit_tiny_patch16_224"
+    )
+    for flag in flags.split("|"):
         assert flag in command(app), command(app)
 
 
-def test_a_folder_asks_for_its_path_and_labels(home, tmp_path):
-    app = opened("train")
-    app.selectbox(key="set dataset").set_value("folder").run()
-    app.text_input(key="set data").set_value("/photos").run()
-    app.text_input(key="set labels").set_value("/labels.csv").run()
+def test_each_data_set_has_its_fields(home):
+    app = fill(opened("train"), dataset="folder")
+    fill(app, data="/photos", labels="/labels.csv")
     assert "--data /photos" in command(app) and "--labels /labels.csv" in command(app)
-
-
-def test_listed_sets_ask_for_their_lists_and_mirflickr_for_its_annotations(home):
-    app = opened("train")
-    app.selectbox(key="set dataset").set_value("mirflickr").run()
-    app.text_input(key="set data").set_value("/flickr").run()
-    app.text_input(key="set lists").set_value("/lists").run()
+    fill(app, dataset="mirflickr")
+    fill(app, data="/flickr", lists="/lists")
     assert "--data /flickr" in command(app) and "--labels /lists" in command(app)
     assert "--annotations" not in command(app)
-    app.segmented_control(key="set annotations").set_value("relevant").run()
-    assert "--annotations relevant" in command(app)
-    app.selectbox(key="set dataset").set_value("nuswide").run()
+    assert "--annotations relevant" in command(fill(app, annotations="relevant"))
+    fill(app, dataset="nuswide")
     assert "--labels /lists" in command(app) and "--annotations" not in command(app)
-    app.selectbox(key="set dataset").set_value("caltech101").run()
-    assert "--labels" not in command(app)
+    assert "--labels" not in command(fill(app, dataset="caltech101"))
 
 
-def test_settings_that_cannot_be_are_explained(home):
-    app = opened("train")
-    app.number_input(key="set start").set_value(3.0).run()
+def test_contradicting_settings_are_explained(home):
+    app = fill(opened("train"), start=3.0)
     assert plain("start <= full") in words(app) and not app.exception
 
 
@@ -188,33 +164,29 @@ def test_the_estimate_is_the_librarys(home, own_speeds):
     assert [w.seconds for w in queue.waiting(home)] == [seconds]  # for those who wait behind it
 
 
-def test_an_estimate_that_cannot_be_made_says_why_and_the_form_stays(home):
-    app = opened("train")
-    app.selectbox(key="set dataset").set_value("folder").run()
-    app.text_input(key="set data").set_value("/no such folder").run()
+def test_a_missing_folder_is_explained_and_the_form_stays(home):
+    app = fill(fill(opened("train"), dataset="folder"), data="/no such folder")
     assert "is not a folder" in words(app) and not app.exception
     assert app.button(key="start").disabled
 
 
-def test_a_press_waits_in_the_queue_shows_its_place_and_can_be_cancelled(home):
+def test_a_queued_training_has_a_position_and_can_be_cancelled(home):
     first, second = opened("train"), opened("train")
     first.button(key="start").click().run()
     second.button(key="start").click().run()
     names = [w.name for w in queue.waiting(home)]
     assert len(names) == 2 and names[1] == f"{names[0]}-2"
-    assert f"**{names[0]}** waits" in words(first) and "It is next" in words(first)
-    assert f"**{names[1]}** waits" in words(second) and "1 before it" in words(second)
+    assert f"**{names[0]}** is queued" in words(first) and "next" in words(first)
+    assert f"**{names[1]}** is queued" in words(second) and "1 ahead" in words(second)
     second.button(key="cancel").click().run()
     assert not second.exception and [w.name for w in queue.waiting(home)] == names[:1]
-    assert names[1] not in words(second) and f"**{names[0]}** waits" in words(first.run())
+    assert names[1] not in words(second) and f"**{names[0]}** is queued" in words(first.run())
 
 
-def test_the_queue_is_there_after_a_restart_of_the_app(home):
-    app = opened("train")
-    app.button(key="start").click().run()
+def test_the_queue_survives_a_restart_of_the_app(home):
+    opened("train").button(key="start").click().run()
     name = queue.waiting(home)[0].name
-    again = opened("train", watch=name)
-    assert f"**{name}** waits" in words(again)
+    assert f"**{name}** is queued" in words(opened("train", watch=name))
 
 
 def test_a_taken_name_is_refused(finished):
@@ -229,30 +201,30 @@ def test_curves_are_those_of_the_events(finished):
     epochs, values = train_live.lines(events, "validation_map")["validation mAP"]
     assert epochs.tolist() == [1, 2]
     assert values.tolist() == [e["validation_map"] for e in events if e["kind"] == "epoch"]
-    assert set(train_live.lines(events, "loss")) == {"whole", "contrastive", "entropy of soft codes", "diversity"}
+    assert set(train_live.lines(events, "loss")) == {"total", "contrastive", "entropy of soft codes", "diversity"}
     assert train_live.lines([], "loss") == {}
     many = [{"kind": "step", "epoch": i / 100, "perplexity": float(i)} for i in range(3701)]
     epochs, values = train_live.lines(many, "perplexity")["perplexity"]
     assert 400 < len(values) <= train_live.MOST_POINTS and values[0] == 0 and epochs[-1] > 36.9
 
 
-def drawn(app) -> int:
+def count_charts(app) -> int:
     return len(app.get("plotly_chart"))
 
 
 def test_a_pair_of_figures_is_drawn_and_the_address_opens_another_or_all(finished):
     app = opened("train")
-    assert drawn(app) == 2 and "Loss by part" in words(app) and "Validation mAP" in words(app)
+    assert count_charts(app) == 2 and "Loss" in words(app) and "Validation mAP" in words(app)
     app.segmented_control(key="curves").set_value("clipping").run()
-    assert drawn(app) == 2 and "Precision of the clipped pairs" in words(app)
+    assert count_charts(app) == 2 and "Precision" in words(app)
     assert app.query_params.get("curves") == "clipping"
-    assert drawn(opened("train", curves="all")) == len(train_live.FIGURES)
-    assert drawn(show(opened("train", curves="codes"), "compare")) == 2
+    assert count_charts(opened("train", curves="all")) == len(train_live.FIGURES)
+    assert count_charts(show(opened("train", curves="codes"), "compare")) == 2
 
 
 def test_each_figure_is_in_a_pair():
-    pairs = [figure for part, (_, figures) in train_live.SHOWN.items() for figure in figures if part != "all"]
-    assert sorted(pairs) == sorted(train_live.FIGURES) == sorted(train_live.SHOWN["all"][1])
+    pairs = [figure for part, (_, figures) in train_live.GROUPS.items() for figure in figures if part != "all"]
+    assert sorted(pairs) == sorted(train_live.FIGURES) == sorted(train_live.GROUPS["all"][1])
 
 
 def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished):
@@ -261,20 +233,20 @@ def test_a_stopped_run_can_be_resumed_and_a_finished_one_cannot(finished):
     app = opened("train")
     app.button(key="resume").click().run()
     assert [w.name for w in queue.waiting(finished.parent)] == ["tiny"]
-    assert "**tiny** waits" in words(app)
+    assert "**tiny** is queued" in words(app)
 
 
-def test_a_run_deleted_in_another_tab_is_gone_without_a_fright(finished, home):
+def test_a_run_deleted_in_another_tab_is_reported(finished, home):
     app = opened("train", watch="tiny", run="tiny")
     assert "**tiny** is finished" in words(app)
     shutil.rmtree(finished)
     for part in ("curves", "compare", "keep"):
         show(app, part)
         assert "No run yet" in words(app)
-    assert "no training *tiny* here" in words(app)
+    assert "watch" in absent(app)
 
 
-def test_runs_are_laid_over_each_other(finished, home):
+def test_runs_are_compared(finished, home):
     shutil.copytree(finished, home / "other")
     app = show(opened("train"), "compare")
     assert sorted(app.multiselect(key="compare").value) == ["other", "tiny"]
@@ -283,86 +255,13 @@ def test_runs_are_laid_over_each_other(finished, home):
     assert app.multiselect(key="compare").value == ["tiny"] and not app.exception
 
 
-def test_a_run_is_at_first_laid_over_its_twin_without_clipping_or_alone(finished, home):
-    for name, changed in (
-        ("twin", {"clipping": {"rule": "none"}}),
-        ("another", {"data": {"seed": 7}}),
-        ("apart", {"data": {"seed": 8}}),
-    ):
-        shutil.copytree(finished, home / name)
-        record = json.loads((home / name / "config.json").read_text())
-        for part, values in changed.items():
-            record[part] |= values
-        (home / name / "config.json").write_text(json.dumps(record))
-    app = show(opened("train", run="tiny"), "compare")
-    assert app.multiselect(key="compare").value == ["tiny", "twin"]
-    assert show(opened("train", run="apart"), "compare").multiselect(key="compare").value == ["apart"]
-
-
-def test_a_run_is_renamed_opened_and_deleted(finished, home):
-    shutil.copytree(finished, home / "other")
-    app = show(opened("train", run="tiny"), "keep")
-    app.selectbox(key="kept").set_value("other").run()
-    app.text_input(key="name of other").set_value("tiny").run()
-    assert app.button(key="rename").disabled and "is a run tiny already" in words(app)
-    app.text_input(key="name of other").set_value("much better!").run()
-    assert app.button(key="rename").disabled and plain("much-better") in words(app)
-    app.text_input(key="name of other").set_value("better").run()
-    app.button(key="rename").click().run()
-    assert "other is called better now" in words(app) and (home / "better").exists() and not (home / "other").exists()
-    app.button(key="open").click().run()
-    assert app.selectbox(key="run").value == "better"
-    app.button(key="delete").click().run()
-    assert "better was deleted" in words(app) and not app.exception
-    assert app.selectbox(key="run").value == "tiny" and not (home / "better").exists()
-
-
-def test_a_download_is_taken_in_again_and_rubbish_is_refused(finished, home):
-    file = io.BytesIO()
-    manage.pack(RunDir(finished), file)
-    app = show(opened("train"), "keep")
-    app.file_uploader(key="upload").upload("tiny.zip", file.getvalue(), "application/zip")
-    app.button(key="take").click().run()
-    assert f"imported as {plain('tiny-2')}" in words(app), words(app)
-    assert RunDir(home / "tiny-2").metrics() == RunDir(finished).metrics()
-    app.file_uploader(key="upload").upload("evil.zip", b"PK rubbish", "application/zip")
-    app.button(key="take").click().run()
-    assert "is not a zip" in words(app) and not app.exception
-    assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == ["tiny", "tiny-2"]
-
-
-def test_two_visitors_look_at_their_own(finished, home):
-    one, other = opened("train", rule="rank"), opened("train")
-    one.button(key="start").click().run()
-    assert "waits for its turn" in words(one)
-    other.run()
-    assert "waits for its turn" not in words(other) and "--clip adaptive" in command(other)
-
-
-def test_a_zip_of_any_name_becomes_a_run_of_a_fit_one(finished, home):
-    file = io.BytesIO()
-    manage.pack(RunDir(finished), file)
-    app = show(opened("train"), "keep")
-    app.file_uploader(key="upload").upload("mein Lauf (1).zip", file.getvalue(), "application/zip")
-    app.button(key="take").click().run()
-    assert f"imported as {plain('mein-Lauf-1')}" in words(app) and (home / "mein-Lauf-1").is_dir()
-
-
-def test_buttons_name_the_run_that_they_act_on(finished, home):
-    shutil.copytree(finished, home / "other")
-    app = show(opened("train", run="tiny"), "keep")
-    app.selectbox(key="kept").set_value("other").run()
-    for key in ("open", "rename", "delete"):
-        assert "other" in app.button(key=key).label
-    assert "other" in app.get("download_button")[0].proto.label
-
-
-def twin(finished, name: str, *, value: float | None = None, rule: str = "none", temperature: float = 0.2) -> None:
-    """The run with another rule and temperature, and, if given, another mAP."""
+def variant(finished, name: str, *, value: float | None = None, **changes) -> None:
+    """A copy of the run with other settings, given by part of the configuration, and another mAP if given."""
     other = finished.with_name(name)
     shutil.copytree(finished, other)
     record = json.loads((other / "config.json").read_text())
-    record["clipping"]["rule"], record["loss"]["temperature"] = rule, temperature
+    for part, settings in changes.items():
+        record[part] |= settings
     (other / "config.json").write_text(json.dumps(record))
     if value is not None:
         metrics = json.loads((other / "metrics.json").read_text())
@@ -370,23 +269,81 @@ def twin(finished, name: str, *, value: float | None = None, rule: str = "none",
         (other / "metrics.json").write_text(json.dumps(metrics))
 
 
-def test_a_finished_training_tells_its_result_and_leads_on(finished, home):
+UNCLIPPED = {"rule": "none"}
+
+
+def test_a_run_is_at_first_compared_with_itself_without_clipping_or_alone(finished, home):
+    variant(finished, "twin", clipping=UNCLIPPED)
+    variant(finished, "another", data={"seed": 7})
+    variant(finished, "apart", data={"seed": 8})
+    app = show(opened("train", run="tiny"), "compare")
+    assert app.multiselect(key="compare").value == ["tiny", "twin"]
+    assert show(opened("train", run="apart"), "compare").multiselect(key="compare").value == ["apart"]
+
+
+def test_buttons_name_their_run_which_is_renamed_opened_and_deleted(finished, home):
+    shutil.copytree(finished, home / "other")
+    app = show(opened("train", run="tiny"), "keep")
+    app.selectbox(key="kept").set_value("other").run()
+    buttons = [*map(app.button, ("open", "rename", "delete")), app.get("download_button")[0].proto]
+    assert all("other" in button.label for button in buttons)
+    app.text_input(key="name of other").set_value("tiny").run()
+    assert app.button(key="rename").disabled and "is a run tiny already" in words(app)
+    app.text_input(key="name of other").set_value("much better!").run()
+    assert app.button(key="rename").disabled and plain("much-better") in words(app)
+    app.text_input(key="name of other").set_value("better").run()
+    app.button(key="rename").click().run()
+    assert "renamed to better" in words(app) and (home / "better").exists() and not (home / "other").exists()
+    app.button(key="open").click().run()
+    assert app.selectbox(key="run").value == "better"
+    app.button(key="delete").click().run()
+    assert "better was deleted" in words(app) and not app.exception
+    assert app.selectbox(key="run").value == "tiny" and not (home / "better").exists()
+
+
+def test_a_download_can_be_imported_and_rubbish_is_refused(finished, home):
+    file = io.BytesIO()
+    manage.pack(RunDir(finished), file)
+    app = show(opened("train"), "keep")
+
+    def upload(name: str, content: bytes) -> str:
+        app.file_uploader(key="upload").upload(name, content, "application/zip")
+        app.button(key="take").click().run()
+        assert not app.exception
+        return words(app)
+
+    for name, new in (("tiny.zip", "tiny-2"), ("mein Lauf (1).zip", "mein-Lauf-1")):
+        assert plain(new) in upload(name, file.getvalue())
+        assert RunDir(home / new).metrics() == RunDir(finished).metrics()
+    assert "is not a zip" in upload("evil.zip", b"PK rubbish")
+    assert sorted(p.name for p in home.iterdir() if p.name[0] != ".") == ["mein-Lauf-1", "tiny", "tiny-2"]
+
+
+def test_two_visitors_have_separate_forms(finished, home):
+    one, other = opened("train", rule="rank"), opened("train")
+    one.button(key="start").click().run()
+    assert "is queued" in words(one)
+    other.run()
+    assert "is queued" not in words(other) and "--clip adaptive" in command(other)
+
+
+def test_a_finished_training_has_its_result_and_links(finished, home):
     value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
     app = opened("train", watch="tiny")
-    said = next(s.value for s in app.success)
-    assert f"mAP@200 {value:.3f}" in said and "200 images" in said and "40 queries" in said
-    assert "not trained yet" in said
-    twin(finished, "plain", value=0.123)
-    said = next(s.value for s in app.run().success)
-    assert "without clipping: 0.123" in said
+    text = success(app)
+    assert f"mAP@200 {value:.3f}" in text and "200 images" in text and "40 queries" in text
+    assert "not trained yet" in text
+    variant(finished, "plain", value=0.123, clipping=UNCLIPPED)
+    text = success(app.run())
+    assert "without clipping: 0.123" in text
     app.button(key="compare watched").click().run()
     assert app.segmented_control(key="part").value == "compare" and not app.exception
     assert app.multiselect(key="compare").value == ["tiny", "plain"]
     assert show(app, "curves").button(key="open watched").disabled  # all pages show it already
 
 
-def test_a_finished_training_leads_to_its_hits(finished, home):
-    twin(finished, "plain")
+def test_a_finished_training_links_to_its_hits(finished, home):
+    variant(finished, "plain", clipping=UNCLIPPED)
     app = opened("train", run="tiny", watch="plain")
     app.button(key="hits watched").click().run()
     assert not app.exception and app.selectbox(key="run").value == "plain"
@@ -394,13 +351,15 @@ def test_a_finished_training_leads_to_its_hits(finished, home):
 
 
 def test_a_run_without_clipping_is_not_compared_with_itself(finished, home):
-    twin(finished, "plain")
-    assert "without clipping" not in next(s.value for s in opened("train", watch="plain").success)
+    variant(finished, "plain", clipping=UNCLIPPED)
+    assert "without clipping" not in success(opened("train", watch="plain"))
 
 
-def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_resumed(finished, home):
+def test_a_failed_training_is_explained_and_resumes_only_from_a_state(finished, home):
     unfinish(finished, state="failed", error="schedule.batch is 128, but only 72 images train; choose at most 72")
-    (finished / "last.safetensors").unlink(missing_ok=True)
+    (finished / "last.safetensors").write_bytes(b"a state")
+    assert "resume" in [b.key for b in opened("train", watch="tiny").button]
+    (finished / "last.safetensors").unlink()
     app = opened("train", watch="tiny")
     assert "*Batch* is 128" in words(app) and "schedule" not in words(app) and "press Start" in words(app)
     assert "resume" not in [b.key for b in app.button]
@@ -408,45 +367,39 @@ def test_a_start_that_failed_says_why_in_the_words_of_the_form_and_cannot_be_res
     assert not app.exception and not finished.exists() and "tiny was deleted" in words(app)
 
 
-def test_a_training_that_failed_later_can_be_resumed(finished, home):
-    unfinish(finished, state="failed", error="the disk was full")
-    (finished / "last.safetensors").write_bytes(b"a state")
-    assert "resume" in [b.key for b in opened("train", watch="tiny").button]
-
-
-def test_the_watched_training_stays_whatever_another_tab_does(finished, home, monkeypatch):
-    twin(finished, "plain")
+def test_the_watched_training_stays_watched(finished, home, monkeypatch):
+    variant(finished, "plain", clipping=UNCLIPPED)
     monkeypatch.setattr(jobs, "busy", lambda: RunDir(home / "plain"))
     app = opened("train", run="tiny")
-    assert app.query_params["watch"] == "plain" and "plain" in [s.value for s in app.subheader]
-    monkeypatch.setattr(jobs, "busy", lambda: RunDir(home / "tiny"))  # the next one's turn
-    assert "plain" in [s.value for s in app.run().subheader]
+    assert app.query_params["watch"] == "plain" and "plain" in heading(app)
+    monkeypatch.setattr(jobs, "busy", lambda: RunDir(home / "tiny"))  # the next one started
+    assert "plain" in heading(app.run())
     monkeypatch.setattr(jobs, "busy", lambda: None)  # it was stopped
-    assert "plain" in [s.value for s in app.run().subheader]
+    assert "plain" in heading(app.run())
     manage.rename(RunDir(home / "plain"), "renamed")
-    assert "renamed" in [s.value for s in app.run().subheader] and app.query_params["watch"] == "renamed"
+    assert "renamed" in heading(app.run()) and app.query_params["watch"] == "renamed"
     manage.delete(RunDir(home / "renamed"))
-    assert "tiny" in [s.value for s in app.run().subheader] and "no training *renamed* here" in words(app)
+    assert "tiny" in heading(app.run()) and "watch" in absent(app)
 
 
-def test_another_choice_in_the_sidebar_ends_the_watching(finished, home):
-    twin(finished, "plain")
+def test_another_run_chosen_in_the_sidebar_ends_watching(finished, home):
+    variant(finished, "plain", clipping=UNCLIPPED)
     app = opened("train", run="tiny", watch="tiny")
     app.selectbox(key="run").set_value("plain").run()
-    assert "plain" in [s.value for s in app.subheader] and "watch" not in app.query_params
+    assert "plain" in heading(app) and "watch" not in app.query_params
 
 
-def test_losses_that_do_not_compare_are_said_to(finished, home):
+def test_incomparable_losses_are_marked(finished, home):
     shutil.copytree(finished, home / "same")
-    twin(finished, "colder", temperature=0.9)
+    variant(finished, "colder", loss={"temperature": 0.9})
     app = show(opened("train", run="tiny", watch="tiny"), "compare")
     app.multiselect(key="compare").set_value(["tiny", "same"]).run()
-    assert "do not compare" not in words(app)
+    assert "not comparable" not in words(app)
     app.multiselect(key="compare").set_value(["tiny", "colder"]).run()
-    assert "do not compare" in words(app)
+    assert "not comparable" in words(app)
 
 
-def test_comparing_and_keeping_begin_with_the_watched_run(finished, home):
+def test_comparing_and_managing_start_with_the_watched_run(finished, home):
     shutil.copytree(finished, home / "other")
     assert show(opened("train", run="tiny", watch="other"), "compare").multiselect(key="compare").value[0] == "other"
     assert show(opened("train", run="tiny", watch="other"), "keep").selectbox(key="kept").value == "other"

@@ -154,7 +154,7 @@ def test_a_visitor_queues_at_most_three_even_with_simultaneous_presses(home, tra
             jobs.start(RunConfig(), f"run-{number}")
             return True
         except InputError as error:
-            assert "3 trainings of yours" in str(error)
+            assert "3 of your trainings" in str(error)
             return False
 
     with ThreadPoolExecutor(8) as pool:
@@ -164,7 +164,7 @@ def test_a_visitor_queues_at_most_three_even_with_simultaneous_presses(home, tra
 def test_a_visitor_cannot_add_to_twenty_queued_trainings(home, trainer, listening, monkeypatch):
     for number in range(jobs.MOST_VISITORS):
         queue.enqueue(home, f"other-{number}", [])
-    with pytest.raises(InputError, match="20 trainings wait already"):
+    with pytest.raises(InputError, match="20 trainings"):
         jobs.start(RunConfig(), "mine")
     listening("localhost")
     jobs.start(RunConfig(), "owners")

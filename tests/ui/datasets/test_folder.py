@@ -1,4 +1,4 @@
-"""Paths as people paste them."""
+"""Pasted paths."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ HOME = str(Path.home())
         ("file:///a/my%20b", "/a/my b"), ("FILE:///a", "/a"), ("file://localhost/a/b/", "/a/b"), ("'file:///a'", "/a"),
         ("~", HOME), ("~/b", f"{HOME}/b"), ("a/b", "a/b"), ("http://host/a", "http://host/a"),
     ],
-)  # fmt: skip
-def test_quotes_addresses_and_slashes_are_taken_off(text, path):
+)  # pairs of a table  # fmt: skip
+def test_quotes_schemes_and_slashes_are_removed(text, path):
     assert cleaned(text) == path
     assert cleaned(path) == path

@@ -1,4 +1,4 @@
-"""Settings are called as in the form."""
+"""Messages use the labels of the form."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from transclipped.ui.train.words import FIELDS, in_app_words
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("message", "text"),
     [
         ("schedule.batch is 128", "*Batch* is 128"),
         ("name it with --data", "name it with *Folder or file*"),
@@ -19,9 +19,9 @@ from transclipped.ui.train.words import FIELDS, in_app_words
         ("", ""),
     ],
 )
-def test_settings_and_flags_become_labels_and_the_rest_is_shown_as_it_is(said, shown):
-    assert in_app_words(said) == shown
+def test_settings_and_flags_become_labels_and_the_rest_is_unchanged(message, text):
+    assert in_app_words(message) == text
 
 
-def test_every_label_is_of_a_setting():
+def test_every_label_belongs_to_a_setting():
     assert set(FIELDS) <= {flag.path for flag in FLAGS}

@@ -1,4 +1,4 @@
-"""Cached calls behind the Data sets page: keys are the content of a data set, so a changed folder is opened anew."""
+"""Cached calls of the Data sets page, keyed by the content of a data set, so a changed folder is reopened."""
 
 from __future__ import annotations
 
@@ -15,22 +15,18 @@ from transclipped.errors import InputError
 from transclipped.ui import access
 from transclipped.ui.components import gallery
 
-LOOK_AGAIN = 15  # seconds after which a folder is listed again
+RESCAN = 15  # seconds after which a folder is listed again
 
 
 def opened(config: DataConfig) -> ImageSet:
-    """The images that a configuration names, as they are now.
-
-    Raises:
-        InputError: files are missing or wrong, or not for this visitor to read.
-    """
+    """The configured images as they are now; raises InputError for bad files or a visitor who may not read them."""
     config = access.allowed(config)
     return _opened(config, _stamp(config))
 
 
-@st.cache_data(ttl=LOOK_AGAIN, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=RESCAN, max_entries=16, show_spinner=False)
 def _stamp(config: DataConfig) -> str:
-    """Changes when a file of the folder, or a list of labels, comes, goes or is written to."""
+    """Changes when a file of the folder, or a list of labels, is added, removed or written."""
     if config.data is None:
         return ""
     from transclipped.datasets.folder import folder_of
@@ -49,13 +45,13 @@ def _opened(config: DataConfig, stamp: str) -> ImageSet:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def split_of(fingerprint: str, config: DataConfig, _images: ImageSet) -> tuple[Split, dict]:
-    """The rows that a protocol draws, and what they consist of."""
+    """The split of a protocol, and its description."""
     split = draw(_images, config)
     return split, describe(_images, split)
 
 
 def image(fingerprint: str, row: int, images: ImageSet) -> gallery.EncodedImage:
-    """Image of a row, ready for the browser; a placeholder where it cannot be read."""
+    """Image of a row for the browser; a placeholder where it cannot be read."""
     try:
         return _image(fingerprint, row, images)
     except InputError:

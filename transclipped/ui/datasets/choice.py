@@ -1,4 +1,4 @@
-"""The choice of a data set: what each is, how to get it, how its folder must look, and opening it."""
+"""The choice of a data set: a description of each, how to get it, the layout of its folder, and opening it."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from transclipped.ui.datasets import folder as folders
 from transclipped.ui.guard import guarded
 
 NEEDS_FOLDER = ("mirflickr", "nuswide", "folder", "embeddings")
-TITLES = {  # of those offered
+TITLES = {
     "cifar10": "CIFAR-10",
     "caltech101": "Caltech-101",
     "collage": "Collages",
     "mirflickr": "Flickr25K",
     "nuswide": "NUS-WIDE",
-    "folder": "A folder of your own",
+    "folder": "Your own folder",
 }
 ABOUT = {
     "cifar10": "60,000 images of 32 × 32 pixels in 10 classes, bundled as JPEG re-encodings.",
     "caltech101": "3,030 photographs of 101 kinds of object, bundled.",
-    "collage": "Pairs of Caltech-101 photographs side by side, which carry both labels: multi-label retrieval without "
-    "a download.",
-    "mirflickr": "MIRFLICKR-25000: 25,000 photographs of Flickr with 24 labels, several an image.",
-    "nuswide": "Photographs of Flickr with the 21 most frequent of 81 concepts, about 195,800 of 269,648.",
-    "folder": "Any images of yours, nested or flat, with or without labels.",
+    "collage": "Pairs of Caltech-101 photographs with both labels: multi-label retrieval without a download.",
+    "mirflickr": "MIRFLICKR-25000: 25,000 Flickr photographs with 24 labels, several per image.",
+    "nuswide": "Flickr photographs with the 21 most frequent of 81 concepts, about 195,800 of 269,648.",
+    "folder": "Any of your images, in sub-folders or not, with or without labels.",
 }
 GET = {
-    "mirflickr": f"It cannot be bundled. Download `mirflickr25k.zip` and `mirflickr25k_annotations_v080.zip` from "
+    "mirflickr": f"It may not be bundled. Download `mirflickr25k.zip` and `mirflickr25k_annotations_v080.zip` from "
     f"{flickr25k.URL}, unpack both, and give the folder:",
-    "nuswide": f"It cannot be bundled. The lists are at {nuswide.URL}; the images come on request, and most copies "
-    f"lack some, which are then counted and named. Give the folder:",
-    "folder": "Type the path of a folder on this machine. Sub-folders are searched too; the names of the first ones "
-    "are labels if there are at least two. A CSV can label images instead:",
+    "nuswide": f"It may not be bundled. The lists are at {nuswide.URL}; the images are available on request, and most "
+    "copies lack some, which are listed below. Give the folder:",
+    "folder": "Type the path of a folder on this machine. Sub-folders are included; if there are at least "
+    "two at the top level, their names are the labels. A CSV can give labels instead:",
 }
 LAYOUT = {
     "mirflickr": flickr25k.LAYOUT,
@@ -46,19 +45,19 @@ LAYOUT = {
 
 
 def choose() -> DataConfig:
-    """The data set that the visitor chose; without a folder where that is still to be named."""
+    """The chosen data set, without a folder until one is given."""
     name = links.choose(st.segmented_control, "Data set", TITLES, key="set", default="cifar10", required=True)
     st.markdown(ABOUT[name])
     if name not in NEEDS_FOLDER:
         return DataConfig(dataset=name)
     with shell.aside("folder"):
-        data, lists = folders.fields("File of labels" if name == "folder" else "Folder with the label lists")
-        which = sections.annotations() if name == "mirflickr" else POTENTIAL
-    return DataConfig(dataset=name, data=data or None, labels=lists or None, annotations=which)
+        data, lists = folders.fields("File of labels" if name == "folder" else "Folder of label lists")
+        annotations = sections.annotations() if name == "mirflickr" else POTENTIAL
+    return DataConfig(dataset=name, data=data or None, labels=lists or None, annotations=annotations)
 
 
 def how_to_get(name: str) -> None:
-    """Where a data set that is not bundled comes from."""
+    """Where to get a data set that is not bundled."""
     if name in GET:
         st.markdown(GET[name])
         st.code(LAYOUT[name], language=None)
@@ -66,9 +65,9 @@ def how_to_get(name: str) -> None:
 
 @guarded
 def opened(config: DataConfig):
-    """The configuration as it lies on the disk, with the opened images or None while a process looks through them.
+    """The configuration with absolute paths, and the images, None while a process scans the folder.
 
-    None alone, with the reason on the page, where they cannot be opened.
+    None alone, with the error on the page, if they cannot be opened.
     """
     config = folders.checked(config)
     ready = config.data is None or folders.ready(config)

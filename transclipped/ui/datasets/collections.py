@@ -1,4 +1,4 @@
-"""The list of collections: by which run each was encoded, how many images, when, how large; and what to do with one."""
+"""The list of collections, each with its run, number of images, date and size, and actions on one."""
 
 from __future__ import annotations
 
@@ -21,42 +21,46 @@ NOTE = "collections note"
 
 @guarded
 def draw() -> None:
-    """The collections in the folder of runs, newest first; nothing but a sentence where there is none."""
+    """Draw the collections in the folder of runs, newest first."""
     acts.show(NOTE)
     entries = collections(runs.home())
     if not entries:
-        st.caption("None yet. On Data sets, open a folder of your own and index it.")
+        st.caption("None yet. Open your own folder on Data sets and index it.")
         return
-    st.dataframe(_table(entries), hide_index=True, height="content" if len(entries) < 10 else 380,
-                 column_config={"MB": st.column_config.NumberColumn(format="%.2f"),
-                                "encoded": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")})  # fmt: skip
+    columns = st.column_config
+    formats = {"MB": columns.NumberColumn(format="%.2f"), "encoded": columns.DatetimeColumn(format="YYYY-MM-DD HH:mm")}
+    height = "content" if len(entries) < 10 else 380
+    st.dataframe(_table(entries), hide_index=True, height=height, column_config=formats)
     by_name = {entry.name: entry for entry in entries}
     if st.session_state.get(KEY) not in by_name:
         st.session_state.pop(KEY, None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Collection", list(by_name), key=KEY, width=260)
-        run = places.run_of(by_name[name])
+        entry = by_name[st.selectbox("Collection", list(by_name), key=KEY, width=260)]
+        run = places.run_of(entry)
         if run is not None:
-            collection_links.search(by_name[name], run, key="list search")
-            collection_links.map_of(by_name[name], run, key="list map")
+            collection_links.search(entry, run, key="list search")
+            collection_links.map_of(entry, run, key="list map")
         with st.popover("Delete …", icon=":material/delete:", **access.control()):
-            st.markdown(f"Delete *{plain(name)}*? The images stay where they are; only their codes go.")
-            st.button("Delete it", key="delete collection", type="primary",
-                      on_click=acts.press, args=(NOTE, _delete, by_name[name]))  # fmt: skip
+            st.markdown(f"Delete *{plain(entry.name)}*? Only its codes are deleted; the images stay.")
+            delete = {"on_click": acts.press, "args": (NOTE, _delete, entry)}
+            st.button("Delete it", key="delete collection", type="primary", **delete)
     if run is None:
-        st.caption("The run that encoded it is not here any more, so it cannot be searched. Index its folder again.")
+        st.caption("The run that encoded it no longer exists, so it cannot be searched. Index its folder again.")
 
 
 def _table(entries: list[Collection]) -> pd.DataFrame:
-    rows = [
-        (entry.name, entry.run.name, entry.n, datetime.fromtimestamp(entry.made), entry.bytes / MEGABYTE,
-         ", ".join(entry.folders))
-        for entry in entries
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["collection", "run", "images", "encoded", "MB", "folder"])
+    columns = {
+        "collection": [entry.name for entry in entries],
+        "run": [entry.run.name for entry in entries],
+        "images": [entry.n for entry in entries],
+        "encoded": [datetime.fromtimestamp(entry.made) for entry in entries],
+        "MB": [entry.bytes / MEGABYTE for entry in entries],
+        "folder": [", ".join(entry.folders) for entry in entries],
+    }
+    return pd.DataFrame(columns)
 
 
 def _delete(entry: Collection) -> str:
     access.require()
     collection_job.delete(entry.path)
-    return f"{entry.name} was deleted. Its images are where they were."
+    return f"{entry.name} was deleted. Its images are unchanged."

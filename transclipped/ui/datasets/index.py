@@ -1,4 +1,4 @@
-"""Your own folder, from the Data sets page to a search: index it, then search in it, map it, or train on it."""
+"""A visitor's folder on the Data sets page: index it, then search it, map it, or train on it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,19 @@ from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import plain
 from transclipped.utils.jobs import FAILED, FINISHED, INTERRUPTED, RUNNING, STOPPED
 
-LOOKED_AT = 16  # images whose size tells photographs from icons
-LISTED = 1000  # left-out files in a table
+SAMPLED = 16  # images whose size distinguishes photographs from icons
+LISTED = 1000  # skipped files in a table
 RUN = "run that encodes"
 NOTE = "index note"
-AGAIN = "Only new and changed files are encoded again."
-ENDED = {
-    FAILED: "It could not be indexed",
-    STOPPED: "Indexing was cancelled",
-    INTERRUPTED: "Indexing was interrupted",
-}
+RUN_HELP = "Runs trained on photographs suit photographs; those of CIFAR-10 distinguish only its ten classes."
+ENDED = {FAILED: "Indexing failed", STOPPED: "Indexing was cancelled", INTERRUPTED: "Indexing was interrupted"}
 
 
 @guarded
 def section(images: ImageSet, config: DataConfig) -> None:
-    """Which run encodes, the button or how far it is, and where to go then."""
+    """Draw the choice of a run, the button or the progress, and links to what the index is for."""
     st.subheader("Search, map or train")
-    st.caption("With a run, indexing encodes each image into a few bytes. Then any image can be a query here.")
+    st.caption("Indexing encodes each image into a few bytes with a run; then you can search the folder.")
     folder = Path(config.data)
     coders = run_offer.coders()
     if not coders:
@@ -48,30 +44,25 @@ def section(images: ImageSet, config: DataConfig) -> None:
     if st.session_state.get(RUN) not in coders:
         st.session_state[RUN] = _suited(images, coders)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            "With the run", list(coders), key=RUN, width=300,
-            help="Runs that learnt from photographs suit photographs; those of CIFAR-10 tell its ten classes apart.",
-        )  # fmt: skip
-        run = coders[name]
+        run = coders[st.selectbox("With the run", list(coders), key=RUN, width=300, help=RUN_HELP)]
         path = collection_job.find(runs.home(), run, folder)
         job = None if path is None else collection_job.state(path)
         entry = None if path is None else collection_list.read(path)
         busy = job is not None and job.state == RUNNING
-        st.button(
-            "Index it" if path is None else "Index it again" if entry is not None else "Resume",
-            key="index", icon=":material/bolt:", type="secondary" if entry is not None else "primary",
-            on_click=acts.press, args=(NOTE, _start, run, folder, config.labels),
-            **access.control(disabled=busy, help=AGAIN),
-        )  # fmt: skip
+        label = "Index it" if path is None else "Index it again" if entry is not None else "Resume"
+        options = {"type": "secondary" if entry is not None else "primary", "on_click": acts.press}
+        options |= access.control(disabled=busy, help="Only new and changed files are encoded again.")
+        args = (NOTE, _start, run, folder, config.labels)
+        st.button(label, key="index", icon=":material/bolt:", args=args, **options)
         collection_links.train(folder, config.labels, key="train on it")
     acts.show(NOTE)
     if busy:
         _follow(str(job.path))
         return
     if job is not None and job.state != FINISHED:
-        _ended(job)
+        _draw_ended(job)
     if entry is not None:
-        _made(entry, run)
+        _draw_indexed(entry, run)
 
 
 @st.fragment(run_every="1s")
@@ -92,35 +83,34 @@ def _follow(path: str) -> None:
             st.rerun(scope="app")
 
 
-def _ended(job: Encoding) -> None:
-    """Why an encoding did not finish, and what to do with it."""
-    said = f"{ENDED[job.state]}: {plain(job.error)}" if job.error else f"{ENDED[job.state]}."
-    (st.error if job.state == FAILED else st.warning)(
-        f"{said} What is encoded already is kept, so Resume continues from there."
-    )
+def _draw_ended(job: Encoding) -> None:
+    """Why an encoding did not finish, and the button that discards it."""
+    reason = f"{ENDED[job.state]}: {plain(job.error)}" if job.error else f"{ENDED[job.state]}."
+    box = st.error if job.state == FAILED else st.warning
+    box(f"{reason} Encoded images are stored, so Resume continues from there.")
     if collection_list.read(job.path) is None:  # else it is in the list of collections
-        st.button("Forget it", key="forget index", icon=":material/delete:", **access.control(),
-                  on_click=acts.press, args=(NOTE, _forget, job.path))  # fmt: skip
+        discard = {"on_click": acts.press, "args": (NOTE, _discard, job.path), **access.control()}
+        st.button("Discard it", key="forget index", icon=":material/delete:", **discard)
 
 
-def _made(entry: collection_list.Collection, run: RunDir) -> None:
-    """What was encoded and what was left out, and where to go."""
-    left_out = f"{len(entry.skipped):,} {'file' if len(entry.skipped) == 1 else 'files'} left out"
+def _draw_indexed(entry: collection_list.Collection, run: RunDir) -> None:
+    """What was encoded and skipped, and links."""
+    skipped = f"{len(entry.skipped):,} {'file' if len(entry.skipped) == 1 else 'files'} skipped"
     st.success(
         f"{entry.n:,} images are indexed as *{plain(entry.name)}*: {entry.n_encoded:,} encoded "
-        f"in {duration(entry.seconds)}, {entry.n - entry.n_encoded:,} already there, {left_out}."
+        f"in {duration(entry.seconds)}, {entry.n - entry.n_encoded:,} unchanged, {skipped}."
     )
     with st.container(horizontal=True):
         collection_links.search(entry, run, key="search in it", first=True)
         collection_links.map_of(entry, run, key="map it")
     if entry.skipped:
-        with st.expander(left_out, icon=":material/rule:"):
+        with st.expander(skipped, icon=":material/rule:"):
             table = pd.DataFrame(entry.skipped[:LISTED], columns=["name", "why"])
             st.dataframe(table, hide_index=True, height="content" if len(table) < 8 else 240)
 
 
 def _suited(images: ImageSet, coders: dict[str, RunDir]) -> str:
-    """Name of the run for photographs where these are photographs, else of the one that the visitor looks at."""
+    """Name of the run for photographs if these are photographs, else of the selected one."""
     better, current = run_offer.for_photographs(), runs.current()
     if better is not None and _side(images.fingerprint, images) > run_offer.ICON:
         return better.name
@@ -129,9 +119,9 @@ def _suited(images: ImageSet, coders: dict[str, RunDir]) -> str:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _side(fingerprint: str, _images: ImageSet) -> float:
-    """Median of the shorter sides of a few images, in pixels; 0 where none can be opened."""
+    """Median of the shorter sides of a few images, in pixels; 0 if none can be opened."""
     sides = []
-    for row in np.linspace(0, len(_images) - 1, min(LOOKED_AT, len(_images))).astype(int):
+    for row in np.linspace(0, len(_images) - 1, min(SAMPLED, len(_images))).astype(int):
         try:
             with Image.open(_images.path(row)) as image:
                 sides.append(min(image.size))
@@ -146,6 +136,6 @@ def _start(run: RunDir, folder: Path, labels: str | None) -> None:
     collection_job.start(runs.home(), run, folder, labels=labels_file, taken=runs.all_runs())
 
 
-def _forget(path: Path) -> None:
+def _discard(path: Path) -> None:
     access.require()
     collection_job.delete(path)

@@ -1,4 +1,4 @@
-"""Checks of whole data sets as child processes: reading 25,000 photographs takes a minute, and pages must answer."""
+"""Checks of whole data sets in child processes: reading 25,000 photographs takes a minute, and pages must respond."""
 
 from __future__ import annotations
 
@@ -11,23 +11,15 @@ from transclipped.utils.jobs import PROGRESS, Job
 
 
 def of(key: str) -> Job:
-    """The last check of a data set.
-
-    Args:
-        key: names the check, such as the fingerprint of the data set.
-    """
+    """The last check with a key, such as the fingerprint of the data set."""
     return Job(cache_dir() / "checks" / key)
 
 
 def start(config: DataConfig, key: str, *, quick: bool = False) -> None:
-    """Begin to check a data set, unless such a check is running.
+    """Start to check a data set, unless a check with this key is running; raises InputError if the visitor may not.
 
     Args:
-        key: as in `of`.
-        quick: only scan the folder, so that it opens at once afterwards.
-
-    Raises:
-        InputError: this visitor may not, or the cache cannot be written.
+        quick: only scan the folder, which makes opening it fast.
     """
     access.require(access.TRAIN)
     config, job = access.allowed(config), of(key)

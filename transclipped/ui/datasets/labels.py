@@ -1,4 +1,4 @@
-"""Labels of a visitor's own folder, as recognised: from which file, by which columns, for how many images."""
+"""The labels of a visitor's folder: from which file and columns, and for how many images."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from transclipped.ui.guard import guarded
 from transclipped.ui.text import plain
 
 EXAMPLES = 3
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @guarded
 def section(images: ImageSet, config: DataConfig) -> None:
-    """Where the labels come from, and how many images have one; nothing where there are none."""
+    """Draw where the labels come from; nothing without labels."""
     file = Path(config.labels) if config.labels is not None else beside(Path(config.data))
     if file is not None:
         try:
@@ -27,24 +27,24 @@ def section(images: ImageSet, config: DataConfig) -> None:
             st.caption(f"Labels from {described(recognised)}")
             return
         except InputError as error:
-            st.caption(f"A file of labels lies beside the images, but cannot be used: {plain(error)}.")
+            st.caption(f"There is a file of labels beside the images, but it cannot be used: {plain(error)}.")
     if images.labels is not None:
         st.caption(f"Labels from {_of_folders(images)}")
 
 
 def described(file: LabelFile) -> str:
-    """What a file of labels was recognised as, as Markdown: columns, form, how many images, examples."""
+    """The recognised columns and format of a file of labels, numbers of images and examples, as Markdown."""
     if file.one_hot:
-        form = f"one column each for {len(file.label_columns):,} labels"
+        form = f"one column for each of {len(file.label_columns):,} labels"
     else:
-        form = f"labels in the column *{plain(file.label_columns[0])}*"
-        form += f", several of them between “{plain(file.separator)}”" if file.separator else ""
-    between = f", cells between {DELIMITERS[file.delimiter]}" if file.delimiter in DELIMITERS else ""
-    unknown = f", {len(file.unknown):,} rows name no image here" if file.unknown else ""
+        form = f"labels in column *{plain(file.label_columns[0])}*"
+        form += f", separated by “{plain(file.separator)}”" if file.separator else ""
+    delimited = f" ({DELIMITERS[file.delimiter]}-separated)" if file.delimiter in DELIMITERS else ""
+    unknown = f"; {len(file.unknown):,} rows match no image" if file.unknown else ""
     return (
-        f"{plain(file.path.name)}{between}: images named in the column *{plain(file.id_column)}*, {form}. "
-        f"{file.n_labelled:,} of {file.n_images:,} images get a label, {len(file.class_names):,} kinds{unknown}. "
-        f"{_examples(file.examples)}"
+        f"{plain(file.path.name)}{delimited}: image names in column *{plain(file.id_column)}*, {form}. "
+        f"{file.n_labelled:,} of {file.n_images:,} images are labelled, with {len(file.class_names):,} different "
+        f"labels{unknown}. {_examples(file.examples)}"
     )
 
 
@@ -52,8 +52,8 @@ def _of_folders(images: ImageSet) -> str:
     rows = images.labelled.nonzero()[0]
     first = [(str(images.ids[row]), (images.class_names[images.labels[row]],)) for row in rows[:EXAMPLES]]
     return (
-        f"the names of the sub-folders. {len(rows):,} of {len(images):,} images get one, "
-        f"{len(images.class_names):,} kinds. {_examples(first)}"
+        f"the names of the sub-folders. {len(rows):,} of {len(images):,} images are labelled, with "
+        f"{len(images.class_names):,} different labels. {_examples(first)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs that suit what a visitor brings: photographs need one that learnt from photographs."""
+"""Runs suited to a visitor's images: photographs need a run trained on photographs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from transclipped.runs.run import RunDir
 from transclipped.ui import runs
 from transclipped.ui.text import plain
 
-ICON = 64  # pixels of the shorter side up to which an image is an icon, as CIFAR-10's are
-PHOTOGRAPH = 96  # pixels of the shorter side from which on an image counts as a photograph
+ICON = 64  # pixels: an image whose shorter side is at most this is an icon, as in CIFAR-10
+PHOTOGRAPH = 96  # pixels: an image whose shorter side is at least this is a photograph
 PHOTOGRAPHS = "caltech101"  # the bundled data set of photographs
 
 
 def coders() -> dict[str, RunDir]:
-    """Finished runs that can look at images, by name."""
+    """Finished runs that can encode images, by name."""
     return {name: run for name, run in runs.all_runs().items() if _codes(run)}
 
 
 def for_photographs() -> RunDir | None:
-    """The bundled run that suits photographs best: a hybrid, with clipping; None where there is none."""
+    """The bundled run best suited to photographs, a hybrid with clipping; None if there is none."""
     bundled = [run for run in coders().values() if runs.BUNDLED in run.path.parents]
     suited = [run for run in bundled if run.config.data.dataset == PHOTOGRAPHS]
     return min(suited, key=runs.rank, default=None)
@@ -37,21 +37,21 @@ def of_icons(run: RunDir) -> bool:
 
 
 def hint(run: RunDir, images: Iterable[Image.Image]) -> None:
-    """Offer the run for photographs where one meets a database of icons."""
+    """Offer the run for photographs if one of the images is a photograph and the database consists of icons."""
     if not of_icons(run) or not any(min(image.size) >= PHOTOGRAPH for image in images):
         return
     better = for_photographs()
     if better is None or better.name == run.name:
         return
     kinds = len(run.record.get("class_names") or ())
-    what = f"{kinds} kinds of things" if kinds else f"images of {int(run.record['native_size'])} pixels a side"
+    content = f"{kinds} classes" if kinds else f"images of {int(run.record['native_size'])} pixels a side"
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="photographs"):
-        st.markdown(f"This database holds {what}. For photographs: *{plain(better.name)}*", width="stretch")
+        st.markdown(f"This database has {content}. For photographs, use *{plain(better.name)}*.", width="stretch")
         st.button("Switch to it", key="for photographs", icon=":material/swap_horiz:", on_click=choose, args=(better,))
 
 
 def choose(run: RunDir, **state: object) -> None:
-    """Let every page look at this run; a callback, since the sidebar's widget exists already.
+    """Select a run on all pages; a callback, since the sidebar's widget already exists.
 
     Args:
         state: other values of the session, by key.

@@ -1,4 +1,4 @@
-"""Sections of the Data sets page: protocol and its files, what is missing, a check of every image, the cache."""
+"""Sections of the Data sets page: protocol and rows, missing files, a check of every image, the cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 
 from transclipped.analysis import image_sets
 from transclipped.config import ANNOTATIONS, POTENTIAL, DataConfig
-from transclipped.datasets import storage as kept
+from transclipped.datasets import storage as cache
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.images.check import last_report
 from transclipped.datasets.protocols import Split, split_csv
@@ -26,47 +26,43 @@ from transclipped.ui.train import jobs
 from transclipped.utils.files import cache_dir
 from transclipped.utils.jobs import RUNNING
 
-NAMED = 1000  # names in a table; the command writes them all
-GROUPS = 8  # groups of lookalikes that are shown
+NAMED = 1000  # names in a table; the command writes all
+GROUPS = 8  # groups of duplicates in a gallery
 MEGABYTE = 1e6
 PRIVACY = (
     "**Nothing leaves this machine.** Your images stay where they are and are never changed. A run or a collection "
-    "keeps their names, labels and codes. The cache keeps what is listed here; it can be deleted at any time, and is "
-    "made again when it is needed."
+    "stores their names, labels and codes. The cache stores what is listed here; you can delete it at any time, and it "
+    "is rebuilt when needed."
 )
+ANNOTATIONS_HELP = (
+    "24 potential labels, for anything visible, as in the hashing literature; or 14 relevant ones, for what matters "
+    "in the image (files ending in _r1); or both."
+)
+PROTOCOL_HELP = "CIFAR-10: I trains on the whole database, II on 500 images per class. Lists of the literature: listed."
 
 
 def annotations() -> str:
-    """The choice of MIRFLICKR's labels."""
-    return st.segmented_control(
-        "Annotations", ANNOTATIONS, default=POTENTIAL, required=True, key="annotations", bind="query-params",
-        help="24 potential labels, visible at all, as the hashing literature takes them; or 14 relevant ones, which "
-        "matter to the image (files ending in _r1); or both.",
-    ) or POTENTIAL  # fmt: skip
+    """Draw the choice of MIRFLICKR's labels."""
+    options = {"default": POTENTIAL, "required": True, "key": "annotations", "bind": "query-params"}
+    return st.segmented_control("Annotations", ANNOTATIONS, help=ANNOTATIONS_HELP, **options) or POTENTIAL
 
 
 def protocol(images: ImageSet, config: DataConfig) -> DataConfig:
-    """The choice of protocol and seed; returns the configuration with both."""
-    st.subheader("Who asks, who is searched?")
-    st.caption(
-        "A result can only be repeated with the same rows. These files name them; `--split` reads them back, on any "
-        "machine."
-    )
+    """Draw the choice of protocol and seed; returns the configuration with both."""
+    st.subheader("Queries and database")
+    st.caption("Reproducing a result needs the same rows. These files name them; `--split` reads them on any machine.")
     if st.session_state.get("protocol") not in images.protocols:
         st.session_state.pop("protocol", None)
     left, right = st.columns(2)
-    chosen = left.segmented_control(
-        "Protocol", images.protocols, default=images.protocols[0], required=True, key="protocol", bind="query-params",
-        help="CIFAR-10: I trains on the whole database, II on 500 images a class. Lists of the literature: listed.",
-    )  # fmt: skip
-    seed = right.number_input(
-        "Seed", 0, 9999, 0, key="seed", bind="query-params", help="Of the draw, where one is made."
-    )
-    return replace(config, protocol=chosen or images.protocols[0], seed=int(seed))
+    first = images.protocols[0]
+    options = {"default": first, "required": True, "key": "protocol", "bind": "query-params", "help": PROTOCOL_HELP}
+    chosen = left.segmented_control("Protocol", images.protocols, **options)
+    seed = right.number_input("Seed", 0, 9999, 0, key="seed", bind="query-params", help="Of protocols that sample.")
+    return replace(config, protocol=chosen or first, seed=int(seed))
 
 
-def drawn_split(images: ImageSet, config: DataConfig) -> tuple[Split | None, dict]:
-    """The rows that a configuration draws; None, with the reason on the page, where none can be drawn."""
+def load_split(images: ImageSet, config: DataConfig) -> tuple[Split | None, dict]:
+    """The configured split and its description; None, with the reason on the page, if it is impossible."""
     try:
         return cached.split_of(images.fingerprint, config, images)
     except InputError as error:
@@ -76,19 +72,18 @@ def drawn_split(images: ImageSet, config: DataConfig) -> tuple[Split | None, dic
 
 @guarded
 def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
-    """The rows of a split to take along, and the command that draws them again."""
+    """Draw the downloads of a split, and the command that makes the same one."""
     stem = f"{images.name}-{split.protocol}-{split.seed}"
+    options = {"on_click": "ignore", "icon": ":material/download:"}
+
+    def as_json() -> str:
+        return json.dumps(split.to_json(images), ensure_ascii=False)
+
     with st.container(horizontal=True):
-        st.download_button(
-            "Rows as JSON", lambda: json.dumps(split.to_json(images), ensure_ascii=False), f"{stem}.json",
-            "application/json", on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
-        st.download_button(
-            "Rows as CSV", lambda: split_csv(split, images), f"{stem}.csv", "text/csv", on_click="ignore",
-            icon=":material/download:",
-        )  # fmt: skip
+        st.download_button("Rows as JSON", as_json, f"{stem}.json", "application/json", **options)
+        st.download_button("Rows as CSV", lambda: split_csv(split, images), f"{stem}.csv", "text/csv", **options)
     with shell.aside("split-command"):
-        st.caption(f"The same from a terminal (fingerprint of these images: {plain(images.fingerprint)}):")
+        st.caption(f"On the command line (fingerprint of these images: {plain(images.fingerprint)}):")
         parts = ["python", "-m", "transclipped", "datasets", "split", config.dataset]
         parts += [config.data] if config.data else []
         parts += ["--labels", config.labels] if config.labels else []
@@ -99,45 +94,44 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
 
 @guarded
 def missing(images: ImageSet) -> None:
-    """What is listed but not there, and what was left out, by name and reason."""
+    """Draw the listed images that do not exist and the files that were skipped, with reasons."""
     gone = getattr(images, "missing", [])
-    notes = getattr(images, "notes", [])
-    st.subheader("What is missing?")
+    st.subheader("Missing files")
     if sources := getattr(images, "sources", []):
         st.caption(f"Labels from {plain(', '.join(sources))}.")
-    for note in notes:
+    for note in getattr(images, "notes", []):
         st.info(plain(note))
     if not gone and not images.skipped:
-        st.caption("Nothing: every image that is listed is here, and no file was left out.")
+        st.caption("None: every listed image exists, and no file was skipped.")
         return
-    rows = [(str(name), "it is not there") for name in gone] + [(str(name), why) for name, why in images.skipped]
-    st.caption(f"{len(gone):,} listed images are not there; {len(images.skipped):,} files or lines cannot be used.")
+    rows = [(str(name), "does not exist") for name in gone] + [(str(name), why) for name, why in images.skipped]
+    st.caption(f"{len(gone):,} listed images do not exist; {len(images.skipped):,} files or lines cannot be used.")
     st.dataframe(pd.DataFrame(rows[:NAMED], columns=["name", "why"]), hide_index=True, height=240)
     if len(rows) > NAMED:
-        st.caption(f"The first {NAMED:,} of {len(rows):,}; `datasets check … --names FILE` writes them all.")
+        st.caption(f"The first {NAMED:,} of {len(rows):,}; `datasets check … --names FILE` writes all.")
 
 
 @guarded
 def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
-    """The last check of every image, and the button that starts one."""
-    st.subheader("Is every image whole, and is any there twice?")
-    checking = job.of(images.fingerprint).status()
-    if checking.get("state") == RUNNING:
+    """Draw the last check of every image, and the button that starts one."""
+    st.subheader("Damaged and duplicate images")
+    status = job.of(images.fingerprint).status()
+    if status.get("state") == RUNNING:
         _follow(images.fingerprint)
         return
     report = last_report(images.fingerprint)
-    if report is None and checking.get("error"):
-        st.error(plain(checking["error"]))
+    if report is None and status.get("error"):
+        st.error(plain(status["error"]))
     st.caption(
-        "A check decodes every image, in a process of its own, and compares them all: files with the same content, "
-        "and images that look alike although their files differ."
+        "A check decodes every image in a separate process and finds duplicates: files with the same content, and "
+        "images that look alike although their files differ."
     )
-    if st.button("Check every image" if report is None else "Check again", icon=":material/fact_check:",
-                 **access.control(access.TRAIN)):  # fmt: skip
+    label, allowed = "Check every image" if report is None else "Check again", access.control(access.TRAIN)
+    if st.button(label, icon=":material/fact_check:", **allowed):
         job.start(config, images.fingerprint)
         st.rerun()
     if report is not None:
-        _reported(report, images, split)
+        _draw_report(report, images, split)
 
 
 @st.fragment(run_every="1s")
@@ -153,36 +147,31 @@ def _follow(fingerprint: str) -> None:
 
 
 @guarded
-def _reported(report: dict, images: ImageSet, split: Split | None) -> None:
+def _draw_report(report: dict, images: ImageSet, split: Split | None) -> None:
+    alike = "Images beyond the first of each group of near-duplicates: resized, recompressed or slightly edited."
     columns = st.columns([1.7, 1, 1, 1])
     columns[0].metric("Decoded", f"{report['decoded']:,} of {report['found']:,}")
     columns[1].metric("Damaged", f"{report['damaged']['count']:,}")
-    columns[2].metric("Same file twice", f"{report['same_file']['extra']:,}", help="Files beyond the first of each.")
-    columns[3].metric(
-        "Lookalikes", f"{report['look_alike']['extra']:,}",
-        help="Images beyond the first of each group whose sketches agree: resized, recompressed, slightly edited.",
-    )  # fmt: skip
+    columns[2].metric("Duplicate files", f"{report['same_file']['extra']:,}", help="Files beyond the first of each.")
+    columns[3].metric("Near-duplicates", f"{report['look_alike']['extra']:,}", help=alike)
     formats = ", ".join(f"{count:,} {name}" for name, count in report["formats"].items())
-    side = report["shorter_side"]
-    if side:
+    if side := report["shorter_side"]:
         sides = f"{side['min']:,} to {side['max']:,} pixels, median {side['median']:,}"
         st.caption(f"{plain(formats)}. Shorter side {sides}.")
     if report["damaged"]["pictures"]:
         st.dataframe(pd.DataFrame(report["damaged"]["pictures"]), hide_index=True, height=180)
-    for kind, title in (("same_file", "The same file"), ("look_alike", "Lookalikes")):
+    for kind, title in (("same_file", "Duplicate files"), ("look_alike", "Near-duplicates")):
         if groups := report[kind]["ids"]:
-            _groups(
-                groups, images, kind, f"**{title}**, {min(GROUPS, len(groups))} of {report[kind]['groups']:,} groups."
-            )
+            st.markdown(f"**{title}**, {min(GROUPS, len(groups))} of {report[kind]['groups']:,} groups.")
+            _draw_groups(groups, images, kind)
             if split is not None and (both := image_sets.across(groups, images, split)):
                 st.warning(
                     f"{both:,} of the first {len(groups):,} groups have images among the queries and in the "
-                    f"database: such a query finds its twin, which flatters every method alike."
+                    "database: such a query finds its duplicate, which inflates mAP for every method alike."
                 )
 
 
-def _groups(groups: list[list[str]], images: ImageSet, key: str, title: str) -> None:
-    st.markdown(title)
+def _draw_groups(groups: list[list[str]], images: ImageSet, key: str) -> None:
     tiles = []
     for number, group in enumerate(groups[:GROUPS], start=1):
         for name in group[:4]:
@@ -196,32 +185,28 @@ def _groups(groups: list[list[str]], images: ImageSet, key: str, title: str) -> 
 @st.fragment
 @guarded
 def storage() -> None:
-    """What the cache holds, its size, and the way to clear it."""
+    """Draw what the cache holds, its size, and the button that clears it."""
     with shell.aside("storage"):
-        st.subheader("What is kept of your images, and where?")
+        st.subheader("Stored data")
         st.markdown(PRIVACY)
         if freed := st.session_state.pop("freed", None):
-            st.success(f"{freed / MEGABYTE:,.1f} MB are free again.")
-        kinds = kept.stored()
+            st.success(f"{freed / MEGABYTE:,.1f} MB were freed.")
+        kinds = cache.stored()
         total = sum(kind.bytes for kind in kinds)
         st.caption(f"The cache, {plain(cache_dir())}, takes {total / MEGABYTE:,.1f} MB.")
         if not kinds:
             return
         lines = [(kind.name, kind.bytes / MEGABYTE, kind.files, kind.what) for kind in kinds]
-        st.dataframe(
-            pd.DataFrame(lines, columns=["kept", "MB", "files", "what it is"]), hide_index=True,
-            column_config={"MB": st.column_config.NumberColumn(format="%.1f")},
-        )  # fmt: skip
+        table = pd.DataFrame(lines, columns=["kind", "MB", "files", "content"])
+        formats = {"MB": st.column_config.NumberColumn(format="%.1f")}
+        st.dataframe(table, hide_index=True, column_config=formats)
         with st.popover("Clear the cache …", icon=":material/delete:", **access.control()):
-            _clear([kind.name for kind in kinds])
-
-
-def _clear(names: list[str]) -> None:
-    chosen = st.multiselect("Delete", names, names, key="clear", help="Embeddings take the longest to make again.")
-    if (busy := jobs.busy()) is not None:
-        st.caption(f"{plain(busy.name)} is being trained and needs the cache; wait until it is done.")
-    if st.button("Delete", type="primary", key="clear now",
-                 **access.control(disabled=busy is not None or not chosen)):  # fmt: skip
-        access.require()
-        st.session_state["freed"] = kept.clear(chosen)
-        st.rerun()
+            names = [kind.name for kind in kinds]
+            chosen = st.multiselect("Delete", names, names, key="clear", help="Embeddings take longest to recompute.")
+            if (busy := jobs.busy()) is not None:
+                st.caption(f"{plain(busy.name)} is training and needs the cache; wait until it is done.")
+            allowed = access.control(disabled=busy is not None or not chosen)
+            if st.button("Delete", type="primary", key="clear now", **allowed):
+                access.require()
+                st.session_state["freed"] = cache.clear(chosen)
+                st.rerun()

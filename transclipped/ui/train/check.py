@@ -1,4 +1,4 @@
-"""What the form's settings meet on this machine: the images, the server of a backbone; each problem by its field."""
+"""Checks of the form's settings against this machine: images, labels, split and backbone; each problem by its field."""
 
 from __future__ import annotations
 
@@ -17,19 +17,15 @@ from transclipped.ui import access, cached
 from transclipped.ui.datasets import cached as datasets_cached
 from transclipped.ui.train.words import FIELDS
 
-ASK_AGAIN = 60  # seconds after which a server that did not answer is tried again
+RETRY = 60  # seconds after which a server that did not respond is tried again
 
 
-def look(data: DataConfig) -> tuple[ImageSet, Split]:
-    """The images that were named, and how they are split.
-
-    Raises:
-        InputError: they, their labels or the split cannot be had; its `setting` is the field to change.
-    """
-    _look_at_paths(data)
+def load_split(data: DataConfig) -> tuple[ImageSet, Split]:
+    """The configured images and their split; an InputError names the field to change in its `setting`."""
+    _check_paths(data)
     data = access.allowed(data)
     whole = replace(data, split=None, validation=0, train_limit=None, query_limit=None, database_limit=None)
-    try:  # bundled images are those that the other pages show; others may have changed
+    try:  # other pages share bundled images; others may have changed
         bundled = data.dataset in BUNDLED
         images = cached.images(cached.named_data(data)) if bundled else datasets_cached.opened(whole)
     except InputError as error:
@@ -39,19 +35,24 @@ def look(data: DataConfig) -> tuple[ImageSet, Split]:
 
 
 def problems(config: RunConfig) -> dict[str, str]:
-    """What keeps these settings from training, by setting, in the words of the form."""
-    found = {}
+    """What prevents a training with these settings, by setting; sentences name the fields of the form."""
+    from transclipped.models import custom
+
+    result = {}
     try:
-        images, split = look(config.data)
+        images, split = load_split(config.data)
         check(config, images, split, chosen=SIZED)
     except InputError as error:
-        found[error.setting or "data.data"] = _in_words(error)
-    if said := _backbone_problem(config):
-        found["backbone.name"] = said
-    return found
+        setting = error.setting or "data.data"
+        result[setting] = str(error).replace(f"{setting} is", f"“{FIELDS.get(setting, setting)}” is")
+    name = config.backbone.name
+    local = name in (*zoo.BUNDLED, *custom.BACKBONES, IDENTITY) or config.backbone.weights
+    if not local and (problem := _weights_problem(name)):
+        result["backbone.name"] = problem
+    return result
 
 
-def _look_at_paths(data: DataConfig) -> None:
+def _check_paths(data: DataConfig) -> None:
     if data.dataset in BUNDLED:
         return
     file = data.dataset == EMBEDDINGS
@@ -61,24 +62,15 @@ def _look_at_paths(data: DataConfig) -> None:
     path = access.readable(data.data)
     if not (path.is_file() if file else path.is_dir()):
         raise InputError(
-            f"{data.data} is not a {'file' if file else 'folder'}, or is gone (moved, renamed, unplugged?); name the "
-            f"{kind}.",
+            f"{data.data} is not a {'file' if file else 'folder'} or no longer exists (moved, renamed, unplugged?); "
+            f"name the {kind}.",
             setting="data.data",
         )
     if data.labels is not None and not access.readable(data.labels).exists():
-        raise InputError(f"{data.labels} is not there; correct it, or leave the labels out.", setting="data.labels")
+        raise InputError(f"{data.labels} does not exist; correct the path or leave it empty.", setting="data.labels")
 
 
-def _backbone_problem(config: RunConfig) -> str:
-    from transclipped.models import custom as own
-
-    backbone = config.backbone
-    if backbone.name in (*zoo.BUNDLED, *own.BACKBONES, IDENTITY) or backbone.weights:
-        return ""
-    return _weights_problem(backbone.name)
-
-
-@st.cache_data(ttl=ASK_AGAIN, max_entries=32, show_spinner="Looking for the backbone's weights …")
+@st.cache_data(ttl=RETRY, max_entries=32, show_spinner="Looking for the backbone's weights …")
 def _weights_problem(name: str) -> str:
     from transclipped.models.backbone import check_weights
 
@@ -87,11 +79,3 @@ def _weights_problem(name: str) -> str:
     except InputError as error:
         return str(error)
     return ""
-
-
-def _in_words(error: InputError) -> str:
-    """A message of the library, with the label of its field instead of the setting."""
-    said = str(error)
-    if error.setting in FIELDS:
-        said = said.replace(f"{error.setting} is", f"“{FIELDS[error.setting]}” is")
-    return said

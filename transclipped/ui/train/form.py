@@ -1,4 +1,4 @@
-"""The settings of a training, as a form: presets fill it, a link can, and the result is a checked configuration."""
+"""The settings of a training as a form, filled in by presets and links; the result is a checked configuration."""
 
 from __future__ import annotations
 
@@ -13,44 +13,39 @@ from transclipped.errors import InputError
 from transclipped.flags import configured
 from transclipped.ui.text import plain
 from transclipped.ui.train import check as train_check
-from transclipped.ui.train import images, network, presets, schedule
+from transclipped.ui.train import images, network, presets
 from transclipped.ui.train import link as train_link
+from transclipped.ui.train.link import key, number, one_of
 
-RULE = "adaptive"  # at first
+RULE = "adaptive"  # default
 COMPARED = ("quantized", "continuous", "backbone")
-FIRST = {  # values of widgets before anybody chose; the preset fills in the others
-    **images.FIRST,
-    **network.FIRST,
-    **schedule.FIRST,
-    train_link.key("on"): "quantized",
-    train_link.key("start"): 0.0,
-    train_link.key("full"): 0.0,
-}
-LINKED = {  # name in the address: key of the widget, and how its value is read
+DEFAULTS = images.DEFAULTS | network.DEFAULTS  # of widgets; the preset gives the others
+DEFAULTS |= {key("on"): "quantized", key("start"): 0.0, key("full"): 0.0}
+LINKED = {  # name in the address: key of the widget, and how to parse its value
     **images.LINKED,
     **network.LINKED,
-    **schedule.LINKED,
-    "on": (train_link.key("on"), train_link.one_of(COMPARED)),
-    "start": (train_link.key("start"), train_link.number(float, 0.0, 1000.0)),
-    "full": (train_link.key("full"), train_link.number(float, 0.0, 1000.0)),
+    "on": (key("on"), one_of(COMPARED)),
+    "start": (key("start"), number(float, 0.0, 1000.0)),
+    "full": (key("full"), number(float, 0.0, 1000.0)),
     "name": ("name", train_link.text),
 }
-HIDDEN = ("data.train_limit", "data.validation", "schedule.batch", "select")  # fields below More settings
+HIDDEN = ("data.train_limit", "data.validation", "schedule.batch", "select")  # fields under More settings
 HELP = {
-    "rule": "Which negatives are taken for false and left out of the loss. Training never sees labels.",
-    "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is held where the clipping begins.",
+    "rule": "Which negatives are treated as false and left out of the loss. Training never sees labels.",
+    "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is capped where clipping starts.",
     "on": "Which embeddings the rule compares: after the quantizer, before it, or the backbone's.",
-    "warm-up": "Early similarities mean little: clipping may begin at an epoch and reach full strength later.",
+    "warm-up": "Similarities mean little early in training: clipping can start at one epoch and reach full strength "
+    "at a later one.",
 }
 
 
 @dataclass(frozen=True)
 class Form:
-    """The result of the form.
+    """The content of the form.
 
     Attributes:
-        problems: what keeps it from training, by setting; none of them before the images were looked at.
-        note: which numbers were suited to the images, "" if none.
+        problems: what prevents a training, by setting.
+        note: which numbers were adapted to the images, "" if none.
     """
 
     config: RunConfig
@@ -59,71 +54,67 @@ class Form:
 
 
 def form() -> Form:
-    """Draw the form, each problem beside its field.
+    """Draw the form, with each problem beside its field.
 
     Raises:
-        InputError: settings that cannot be; the rest of the form is drawn already.
+        InputError: settings contradict each other; the whole form is drawn before that.
     """
     train_link.restore(LINKED)
-    presets.take_linked()
-    for name, value in FIRST.items():
+    presets.keep_linked()
+    for name, value in DEFAULTS.items():
         st.session_state.setdefault(name, value)
-    places: dict[str, DeltaGenerator] = {}
+    slots: dict[str, DeltaGenerator] = {}  # where the problem of a setting is drawn
     presets.choose()
     left, middle, right = st.columns(3)
     with left:
-        changes = images.which(places)
+        changes = images.source(slots)
     presets.fill(only_new=True)
     with middle:
         changes |= _clipping()
     with right:
-        changes |= network.model(changes["data.dataset"], places)
+        changes |= network.model(changes["data.dataset"], slots)
     with st.expander("More settings", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
-            changes |= images.limits(places)
-        note = presets.fill_suited(_training_images(changes))
+            changes |= images.limits(slots)
+        note = presets.fill_suited(_count_training_images(changes))
         with middle:
-            changes |= schedule.steps(places)
+            changes |= network.steps(slots)
         with right:
-            changes |= _details(changes["clipping.rule"], changes.get("backbone.name"), places)
-    usual = {**FIRST, **presets.usual_values(), **network.usual_values(changes["data.dataset"])}
-    train_link.remember(LINKED, usual)
-    _refuse_pairs(changes, places)
+            changes |= _clipping_details(changes["clipping.rule"], slots)
+            changes |= network.details(changes.get("backbone.name"), slots)
+    backbone = {key("backbone"): network.backbones(changes["data.dataset"])[0]}
+    train_link.remember(LINKED, {**DEFAULTS, **presets.defaults(), **backbone})
+    _check_pairs(changes, slots)
     config = configured(RunConfig(), changes)
     problems = train_check.problems(config)
     for setting, sentence in problems.items():
-        if setting in places:
-            missing = setting == "data.data" and not config.data.data  # nothing is wrong yet
-            (places[setting].info if missing else places[setting].error)(plain(sentence))
+        if setting in slots:
+            untouched = setting == "data.data" and not config.data.data  # nothing is wrong yet
+            (slots[setting].info if untouched else slots[setting].error)(plain(sentence))
     return Form(config, problems, note)
 
 
-def _refuse_pairs(changes: dict, places: dict[str, DeltaGenerator]) -> None:
-    """Settings that cannot be together, said beside the one to change.
-
-    Raises:
-        InputError: there are such.
-    """
+def _check_pairs(changes: dict, slots: dict[str, DeltaGenerator]) -> None:
+    """Draw contradictions beside the setting to change; raises InputError where training cannot work."""
     if changes["select"] == "validation" and not changes["data.validation"]:
-        sentence = "The best epoch by validation needs validation images: set some aside, such as 200, or keep last."
-        places["select"].error(sentence)
+        sentence = "A checkpoint chosen by validation needs validation images: set a number, such as 200, or use last."
+        slots["select"].error(sentence)
         raise InputError(sentence, setting="select")
     if changes.get("clipping.start", 0) > changes.get("clipping.full", 0):
-        places["clipping.full"].error("Clipping cannot be at its full strength before it begins.")
+        slots["clipping.full"].error("Clipping cannot reach full strength before it starts.")
 
 
-def _training_images(changes: dict) -> int | None:
-    """How many images train with these settings; None as long as there are none."""
+def _count_training_images(changes: dict) -> int | None:
     data = {path.removeprefix("data."): value for path, value in changes.items() if path.startswith("data.")}
     try:
-        return len(train_check.look(DataConfig(**data))[1].train)
-    except InputError:  # said beside the field
+        return len(train_check.load_split(DataConfig(**data))[1].train)
+    except InputError:  # drawn beside its field
         return None
 
 
 def usual() -> RunConfig:
-    """The configuration before anything is chosen."""
+    """The configuration that the form starts with."""
     values = presets.preset(presets.QUICK, "cifar10", "I")
     limits = {f"data.{name}_limit": values[name] for name in ("train", "database", "query")}
     steps = {f"schedule.{name}": values[name] for name in ("epochs", "batch", "views")}
@@ -135,16 +126,14 @@ def usual() -> RunConfig:
 
 
 def stem(config: RunConfig) -> str:
-    """A name for a run, from what tells it from others."""
+    """A name for a run, made of its main settings."""
     rule = config.clipping.rule.replace("+", "-")
     return f"{config.data.dataset}-{rule}-{config.quantizer.bits}-s{config.seed}"
 
 
 def _clipping() -> dict:
-    rule = st.selectbox(
-        "Clipping rule", list(RULES), index=list(RULES).index(RULE), key="rule", bind="query-params",
-        help=HELP["rule"],
-    )  # fmt: skip
+    options = {"key": "rule", "bind": "query-params", "help": HELP["rule"]}
+    rule = st.selectbox("Clipping rule", list(RULES), index=list(RULES).index(RULE), **options)
     st.caption(f"Clips {plain(RULES[rule].does)}.")
     changes = {"clipping.rule": rule}
     for amount in RULES[rule].settings:
@@ -152,29 +141,22 @@ def _clipping() -> dict:
             plain(amount.label), *amount.range, amount.start, amount.step, key=amount.key, bind="query-params"
         )
     if RULES[rule].clips:
+        options = {"required": True, "key": "treatment", "bind": "query-params", "help": HELP["treatment"]}
         changes["clipping.treatment"] = st.segmented_control(
-            "Clipped pairs", ["remove", "clamp"], default="remove", required=True, key="treatment",
-            bind="query-params", help=HELP["treatment"],
-        )  # fmt: skip
+            "Clipped pairs", ["remove", "clamp"], default="remove", **options
+        )
     return changes
 
 
-def _details(rule: str, backbone: str | None, places: dict[str, DeltaGenerator]) -> dict:
+def _clipping_details(rule: str, slots: dict[str, DeltaGenerator]) -> dict:
     changes = {}
     if rule != "none":
         if RULES[rule].clips:
-            changes["clipping.on"] = st.selectbox(
-                "Compared embeddings", COMPARED, key=train_link.key("on"), help=HELP["on"]
+            changes["clipping.on"] = st.selectbox("Compared embeddings", COMPARED, key=key("on"), help=HELP["on"])
+        fields = ("start", "Clip from epoch"), ("full", "Full strength from epoch")
+        for column, (name, label) in zip(st.columns(2), fields, strict=True):
+            changes[f"clipping.{name}"] = column.number_input(
+                label, 0.0, 1000.0, step=0.5, key=train_link.key(name), help=HELP["warm-up"]
             )
-        begin, full = st.columns(2)
-        changes["clipping.start"] = begin.number_input(
-            "Clip from epoch", 0.0, 1000.0, step=0.5, key=train_link.key("start"), help=HELP["warm-up"]
-        )
-        changes["clipping.full"] = full.number_input(
-            "fully from", 0.0, 1000.0, step=0.5, key=train_link.key("full"), help=HELP["warm-up"]
-        )
-        places["clipping.full"] = st.empty()
-    if backbone is not None:
-        changes |= network.trained_part()
-    changes |= schedule.selection(places)
+        slots["clipping.full"] = st.empty()
     return changes

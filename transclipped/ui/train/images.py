@@ -1,4 +1,4 @@
-"""Fields of the Train form that say which images: the data set, where it lies, its labels, and how many of each."""
+"""Fields of the Train form for the images: data set, path, labels, and how many images to use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,8 @@ from transclipped.ui.train import presets
 from transclipped.ui.train.link import key, number, one_of, text
 
 MOST = 10_000_000  # images of a limit
-FIRST = {  # values of widgets before anybody chose
-    key("dataset"): BUNDLED_SETS[0],
-    key("protocol"): "I",
-    key("annotations"): POTENTIAL,
-    key("seed"): 0,
-}
-LINKED = {  # name in the address: key of the widget, and how its value is read
+DEFAULTS = {key("dataset"): BUNDLED_SETS[0], key("protocol"): "I", key("annotations"): POTENTIAL, key("seed"): 0}
+LINKED = {  # name in the address: key of the widget, and how to parse its value
     "dataset": (key("dataset"), one_of(dataset_names())),
     "folder": (key("data"), text),
     "labels": (key("labels"), text),
@@ -33,64 +28,58 @@ LINKED = {  # name in the address: key of the widget, and how its value is read
     "validation": (key("validation"), number(int, 0, 100_000)),
 }
 HELP = {
-    "dataset": "The images that are learnt from and searched.",
-    "protocol": "I trains on the whole database; II on 500 images a class of it, a draw that uses labels.",
+    "dataset": "The images to train on and to search.",
+    "protocol": "I trains on the whole database, II on 500 images per class, sampled by label.",
     "data": "A folder on the machine that runs this app; for embeddings, a .npy, .npz or .parquet file.",
-    "labels": "CSV with the columns id and label, only to measure with. Without it, sub-folders name the classes.",
-    "lists": "Only to measure with. Leave it empty if the lists lie below the folder of the images.",
-    "annotations": "Labels to measure by: the literature's 24, MIRFLICKR's 14 stricter ones, or both.",
-    "seed": "Same seed and machine, same result.",
-    "validation": "Images cut from the training set to watch mAP with, using labels; 0 for none. Never queries.",
-    "limit": "At most so many; empty for all.",
+    "labels": "A CSV with columns id and label, for evaluation only. Without it, sub-folders name the classes.",
+    "lists": "For evaluation only. Leave it empty if the lists are inside the image folder.",
+    "annotations": "Labels for evaluation: the literature's 24, MIRFLICKR's 14 stricter ones, or both.",
+    "seed": "The same seed on the same machine gives the same result.",
+    "validation": "Images held out from training to monitor mAP with labels; 0 for none. Never queries.",
+    "limit": "Maximum number; empty for all.",
 }
 
 
-def which(places: dict[str, DeltaGenerator]) -> dict:
-    """The data set; returns the settings."""
+def source(slots: dict[str, DeltaGenerator]) -> dict:
+    """Draw the choice of images; returns the settings, and in `slots` where problems go."""
     dataset = st.selectbox("Data set", list(dataset_names()), key=key("dataset"), on_change=_suit, help=HELP["dataset"])
     st.caption(f"{plain(dataset_names()[dataset])}.")
     changes = {"data.dataset": dataset}
     if dataset == "cifar10":
-        changes["data.protocol"] = st.segmented_control(
-            "Protocol", ["I", "II"], required=True, key=key("protocol"), on_change=presets.fill_validation,
-            help=HELP["protocol"],
-        )  # fmt: skip
+        options = {"required": True, "key": key("protocol"), "on_change": presets.fill_validation}
+        changes["data.protocol"] = st.segmented_control("Protocol", ["I", "II"], help=HELP["protocol"], **options)
     if dataset not in BUNDLED_SETS:
         changes["data.data"] = st.text_input("Folder or file", key=key("data"), help=HELP["data"]).strip() or None
-        places["data.data"] = st.empty()
-    if dataset in ("folder", "embeddings"):
-        changes["data.labels"] = st.text_input("Labels (CSV)", key=key("labels"), help=HELP["labels"]).strip() or None
-        places["data.labels"] = st.empty()
-    if dataset in ("mirflickr", "nuswide"):
-        lists = st.text_input("Folder of label lists", key=key("lists"), placeholder="optional", help=HELP["lists"])
-        changes["data.labels"] = lists.strip() or None
-        places["data.labels"] = st.empty()
+        slots["data.data"] = st.empty()
+        name, label = ("labels", "Labels (CSV)") if dataset in ("folder", "embeddings") else ("lists", "Label lists")
+        labels = st.text_input(label, key=key(name), placeholder="optional", help=HELP[name])
+        changes["data.labels"] = labels.strip() or None
+        slots["data.labels"] = st.empty()
     if dataset == "mirflickr":
         changes["data.annotations"] = st.segmented_control(
-            "Annotations", ANNOTATIONS, required=True, key=key("annotations"),
-            help=HELP["annotations"],
-        )  # fmt: skip
+            "Annotations", ANNOTATIONS, required=True, key=key("annotations"), help=HELP["annotations"]
+        )
     changes["seed"] = int(st.number_input("Seed", 0, 99_999, key=key("seed"), help=HELP["seed"]))
     return changes
 
 
-def limits(places: dict[str, DeltaGenerator]) -> dict:
-    """How many images at most; returns the settings."""
+def limits(slots: dict[str, DeltaGenerator]) -> dict:
+    """Draw the numbers of images; returns the settings."""
     changes = {}
     for name, label in (("train", "Training"), ("database", "Database"), ("query", "Query")):
         changes[f"data.{name}_limit"] = st.number_input(
             f"{label} images", 1, MOST, None, 100, key=key(name), placeholder="all", help=HELP["limit"]
         )
-        places[f"data.{name}_limit"] = st.empty()
+        slots[f"data.{name}_limit"] = st.empty()
     changes["data.validation"] = st.number_input(
         "Validation images", 0, 100_000, step=100, key=key("validation"), help=HELP["validation"]
     )
-    places["data.validation"] = st.empty()
+    slots["data.validation"] = st.empty()
     return changes
 
 
 def for_folder(folder: str, labels: str) -> None:
-    """Put a folder and its labels into the form, and what its preset fills in for a folder."""
+    """Put a folder and its labels into the form, with the preset's values for a folder."""
     state = st.session_state
     for name in ("backbone", *presets.preset(presets.QUICK, "folder", None)):
         state.pop(key(name), None)
@@ -98,6 +87,6 @@ def for_folder(folder: str, labels: str) -> None:
 
 
 def _suit() -> None:
-    """The preset and the backbone that suit another data set."""
+    """Fill in the preset and the backbone of another data set."""
     presets.fill()
     st.session_state.pop(key("backbone"), None)

@@ -1,6 +1,6 @@
-"""Trainings from the app: they wait in a queue, run as child processes, and outlive the browser and this server.
+"""Trainings started from the app: queued, run as child processes, and independent of the browser and this server.
 
-Their run directory is all we watch; `training/queue.py` keeps the queue in files beside the runs.
+The app only watches their run directories; `training/queue.py` keeps the queue in files beside the runs.
 """
 
 from __future__ import annotations
@@ -22,37 +22,42 @@ from transclipped.ui import access, runs
 from transclipped.utils import machine
 from transclipped.utils.jobs import Job
 
-MOST_EACH, MOST_VISITORS = 3, 20  # trainings that may wait: one visitor's, and all before a visitor adds another
-_counting = Lock()  # so that two presses at once do not both take the last place
+MOST_EACH, MOST_VISITORS = 3, 20  # queued trainings: of one visitor, and of all before a visitor may add another
+_counting = Lock()  # two presses at once must not both take the last slot
 
 
 def busy() -> RunDir | None:
-    """The run that is being trained, or about to be, if any."""
+    """The run that is training or about to, if any."""
     name = queue.training(runs.home())
     return None if name is None else RunDir(runs.home() / name)
 
 
 def live(name: str) -> bool:
-    """Whether a run of this name is being trained, is about to be, or waits for its turn."""
+    """Whether a run of this name is training, about to, or queued."""
     home = runs.home()
     return queue.training(home) == name or (home / name / queue.QUEUED).exists() or RunDir(home / name).running
 
 
+def gone(name: str) -> str:
+    """The message that a run no longer exists."""
+    return f"run {name} no longer exists; it was deleted or renamed"
+
+
 def waiting() -> list[queue.Waiting]:
-    """The queue, whose turn is next first; makes sure that somebody empties it."""
+    """The queue, next training first; starts a worker if none is running."""
     home = runs.home()
     queue.ensure_worker(home)
     return queue.waiting(home)
 
 
-def place(name: str) -> int | None:
-    """How many trainings go before this one, counting the one that has the turn; None if it does not wait."""
-    names = [w.name for w in queue.waiting(runs.home())]
+def position(name: str) -> int | None:
+    """How many trainings are ahead of this one, including the running one; None if it is not queued."""
+    names = [entry.name for entry in queue.waiting(runs.home())]
     return names.index(name) + (busy() is not None) if name in names else None
 
 
 def wait_for(name: str, *, running: float | None) -> float | None:
-    """Seconds until a waiting training begins, `running` of them for the one that has the turn; None if unknown."""
+    """Seconds until a queued training starts, where the running one has `running` left; None if unknown."""
     left = [running] if busy() is not None else []
     for other in queue.waiting(runs.home()):
         if other.name == name:
@@ -62,15 +67,15 @@ def wait_for(name: str, *, running: float | None) -> float | None:
 
 
 def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path:
-    """Let a training begin as soon as no other is on; returns its run directory.
+    """Queue a training, which starts when no other is running; returns its run directory.
 
-    What the owner trains on, visitors may open from then on: the run shows it to them anyway.
+    Visitors may open from then on what the owner trains on, since the run shows it to them anyway.
 
     Args:
-        seconds: that it is expected to take, for those who wait behind it.
+        seconds: expected duration, for those queued behind it.
 
     Raises:
-        InputError: this visitor may not, the name is not fit for a folder or taken, or the queue is full.
+        InputError: this visitor may not, the name is invalid or taken, or the queue is full.
     """
     access.require(access.TRAIN)
     home, config = runs.home(), replace(config, data=access.allowed(config.data))
@@ -86,33 +91,27 @@ def start(config: RunConfig, name: str, *, seconds: float | None = None) -> Path
 
 
 def start_next(config: RunConfig, stem: str, *, seconds: float | None = None) -> str:
-    """As `start`, under the first free name from `stem`; returns it. Of thirty at once, each gets a name of its own."""
+    """As `start`, under the first free name from `stem`, unique even among simultaneous calls; returns it."""
     while True:
         name = free_name(stem)
         try:
             start(config, name, seconds=seconds)
             return name
         except InputError:
-            if not (runs.home() / name).exists():  # it was not that somebody was quicker
+            if not (runs.home() / name).exists():  # the name was not taken meanwhile
                 raise
 
 
 def free_name(stem: str) -> str:
-    """The first of stem, stem-2, … that no run has, nor a waiting training."""
+    """The first of stem, stem-2, … that no run and no queued training has."""
     home = runs.home()
     taken = {path.name for path in home.iterdir()} if home.is_dir() else set()
     return numbered(stem, taken | set(runs.all_runs()))
 
 
 def resume(run: RunDir, *, seconds: float | None = None) -> None:
-    """Resume a stopped, interrupted or failed training, as soon as no other is running.
-
-    Raises:
-        InputError: this visitor may not, or the run is gone, being trained, or imported and lacks what it was made of.
-    """
-    access.require(access.TRAIN, of=run.name)
-    if not run.exists:
-        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
+    """Queue an unfinished training to resume; raises InputError if the run is gone, live or incomplete."""
+    _check_control(run)
     imported.check_complete(run)
     with _counting:
         _check_visitor(run.config)
@@ -121,58 +120,46 @@ def resume(run: RunDir, *, seconds: float | None = None) -> None:
 
 
 def cancel(name: str) -> None:
-    """Take a training out of the queue.
-
-    Raises:
-        InputError: this visitor may not, it has begun already, or was cancelled.
-    """
+    """Remove a training from the queue; raises InputError if it is not there or this visitor may not."""
     access.require(access.TRAIN, of=name)
     queue.cancel(runs.home(), name)
 
 
 def ask_to_stop(run: RunDir) -> None:
-    """Let a training save its state and end.
-
-    Raises:
-        InputError: this visitor may not, or the run is gone.
-    """
-    access.require(access.TRAIN, of=run.name)
-    if not run.exists:
-        raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
+    """Let a training save its state and end; raises InputError if the run is gone or this visitor may not."""
+    _check_control(run)
     run.ask_to_stop()
 
 
 def end_now(run: RunDir) -> None:
-    """End a training that does not heed `ask_to_stop`; what it saved last stays and can be resumed.
-
-    Raises:
-        InputError: this visitor may not.
-    """
+    """Kill a training that ignores `ask_to_stop`; it can resume from its last save."""
     access.require(access.TRAIN, of=run.name)
     if queue.alive(run):
         machine.end_process(run.status()["pid"])
 
 
 def last_words(name: str) -> str:
-    """Last message of a training, also of one whose process died before it made a run."""
+    """Last message of a training, even if its process died before it made a run."""
     home = runs.home()
     return Job(home / name).last_words() or Job(home / queue.FAILED / name).last_words()
 
 
-def _check_visitor(config: RunConfig) -> None:
-    """Bounds for those who are not the owner.
+def _check_control(run: RunDir) -> None:
+    access.require(access.TRAIN, of=run.name)
+    if not run.exists:
+        raise InputError(gone(run.name))
 
-    Raises:
-        InputError: too much waits already, or the backbone would be fetched or read from a file.
-    """
+
+def _check_visitor(config: RunConfig) -> None:
+    """Refuse a visitor's training if the queue or the disk is full, or its backbone is not bundled."""
     if access.owner():
         return
     runs.home().mkdir(parents=True, exist_ok=True)
-    names = {waiting.name for waiting in queue.waiting(runs.home())}
+    names = {entry.name for entry in queue.waiting(runs.home())}
     if len(names & access.started()) >= MOST_EACH:
-        raise InputError(f"{MOST_EACH} trainings of yours wait already; cancel one, or start this when one has begun")
+        raise InputError(f"{MOST_EACH} of your trainings are queued already; cancel one or wait until one has started")
     if len(names) >= MOST_VISITORS:
-        raise InputError(f"{len(names)} trainings wait already; start yours when some are done")
+        raise InputError(f"{len(names)} trainings are queued already; try again when some are done")
     if shutil.disk_usage(runs.home()).free < imported.LEAST_FREE:
         raise InputError("the disk of this app is nearly full; ask its owner to free some space")
     if config.backbone.weights or config.backbone.name not in (*BUNDLED, IDENTITY):

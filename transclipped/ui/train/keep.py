@@ -1,4 +1,4 @@
-"""Runs laid over each other, and runs as things to keep: open, rename, delete, download, import."""
+"""Comparing the curves of several runs, and managing runs: open, rename, delete, download, import."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -17,57 +16,51 @@ from transclipped.ui import absent, access, charts, names, runs
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
-from transclipped.ui.train.live import FIGURES, WATCHED, cells, chosen, delete, lines, press, select
+from transclipped.ui.train.live import FIGURES, WATCHED, action, cells, chosen, delete, lines, press, select
 
-WHOLE_LOSS = "**Whole loss**: what training lowers."
+NO_RUN = "No run yet: choose a preset and press Start."
+TOTAL_LOSS = "**Total loss**, which training minimises."
 INCOMPARABLE = (
-    "These runs differ in temperature, clipping or batch, so their losses do not compare: a lower one is not better. "
-    "Compare mAP."
+    "These runs differ in temperature, clipping or batch size, so their losses are not comparable: lower is not "
+    "better. Compare mAP instead."
 )
-MOST = 8  # runs over each other; more cannot be told apart
-
-
-def overlay(events: dict[str, list[dict]], figure: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """First curve of a figure of each run by the run's name; runs without it are left out."""
-    found = {name: lines(of_run, figure) for name, of_run in events.items()}
-    return {name: next(iter(curves.values())) for name, curves in found.items() if curves}
+MOST = 8  # compared runs; more lines are hard to tell apart
 
 
 def compare(current: RunDir | None) -> None:
-    """Curves of several runs over each other."""
-    known = runs.all_runs()
-    if not known:
-        st.info("No run yet: choose a preset and press Start.")
+    """Draw the curves of several runs in the same charts."""
+    existing = runs.all_runs()
+    if not existing:
+        st.info(NO_RUN)
         return
-    state = st.session_state
-    first = train_result.compared(current or next(iter(known.values())))
-    absent.settle("compare", known, first)
-    state.setdefault("compare", first)
-    wanted = st.multiselect(
-        "Runs", list(known), key="compare", bind="query-params", max_selections=MOST,
-        help="Each run keeps one colour in all charts.",
-    )  # fmt: skip
+    default = train_result.compared(current or next(iter(existing.values())))
+    absent.settle("compare", existing, default)
+    st.session_state.setdefault("compare", default)
+    options = {"bind": "query-params", "max_selections": MOST, "help": "A run has the same colour in all charts."}
+    selected = st.multiselect("Runs", list(existing), key="compare", **options)
     events = {}
-    for name in wanted:
+    for name in selected:
         try:
-            events[name] = known[name].events("step", "epoch")
+            events[name] = existing[name].events("step", "epoch")
         except InputError as error:
             st.error(plain(error))
-    st.caption("Runs over the epochs. A run is missing where it has logged no such value.")
+    st.caption("Curves by epoch. A run that has not logged a value is left out of its chart.")
     figures = chosen()
-    if "loss" in figures and not comparable([known[name] for name in wanted]):
+    if "loss" in figures and not comparable([existing[name] for name in selected]):
         st.caption(f":material/warning: {INCOMPARABLE}")
-    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(wanted)}
+    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(selected)}
     for column, figure in cells(figures):
         sentence, _, axis, meaning = FIGURES[figure]
         with column:
-            st.caption(WHOLE_LOSS if figure == "loss" else sentence, help=meaning)
-            drawn = _compared(overlay(events, figure), axis, colours, key=f"compare {figure}")
-            charts.show(drawn, key=f"compare {figure}", name=f"compared-{figure}")
+            st.caption(TOTAL_LOSS if figure == "loss" else sentence, help=meaning)
+            curves = {name: lines(of_run, figure) for name, of_run in events.items()}
+            first = {name: next(iter(of_run.values())) for name, of_run in curves.items() if of_run}
+            chart = _compared(first, axis, colours, key=f"compare {figure}")
+            charts.show(chart, key=f"compare {figure}", name=f"compared-{figure}")
 
 
 def comparable(of: list[RunDir]) -> bool:
-    """Whether the losses of runs are on one scale: what is summed over, and τ, are the same."""
+    """Whether the losses of runs have the same terms, τ and batch size."""
     scales = []
     for run in of:
         with suppress(InputError):
@@ -77,61 +70,58 @@ def comparable(of: list[RunDir]) -> bool:
 
 @charts.cached_figure
 def _compared(lines: dict, axis: str, colours: dict[str, str], *, key: str) -> go.Figure:
-    drawn = charts.curves(lines, x="epoch", y=axis, key=key)
-    for trace, name in zip(drawn.data, lines, strict=True):
+    chart = charts.curves(lines, x="epoch", y=axis, key=key)
+    for trace, name in zip(chart.data, lines, strict=True):
         trace.update(line_color=colours[name])
-    return drawn.update_traces(mode="lines+markers", marker_size=5).update_layout(showlegend=True)
+    return chart.update_traces(mode="lines+markers", marker_size=5).update_layout(showlegend=True)
 
 
 def keep(current: RunDir | None) -> None:
-    """Open, rename, delete and download a run, and import one."""
-    known = runs.all_runs()
+    """Draw the actions on existing runs, and the import of another."""
+    existing = runs.all_runs()
     left, right = st.columns(2)
     with left.container(border=True):
-        if known:
-            _actions(known, current)
+        if existing:
+            _actions(existing, current)
         else:
-            st.info("No run yet: choose a preset and press Start.")
+            st.info(NO_RUN)
     with right.container(border=True):
         _import()
 
 
-def _actions(known: dict[str, RunDir], current: RunDir | None) -> None:
-    if st.session_state.get("kept") not in known:  # set, not forgotten: only then the browser's box follows
-        st.session_state["kept"] = current.name if current is not None and current.name in known else next(iter(known))
-    run = known[st.selectbox("Run to open, name or share", list(known), key="kept")]
-    own = runs.BUNDLED not in run.path.parents
-    live = own and jobs.live(run.name)
-    st.caption(f"{plain(run.name)}: {plain(runs.summary(run))}{'' if own else ' (comes with the app: read-only)'}")
+def _actions(existing: dict[str, RunDir], current: RunDir | None) -> None:
+    if st.session_state.get("kept") not in existing:  # set rather than deleted, so that the browser's box follows
+        shown = current is not None and current.name in existing
+        st.session_state["kept"] = current.name if shown else next(iter(existing))
+    run = existing[st.selectbox("Run to open, rename or share", list(existing), key="kept")]
+    name, bundled = plain(run.name), runs.BUNDLED in run.path.parents
+    live = not bundled and jobs.live(run.name)
+    st.caption(f"{name}: {plain(runs.summary(run))}{' (bundled: read-only)' if bundled else ''}")
     row = st.container(horizontal=True)
-    row.button(f"Open {plain(run.name)}", key="open", icon=":material/visibility:", on_click=press,
-               args=(_opened, run.name), help="All pages then show this run.")  # fmt: skip
-    row.download_button(f"Download {plain(run.name)}", lambda: packed(run), f"{run.name}.zip", "application/zip",
-                        key="download", icon=":material/download:", on_click="ignore", disabled=live,
-                        help="A zip that any copy of this app can import.")  # fmt: skip
-    with row.popover("Rename", icon=":material/edit:", **access.control(disabled=not own or live)):
-        label, taken = f"New name of {plain(run.name)}", set(known) - {run.name}
-        name = names.field(label, run.name, key=f"name of {run.name}", taken=taken)
-        st.button(f"Rename {plain(run.name)}", key="rename", on_click=press, args=(_rename, run, name),
-                  **access.control(disabled=name in (None, run.name)))  # fmt: skip
-    with row.popover("Delete", icon=":material/delete:", **access.control(disabled=not own or live)):
-        st.warning(f"Delete **{plain(run.name)}** for good?")
-        st.button(f"Delete {plain(run.name)}", key="delete", type="primary", on_click=press, args=(delete, run),
-                  **access.control())  # fmt: skip
+    visit = {"on_click": press, "args": (_open, run.name), "help": "All pages then show this run."}
+    row.button(f"Open {name}", key="open", icon=":material/visibility:", **visit)
+    file = {"file_name": f"{run.name}.zip", "mime": "application/zip", "on_click": "ignore"}
+    download = {"icon": ":material/download:", "disabled": live, "help": "A zip that any copy of this app can import."}
+    row.download_button(f"Download {name}", lambda: packed(run), key="download", **file, **download)
+    with row.popover("Rename", icon=":material/edit:", **access.control(disabled=bundled or live)):
+        taken = set(existing) - {run.name}
+        new = names.field(f"New name of {name}", run.name, key=f"name of {run.name}", taken=taken)
+        st.button(f"Rename {name}", key="rename", **action(_rename, run, new, disabled=new in (None, run.name)))
+    with row.popover("Delete", icon=":material/delete:", **access.control(disabled=bundled or live)):
+        st.warning(f"Delete **{name}** permanently?")
+        st.button(f"Delete {name}", key="delete", type="primary", **action(delete, run))
     if live:
-        st.caption("It is being trained, or waits for it: stop or cancel that first.")
+        st.caption("It is training or queued: stop or cancel it first.")
 
 
 def _import() -> None:
+    about = (
+        "A zip made by Download. It is checked completely before the import. Nothing in it is executed, and the files "
+        "that it names are neither opened nor downloaded until you confirm them. The run is named after the zip."
+    )
     with st.form("take in", clear_on_submit=True, border=False):
-        st.file_uploader(
-            "Import a run", type=["zip"], key="upload",
-            **access.control(help="A zip that Download made. Everything in it is checked before it is imported. "
-                             "Nothing in it is run, and nothing that it names is opened or fetched before you say so. "
-                             "The run gets the name of the zip, as far as it is fit for one."),
-        )  # fmt: skip
-        st.form_submit_button("Import", key="take", icon=":material/upload:", on_click=press, args=(_unpack,),
-                              **access.control())  # fmt: skip
+        st.file_uploader("Import a run", type=["zip"], key="upload", **access.control(help=about))
+        st.form_submit_button("Import", key="take", icon=":material/upload:", **action(_unpack))
 
 
 def packed(run: RunDir) -> bytes:
@@ -152,7 +142,7 @@ def _unpack() -> str:
     return f"{file.name} was imported as {run.name}. Open shows it on all pages."
 
 
-def _opened(name: str) -> str:
+def _open(name: str) -> str:
     select(name)
     return f"All pages now show {name}."
 
@@ -167,4 +157,4 @@ def _rename(run: RunDir, name: str) -> str:
     if st.session_state.get(WATCHED) == run.name:
         st.session_state[WATCHED] = new.name
     st.session_state["kept"] = new.name
-    return f"{run.name} is called {new.name} now."
+    return f"{run.name} was renamed to {new.name}."

@@ -1,7 +1,7 @@
-"""The settings of the Train form in the address, so that a reload or a link brings them back.
+"""The settings of the Train form in the address, so that a reload or a link restores them.
 
-What a widget of this form binds itself (rule, amounts, τ) is not here. Values that the form fills in itself are left
-out; invalid ones are ignored.
+Settings whose widgets bind themselves (rule, amounts, τ) are not included. Default values are left out; invalid ones
+are ignored.
 """
 
 from __future__ import annotations
@@ -11,59 +11,52 @@ from typing import Any
 
 import streamlit as st
 
-Read = Callable[[str], Any]  # the value that a text means, or None
+Read = Callable[[str], Any]  # parses a text; None if it is invalid
+Fields = Mapping[str, tuple[str, Read]]  # key of the widget and parser of its value, by name in the address
 
 
 def key(name: str) -> str:
-    """Key of the widget of a setting; another word than its name, which other pages bind too."""
+    """Key of the widget of a setting; not its name alone, which other pages bind too."""
     return f"set {name}"
 
 
-def text(said: str) -> str | None:
-    """Any text but none."""
-    return said or None
+def text(value: str) -> str | None:
+    """Any text but the empty one."""
+    return value or None
 
 
 def one_of(choices: Collection[Any]) -> Read:
-    """One of some choices."""
+    """Parser of one of several choices."""
     return {str(choice): choice for choice in choices}.get
 
 
 def number(kind: type, low: float, high: float) -> Read:
-    """An int or float from `low` to `high`."""
+    """Parser of an int or float from `low` to `high`."""
 
-    def read(said: str) -> Any:
+    def read(value: str) -> Any:
         try:
-            value = kind(said)
+            result = kind(value)
         except ValueError:
             return None
-        return value if low <= value <= high else None  # refuses NaN too
+        return result if low <= result <= high else None  # refuses NaN too
 
     return read
 
 
-def restore(fields: Mapping[str, tuple[str, Read]]) -> None:
-    """Put what the address says into the widgets that have no value yet.
-
-    Args:
-        fields: key of the widget and what reads its value, by name in the address.
-    """
+def restore(fields: Fields) -> None:
+    """Set the widgets without a value to those in the address."""
     state = st.session_state
     for name, (key, read) in fields.items():
-        said = st.query_params.get(name)
-        if key not in state and said is not None and (value := read(said)) is not None:
-            state[key] = value
+        value = st.query_params.get(name)
+        if key not in state and value is not None and (parsed := read(value)) is not None:
+            state[key] = parsed
 
 
-def remember(fields: Mapping[str, tuple[str, Read]], usual: Mapping[str, Any]) -> None:
-    """Write what differs from the usual values into the address.
-
-    Args:
-        usual: value by key of the widget.
-    """
+def remember(fields: Fields, defaults: Mapping[str, Any]) -> None:
+    """Write what differs from the defaults, given by key of the widget, into the address."""
     for name, (key, _) in fields.items():
         value = st.session_state.get(key)
-        if value in (None, "") or value == usual.get(key):
+        if value in (None, "") or value == defaults.get(key):
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != str(value):
             st.query_params[name] = str(value)

@@ -1,4 +1,4 @@
-"""Fields of the Train form that say what learns: the backbone, the length of a code, the temperature."""
+"""Fields of the Train form for the model and its training: backbone, bits, temperature, and the schedule."""
 
 from __future__ import annotations
 
@@ -8,56 +8,61 @@ from streamlit.delta_generator import DeltaGenerator
 from transclipped.config import suited_backbone
 from transclipped.models import zoo
 from transclipped.ui import access
-from transclipped.ui.train.link import key, one_of, text
+from transclipped.ui.train.link import key, number, one_of, text
+from transclipped.ui.train.presets import mark_chosen
 
-OTHER = "another of timm's …"
-BITS, TAU = 32, 0.3  # at first
+OTHER = "another of timm's …"  # in links, so its wording stays
+BITS, TAU = 32, 0.3  # defaults
 BITS_OFFERED = (16, 32, 64)
-LEARNS = {
-    "frozen": "head only",
-    "last-1": "head and last block",
-    "last-2": "head and last 2 blocks",
-    "all": "all of it",
-}
-FIRST = {key("bits"): BITS, key("learns"): "frozen"}  # values of widgets before anybody chose
-LINKED = {  # name in the address: key of the widget, and how its value is read
+LAYERS = {"frozen": "head", "last-1": "head and last block", "last-2": "head and last 2 blocks", "all": "everything"}
+SELECTIONS = ("last", "validation")
+DEFAULTS = {key("bits"): BITS, key("learns"): "frozen", key("lr"): 3e-3, key("select"): "last"}
+LINKED = {  # name in the address: key of the widget, and how to parse its value
     "backbone": (key("backbone"), one_of((*zoo.BUNDLED, OTHER))),
     "timm": (key("timm"), text),
     "bits": (key("bits"), one_of(BITS_OFFERED)),
-    "learns": (key("learns"), one_of(LEARNS)),
+    "learns": (key("learns"), one_of(LAYERS)),
+    "epochs": (key("epochs"), number(int, 1, 1000)),
+    "batch": (key("batch"), number(int, 2, 2048)),
+    "lr": (key("lr"), number(float, 1e-5, 1.0)),
+    "views": (key("views"), number(int, 2, 16)),
+    "select": (key("select"), one_of(SELECTIONS)),
 }
 HELP = {
-    "backbone": "Turns an image into the embedding that the head learns from.",
-    "timm": "Such as vit_small_patch16_224.dino. Its weights are fetched once; without a network, a sentence says so.",
+    "backbone": "Turns an image into the embedding that the head is trained on.",
+    "timm": "Such as vit_small_patch16_224.dino. Its weights are downloaded once, which needs a network connection.",
     "learns": "With the head only, images are encoded once; otherwise in every epoch, which takes much longer.",
-    "bits": "Length of a code: 2, 4 or 8 bytes an image.",
-    "tau": "Of the contrastive loss: the smaller, the more the most similar negatives count. This form "
-    "begins at 0.3, where validation chose c = 2; over all, the study on Benchmarks chose 0.2 with c = 1.5.",
+    "bits": "Code length: 2, 4 or 8 bytes per image.",
+    "tau": "Of the contrastive loss: a smaller τ weights the most similar negatives more. The default is 0.3, where "
+    "validation chose c = 2; over all settings, the study on Benchmarks chose 0.2 with c = 1.5.",
+    "epochs": "Passes over the training images.",
+    "batch": "Images per step; each gives two views, so an anchor has 2 · batch − 2 negatives.",
+    "lr": "Peak learning rate of the head: linear warm-up, then cosine decay.",
+    "views": "Encoded versions of each image: original, mirrored, the others augmented.",
+    "select": "last: of the last epoch. validation: of the epoch with the best validation mAP, which uses labels.",
 }
 
 
 def backbones(dataset: str) -> list[str]:
-    """Bundled backbones whose weights are there, the one that suits the data set first."""
+    """Bundled backbones whose weights exist, the one suited to the data set first."""
     return sorted(zoo.available(), key=lambda name: name != suited_backbone(dataset)) or [zoo.CNN]
 
 
-def usual_values(dataset: str) -> dict[str, object]:
-    """The backbone that the form fills in itself, by key of the widget."""
-    return {key("backbone"): backbones(dataset)[0]}
-
-
-def model(dataset: str, places: dict[str, DeltaGenerator]) -> dict:
-    """Backbone, bits and temperature; returns the settings."""
+def model(dataset: str, slots: dict[str, DeltaGenerator]) -> dict:
+    """Draw backbone, bits and temperature; returns the settings."""
     changes = {}
     if dataset != "embeddings":
         names = [*backbones(dataset), *([OTHER] if access.may() else [])]
-        name = st.selectbox("Backbone", names, key=key("backbone"), help=HELP["backbone"])
+        texts = {OTHER: "Another timm model …"}
+        name = st.selectbox(
+            "Backbone", names, key=key("backbone"), format_func=lambda n: texts.get(n, n), help=HELP["backbone"]
+        )
         if name in zoo.BUNDLED:
             st.caption(f"{zoo.BUNDLED[name].words}.")
         else:
             name = st.text_input("Name in timm", key=key("timm"), help=HELP["timm"]).strip() or backbones(dataset)[0]
         changes["backbone.name"] = name
-        places["backbone.name"] = st.empty()
+        slots["backbone.name"] = st.empty()
     changes["quantizer.bits"] = st.segmented_control(
         "Bits", BITS_OFFERED, required=True, key=key("bits"), help=HELP["bits"]
     )
@@ -67,10 +72,27 @@ def model(dataset: str, places: dict[str, DeltaGenerator]) -> dict:
     return changes
 
 
-def trained_part() -> dict:
-    """How much of the backbone learns; returns the setting."""
-    return {
-        "backbone.train": st.selectbox(
-            "What learns", list(LEARNS), key=key("learns"), format_func=LEARNS.get, help=HELP["learns"]
+def steps(slots: dict[str, DeltaGenerator]) -> dict:
+    """Draw epochs, batch, learning rate and views; returns the settings."""
+    changes = {}
+    for name, label, low, high in (("epochs", "Epochs", 1, 1000), ("batch", "Batch", 2, 2048)):
+        changes[f"schedule.{name}"] = st.number_input(
+            label, low, high, key=key(name), help=HELP[name], on_change=mark_chosen, args=(name,)
         )
-    }
+    slots["schedule.batch"] = st.empty()
+    changes["schedule.lr"] = st.number_input(
+        "Learning rate", 1e-5, 1.0, step=1e-3, format="%.5f", key=key("lr"), help=HELP["lr"]
+    )
+    changes["schedule.views"] = st.number_input("Views", 2, 16, key=key("views"), help=HELP["views"])
+    return changes
+
+
+def details(backbone: str | None, slots: dict[str, DeltaGenerator]) -> dict:
+    """Draw the choice of trainable layers and of the checkpoint to keep; returns the settings."""
+    changes = {}
+    if backbone is not None:
+        options = {"key": key("learns"), "format_func": LAYERS.get, "help": HELP["learns"]}
+        changes["backbone.train"] = st.selectbox("Trainable layers", list(LAYERS), **options)
+    changes["select"] = st.selectbox("Checkpoint", SELECTIONS, key=key("select"), help=HELP["select"])
+    slots["select"] = st.empty()
+    return changes

@@ -1,4 +1,4 @@
-"""What came of a training: the result of a finished one, and the reason of a failed one, each with where to go next."""
+"""The result of a finished training, the reason of a failed one, and where to go next."""
 
 from __future__ import annotations
 
@@ -14,50 +14,49 @@ from transclipped.ui.train.words import in_app_words
 
 
 def of(run: RunDir) -> str:
-    """How well a finished run retrieves, and its twin without clipping, as Markdown."""
+    """Retrieval quality of a finished run and of the same run without clipping, as Markdown."""
     metrics = run.metrics() or {}
-    value, searched = _map(metrics), f"{metrics.get('n_database', 0):,} images"
+    value, database = _map(metrics), f"{metrics.get('n_database', 0):,} images"
     if value is None:
-        return f"**{plain(run.name)}** is finished: {searched} can be searched; without labels there is no mAP."
-    asked = metrics.get("n_queries", 0)
-    rough = f", only {plain(asked)} queries: a rough value" if asked < FEW else ""
-    result = f"**mAP@{plain(metrics['k'])} {value:.3f}** ({searched}, asymmetric{rough})"
-    said = f"**{plain(run.name)}** is finished: {result}"
-    return said + ("" if run.config.clipping.rule == "none" else f" · without clipping: {_unclipped(run)}") + "."
+        return f"**{plain(run.name)}** is finished: {database} can be searched; mAP needs labels."
+    queries = metrics.get("n_queries", 0)
+    rough = f", only {plain(queries)} queries: a rough value" if queries < FEW else ""
+    unclipped = "" if run.config.clipping.rule == "none" else f" · without clipping: {_unclipped(run)}"
+    result = f"**mAP@{plain(metrics['k'])} {value:.3f}** ({database}, asymmetric{rough})"
+    return f"**{plain(run.name)}** is finished: {result}{unclipped}."
 
 
 def failed(run: RunDir, error: str) -> str:
-    """Why a training failed, in the words of the form, and what helps, as Markdown."""
-    reason = in_app_words(error.rstrip(".")) or "it gave no reason; log.txt in its folder may tell"
-    said = f"**{plain(run.name)}** failed: {reason}."
-    return said if resumable(run) else f"{said}\n\nNothing was learned yet: change that above and press Start."
+    """Why a training failed, in the words of the form, and what to do, as Markdown."""
+    reason = in_app_words(error.rstrip(".")) or "it gave no reason; see log.txt in its folder"
+    text = f"**{plain(run.name)}** failed: {reason}."
+    return text if resumable(run) else f"{text}\n\nThere is nothing to resume: change that above and press Start."
 
 
 def resumable(run: RunDir) -> bool:
-    """Whether a training that ended early has a state to go on from; one that failed before has none."""
+    """Whether a training that ended early has saved a state."""
     return (run.path / "last.safetensors").is_file()
 
 
 def compared(run: RunDir) -> list[str]:
-    """The run and what it compares with best: itself without clipping where that was trained."""
+    """The run and the best one to compare it with: the same without clipping, if it exists."""
     return [each.name for each in (run, *benchmarks.alike(run, runs.all_runs().values()))][:2]
 
 
 def links(run: RunDir, *, select, compare) -> None:
-    """Buttons that lead on from a finished run.
+    """Buttons below a finished run.
 
     Args:
-        select: called with the name; makes all pages look at the run.
-        compare: called with names; lays these runs over each other.
+        select: called with the name; selects the run on all pages.
+        compare: called with names; compares their curves.
     """
     row = st.container(horizontal=True)
-    row.button(f"Open {plain(run.name)}", key="open watched", icon=":material/visibility:", on_click=select,
-               args=(run.name,), disabled=st.session_state.get(runs.KEY) == run.name,
-               help="All pages then show this run.")  # fmt: skip
-    hits = row.button("See its hits", key="hits watched", icon=":material/image_search:", on_click=select,
-                      args=(run.name,))  # fmt: skip
-    row.button("Compare", key="compare watched", icon=":material/stacked_line_chart:", on_click=compare,
-               args=(compared(run),), help="Its curves and those of the run most like it.")  # fmt: skip
+    visit = {"on_click": select, "args": (run.name,)}
+    selected = {"disabled": st.session_state.get(runs.KEY) == run.name, "help": "All pages then show this run."}
+    row.button(f"Open {plain(run.name)}", key="open watched", icon=":material/visibility:", **visit, **selected)
+    hits = row.button("Search", key="hits watched", icon=":material/image_search:", **visit)
+    against = {"on_click": compare, "args": (compared(run),), "help": "Its curves and those of the most similar run."}
+    row.button("Compare", key="compare watched", icon=":material/stacked_line_chart:", **against)
     if hits:
         st.switch_page("pages/retrieval.py")
 

@@ -1,4 +1,4 @@
-"""The button that starts a training, the name it gets, and how long it will take."""
+"""The name of a new run, the button that starts it, and the estimated time."""
 
 from __future__ import annotations
 
@@ -20,34 +20,31 @@ DOUBLE = 2.0  # seconds within which a second press is a double click
 
 
 def name_and_button(form: train_form.Form) -> str:
-    """Name and Start, disabled as long as something is wrong; returns the name that a run started now would get."""
-    config, problems = form.config, dict(form.problems)
-    free = jobs.free_name(train_form.stem(config))
+    """Draw the name and Start, disabled while there are problems; returns the name that a run started now would get."""
+    problems = dict(form.problems)
+    free = jobs.free_name(train_form.stem(form.config))
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    typed = left.text_input("Name of the run", key="name", placeholder=free, help="Empty: the name shown in grey.")
-    if wrong := typed.strip() and names.problem(typed.strip(), taken=runs.all_runs()):
-        problems["name"] = wrong
-        left.error(plain(wrong))
-    hidden = [sentence for setting, sentence in problems.items() if setting in train_form.HIDDEN]
-    for said in hidden:
-        st.error(f"More settings: {plain(said)}")
+    typed = left.text_input("Name of the run", key="name", placeholder=free, help="Empty: the name in grey.").strip()
+    if problem := typed and names.problem(typed, taken=runs.all_runs()):
+        problems["name"] = problem
+        left.error(plain(problem))
+    for setting in train_form.HIDDEN:
+        if setting in problems:
+            st.error(f"More settings: {plain(problems[setting])}")
     if form.note:
         st.caption(plain(form.note))
-    pressed = right.button(
-        "Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
-        **access.control(access.TRAIN, disabled=bool(problems)),
-    )  # fmt: skip
-    if pressed and not problems:
-        _start(config, typed.strip())
-    return typed.strip() or free
+    options = {"type": "primary", "width": "stretch", **access.control(access.TRAIN, disabled=bool(problems))}
+    if right.button("Start", key="start", icon=":material/play_arrow:", **options) and not problems:
+        _start(form.config, typed)
+    return typed or free
 
 
 @guarded
 def estimate(config: RunConfig) -> None:
-    """One line: how long, and why."""
+    """Draw the estimated time and its parts."""
     result = estimated(config)
     if result is None:
-        st.caption("How long it takes is estimated once a training like it has run on this machine.")
+        st.caption("The time is estimated once a similar training has run on this machine.")
         return
     st.session_state["estimated"] = (config, result.seconds)
     encode = "all images are encoded already"
@@ -56,25 +53,21 @@ def estimate(config: RunConfig) -> None:
     rest = duration(result.starting + result.measuring)
     row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown(f":material/timer: **About {duration(result.seconds)}** on this machine", width="content")
-    row.caption(f"{encode}; {result.steps:,} steps: {duration(result.training)}; start and measuring: {rest}")
+    row.caption(f"{encode}; {result.steps:,} steps: {duration(result.training)}; start-up and evaluation: {rest}")
 
 
 def estimated(config: RunConfig):
-    """`training.estimate` of a configuration.
-
-    Raises:
-        InputError: the images or the split cannot be had.
-    """
+    """`training.estimate` of a configuration; raises InputError if its images or split are unavailable."""
     from transclipped.training import estimate
 
-    return estimate.estimate(config, *train_check.look(config.data))
+    return estimate.estimate(config, *train_check.load_split(config.data))
 
 
 def _start(config: RunConfig, typed: str) -> None:
     if time.time() - st.session_state.get("started", 0.0) < DOUBLE:
         return
-    known, seconds = st.session_state.get("estimated", (None, None))
-    seconds = seconds if known == config else None
+    estimated_config, seconds = st.session_state.get("estimated", (None, None))
+    seconds = seconds if estimated_config == config else None
     if typed:
         jobs.start(config, typed, seconds=seconds)
     name = typed or jobs.start_next(config, train_form.stem(config), seconds=seconds)

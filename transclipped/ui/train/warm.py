@@ -1,9 +1,9 @@
-"""What Train shows before anything is set, made ready."""
+"""Prepares the estimate that Train shows at first."""
 
 from transclipped.runs.run import RunDir
 from transclipped.ui.train import form, start
 
 
 def warm(run: RunDir) -> None:
-    """Estimate how long the usual training takes, whatever run is looked at."""
+    """Estimate the time of the default training, whichever run is selected."""
     start.estimated(form.usual())
