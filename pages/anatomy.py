@@ -11,11 +11,11 @@ from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy import code, network, subject
 from transclipped.ui.anatomy.html import STEPS
 from transclipped.ui.components import steps
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 
-@guarded
+@shows_input_errors
 def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
     stored = searcher.stored

@@ -8,13 +8,13 @@ import streamlit as st
 
 from transclipped.ui import links, runs
 from transclipped.ui.benchmarks import curves, study, view
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 
 RUNS, STUDY, PUBLISHED = "measured", "study", "published"
 SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published elsewhere"}
 
 
-@guarded
+@shows_input_errors
 def measured() -> None:
     search = view.search()
     rows = view.measured(search)

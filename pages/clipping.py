@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.ui import links, runs
 from transclipped.ui.clipping import batch, look, sweep
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 SECTIONS = {
@@ -30,7 +30,7 @@ options = {"key": "look", "default": "tune", "required": True, "label_visibility
 section = links.choose(st.segmented_control, "Section", SECTIONS, **options)
 if section == "sweep":
     sweep.section()
-elif (view := guarded(batch.choose)(runs.finished() if run is not None else None)) is not None:
+elif (view := shows_input_errors(batch.choose)(runs.finished() if run is not None else None)) is not None:
     st.caption(f"{plain(view.what)}.")
     look.section(section, view)
 elif run is None:

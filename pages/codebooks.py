@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.ui import links, runs
 from transclipped.ui.codebooks import codeword, sections
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 
 SECTIONS = {
     "use": "Usage",
@@ -20,7 +20,7 @@ SECTIONS = {
 OPENED_BY = dict.fromkeys(("codebook", "codeword", "codeword2"), "word")
 
 
-@guarded
+@shows_input_errors
 def page(run) -> None:
     section = links.section(SECTIONS, opened_by=OPENED_BY)
     pair = sections.compared(run)

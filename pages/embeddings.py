@@ -11,14 +11,14 @@ from transclipped.ui import runs
 from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import controls
 from transclipped.ui.embeddings import layouts as map_layouts
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 
 KEY = "map"
 NEIGHBOURS = 12
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def explore(run) -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     with row:
@@ -33,7 +33,7 @@ def explore(run) -> None:
         query = controls.query(run, subject)
     star, neighbours = None, []
     if query is not None:
-        star, neighbours = projections.newcomer(items, query, layouts.maps, k=NEIGHBOURS)
+        star, neighbours = projections.locate_query(items, query, layouts.maps, k=NEIGHBOURS)
     picked = maps.picked(items, KEY, version)
     if picked is not None:
         neighbours = projections.nearest_items(items, picked, NEIGHBOURS).tolist()

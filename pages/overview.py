@@ -7,12 +7,12 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.ui import cached, runs
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import sections
 from transclipped.ui.text import plain
 
 
-@guarded
+@shows_input_errors
 def page(run) -> None:
     stored = cached.arrays(run)
     if not len(stored.queries):

@@ -9,12 +9,12 @@ import streamlit as st
 from transclipped.ui import runs, shell
 from transclipped.ui.datasets import collections as collections_list
 from transclipped.ui.datasets import run_offer
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.retrieval import controls, hits
 from transclipped.ui.retrieval.query import target as target_of
 
 
-@guarded
+@shows_input_errors
 def page(run) -> None:
     how, name, top = controls.options(run)
     left, right = st.columns([1, 3], gap="medium")

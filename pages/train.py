@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.flags import command
 from transclipped.ui import acts, links, runs
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 from transclipped.ui.train import form as train_form
 from transclipped.ui.train import keep, live, start
@@ -17,7 +17,7 @@ CURVES, COMPARE, KEEP = "curves", "compare", "keep"
 PARTS = {CURVES: "Curves", COMPARE: "Compare runs", KEEP: "Manage and share"}
 
 
-@guarded
+@shows_input_errors
 def new_training():
     """Draw the form; returns where the estimate goes, and the configuration or None if it has problems."""
     form = train_form.form()
@@ -28,7 +28,7 @@ def new_training():
     return estimate, None if form.problems else form.config
 
 
-@guarded
+@shows_input_errors
 def show_runs(current) -> None:
     options = {"default": CURVES, "required": True, "label_visibility": "collapsed"}
     part = links.choose(st.segmented_control, "Show", PARTS, key="part", **options)

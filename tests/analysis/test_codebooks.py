@@ -112,14 +112,14 @@ def test_similarity_is_the_cosine_and_zero_for_a_zero_codeword():
 @given(st.integers(1, 20), st.integers(0, 99))
 def test_arranged_is_an_order(k, seed):
     words = np.random.default_rng(seed).normal(size=(k, 4)).astype(np.float32)
-    assert sorted(cb.arranged(cb.similarity(words)).tolist()) == list(range(k))
+    assert sorted(cb.similarity_order(cb.similarity(words)).tolist()) == list(range(k))
 
 
 def test_arranged_puts_groups_side_by_side():
     rng = np.random.default_rng(0)
     group = np.arange(20) % 2
     words = np.eye(2)[group] + 0.05 * rng.normal(size=(20, 2))
-    order = group[cb.arranged(cb.similarity(words.astype(np.float32)))]
+    order = group[cb.similarity_order(cb.similarity(words.astype(np.float32)))]
     assert (np.diff(order) != 0).sum() == 1
 
 

@@ -31,7 +31,7 @@ from PIL import Image
 from transclipped.config import BackboneConfig, DataConfig, QuantizerConfig
 from transclipped.datasets.registry import load
 from transclipped.datasets.views import render
-from transclipped.features.batch_size import chosen_batch
+from transclipped.features.batch_size import best_batch_size
 from transclipped.features.cache import FEW, FeatureCache, encode
 from transclipped.models.backbone import Backbone, load_backbone
 from transclipped.models.head import Head
@@ -63,7 +63,7 @@ def small(arguments: argparse.Namespace) -> None:
     images = load(DataConfig())
     backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=96))
     rows = np.arange(1024)
-    batch = chosen_batch(backbone, "cpu", images=100_000)
+    batch = best_batch_size(backbone, "cpu", images=100_000)
     ready = _ready(images.pixels(rows, 96), backbone, batch)
     work = {"network": lambda: _forward(backbone, ready)}
     work["encoding"] = lambda: deque(encode(backbone, images, rows, batch=batch), maxlen=0)
@@ -83,7 +83,7 @@ def large(arguments: argparse.Namespace) -> None:
         backbone = load_backbone(BackboneConfig(name=arguments.backbone, image_size=160))
         size = np.mean([images.path(row).stat().st_size for row in range(len(images))]) / 1e6
         rows = np.tile(np.arange(len(images)), 4)  # so many that the first batch counts little
-        batch = min(FEW, chosen_batch(backbone, "cpu", images=100_000))
+        batch = min(FEW, best_batch_size(backbone, "cpu", images=100_000))
         ready = _ready(images.pixels(rows, 160), backbone, batch)
         work = {"network": lambda: _forward(backbone, ready), "decoding": lambda: images.pixels(rows, 160)}
         work["encoding"] = lambda: deque(encode(backbone, images, rows, batch=batch), maxlen=0)

@@ -67,17 +67,17 @@ def test_the_measurement_has_a_time_limit(monkeypatch):
 
 def test_choice_is_cached_per_network_and_size(own_cache_folder, monkeypatch):
     measured = patch_times(monkeypatch, {size: size / (500 - size) for size in CPU})
-    assert batch_size.chosen_batch(backbone(), "cpu", images=batch_size.WORTH) == 16
+    assert batch_size.best_batch_size(backbone(), "cpu", images=batch_size.WORTH) == 16
     count = len(measured)
-    assert batch_size.chosen_batch(backbone(), "cpu", images=10) == 16
+    assert batch_size.best_batch_size(backbone(), "cpu", images=10) == 16
     assert len(measured) == count
-    batch_size.chosen_batch(backbone(size=64), "cpu", images=batch_size.WORTH)
+    batch_size.best_batch_size(backbone(size=64), "cpu", images=batch_size.WORTH)
     assert len(measured) == 2 * count
 
 
 def test_few_images_need_no_measurement(own_cache_folder, monkeypatch):
     measured = patch_times(monkeypatch, {})
-    assert batch_size.chosen_batch(backbone(), "cpu", images=batch_size.WORTH - 1) == batch_size.DEFAULT
+    assert batch_size.best_batch_size(backbone(), "cpu", images=batch_size.WORTH - 1) == batch_size.DEFAULT
     assert not measured and not (cache_dir() / "batches.json").exists()
 
 
@@ -87,7 +87,7 @@ def test_damaged_cache_is_measured_again(own_cache_folder, monkeypatch, content)
     cache_dir().mkdir()
     text = content.replace("%s", batch_size._key(backbone(), "cpu"))
     (cache_dir() / "batches.json").write_text(text, encoding="latin-1")
-    assert batch_size.chosen_batch(backbone(), "cpu", images=batch_size.WORTH) == 16
+    assert batch_size.best_batch_size(backbone(), "cpu", images=batch_size.WORTH) == 16
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64, 1000])

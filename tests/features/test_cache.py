@@ -115,7 +115,7 @@ def test_other_rows_stay_empty(make):
 
 
 def test_an_interrupted_fill_is_resumed(make, monkeypatch):
-    monkeypatch.setattr(module, "chosen_batch", lambda *a, **k: 8)
+    monkeypatch.setattr(module, "best_batch_size", lambda *a, **k: 8)
     cache = make()
     work = cache.fill(0, ROWS)
     next(work)
@@ -243,7 +243,7 @@ def test_a_mark_is_written_after_its_row_is_on_the_disk(make, monkeypatch):
 
 
 def test_a_cache_cleared_during_a_fill_is_reported(make, monkeypatch):
-    monkeypatch.setattr(module, "chosen_batch", lambda *a, **k: 8)
+    monkeypatch.setattr(module, "best_batch_size", lambda *a, **k: 8)
     cache = make()
     work = cache.fill(0, ROWS)
     next(work)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from transclipped.config import ClippingConfig, DataConfig, QuantizerConfig, RunConfig
-from transclipped.runs.compare import siblings
+from transclipped.runs.compare import other_code_lengths
 
 
 def of(bits, **other):
@@ -11,9 +11,9 @@ def of(bits, **other):
 
 
 def test_other_code_lengths_are_in_order_each_by_the_most_similar_run():
-    result = siblings(of(32), {"self": of(32), "long": of(64), "short": of(16)})
+    result = other_code_lengths(of(32), {"self": of(32), "long": of(64), "short": of(16)})
     assert list(result.items()) == [(16, "short"), (64, "long")]
-    result = siblings(of(32, seed=3), {"a": of(16), "b": of(16, seed=3), "c": of(16, seed=3)})
+    result = other_code_lengths(of(32, seed=3), {"a": of(16), "b": of(16, seed=3), "c": of(16, seed=3)})
     assert result == {16: "b"}
 
 
@@ -24,4 +24,4 @@ def test_rule_and_protocol_must_agree_but_not_training_images():
         "shorter": of(64, data=DataConfig(validation=500, train_limit=100)),
     }
     assert RunConfig().clipping.rule != "none"
-    assert siblings(of(32), others) == {64: "shorter"}
+    assert other_code_lengths(of(32), others) == {64: "shorter"}

@@ -15,7 +15,7 @@ from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.training import defaults
 from transclipped.training import train as loop
-from transclipped.training.defaults import STEPS, fitted, suited_batch, suited_epochs
+from transclipped.training.defaults import STEPS, default_batch, default_epochs, fitted
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def train(data, run, *more, dataset="embeddings"):
 
 @given(st.integers(3, 10**7))
 def test_defaults_give_two_steps_an_epoch_and_enough_in_all(images):
-    batch = suited_batch(images)
-    epochs = suited_epochs(images, batch)
+    batch = default_batch(images)
+    epochs = default_epochs(images, batch)
     assert 2 <= batch <= 256 and batch & (batch - 1) == 0
     assert 2 * batch <= images or batch == 2
     assert 4 * batch > images or batch == 256  # none larger would do

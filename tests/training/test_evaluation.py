@@ -16,7 +16,7 @@ from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import prepare, trained_model
 from transclipped.training import evaluation
-from transclipped.training.evaluation import measure, measure_alone, measure_stored, quick_map
+from transclipped.training.evaluation import measure, measure_locked, measure_stored, quick_map
 from transclipped.training.train import run_training
 from transclipped.utils.files import hold
 
@@ -113,21 +113,21 @@ def test_quick_map_is_the_asymmetric_map(run):
 
 def test_bundled_runs_are_rejected_before_any_computation(run, monkeypatch):
     monkeypatch.setattr(evaluation, "ASSETS", run.path.parent)
-    for start in (measure, measure_alone):
+    for start in (measure, measure_locked):
         with pytest.raises(InputError, match="read-only"):
             next(start(None, run))
 
 
 def test_read_only_or_locked_runs_are_rejected_before_any_computation(run, monkeypatch):
     with hold(run.path), pytest.raises(InputError, match="is being written by process"):
-        next(measure_alone(None, run))
+        next(measure_locked(None, run))
 
     def refuse(*a, **k):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("transclipped.utils.machine.FileLock.acquire", refuse)
     with pytest.raises(InputError, match=f"cannot write {run.path}"):
-        next(measure_alone(None, run))
+        next(measure_locked(None, run))
 
 
 def test_full_disk_keeps_the_earlier_metrics(run):

@@ -28,7 +28,7 @@ def test_the_first_page_configures_threads_and_imports_no_slow_library(tmp_path)
 POOLS = """
 import ctypes, pathlib, sys, threading
 from transclipped.utils import machine
-sys.argv[1] == "shared" and machine.share_freed_memory()
+sys.argv[1] == "shared" and machine.limit_memory_pools()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 together = threading.Barrier(8)

@@ -145,7 +145,7 @@ def similarity(codebook: np.ndarray) -> np.ndarray:
     return np.clip(words @ words.T, -1, 1).astype(np.float32)
 
 
-def arranged(similarity: np.ndarray) -> np.ndarray:
+def similarity_order(similarity: np.ndarray) -> np.ndarray:
     """Order `[K]` that puts similar codewords side by side: leaves of an optimally ordered average-linkage tree."""
     if len(similarity) < 2:
         return np.arange(len(similarity))

@@ -9,14 +9,14 @@ from transclipped.datasets.sampling import shuffled
 
 def sample(images: ImageSet, n: int, *, label: str | None = None, page: int = 0) -> np.ndarray:
     """Rows `[≤ n]` int64: a page of `n` of the images with a label (None: all) in random order; pages wrap around."""
-    rows = shuffled(rows_with(images, label), seed=0, purpose="samples")
+    rows = shuffled(rows_of_label(images, label), seed=0, purpose="samples")
     if not len(rows):
         return rows
     start = page % -(-len(rows) // n) * n
     return rows[start : start + n]
 
 
-def rows_with(images: ImageSet, label: str | None) -> np.ndarray:
+def rows_of_label(images: ImageSet, label: str | None) -> np.ndarray:
     """Rows of the images with a label; all for None, none for an unknown label."""
     if label is None:
         return np.arange(len(images))

@@ -31,4 +31,4 @@ def run(arguments: argparse.Namespace) -> None:
             f"{line['name']:<44} {line['kind']:<11} {line['parameters'] / 1e6:>8.1f} M {line['image_size']:>4} px  "
             f"{line['pool']:<6} {line['available']:<8}{speed}\n"
         )
-    print_result(arguments, lines, f"{text}\n{catalogue.HOW_TO_BRING}")
+    print_result(arguments, lines, f"{text}\n{catalogue.WEIGHTS_HELP}")

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
         metrics = evaluation.measure_stored(run_dir, k=config.k)
         return print_result(arguments, metrics, _text(metrics))
     session = replace(prepare_run(run_dir, device=device_of(arguments)), config=config)
-    finish(evaluation.measure_alone(session, run_dir))
+    finish(evaluation.measure_locked(session, run_dir))
     print_metrics(arguments, arguments.run)
 
 

@@ -63,10 +63,10 @@ def _build(arguments: argparse.Namespace) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int | None:
-    from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, STOP, Stopped, Sweep, results, run_sweep
+    from transclipped.experiments.lab.sweep import DEFAULT_HEADS, STOP, Stopped, Sweep, results, run_sweep
     from transclipped.features import labset
 
-    usual = swept()[arguments.rule].tried[:HEADS_AT_FIRST]
+    usual = swept()[arguments.rule].tried[:DEFAULT_HEADS]
     sweep = Sweep(
         rule=arguments.rule,
         amounts=usual if arguments.amounts is None else _numbers(arguments.amounts),

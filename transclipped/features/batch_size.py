@@ -26,7 +26,7 @@ BUDGET = 5.0  # seconds of the whole measurement, after which the best size so f
 MARGIN = 1.03  # a larger batch must be faster by this factor
 
 
-def chosen_batch(backbone: Backbone, device: str, *, images: int) -> int:
+def best_batch_size(backbone: Backbone, device: str, *, images: int) -> int:
     """Batch size for encoding `images` images."""
     kind, key, path = torch.device(device).type, _key(backbone, device), cache_dir() / "batches.json"
     if kind in SIZES and images >= WORTH:

@@ -28,7 +28,7 @@ from transclipped.datasets.base import ImageSet
 from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
-from transclipped.features.batch_size import chosen_batch
+from transclipped.features.batch_size import best_batch_size
 from transclipped.features.parallel import parallel, single_threaded
 from transclipped.models.backbone import Backbone, BackboneInfo, on_stem
 from transclipped.models.precision import inference
@@ -213,7 +213,7 @@ def encode(
         yield from (embed(chunk) for chunk in _chunks(rows, batch or FEW))
         return
     if batch is None:
-        batch = single_threaded(lambda: chosen_batch(backbone, device, images=len(rows)))
+        batch = single_threaded(lambda: best_batch_size(backbone, device, images=len(rows)))
         batch = batch if images.native_size else min(batch, FEW)
     yield from parallel(embed, _chunks(rows, batch), device=device)
 

@@ -38,7 +38,7 @@ KINDS = {  # part of the name: how it was trained; the first match counts
     "mae_": "supervised",  # fine-tuned with labels after MAE
     "mae": "MAE",
 }
-HOW_TO_BRING = (
+WEIGHTS_HELP = (
     "Weights marked network are downloaded when first used. Without internet access, download\n"
     "https://huggingface.co/<hub>/resolve/main/model.safetensors elsewhere (--json prints <hub>), copy the file here,\n"
     "and run `train --backbone NAME --weights FILE`."

@@ -6,7 +6,7 @@ from transclipped.config import RunConfig
 from transclipped.flags import settings
 
 
-def siblings(config: RunConfig, others: dict[str, RunConfig]) -> dict[int, str]:
+def other_code_lengths(config: RunConfig, others: dict[str, RunConfig]) -> dict[int, str]:
     """Names of runs with the same data, backbone and clipping rule but other bits, by bits, ascending.
 
     Of several with the same bits, the run that shares most settings is chosen, the first by name if they tie.

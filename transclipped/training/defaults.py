@@ -42,7 +42,7 @@ class Fit:
         return f"{self.images:,} images train, so {' and '.join(parts)}" if parts else ""
 
 
-def suited_batch(images: int, *, most: int = ScheduleConfig.batch) -> int:
+def default_batch(images: int, *, most: int = ScheduleConfig.batch) -> int:
     """The largest power of two, from 2 to `most`, that gives at least two steps per epoch.
 
     An incomplete last batch is dropped, so a batch of more than half of the images would waste up to half of them per
@@ -51,7 +51,7 @@ def suited_batch(images: int, *, most: int = ScheduleConfig.batch) -> int:
     return max(2, min(most, 1 << max(1, images // 2).bit_length() - 1))
 
 
-def suited_epochs(images: int, batch: int, *, least: int = ScheduleConfig.epochs) -> int:
+def default_epochs(images: int, batch: int, *, least: int = ScheduleConfig.epochs) -> int:
     """The number of epochs for at least `STEPS` steps.
 
     With 81 of 300 photographs in 10 classes, 12, 40, 100 and 300 steps give mAP 0.80, 0.85, 0.87, 0.84; with 11 of
@@ -65,13 +65,13 @@ def fitted(config: RunConfig, *, images: int, chosen: Collection[str]) -> Fit:
 
     The number of codewords stays: codebooks are trained by gradients, not k-means, and may have more codewords than
     there are images. At 32 bits K = 256 gives mAP 0.853 with 81 images and 0.568 with 11, K = 16 gives 0.826 and
-    0.563, in twice the bytes (as in `suited_epochs`, 40 steps). The four views stay too: eight gain 0.01.
+    0.563, in twice the bytes (as in `default_epochs`, 40 steps). The four views stay too: eight gain 0.01.
     """
     current, changes = settings(config), {}
     if BATCH not in chosen:
-        changes[BATCH] = suited_batch(images, most=current[BATCH])
+        changes[BATCH] = default_batch(images, most=current[BATCH])
     if EPOCHS not in chosen:
-        changes[EPOCHS] = suited_epochs(images, changes.get(BATCH, current[BATCH]), least=current[EPOCHS])
+        changes[EPOCHS] = default_epochs(images, changes.get(BATCH, current[BATCH]), least=current[EPOCHS])
     changes = {path: value for path, value in changes.items() if value != current[path]}
     return Fit(configured(config, changes), images, changes)
 

@@ -61,7 +61,7 @@ def measure(session: Session, run: RunDir, *, seconds: dict[str, float] | None =
     write_json(run.path / "metrics.json", metrics)
 
 
-def measure_alone(session: Session, run: RunDir) -> Iterator[Progress]:
+def measure_locked(session: Session, run: RunDir) -> Iterator[Progress]:
     """`measure` a run while holding its lock.
 
     Raises:

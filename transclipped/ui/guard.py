@@ -11,7 +11,7 @@ from transclipped.errors import InputError
 from transclipped.ui.text import plain
 
 
-def guarded(draw: Callable) -> Callable:
+def shows_input_errors(draw: Callable) -> Callable:
     """`draw`, showing an InputError as a message. Goes below `@st.fragment`, which would swallow the error."""
 
     @wraps(draw)

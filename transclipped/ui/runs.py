@@ -100,7 +100,7 @@ def follow_renames() -> None:
         new = {name: run.name for name in gone if (run := renamed(name, existing.values()))}
         if new:
             changed[key] = [new.get(name, name) for name in names]
-            absent.note(key, " ".join(is_called(old, name) for old, name in new.items()))
+            absent.note(key, " ".join(renamed_notice(old, name) for old, name in new.items()))
     if changed:
         st.query_params.update(changed)
         st.rerun()  # widgets take their first value from the address at the start of a script run
@@ -117,10 +117,10 @@ def _settle(names: list[str]) -> None:
     if KEY in state:  # its box is on the screen and needs the new value; at first only the address counts
         state[KEY] = instead
     gone = f"Run *{plain(name[: absent.LONGEST])}* does not exist (renamed or deleted?); showing *{plain(instead)}*."
-    absent.note(KEY, is_called(name, instead) if new is not None else gone)
+    absent.note(KEY, renamed_notice(name, instead) if new is not None else gone)
 
 
-def is_called(old: str, new: str) -> str:
+def renamed_notice(old: str, new: str) -> str:
     """The Markdown notice that a run was renamed."""
     return f"Run *{plain(old)}* is now called *{plain(new)}*."
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from transclipped.utils.machine import share_freed_memory, wait_passively
+from transclipped.utils.machine import limit_memory_pools, wait_passively
 
 TURN = 0.0005  # seconds that a thread runs while another waits
 
@@ -17,4 +17,4 @@ def share() -> None:
     """Make threads switch often, sleep while waiting and reuse freed memory; before torch or faiss is loaded."""
     sys.setswitchinterval(TURN)
     wait_passively()
-    share_freed_memory()
+    limit_memory_pools()

@@ -52,7 +52,7 @@ def wait_passively() -> None:
             _made_passive.add(name)
 
 
-def share_freed_memory() -> None:
+def limit_memory_pools() -> None:
     """Limit glibc to two memory pools for all threads.
 
     By default it has up to eight per core, and memory freed in one is not available to others: it grows by 180 MB per

@@ -30,7 +30,7 @@ def test_slices_give_the_same_result(folder, monkeypatch):
     listing._cache_file(folder).unlink()
     monkeypatch.setattr(listing, "SLICE", 2)
     assert listing.whole(folder, files) == at_once
-    assert [name for name, _ in at_once[1]] == ["text.txt"] and listing.n_remembered(folder) == 7
+    assert [name for name, _ in at_once[1]] == ["text.txt"] and listing.n_cached_images(folder) == 7
     assert listing.whole(folder, files) == at_once  # from the cache
 
 
@@ -48,11 +48,11 @@ def test_an_interruption_keeps_finished_slices(folder, monkeypatch):
     monkeypatch.setattr(listing, "fault", halting)
     with pytest.raises(KeyboardInterrupt):
         listing.whole(folder, files)
-    assert listing.n_remembered(folder) == 4
+    assert listing.n_cached_images(folder) == 4
     monkeypatch.setattr(listing, "fault", lambda path: opened.append(path.name) or real(path))
     listing.whole(folder, files)
     assert sorted(opened) == sorted(file.id.rpartition("/")[2] for file in files)  # none twice
 
 
 def test_an_unknown_folder_has_no_cache(folder):
-    assert listing.n_remembered(folder / "nowhere") == 0
+    assert listing.n_cached_images(folder / "nowhere") == 0

@@ -30,7 +30,7 @@ def looked_at(points: Items, config: ClippingConfig) -> np.ndarray:
     return points.vectors[config.on]
 
 
-def seen_query(stored: Retrieval, query: np.ndarray, config: ClippingConfig) -> np.ndarray:
+def query_for_rule(stored: Retrieval, query: np.ndarray, config: ClippingConfig) -> np.ndarray:
     """A stored query `[D]` as the rule looks at it. InputError for backbone embeddings, as none are stored."""
     query = query.astype(np.float32)
     if config.on == CONTINUOUS:

@@ -19,7 +19,7 @@ from transclipped.runs.run import RunDir
 
 __all__ = ["BACKBONE", "CONTINUOUS", "DATABASE", "KINDS", "METRICS", "QUANTIZED", "QUERIES", "SAMPLE"]
 __all__ += ["SETTINGS_COMPARED", "Items", "Map", "UmapSettings", "cached_features", "chosen", "digest"]
-__all__ += ["item_average_precision", "items", "map_key", "nearest_items", "newcomer", "pca", "row_of_id"]
+__all__ += ["item_average_precision", "items", "locate_query", "map_key", "nearest_items", "pca", "row_of_id"]
 __all__ += ["selection_table", "store_map", "stored_map", "to_csv", "to_parquet", "with_features"]
 
 SAMPLE = 10_000  # database items on a map
@@ -89,7 +89,7 @@ def nearest_items(points: Items, item: int, k: int, *, kind: str = QUANTIZED) ->
     return rows[rows != item][:k]
 
 
-def newcomer(
+def locate_query(
     points: Items, query: np.ndarray, maps: dict[str, Map], *, k: int
 ) -> tuple[dict[str, list[float]], list[int]]:
     """Position on each map of a query `[D]` that is not among the items, and its nearest items by their codewords."""

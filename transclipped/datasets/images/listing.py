@@ -117,7 +117,7 @@ def n_files(root: Path, *, most: int) -> int:
     return n
 
 
-def n_remembered(root: Path) -> int:
+def n_cached_images(root: Path) -> int:
     """Number of complete images below `root` in the cache."""
     import pyarrow.parquet as pq
 

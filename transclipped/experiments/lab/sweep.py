@@ -37,7 +37,7 @@ from transclipped.training.threads import on_fastest_threads
 from transclipped.training.trainer import Event, Trainer
 from transclipped.utils.files import append_json_line, hold, json_lines, read_json, write_json
 
-HEADS_AT_FIRST = 5  # amounts of a sweep by default, those that clip least
+DEFAULT_HEADS = 5  # amounts of a sweep by default, those that clip least
 MARKED = ClippingConfig(rule="adaptive", sigma=2.0)  # trained in every sweep, for comparison
 LAST_EPOCHS = 4  # last epochs, over which the training's metrics are averaged
 WRITE_EVERY = 0.25  # seconds between two updates of the status
@@ -58,7 +58,7 @@ class Sweep:
     """The settings of a sweep: a rule from `clipping.swept`, one amount per head, and settings of all heads."""
 
     rule: str = "threshold"
-    amounts: tuple[float, ...] = DELTA.tried[:HEADS_AT_FIRST]
+    amounts: tuple[float, ...] = DELTA.tried[:DEFAULT_HEADS]
     temperature: float = 0.3
     treatment: str = "remove"
     seed: int = 0

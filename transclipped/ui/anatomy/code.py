@@ -11,7 +11,7 @@ from transclipped.ui import cached
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy import html
 from transclipped.ui.anatomy.strips import draw_numbers
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 WRITTEN = 16  # most numbers per row that are written into the cells
@@ -34,7 +34,7 @@ def sub_vectors(run, unit, projected) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def codewords(run, stored, unit) -> None:
     """Step 5: the most likely codewords of each codebook at a sharpness α, for sub-vectors `[M, d]`."""
     k = stored.codebooks.shape[1]
@@ -78,7 +78,7 @@ def code_bytes(stored, unit) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def score(run, searcher, subject, unit) -> None:
     """Step 7: a hit and its score, the sum of the numbers that its code picks from the tables `[M, K]`."""
     m, k, _ = searcher.stored.codebooks.shape

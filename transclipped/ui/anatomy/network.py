@@ -11,7 +11,7 @@ from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy import html
 from transclipped.ui.anatomy.strips import draw_numbers
 from transclipped.ui.components import attention as component
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 ALL = "all"
@@ -44,7 +44,7 @@ def patches(run, subject, view) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def attention(run, subject, view) -> None:
     """Step 2: attention over the image by layer and head, or else the energy of the last feature map."""
     if view.attention is None:

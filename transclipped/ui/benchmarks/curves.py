@@ -9,7 +9,7 @@ from transclipped.analysis.benchmarks import Row
 from transclipped.ui import absent, cached, charts, links, runs
 from transclipped.ui.benchmarks import charts as figures
 from transclipped.ui.benchmarks import view
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 FIRST = 8  # runs that are selected at first
@@ -22,7 +22,7 @@ CURVES = {
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def draw(rows: list[Row], search: str) -> None:
     """Curves of the selected runs, of the rows of the table of measured runs."""
     st.subheader("Compare")

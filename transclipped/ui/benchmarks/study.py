@@ -9,7 +9,7 @@ from transclipped.clipping import amount_for
 from transclipped.ui import charts, links
 from transclipped.ui.benchmarks import charts as figures
 from transclipped.ui.benchmarks import view
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 VALUES = {
@@ -24,7 +24,7 @@ VALUES = {
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def draw() -> None:
     """All parts of the study that have results here."""
     parts = benchmarks_study.parts(view.STUDY)

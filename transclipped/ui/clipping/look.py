@@ -16,7 +16,7 @@ from transclipped.ui.clipping import charts as figures
 from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import gallery
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 from transclipped.ui.theme import MARKS
 
@@ -40,7 +40,7 @@ HELP = {
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def section(name: str, view: View) -> None:
     """Controls of a section, and what it draws: "tune", "mistakes", "steps" or "rules"."""
     if name == "rules":

@@ -10,12 +10,12 @@ import streamlit as st
 from transclipped.clipping import described, swept
 from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
-from transclipped.experiments.lab.sweep import HEADS_AT_FIRST, Sweep, seconds_left
+from transclipped.experiments.lab.sweep import DEFAULT_HEADS, Sweep, seconds_left
 from transclipped.experiments.lab.sweep import results as results_in
 from transclipped.ui import access, acts, charts
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 
@@ -30,7 +30,7 @@ NOTE = "sweep note"
 ACTIVE = ("running", "waiting")
 
 
-@guarded
+@shows_input_errors
 def section() -> None:
     """Settings, the button, the figure and the table."""
     if lab_batch.lab() is None:
@@ -60,7 +60,7 @@ def selected() -> Sweep:
         )
         seed = st.number_input("Seed", 0, 999, 0, key="seed", bind="query-params", width=130, help=HELP["seed"])
     amount = swept()[rule]
-    symbol, first = plain(amount.symbol), amount.tried[:HEADS_AT_FIRST]
+    symbol, first = plain(amount.symbol), amount.tried[:DEFAULT_HEADS]
     with st.expander(f"Values of {symbol}, and treatment of clipped pairs"):
         amounts = st.multiselect(symbol, amount.tried, first, key=f"amounts {rule}", help=HELP["amounts"])
         treatments = ["remove", "clamp"]

@@ -41,7 +41,7 @@ def similarity(fingerprint: str, codebook: int, epoch: int | None, _run: RunDir)
     else:
         words = _run.head(epoch=epoch).quantizer.codewords()[codebook].detach().numpy()
     cosines = codebooks.similarity(words)
-    return cosines, codebooks.arranged(cosines)
+    return cosines, codebooks.similarity_order(cosines)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

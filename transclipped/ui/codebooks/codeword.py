@@ -10,7 +10,7 @@ from transclipped.ui.codebooks import cached as codebook_cached
 from transclipped.ui.codebooks import charts as figures
 from transclipped.ui.codebooks.sections import codebook, with_codebook
 from transclipped.ui.components import gallery
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 
 IMAGES, QUERIES = 24, 8
 TILE = 64  # pixels of an image: twice CIFAR-10's
@@ -22,7 +22,7 @@ HELP = {
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def draw(pair: list) -> None:
     """The choice of a codebook, and one codeword of it for each run."""
     st.subheader("What does a codeword stand for?")

@@ -11,7 +11,7 @@ from transclipped.runs.run import RunDir
 from transclipped.ui import absent, cached, charts, runs
 from transclipped.ui.codebooks import cached as codebook_cached
 from transclipped.ui.codebooks import charts as figures
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 ALONE = "no other run"
@@ -64,7 +64,7 @@ def with_codebook(pair: list[RunDir], m: int) -> Iterator[tuple[int, RunDir]]:
             st.info(f"{plain(run.name)} has no codebook {m + 1}.")
 
 
-@guarded
+@shows_input_errors
 def usage(pair: list[RunDir]) -> None:
     """Images per codeword, most used first, and the signs of a collapse."""
     st.subheader("Are the codewords used evenly?")
@@ -84,7 +84,7 @@ def usage(pair: list[RunDir]) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def training(pair: list[RunDir]) -> None:
     """Perplexity during training, and optionally that of each codebook by epoch."""
     st.subheader("Perplexity during training")
@@ -115,7 +115,7 @@ def training(pair: list[RunDir]) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def similarity(pair: list[RunDir]) -> None:
     """Cosines between the codewords of one codebook, now or after any epoch."""
     st.subheader("Are codewords redundant?")
@@ -134,7 +134,7 @@ def similarity(pair: list[RunDir]) -> None:
         charts.show(figure, key=f"cosines {run.name}", name=f"{run.name}-codebook-{m + 1}-cosines")
 
 
-@guarded
+@shows_input_errors
 def dependence(pair: list[RunDir]) -> None:
     """Mutual information of pairs of codebooks."""
     st.subheader("Are codebooks redundant?")
@@ -155,7 +155,7 @@ def dependence(pair: list[RunDir]) -> None:
         )
 
 
-@guarded
+@shows_input_errors
 def cost(pair: list[RunDir]) -> None:
     """Histogram of the quantization error of each run."""
     st.subheader("What does coding cost?")

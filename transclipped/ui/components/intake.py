@@ -27,7 +27,7 @@ _component = component("intake")
 
 
 @dataclass(frozen=True)
-class Brought:
+class UploadedImage:
     """A visitor's image: the hash of its file, its name, and the decoded image, which is read-only."""
 
     digest: str
@@ -35,7 +35,7 @@ class Brought:
     image: Image.Image
 
 
-def images(*, key: str, several: bool = True) -> list[Brought]:
+def images(*, key: str, several: bool = True) -> list[UploadedImage]:
     """Draw an uploader with drag and drop and paste; returns the valid images and shows errors for the others.
 
     Args:
@@ -54,7 +54,7 @@ def images(*, key: str, several: bool = True) -> list[Brought]:
     return [image for file in files[:MOST] if (image := _usable(file.name, file)) is not None]
 
 
-def photograph(*, key: str) -> list[Brought]:
+def photograph(*, key: str) -> list[UploadedImage]:
     """Draw the camera input; returns the photograph, if any."""
     _component(key=f"{key}-reason", data={"mode": "camera", "place": ""})
     file = st.camera_input("Your camera", key=key, help="The image goes only to this app and is not stored.")
@@ -62,7 +62,7 @@ def photograph(*, key: str) -> list[Brought]:
     return [image] if image is not None else []
 
 
-def _usable(name: str, file) -> Brought | None:
+def _usable(name: str, file) -> UploadedImage | None:
     """A visitor's image, or None after showing the error."""
     try:
         if file.size > LARGEST << 20:
@@ -70,7 +70,7 @@ def _usable(name: str, file) -> Brought | None:
         content = file.getvalue()
         digest = hashlib.sha256(content).hexdigest()
         _count(digest)
-        return Brought(digest, name, _opened(digest, name, content))
+        return UploadedImage(digest, name, _opened(digest, name, content))
     except InputError as error:
         st.error(plain(error))
         return None

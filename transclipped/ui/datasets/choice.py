@@ -9,7 +9,7 @@ from transclipped.datasets import flickr25k, nuswide
 from transclipped.ui import links, shell
 from transclipped.ui.datasets import cached, sections
 from transclipped.ui.datasets import folder as folders
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 
 NEEDS_FOLDER = ("mirflickr", "nuswide", "folder", "embeddings")
 TITLES = {
@@ -63,7 +63,7 @@ def how_to_get(name: str) -> None:
         st.code(LAYOUT[name], language=None)
 
 
-@guarded
+@shows_input_errors
 def opened(config: DataConfig):
     """The configuration with absolute paths, and the images, None while a process scans the folder.
 

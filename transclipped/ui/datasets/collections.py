@@ -10,7 +10,7 @@ import streamlit as st
 from transclipped.search import collection_job
 from transclipped.search.collection_list import Collection, collections
 from transclipped.ui import access, acts, collection_links, runs
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.retrieval import collections as places
 from transclipped.ui.text import plain
 
@@ -19,7 +19,7 @@ KEY = "collection of the list"
 NOTE = "collections note"
 
 
-@guarded
+@shows_input_errors
 def draw() -> None:
     """Draw the collections in the folder of runs, newest first."""
     acts.show(NOTE)

@@ -10,7 +10,7 @@ from transclipped.datasets.folder import Folder
 from transclipped.ui import charts
 from transclipped.ui.components import gallery
 from transclipped.ui.datasets import cached
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.theme import IRRELEVANT, RELEVANT
 
@@ -44,7 +44,7 @@ def sizes(images, about: dict) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def samples(images) -> None:
     """Draw random images of all labels or of one."""
     st.subheader("Sample images")
@@ -58,7 +58,7 @@ def samples(images) -> None:
     if right.button("Other images", icon=":material/shuffle:", width="stretch"):
         state["page"] = state.get("page", 0) + 1
     rows = image_sets.sample(images, SAMPLES, label=label, page=state.get("page", 0))
-    total = len(image_sets.rows_with(images, label))
+    total = len(image_sets.rows_of_label(images, label))
     st.caption(f"{len(rows)} of {total:,} images, sampled at random. Click one to enlarge it. {LABELS}")
     tiles = [
         gallery.Tile(
@@ -92,7 +92,7 @@ def _enlarge(tile: str) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def classes(images, about: dict) -> None:
     """Images of each class."""
     st.subheader("Class counts")

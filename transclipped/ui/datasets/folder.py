@@ -22,7 +22,7 @@ from transclipped.search import collection_job
 from transclipped.search.collection_list import collections
 from transclipped.ui import access, runs
 from transclipped.ui.datasets import job
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 from transclipped.utils.jobs import FAILED, FINISHED, RUNNING
 
@@ -129,12 +129,12 @@ def ready(config: DataConfig) -> bool:
 
 
 @st.fragment(run_every="1s")
-@guarded
+@shows_input_errors
 def _follow(key: str, root: Path, n: int) -> None:
     """Redraws every second until the folder is scanned, then the whole page once."""
     if not job.of(key).running:
         st.rerun()
-    done = listing.n_remembered(root)
+    done = listing.n_cached_images(root)
     st.progress(min(1.0, done / n), f"{done:,} images, of {'more than ' if n > MOST else ''}{n:,} files and folders")
     if st.button("Cancel", icon=":material/close:", key="cancel looking", **access.control()):
         access.require()

@@ -17,7 +17,7 @@ from transclipped.search import collection_job, collection_list
 from transclipped.search.collection_job import Encoding
 from transclipped.ui import access, acts, collection_links, runs
 from transclipped.ui.datasets import run_offer
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import plain
 from transclipped.utils.jobs import FAILED, FINISHED, INTERRUPTED, RUNNING, STOPPED
@@ -30,7 +30,7 @@ RUN_HELP = "Runs trained on photographs suit photographs; those of CIFAR-10 dist
 ENDED = {FAILED: "Indexing failed", STOPPED: "Indexing was cancelled", INTERRUPTED: "Indexing was interrupted"}
 
 
-@guarded
+@shows_input_errors
 def section(images: ImageSet, config: DataConfig) -> None:
     """Draw the choice of a run, the button or the progress, and links to what the index is for."""
     st.subheader("Search, map or train")
@@ -66,7 +66,7 @@ def section(images: ImageSet, config: DataConfig) -> None:
 
 
 @st.fragment(run_every="1s")
-@guarded
+@shows_input_errors
 def _follow(path: str) -> None:
     """Redraws every second until the encoding ends, then the whole page once."""
     job = collection_job.state(Path(path))

@@ -10,14 +10,14 @@ from transclipped.config import DataConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.labels.files import LabelFile, beside, recognise
 from transclipped.errors import InputError
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 EXAMPLES = 3
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
-@guarded
+@shows_input_errors
 def section(images: ImageSet, config: DataConfig) -> None:
     """Draw where the labels come from; nothing without labels."""
     file = Path(config.labels) if config.labels is not None else beside(Path(config.data))

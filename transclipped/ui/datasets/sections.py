@@ -19,7 +19,7 @@ from transclipped.errors import InputError
 from transclipped.ui import access, shell
 from transclipped.ui.components import gallery
 from transclipped.ui.datasets import cached, job
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
@@ -70,7 +70,7 @@ def load_split(images: ImageSet, config: DataConfig) -> tuple[Split | None, dict
         return None, {}
 
 
-@guarded
+@shows_input_errors
 def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
     """Draw the downloads of a split, and the command that makes the same one."""
     stem = f"{images.name}-{split.protocol}-{split.seed}"
@@ -92,7 +92,7 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
         st.code(shlex.join(parts), language="bash", wrap_lines=True)
 
 
-@guarded
+@shows_input_errors
 def missing(images: ImageSet) -> None:
     """Draw the listed images that do not exist and the files that were skipped, with reasons."""
     gone = getattr(images, "missing", [])
@@ -111,7 +111,7 @@ def missing(images: ImageSet) -> None:
         st.caption(f"The first {NAMED:,} of {len(rows):,}; `datasets check … --names FILE` writes all.")
 
 
-@guarded
+@shows_input_errors
 def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
     """Draw the last check of every image, and the button that starts one."""
     st.subheader("Damaged and duplicate images")
@@ -146,7 +146,7 @@ def _follow(fingerprint: str) -> None:
     st.progress(min(1.0, done / total) if total else 0.0, text)
 
 
-@guarded
+@shows_input_errors
 def _draw_report(report: dict, images: ImageSet, split: Split | None) -> None:
     alike = "Images beyond the first of each group of near-duplicates: resized, recompressed or slightly edited."
     columns = st.columns([1.7, 1, 1, 1])
@@ -183,7 +183,7 @@ def _draw_groups(groups: list[list[str]], images: ImageSet, key: str) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def storage() -> None:
     """Draw what the cache holds, its size, and the button that clears it."""
     with shell.aside("storage"):

@@ -12,7 +12,7 @@ from transclipped.analysis.maps.bundled import Bundled
 from transclipped.analysis.maps.projections import KINDS, SETTINGS_COMPARED, Items, Map, UmapSettings
 from transclipped.runs.run import RunDir
 from transclipped.ui import access, cached
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 Panels = dict[str, tuple[str, UmapSettings | None]]  # title: kind of embedding, and its settings or None for PCA
@@ -107,7 +107,7 @@ def offer(items: Items, layouts: Layouts) -> None:
 
 
 @st.fragment(run_every="1s")
-@guarded
+@shows_input_errors
 def _progress() -> None:
     job = umap_job.current()
     if job is None or job["state"] != "running":

@@ -9,7 +9,7 @@ import streamlit as st
 from transclipped.analysis import benchmarks, readiness
 from transclipped.models.zoo import CNN, HYBRID, available
 from transclipped.ui import absent, access, cached, quantities, runs, shell
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import cached as overview_cached
 from transclipped.ui.overview import story
 from transclipped.ui.text import plain
@@ -111,7 +111,7 @@ def _page(column, page: str, label: str, icon: str, drawing: str, text: str, **q
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def machine() -> None:
     """Checks of this machine, and a button that measures its speed."""
     with shell.aside("ready"), st.expander("Is this machine ready for a lesson?", icon=":material/fact_check:"):

@@ -9,7 +9,7 @@ from transclipped.retrieval import speed
 from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.reranking import rocchio
 from transclipped.ui.components import gallery
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import size
 from transclipped.ui.retrieval import cached
 from transclipped.ui.retrieval.query import Query, SearchTarget, tiles
@@ -23,7 +23,7 @@ ROCCHIO = (
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def cost(target: SearchTarget) -> None:
     """Bytes and, on demand, search times of codes and of floats."""
     index = target.searcher.index
@@ -61,7 +61,7 @@ def _times(target: SearchTarget, take: int) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def teach(target: SearchTarget, query: Query, mask: np.ndarray | None, top: int) -> None:
     """Hits to mark as good or bad, and the ranking after the marks."""
     st.caption(

@@ -12,7 +12,7 @@ from transclipped.retrieval.coding.product import encode
 from transclipped.search.searcher import Hit
 from transclipped.ui import charts, links
 from transclipped.ui.components import gallery
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.retrieval import address, cost, sections
 from transclipped.ui.retrieval.charts import score_bar
 from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles, unscored_hits
@@ -62,7 +62,7 @@ def below(target: SearchTarget, query: Query, hits: list[Hit], mask: np.ndarray 
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def why(target: SearchTarget, query: Query, hits: list[Hit], mask: np.ndarray | None) -> None:
     """One hit: how its score adds up, and what the codewords of its code represent."""
     if not 1 <= st.session_state.get("hit", 1) <= len(hits):  # a link to a longer list

@@ -16,7 +16,7 @@ from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Hit, Searcher, label_names
 from transclipped.ui import cached
 from transclipped.ui.components import gallery
-from transclipped.ui.components.intake import Brought
+from transclipped.ui.components.intake import UploadedImage
 from transclipped.ui.retrieval import cached as retrieval_cached
 
 COLLECTED = "collected "  # prefix of the key of a collection's image, whose id may equal one of the run's
@@ -167,7 +167,7 @@ def by_id(target: SearchTarget, name: str) -> QueryImage | None:
     return QueryImage(f"row {row}", f"image {name}", labels, _preview(data, row), partial(images.image, row), name)
 
 
-def uploaded(upload: Brought) -> QueryImage:
+def uploaded(upload: UploadedImage) -> QueryImage:
     """A visitor's image."""
     return QueryImage(upload.digest, upload.name, [], gallery.of_image(upload.image), lambda: upload.image)
 

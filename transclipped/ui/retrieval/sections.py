@@ -13,11 +13,11 @@ import streamlit as st
 
 from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, encode
-from transclipped.runs.compare import siblings
+from transclipped.runs.compare import other_code_lengths
 from transclipped.search.searcher import Hit, label_names
 from transclipped.ui import cached, charts, quantities, runs
 from transclipped.ui.components import gallery
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.retrieval import address
 from transclipped.ui.retrieval import cached as retrieval_cached
 from transclipped.ui.retrieval import charts as figures
@@ -64,7 +64,7 @@ def query_first(hits: list[Hit], query_ids: Container[str]) -> list[Hit]:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def searches(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
     """Asymmetric, symmetric and float search for the same query, side by side."""
     st.caption(
@@ -122,7 +122,7 @@ def _mean(run, mode: str) -> str:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def lengths(target: SearchTarget, query: Query) -> None:
     """The same query on runs that differ only in code length."""
     every, bits, configs = runs.all_runs(), target.run.config.quantizer.bits, {}
@@ -130,7 +130,7 @@ def lengths(target: SearchTarget, query: Query) -> None:
         with suppress(InputError, ValueError, TypeError):
             if (run.path / "retrieval.npz").exists():
                 configs[name] = run.config
-    others = siblings(target.run.config, configs)
+    others = other_code_lengths(target.run.config, configs)
     if not others:
         st.info(
             f"No run with the same data, backbone and clipping rule has a code length other than {bits} bits. "
@@ -145,7 +145,7 @@ def lengths(target: SearchTarget, query: Query) -> None:
             one_length(target, by_bits[length], length, query)
 
 
-@guarded
+@shows_input_errors
 def one_length(target: SearchTarget, run, bits: int, query: Query) -> None:
     """The hits of one code length."""
     other = queries.target(run, None)
@@ -157,7 +157,7 @@ def one_length(target: SearchTarget, run, bits: int, query: Query) -> None:
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def quality(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
     """Precision of this query and of all, over ranks, over recall and by class."""
     metrics = target.run.metrics() or {}
@@ -206,7 +206,7 @@ def _query_curves(target: SearchTarget, query: Query, mask: np.ndarray, means: d
 
 
 @st.fragment
-@guarded
+@shows_input_errors
 def extremes(target: SearchTarget, query: Query) -> None:
     """The stored queries of lowest and highest average precision, and the rank of this one."""
     values = retrieval_cached.average_precision(target.run.fingerprint, target.run)

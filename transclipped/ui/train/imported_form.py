@@ -9,7 +9,7 @@ from transclipped.models.zoo import BUNDLED
 from transclipped.runs import imported
 from transclipped.runs.run import RunDir
 from transclipped.ui import access, acts
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
 LABELS = {  # by setting: the field, and its help
@@ -21,7 +21,7 @@ LABELS = {  # by setting: the field, and its help
 NOTE = "imported note"
 
 
-@guarded
+@shows_input_errors
 def draw(run: RunDir | None) -> None:
     """Draw the form, as long as something is missing."""
     acts.show(NOTE)

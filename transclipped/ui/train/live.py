@@ -18,7 +18,7 @@ from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import STOP_FILE, RunDir
 from transclipped.ui import absent, access, acts, charts, links, runs
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.train import jobs
@@ -131,7 +131,7 @@ def _state(name: str) -> str | None:
     return "damaged"
 
 
-@guarded
+@shows_input_errors
 def _draw(name: str) -> None:
     acts.show(NOTE)
     run = runs.all_runs().get(name)
@@ -315,7 +315,7 @@ def _current_name(name: str) -> str | None:
     if name in existing or jobs.live(name) or jobs.last_words(name):
         return name
     if (new := manage.renamed(name, existing.values())) is not None:
-        absent.note("watch", runs.is_called(name, new.name))
+        absent.note("watch", runs.renamed_notice(name, new.name))
         return new.name
     text = f"Training *{plain(name[: absent.LONGEST])}* does not exist; it may have been renamed, deleted or cancelled."
     absent.note("watch", text)

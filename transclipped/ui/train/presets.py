@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from transclipped.flags import BUNDLED as BUNDLED_SETS
-from transclipped.training.defaults import suited_batch, suited_epochs
+from transclipped.training.defaults import default_batch, default_epochs
 from transclipped.ui import links
 from transclipped.ui.train.link import key
 
@@ -61,9 +61,9 @@ def fill_suited(images: int | None) -> str:
     state, values = st.session_state, _current()
     if images is None:
         return ""
-    state["suited batch"] = suited_batch(images, most=values["batch"])
+    state["suited batch"] = default_batch(images, most=values["batch"])
     _put_suited("batch")
-    state["suited epochs"] = suited_epochs(images, state[key("batch")], least=values["epochs"])
+    state["suited epochs"] = default_epochs(images, state[key("batch")], least=values["epochs"])
     _put_suited("epochs")
     if all(state[key(name)] == values[name] or state.get(f"chosen {name}") for name in SUITED):
         return ""

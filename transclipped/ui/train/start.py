@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.config import RunConfig
 from transclipped.ui import access, names, runs
-from transclipped.ui.guard import guarded
+from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import duration
 from transclipped.ui.text import plain
 from transclipped.ui.train import check as train_check
@@ -39,7 +39,7 @@ def name_and_button(form: train_form.Form) -> str:
     return typed or free
 
 
-@guarded
+@shows_input_errors
 def estimate(config: RunConfig) -> None:
     """Draw the estimated time and its parts."""
     result = estimated(config)
