@@ -391,15 +391,17 @@ def test_a_running_encoding_is_followed_and_cancelled(finished, album, monkeypat
     assert ended == [os.getpid()] and len(app.warning) == 1
 
 
-def test_only_a_visitor_with_permission_indexes_and_deletes_a_collection(finished, album, monkeypatch):
+def test_a_visitor_without_permission_starts_and_deletes_nothing(finished, album, monkeypatch):
     indexed(typed(album))
-    with monkeypatch.context() as patch:
-        patch.setattr(access, "may", lambda *act, **of: False)
-        app = opened("datasets", set="folder", folder=str(album))
-        assert app.button(key="index").disabled and app.button(key="search in it")
-        app.button(key="delete collection").click().run()
-        assert (finished.parent / "album" / "collection.json").exists() and app.error
-    app = typed(album)
+    monkeypatch.setattr(access, "may", lambda *act, **of: False)
+    app = opened("datasets", set="folder", folder=str(album))
+    assert app.button(key="index").disabled and app.button(key="search in it")
+    app.button(key="delete collection").click().run()
+    assert (finished.parent / "album" / "collection.json").exists() and app.error
+
+
+def test_a_collection_is_deleted_and_its_images_stay(finished, album):
+    app = indexed(typed(album))
     app.button(key="delete collection").click().run()
     assert not app.exception and not (finished.parent / "album").exists() and (album / "sea" / "1.png").exists()
     assert app.button(key="index").label == "Index it"
