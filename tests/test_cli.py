@@ -114,8 +114,14 @@ def test_overwriting_with_invalid_settings_leaves_the_old_run(tiny_run, tmp_path
     run = tmp_path / "precious"
     shutil.copytree(tiny_run, run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    for wrong in (["--dataset", "cifra10"], ["--dataset", "folder", "--data", tmp_path / "gone"], ["--clip", "mine"],
-                  ["--backbone", "no_such_net"], ["--batch", "500"], ["--loss", "mine"]):  # fmt: skip
+    for wrong in (
+        ["--dataset", "cifra10"],
+        ["--dataset", "folder", "--data", tmp_path / "gone"],
+        ["--clip", "mine"],
+        ["--backbone", "no_such_net"],
+        ["--batch", "500"],
+        ["--loss", "mine"],
+    ):
         refused(capsys, "train", *TINY, "--run", run, "--overwrite", *wrong)
         assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert main(["train", *TINY, "--run", str(run), "--overwrite", "--bits", "16", "--epochs", "1"]) == 0

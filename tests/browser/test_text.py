@@ -23,7 +23,7 @@ TEXTS = [
     "C:\\dir\\new:x:y", "/home/u/a_b-c.d/_x_/#1", "a -> b <- c <-> d -- e >= f <= g ~= h", "->", "::->{x}::",
     "::note[x]{a=b}", ":::box", "12:30:45 :+1: :-1:", "x" * 5000, "日本 :smile: ü", "<!-- x -->", "1986. A great year",
     "- [ ] task", "Setext\n===", "{.class}", "a]b[c",
-]  # fmt: skip
+]  # rows of a table  # fmt: skip
 ELEMENTS = (
     "a, img, code, pre, em, del, h1, h2, ul, ol, table, br, hr, blockquote, sup, .katex, [role=img], [style*=color]"
 )

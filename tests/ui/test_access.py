@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
     "headers",
     [{}, {"Host": "localhost:8501"}, {"Host": "127.0.0.1:8501", "Origin": "http://127.0.0.1:8501"},
      {"Host": "[::1]:8501", "Origin": "http://[::1]:8501"}, {"Host": "LOCALHOST:9", "Origin": "http://LOCALHOST:9"}],
-)  # fmt: skip
+)  # rows of a table  # fmt: skip
 def test_a_user_of_this_machine_is_the_owner(listening, address, headers):
     listening(address, **headers)
     assert access.owner() and access.may() and access.may(access.TRAIN, of="any")
@@ -44,7 +44,7 @@ def test_a_user_of_this_machine_is_the_owner(listening, address, headers):
      ("localhost", {"Host": "localhost@evil.example"}), ("localhost", {"Host": "["}), ("localhost", {"Host": ""}),
      ("localhost", {"Host": "localhost:8501", "X_Forwarded_For": "203.0.113.9"}),
      ("localhost", {"Host": "localhost:8501", "Forwarded": "for=203.0.113.9"})],
-)  # fmt: skip
+)  # rows of a table  # fmt: skip
 def test_any_other_request_comes_from_a_visitor(listening, address, headers):
     listening(address, **headers)
     assert not access.owner() and not access.may() and not access.may(access.TRAIN)
@@ -132,9 +132,25 @@ def test_a_visitor_reads_below_the_roots_only(opened_up, tree, monkeypatch):
     for name in ("root", "root/in", "root/in/labels.csv", "root/stays/labels.csv", "enters", "root/missing"):
         assert access.readable(tree / name) == (tree / name).resolve()
     assert access.readable(ASSETS / "cifar10") == ASSETS / "cifar10"
-    outside = ("", "/", "~", "~root", "~no-such-user", "\0", "x" * 5000, tree, tree / "outside.csv",
-               tree / "root/../outside.csv", tree / "root/leaves", tree / "root/loop", tree / "rooted/x.csv",
-               tree / "missing", ASSETS.parent, ASSETS / ".." / "app.py", "/proc/self/environ")  # fmt: skip
+    outside = (
+        "",
+        "/",
+        "~",
+        "~root",
+        "~no-such-user",
+        "\0",
+        "x" * 5000,
+        tree,
+        tree / "outside.csv",
+        tree / "root/../outside.csv",
+        tree / "root/leaves",
+        tree / "root/loop",
+        tree / "rooted/x.csv",
+        tree / "missing",
+        ASSETS.parent,
+        ASSETS / ".." / "app.py",
+        "/proc/self/environ",
+    )
     for path in outside:
         with pytest.raises(InputError):
             access.readable(path)

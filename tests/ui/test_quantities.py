@@ -9,7 +9,7 @@ from transclipped.ui import quantities
     ("n", "text"),
     [(0, "0 bytes"), (1, "1 byte"), (288, "288 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (9949, "9.9 kB"),
      (200_000, "200 kB"), (999_600, "1.0 MB"), (20_000_000, "20 MB"), (3_200_000_000, "3.2 GB")],
-)  # fmt: skip
+)  # pairs of a table  # fmt: skip
 def test_bytes_have_a_suitable_unit(n, text):
     assert quantities.size(n) == text
 
@@ -18,7 +18,7 @@ def test_bytes_have_a_suitable_unit(n, text):
     ("seconds", "text"),
     [(0, "less than a second"), (0.4, "less than a second"), (1, "1 s"), (89, "89 s"), (120, "2 min"), (4800, "80 min"),
      (5400, "1 h 30 min")],
-)  # fmt: skip
+)  # pairs of a table  # fmt: skip
 def test_seconds_have_a_suitable_unit(seconds, text):
     assert quantities.duration(seconds) == text
 

@@ -22,7 +22,7 @@ BLOCK = 1 << 22  # bytes
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
-}  # fmt: skip # a table
+}  # pairs of a table  # fmt: skip
 FLOATS = ("F16", "BF16", "F32", "F64")
 
 
