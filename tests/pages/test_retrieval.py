@@ -292,11 +292,11 @@ FINE = {
     "palette.png": encoded(PHOTO.convert("P")),
 }
 REFUSED = {
-    "notes.txt": (b"not an image", "no known image format"),
+    "notes.txt": (b"not an image", "unknown format"),
     "empty.png": (b"", "empty"),
     "cut.jpg": (FINE["plain.jpg"][:900], "damaged"),
     "bomb.png": (bomb(), "pixels"),
-    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no known image format"),
+    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unknown format"),
 }
 
 

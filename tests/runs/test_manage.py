@@ -295,7 +295,7 @@ def test_a_renamed_run_keeps_its_metrics_and_updates_its_command(home, tiny):
     assert [run.name for run in find_runs(home)] == ["better"]
     assert new.metrics() == metrics and new.record["command"].endswith("runs/better")
     shutil.copytree(new.path, home / "other")
-    with pytest.raises(InputError, match="is a run other already"):
+    with pytest.raises(InputError, match="run other already"):
         manage.rename(new, "other")
     assert {run.name for run in find_runs(home)} == {"better", "other"}
 

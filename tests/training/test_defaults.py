@@ -99,7 +99,7 @@ def test_the_command_of_a_run_repeats_its_numbers(embeddings, tmp_path):
         (("--batch", 82), "at most 81"),
         (("--k", 500), "at most 81"),
         (("--validation", 79), "at most 78"),
-        (("--train-limit", 2), "need 3, 1 and 1"),
+        (("--train-limit", 2), "3, 1 and 1"),
         (("--select", "validation"), "data.validation is 0"),
         (("--select", "validation", "--validation", 5), "needs labels"),
     ],

@@ -78,7 +78,7 @@ def place(folder: Path, path: Path) -> None:
         os.rename(folder, path)  # fails onto a non-empty folder, so only one of two processes wins
     except OSError as error:
         if path.exists():
-            raise InputError(f"there is a run {path.name} already; choose another name") from error
+            raise InputError(f"a run {path.name} already exists; choose another name") from error
         raise InputError(f"cannot create {path}: {error.strerror or error}; choose another folder") from error
 
 

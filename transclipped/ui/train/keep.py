@@ -150,7 +150,7 @@ def _open(name: str) -> str:
 def _rename(run: RunDir, name: str) -> str:
     access.require()
     if name != run.name and name in runs.all_runs():
-        raise InputError(f"there is a run {name} already; choose another name")
+        raise InputError(f"a run {name} already exists; choose another name")
     new = manage.rename(run, name)
     if st.session_state.get(runs.KEY) == run.name:
         runs.look_at(new.name)
