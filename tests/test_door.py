@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import transclipped as tc
+from transclipped.cli import main
 from transclipped.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,12 @@ def test_wrong_keywords_of_training_name_the_right_setting(tmp_path):
     with pytest.raises(InputError, match=r"rule.*clip|clip.*rule"):
         tc.train(rule="none", clip="rank", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_resuming_needs_the_run(capsys):
+    with pytest.raises(InputError, match="resume=True needs out"):
+        tc.train(resume=True)
+    assert main(["train", "--resume"]) == 2 and "--resume needs --run" in capsys.readouterr().err
 
 
 def test_keywords_are_flags_and_fields():

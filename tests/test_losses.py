@@ -261,10 +261,10 @@ def test_total_weighs_its_parts():
 def test_explicit_detection_on_codes_and_logging_change_no_loss(config):
     given = codes_of(embeddings(32, seed=0).view(16, 2, 4), embeddings(16, seed=1).view(2, 8, 4))
     whole = training_loss(*given, detect=given[0].clone(), clipping=config, loss=LossConfig(entropy=0.0))
-    short = training_loss(*given, clipping=config, loss=LossConfig(entropy=0.0), watched=False)
+    short = training_loss(*given, clipping=config, loss=LossConfig(entropy=0.0), log_codes=False)
     assert torch.equal(whole.total, short.total) and torch.equal(whole.clipped.mask, short.clipped.mask)
     assert whole.entropy > 0 and short.entropy == 0
-    weighed = training_loss(*given, clipping=config, loss=LossConfig(entropy=0.5), watched=False)
+    weighed = training_loss(*given, clipping=config, loss=LossConfig(entropy=0.5), log_codes=False)
     assert torch.equal(weighed.entropy, whole.entropy)
 
 

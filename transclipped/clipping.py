@@ -277,7 +277,7 @@ def _threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -
 @register(
     "rank",
     amount=SHARE,
-    does="the share q of an anchor's most similar negatives",  # ⌊q·n⌋ of them, ties by index
+    does="the most similar share q of an anchor's negatives",  # ⌊q·n⌋ of them, ties by index
     source="TransClippedCLR, Dubey 2024, arXiv 2401.15362",
 )
 def _rank(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, None]:
@@ -288,7 +288,7 @@ def _rank(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tup
     "rank+threshold",
     amount=replace(DELTA, start=0.5, tried=()),
     beside=(SHARE,),
-    does="of the share q of the most similar, those above δ",
+    does="negatives above δ, among the most similar share q",
     source="Huynh 2022, arXiv 2011.11765",
 )
 def _rank_and_threshold(similarity: Tensor, candidates: Tensor, config: ClippingConfig) -> tuple[Tensor, float]:

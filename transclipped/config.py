@@ -293,27 +293,30 @@ def from_dict(cls: type, values: Any) -> Any:
     Raises:
         InputError: a key is unknown, or a value has the wrong type or is out of range.
     """
+    section = "" if cls is RunConfig else cls.__name__.removesuffix("Config").lower()
+    what = section or "the configuration"
     if not isinstance(values, dict):
-        raise InputError(f"{cls.__name__} must be a table of settings, got {type(values).__name__}")
+        raise InputError(f"{what} must be a table of settings, got {type(values).__name__}")
     names = {f.name for f in fields(cls)}
     if unknown := sorted(set(values) - names, key=str):
         text = ", ".join(map(str, unknown))[:100]
-        raise InputError(f"{cls.__name__} has no setting {text}; choose from {', '.join(sorted(names))}")
+        raise InputError(f"{what} has no setting {text}; choose from {', '.join(sorted(names))}")
     hints = _hints(cls)
-    return cls(**{name: _converted(cls, name, hints[name], value) for name, value in values.items()})
+    path = f"{section}." if section else ""
+    return cls(**{name: _converted(path + name, hints[name], value) for name, value in values.items()})
 
 
 _hints = cache(get_type_hints)  # slow, and pages read the settings of all runs on each rerun
 
 
-def _converted(cls: type, name: str, kind: Any, value: Any) -> Any:
+def _converted(path: str, kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         return from_dict(kind, value)
     if kind is float and type(value) is int and abs(value) <= MAX_FLOAT:  # float() fails on huge integers
         return float(value)
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = f"a number up to {MAX_FLOAT:,.0f}" if kind is float else getattr(kind, "__name__", kind)
-        raise InputError(f"{cls.__name__}.{name} is {quoted(value)}; expected {expected}")
+        raise InputError(f"{path} is {quoted(value)}; expected {expected}")
     return value
 
 

@@ -70,7 +70,7 @@ FLAGS = (
     Flag("--warmup", "schedule.warmup", float, "epochs of linear warm-up, such as 0.5"),
     Flag("--views", "schedule.views", int, "cached views per image, 2 or more"),
     Flag("--seed", "seed", int, "seed of weights, batches and views, 0 or more"),
-    Flag("--select", "select", str, "epoch to store: the last, or the best in validation", ("last", "validation")),
+    Flag("--select", "select", str, "checkpoint to store: last, or best by validation mAP", ("last", "validation")),
     Flag("--validate-every", "validate_every", int, "epochs between validations"),
     Flag("--k", "k", int, "K of mAP@K (default: the data set's)"),
     Flag("--plugin", "plugin", str, "Python file with a custom clipping rule, loss or backbone"),

@@ -40,9 +40,10 @@ class LossParts:
     Attributes:
         total: contrastive + λ · entropy + γ · diversity.
         contrastive: mean over anchors, nats.
-        entropy: mean entropy of the soft codes, nats; 0 if its weight is 0 and `watched` is False.
+        entropy: mean entropy of the soft codes, nats; 0 if its weight is 0 and `log_codes` is False.
         diversity: mean cosine of different codewords of a codebook.
         per_anchor: `[2B]` contrastive losses, nats.
+        clipped: the pairs that the rule clipped.
     """
 
     total: Tensor
@@ -139,7 +140,7 @@ def training_loss(
     clipping: ClippingConfig,
     loss: LossConfig,
     epoch: float = math.inf,
-    watched: bool = True,
+    log_codes: bool = True,
 ) -> LossParts:
     """Clipped contrastive loss of soft codes, with both regularisers.
 
@@ -149,7 +150,7 @@ def training_loss(
         codewords: `[M, K, d]`, unit length.
         detect: `[2B, E]` embeddings whose similarities decide what is clipped, None for `z`; they get no gradient.
         epoch: fractional epochs done, for the warm-up of clipping.
-        watched: compute the entropy even if its weight is 0, which takes a tenth of a head's step.
+        log_codes: compute the entropy even if its weight is 0, which takes a tenth of a head's step.
 
     Raises:
         ValueError: shapes disagree.
@@ -166,7 +167,7 @@ def training_loss(
         per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
         contrastive = per_anchor.mean()
         soft = assignment if loss.entropy else assignment.detach()  # saves a backward pass
-        entropy = assignment_entropy(soft) if watched or loss.entropy else contrastive.new_zeros(())
+        entropy = assignment_entropy(soft) if log_codes or loss.entropy else contrastive.new_zeros(())
         diversity = codeword_similarity(codewords)
         total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)

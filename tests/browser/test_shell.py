@@ -139,7 +139,7 @@ def test_the_lesson_view_hides_the_choice_of_run_on_every_page_until_left(server
 
 def test_a_link_of_overview_keeps_image_run_and_projector(server, page, own_run):
     opened(page, server, run=RUN, projector="true", picture=5)
-    page.get_by_role("link", name="See it retrieve").click()
+    page.get_by_role("link", name="Search with it").click()
     at(page, "Retrieval")
     assert RUN in chosen_run(page)
     page.wait_for_function("() => [...document.querySelectorAll('input[type=number]')].some(box => box.value === '5')")

@@ -214,6 +214,8 @@ def test_registry_loads_by_name():
 def test_download_of_a_bundled_set_is_explained(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"caltech101 cannot be downloaded.*bundled"):
         registry.download("caltech101", tmp_path)
+    with pytest.raises(InputError, match=r"flickr25k cannot be downloaded"):  # an alias
+        registry.download("flickr25k", tmp_path)
     monkeypatch.setattr("transclipped.datasets.cifar10.download", lambda folder: folder / "fetched")
     assert registry.download("cifar10", str(tmp_path)) == tmp_path / "fetched"
 

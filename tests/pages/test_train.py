@@ -356,7 +356,9 @@ def test_a_run_without_clipping_is_not_compared_with_itself(finished, home):
 
 
 def test_a_failed_training_is_explained_and_resumes_only_from_a_state(finished, home):
-    unfinish(finished, state="failed", error="schedule.batch is 128, but only 72 images train; choose at most 72")
+    unfinish(
+        finished, state="failed", error="schedule.batch is 128, more than the 72 training images; choose at most 72"
+    )
     (finished / "last.safetensors").write_bytes(b"a state")
     assert "resume" in [b.key for b in opened("train", watch="tiny").button]
     (finished / "last.safetensors").unlink()

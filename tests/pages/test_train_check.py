@@ -63,7 +63,7 @@ def test_numbers_follow_the_images_until_the_visitor_sets_them(home, folder):
     for images, can_start in ((40, True), (10, False)):
         fill(app, train=images)
         assert app.number_input(key="set batch").value == 16 and startable(app) == can_start
-    assert "“Batch” is 16, but only 10 images train; choose a batch of at most 10" in errors(app)
+    assert "“Batch” is 16, more than the 10 training images; choose a batch of at most 10" in errors(app)
 
 
 def test_chosen_default_values_are_spelled_out(home, folder):
@@ -85,7 +85,7 @@ def test_too_few_images_name_the_least_number(n, home, folder):
     [
         ({"folder": "/gone"}, "/gone is not a folder"),
         ({"labels": "/gone.csv"}, "/gone.csv does not exist"),
-        ({"batch": "200"}, "“Batch” is 200, but only 81 images train"),
+        ({"batch": "200"}, "“Batch” is 200, more than the 81 training images"),
         ({"validation": "79"}, "“Validation images” is 79, but there are 81 training images; choose at most 78"),
         ({"train": "2"}, "4 in all"),
         ({"backbone": network.OTHER, "timm": "vit_tiny_patch16_224"}, "cannot be fetched"),

@@ -32,7 +32,7 @@ def computation_fails(finished, monkeypatch):
     monkeypatch.setattr(warm, "PAUSE", 0)
     anatomy, lab = anatomy_cached, lab_batch
     caches = [anatomy.model, anatomy.seen, anatomy.faces, anatomy.standing, codebook_cached.usage, cached.engine]
-    caches += [lab._run_batch, lab._dial, lab._report, lab._mean_loss, lab._suggested, warm._first_screens]
+    caches += [lab._run_batch, lab._dial, lab.report, lab.mean_loss, lab.suggested, warm._first_screens]
     for cache in caches:
         cache.clear()
     warm._work(RunDir(finished))

@@ -314,7 +314,7 @@ def test_a_run_in_training_or_in_the_queue_is_not_changed(home, tiny):
                 act(tiny)
 
     (tiny.path / QUEUED).write_text("{}")
-    refuses("waits")
+    refuses("queued")
     (tiny.path / QUEUED).unlink()
     (tiny.path / "status.json").write_text(json.dumps({"state": "running", "pid": os.getpid(), "heartbeat": 4e9}))
     refuses("is being trained")

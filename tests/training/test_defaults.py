@@ -95,11 +95,11 @@ def test_the_command_of_a_run_repeats_its_numbers(embeddings, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--batch", 256), "schedule.batch is 256, but only 81 images train; choose a batch of at most 81"),
+        (("--batch", 256), "schedule.batch is 256, more than the 81 training images; choose a batch of at most 81"),
         (("--batch", 82), "at most 81"),
         (("--k", 500), "at most 81"),
         (("--validation", 79), "at most 78"),
-        (("--train-limit", 2), "3, 1 and 1"),
+        (("--train-limit", 2), "need at least 3, 1 and 1"),
         (("--select", "validation"), "data.validation is 0"),
         (("--select", "validation", "--validation", 5), "needs labels"),
     ],

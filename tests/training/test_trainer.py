@@ -181,7 +181,7 @@ def test_mean_precision_of_clipping_counts_only_steps_that_clipped():
 
 
 def test_labels_and_logging_do_not_change_the_weights():
-    plain, labelled, brief = blobs.trainer(), blobs.trainer(labels=blobs.views()[1]), blobs.trainer(watched=False)
+    plain, labelled, brief = blobs.trainer(), blobs.trainer(labels=blobs.views()[1]), blobs.trainer(log_codes=False)
     events, _, fewer = (list(trainer.events()) for trainer in (plain, labelled, brief))
     for name, tensor in plain.model.state_dict().items():
         assert torch.equal(tensor, labelled.model.state_dict()[name])
@@ -212,7 +212,7 @@ def test_clipping_uses_the_configured_embeddings(on):
 
 
 def test_batch_larger_than_the_data_is_rejected():
-    with pytest.raises(InputError, match=r"71.*70 images.*at most 70"):
+    with pytest.raises(InputError, match=r"71.*70 training images.*at most 70"):
         blobs.trainer(blobs.settings(batch=71))
     assert blobs.trainer(blobs.settings(batch=70)).total_steps == 3
 

@@ -154,7 +154,7 @@ def test_a_visitor_queues_at_most_three_even_with_simultaneous_presses(home, tra
             jobs.start(RunConfig(), f"run-{number}")
             return True
         except InputError as error:
-            assert "3 of your trainings" in str(error)
+            assert "3 of your training runs" in str(error)
             return False
 
     with ThreadPoolExecutor(8) as pool:
@@ -164,7 +164,7 @@ def test_a_visitor_queues_at_most_three_even_with_simultaneous_presses(home, tra
 def test_a_visitor_cannot_add_to_twenty_queued_trainings(home, trainer, listening, monkeypatch):
     for number in range(jobs.MOST_VISITORS):
         queue.enqueue(home, f"other-{number}", [])
-    with pytest.raises(InputError, match="20 trainings"):
+    with pytest.raises(InputError, match="20 training runs"):
         jobs.start(RunConfig(), "mine")
     listening("localhost")
     jobs.start(RunConfig(), "owners")
@@ -180,7 +180,7 @@ def test_the_number_of_queued_sweeps_is_bounded(home, listening, monkeypatch):
     listening("localhost")
     for seed in range(sweep_jobs.MOST + 1):  # one of them is running
         sweep_jobs.ask(replace(SWEEP, seed=seed))
-    with pytest.raises(InputError, match="sweeps wait already"):
+    with pytest.raises(InputError, match="sweeps are queued already"):
         sweep_jobs.ask(replace(SWEEP, seed=99))
 
 

@@ -17,6 +17,9 @@ def test_names_are_words_and_empty_values_are_left_out():
         ("training images chosen by label", "no"),
         ("training, by class", "cat 3, dog 2"),
     ]
+    damaged = {"count": 1, "pictures": [{"id": "a.png", "reason": "empty"}]}
+    names = [line[: wording.WIDTH].strip() for line in wording.lines({"pictures": 2, "damaged": damaged})]
+    assert names == ["images", "damaged", "damaged"]
     score, size = wording.lines({"score_is_faiss_score_divided_by": 4, "bytes": 3_400_000})
     assert "faiss's score divided by 4" in score and size.endswith("3.4 MB")
 

@@ -24,7 +24,7 @@ from transclipped.models.backbone import Backbone
 from transclipped.models.head import Head
 from transclipped.retrieval.coding import product
 
-SIDE = 384  # pixels a side, at least, of a displayed image
+SIDE = 384  # pixels per side, at least, of a displayed image
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def checks(home: Path) -> list[Check]:
 
 
 def images_per_second(name: str, *, size: int) -> float:
-    """Images per second that a bundled backbone encodes here at `size` pixels a side, on the app's default device."""
+    """Images per second that a bundled backbone encodes here at `size` pixels per side, on the app's default device."""
     import torch
 
     from transclipped.config import BackboneConfig

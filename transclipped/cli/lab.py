@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     option("--rule", default="threshold", choices=tuple(swept()), help="clipping rule (default threshold)")
     option("--amounts", help="amount of clipping for each head, such as 0.6,0.5,0.4 (default: five of the rule's)")
     option("--temperature", type=float, default=0.3, help="temperature τ of the loss, above 0 (default 0.3)")
-    option("--treatment", default="remove", choices=("remove", "clamp"), help="of clipped pairs (default remove)")
+    option("--treatment", default="remove", choices=("remove", "clamp"), help="for clipped pairs (default remove)")
     option("--seed", type=int, default=0, help="seed of weights, batches and views (default 0)")
 
 

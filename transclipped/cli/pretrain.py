@@ -15,7 +15,7 @@ ADAPTIVE = ClippingConfig(rule="adaptive")
 def add(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("--out", type=Path, required=True, help="folder of checkpoints and results; rerun to resume")
-    option("--teacher", action="append", metavar="NAME[@SIZE][=FILE]", help="may be repeated (default: the CNN)")
+    option("--teacher", action="append", metavar="NAME[@SIZE][=FILE]", help="teacher, repeatable (default: the CNN)")
     option("--flips", action="store_true", help="average each teacher's embeddings of an image and its mirror image")
     option("--views", type=int, help="cached views per image (default 4)")
     option("--frozen-stride", type=int, help="stage (a) freezes the stem up to this stride, 8 or 16 (default 16)")

@@ -33,6 +33,8 @@ def _train_one(arguments: argparse.Namespace) -> int:
     from transclipped.training.api import new_folder, train_run
     from transclipped.training.train import Stopped
 
+    if arguments.resume and arguments.run is None:
+        raise InputError("--resume needs --run, the directory of the run to resume")
     changes = given(arguments)
     folder = arguments.run or new_folder(arguments.runs, changes)
     try:

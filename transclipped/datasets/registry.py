@@ -100,9 +100,10 @@ def paths(config: DataConfig) -> Callable[[str], Path | None]:
 
 def download(name: str, folder: str | Path) -> Path:
     """Download a data set to `folder`; returns the folder to use as `config.data`."""
-    module = import_module(_entry(name)[0])
+    path, what = _entry(name)
+    module = import_module(path)
     if not hasattr(module, "download"):
-        raise InputError(f"{name} cannot be downloaded from here: {names()[name]}")
+        raise InputError(f"{name} cannot be downloaded from here: {what}")
     return module.download(Path(folder).expanduser())
 
 

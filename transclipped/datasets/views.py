@@ -64,7 +64,7 @@ def render(
     Args:
         pixels: `[B, 3, s, s]` uint8.
         parameters: `[B, 11]` (`FIELDS`), or None for the plain view.
-        size: pixels a side of the output.
+        size: pixels per side of the output.
         mean, std: per channel, on the scale [0, 1].
 
     Returns:

@@ -1,1 +1,1 @@
-"""Many trainings with one question."""
+"""Many training runs that answer one question."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transclipped.config import QuantizerConfig
 
 
-class Soft(NamedTuple):
+class SoftCodes(NamedTuple):
     """Soft codes of a batch."""
 
     assignment: Tensor  # [B, M, K], rows sum to 1
@@ -80,13 +80,13 @@ class ProductQuantizer(nn.Module):
         """Unit codewords `[M, K, d]`, float32."""
         return F.normalize(self.codebooks.float(), dim=-1)
 
-    def forward(self, x: Tensor) -> Soft:
+    def forward(self, x: Tensor) -> SoftCodes:
         """Soft codes of unit sub-vectors `[B, M, d]`, in float32 even under autocast."""
         with torch.autocast(x.device.type, enabled=False):
             codewords = self.codewords()  # [M, K, d]
             x = x.float().transpose(0, 1)  # [M, B, d], the memory layout of matmul: avoids copying [B, M, K]
             assignment = F.softmax(self.alpha * (x @ codewords.mT), dim=-1)  # [M, B, K]
-            return Soft(assignment.transpose(0, 1), (assignment @ codewords).transpose(0, 1))
+            return SoftCodes(assignment.transpose(0, 1), (assignment @ codewords).transpose(0, 1))
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ def check_room(home: Path, *, free: int) -> None:
     if (taken := sum(map(folder_size, folders))) >= MOST_BYTES:
         raise InputError(f"imported runs take {taken / 1e9:.1f} of {MOST_BYTES / 1e9:.0f} GB; delete some first")
     if free < LEAST_FREE:
-        raise InputError(f"only {free / 1e9:.1f} GB of disk space are free; an import needs {LEAST_FREE / 1e9:.0f}")
+        raise InputError(f"only {free / 1e9:.1f} GB of disk space is free; an import needs {LEAST_FREE / 1e9:.0f} GB")
 
 
 def _get(values: dict, name: str) -> str | None:

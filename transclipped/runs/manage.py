@@ -191,7 +191,7 @@ def _at_rest(run: RunDir) -> None:
     if not run.exists:
         raise InputError(f"there is no run {run.name} any more; it was deleted or renamed")
     if (run.path / QUEUED).exists():
-        raise InputError(f"{run.name} waits for training; cancel that first")
+        raise InputError(f"{run.name} is queued for training; cancel that first")
     if run.running or writer(run.path):
         raise InputError(f"{run.name} is being trained or measured; stop that first")
 

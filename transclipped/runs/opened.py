@@ -8,7 +8,8 @@ from typing import Any
 
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.runs.run import Retrieval, RunDir
+from transclipped.retrieval.store import Retrieval
+from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS
 
 BUNDLED = ASSETS / "runs"

@@ -198,7 +198,7 @@ def _check_content(path: Path, *, resume: bool, overwrite: bool) -> None:
     if run.exists and not (resume or overwrite):
         raise InputError(f"{path} holds a run already; choose another name, or use --resume or --overwrite")
     if not run.exists and (run.path / QUEUED).exists():
-        raise InputError(f"{path} waits in the app's queue; cancel it there or choose another name")
+        raise InputError(f"{path} is in the app's queue; cancel it there or choose another name")
     if not run.exists:
         raise InputError(f"{path} holds other files and is not a run; choose another name")
 

@@ -95,7 +95,7 @@ def trained_model(
     """The trained backbone and head of a run.
 
     Args:
-        default_size: pixels a side if the run does not say.
+        default_size: pixels per side if the run does not say.
         backbone: the run's, if loaded already; trained weights are loaded into it.
 
     Raises:

@@ -147,9 +147,9 @@ def _check_kind(run: RunDir, config: DataConfig) -> None:
     if embedded == (config.dataset == EMBEDDINGS):
         return
     if embedded:
-        raise InputError(f"{run.path} was trained on imported embeddings; give it a file of such, not images")
+        raise InputError(f"{run.path} was trained on imported embeddings; encode a file of embeddings, not images")
     raise InputError(
-        f"{run.path} was trained on images, but {config.data} holds embeddings: train on such first, "
+        f"{run.path} was trained on images, but {config.data} holds embeddings; train a run on embeddings first, "
         f"with --dataset {EMBEDDINGS}"
     )
 

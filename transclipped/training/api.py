@@ -60,6 +60,8 @@ def train(
         ...
         transclipped.errors.InputError: there is no setting 'epoch'; did you mean epochs?
     """
+    if resume and out is None:
+        raise InputError("resume=True needs out, the folder of the run to resume")
     changes = by_path({"dataset": dataset, **options})
     plugins.load_named(changes.get("plugin"))
     path = Path(out).expanduser() if out is not None else new_folder(RUNS, changes)

@@ -39,7 +39,7 @@ class Fit:
         """A sentence about the changes, "" without any."""
         usual = settings(RunConfig())
         parts = [f"{NAMES[path]} {value} (usually {usual[path]})" for path, value in self.changes.items()]
-        return f"{self.images:,} images train, so {' and '.join(parts)}" if parts else ""
+        return f"there are {self.images:,} training images, so {' and '.join(parts)}" if parts else ""
 
 
 def default_batch(images: int, *, most: int = ScheduleConfig.batch) -> int:
@@ -99,6 +99,6 @@ def check_batch(images: int, batch: int) -> None:
     """InputError if the training images do not fill one batch."""
     if batch > images:
         raise InputError(
-            f"schedule.batch is {batch}, but only {images} images train; choose a batch of at most {images}",
+            f"schedule.batch is {batch}, more than the {images} training images; choose a batch of at most {images}",
             setting="schedule.batch",
         )

@@ -68,7 +68,7 @@ def enqueue(home: Path, name: str, arguments: list[str] | None, *, seconds: floa
         InputError: the name is taken, the run is queued or running already, or the queue is full.
     """
     if len(waiting(home)) >= MOST:
-        raise InputError(f"{MOST} trainings wait already; try again when some are done")
+        raise InputError(f"{MOST} training runs are queued already; try again when some have finished")
     entry = {"v": 1, "name": name, "t": time.time(), "arguments": arguments, "seconds": seconds, "tries": 0}
     if arguments is None:
         if (home / name / QUEUED).exists() or training(home) == name or RunDir(home / name).running:

@@ -55,7 +55,7 @@ class Trainer:
         model: maps views to `Codes`.
         labels: of all rows, `[N]` int or `[N, L]` 0/1, only to log the share of clipped pairs that are false negatives.
         observe: called at the end of every `validate_every`-th epoch; its metrics join the epoch's event.
-        watched: log entropy and perplexity; without them a step of a head takes a fifth less time.
+        log_codes: log entropy and perplexity; without them a step of a head takes a fifth less time.
 
     Raises:
         InputError: the batch is larger than the data.
@@ -69,11 +69,11 @@ class Trainer:
         *,
         labels: np.ndarray | None = None,
         observe: Callable[[], dict[str, float]] | None = None,
-        watched: bool = True,
+        log_codes: bool = True,
     ) -> None:
         check_batch(len(source.rows), config.schedule.batch)
         self.model, self.source, self.config = model, source, config
-        self.labels, self.observe, self.watched = labels, observe, watched
+        self.labels, self.observe, self.log_codes = labels, observe, log_codes
         self.step = 0
         self._ended = 0  # epochs whose "epoch" event was yielded
         self._sums: dict[str, tuple[float, int]] = {}  # sum and count of this epoch's metrics
@@ -131,7 +131,7 @@ class Trainer:
         device = next(self.model.parameters()).device
         with self._autocast:
             codes = self.model(views.to(device, non_blocking=True))
-        parts = loss_of(codes, _head(self.model), self.config, epoch=self.epoch, watched=self.watched)
+        parts = loss_of(codes, _head(self.model), self.config, epoch=self.epoch, log_codes=self.log_codes)
         if not torch.isfinite(parts.total):
             raise InputError(
                 f"the loss became {parts.total.item()} at step {self.step}; choose a smaller learning rate "
@@ -152,7 +152,7 @@ class Trainer:
             "diversity": parts.diversity.item(),
             "clip_fraction": clipped / max(1, len(mask) * (len(mask) - 2)),
         }
-        if self.watched:
+        if self.log_codes:
             values |= {"entropy": parts.entropy.item(), "perplexity": perplexity(codes.assignment.detach())}
         if self.labels is not None and clipped:
             both = self.labels[np.tile(rows, 2)]
@@ -180,8 +180,8 @@ class Trainer:
         self._sums = {name: (total, int(count)) for name, (total, count) in sums.items() if count >= 1}
 
 
-def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, watched: bool = True) -> LossParts:
-    """The training loss of the codes of two views; `watched` as in `training_loss`."""
+def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, log_codes: bool = True) -> LossParts:
+    """The training loss of the codes of two views; `log_codes` as in `training_loss`."""
     detect = {"quantized": None, "continuous": codes.continuous, "backbone": codes.features}[config.clipping.on]
     return training_loss(
         codes.quantized.flatten(1),
@@ -191,7 +191,7 @@ def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, watche
         clipping=config.clipping,
         loss=config.loss,
         epoch=epoch,
-        watched=watched,
+        log_codes=log_codes,
     )
 
 

@@ -9,6 +9,7 @@ LINES = 10  # printed of a longer list
 WIDTH = 34  # of the names
 WORDS = {  # key, after its parents: name
     "dataset": "data set",
+    "pictures": "images",
     "label_kind": "labels",
     "unlabelled": "without a label",
     "uses_labels": "training images chosen by label",
@@ -29,7 +30,7 @@ WORDS = {  # key, after its parents: name
     "notes": "note",
     "decoded": "readable",
     "damaged count": "damaged",
-    "damaged images": "damaged",
+    "damaged pictures": "damaged",
     "shorter_side min": "shorter side in pixels, smallest",
     "shorter_side median": "shorter side in pixels, median",
     "shorter_side max": "shorter side in pixels, largest",
@@ -80,7 +81,10 @@ def _lines(key: str, value: Any) -> Iterator[str]:
     if value is None or value in ([], {}, ""):
         return
     if key == "kinds":
-        yield from (_line(kind, f"{size(v['bytes'])} in {v['files']} files: {v['what']}") for kind, v in value.items())
+        yield from (
+            _line(kind, f"{size(v['bytes'])} in {v['files']} file{'s' * (v['files'] != 1)}: {v['what']}")
+            for kind, v in value.items()
+        )
     elif isinstance(value, dict) and key.startswith("classes "):
         if any(value.values()):
             yield _line(name, ", ".join(f"{label} {n}" for label, n in value.items()))

@@ -129,7 +129,7 @@ def test_the_queue_is_bounded(home, monkeypatch):
     monkeypatch.setattr(queue, "MOST", 2)
     jobs.start(RunConfig(), "a")
     jobs.start(RunConfig(), "b")
-    with pytest.raises(InputError, match="2 trainings"):
+    with pytest.raises(InputError, match="2 training runs"):
         jobs.start(RunConfig(), "c")
 
 

@@ -307,7 +307,7 @@ def _most_similar_pairs(similarity: np.ndarray, mask: np.ndarray, count: int) ->
 
 def _by_class(mask: np.ndarray, classes: np.ndarray) -> np.ndarray:
     b = len(classes)
-    images = mask.reshape(2, b, 2, b).sum((0, 2), dtype=np.float32)  # [B, B], up to 4 pairs members views
+    images = mask.reshape(2, b, 2, b).sum((0, 2), dtype=np.float32)  # [B, B], up to 4 pairs of views
     members = classes.astype(np.float32)
     return (members.T @ images @ members).round().astype(np.int64)
 

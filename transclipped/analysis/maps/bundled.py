@@ -57,7 +57,7 @@ def load(name: str, n: int, *, folder: Path | None = None) -> Bundled:
 
 
 def save(name: str, maps: Bundled, *, folder: Path) -> Path:
-    """Write maps of the same items, atomically; positions are rounded to a grid of 65,535 steps a side."""
+    """Write maps of the same items, atomically; positions are rounded to a grid of 65,535 steps per side."""
     entries = [_encoded(kind, settings, one) for (kind, settings), one in maps.items()]
     path = folder / f"{name}.npz"
     with replacing(path) as temporary, temporary.open("wb") as file:

@@ -21,23 +21,23 @@ CHUNK = 256  # anchors at once, to bound memory
 
 
 def looked_at(points: Items, config: ClippingConfig) -> np.ndarray:
-    """Embeddings `[n, D]` that the rule looks at. Raises InputError if this machine does not have them."""
+    """Embeddings `[n, D]` that the rule compares. Raises InputError if this machine does not have them."""
     if config.on not in points.vectors:
         raise InputError(
-            f"the rule looks at {config.on} embeddings, which are missing for these images; choose another "
+            f"the rule compares {config.on} embeddings, which are missing for these images; choose another "
             "colour, or encode the data set by training a run on it"
         )
     return points.vectors[config.on]
 
 
 def query_for_rule(stored: Retrieval, query: np.ndarray, config: ClippingConfig) -> np.ndarray:
-    """A stored query `[D]` as the rule looks at it. InputError for backbone embeddings, as none are stored."""
+    """A stored query `[D]` as the rule compares it. InputError for backbone embeddings, as none are stored."""
     query = query.astype(np.float32)
     if config.on == CONTINUOUS:
         return query
     if config.on == QUANTIZED:
         return decode(stored.codebooks, encode(stored.codebooks, query[None]))[0]
-    raise InputError(f"the rule looks at {config.on} embeddings, which runs do not store for queries")
+    raise InputError(f"the rule compares {config.on} embeddings, which runs do not store for queries")
 
 
 def taken(vectors: np.ndarray, config: ClippingConfig, *, anchor: int | np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ def fault(path: Path) -> str | None:
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Centre square, resized to `size` pixels a side."""
+    """Centre square, resized to `size` pixels per side."""
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)  # cropped while resizing: 10,000 × 1 would become 1,600,000 × 160

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
-TILE = 2048  # pixels a side converted at once; 17 MB as RGBA
+TILE = 2048  # pixels per side converted at once; 17 MB as RGBA
 DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bit depths of greyscale
 ONE = 2.0  # floating point below this is on the scale from 0 to 1, possibly with overshoot
 OVERSHOOT = 1.05  # factor by which floating point on an integer scale may exceed its white

@@ -98,7 +98,7 @@ def train_head(lab: LabSet, config: RunConfig, *, watch: Watch = lambda event, h
     """
     source = CachedViews(lab.features, np.arange(len(lab)), seed=config.seed)
     head = Head.from_config(lab.width, config.quantizer, generator=torch.Generator().manual_seed(config.seed))
-    trainer = Trainer(head, source, config, labels=lab.labels, watched=False)
+    trainer = Trainer(head, source, config, labels=lab.labels, log_codes=False)
     for event in on_fastest_threads(trainer.events()):
         watch(event, head)
     return head.eval()

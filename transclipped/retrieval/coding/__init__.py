@@ -1,1 +1,1 @@
-"""Codes of embeddings, one method a file."""
+"""Codes of embeddings, one method per file."""

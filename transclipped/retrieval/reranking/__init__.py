@@ -1,1 +1,1 @@
-"""Second looks at a ranking."""
+"""Refinement of a ranking, one method per file."""

@@ -1,1 +1,1 @@
-"""Linear maps of embeddings, one method a file."""
+"""Linear maps of embeddings, one method per file."""

@@ -19,12 +19,12 @@ from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.anatomy.subject import Subject
 
-THUMB = 64  # pixels a side of an example image of a codeword
+THUMB = 64  # pixels per side of an example image of a codeword
 LIKELY = 4  # codewords shown per codebook
 SHARPEST = 100.0  # largest α of the slider
 EXAMPLES = 3  # images per codeword
-LARGE = 256  # pixels a side of query and hit
-CRISP = 64  # up to so many pixels a side, images are enlarged without smoothing
+LARGE = 256  # pixels per side of query and hit
+CRISP = 64  # up to so many pixels per side, images are enlarged without smoothing
 
 
 @dataclass(frozen=True)

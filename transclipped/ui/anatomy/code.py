@@ -88,7 +88,7 @@ def score(run, searcher, subject, unit) -> None:
     deepest = min(DEEPEST, searcher.index.n)
     if not 1 <= st.session_state.get("hit", 1) <= deepest:  # a link to a larger database
         st.session_state["hit"] = 1
-    about = "1 is the most similar database image. The code of a far one picks smaller numbers."
+    about = "1 is the most similar database image. The code of a dissimilar one picks smaller numbers."
     rank = int(st.number_input("Rank of the hit", 1, deepest, key="hit", bind="query-params", width=160, help=about))
     hit = searcher.search(unit.ravel(), top=rank)[-1]
     code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)

@@ -66,7 +66,8 @@ def choose(run: RunDir, searcher: Searcher) -> Subject | None:
     names = ", ".join(label_names(labels, number, searcher.class_names))
     caption = f"{kind.capitalize()} {number} of {run.name}."
     if names:
-        caption = f"Its label is {names}; labels are not used in training."
+        label = "label is" if ", " not in names else "labels are"
+        caption = f"Its {label} {names}; labels are not used in training."
     query, code = (stored.queries[number].astype(np.float32), None) if kind == QUERY else (None, stored.codes[number])
     address = (("query_id", str(identity)),)  # not `query`, which still belongs to a widget when this page is left
     return Subject(f"row {row}", caption, lambda: images.image(row), query, code, address)

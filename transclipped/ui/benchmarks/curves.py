@@ -41,7 +41,7 @@ def draw(rows: list[Row], search: str) -> None:
         st.info("None of the selected runs has labels, so there is nothing to measure.")
     rounded = [name for name in metrics if every[name].record.get("features")]
     if rounded:
-        st.caption(f"Heads kept from a sweep, measured on embeddings rounded to 8 bits: {plain(', '.join(rounded))}.")
+        st.caption(f"Heads saved from a sweep, measured on embeddings rounded to 8 bits: {plain(', '.join(rounded))}.")
     st.caption("Download the selected runs:")
     _downloads(selected, metrics, search)
 

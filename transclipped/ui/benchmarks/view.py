@@ -20,7 +20,7 @@ WHOLE = 20  # rows that a table shows without scrolling
 LABELS = "Labels are for evaluation only: no training saw them."
 SEARCH = "Asymmetric: the query is not coded, the database is. Symmetric: both are coded. Float: neither is."
 ROUNDED = (
-    "Heads kept from a sweep are measured on the embeddings of the lab set, which are rounded to 8 bits; `train` with "
+    "Heads saved from a sweep are measured on the embeddings of the lab set, which are rounded to 8 bits; `train` with "
     "the run's command measures without rounding."
 )
 SAMPLE = (

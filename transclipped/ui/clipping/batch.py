@@ -174,6 +174,3 @@ def suggested(view: View) -> list[tuple[str, float]]:
     adaptive = mean_level(view.batch, ClippingConfig(rule="adaptive", sigma=2.0))
     thresholds = [(s.name, s.threshold) for s in suggestions(spread(view.batch))]
     return [*thresholds, ("mean + 2σ, averaged over anchors", adaptive)]
-
-
-_report, _mean_loss, _suggested = report, mean_loss, suggested  # as tests/pages/test_warm.py names the caches

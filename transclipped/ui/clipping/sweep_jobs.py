@@ -63,7 +63,7 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
         if queue.busy and queue.job == Job(folder(sweep)):
             return
         if len(queue.waiting) >= MOST:
-            raise InputError(f"{MOST} sweeps wait already; start this one when some have finished")
+            raise InputError(f"{MOST} sweeps are queued already; start this one when some have finished")
         if again:
             shutil.rmtree(folder(sweep), ignore_errors=True)
         if sweep not in queue.waiting:

@@ -85,7 +85,7 @@ def _follow(path: str) -> None:
 
 def _draw_ended(job: Encoding) -> None:
     """Why an encoding did not finish, and the button that discards it."""
-    reason = f"{ENDED[job.state]}: {plain(job.error)}" if job.error else f"{ENDED[job.state]}."
+    reason = f"{ENDED[job.state]}: {plain(job.error.rstrip('.'))}." if job.error else f"{ENDED[job.state]}."
     box = st.error if job.state == FAILED else st.warning
     box(f"{reason} Encoded images are stored, so Resume continues from there.")
     if collection_list.read(job.path) is None:  # else it is in the list of collections

@@ -44,7 +44,7 @@ def hint(run: RunDir, images: Iterable[Image.Image]) -> None:
     if better is None or better.name == run.name:
         return
     kinds = len(run.record.get("class_names") or ())
-    content = f"{kinds} classes" if kinds else f"images of {int(run.record['native_size'])} pixels a side"
+    content = f"{kinds} classes" if kinds else f"images of {int(run.record['native_size'])} pixels per side"
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="photographs"):
         st.markdown(f"This database has {content}. For photographs, use *{plain(better.name)}*.", width="stretch")
         st.button("Switch to it", key="for photographs", icon=":material/swap_horiz:", on_click=choose, args=(better,))

@@ -38,7 +38,9 @@ ANNOTATIONS_HELP = (
     "24 potential labels, for anything visible, as in the hashing literature; or 14 relevant ones, for what matters "
     "in the image (files ending in _r1); or both."
 )
-PROTOCOL_HELP = "CIFAR-10: I trains on the whole database, II on 500 images per class. Lists of the literature: listed."
+PROTOCOL_HELP = (
+    "CIFAR-10: I trains on the whole database, II on 500 images per class. listed: the lists used in the literature."
+)
 
 
 def annotations() -> str:
@@ -57,7 +59,7 @@ def protocol(images: ImageSet, config: DataConfig) -> DataConfig:
     first = images.protocols[0]
     options = {"default": first, "required": True, "key": "protocol", "bind": "query-params", "help": PROTOCOL_HELP}
     chosen = left.segmented_control("Protocol", images.protocols, **options)
-    seed = right.number_input("Seed", 0, 9999, 0, key="seed", bind="query-params", help="Of protocols that sample.")
+    seed = right.number_input("Seed", 0, 9999, 0, key="seed", bind="query-params", help="For protocols that sample.")
     return replace(config, protocol=chosen or first, seed=int(seed))
 
 
@@ -149,10 +151,11 @@ def _follow(fingerprint: str) -> None:
 @shows_input_errors
 def _draw_report(report: dict, images: ImageSet, split: Split | None) -> None:
     alike = "Images beyond the first of each group of near-duplicates: resized, recompressed or slightly edited."
+    same = "Files beyond the first of each group of identical files."
     columns = st.columns([1.7, 1, 1, 1])
     columns[0].metric("Decoded", f"{report['decoded']:,} of {report['found']:,}")
     columns[1].metric("Damaged", f"{report['damaged']['count']:,}")
-    columns[2].metric("Duplicate files", f"{report['same_file']['extra']:,}", help="Files beyond the first of each.")
+    columns[2].metric("Duplicate files", f"{report['same_file']['extra']:,}", help=same)
     columns[3].metric("Near-duplicates", f"{report['look_alike']['extra']:,}", help=alike)
     formats = ", ".join(f"{count:,} {name}" for name, count in report["formats"].items())
     if side := report["shorter_side"]:

@@ -10,6 +10,7 @@ import streamlit as st
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.projections import Items
+from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached
@@ -107,7 +108,7 @@ def clipping(run: RunDir, subject, *, row: int | None, query: np.ndarray | None)
     """
     config, items, n = run.config.clipping, subject.items, len(subject.items)
     rule = f"*{plain(config.rule)}*"
-    if config.rule in ("none", "debiased"):
+    if config.rule in RULES and not RULES[config.rule].clips:
         return by_clipping(np.zeros(n, bool), None), f"The rule of this run, {rule}, clips no pair."
     vectors = map_clipping.looked_at(items, config)
     batch = f"if these {n:,} images were one batch. The rule compares their {config.on} embeddings and uses no labels."

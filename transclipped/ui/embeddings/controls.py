@@ -26,7 +26,7 @@ from transclipped.ui.text import plain
 
 WARNING = (
     "**Do not read into a map** the size or density of groups, the gaps between them or their positions. "
-    "Only nearest neighbours are meaningful, as far as the trustworthiness says."
+    "Only nearest neighbours are meaningful, and only if trustworthiness is high."
 )
 TRUST = (
     "Trustworthiness: how far neighbours on the map are also neighbours in the embedding; 1 is perfect, 0.5 is chance. "

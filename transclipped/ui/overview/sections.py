@@ -15,7 +15,7 @@ from transclipped.ui.overview import story
 from transclipped.ui.text import plain
 from transclipped.utils.files import ASSETS
 
-STRIDE = {CNN: 32}  # pixels a side of one position of the last feature map; 16 for transformers
+STRIDE = {CNN: 32}  # pixels per side of one position of the last feature map; 16 for transformers
 HITS = 5
 RELIABILITY = ASSETS / "reliability.md"
 MARKS = {True: "✅", False: "⚠️", None: "ℹ️"}
@@ -85,7 +85,7 @@ def next_pages(run, query: int, image) -> None:
     relevant = sum(relevant is True for _, relevant in hits)
     text = f"{relevant} of its first {len(hits)} hits share its class." if hits[0][1] is not None else "Its first hits."
     drawing, text = story.hits(image, hits, scale=shell.scale()), f"A search with the image above. {text}"
-    _page(one, "retrieval", "See it retrieve", "image_search", drawing, text, query=str(query))
+    _page(one, "retrieval", "Search with it", "image_search", drawing, text, query=str(query))
     pairs = overview_cached.pairs(run.fingerprint, run)
     text = "Similarity of image pairs; the most similar 5% lie right of the line."
     if pairs.share is not None and pairs.top_share is not None:

@@ -29,8 +29,8 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
     """Six drawings: image, patches, projection, sub-vectors, codewords, code.
 
     Args:
-        image_size: pixels a side of the network's input.
-        stride: pixels a side of a patch.
+        image_size: pixels per side of the network's input.
+        stride: pixels per side of a patch.
         scale: of the page, see `shell.scale`.
         cnn: a convolutional network, which has positions of a feature map instead of patches.
     """

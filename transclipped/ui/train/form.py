@@ -32,7 +32,7 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
 HIDDEN = ("data.train_limit", "data.validation", "schedule.batch", "select")  # fields under More settings
 HELP = {
     "rule": "Which negatives are treated as false and left out of the loss. Training never sees labels.",
-    "treatment": "remove: a clipped pair leaves the loss. clamp: its similarity is capped where clipping starts.",
+    "treatment": "remove: a clipped pair leaves the loss. clamp: it stays, at a constant similarity.",
     "on": "Which embeddings the rule compares: after the quantizer, before it, or the backbone's.",
     "warm-up": "Similarities mean little early in training: clipping can start at one epoch and reach full strength "
     "at a later one.",

@@ -157,9 +157,9 @@ def _check_visitor(config: RunConfig) -> None:
     runs.home().mkdir(parents=True, exist_ok=True)
     names = {entry.name for entry in queue.waiting(runs.home())}
     if len(names & access.started()) >= MOST_EACH:
-        raise InputError(f"{MOST_EACH} of your trainings are queued already; cancel one or wait until one has started")
+        raise InputError(f"{MOST_EACH} of your training runs are queued already; cancel one or wait for one to start")
     if len(names) >= MOST_VISITORS:
-        raise InputError(f"{len(names)} trainings are queued already; try again when some are done")
+        raise InputError(f"{len(names)} training runs are queued already; try again when some have finished")
     if shutil.disk_usage(runs.home()).free < imported.LEAST_FREE:
         raise InputError("the disk of this app is nearly full; ask its owner to free some space")
     if config.backbone.weights or config.backbone.name not in (*BUNDLED, IDENTITY):

@@ -176,7 +176,7 @@ def _draw_queued(name: str, position: int) -> None:
 
 
 def _draw_queue(others: list) -> None:
-    with st.expander(f"{len(others)} other training{'s' * (len(others) > 1)} in the queue", key="queue"):
+    with st.expander(f"{len(others)} other training run{'s' * (len(others) > 1)} in the queue", key="queue"):
         if (active := jobs.busy()) is not None:
             st.caption(f"Running: {plain(active.name)}")
         for number, other in enumerate(others, start=1):
@@ -210,7 +210,9 @@ def _draw_controls(run: RunDir, state: str) -> None:
         stop = {"disabled": waited is not None, "help": "Saves the state first; Resume continues from there."}
         row.button("Stop", key="stop", icon=":material/stop:", **action(jobs.ask_to_stop, run, of=run.name, **stop))
         if waited is not None and waited > PATIENCE:
-            kill = action(jobs.end_now, run, of=run.name, help="It does not respond. It can resume from its last save.")
+            kill = action(
+                jobs.end_now, run, of=run.name, help="It is not responding. It can resume from its last save."
+            )
             row.button("Kill", key="end", icon=":material/dangerous:", **kill)
         elif waited is not None:
             row.caption("Stopping: saving the state …")

@@ -30,7 +30,7 @@ def failed(run: RunDir, error: str) -> str:
     """Why a training failed, in the words of the form, and what to do, as Markdown."""
     reason = in_app_words(error.rstrip(".")) or "it gave no reason; see log.txt in its folder"
     text = f"**{plain(run.name)}** failed: {reason}."
-    return text if resumable(run) else f"{text}\n\nThere is nothing to resume: change that above and press Start."
+    return text if resumable(run) else f"{text}\n\nThere is nothing to resume: correct the settings and press Start."
 
 
 def resumable(run: RunDir) -> bool:

@@ -24,7 +24,9 @@ def name_and_button(form: train_form.Form) -> str:
     problems = dict(form.problems)
     free = jobs.free_name(train_form.stem(form.config))
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    typed = left.text_input("Name of the run", key="name", placeholder=free, help="Empty: the name in grey.").strip()
+    typed = left.text_input(
+        "Name of the run", key="name", placeholder=free, help="If left empty, the name in grey is used."
+    ).strip()
     if problem := typed and names.problem(typed, taken=runs.all_runs()):
         problems["name"] = problem
         left.error(plain(problem))
