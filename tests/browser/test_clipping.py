@@ -46,8 +46,8 @@ def test_the_slider_shows_the_counts_of_the_library_and_the_server_follows(serve
     batch, result = expected(rule="threshold", threshold=0.42)
     wait_for_number(page, "amount", "δ = 0.42")
     wait_for_number(page, "clipped", f"{result.mask.sum():,}")
-    assert number(page, "precision").inner_text() == f"{100 * result.precision:.0f} %"
-    assert number(page, "recall").inner_text() == f"{100 * result.recall:.0f} %"
+    assert number(page, "precision").inner_text() == f"{100 * result.precision:.0f}%"
+    assert number(page, "recall").inner_text() == f"{100 * result.recall:.0f}%"
     page.wait_for_function("() => location.search.includes('delta=0.42')")
     page.get_by_text(f"This setting clips {result.mask.sum():,} of").wait_for()
     hits = (result.mask & batch.false).sum()

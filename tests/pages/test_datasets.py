@@ -70,7 +70,7 @@ def test_first_screen_shows_the_bundled_images(finished):
     app = opened("datasets")
     assert not app.error
     assert metric(app, "Images") == "60,000" and metric(app, "Queries") == "10,000"
-    assert metric(app, "Training") == "50,000" and "mAP@1,000" in words(app)
+    assert metric(app, "Training") == "50,000" and "mAP@1000" in words(app)
     assert "24 of 60,000 images" in words(app) and "Nothing leaves this machine" in words(app)
     assert {"Rows as JSON", "Rows as CSV"} <= {button.label for button in app.get("download_button")}
 

@@ -34,7 +34,7 @@ def draw() -> None:
     st.subheader("The study")
     st.caption(
         "Linear heads on one backbone, trained and measured by `python -m transclipped study`; everything but the "
-        f"varied setting is equal. Whiskers: 95 % interval of the mean over seeds, if there are several. {view.LABELS}"
+        f"varied setting is equal. Whiskers: 95% interval of the mean over seeds, if there are several. {view.LABELS}"
     )
     if "curve" in parts:
         _inverted_u(view.study("curve"))
@@ -74,5 +74,5 @@ def _part(parts: list[str]) -> None:
     lines, panels = ([name for name in names if name in table] for names in (lines, panels))
     figure = figures.means(table, x=x, line=lines, panel=panels, value=VALUES[value], key=f"study {part}")
     charts.show(figure, key="study part", name=f"study-{part}")
-    headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95 %)"}
+    headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95%)"}
     st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", width="stretch")

@@ -30,7 +30,7 @@ def rates(table: np.ndarray, counts: np.ndarray, names: tuple[str, ...], *, key:
     labels = list(map(for_plotly, names))
     options = {"x": labels, "y": labels, "customdata": counts, "zmin": 0}
     options["texttemplate"] = "%{z:.0f}" if len(names) <= WRITTEN else None
-    hover = "%{y} and %{x}: %{z:.1f} % clipped, %{customdata} pairs"
+    hover = "%{y} and %{x}: %{z:.1f}% clipped, %{customdata} pairs"
     figure = heatmap(np.round(100 * table, 2), unit="% clipped", hover=hover, **options)
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain", tickangle=-45)

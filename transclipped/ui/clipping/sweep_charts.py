@@ -97,8 +97,8 @@ def _sweep(figure: go.Figure, rule: str, name: str, results: list[Result], dash:
             marker={"size": size},
             line={"color": RELEVANT, "width": 3.5 if front else 2, "dash": dash},
             customdata=[[100 * r["clip_fraction"], 100 * (r["clip_precision"] or 0)] for r in curve],
-            hovertemplate=f"{RULES[rule].amount.symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}} % of "
-            "pairs clipped, %{customdata[1]:.0f} % of them false negatives<extra></extra>",
+            hovertemplate=f"{RULES[rule].amount.symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}}% of "
+            "pairs clipped, %{customdata[1]:.0f}% of them false negatives<extra></extra>",
             **group,
         )
     if adaptive is not None:

@@ -139,11 +139,13 @@ def effects(view: View, report: Report) -> None:
 def suggestions(view: View) -> None:
     """Thresholds found without labels, their quality, and buttons that set them."""
     st.subheader("A threshold without labels", help=HELP["suggested"])
-    st.caption("Three thresholds computed without labels. Precision and recall are computed with labels.")
     thresholds = [*lab_batch.suggested(view)]
     counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"))
+    about = "Three thresholds computed without labels"
     if (best := best_by_labels(counts)) is not None:
         thresholds.append(("best F₁, by labels", float(counts.amounts[best])))
+        about += "; for comparison, the best one by labels. Precision and recall are computed with labels"
+    st.caption(f"{about}. All are for the rule *threshold*.")
     for i, (name, value) in enumerate(thresholds):
         value = nearest(DELTA, value)
         k = int(abs(counts.amounts - value).argmin())

@@ -15,7 +15,7 @@ export default function (component) {
   return () => dial.close();
 }
 
-const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`);
+const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`);
 const whole = (value) => value.toLocaleString("en-US");
 
 class Dial {
@@ -260,7 +260,7 @@ class Dial {
     }
     const parts = [0, 0.5, 1].map((value) => `<line x1="${LEFT}" x2="${LEFT + this.inner}" y1="${y(value)}"
       y2="${y(value)}" stroke="currentColor" stroke-opacity="0.2"/><text x="${LEFT - 6}" y="${y(value) + 4}"
-      text-anchor="end">${100 * value} %</text>`);
+      text-anchor="end">${100 * value}%</text>`);
     const last = amounts.length - 1, at = this.place(this.at);
     for (const k of [0, 20, 40, 60, 80, 100].filter((tick) => tick <= last)) {
       parts.push(`<text x="${this.place(k)}" y="${base + 15 * scale}" text-anchor="middle">${amounts[k].toFixed(1)}</text>`);

@@ -38,7 +38,7 @@ def sizes(images, about: dict) -> None:
     with st.container(horizontal=True, gap="medium"):
         for name, value, meaning in metrics:
             st.metric(name, value, help=meaning, width="content")
-    st.caption(f"Retrieval is measured by mAP@{about['k']:,}: over the first {about['k']:,} hits of each query.")
+    st.caption(f"Retrieval is measured by mAP@{about['k']}: over the first {about['k']:,} hits of each query.")
     if about["uses_labels"]:
         st.caption("This protocol samples its training images by label, as the literature does.")
 

@@ -50,7 +50,7 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
         ("Image", _whole(image, scale), "An image of this run. The network never saw a label for it."),
         ("Patches", _patches(image, image_size, n, scale), f"The network sees {n} × {n} {places}."),
         ("Projection", projection, projected),
-        ("Sub-vectors", parts, f"Split into {m} pieces of {d} numbers, each normalised to length 1, as drawn in 3."),
+        ("Sub-vectors", parts, f"Split into {m} pieces of {d} numbers, each scaled to length 1; 3 shows them scaled."),
         ("Codewords", _codewords(path), replaced),
         ("Code", _code(path), f"Only {m} bytes are stored; the {m * d} numbers would take {4 * m * d}."),
     ]

@@ -184,7 +184,8 @@ def quality(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None
         figure = figures.over_ranks(by_recall, x="recall", y="precision", key="ranking", log_x=False)
         charts.show(figure, key="ranking", name=f"{target.run.name}-precision-recall")
     if means and means.get("per_class"):
-        st.caption("mAP of the queries of each class, best first; ▸ marks the class of this query.", help=LABELS)
+        mark = "; ▸ marks the class of this query" if query.labels else ""
+        st.caption(f"mAP of the queries of each class, best first{mark}.", help=LABELS)
         names = target.run_searcher.class_names
         figure = figures.per_class(means["per_class"], names, query.labels, key="classes")
         charts.show(figure, key="classes", name=f"{target.run.name}-per-class")
@@ -224,7 +225,7 @@ def extremes(target: SearchTarget, query: Query) -> None:
         st.columns(2, gap="large"), ("hardest", "easiest"), (order, order[::-1]), strict=True
     ):
         with column:
-            st.caption(f"The {name} queries, with their average precision. {CLICK}")
+            st.caption(f"The {name} queries, with their average precision. Click one to search with it.")
             numbers = numbers[:EXTREMES].tolist()
             clickable(target, [query_tile(target, number, values) for number in numbers], key=name)
 
