@@ -35,6 +35,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "retrieval/hits.draw: codes.shape[1]",
             "retrieval/controls._stored: _query_number(target)",
             "retrieval/cost._times: times.k",
+            "datasets/content.sizes: about['k']",
             "retrieval/query.tiles: hit.rank",
             "retrieval/sections.lengths: target.run.config.quantizer.bits",
             "retrieval/sections.one_length: _mean(run, 'asymmetric')",
