@@ -27,7 +27,7 @@ CHECKERS = min(8, os.cpu_count() or 1)  # threads
 BATCH = 64  # files per task of a thread
 SLICE = 4096  # files between two writes of the cache
 NOT_UTF8 = "its name is not valid UTF-8"
-OUTSIDE = "a link out of the folder; copy the folder with `cp -rL`"
+OUTSIDE = "copy it with `cp -rL`, since it is a link out of the folder"
 _SYSTEM = (  # folders and files of Synology, QNAP, Windows and macOS, in lower case; others begin with a dot
     "@eadir;#recycle;@recycle;#snapshot;@tmp;$recycle.bin;recycler;system volume information;found.000;lost+found;"
     "__macosx;network trash folder;temporary items;thumbs.db;ehthumbs.db;desktop.ini;icon\r"
