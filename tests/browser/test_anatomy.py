@@ -111,7 +111,10 @@ def test_a_database_image_is_in_the_address(server, page, run):
 
 def test_the_link_to_retrieval_searches_with_the_same_image(server, page, run):
     go(page, server, query=5)
-    page.get_by_text("See what else it finds").click()
+    link = page.get_by_text("See what else it finds")
+    link.scroll_into_view_if_needed()
+    settled(page)  # a click during a rerun would open the page without its query
+    link.click()
     page.wait_for_url("**/retrieval?**")
     page.locator(".st-key-question .ask").first.wait_for()
     settled(page)
