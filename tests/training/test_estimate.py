@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.conftest import TINY
+from transclipped.cli import main
 from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.datasets.protocols import draw
 from transclipped.datasets.registry import load
@@ -21,9 +23,19 @@ from transclipped.utils.files import read_object
 
 
 @pytest.fixture(scope="module")
-def session(tiny_run):
+def run(tmp_path_factory):
+    """A finished small run with a separate cache: others may have encoded more views of the same images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSCLIPPED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        path = tmp_path_factory.mktemp("runs") / "tiny"
+        assert main(["train", *TINY, "--validation", "20", "--run", str(path)]) == 0
+        yield RunDir(path)
+
+
+@pytest.fixture(scope="module")
+def session(run):
     """The session of the small run, whose embeddings are cached."""
-    return prepare(RunDir(tiny_run).config)
+    return prepare(run.config)
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +76,10 @@ def of(session, **changes):
     return est.estimate(config, session.images, draw(session.images, config.data))
 
 
-def test_estimate_after_a_real_training(session, tiny_run):
+def test_estimate_after_a_real_training(session, run):
     result = of(session)
     assert result.images == 0 and result.encoding == 0  # all are cached now
-    assert result.steps == max(e["step"] for e in RunDir(tiny_run).events("step", "epoch"))
+    assert result.steps == max(e["step"] for e in run.events("step", "epoch"))
     assert 0 < result.training < 60 and 0 < result.measuring < 60
     assert result.seconds == est.STARTING + result.training + result.measuring
 
