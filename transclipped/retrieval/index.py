@@ -40,6 +40,11 @@ class _Index:
     _faiss: faiss.Index
     n: int
     m: int  # codebooks, by which scores are divided
+    bytes_per_item: float
+
+    def embed(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors `[Q, D]` as queries of `search`: unchanged."""
+        return vectors
 
     def search(self, queries: np.ndarray, k: int) -> Hits:
         """The min(k, N) most similar items of queries `[Q, D]` float32."""
@@ -104,6 +109,7 @@ class PQIndex(_Index):
             raise InputError(f"codes name codeword {codes.max(initial=0)}, but there are {k} (at most {CENTROIDS})")
         self.codebooks = np.ascontiguousarray(codebooks, np.float32)
         self.codes, self.n, self.m = np.ascontiguousarray(codes), len(codes), len(codebooks)
+        self.bytes_per_item = float(self.m)
         self._faiss = _index_pq(self.codebooks, self.codes)
 
     def complete(self, queries: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, Hits]]:
@@ -191,6 +197,7 @@ class FlatIndex(_Index):
                 f"need embeddings [N, D] of {codebooks} sub-vectors of equal length, got {[*embeddings.shape]}"
             )
         self.embeddings, self.n, self.m = np.ascontiguousarray(embeddings, np.float32), len(embeddings), codebooks
+        self.bytes_per_item = 4.0 * embeddings.shape[1]
         self._faiss = faiss.IndexFlatIP(embeddings.shape[1])
         self._faiss.add(self.embeddings)
 

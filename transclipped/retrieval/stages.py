@@ -1,0 +1,127 @@
+"""Stages of a retrieval pipeline: what each kind takes and returns, and the registry of all methods.
+
+Four things flow through a pipeline: images → maps `[B, C, h, w]` → vectors `[N, D]` → hits. Arrays are NumPy float32.
+A method is one file in the folder of its kind: a function whose keyword arguments are its options, registered by name.
+
+    @stage(
+        "gem",
+        kind="aggregation",
+        idea="A mean that leans towards the maximum.",
+        formula="(mean Fᵖ)^(1/p)",
+        source="arXiv 1711.02512",
+        bounds={"p": (1, 100)},
+    )
+    def gem(maps: np.ndarray, *, p: float = 3.0) -> np.ndarray: ...
+
+`fit` takes the same options, as far as its signature names them.
+
+| kind | function | fit, where the method learns |
+| --- | --- | --- |
+| features | (images) → maps or vectors | |
+| filter | (maps[, state]) → maps | (batches of maps) → state |
+| aggregation | (maps[, state]) → vectors | (batches of maps) → state |
+| transform | (vectors[, state]) → vectors | (vectors) → state |
+| augmentation | (vectors, neighbours) → vectors, of the database only | |
+| coding | (vectors[, state]) → index | (vectors) → state |
+| reranking | (hits, collection) → hits | |
+| fusion | (list of hits, list of collections) → hits | |
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from transclipped.registry import Registry
+from transclipped.retrieval.index import Hits
+
+KINDS = ("features", "filter", "aggregation", "transform", "augmentation", "coding", "reranking", "fusion")
+
+State = dict[str, np.ndarray]  # what a stage has learned; saved as safetensors
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A method and what the command line and the app say about it.
+
+    Attributes:
+        function: applies the method; its keyword-only arguments are the options.
+        kind: one of `KINDS`, which sets the signature.
+        idea: one sentence. formula: the equation in Unicode. source: paper, with arXiv number or DOI.
+        fit: learns the state; None if there is nothing to learn.
+        needs: further keyword arguments of `fit` that the pipeline provides: "views" `[V, n, D]`, augmented views of the
+            training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`.
+        bounds: (least, greatest) of a number, or a tuple of the names to choose from.
+    """
+
+    function: Callable[..., Any]
+    kind: str
+    idea: str
+    formula: str
+    source: str
+    fit: Callable[..., State] | None = None
+    needs: tuple[str, ...] = ()
+    bounds: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Options in order, with their defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+class Index(Protocol):
+    """Coded vectors that can be searched.
+
+    Attributes:
+        n: number of items. bytes_per_item: stored for each.
+    """
+
+    n: int
+    bytes_per_item: float
+
+    def embed(self, vectors: np.ndarray) -> np.ndarray:
+        """Queries `[Q, D']` that `search` takes, from vectors `[Q, D]` as they reach the coding."""
+
+    def search(self, queries: np.ndarray, k: int) -> Hits:
+        """The min(k, N) best items of queries `[Q, D']`: score descending, then row ascending."""
+
+    def decoded(self) -> np.ndarray:
+        """Items `[N, D']`, scaled so that an inner product with an embedded query is a score."""
+
+
+class Collection:
+    """What re-ranking and fusion may look at: queries and items in the space of the index.
+
+    Args:
+        index: of the N items.
+        queries: `[Q, D']`, embedded.
+        neighbours: returns the database's own lists, computed once and shared; see `neighbours`.
+    """
+
+    def __init__(self, index: Index, queries: np.ndarray, *, neighbours: Callable[[int], Hits] | None = None) -> None:
+        self.index, self.queries, self._neighbours = index, queries, neighbours
+
+    @cached_property
+    def items(self) -> np.ndarray:
+        """Decoded items, `[N, D']` float32; ⟨query, item⟩ is a score."""
+        return self.index.decoded()
+
+    def search(self, queries: np.ndarray, k: int) -> Hits:
+        """The best items of moved queries `[Q, D']`."""
+        return self.index.search(queries, k)
+
+    def neighbours(self, k: int) -> Hits:
+        """The k items most similar to each item, `[N, min(k, N)]`, itself first."""
+        if self._neighbours is not None:
+            return self._neighbours(k)
+        return self.index.search(self.items, k)
+
+
+STAGES: Registry[Stage] = Registry("stage", Stage)
+stage = STAGES.register  # (name, *, kind, idea, formula, source, fit, needs, bounds)
