@@ -54,8 +54,8 @@ class Stage:
         kind: one of `KINDS`, which sets the signature.
         idea: one sentence. formula: the equation in Unicode. source: paper, with arXiv number or DOI.
         fit: learns the state; None if there is nothing to learn.
-        needs: further keyword arguments of `fit` that the pipeline provides: "views" `[V, n, D]`, augmented views of the
-            training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`.
+        needs: further keyword arguments of `fit`, which the pipeline provides: "views" `[V, n, D]`, augmented views of
+            the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
     """
 
