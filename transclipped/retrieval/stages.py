@@ -21,9 +21,9 @@ A method is one file in the folder of its kind: a function whose keyword argumen
 | filter | (maps[, state]) → maps | (batches of maps) → state |
 | aggregation | (maps[, state]) → vectors | (batches of maps) → state |
 | transform | (vectors[, state]) → vectors | (vectors) → state |
-| augmentation | (vectors, neighbours) → vectors, of the database only | |
+| augmentation | (vectors, neighbours of k) → vectors, of the database only | |
 | coding | (vectors[, state]) → index | (vectors) → state |
-| reranking | (hits, collection) → hits, or (hits, queries) where it moves the queries | |
+| reranking | (hits, collection) → hits, `Moved` ones where it moves the queries | |
 | fusion | (list of hits, list of collections) → hits | |
 
 In a line an option called `name` follows a colon, as in `run:NAME`; all others are in brackets, as in `gem(p=3)`.
@@ -35,12 +35,14 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from transclipped.registry import Registry
-from transclipped.retrieval.index import Hits
+
+if TYPE_CHECKING:  # importing a method loads no faiss
+    from transclipped.retrieval.index import Hits
 
 KINDS = ("features", "filter", "aggregation", "transform", "augmentation", "coding", "reranking", "fusion")
 
@@ -119,10 +121,21 @@ class Collection:
         index: of the N items.
         queries: `[Q, D']`, embedded.
         neighbours: returns the database's own lists, computed once and shared; see `neighbours`.
+        floats: vectors of queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
+        memo: where methods keep what they compute of the database; pass the same to share it among collections of one.
     """
 
-    def __init__(self, index: Index, queries: np.ndarray, *, neighbours: Callable[[int], Hits] | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        queries: np.ndarray,
+        *,
+        neighbours: Callable[[int], Hits] | None = None,
+        floats: tuple[np.ndarray, np.ndarray] | None = None,
+        memo: dict[Any, Any] | None = None,
+    ) -> None:
         self.index, self.queries, self._neighbours = index, queries, neighbours
+        self.floats, self.memo = floats, {} if memo is None else memo
 
     @cached_property
     def items(self) -> np.ndarray:
