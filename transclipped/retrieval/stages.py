@@ -33,12 +33,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from transclipped.registry import Registry
-from transclipped.retrieval.index import Hits
+
+if TYPE_CHECKING:  # importing a method loads no faiss
+    from transclipped.retrieval.index import Hits
 
 KINDS = ("features", "filter", "aggregation", "transform", "augmentation", "coding", "reranking", "fusion")
 
