@@ -52,12 +52,21 @@ class Headline:
         return self.clipped - self.without
 
     @property
-    def sentence(self) -> str:
+    def claim(self) -> str:
+        return f"Clipping raises mAP@{K} from {self.without:.3f} to {self.clipped:.3f}."
+
+    @property
+    def terms(self) -> str:
+        """What is equal in both."""
         seeds = COUNTS.get(len(self.gains), f"{len(self.gains)} seeds")
         return (
-            f"Clipping raises mAP@{K} from {self.without:.3f} to {self.clipped:.3f}. Backbone, images, code length and "
-            f"the {seeds} are the same; only the rule differs, each at its own best temperature."
+            f"Backbone, images, code length and the {seeds} are the same; only the rule differs, each at its own best "
+            "temperature."
         )
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.claim} {self.terms}"
 
 
 @dataclass(frozen=True)

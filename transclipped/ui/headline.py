@@ -23,5 +23,5 @@ def inverted_u() -> InvertedU | None:
 def draw() -> None:
     """The pair in a sentence, and why other pairs differ."""
     if (numbers := pair()) is not None:
-        st.markdown(f"**{numbers.without:.3f} → {numbers.clipped:.3f}.** {numbers.sentence}")
+        st.markdown(f"**{numbers.claim}** {numbers.terms}")
         st.caption(headline.ELSEWHERE)
