@@ -102,10 +102,21 @@ class Collection:
         index: of the N items.
         queries: `[Q, D']`, embedded.
         neighbours: returns the database's own lists, computed once and shared; see `neighbours`.
+        floats: queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
+        memo: where methods keep what they compute of the database; collections of one database may share it.
     """
 
-    def __init__(self, index: Index, queries: np.ndarray, *, neighbours: Callable[[int], Hits] | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        queries: np.ndarray,
+        *,
+        neighbours: Callable[[int], Hits] | None = None,
+        floats: tuple[np.ndarray, np.ndarray] | None = None,
+        memo: dict[Any, Any] | None = None,
+    ) -> None:
         self.index, self.queries, self._neighbours = index, queries, neighbours
+        self.floats, self.memo = floats, {} if memo is None else memo
 
     @cached_property
     def items(self) -> np.ndarray:
