@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -67,18 +68,24 @@ class Store:
             del self._entries[next(iter(self._entries))]
         return entry
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The time of the block does not count as that of the current output."""
+        outer, self._inner = self._inner, 0.0
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._inner = outer + time.perf_counter() - started
+
     def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True) -> Entry:
         """The output of a key, computed if it is missing."""
         if (entry := self.find(key)) is not None:
             return entry
-        outer, self._inner = self._inner, 0.0
-        started = time.perf_counter()
-        try:
+        with self.aside():
+            started = time.perf_counter()
             value = compute()
-            taken = time.perf_counter() - started
-            entry = Entry(value, max(0.0, taken - self._inner))
-        finally:
-            self._inner = outer + time.perf_counter() - started
+            entry = Entry(value, max(0.0, time.perf_counter() - started - self._inner))
         return self.put(key, entry, disk=disk)
 
 
@@ -92,7 +99,7 @@ class Chain:
     """A line without fusion on one source.
 
     Attributes:
-        seconds: of each output behind the index, by name.
+        seconds: of the outputs behind the index, by their key.
     """
 
     def __init__(self, line: Line, source: Source, store: Store) -> None:
@@ -131,7 +138,7 @@ class Chain:
         if i not in self.states and step.stage.fit is not None:
             own = "name" in dict(step.options)  # what stands behind a name may change
             entry = self.store.get(self.key(i, "state"), lambda: self._fit(i), disk=not own)
-            self.states[i] = self._noted(f"{i + 1}.{step.name}.fit", entry)
+            self.states[i] = self._noted(self.key(i, "state"), entry)
         return self.states.get(i, {})
 
     def _fit(self, i: int) -> State:
@@ -150,19 +157,21 @@ class Chain:
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
         if i < 0 or self.steps[i].stage.kind == "features":
-            return self.source.vectors(self.features, block)
+            with self.store.aside():
+                return self.source.vectors(self.features, block)
         step = self.steps[i]
         if step.stage.kind == "augmentation" and block in ("query", "outside"):
             return self.vectors(i - 1, block)
         key = self.key(i, "vectors", block)
         if i == self.pooling:
-            pool([self], block)
+            with self.store.aside():
+                pool([self], block)
             entry = self.store.find(key)
         elif step.stage.kind == "augmentation":
             entry = self.store.get(key, lambda: {"vectors": self._augmented(i, block)})
         else:
             entry = self.store.get(key, lambda: {"vectors": self.applied(i, self.vectors(i - 1, block))}, disk=False)
-        return self._noted(f"{i + 1}.{step.name}.{block}", entry)["vectors"]
+        return (entry.value if block == "query" else self._noted(key, entry))["vectors"]
 
     def applied(self, i: int, x: np.ndarray) -> np.ndarray:
         """One filter, aggregation or transform of maps or vectors."""
@@ -187,13 +196,13 @@ class Chain:
         depth = max(k, LISTS)
         key = self.key(i, "lists" if depth == LISTS else f"lists {depth}", "database")
         entry = self.store.get(key, lambda: vars(search(depth)))
-        lists = self._noted(f"{i + 1}.lists", entry)
+        lists = self._noted(key, entry)
         return Hits(lists["scores"][:, :k], lists["rows"][:, :k])
 
     @property
     def fit_seconds(self) -> float:
         """Seconds until the index and the lists are ready, without features."""
-        return sum(seconds for name, seconds in self.seconds.items() if not name.endswith(("query", "features")))
+        return sum(self.seconds.values())
 
     @cached_property
     def index(self) -> Index:
@@ -205,7 +214,7 @@ class Chain:
         def build() -> Index:
             return step.stage.function(self.vectors(i - 1, "database"), *learned, **dict(step.options))
 
-        return self._noted(f"{i + 1}.{step.name}.index", self.store.get(key, build, disk=False))
+        return self._noted(key, self.store.get(key, build, disk=False))
 
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
@@ -254,8 +263,8 @@ class Chain:
         """The best items for the data set's queries; seconds without what is computed of the database once."""
         return _timed(self, self.key(len(self.steps) - 1, f"hits {k}", "query"), k)
 
-    def _noted(self, name: str, entry: Entry) -> Any:
-        self.seconds[name] = entry.seconds
+    def _noted(self, key: str, entry: Entry) -> Any:
+        self.seconds[key] = entry.seconds
         return entry.value
 
     @property
@@ -314,7 +323,7 @@ class Fused:
 
     @property
     def fit_seconds(self) -> float:
-        return sum(chain.fit_seconds for chain in self.chains)
+        return sum({key: seconds for chain in self.chains for key, seconds in chain.seconds.items()}.values())
 
     @property
     def bytes_per_item(self) -> float:

@@ -78,11 +78,14 @@ class Line:
 
     def prefixes(self) -> Iterator[tuple[Line, str]]:
         """Lines of the first steps that can rank, completed by `float`, with their last stage; the last is the line."""
+        previous = None
         for i, step in enumerate(self.steps):
             for branch in step.branches:
                 yield branch, branch.steps[-1].name
-            if _reached(step) != "maps":
-                yield _complete(self.steps[: i + 1]), step.name
+            prefix = None if _reached(step) == "maps" else _complete(self.steps[: i + 1])
+            if prefix is not None and prefix != previous:
+                yield prefix, step.name
+            previous = prefix
 
 
 @cache

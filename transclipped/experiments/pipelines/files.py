@@ -34,7 +34,7 @@ def save(pipeline: Pipeline, folder: Path) -> Path:
         indexes |= {f"{prefix}{name}": array for name, array in _arrays(chain).items()}
     record = {
         "pipeline": str(pipeline),
-        **pipeline.about,
+        **pipeline.source.about,
         "versions": {"transclipped": transclipped.__version__, "numpy": np.__version__},
         "code": {step.name: code_version(step.name) for _, chain in _named(pipeline) for step in chain.steps},
         "fingerprints": [chain.source.key(chain.features, "database") for _, chain in _named(pipeline)],
@@ -54,7 +54,6 @@ def load(folder: Path) -> Pipeline:
     pipeline = Pipeline(record["pipeline"])
     states, indexes = (_tensors(folder / name) for name in (STATE, INDEX))
     if isinstance(record.get("data"), dict):
-        pipeline.about = {"data": record["data"], "validation": record.get("validation", 0)}
         pipeline.source = pipeline._source(from_dict(DataConfig, record["data"]), record.get("validation", 0))
         store: Store = DiskStore()
     else:

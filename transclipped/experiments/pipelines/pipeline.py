@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,6 @@ class Pipeline:
         self.line: Line = parse(line)
         self.ranker: Chain | Fused | None = None
         self.source: ImageSource | VectorSource | RunSource | None = None
-        self.about: dict[str, Any] = {}
 
     def __str__(self) -> str:
         return str(self.line)
@@ -110,26 +109,22 @@ class Pipeline:
         """
         if isinstance(data, np.ndarray):
             self.source, store = VectorSource(data, queries, labels, query_labels), store or Store()
-        elif isinstance(data, ImageSource):
-            self.source = data
         else:
-            config = from_dict(DataConfig, {"dataset": data, **settings}) if isinstance(data, str) else data
-            self.source = self._source(config, validation)
+            data = from_dict(DataConfig, {"dataset": data, **settings}) if isinstance(data, str) else data
+            self.source = self._source(data, validation)
         self.ranker = ranker(self.line, self.source, store or DiskStore())
         _ = self.ranker.index
         return self
 
-    def _source(self, config: DataConfig, validation: int) -> ImageSource | RunSource:
+    def _source(self, data: DataConfig | ImageSource, validation: int) -> ImageSource | RunSource:
         first = self.line.steps[0]
-        self.about = {"data": asdict(config), "validation": validation}
         self._check_backbones()
         if first.name != "run":
-            return images_of(config, validation=validation)
-        run = directory_of(dict(first.options)["name"])
-        if validation:
+            return data if isinstance(data, ImageSource) else images_of(data, validation=validation)
+        if validation or (isinstance(data, ImageSource) and data.about.get("validation")):
             raise InputError("a line that begins with a run has only its own queries; put the run's backbone before it")
-        self.about["data"] = asdict(run.config.data)
-        return RunSource(run)
+        limit = len(data.split.query) if isinstance(data, ImageSource) else data.query_limit
+        return RunSource(directory_of(dict(first.options)["name"]), query_limit=limit)
 
     def _check_backbones(self) -> None:
         """InputError if a run gets features of another backbone than its own."""
@@ -161,6 +156,10 @@ class Pipeline:
         xs = [chain.encoded(self.source.of(chain.features, query)) for chain in chains(of)]
         return of.search(xs if isinstance(of, Fused) else xs[0], k)
 
+    def depth(self, k: int | None = None) -> int:
+        """K of AP@K: by default the data set's, at most the size of the database."""
+        return min(k or self.source.default_k, self.fitted.index.n)
+
     def evaluate(self, k: int | None = None) -> dict[str, Any]:
         """Measure the data set's queries.
 
@@ -169,7 +168,7 @@ class Pipeline:
             `recall@K`; seconds and bytes. All None without labels.
         """
         of, labels = self.fitted, self.source.labels()
-        k = min(k or self.source.default_k, of.index.n)
+        k = self.depth(k)
         entry = of.hits(k)
         n = len(entry.value.rows)
         result: dict[str, Any] = {"pipeline": str(self), **self.source.facts(), "k": k}
@@ -191,7 +190,7 @@ class Pipeline:
             means: also mAP over all queries of the data set.
         """
         _ = self.fitted
-        k = k or self.source.default_k
+        k = self.depth(k)
         labels, own = self.source.labels(), self.source.label_of(query)
         rungs = []
         for prefix, stage in self.line.prefixes():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +22,7 @@ from transclipped.retrieval.checks import rows as checked
 from transclipped.retrieval.line import Step
 from transclipped.retrieval.stages import Features
 from transclipped.runs.run import RunDir
-from transclipped.search.searcher import Searcher
+from transclipped.search.searcher import Searcher, label_names
 
 OUTSIDE = 2000  # images of another data set, for whitening that needs some
 
@@ -29,8 +30,8 @@ OUTSIDE = 2000  # images of another data set, for whitening that needs some
 class ImageSource:
     """Images of a data set and a split of them."""
 
-    def __init__(self, images: ImageSet, split: Split) -> None:
-        self.images, self.split = images, split
+    def __init__(self, images: ImageSet, split: Split, about: dict[str, Any] | None = None) -> None:
+        self.images, self.split, self.about = images, split, about or {}
         self._features: dict[tuple[str, str], Features] = {}
 
     @cached_property
@@ -101,7 +102,19 @@ class ImageSource:
         """What a result is of."""
         split = self.split
         sizes = {"n_queries": len(split.query), "n_database": len(split.database)}
-        return {"data": self.images.name, "protocol": split.protocol, "seed": split.seed, **sizes}
+        validation = self.about.get("validation", 0)
+        return {
+            "data": self.images.name,
+            "fingerprint": self.images.fingerprint,
+            "protocol": f"{split.protocol}, validation" if validation else split.protocol,
+            "seed": split.seed,
+            **sizes,
+        }
+
+    def described(self, row: int) -> tuple[Any, list[str]]:
+        """Id and labels of an item of the database."""
+        row = int(self.split.database[row])
+        return self.images.ids[row].item(), label_names(self.images.labels, row, list(self.images.class_names))
 
     @staticmethod
     def _joined(batches: Iterable[np.ndarray]) -> np.ndarray:
@@ -142,6 +155,7 @@ class VectorSource:
         database = checked(database, name="database vectors")
         queries = database[:0] if queries is None else checked(queries, name="queries")
         self.blocks = {"train": database, "database": database, "query": queries}
+        self.about: dict[str, Any] = {}
         self._labels = None if labels is None or query_labels is None else (query_labels, labels)
         self.default_k = len(database)
 
@@ -169,6 +183,9 @@ class VectorSource:
     def label_of(self, query: Any) -> None:
         return None
 
+    def described(self, row: int) -> tuple[Any, list[str]]:
+        return row, []
+
     def facts(self) -> dict[str, Any]:
         sizes = {"n_queries": len(self.blocks["query"]), "n_database": len(self.blocks["database"])}
         return {"data": "vectors", "protocol": None, "seed": None, **sizes}
@@ -177,10 +194,13 @@ class VectorSource:
 class RunSource:
     """Codes and queries that a trained run has stored: a line that begins with `run:NAME` encodes no image."""
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDir, *, query_limit: int | None = None) -> None:
         self.searcher = Searcher(run)
         self.stored, self.run = self.searcher.stored, run
-        queries = self.stored.queries.astype(np.float16, copy=False)  # half precision marks embeddings of the head
+        self.about = {"data": asdict(run.config.data), "validation": 0}
+        rows = np.arange(len(self.stored.queries))
+        self.rows = rows if query_limit is None else sample(rows, query_limit, seed=0, purpose="limit query")
+        queries = self.stored.queries[self.rows].astype(np.float16)  # half precision marks embeddings of the head
         self.blocks = {"train": self.stored.codes, "database": self.stored.codes, "query": queries}
         self.default_k = (run.metrics() or {}).get("k") or 1000
 
@@ -193,7 +213,7 @@ class RunSource:
 
     def labels(self) -> tuple[np.ndarray, np.ndarray] | None:
         stored = self.stored
-        return None if stored.database_labels is None else (stored.query_labels, stored.database_labels)
+        return None if stored.database_labels is None else (stored.query_labels[self.rows], stored.database_labels)
 
     def label_of(self, query: Any) -> np.ndarray | None:
         if self.stored.query_labels is None:
@@ -204,9 +224,13 @@ class RunSource:
     def facts(self) -> dict[str, Any]:
         data, sizes = (
             self.run.config.data,
-            {"n_queries": len(self.stored.queries), "n_database": len(self.stored.codes)},
+            {"n_queries": len(self.rows), "n_database": len(self.stored.codes)},
         )
         return {"data": data.dataset, "protocol": data.protocol, "seed": data.seed, **sizes}
+
+    def described(self, row: int) -> tuple[Any, list[str]]:
+        stored = self.stored
+        return stored.database_ids[row].item(), label_names(stored.database_labels, row, self.searcher.class_names)
 
     def key(self, step: Step | None, block: str) -> str:
         return fingerprint(np.ascontiguousarray(self.blocks[block]).tobytes())
@@ -231,4 +255,5 @@ def images_of(config: DataConfig, *, validation: int = 0) -> ImageSource:
     """The source of a data set, or of its training images if some are held out."""
     images = load(config)
     split = draw(images, config)
-    return ImageSource(images, held_out(split, validation) if validation else split)
+    about = {"data": asdict(config), "validation": validation}
+    return ImageSource(images, held_out(split, validation) if validation else split, about)
