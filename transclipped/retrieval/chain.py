@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,13 +19,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from transclipped.errors import InputError
 from transclipped.retrieval.augmentation.dba import smooth
 from transclipped.retrieval.index import FlatIndex, Hits
 from transclipped.retrieval.line import Line, Step
 from transclipped.retrieval.stages import Collection, Index, State
-from transclipped.retrieval.vectors import unit
 
+MEMORY = 2**31  # bytes of stored outputs
 LISTS = 200  # neighbours of each item that are computed once, and hits that re-ranking sees at least
 
 
@@ -50,40 +50,56 @@ class Entry:
 
 
 class Store:
-    """Outputs by key, in memory."""
+    """Outputs by key, in memory; the oldest go when they fill more than `MEMORY` bytes."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Entry] = {}  # the latest use last
         self._inner = 0.0  # seconds of the outputs that the current one needed
 
     def find(self, key: str) -> Entry | None:
-        return self._entries.get(key)
+        if (entry := self._entries.pop(key, None)) is not None:
+            self._entries[key] = entry
+        return entry
 
     def put(self, key: str, entry: Entry, *, disk: bool = True) -> Entry:
         """`disk` allows a store to write the value, a dictionary of arrays, to a file."""
         self._entries[key] = entry
+        while sum(map(_bytes, self._entries.values())) > MEMORY and len(self._entries) > 1:
+            del self._entries[next(iter(self._entries))]
         return entry
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The time of the block does not count as that of the current output."""
+        outer, self._inner = self._inner, 0.0
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._inner = outer + time.perf_counter() - started
 
     def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True) -> Entry:
         """The output of a key, computed if it is missing."""
         if (entry := self.find(key)) is not None:
             return entry
-        outer, self._inner = self._inner, 0.0
-        started = time.perf_counter()
-        try:
+        with self.aside():
+            started = time.perf_counter()
             value = compute()
-            taken = time.perf_counter() - started
-            entry = Entry(value, max(0.0, taken - self._inner))
-        finally:
-            self._inner = outer + time.perf_counter() - started
+            entry = Entry(value, max(0.0, time.perf_counter() - started - self._inner))
         return self.put(key, entry, disk=disk)
+
+
+def _bytes(entry: Entry) -> int:
+    if isinstance(entry.value, dict):
+        return sum(array.nbytes for array in entry.value.values())
+    return int(entry.value.n * entry.value.bytes_per_item)
 
 
 class Chain:
     """A line without fusion on one source.
 
     Attributes:
-        seconds: of each output behind the index, by name.
+        seconds: of the outputs behind the index, by their key.
     """
 
     def __init__(self, line: Line, source: Source, store: Store) -> None:
@@ -95,15 +111,25 @@ class Chain:
         self.pooling = line.first("aggregation")
         self.coding = next(i for i, step in enumerate(self.steps) if step.stage.kind == "coding")
         self.states: dict[int, State] = {}
+        self.loaded = False  # from files, so that only the codes of the database are at hand
 
-    def key(self, i: int, block: str, *more: object) -> str:
-        """Key of an output of step i for a block."""
+    def key(self, i: int, what: str, block: str = "") -> str:
+        """Key of an output of step i, of a block or of the whole database."""
         prefix = self.steps[: i + 1]
-        blocks = {block, *(("train", "database", "outside") if any(map(_learns, prefix)) else ())}
-        inputs = [self.source.key(self.features, name) for name in sorted(blocks - {"state", "index"})]
-        named = [_digest(self.state(j)) for j, step in enumerate(prefix) if j < i and "name" in dict(step.options)]
+        needs = {need for step in prefix for need in step.stage.needs}
+        blocks = ({block} - {""}) | (needs & {"outside", "database"})
+        blocks |= {"train"} if any(step.stage.fit for step in prefix) else set()
+        augmented = any(step.stage.kind == "augmentation" for step in prefix)
+        blocks |= {"database"} if augmented or what.startswith(("index", "lists", "hits")) else set()
+        inputs = [f"{name} {self.source.key(self.features, name)}" for name in sorted(blocks - {block})]
+        inputs += [self.source.key(self.features, block)] if block else []
+        named = [
+            _digest(self.state(j))
+            for j, step in enumerate(prefix[: i + (what != "state")])
+            if "name" in dict(step.options)
+        ]
         code = [code_version(step.name) for step in prefix]
-        text = "\n".join(map(str, [Line(prefix), *inputs, *named, *code, *more, block if block in _ABSTRACT else ""]))
+        text = "\n".join([str(Line(prefix)), what, *inputs, *named, *code])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def state(self, i: int) -> State:
@@ -112,7 +138,7 @@ class Chain:
         if i not in self.states and step.stage.fit is not None:
             own = "name" in dict(step.options)  # what stands behind a name may change
             entry = self.store.get(self.key(i, "state"), lambda: self._fit(i), disk=not own)
-            self.states[i] = self._noted(f"{i + 1}.{step.name}.fit", entry)
+            self.states[i] = self._noted(self.key(i, "state"), entry)
         return self.states.get(i, {})
 
     def _fit(self, i: int) -> State:
@@ -131,19 +157,21 @@ class Chain:
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
         if i < 0 or self.steps[i].stage.kind == "features":
-            return self.source.vectors(self.features, block)
-        step, key = self.steps[i], self.key(i, block)
+            with self.store.aside():
+                return self.source.vectors(self.features, block)
+        step = self.steps[i]
+        if step.stage.kind == "augmentation" and block in ("query", "outside"):
+            return self.vectors(i - 1, block)
+        key = self.key(i, "vectors", block)
         if i == self.pooling:
-            pool([self], block)
+            with self.store.aside():
+                pool([self], block)
             entry = self.store.find(key)
         elif step.stage.kind == "augmentation":
-            if block in ("query", "outside"):
-                return self.vectors(i - 1, block)
-            key = self.key(i, block, "augmented")
             entry = self.store.get(key, lambda: {"vectors": self._augmented(i, block)})
         else:
             entry = self.store.get(key, lambda: {"vectors": self.applied(i, self.vectors(i - 1, block))}, disk=False)
-        return self._noted(f"{i + 1}.{step.name}.{block}", entry)["vectors"]
+        return (entry.value if block == "query" else self._noted(key, entry))["vectors"]
 
     def applied(self, i: int, x: np.ndarray) -> np.ndarray:
         """One filter, aggregation or transform of maps or vectors."""
@@ -166,22 +194,27 @@ class Chain:
 
     def _lists(self, i: int, k: int, search: Callable[[int], Hits]) -> Hits:
         depth = max(k, LISTS)
-        key = self.key(i, "lists", depth, self.source.key(self.features, "database"))
+        key = self.key(i, "lists" if depth == LISTS else f"lists {depth}", "database")
         entry = self.store.get(key, lambda: vars(search(depth)))
-        lists = self._noted(f"{i + 1}.lists", entry)
+        lists = self._noted(key, entry)
         return Hits(lists["scores"][:, :k], lists["rows"][:, :k])
+
+    @property
+    def fit_seconds(self) -> float:
+        """Seconds until the index and the lists are ready, without features."""
+        return sum(self.seconds.values())
 
     @cached_property
     def index(self) -> Index:
         """The coded database."""
         i, step = self.coding, self.steps[self.coding]
-        key = self.key(i, "index", self.source.key(self.features, "database"))
+        key = self.key(i, "index")
         learned = (self.state(i),) if step.stage.fit is not None else ()
 
         def build() -> Index:
             return step.stage.function(self.vectors(i - 1, "database"), *learned, **dict(step.options))
 
-        return self._noted(f"{i + 1}.{step.name}.index", self.store.get(key, build, disk=False))
+        return self._noted(key, self.store.get(key, build, disk=False))
 
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
@@ -189,9 +222,11 @@ class Chain:
         scale = np.float32(getattr(index, "m", 1))  # decoded items are divided by it
         return self._lists(self.coding, k, lambda depth: index.search(index.decoded() * scale, depth))
 
-    def collection(self, x: np.ndarray, *, floats: bool = True) -> Collection:
+    def collection(self, x: np.ndarray) -> Collection:
         """Queries, as vectors `[Q, D]` before coding, and the database."""
-        items = self.vectors(self.coding - 1, "database") if floats else None
+        items = None if self.loaded else self.vectors(self.coding - 1, "database")
+        if items is not None and items.dtype == np.uint8:  # a run's codes
+            items = None
         return Collection(
             self.index,
             self.index.embed(x),
@@ -224,16 +259,17 @@ class Chain:
         """The data set's queries before coding."""
         return self.vectors(self.coding - 1, "query")
 
-    def _noted(self, name: str, entry: Entry) -> Any:
-        self.seconds[name] = entry.seconds
+    def hits(self, k: int) -> Entry:
+        """The best items for the data set's queries; seconds without what is computed of the database once."""
+        return _timed(self, self.key(len(self.steps) - 1, f"hits {k}", "query"), k)
+
+    def _noted(self, key: str, entry: Entry) -> Any:
+        self.seconds[key] = entry.seconds
         return entry.value
 
     @property
     def bytes_per_item(self) -> float:
         return float(self.index.bytes_per_item)
-
-
-_ABSTRACT = ("state", "index", "lists")  # names of outputs, not of rows
 
 
 class _Batches:
@@ -253,7 +289,7 @@ def pool(chains: Sequence[Chain], block: str) -> None:
     """Aggregate the maps of a block for all chains that lack it: maps are computed once, and not kept."""
     groups: dict[str, list[tuple[Chain, str]]] = {}
     for chain in chains:
-        if chain.pooling is not None and chain.store.find(key := chain.key(chain.pooling, block)) is None:
+        if chain.pooling is not None and chain.store.find(key := chain.key(chain.pooling, "vectors", block)) is None:
             for i in range(1, chain.pooling + 1):
                 chain.state(i)
             groups.setdefault(str(chain.features), []).append((chain, key))
@@ -276,7 +312,7 @@ class Fused:
     """Branches whose hits a fusion combines, and re-ranking after it."""
 
     def __init__(self, line: Line, source: Source, store: Store) -> None:
-        self.line, self.fusion, self.after = line, line.steps[0], line.steps[1:]
+        self.line, self.store, self.fusion, self.after = line, store, line.steps[0], line.steps[1:]
         self.chains = [Chain(branch, source, store) for branch in self.fusion.branches]
         self.memo: dict[Any, Any] = {}
 
@@ -286,8 +322,8 @@ class Fused:
         return _Joined([chain.index for chain in self.chains])
 
     @property
-    def seconds(self) -> dict[str, float]:
-        return {f"{b + 1}.{name}": s for b, chain in enumerate(self.chains) for name, s in chain.seconds.items()}
+    def fit_seconds(self) -> float:
+        return sum({key: seconds for chain in self.chains for key, seconds in chain.seconds.items()}.values())
 
     @property
     def bytes_per_item(self) -> float:
@@ -295,6 +331,12 @@ class Fused:
 
     def queries(self) -> list[np.ndarray]:
         return [chain.queries() for chain in self.chains]
+
+    def hits(self, k: int) -> Entry:
+        """As of `Chain`."""
+        keys = [chain.key(len(chain.steps) - 1, f"hits {k}", "query") for chain in self.chains]
+        code = [code_version(step.name) for step in self.line.steps]
+        return _timed(self, hashlib.sha256("\n".join([str(self.line), *keys, *code]).encode()).hexdigest()[:32], k)
 
     def search(self, xs: list[np.ndarray], k: int) -> Hits:
         """The best items for queries before coding, one `[Q, D]` for each branch."""
@@ -351,6 +393,16 @@ def chains(of: Chain | Fused) -> list[Chain]:
     return of.chains if isinstance(of, Fused) else [of]
 
 
+def _timed(of: Chain | Fused, key: str, k: int) -> Entry:
+    """Hits of the data set's queries, from the store if it has them."""
+    store = of.store
+    if (entry := store.find(key)) is None:
+        queries = of.queries()
+        of.search([x[:1] for x in queries] if isinstance(of, Fused) else queries[:1], k)  # computes what is needed once
+        entry = store.get(key, lambda: vars(of.search(queries, k)))
+    return Entry(Hits(entry.value["scores"], entry.value["rows"]), entry.seconds)
+
+
 def reranked(hits: Hits, collection: Collection, steps: Iterable[Step]) -> Hits:
     """Hits after re-ranking, step by step."""
     for step in steps:
@@ -369,20 +421,6 @@ def code_version(name: str) -> str:
 
     file = inspect.getsourcefile(inspect.unwrap(STAGES[name].function))
     return _source_digest(file) if file and Path(file).is_file() else ""
-
-
-def checked(vectors: np.ndarray, what: str = "vectors") -> np.ndarray:
-    """`[n, D]` float32. Raises InputError for another shape, NaN or infinity."""
-    x = np.ascontiguousarray(vectors, np.float32)
-    if x.ndim != 2:
-        raise InputError(f"need {what} [n, D], got {[*x.shape]}")
-    if not np.isfinite(x).all():
-        raise InputError(f"{what} contain NaN or infinity; leave these rows out")
-    return x
-
-
-def _learns(step: Step) -> bool:
-    return step.stage.fit is not None or step.stage.kind == "augmentation"
 
 
 def _digest(state: State) -> str:
