@@ -18,10 +18,10 @@ KEY = "map"
 @st.fragment
 @shows_input_errors
 def explore(run) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         subject = controls.subject(run)
-        method, colour, compare = controls.choices(subject)
-        panels = controls.panels(subject, method, compare)
+        method, colour = controls.choices(subject)
+        panels = controls.panels(subject, method)
         query = controls.query(run, subject)
     items, version = subject.items, subject.version
     with st.container():  # elements that come and go stay in here, so that the map keeps its place

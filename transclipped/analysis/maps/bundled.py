@@ -107,8 +107,9 @@ def _encoded(kind: str, settings: UmapSettings | None, layout: Map) -> tuple[np.
     side = float((layout.xy.max(0) - corner).max()) or 1.0
     xy = np.rint((layout.xy - corner) / side * STEPS).astype(np.uint16)  # [n, 2]
     entry = {"kind": kind, "settings": None if settings is None else asdict(settings), "corner": corner.tolist()}
-    share = {name: layout.settings[name] for name in ("variance",) if name in layout.settings}
-    return xy, entry | {"side": side, "trustworthiness": layout.trustworthiness} | share
+    entry |= {"side": side, "trustworthiness": layout.trustworthiness}
+    share = layout.settings.get("variance") if settings is None else None
+    return xy, entry if share is None else entry | {"variance": share}
 
 
 def _decoded(xy: np.ndarray, entry: dict) -> tuple[tuple[str, UmapSettings | None], Map]:

@@ -184,7 +184,7 @@ class PointMap {
     }
     this.data.legend.forEach((entry, index) => {
       const dot = element("i", { style: `background:${entry.colour}` });
-      const images = entry.rows.map((row) => this.image(row, 26));
+      const images = entry.rows.map((row) => this.image(row, 28));
       const button = element("button", { type: "button", class: "entry", tabindex: "-1" }, dot, ...images, entry.name);
       button.title = "Point to light it up; click to hide or show it; double-click to show it alone.";
       button.onclick = () => this.toggle(index);

@@ -5,6 +5,7 @@ const REACH = 9; // px, radius around the pointer for hitting a point
 const GREY = [148, 156, 166]; // of points that are not selected; no class has it
 const ZOOMED = 2; // magnification from which points may become images
 const ROOM = 44; // px, side of the area that each image needs
+const ABOVE = 14; // px from the middle of a group up to its name
 const SIDES = [22, 56]; // px, smallest and largest side of an image
 
 // A panel without a map, with the reason.
@@ -176,7 +177,7 @@ class Panel {
       const hidden = map.hinted >= 0 ? entry !== map.hinted : map.isolated && !map.isolated.has(entry);
       const text = map.data.legend[entry]?.name;
       if (hidden || !text) continue;
-      const [px, py] = this.toScreen([x, y], t), width = measure(text) + 6;
+      const [px, middle] = this.toScreen([x, y], t), py = middle - ABOVE * map.scale, width = measure(text) + 6;
       if (px < 0 || py < 0 || px > this.width || py > this.height) continue;
       const at = Math.min(this.width - width / 2, Math.max(width / 2, px));
       const clear = boxes.every(([x0, y0, w0]) => Math.abs(at - x0) > (width + w0) / 2 || Math.abs(py - y0) > height);

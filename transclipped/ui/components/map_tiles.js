@@ -35,13 +35,13 @@ class Tiles {
     near.hidden = !rows.length;
     this.fill(near, rows, distances, "Query and neighbours");
     if (!rows.length) return near.head.replaceChildren();
-    const start = queried ? "The query, framed, and its" : "The query ★ has these";
+    const counts = data.counts.map((count) => ({ name: String(count), usable: true }));
     near.head.replaceChildren(
-      `${start} nearest neighbours by the`,
-      this.select("near", "Embedding", data.kinds, data.near, (value) => value),
-      "embedding, ",
-      this.select("k", "Number of neighbours", data.counts.map((count) => ({ name: String(count), usable: true })), String(data.k)),
-      "of these images, with cosine distances:",
+      queried ? "The query, framed, and its" : "The query ★ has these",
+      this.select("k", "Number of neighbours", counts, String(data.k)),
+      "nearest by",
+      this.select("near", "Embedding", data.kinds, data.near),
+      "embedding, with cosine distances",
     );
   }
 
@@ -84,7 +84,7 @@ class Tiles {
   select(name, label, options, value) {
     const node = element("select", { "aria-label": label, class: name });
     for (const { name: text, usable } of options) {
-      const option = element("option", { value: text }, usable ? text : `${text} (not available here)`);
+      const option = element("option", { value: text }, usable ? text : `${text} (not here)`);
       option.disabled = !usable;
       option.selected = text === value;
       node.append(option);

@@ -18,7 +18,7 @@ from transclipped.ui.text import plain
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 CODEWORDS = 10  # most frequent codewords, which get colours
-TYPICAL = 3  # images of a codeword in the legend
+TYPICAL = 2  # images of a codeword in the legend
 INSTEAD = {"#94a4a2": "#1f8a4c", "#717581": "#e672b8"}  # of the greys of the cycle: points not selected are grey
 OTHERS, KEPT = "others", "kept as negatives"  # of the legend; drawn faintly, below the rest
 CLIPPED, ANCHOR = "clipped", "the anchor"

@@ -23,7 +23,7 @@ from transclipped.ui.embeddings.layouts import Layouts, Panels
 from transclipped.ui.embeddings.visit import Visit
 from transclipped.ui.retrieval import cached as retrieval_cached
 from transclipped.ui.retrieval import collections
-from transclipped.ui.retrieval.address import MOST
+from transclipped.ui.retrieval.address import CARRIED, MOST
 from transclipped.ui.text import plain
 
 WARNING = (
@@ -111,46 +111,42 @@ def _choice(label: str, options: list[str], default: str, *, key: str, help: str
     return st.segmented_control(label, options, default=default, help=help, **bound) or default
 
 
-def choices(subject: Subject) -> tuple[str, str, str]:
-    """Method, colour, and what to compare side by side."""
+def choices(subject: Subject) -> tuple[str, str]:
+    """Method, and what the colours mean."""
     items = subject.items
     method = _choice("Map", ["UMAP", "PCA"], "UMAP", key="map_method", help=HELP["map"])
     options = ["class"] if items.labels is not None else []
     options += [f"codebook {m + 1}" for m in range(items.codes.shape[1])]
     options += ["average precision"] if items.labels is not None and subject.name is None else []
     options.append(map_colours.CLIPPED)
-    colour = st.selectbox("Colour", options, key="map_colour", bind="query-params", width=190, help=HELP["colour"])
-    kinds = ["embeddings", "settings"]
-    compare = _choice(
-        "Side by side", kinds, kinds[0], key="map_compare", help=HELP["compare"], disabled=method == "PCA"
-    )
-    return method, colour, compare
+    colour = st.selectbox("Colour", options, key="map_colour", bind="query-params", width=180, help=HELP["colour"])
+    return method, colour
 
 
-def panels(subject: Subject, method: str, compare: str) -> Panels:
-    """The maps to show side by side."""
-    items, bundled = subject.items, subject.bundled
-    if method == "PCA":
-        return map_layouts.by_kind(None)
-    settings = _umap_settings(compare)
-    if compare == "embeddings":
-        return map_layouts.by_kind(settings)
-    by_kind = {kind: map_layouts.by_neighbours(settings, kind) for kind in projections.KINDS}
-    several = {kind: sum(panel in bundled for panel in panels.values()) > 1 for kind, panels in by_kind.items()}
-    kind, kinds = QUANTIZED, [kind for kind in projections.KINDS if kind in items.vectors or several[kind]]
-    if kinds != [QUANTIZED]:
-        kind = _choice("Embedding", kinds, QUANTIZED, key="map_kind", help=HELP["kind"])
-    return by_kind[kind]
+def panels(subject: Subject, method: str) -> Panels:
+    """The maps to show side by side: by the stages of the model, or by UMAP at several settings."""
+    with st.popover("UMAP settings", icon=":material/tune:"):
+        kinds, pca = ["embeddings", "settings"], method == "PCA"
+        compare = _choice("Side by side", kinds, kinds[0], key="map_compare", help=HELP["compare"], disabled=pca)
+        settings = None if pca else _umap_settings(compare)
+        if settings is None or compare == "embeddings":
+            return map_layouts.by_kind(settings)
+        by_kind = {kind: map_layouts.by_neighbours(settings, kind) for kind in projections.KINDS}
+        several = [kind for kind in by_kind if sum(panel in subject.bundled for panel in by_kind[kind].values()) > 1]
+        kinds = [kind for kind in projections.KINDS if kind in subject.items.vectors or kind in several]
+        kind = QUANTIZED
+        if kinds != [QUANTIZED]:
+            kind = _choice("Embedding", kinds, QUANTIZED, key="map_kind", help=HELP["kind"])
+        return by_kind[kind]
 
 
 def _umap_settings(compare: str) -> UmapSettings:
-    with st.popover("UMAP settings", icon=":material/tune:"):
-        bound = {"bind": "query-params", "disabled": compare == "settings", "help": HELP["n_neighbors"]}
-        n_neighbors = st.slider("n_neighbors", 2, 100, 15, key="map_nn", **bound)
-        gap = "Smallest gap between points."
-        min_dist = st.slider("min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help=gap)
-        metrics = projections.METRICS
-        metric = st.selectbox("metric", metrics, key="map_metric", bind="query-params", help=HELP["metric"])
+    bound = {"bind": "query-params", "disabled": compare == "settings", "help": HELP["n_neighbors"]}
+    n_neighbors = st.slider("n_neighbors", 2, 100, 15, key="map_nn", **bound)
+    gap = "Smallest gap between points."
+    min_dist = st.slider("min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help=gap)
+    metrics = projections.METRICS
+    metric = st.selectbox("metric", metrics, key="map_metric", bind="query-params", help=HELP["metric"])
     return UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric)
 
 
@@ -192,12 +188,14 @@ def about(subject: Subject, layouts: Layouts) -> None:
 
 
 def actions(run: RunDir, subject: Subject, layouts: Layouts, visit: Visit) -> None:
-    """Buttons below the maps: search with the query or the selection, and save."""
+    """Buttons below the maps: search with the query or the selection, and save. Retrieval opens with the query too."""
+    alone = visit.picked is not None and subject.name is None
+    st.session_state[CARRIED] = str(subject.items.ids[visit.picked]) if alone else None
     with st.container(horizontal=True, vertical_alignment="center", key="map-actions"):
         rows = [visit.picked] if visit.picked is not None else []
         _search("Search with this image", subject, rows, key="search")
-        few = 1 < len(visit.selection) <= MOST
-        _search(f"Search with the {len(visit.selection)} selected", subject, visit.selection * few, key="search all")
+        several = visit.selection.tolist() if 1 < len(visit.selection) <= MOST else []
+        _search(f"Search with the {len(several)} selected", subject, several, key="search all")
         with charts.saving("maps"), st.popover("Save", type="tertiary", icon=":material/download:"):
             chosen = len(visit.selection)
             what = f"the {chosen:,} selected images" if chosen else f"all {len(subject.items):,} images"
