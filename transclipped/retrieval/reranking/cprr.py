@@ -120,6 +120,36 @@ class Joined:
     back: np.ndarray
 
 
+class Change:
+    """How weights in items' lists change where a query enters: what stands behind it falls by one place.
+
+    Args:
+        lists: `[n, L]` that the queries join.
+        weight: `[k + 1]` of positions, 0 at the end.
+    """
+
+    def __init__(self, joined: Joined, lists: np.ndarray, weight: np.ndarray) -> None:
+        k = len(weight) - 1
+        self.query, at = np.nonzero(joined.back < k)
+        inside = at > 0
+        self.query, at = self.query[inside], at[inside]
+        self.item = joined.rows[self.query, at]  # in whose list the query stands
+        behind = np.arange(k) >= joined.back[self.query, at, None]
+        self.column, self.change = lists[self.item, :k], np.where(behind, np.diff(weight), 0)
+        self.shape = (len(joined.rows), len(lists))
+
+    def left(self, a: sp.csr_array) -> sp.csr_array:
+        """What aW, `[Q, n]`, changes by."""
+        data = a.toarray()[self.query, self.item, None] * self.change
+        row = np.broadcast_to(self.query[:, None], data.shape)
+        return sp.csr_array((data.ravel(), (row.ravel(), self.column.ravel())), self.shape)
+
+    def right(self, a: sp.csr_array) -> sp.csr_array:
+        """What aWᵀ, `[Q, n]`, changes by."""
+        data = (a.toarray()[self.query[:, None], self.column] * self.change).sum(1)
+        return sp.csr_array((data, (self.query, self.item)), self.shape)
+
+
 @stage(
     "cprr",
     kind="reranking",
@@ -163,21 +193,23 @@ def join(database: Rounds, joined: Joined, k: int) -> tuple[Joined, list[np.ndar
     length, s = joined.rows.shape[1], []
     values = 2.0 * length - np.arange(length) - np.minimum(length, joined.back)
     joined = moved(joined, values, database.orders[0])
-    for weights, order in zip(database.weights, database.orders[1:], strict=True):
-        joined, values = join_round(joined, weights, order, k)
+    for weights, before, order in zip(database.weights, database.orders, database.orders[1:], strict=False):
+        joined, values = join_round(joined, weights, before.lists, order, k)
         s.append(values)
     return joined, s
 
 
 def join_round(
-    joined: Joined, weights: Weights, order: Order, k: int, total: np.ndarray | None = None
+    joined: Joined, weights: Weights, before: np.ndarray, order: Order, k: int, total: np.ndarray | None = None
 ) -> tuple[Joined, np.ndarray]:
     """Queries after a round, and their S `[Q, N]`."""
     n = len(order.lists)
     near = matrix(joined.rows[:, 1:k], k - np.arange(1, k), n)
     lists = matrix(joined.rows[:, 1:], np.maximum(0, k - joined.back[:, 1:]), n)
     lists.eliminate_zeros()
-    s = 2 * (k * near + lists @ weights.w + near @ weights.others_transposed).toarray()
+    change = Change(joined, before, np.arange(k, -1, -1))
+    s = k * near + lists @ weights.w + near @ weights.others_transposed + change.left(lists) + change.right(near)
+    s = 2 * s.toarray()
     own = 2.0 * (k**2 + lists.multiply(lists).sum(1) + near.multiply(near).sum(1))
     values = np.concatenate([own[:, None], np.take_along_axis(s, joined.rows[:, 1:], 1)], 1)
     return moved(joined, values if total is None else values + total, order), s

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.lists import by_place, first_distinct, matrix, own_lists, parts, reaching, start
 from transclipped.retrieval.orders import Order, sort, with_entering
-from transclipped.retrieval.reranking.cprr import Joined, first_place
+from transclipped.retrieval.reranking.cprr import Change, Joined, first_place
 from transclipped.retrieval.reranking.flow import Hyperedges, Parts, Steps, sigma, steps, strongest_sums, weight
 from transclipped.retrieval.stages import Collection, stage
 
@@ -85,30 +85,35 @@ def join(database: Steps, joined: Joined, k: int, rounds: int, sharpness: float)
     forth = sigma(np.arange(1, length + 1), k, sharpness)
     position = np.where(joined.back < length, joined.back + 1, length + 2)
     back = sigma(position, k, sharpness)
-    joined = _moved(joined, forth**2 * back, forth * back**2, next(orders))
+    order = next(orders)
+    joined = _moved(joined, forth**2 * back, forth * back**2, order)
     result = {"normalised": joined.rows}
     for _ in range(rounds):
-        edge = hyperedge(joined, own := next(edges), k)
+        edge = hyperedge(joined, own := next(edges), order.lists, k)
         similarity = _similarity(edge, own.h, joined.rows)
         values = similarity / np.arange(1, length + 1)
-        joined = _moved(joined, values, similarity / (joined.back + 1), next(orders))
+        order = next(orders)
+        joined = _moved(joined, values, similarity / (joined.back + 1), order)
     result["hyperedges"] = joined.rows
-    edge = hyperedge(joined, own := next(edges), k)
-    joined = _product(joined, edge, own, k, next(orders))
+    edge = hyperedge(joined, own := next(edges), order.lists, k)
+    order = next(orders)
+    joined = _product(joined, edge, own, k, order)
     result["product"] = joined.rows
     if database.parts is not None:
-        edge = hyperedge(joined, next(edges), k)
+        edge = hyperedge(joined, next(edges), order.lists, k)
         result["components"] = _by_parts(joined, edge, database.parts, len(database.orders[0].lists))
     return result
 
 
-def hyperedge(joined: Joined, database: Hyperedges, k: int) -> Edge:
+def hyperedge(joined: Joined, database: Hyperedges, before: np.ndarray, k: int) -> Edge:
     """H of queries in the places that they have."""
     n = database.w.shape[0]
     near = matrix(joined.rows[:, 1 : k - 1], weight(np.arange(2, k), k), n)
     lists = matrix(joined.rows[:, 1:], weight(joined.back[:, 1:] + 1.0, k), n)
     lists.eliminate_zeros()
-    h = (2 * near + near @ database.w).multiply(2 * lists + lists @ database.transposed)
+    change = Change(joined, before, np.append(weight(np.arange(1.0, k), k), [0, 0]))
+    forth = 2 * near + near @ database.w + change.left(near)
+    h = forth.multiply(2 * lists + lists @ database.transposed + change.right(lists))
     return Edge(sp.csr_array(h), (2 + near.multiply(lists).sum(1)) ** 2)
 
 
