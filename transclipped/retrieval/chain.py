@@ -43,10 +43,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored output, and the seconds that it took without the outputs that it needed."""
+    """A stored output.
+
+    Attributes:
+        seconds: that it took, without the outputs that it needed.
+        needed: seconds of the database's outputs that it needed, by key.
+    """
 
     value: Any
     seconds: float
+    needed: dict[str, float]
 
 
 class Store:
@@ -55,6 +61,7 @@ class Store:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}  # the latest use last
         self._inner = 0.0  # seconds of the outputs that the current one needed
+        self._needed: dict[str, float] = {}  # those of the database, by key
 
     def find(self, key: str) -> Entry | None:
         if (entry := self._entries.pop(key, None)) is not None:
@@ -69,24 +76,29 @@ class Store:
         return entry
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """The time of the block does not count as that of the current output."""
-        outer, self._inner = self._inner, 0.0
+    def aside(self) -> Iterator[dict[str, float]]:
+        """The time of the block does not count as that of the current output; gives what the block needs."""
+        outer, self._inner, needed, self._needed = self._inner, 0.0, self._needed, {}
         started = time.perf_counter()
         try:
-            yield
+            yield self._needed
         finally:
-            self._inner = outer + time.perf_counter() - started
+            self._inner, self._needed = outer + time.perf_counter() - started, needed | self._needed
 
-    def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True) -> Entry:
-        """The output of a key, computed if it is missing."""
-        if (entry := self.find(key)) is not None:
-            return entry
-        with self.aside():
-            started = time.perf_counter()
-            value = compute()
-            entry = Entry(value, max(0.0, time.perf_counter() - started - self._inner))
-        return self.put(key, entry, disk=disk)
+    def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True, once: bool = True) -> Entry:
+        """The output of a key, computed if it is missing; `once` says that it is of the database, not of queries."""
+        if (entry := self.find(key)) is None:
+            with self.aside():
+                started = time.perf_counter()
+                value = compute()
+                seconds = max(0.0, time.perf_counter() - started - self._inner)
+                entry = self.put(key, Entry(value, seconds, self._needed), disk=disk)
+        self.needs(key, entry, once=once)
+        return entry
+
+    def needs(self, key: str, entry: Entry, *, once: bool = True) -> None:
+        """Note that the current output needs another."""
+        self._needed |= entry.needed | ({key: entry.seconds} if once else {})
 
 
 def _bytes(entry: Entry) -> int:
@@ -96,25 +108,25 @@ def _bytes(entry: Entry) -> int:
 
 
 class Chain:
-    """A line without fusion on one source.
-
-    Attributes:
-        seconds: of the outputs behind the index, by their key.
-    """
+    """A line without fusion on one source."""
 
     def __init__(self, line: Line, source: Source, store: Store) -> None:
         self.line, self.source, self.store, self.steps = line, source, store, line.steps
-        self.seconds: dict[str, float] = {}
         self.memo: dict[Any, Any] = {}  # of re-ranking, see `Collection`
         first = self.steps[0]
         self.features = first if first.stage.kind == "features" else None
         self.pooling = line.first("aggregation")
         self.coding = next(i for i, step in enumerate(self.steps) if step.stage.kind == "coding")
-        self.states: dict[int, State] = {}
-        self.loaded = False  # from files, so that only the codes of the database are at hand
+        self.loaded: tuple[dict[int, State], Index] | None = None  # states and index from files
+        self._keys: dict[tuple[int, str, str], str] = {}
 
     def key(self, i: int, what: str, block: str = "") -> str:
         """Key of an output of step i, of a block or of the whole database."""
+        if (i, what, block) not in self._keys:
+            self._keys[i, what, block] = self._key(i, what, block)
+        return self._keys[i, what, block]
+
+    def _key(self, i: int, what: str, block: str) -> str:
         prefix = self.steps[: i + 1]
         needs = {need for step in prefix for need in step.stage.needs}
         blocks = ({block} - {""}) | (needs & {"outside", "database"})
@@ -135,11 +147,10 @@ class Chain:
     def state(self, i: int) -> State:
         """What step i has learned; empty if it learns nothing."""
         step = self.steps[i]
-        if i not in self.states and step.stage.fit is not None:
-            own = "name" in dict(step.options)  # what stands behind a name may change
-            entry = self.store.get(self.key(i, "state"), lambda: self._fit(i), disk=not own)
-            self.states[i] = self._noted(self.key(i, "state"), entry)
-        return self.states.get(i, {})
+        if self.loaded or step.stage.fit is None:
+            return self.loaded[0][i] if self.loaded else {}
+        own = "name" in dict(step.options)  # what stands behind a name may change
+        return self.store.get(self.key(i, "state"), lambda: self._fit(i), disk=not own).value
 
     def _fit(self, i: int) -> State:
         step = self.steps[i]
@@ -163,18 +174,22 @@ class Chain:
         if step.stage.kind == "augmentation" and block in ("query", "outside"):
             return self.vectors(i - 1, block)
         key = self.key(i, "vectors", block)
+        once = block != "query"
         if i == self.pooling:
             with self.store.aside():
                 pool([self], block)
             entry = self.store.find(key)
-        elif step.stage.kind == "augmentation":
-            entry = self.store.get(key, lambda: {"vectors": self._augmented(i, block)})
-        else:
-            entry = self.store.get(key, lambda: {"vectors": self.applied(i, self.vectors(i - 1, block))}, disk=False)
-        return (entry.value if block == "query" else self._noted(key, entry))["vectors"]
+            self.store.needs(key, entry, once=once)
+            return entry.value["vectors"]
+        compute = self._augmented if step.stage.kind == "augmentation" else self._transformed
+        disk = step.stage.kind == "augmentation"
+        return self.store.get(key, lambda: {"vectors": compute(i, block)}, disk=disk, once=once).value["vectors"]
+
+    def _transformed(self, i: int, block: str) -> np.ndarray:
+        return self.applied(i, self.vectors(i - 1, block))
 
     def applied(self, i: int, x: np.ndarray) -> np.ndarray:
-        """One filter, aggregation or transform of maps or vectors."""
+        """One filter, aggregation, transform or coding of maps or vectors."""
         step = self.steps[i]
         learned = (self.state(i),) if step.stage.fit is not None else ()
         return step.stage.function(x, *learned, **dict(step.options))
@@ -195,26 +210,18 @@ class Chain:
     def _lists(self, i: int, k: int, search: Callable[[int], Hits]) -> Hits:
         depth = max(k, LISTS)
         key = self.key(i, "lists" if depth == LISTS else f"lists {depth}", "database")
-        entry = self.store.get(key, lambda: vars(search(depth)))
-        lists = self._noted(key, entry)
+        lists = self.store.get(key, lambda: vars(search(depth))).value
         return Hits(lists["scores"][:, :k], lists["rows"][:, :k])
 
     @property
-    def fit_seconds(self) -> float:
-        """Seconds until the index and the lists are ready, without features."""
-        return sum(self.seconds.values())
-
-    @cached_property
     def index(self) -> Index:
         """The coded database."""
-        i, step = self.coding, self.steps[self.coding]
-        key = self.key(i, "index")
-        learned = (self.state(i),) if step.stage.fit is not None else ()
+        i = self.coding
 
         def build() -> Index:
-            return step.stage.function(self.vectors(i - 1, "database"), *learned, **dict(step.options))
+            return self.applied(i, self.vectors(i - 1, "database"))
 
-        return self._noted(key, self.store.get(key, build, disk=False))
+        return self.loaded[1] if self.loaded else self.store.get(self.key(i, "index"), build, disk=False).value
 
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
@@ -263,10 +270,6 @@ class Chain:
         """The best items for the data set's queries; seconds without what is computed of the database once."""
         return _timed(self, self.key(len(self.steps) - 1, f"hits {k}", "query"), k)
 
-    def _noted(self, key: str, entry: Entry) -> Any:
-        self.seconds[key] = entry.seconds
-        return entry.value
-
     @property
     def bytes_per_item(self) -> float:
         return float(self.index.bytes_per_item)
@@ -287,25 +290,27 @@ class _Batches:
 
 def pool(chains: Sequence[Chain], block: str) -> None:
     """Aggregate the maps of a block for all chains that lack it: maps are computed once, and not kept."""
-    groups: dict[str, list[tuple[Chain, str]]] = {}
+    groups: dict[str, dict[str, Chain]] = {}
+    needed: dict[str, dict[str, float]] = {}
     for chain in chains:
         if chain.pooling is not None and chain.store.find(key := chain.key(chain.pooling, "vectors", block)) is None:
-            for i in range(1, chain.pooling + 1):
-                chain.state(i)
-            groups.setdefault(str(chain.features), []).append((chain, key))
+            with chain.store.aside() as needed[key]:
+                for i in range(1, chain.pooling + 1):
+                    chain.state(i)  # learned before the pass
+            groups.setdefault(str(chain.features), {})[key] = chain
     for group in groups.values():
-        parts: dict[str, list[np.ndarray]] = {key: [] for _, key in group}
-        seconds = dict.fromkeys(parts, 0.0)
-        chain_of = {key: chain for chain, key in group}
-        for maps in group[0][0].source.maps(group[0][0].features, block):
-            for key, chain in chain_of.items():
+        first = next(iter(group.values()))
+        parts: dict[str, list[np.ndarray]] = {key: [] for key in group}
+        seconds = dict.fromkeys(group, 0.0)
+        for maps in first.source.maps(first.features, block):
+            for key, chain in group.items():
                 started, x = time.perf_counter(), maps
                 for i in range(1, chain.pooling + 1):
                     x = chain.applied(i, x)
                 parts[key].append(np.asarray(x, np.float32))
                 seconds[key] += time.perf_counter() - started
-        for key, chain in chain_of.items():
-            chain.store.put(key, Entry({"vectors": np.concatenate(parts[key])}, seconds[key]))
+        for key, chain in group.items():
+            chain.store.put(key, Entry({"vectors": np.concatenate(parts[key])}, seconds[key], needed[key]))
 
 
 class Fused:
@@ -316,14 +321,10 @@ class Fused:
         self.chains = [Chain(branch, source, store) for branch in self.fusion.branches]
         self.memo: dict[Any, Any] = {}
 
-    @cached_property
+    @property
     def index(self) -> Index:
         """Items of all branches, side by side: a score is the sum of the branches' scores."""
         return _Joined([chain.index for chain in self.chains])
-
-    @property
-    def fit_seconds(self) -> float:
-        return sum({key: seconds for chain in self.chains for key, seconds in chain.seconds.items()}.values())
 
     @property
     def bytes_per_item(self) -> float:
@@ -399,8 +400,8 @@ def _timed(of: Chain | Fused, key: str, k: int) -> Entry:
     if (entry := store.find(key)) is None:
         queries = of.queries()
         of.search([x[:1] for x in queries] if isinstance(of, Fused) else queries[:1], k)  # computes what is needed once
-        entry = store.get(key, lambda: vars(of.search(queries, k)))
-    return Entry(Hits(entry.value["scores"], entry.value["rows"]), entry.seconds)
+        entry = store.get(key, lambda: vars(of.search(queries, k)), once=False)
+    return Entry(Hits(entry.value["scores"], entry.value["rows"]), entry.seconds, entry.needed)
 
 
 def reranked(hits: Hits, collection: Collection, steps: Iterable[Step]) -> Hits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,7 @@ def compare(
 ) -> Iterator[dict[str, Any] | InputError]:
     """Results in the order of the pipelines; new ones are appended to `out`. One that fails gives its error."""
     store, done = store or DiskStore(), {_key(line): line for line in json_lines(out) if isinstance(line, dict)}
-    todo = [p for p in pipelines if p.line.steps[0].name != "run"]
-    for block in ("train", "database", "query"):
-        pool([chain for p in todo for chain in chains(ranker(p.line, source, store))], block)
+    _pool([p for p in pipelines if p.line.steps[0].name != "run"], source, store)
     for pipeline in pipelines:
         try:
             pipeline.fit(source, store=store)
@@ -66,6 +65,18 @@ def compare(
         except InputError as error:
             yield InputError(f"{pipeline}: {error}")
         pipeline.ranker = None  # its arrays are in the store
+
+
+def _pool(pipelines: list[Pipeline], source: ImageSource, store: Store) -> None:
+    """One pass over the images for all pipelines; one whose filter or pooling cannot learn fails later, alone."""
+    ready = []
+    for chain in (chain for p in pipelines for chain in chains(ranker(p.line, source, store))):
+        with suppress(InputError):
+            for i in range(1, (chain.pooling or 0) + 1):
+                chain.state(i)
+            ready.append(chain)
+    for block in ("train", "database", "query"):
+        pool(ready, block)
 
 
 def table(results: list[dict[str, Any]], form: str) -> str:

@@ -67,15 +67,15 @@ def load(folder: Path) -> Pipeline:
 
 
 def _restore(chain: Chain, prefix: str, states: State, indexes: State, folder: Path) -> None:
+    own: dict[int, State] = {}
     for i, step in enumerate(chain.steps):
         start = f"{prefix}{i + 1}.{step.name}."
-        chain.states[i] = {name.removeprefix(start): a for name, a in states.items() if name.startswith(start)}
+        own[i] = {name.removeprefix(start): a for name, a in states.items() if name.startswith(start)}
     arrays = {name.removeprefix(prefix): array for name, array in indexes.items() if name.startswith(prefix)}
     try:
-        chain.index = _index(chain, arrays)
+        chain.loaded = own, _index(chain, own[chain.coding], arrays)
     except (KeyError, ValueError) as error:
         raise InputError(f"{folder / INDEX} does not fit the pipeline ({error}); save it again") from error
-    chain.loaded = True
 
 
 def _named(pipeline: Pipeline) -> list[tuple[str, Chain]]:
@@ -96,10 +96,10 @@ def _arrays(chain: Chain) -> dict[str, Any]:
     return {"vectors": chain.vectors(chain.coding - 1, "database")}
 
 
-def _index(chain: Chain, arrays: State) -> Index:
+def _index(chain: Chain, state: State, arrays: State) -> Index:
     if "embeddings" in arrays:
         return FlatIndex(arrays["embeddings"], codebooks=1)
-    step, state = chain.steps[chain.coding], chain.states[chain.coding]
+    step = chain.steps[chain.coding]
     learned = (state,) if step.stage.fit is not None else ()
     if "vectors" in arrays:
         return step.stage.function(arrays["vectors"], *learned, **dict(step.options))

@@ -113,7 +113,7 @@ class Pipeline:
             data = from_dict(DataConfig, {"dataset": data, **settings}) if isinstance(data, str) else data
             self.source = self._source(data, validation)
         self.ranker = ranker(self.line, self.source, store or DiskStore())
-        _ = self.ranker.index
+        self.ranker.bytes_per_item  # noqa: B018 - codes the database
         return self
 
     def _source(self, data: DataConfig | ImageSource, validation: int) -> ImageSource | RunSource:
@@ -123,8 +123,13 @@ class Pipeline:
             return data if isinstance(data, ImageSource) else images_of(data, validation=validation)
         if validation or (isinstance(data, ImageSource) and data.about.get("validation")):
             raise InputError("a line that begins with a run has only its own queries; put the run's backbone before it")
+        run = directory_of(dict(first.options)["name"])
+        if isinstance(data, ImageSource) and data.about["data"]["dataset"] != run.config.data.dataset:
+            raise InputError(
+                f"{run.name} searches {run.config.data.dataset}; put its backbone before it for other images"
+            )
         limit = len(data.split.query) if isinstance(data, ImageSource) else data.query_limit
-        return RunSource(directory_of(dict(first.options)["name"]), query_limit=limit)
+        return RunSource(run, query_limit=limit)
 
     def _check_backbones(self) -> None:
         """InputError if a run gets features of another backbone than its own."""
@@ -179,7 +184,7 @@ class Pipeline:
             result[f"precision@{RANK}"] = round(float(measured.precision[min(RANK, k) - 1]), 5)
             result["recall@K"] = round(float(measured.recall[-1]), 5)
         result["seconds_per_query"] = round(entry.seconds / max(1, n), 6)
-        result["bytes_per_item"], result["seconds_to_fit"] = of.bytes_per_item, round(of.fit_seconds, 3)
+        result["bytes_per_item"], result["seconds_to_fit"] = of.bytes_per_item, round(sum(entry.needed.values()), 3)
         return result
 
     def ladder(self, query: Query, *, k: int | None = None, means: bool = False) -> list[Rung]:

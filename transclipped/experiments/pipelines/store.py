@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,16 +29,17 @@ class DiskStore(Store):
             return entry
         with suppress(OSError, SafetensorError, KeyError, TypeError, ValueError):
             with safe_open(self._path(key), framework="numpy") as file:
-                seconds = float(file.metadata()["seconds"])
+                facts = json.loads(file.metadata()["facts"])
                 value = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-            return super().put(key, Entry(value, seconds))
+            return super().put(key, Entry(value, facts["seconds"], facts["needed"]))
         return None
 
     def put(self, key: str, entry: Entry, *, disk: bool = True) -> Entry:
         if disk and sum(array.nbytes for array in entry.value.values()) <= LARGEST:
-            arrays = {name: np.ascontiguousarray(array) for name, array in entry.value.items()}
+            arrays = {name: np.array(array, order="C") for name, array in entry.value.items()}
             with suppress(InputError, SafetensorError), replacing(self._path(key), durable=False) as temporary:
-                save_file(arrays, temporary, metadata={"seconds": str(entry.seconds)})
+                facts = {"seconds": entry.seconds, "needed": entry.needed}
+                save_file(arrays, temporary, metadata={"facts": json.dumps(facts)})
         return super().put(key, entry, disk=disk)
 
     def _path(self, key: str) -> Path:
