@@ -61,7 +61,7 @@ class Dial {
     this.cut = decoded(data.cut, Uint32Array);
     this.bins = data.edges.length - 1;
     this.slider.max = data.amounts.length - 1;
-    this.slider.setAttribute("aria-label", data.text);
+    this.slider.setAttribute("aria-label", data.label);
     if (changed || (moved && !waiting)) this.at = this.nearest(data.amount);
     this.slider.value = this.flip(this.at);
     this.buildLegend();

@@ -58,6 +58,7 @@ def draw(
         "rule": dial.rule,
         "symbol": rule.amount.symbol,
         "rising": rule.amount.rising,
+        "label": f"Clip {rule.does}",
         "text": f"clips {rule.does}",
         "amount": nearest(rule.amount, amount),
         "amounts": dial.amounts.tolist(),
