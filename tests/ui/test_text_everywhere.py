@@ -118,7 +118,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "embeddings/controls.colours: map_colours.clipping(run, subject, row=row, query=query)",
             "clipping/look._draw: _explanation(steps, step)",
             "clipping/suggestions._row: result",
-            "clipping/sweep._start: _about(sweep, results, heads)",
+            "clipping/sweep._draw: _about(sweep, results)",
             "names.field: label",
             "retrieval/hits.draw: sections.ties(hits, codes)",
             "clipping/sweep._cancel: _progress(state, len(sweep.settings()), results)",

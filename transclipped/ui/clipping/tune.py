@@ -115,9 +115,10 @@ def controls(view: View) -> None:
     with presenting.controls("Rule"), st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         options = {"key": RULE, "default": _default(), "required": True, "help": about}
         links.choose(st.segmented_control, "Rule", rules, **options)
-        treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
-        st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
-        temperature_control(view)
+        with st.popover("Treatment and temperature", icon=":material/tune:"):
+            treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
+            st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
+            temperature_control(view)
 
 
 def temperature_control(view: View) -> None:
