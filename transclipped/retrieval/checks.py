@@ -25,6 +25,12 @@ def places(maps: np.ndarray) -> np.ndarray:
     return out
 
 
+def flat_places(maps: np.ndarray) -> np.ndarray:
+    """`places` in one axis, `[B, h · w, C]`."""
+    x = places(maps)
+    return x.reshape(len(x), x.shape[1] * x.shape[2], x.shape[3])
+
+
 def rows(vectors: np.ndarray, *, name: str = "vectors") -> np.ndarray:
     """Vectors `[N, D]` as contiguous float32.
 

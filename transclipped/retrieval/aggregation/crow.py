@@ -10,7 +10,7 @@ Source: Kalantidis, Mellina & Osindero 2016, arXiv 1512.04065.
 
 import numpy as np
 
-from transclipped.retrieval.checks import places
+from transclipped.retrieval.checks import flat_places
 from transclipped.retrieval.stages import stage
 
 EPSILON = 1e-6  # added to the share of positive places
@@ -26,8 +26,7 @@ EPSILON = 1e-6  # added to the share of positive places
 )
 def crow(maps: np.ndarray, *, a: float = 2.0, b: float = 2.0) -> np.ndarray:
     """Vectors `[B, C]` of maps `[B, C, h, w]`, negative values taken as 0."""
-    x = places(maps)
-    x = x.reshape(len(x), -1, x.shape[-1])  # [B, P, C]
+    x = flat_places(maps)  # [B, P, C]
     weight = share(x.sum(2), a) ** np.float32(1 / b)  # [B, P]
     active = (x > 0).mean(1, dtype=np.float32) + np.float32(EPSILON)  # [B, C]
     rarity = np.log(active.sum(1, keepdims=True) / active)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from transclipped.errors import InputError
-from transclipped.retrieval.checks import places, same_width
+from transclipped.retrieval.checks import flat_places, places, same_width
 from transclipped.retrieval.stages import State, stage
 
 EPSILON = 1e-5  # added to the norm of a detector
@@ -52,10 +52,9 @@ def fit(batches: Iterable[np.ndarray], *, parts: int = 25) -> State:
 )
 def pwa(maps: np.ndarray, state: State, *, parts: int = 25, a: float = 2.0, b: float = 2.0) -> np.ndarray:
     """Vectors `[B, n · C]` of maps `[B, C, h, w]`, negative values taken as 0."""
-    x = places(maps)
+    x = flat_places(maps)  # [B, P, C]
     same_width("pwa", int(state["width"]), x.shape[-1])
-    x = x.reshape(len(x), -1, x.shape[-1])  # [B, P, C]
     detectors = x[..., state["channels"]].transpose(0, 2, 1)  # [B, n, P]
     norm = (detectors**a).sum(2, keepdims=True) ** (1 / a)
     weight = (detectors / (norm + np.float32(EPSILON))) ** np.float32(1 / b)
-    return (weight @ x).reshape(len(x), -1)
+    return (weight @ x).reshape(len(x), weight.shape[1] * x.shape[2])

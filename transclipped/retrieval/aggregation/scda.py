@@ -9,6 +9,8 @@ A constant map has no place above its mean. All its places are pooled; PyRetri f
 Source: Wei, Luo, Wu & Zhou 2017, arXiv 1604.04994.
 """
 
+import math
+
 import numpy as np
 
 from transclipped.retrieval.checks import places
@@ -37,7 +39,7 @@ def largest_part(mask: np.ndarray) -> np.ndarray:
     within = np.zeros((3, 3, 3), int)
     within[1] = ndimage.generate_binary_structure(2, 1)  # no connection between images
     parts, n = ndimage.label(mask, within)  # in reading order, image by image
-    parts = parts.reshape(len(mask), -1)  # [B, P], 0 outside
+    parts = parts.reshape(len(mask), math.prod(mask.shape[1:]))  # [B, P], 0 outside
     size = np.bincount(parts.ravel(), minlength=n + 1)
     size[0] = 0
     first = size[parts].argmax(1)  # a place of the largest part: the earliest of equally large ones

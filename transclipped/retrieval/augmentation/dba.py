@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transclipped.retrieval.checks import rows, same_width
+from transclipped.retrieval.checks import rows, same_width, training_rows
 from transclipped.retrieval.stages import stage
 from transclipped.retrieval.vectors import unit
 
@@ -56,7 +56,7 @@ def smooth(views: np.ndarray, database: np.ndarray, *, k: int = 10, alpha: float
     import faiss  # not at the top, since listing the methods needs no faiss
 
     x = rows(np.asarray(views).reshape(-1, np.shape(views)[-1]), name="views")
-    items = rows(database, name="database vectors")
+    items = training_rows(database, "smoothing", name="database vectors")
     same_width("smoothing", items.shape[1], x.shape[1])
     scores, near = faiss.knn(unit(x), unit(items), min(k, len(items)), faiss.METRIC_INNER_PRODUCT)
     weights = _weights(scores, alpha)

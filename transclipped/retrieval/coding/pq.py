@@ -9,6 +9,8 @@ Source: Jégou, Douze & Schmid 2011, "Product quantization for nearest neighbor 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from transclipped.errors import InputError
@@ -87,9 +89,8 @@ def encode(books: np.ndarray, x: np.ndarray) -> np.ndarray:
     return codes
 
 
-def indexed(vectors: np.ndarray, project, books: np.ndarray) -> ProjectedIndex:
+def indexed(vectors: np.ndarray, project: Callable[[np.ndarray], np.ndarray], books: np.ndarray) -> ProjectedIndex:
     """Index of vectors by the codes of their projections."""
     from transclipped.retrieval.index import PQIndex  # imports faiss
 
-    codes = encode(books, project(vectors))
-    return ProjectedIndex(PQIndex(np.float32(len(books)) * books, codes), project)  # whose scores are divided by M
+    return ProjectedIndex(PQIndex(books, encode(books, project(vectors))), project)

@@ -21,8 +21,8 @@ def sign_index(vectors: np.ndarray, project: Callable[[np.ndarray], np.ndarray])
     from transclipped.retrieval.index import PQIndex  # imports faiss
 
     codes = np.packbits(project(vectors) >= 0, axis=1)  # [N, bits / 8]
-    books = np.tile(BYTE / 8, (codes.shape[1], 1, 1))
-    return ProjectedIndex(PQIndex(books, codes), lambda queries: signs(project(queries)))
+    index = PQIndex(np.tile(BYTE, (codes.shape[1], 1, 1)), codes)
+    return ProjectedIndex(index, lambda queries: signs(project(queries)), scale=1 / (8 * codes.shape[1]))
 
 
 def signs(x: np.ndarray) -> np.ndarray:
