@@ -35,6 +35,8 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "retrieval/hits.draw: codes.shape[1]",
             "retrieval/controls._stored: _query_number(target)",
             "retrieval/cost._times: times.k",
+            "clipping/tune.effects: f'{after - before:+.1f} points'.replace('-', '−')",
+            "clipping/tune.effects: f'{loss - unclipped:+.3f}'.replace('-', '−')",
             "datasets/content.sizes: about['k']",
             "retrieval/query.tiles: hit.rank",
             "retrieval/sections.lengths: target.run.config.quantizer.bits",
@@ -65,7 +67,9 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "datasets/content.sizes: meaning",
             "datasets/content.sizes: value",
             "datasets/sections._draw_report: title",
-            "clipping/tune.suggestions: name",
+            "clipping/suggestions._row: name",
+            "clipping/sweep._start: sweep_origin.hide",
+            "clipping/sweep._start: sweep_origin.show",
             "benchmarks/curves._downloads: label",
             "embeddings/controls._choice: help",
             "embeddings/controls._choice: label",
@@ -112,7 +116,9 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "benchmarks/charts._over_numbers: name",
             "absent.draw: notice.text",
             "embeddings/controls.colours: map_colours.clipping(run, subject, row=row, query=query)",
-            "clipping/look.one_anchor: _explanation(steps, step)",
+            "clipping/look._draw: _explanation(steps, step)",
+            "clipping/suggestions._row: result",
+            "clipping/sweep._start: _about(sweep, results, heads)",
             "names.field: label",
             "retrieval/hits.draw: sections.ties(hits, codes)",
             "clipping/sweep._cancel: _progress(state, len(sweep.settings()), results)",
@@ -129,7 +135,6 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
     "benchmarks/curves._markdown: view.columns(table)": "a file, not a page",
     r"overview/sections.guarantees: RELIABILITY.read_text(encoding='utf-8').partition('\n\n')[2]": "a file of ours",
     "clipping/sweep.selected: swept()": "format_func is plain",
-    "clipping/tune.controls: turned()": "format_func is plain",
 }
 
 
