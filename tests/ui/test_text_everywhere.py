@@ -52,6 +52,8 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "anatomy/network._select: label",
             "anatomy/network._select: str",
             "anatomy/html.heading: sentence",
+            "presenting.controls: label",
+            "presenting.say: sentence",
             "components/steps.buttons: steps[step]",
             "benchmarks/curves.draw: _figure(kind, metrics, search)",
             "codebooks/charts.heatmap: hover",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,13 +19,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from transclipped.errors import InputError
 from transclipped.retrieval.augmentation.dba import smooth
 from transclipped.retrieval.index import FlatIndex, Hits
 from transclipped.retrieval.line import Line, Step
 from transclipped.retrieval.stages import Collection, Index, State
-from transclipped.retrieval.vectors import unit
 
+MEMORY = 2**31  # bytes of stored outputs
 LISTS = 200  # neighbours of each item that are computed once, and hits that re-ranking sees at least
 
 
@@ -43,77 +43,114 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored output, and the seconds that it took without the outputs that it needed."""
+    """A stored output.
+
+    Attributes:
+        seconds: that it took, without the outputs that it needed.
+        needed: seconds of the database's outputs that it needed, by key.
+    """
 
     value: Any
     seconds: float
+    needed: dict[str, float]
 
 
 class Store:
-    """Outputs by key, in memory."""
+    """Outputs by key, in memory; the oldest go when they fill more than `MEMORY` bytes."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Entry] = {}  # the latest use last
         self._inner = 0.0  # seconds of the outputs that the current one needed
+        self._needed: dict[str, float] = {}  # those of the database, by key
 
     def find(self, key: str) -> Entry | None:
-        return self._entries.get(key)
+        if (entry := self._entries.pop(key, None)) is not None:
+            self._entries[key] = entry
+        return entry
 
     def put(self, key: str, entry: Entry, *, disk: bool = True) -> Entry:
         """`disk` allows a store to write the value, a dictionary of arrays, to a file."""
         self._entries[key] = entry
+        while sum(map(_bytes, self._entries.values())) > MEMORY and len(self._entries) > 1:
+            del self._entries[next(iter(self._entries))]
         return entry
 
-    def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True) -> Entry:
-        """The output of a key, computed if it is missing."""
-        if (entry := self.find(key)) is not None:
-            return entry
-        outer, self._inner = self._inner, 0.0
+    @contextmanager
+    def aside(self) -> Iterator[dict[str, float]]:
+        """The time of the block does not count as that of the current output; gives what the block needs."""
+        outer, self._inner, needed, self._needed = self._inner, 0.0, self._needed, {}
         started = time.perf_counter()
         try:
-            value = compute()
-            taken = time.perf_counter() - started
-            entry = Entry(value, max(0.0, taken - self._inner))
+            yield self._needed
         finally:
-            self._inner = outer + time.perf_counter() - started
-        return self.put(key, entry, disk=disk)
+            self._inner, self._needed = outer + time.perf_counter() - started, needed | self._needed
+
+    def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True, once: bool = True) -> Entry:
+        """The output of a key, computed if it is missing; `once` says that it is of the database, not of queries."""
+        if (entry := self.find(key)) is None:
+            with self.aside():
+                started = time.perf_counter()
+                value = compute()
+                seconds = max(0.0, time.perf_counter() - started - self._inner)
+                entry = self.put(key, Entry(value, seconds, self._needed), disk=disk)
+        self.needs(key, entry, once=once)
+        return entry
+
+    def needs(self, key: str, entry: Entry, *, once: bool = True) -> None:
+        """Note that the current output needs another."""
+        self._needed |= entry.needed | ({key: entry.seconds} if once else {})
+
+
+def _bytes(entry: Entry) -> int:
+    if isinstance(entry.value, dict):
+        return sum(array.nbytes for array in entry.value.values())
+    return int(entry.value.n * entry.value.bytes_per_item)
 
 
 class Chain:
-    """A line without fusion on one source.
-
-    Attributes:
-        seconds: of each output behind the index, by name.
-    """
+    """A line without fusion on one source."""
 
     def __init__(self, line: Line, source: Source, store: Store) -> None:
         self.line, self.source, self.store, self.steps = line, source, store, line.steps
-        self.seconds: dict[str, float] = {}
         self.memo: dict[Any, Any] = {}  # of re-ranking, see `Collection`
         first = self.steps[0]
         self.features = first if first.stage.kind == "features" else None
         self.pooling = line.first("aggregation")
         self.coding = next(i for i, step in enumerate(self.steps) if step.stage.kind == "coding")
-        self.states: dict[int, State] = {}
+        self.loaded: tuple[dict[int, State], Index] | None = None  # states and index from files
+        self._keys: dict[tuple[int, str, str], str] = {}
 
-    def key(self, i: int, block: str, *more: object) -> str:
-        """Key of an output of step i for a block."""
+    def key(self, i: int, what: str, block: str = "") -> str:
+        """Key of an output of step i, of a block or of the whole database."""
+        if (i, what, block) not in self._keys:
+            self._keys[i, what, block] = self._key(i, what, block)
+        return self._keys[i, what, block]
+
+    def _key(self, i: int, what: str, block: str) -> str:
         prefix = self.steps[: i + 1]
-        blocks = {block, *(("train", "database", "outside") if any(map(_learns, prefix)) else ())}
-        inputs = [self.source.key(self.features, name) for name in sorted(blocks - {"state", "index"})]
-        named = [_digest(self.state(j)) for j, step in enumerate(prefix) if j < i and "name" in dict(step.options)]
+        needs = {need for step in prefix for need in step.stage.needs}
+        blocks = ({block} - {""}) | (needs & {"outside", "database"})
+        blocks |= {"train"} if any(step.stage.fit for step in prefix) else set()
+        augmented = any(step.stage.kind == "augmentation" for step in prefix)
+        blocks |= {"database"} if augmented or what.startswith(("index", "lists", "hits")) else set()
+        inputs = [f"{name} {self.source.key(self.features, name)}" for name in sorted(blocks - {block})]
+        inputs += [self.source.key(self.features, block)] if block else []
+        named = [
+            _digest(self.state(j))
+            for j, step in enumerate(prefix[: i + (what != "state")])
+            if "name" in dict(step.options)
+        ]
         code = [code_version(step.name) for step in prefix]
-        text = "\n".join(map(str, [Line(prefix), *inputs, *named, *code, *more, block if block in _ABSTRACT else ""]))
+        text = "\n".join([str(Line(prefix)), what, *inputs, *named, *code])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def state(self, i: int) -> State:
         """What step i has learned; empty if it learns nothing."""
         step = self.steps[i]
-        if i not in self.states and step.stage.fit is not None:
-            own = "name" in dict(step.options)  # what stands behind a name may change
-            entry = self.store.get(self.key(i, "state"), lambda: self._fit(i), disk=not own)
-            self.states[i] = self._noted(f"{i + 1}.{step.name}.fit", entry)
-        return self.states.get(i, {})
+        if self.loaded or step.stage.fit is None:
+            return self.loaded[0][i] if self.loaded else {}
+        own = "name" in dict(step.options)  # what stands behind a name may change
+        return self.store.get(self.key(i, "state"), lambda: self._fit(i), disk=not own).value
 
     def _fit(self, i: int) -> State:
         step = self.steps[i]
@@ -131,22 +168,28 @@ class Chain:
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
         if i < 0 or self.steps[i].stage.kind == "features":
-            return self.source.vectors(self.features, block)
-        step, key = self.steps[i], self.key(i, block)
+            with self.store.aside():
+                return self.source.vectors(self.features, block)
+        step = self.steps[i]
+        if step.stage.kind == "augmentation" and block in ("query", "outside"):
+            return self.vectors(i - 1, block)
+        key = self.key(i, "vectors", block)
+        once = block != "query"
         if i == self.pooling:
-            pool([self], block)
+            with self.store.aside():
+                pool([self], block)
             entry = self.store.find(key)
-        elif step.stage.kind == "augmentation":
-            if block in ("query", "outside"):
-                return self.vectors(i - 1, block)
-            key = self.key(i, block, "augmented")
-            entry = self.store.get(key, lambda: {"vectors": self._augmented(i, block)})
-        else:
-            entry = self.store.get(key, lambda: {"vectors": self.applied(i, self.vectors(i - 1, block))}, disk=False)
-        return self._noted(f"{i + 1}.{step.name}.{block}", entry)["vectors"]
+            self.store.needs(key, entry, once=once)
+            return entry.value["vectors"]
+        compute = self._augmented if step.stage.kind == "augmentation" else self._transformed
+        disk = step.stage.kind == "augmentation"
+        return self.store.get(key, lambda: {"vectors": compute(i, block)}, disk=disk, once=once).value["vectors"]
+
+    def _transformed(self, i: int, block: str) -> np.ndarray:
+        return self.applied(i, self.vectors(i - 1, block))
 
     def applied(self, i: int, x: np.ndarray) -> np.ndarray:
-        """One filter, aggregation or transform of maps or vectors."""
+        """One filter, aggregation, transform or coding of maps or vectors."""
         step = self.steps[i]
         learned = (self.state(i),) if step.stage.fit is not None else ()
         return step.stage.function(x, *learned, **dict(step.options))
@@ -166,22 +209,19 @@ class Chain:
 
     def _lists(self, i: int, k: int, search: Callable[[int], Hits]) -> Hits:
         depth = max(k, LISTS)
-        key = self.key(i, "lists", depth, self.source.key(self.features, "database"))
-        entry = self.store.get(key, lambda: vars(search(depth)))
-        lists = self._noted(f"{i + 1}.lists", entry)
+        key = self.key(i, "lists" if depth == LISTS else f"lists {depth}", "database")
+        lists = self.store.get(key, lambda: vars(search(depth))).value
         return Hits(lists["scores"][:, :k], lists["rows"][:, :k])
 
-    @cached_property
+    @property
     def index(self) -> Index:
         """The coded database."""
-        i, step = self.coding, self.steps[self.coding]
-        key = self.key(i, "index", self.source.key(self.features, "database"))
-        learned = (self.state(i),) if step.stage.fit is not None else ()
+        i = self.coding
 
         def build() -> Index:
-            return step.stage.function(self.vectors(i - 1, "database"), *learned, **dict(step.options))
+            return self.applied(i, self.vectors(i - 1, "database"))
 
-        return self._noted(f"{i + 1}.{step.name}.index", self.store.get(key, build, disk=False))
+        return self.loaded[1] if self.loaded else self.store.get(self.key(i, "index"), build, disk=False).value
 
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
@@ -189,9 +229,11 @@ class Chain:
         scale = np.float32(getattr(index, "m", 1))  # decoded items are divided by it
         return self._lists(self.coding, k, lambda depth: index.search(index.decoded() * scale, depth))
 
-    def collection(self, x: np.ndarray, *, floats: bool = True) -> Collection:
+    def collection(self, x: np.ndarray) -> Collection:
         """Queries, as vectors `[Q, D]` before coding, and the database."""
-        items = self.vectors(self.coding - 1, "database") if floats else None
+        items = None if self.loaded else self.vectors(self.coding - 1, "database")
+        if items is not None and items.dtype == np.uint8:  # a run's codes
+            items = None
         return Collection(
             self.index,
             self.index.embed(x),
@@ -224,16 +266,13 @@ class Chain:
         """The data set's queries before coding."""
         return self.vectors(self.coding - 1, "query")
 
-    def _noted(self, name: str, entry: Entry) -> Any:
-        self.seconds[name] = entry.seconds
-        return entry.value
+    def hits(self, k: int) -> Entry:
+        """The best items for the data set's queries; seconds without what is computed of the database once."""
+        return _timed(self, self.key(len(self.steps) - 1, f"hits {k}", "query"), k)
 
     @property
     def bytes_per_item(self) -> float:
         return float(self.index.bytes_per_item)
-
-
-_ABSTRACT = ("state", "index", "lists")  # names of outputs, not of rows
 
 
 class _Batches:
@@ -251,43 +290,41 @@ class _Batches:
 
 def pool(chains: Sequence[Chain], block: str) -> None:
     """Aggregate the maps of a block for all chains that lack it: maps are computed once, and not kept."""
-    groups: dict[str, list[tuple[Chain, str]]] = {}
+    groups: dict[str, dict[str, Chain]] = {}
+    needed: dict[str, dict[str, float]] = {}
     for chain in chains:
-        if chain.pooling is not None and chain.store.find(key := chain.key(chain.pooling, block)) is None:
-            for i in range(1, chain.pooling + 1):
-                chain.state(i)
-            groups.setdefault(str(chain.features), []).append((chain, key))
+        if chain.pooling is not None and chain.store.find(key := chain.key(chain.pooling, "vectors", block)) is None:
+            with chain.store.aside() as needed[key]:
+                for i in range(1, chain.pooling + 1):
+                    chain.state(i)  # learned before the pass
+            groups.setdefault(str(chain.features), {})[key] = chain
     for group in groups.values():
-        parts: dict[str, list[np.ndarray]] = {key: [] for _, key in group}
-        seconds = dict.fromkeys(parts, 0.0)
-        chain_of = {key: chain for chain, key in group}
-        for maps in group[0][0].source.maps(group[0][0].features, block):
-            for key, chain in chain_of.items():
+        first = next(iter(group.values()))
+        parts: dict[str, list[np.ndarray]] = {key: [] for key in group}
+        seconds = dict.fromkeys(group, 0.0)
+        for maps in first.source.maps(first.features, block):
+            for key, chain in group.items():
                 started, x = time.perf_counter(), maps
                 for i in range(1, chain.pooling + 1):
                     x = chain.applied(i, x)
                 parts[key].append(np.asarray(x, np.float32))
                 seconds[key] += time.perf_counter() - started
-        for key, chain in chain_of.items():
-            chain.store.put(key, Entry({"vectors": np.concatenate(parts[key])}, seconds[key]))
+        for key, chain in group.items():
+            chain.store.put(key, Entry({"vectors": np.concatenate(parts[key])}, seconds[key], needed[key]))
 
 
 class Fused:
     """Branches whose hits a fusion combines, and re-ranking after it."""
 
     def __init__(self, line: Line, source: Source, store: Store) -> None:
-        self.line, self.fusion, self.after = line, line.steps[0], line.steps[1:]
+        self.line, self.store, self.fusion, self.after = line, store, line.steps[0], line.steps[1:]
         self.chains = [Chain(branch, source, store) for branch in self.fusion.branches]
         self.memo: dict[Any, Any] = {}
 
-    @cached_property
+    @property
     def index(self) -> Index:
         """Items of all branches, side by side: a score is the sum of the branches' scores."""
         return _Joined([chain.index for chain in self.chains])
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        return {f"{b + 1}.{name}": s for b, chain in enumerate(self.chains) for name, s in chain.seconds.items()}
 
     @property
     def bytes_per_item(self) -> float:
@@ -295,6 +332,12 @@ class Fused:
 
     def queries(self) -> list[np.ndarray]:
         return [chain.queries() for chain in self.chains]
+
+    def hits(self, k: int) -> Entry:
+        """As of `Chain`."""
+        keys = [chain.key(len(chain.steps) - 1, f"hits {k}", "query") for chain in self.chains]
+        code = [code_version(step.name) for step in self.line.steps]
+        return _timed(self, hashlib.sha256("\n".join([str(self.line), *keys, *code]).encode()).hexdigest()[:32], k)
 
     def search(self, xs: list[np.ndarray], k: int) -> Hits:
         """The best items for queries before coding, one `[Q, D]` for each branch."""
@@ -351,6 +394,16 @@ def chains(of: Chain | Fused) -> list[Chain]:
     return of.chains if isinstance(of, Fused) else [of]
 
 
+def _timed(of: Chain | Fused, key: str, k: int) -> Entry:
+    """Hits of the data set's queries, from the store if it has them."""
+    store = of.store
+    if (entry := store.find(key)) is None:
+        queries = of.queries()
+        of.search([x[:1] for x in queries] if isinstance(of, Fused) else queries[:1], k)  # computes what is needed once
+        entry = store.get(key, lambda: vars(of.search(queries, k)), once=False)
+    return Entry(Hits(entry.value["scores"], entry.value["rows"]), entry.seconds, entry.needed)
+
+
 def reranked(hits: Hits, collection: Collection, steps: Iterable[Step]) -> Hits:
     """Hits after re-ranking, step by step."""
     for step in steps:
@@ -369,20 +422,6 @@ def code_version(name: str) -> str:
 
     file = inspect.getsourcefile(inspect.unwrap(STAGES[name].function))
     return _source_digest(file) if file and Path(file).is_file() else ""
-
-
-def checked(vectors: np.ndarray, what: str = "vectors") -> np.ndarray:
-    """`[n, D]` float32. Raises InputError for another shape, NaN or infinity."""
-    x = np.ascontiguousarray(vectors, np.float32)
-    if x.ndim != 2:
-        raise InputError(f"need {what} [n, D], got {[*x.shape]}")
-    if not np.isfinite(x).all():
-        raise InputError(f"{what} contain NaN or infinity; leave these rows out")
-    return x
-
-
-def _learns(step: Step) -> bool:
-    return step.stage.fit is not None or step.stage.kind == "augmentation"
 
 
 def _digest(state: State) -> str:

@@ -76,11 +76,16 @@ class Line:
         """Position of the first step of a kind."""
         return next((i for i, step in enumerate(self.steps) if step.stage.kind == kind), None)
 
-    def prefixes(self) -> Iterator[Line]:
-        """Lines of the first steps that can rank, each completed by `float`; the last is the line itself."""
+    def prefixes(self) -> Iterator[tuple[Line, str]]:
+        """Lines of the first steps that can rank, completed by `float`, with their last stage; the last is the line."""
+        previous = None
         for i, step in enumerate(self.steps):
-            if step.stage.kind != "filter" and _reached(step) != "maps":
-                yield _complete(self.steps[: i + 1])
+            for branch in step.branches:
+                yield branch, branch.steps[-1].name
+            prefix = None if _reached(step) == "maps" else _complete(self.steps[: i + 1])
+            if prefix is not None and prefix != previous:
+                yield prefix, step.name
+            previous = prefix
 
 
 @cache

@@ -61,13 +61,17 @@ def parts(n: int, width: int, cells: int = NUMBERS) -> Iterator[slice]:
 
 
 def own_lists(collection: Collection, k: int) -> Hits:
-    """Each item and the k − 1 most similar others, `[N, min(k, N)]`; scores are of items as queries."""
+    """Each item and the k − 1 most similar others, `[N, min(k, N)]`.
+
+    Scores are inner products of items as queries, descending even where a fusion made the lists.
+    """
     k = min(k, collection.index.n)
     name = ("lists", k)
     if name not in collection.memo:
         rows = own_first(collection.neighbours(k).rows[:, :k])
         items = collection.items
-        collection.memo[name] = Hits(dots(items, items, rows) * np.float32(scale(collection)), rows)
+        scores = dots(items, items, rows) * np.float32(scale(collection))
+        collection.memo[name] = Hits(-np.sort(-scores, 1), rows)
     return collection.memo[name]
 
 
@@ -135,3 +139,26 @@ def united(rows: np.ndarray, values: np.ndarray, k: int) -> Hits:
         scores, row = ordered(sums, row)
         hits.scores[part], hits.rows[part] = scores[:, :k], row[:, :k]
     return hits
+
+
+def first_distinct(rows: np.ndarray, k: int) -> np.ndarray:
+    """The first k distinct rows of each list `[Q, m]`, which holds at least k."""
+    order = np.argsort(rows, 1, kind="stable")
+    ranked = np.take_along_axis(rows, order, 1)
+    again = np.zeros(rows.shape, bool)
+    np.put_along_axis(again, order[:, 1:], ranked[:, 1:] == ranked[:, :-1], 1)
+    return np.take_along_axis(rows, np.argsort(again, 1, kind="stable")[:, :k], 1)
+
+
+def reaching(hits: Hits, queries: np.ndarray, collection: Collection, k: int) -> np.ndarray:
+    """Rows `[Q, k]` of hits; where these are fewer, the best other items follow."""
+    if hits.rows.shape[1] >= k:
+        return hits.rows[:, :k]
+    return first_distinct(np.concatenate([hits.rows, collection.search(queries, k).rows], 1), k)
+
+
+def by_place(rows: np.ndarray) -> Hits:
+    """Hits whose score is their place alone, from 1 down to 1 / K."""
+    k = rows.shape[1]
+    scores = np.broadcast_to((k - np.arange(k, dtype=np.float32)) / np.float32(max(k, 1)), rows.shape)
+    return Hits(scores.copy(), rows.astype(np.int64))

@@ -121,8 +121,8 @@ class Collection:
         index: of the N items.
         queries: `[Q, D']`, embedded.
         neighbours: returns the database's own lists, computed once and shared; see `neighbours`.
-        floats: vectors of queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
-        memo: where methods keep what they compute of the database; pass the same to share it among collections of one.
+        floats: queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
+        memo: where methods keep what they compute of the database; collections of one database may share it.
     """
 
     def __init__(
