@@ -69,6 +69,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "embeddings/controls._choice: label",
             "overview/sections._page: label",
             "overview/sections._page: text",
+            "codebooks/sections.overlap: verdict(codebook_cached.overlap(run.fingerprint, run))",
             "retrieval/hits.beside: explain",
             "retrieval/hits.beside: partial(address.search_with, target)",
             "retrieval/queries.extremes: name",
