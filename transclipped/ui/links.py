@@ -79,7 +79,7 @@ def key_of(value: str | None, texts: Mapping[str, str]) -> str | None:
     return next((key for key, text in texts.items() if text == value), None)
 
 
-def go(page: str, **query: str) -> None:
+def go(page: str, **query: str | list[str]) -> None:
     """Open a page with these parameters in its address; parameters bound to widgets are set in the session instead."""
     st.switch_page(f"pages/{page}.py", query_params=query)  # {} drops bound parameters, None would be refused
 
