@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "transclipped/ui").rglob("*.py"))]
 FIRST = """badge button camera_input caption checkbox download_button error exception expander file_uploader
-    form_submit_button header info link_button markdown multiselect number_input popover select_slider selectbox slider
-    spinner status subheader success tabs text_area text_input title toast toggle warning write"""
+    form_submit_button header info link_button markdown multiselect number_input popover say select_slider selectbox
+    slider spinner status subheader success tabs text_area text_input title toast toggle warning write"""
 MARKDOWN = dict.fromkeys(FIRST.split(), (0,))  # positions of arguments rendered as Markdown, besides MARKDOWN_NAMES
 MARKDOWN |= {"metric": (0, 1, 2), "page_link": (), "progress": (1,)}
 MARKDOWN |= {"pills": (0, 1), "radio": (0, 1), "segmented_control": (0, 1)}
@@ -22,7 +22,7 @@ MARKDOWN_NAMES = {"body", "label", "help", "text", "delta", "value", "options", 
 PLOTLY = """Bar Heatmap Scatter Scattergl add_annotation add_bar add_hline add_scatter add_vline make_subplots
     set_layout"""
 PLOTLY_NAMES = {"name", "text", "annotation_text", "hovertemplate", "subplot_titles", "title", "labels"}
-ESCAPED = {"plain", "for_plotly"}
+ESCAPED = {"plain", "for_plotly", "term"}
 NUMBERS = {"int", "float", "len", "round", "sum", "min", "max", "abs", "bool", "range"}
 OURS = {"share", "size", "milliseconds", "duration", "time_left", "label_sentence"}  # contain numbers at most
 TRANSPARENT = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
@@ -128,6 +128,8 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "retrieval/hits.grid: sections.ties(hits, codes)",
             "line_labels._write: text",
             "line_labels._write: trace.line.color",
+            "presenting.controls: label",
+            "presenting.say: sentence",
             "clipping/sweep._cancel: _progress(state, len(sweep.settings()), results)",
             "train/live._curves: empty",
             "train/live._draw: in_app_words(error)",

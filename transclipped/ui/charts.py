@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from transclipped.ui.shell import scale
+from transclipped.ui.presenting import scale
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS
 
