@@ -22,7 +22,7 @@ MARKDOWN_NAMES = {"body", "label", "help", "text", "delta", "value", "options", 
 PLOTLY = """Bar Heatmap Scatter Scattergl add_annotation add_bar add_hline add_scatter add_vline make_subplots
     set_layout"""
 PLOTLY_NAMES = {"name", "text", "annotation_text", "hovertemplate", "subplot_titles", "title", "labels"}
-ESCAPED = {"plain", "for_plotly"}
+ESCAPED = {"plain", "for_plotly", "term"}
 NUMBERS = {"int", "float", "len", "round", "sum", "min", "max", "abs", "bool", "range"}
 OURS = {"share", "size", "milliseconds", "duration", "time_left", "label_sentence"}  # contain numbers at most
 TRANSPARENT = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
@@ -33,7 +33,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "anatomy/network.patches: anatomy_cached.model(run.fingerprint, run).microscope.backbone.image_size",
             "codebooks/sections.cost: run.fingerprint",
             "retrieval/hits.grid: codes.shape[1]",
-            "retrieval/controls._stored: _query_number(target)",
+            "retrieval/controls._stored: _query_number(target, more)",
             "retrieval/cost._times: times.k",
             "datasets/content.sizes: about['k']",
             "retrieval/query.tiles: hit.rank",
@@ -79,7 +79,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "tour.draw: step.name",
             "tour.draw: step.text",
             "tour._link: label",
-            "codebooks/sections.overlap: verdict(codebook_cached.overlap(run.fingerprint, run))",
+            "codebooks/sections.overlap: verdict(result)",
             "retrieval/hits.beside: explain",
             "retrieval/hits.beside: partial(address.search_with, target)",
             "retrieval/queries.extremes: name",
