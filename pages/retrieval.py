@@ -11,26 +11,38 @@ from transclipped.ui.datasets import collections as collections_list
 from transclipped.ui.datasets import run_offer
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.retrieval import controls, hits
+from transclipped.ui.retrieval.query import query as embedded
 from transclipped.ui.retrieval.query import target as target_of
 
 
 @shows_input_errors
 def page(run) -> None:
     how, name, top = controls.options(run)
-    left, right = st.columns([1, 3], gap="medium")
+    place = st.container(horizontal=True, vertical_alignment="bottom")
+    section = hits.section()
+    left, right = st.columns(hits.COLUMNS, gap="medium")
     with right:
         target = controls.open_target(run, name)
-    with left:  # stays visible whatever fails on the right
-        query = controls.draw(target or target_of(run, None), how)
-    if query is None:
+    of = target or target_of(run, None)
+    with place:
+        images, number = controls.images(of, how)
+    if not images:
         right.info(controls.WAITING[how])
-    elif target is not None:
-        with right:
-            if not target.is_collection:
-                run_offer.hint(run, (image.image() for image in query.images if image.identity is None))
-            ranked, mask = hits.draw(target, query, top)
-        st.divider()
-        hits.below(target, query, ranked, mask, top)
+        return
+    with left:  # stays visible whatever fails on the right
+        controls.draw(of, how, images, size=hits.query_size(section))
+    if target is None:
+        return
+    with st.spinner("Embedding the image …"):
+        query = embedded(target, images, number=number)
+    with place:
+        ranking = hits.ranked(target, query, top)
+    with right:
+        if not target.is_collection:
+            run_offer.hint(run, (image.image() for image in query.images if image.identity is None))
+        hits.draw_section(section, target, query, ranking, top)
+    with left:
+        hits.beside(target, ranking, section)
 
 
 st.title("Retrieval")

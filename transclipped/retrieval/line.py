@@ -15,6 +15,7 @@ import math
 import pkgutil
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -94,6 +95,16 @@ def load_methods() -> None:
     for module in pkgutil.iter_modules(retrieval.__path__):
         if module.ispkg:
             import_module(f"{retrieval.__name__}.{module.name}")
+
+
+def presets() -> dict[str, str]:
+    """Lines by name, those of which all stages are registered."""
+    load_methods()
+    result = {}
+    for name, text in PRESETS.items():
+        with suppress(InputError):
+            result[name] = str(_line(text))
+    return result
 
 
 def parse(text: str) -> Line:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from transclipped.ui.shell import scale
+from transclipped.ui.presenting import scale
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import class_colour
 
@@ -115,6 +115,8 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     grown, tick = go.Figure(figure), TICK * factor
     height = (figure.layout.height or 450) * factor
     grown.update_layout(font_size=tick, legend_font_size=tick, hoverlabel_font_size=tick, height=height)
+    if figure.layout.margin.r is not None:
+        grown.update_layout(margin_r=figure.layout.margin.r * factor)  # holds the labels of lines
     for update in (grown.update_xaxes, grown.update_yaxes):
         update(tickfont_size=tick, title_font_size=TITLE * factor)
     for trace in grown.data:
