@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from transclipped.retrieval.index import Hits
+from transclipped.retrieval.index import FlatIndex, Hits
 from transclipped.retrieval.lists import best, dots, entries, matrix, own_lists, parts, scale, start
 from transclipped.retrieval.stages import Collection, stage
 
@@ -66,6 +66,21 @@ def k_reciprocal(hits: Hits, collection: Collection, *, k1: int = 20, k2: int = 
         again = _reranked(queries[part], near, collection, database, k1=k1, k2=k2, weight=weight)
         result.scores[part], result.rows[part] = again.scores, again.rows
     return result
+
+
+def pooled(queries: np.ndarray, items: np.ndarray, *, k1: int = 20, k2: int = 6, weight: float = 0.3) -> np.ndarray:
+    """Final distances `[Q, N]` of items `[N, D]` to queries `[Q, D]`, unit vectors, in the original form.
+
+    All queries are pooled with the items, so that the result for one depends on the others.
+    """
+    both = np.concatenate([queries, items]).astype(np.float32)
+    database = encoded(Collection(FlatIndex(both, codebooks=1), both), k1, k2)
+    mean = sp.csr_array(database.by_item)[: len(queries)]
+    shared = _shared(mean, database.by_item).toarray()[:, len(queries) :]
+    scores = both[: len(queries)] @ both.T
+    top, bottom = scores.max(1, keepdims=True), scores.min(1, keepdims=True)
+    distance = (top - scores[:, len(queries) :]) / np.maximum(top - bottom, np.float32(1e-12))
+    return (1 - weight) * (1 - shared / (2 - shared)) + weight * distance
 
 
 def encoded(collection: Collection, k1: int, k2: int) -> Encoded:

@@ -117,18 +117,10 @@ def _cancel(sweep: Sweep, state: dict, results: list[dict]) -> None:
 def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
     heads, hidden = len(sweep.settings()), sweep_origin.hidden(sweep)
     again = len(results) >= heads or (hidden and bool(results))
-    label = (
-        "Train the rest"
-        if results and not again
-        else f"Train {heads} heads"
-        if hidden or not results
-        else "Train again"
-    )
-    primary = hidden or not again
-    options = {
-        "type": "primary" if primary else "secondary",
-        **access.control(access.MANAGE if again else access.TRAIN),
-    }
+    some = "Train again" if again else "Train the rest"
+    label = some if results and not hidden else f"Train {heads} heads"
+    kind = "primary" if hidden or not again else "secondary"
+    options = {"type": kind, **access.control(access.MANAGE if again else access.TRAIN)}
 
     def start() -> None:
         sweep_origin.start(sweep, again=again)
