@@ -168,7 +168,10 @@ class Chain:
         for name in {"outside", "database"} & set(step.stage.needs):
             given[name] = self.vectors(i - 1, name)
         maps = step.stage.kind in ("filter", "aggregation")
-        return fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        state = fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        return {
+            name: np.array(array, order="C") for name, array in state.items()
+        }  # as read from a file, so that products round alike
 
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
