@@ -7,7 +7,7 @@ from transclipped.ui import imports, threads
 threads.share()
 imports.first()  # before all other imports: several visitors may arrive at once
 
-from transclipped.ui import absent, access, runs, shell, warm
+from transclipped.ui import absent, access, runs, shell, tour, warm
 from transclipped.ui.train import imported_form
 
 access.admit()
@@ -21,6 +21,7 @@ with st.sidebar, shell.aside("run"):
     runs.choose()
     access.sign_in()
 shell.frame(pages, page)
+tour.draw(page.url_path)
 notices = st.container()
 imported_form.draw(runs.current())
 if page.url_path:  # Overview, at the root, does not wait for the slow imports

@@ -9,12 +9,11 @@ import streamlit as st
 from transclipped.ui import links, runs
 from transclipped.ui.clipping import batch, look, sweep
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.text import plain
 
 SECTIONS = {
     "tune": "Tune the rule",
-    "mistakes": "Anchors and mistakes",
     "steps": "Step by step",
+    "mistakes": "Anchors and mistakes",
     "rules": "All rules",
     "sweep": "Live sweep",
 }
@@ -25,13 +24,15 @@ st.caption(
     "A negative of the anchor's own class is a false negative: pushing it away hurts. Clipping leaves out the most "
     "similar negatives, which are likely false. Labels are only displayed; training never uses them."
 )
-run = runs.current()
+run, view = runs.current(), None
 options = {"key": "look", "default": "tune", "required": True, "label_visibility": "collapsed"}
-section = links.choose(st.segmented_control, "Section", SECTIONS, **options)
+with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    section = links.choose(st.segmented_control, "Section", SECTIONS, **options)
+    if section != "sweep":
+        view = shows_input_errors(batch.choose)(runs.finished() if run is not None else None)
 if section == "sweep":
     sweep.section()
-elif (view := shows_input_errors(batch.choose)(runs.finished() if run is not None else None)) is not None:
-    st.caption(f"{plain(view.what)}.")
+elif view is not None:
     look.section(section, view)
 elif run is None:
     runs.finished()

@@ -6,7 +6,7 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import cached, runs
+from transclipped.ui import cached, headline, runs
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import sections
 from transclipped.ui.text import plain
@@ -17,24 +17,28 @@ def page(run) -> None:
     stored = cached.arrays(run)
     if not len(stored.queries):
         st.info(f"{plain(run.name)} stores no queries, so there is no image to follow.")
+        headline.draw()
         sections.results(run)
         return
     query = sections.query_number(run)
     images = cached.images(cached.run_data(run))
     image = images.image(images.row_of(stored.query_ids[query].item()))
+    sections.idea(run, query, image)
     sections.path_to_code(run, query, image)
     sections.results(run)
     sections.next_pages(run, query, image)
 
 
-st.title("Unsupervised image retrieval, with false negatives clipped")
+st.title("TransClipped")
 st.markdown(
-    "A network learns to find similar images **without a single label**: two views of one image attract, "
-    "different images repel. But some of those *negatives* show the same thing, and pushing them apart hurts. "
-    "**Clipping** leaves out the most similar negatives, since they are probably false."
+    "**Find similar images by a few bytes each, and stop pushing look-alikes apart.** A small head learns codes on a "
+    "backbone whose parts were trained on ImageNet and its labels. No label of the images here is used: labels only "
+    "measure and explain."
 )
 run = runs.finished()
 if run is not None:
     page(run)
+else:
+    headline.draw()
 sections.machine()
 sections.guarantees()

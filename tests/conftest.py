@@ -37,8 +37,9 @@ def registries_restored():
     """Undo what is registered inside."""
     from transclipped import clipping, losses
     from transclipped.models import custom
+    from transclipped.retrieval import stages
 
-    registries = clipping.RULES, losses.LOSSES, custom.BACKBONES
+    registries = clipping.RULES, losses.LOSSES, custom.BACKBONES, stages.STAGES
     before = [dict(registry) for registry in registries]
     yield
     for registry, parts in zip(registries, before, strict=True):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the names of `_NAMES` for editors and type checkers
     from transclipped.clipping import clip as clip
     from transclipped.datasets.registry import load_dataset as load_dataset
     from transclipped.experiments.lab.api import Lab as Lab
+    from transclipped.experiments.pipelines.pipeline import Pipeline as Pipeline
     from transclipped.losses import ClippedNTXentLoss as ClippedNTXentLoss
     from transclipped.models.backbone import load_backbone as load_backbone
     from transclipped.models.head import Head as Head
@@ -35,6 +36,7 @@ _NAMES = {  # name: module and attribute
     "Head": "models.head:Head",
     "Lab": "experiments.lab.api:Lab",
     "PQIndex": "retrieval.index:PQIndex",
+    "Pipeline": "experiments.pipelines.pipeline:Pipeline",
     "ProductQuantizer": "models.quantizer:ProductQuantizer",
     "Run": "runs.opened:Run",
     "Searcher": "search.searcher:Searcher",

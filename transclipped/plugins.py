@@ -1,6 +1,6 @@
 """Custom clipping rules, losses and backbones in a Python file: `--plugin FILE`.
 
-    from transclipped.plugins import DELTA, register_backbone, register_loss, register_rule
+    from transclipped.plugins import DELTA, register_backbone, register_loss, register_rule, register_stage
 
     @register_rule("mine", amount=DELTA, does="every negative more similar than δ")
     def mine(similarity, candidates, config):        # cosines [2B, 2B], negatives [2B, 2B] bool, settings
@@ -13,6 +13,10 @@
     @register_backbone("thumbnails")
     def thumbnails():
         ...                                          # a module: [B, 3, S, S] to [B, num_features]
+
+    @register_stage("signs", kind="transform", idea="Keep signs.", formula="sign(x)", source="ours")
+    def signs(vectors):                              # see `retrieval.stages` for the other kinds
+        return np.sign(vectors)
 
 Use them with `train --plugin FILE --clip mine --loss hinge --backbone thumbnails`. The optional arguments of
 `register_rule` (see `clipping.Rule`) describe the rule in help, forms, lab, sweeps and tables. A run stores the path
@@ -36,13 +40,16 @@ from typing import Any
 import torch
 
 from transclipped import clipping, losses
-from transclipped.clipping import DELTA, PRIOR, RULES, SHARE, SIGMA
+from transclipped.clipping import RULES
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
-from transclipped.models.custom import register as register_backbone
+from transclipped.retrieval import stages
 from transclipped.utils.files import replacing
 
-__all__ = ["DELTA", "PRIOR", "SHARE", "SIGMA", "register_backbone", "register_loss", "register_rule"]  # for plug-ins
+__all__ = [  # for plug-ins
+    *("DELTA", "PRIOR", "SHARE", "SIGMA"),
+    *("register_backbone", "register_loss", "register_rule", "register_stage"),
+]
 
 VARIABLE = "TRANSCLIPPED_PLUGINS"  # paths, separated as in PATH
 COPY = "plugin.py"  # in a run
@@ -78,6 +85,14 @@ def register_loss(name: str) -> Callable[[losses.Loss], losses.Loss]:
             raise InputError(f"{what} must return a tensor [{len(similarity)}], one loss per anchor")
 
     return lambda loss: losses.register(name)(_checked(what, loss, check))
+
+
+def register_stage(name: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As `retrieval.stages.stage`; exceptions of the stage become an `InputError`."""
+    what = f"stage {name!r}"
+    if facts.get("fit"):
+        facts["fit"] = _checked(what, facts["fit"], lambda *_: None)
+    return lambda function: stages.stage(name, **facts)(_checked(what, function, lambda *_: None))
 
 
 def _checked(what: str, function: Callable[..., Any], check: Callable[..., None]) -> Callable[..., Any]:

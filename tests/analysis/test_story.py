@@ -115,3 +115,53 @@ def test_requirements_memory_and_route_are_read():
     assert total is None or total > 1e8
     assert free is None or 0 < free <= total
     assert has_route() in (True, False)
+
+
+def cosines(stored, query):
+    """Loops in float64."""
+    m, d = stored.codebooks.shape[0], stored.codebooks.shape[2]
+    anchor, values = stored.queries[query].astype(np.float64).reshape(m, d), []
+    for other in stored.queries.astype(np.float64):
+        values.append(sum(float(a @ b) for a, b in zip(anchor, other.reshape(m, d), strict=True)) / m)
+    return values
+
+
+def test_negatives_are_the_two_nearest_of_the_class_and_others_from_near_to_far(stored):
+    labels = stored.query_labels
+    for query in range(len(stored.queries)):
+        expected = cosines(stored, query)
+        result = story.negatives(stored, query, border=0.1)
+        own = sorted((i for i in range(12) if i != query and labels[i] == labels[query]), key=lambda i: -expected[i])
+        others = sorted((i for i in range(12) if labels[i] != labels[query]), key=lambda i: -expected[i])
+        rows = dict(zip(result.rows, result.same, strict=True))
+        assert {row for row, same in rows.items() if same} == set(own[:2])
+        assert {row for row, same in rows.items() if not same} <= set(others) and others[-1] in rows
+        assert result.cosine == sorted(result.cosine, reverse=True) and query not in rows
+        assert result.cosine == pytest.approx([expected[row] for row in result.rows], abs=1e-5)
+        assert result.clipped == [cosine > 0.1 for cosine in result.cosine]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 12])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_few_queries_give_few_negatives(stored, n, labelled):
+    labels = stored.query_labels[:n] if labelled else None
+    few = replace(stored, queries=stored.queries[:n], query_ids=stored.query_ids[:n], query_labels=labels)
+    result = story.negatives(few, 0, border=0.0)
+    assert len(set(result.rows)) == len(result.rows) <= min(n - 1, 5) and 0 not in result.rows
+    assert len(result.rows) == len(result.cosine) == len(result.same) == len(result.clipped)
+    assert bool(result.rows) == (n > 1)
+    assert labelled or set(result.same) <= {None}
+    assert 0 <= story.typical(few, 0.0) < n
+
+
+def test_a_typical_query_has_right_hits_and_only_false_negatives_clipped(stored):
+    border = story.pairs(stored).border
+    expected = 0
+    for query in range(12):
+        result = story.negatives(stored, query, border)
+        hits = story.shares_label(stored, query, story.nearest(stored, query, 5)[0])
+        if any(result.same) and result.clipped == result.same and sum(hits) >= 3:
+            expected = query
+            break
+    assert story.typical(stored, border) == expected
+    assert story.typical(replace(stored, query_labels=None), border) == 0

@@ -1,20 +1,24 @@
 """The Embeddings page over a finished run: stored maps, colours, and UMAP started, followed and cancelled."""
 
 import json
+import re
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.pages.conftest import keys, opened, words
+from tests.pages.conftest import arrived, keys, opened
+from tests.pages.conftest import words as drawn_words
 from transclipped.analysis.maps import bundled as bundled_maps
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections, umap_job
+from transclipped.analysis.maps import selection as map_selection
 from transclipped.analysis.maps import store as map_store
 from transclipped.runs.run import RunDir
 from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import colours as map_colours
+from transclipped.ui.embeddings import layouts as map_layouts
 
 embeddings = partial(opened, "embeddings")
 
@@ -26,6 +30,13 @@ def empty_maps(tmp_path, monkeypatch):
     monkeypatch.setattr(umap_job, "maps_dir", lambda: tmp_path / "maps")
     yield tmp_path / "maps"
     umap_job.cancel()
+
+
+def words(app) -> str:
+    """All texts of the page, without marks of the glossary."""
+    html = "\n".join(each.proto.body for each in app.main if each.type == "html")
+    text = re.sub(r'<span class="tip".*?</span>', "", html)
+    return drawn_words(app) + "\n" + re.sub(r"<[^>]*>", "", text)
 
 
 def shows_pca_meanwhile(app) -> bool:
@@ -135,38 +146,44 @@ def bundled(finished, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def trust(monkeypatch):
-    """Trustworthiness by panel of the maps drawn last."""
+def drawn(monkeypatch):
+    """Arguments of the maps drawn last: `maps`, `colours`, and keyword arguments."""
     result, draw = {}, maps.draw
 
-    def recorded(items, panels, *args, **kwargs):
+    def recorded(items, panels, colours, **kwargs):
         result.clear()
-        result.update({name: each.trustworthiness for name, each in panels.items()})
-        return draw(items, panels, *args, **kwargs)
+        result.update(kwargs, maps=panels, colours=colours)
+        return draw(items, panels, colours, **kwargs)
 
     monkeypatch.setattr(maps, "draw", recorded)
     return result
 
 
+@pytest.fixture
+def trust(drawn):
+    """Function: trustworthiness by panel of the maps drawn last."""
+    return lambda: {name: each.trustworthiness for name, each in drawn["maps"].items()}
+
+
 def test_bundled_maps_come_first_and_pca_is_a_click_away(bundled, trust):
     app = embeddings()
     assert "embedding (UMAP)" in words(app) and not shows_pca_meanwhile(app)
-    assert trust == {"backbone": 0.66, "continuous": 0.77, "quantized": 0.77}
+    assert trust() == {"backbone": 0.66, "continuous": 0.77, "quantized": 0.77}
     app.segmented_control(key="map_compare").set_value("settings").run()
-    assert trust == {f"quantized, {n} neighbours": 0.77 for n in (5, 15, 50)}
+    assert trust() == {f"quantized, {n} neighbours": 0.77 for n in (5, 15, 50)}
     app.segmented_control(key="map_kind").set_value("continuous").run()
-    assert list(trust) == [f"continuous, {n} neighbours" for n in (5, 15, 50)] and "(UMAP)" in words(app)
+    assert list(trust()) == [f"continuous, {n} neighbours" for n in (5, 15, 50)] and "(UMAP)" in words(app)
     app.segmented_control(key="map_method").set_value("PCA").run()
     assert "embedding (PCA)" in words(app)
-    assert 0.77 not in trust.values() and "quantized" in trust
+    assert 0.77 not in trust().values() and "quantized" in trust()
 
 
 def test_of_several_settings_the_stored_ones_are_drawn_and_the_others_offered(bundled, empty_maps, monkeypatch, trust):
     monkeypatch.setattr(projections, "cached_features", lambda *_: None)
     app = embeddings(map_which="database")
-    assert list(trust) == list(projections.KINDS) and set(trust.values()) == {0.77}
+    assert list(trust()) == list(projections.KINDS) and set(trust().values()) == {0.77}
     app.segmented_control(key="map_compare").set_value("settings").run()
-    assert trust == {"quantized, 15 neighbours": 0.77}
+    assert trust() == {"quantized, 15 neighbours": 0.77}
     assert "UMAP of quantized, 5 neighbours; quantized, 50 neighbours" in words(app)
     assert not shows_pca_meanwhile(app) and "by its quantized embedding (UMAP)" in words(app)
     assert "map_kind" not in [each.key for each in app.segmented_control]  # other kinds have a single setting
@@ -175,13 +192,48 @@ def test_of_several_settings_the_stored_ones_are_drawn_and_the_others_offered(bu
     assert umap_job.current()["of"] == 2
 
 
-def test_without_any_map_pca_is_shown_and_missing_embeddings_are_named(finished, empty_maps, monkeypatch, trust):
+def test_without_any_map_pca_is_shown_and_empty_panels_give_their_reason(
+    finished, empty_maps, monkeypatch, trust, drawn
+):
     monkeypatch.setattr(projections, "cached_features", lambda *_: None)
     app = embeddings(map_which="database", map_compare="settings")
-    assert list(trust) == ["quantized"] and "by its quantized embedding (PCA)" in words(app)
+    assert list(trust()) == ["quantized"] and "by its quantized embedding (PCA)" in words(app)
     assert shows_pca_meanwhile(app)
+    assert drawn["empty"] == dict.fromkeys(["backbone", "continuous"], map_layouts.NOT_HERE)
     app = embeddings(map_which="database", map_method="PCA")
-    assert "Not shown: backbone and continuous embeddings" in words(app)
+    assert drawn["empty"] == dict.fromkeys(["backbone", "continuous"], map_layouts.NOT_HERE)
+    assert "compute" not in keys(app)
+
+
+def test_three_panels_stay_while_some_are_not_computed_and_missing_ones_are_encoded(
+    bundled, empty_maps, monkeypatch, trust, drawn
+):
+    monkeypatch.setattr(projections, "cached_features", lambda *_: None)
+    app = embeddings()
+    assert list(trust()) == list(projections.KINDS) and drawn["empty"] == {} and "compute" not in keys(app)
+    items = projections.items(RunDir(bundled.parents[1] / "runs" / "tiny").retrieval(), "queries")
+    settings = projections.UmapSettings(n_neighbors=20)
+    for kind in ("continuous", "quantized"):
+        projections.store_map(projections.map_key(items.digests[kind], settings), random_map(40))
+    app.slider(key="map_nn").set_value(20).run()
+    assert list(trust()) == ["continuous", "quantized"]
+    assert drawn["empty"] == {"backbone": map_layouts.NOT_HERE}
+    started = []
+    monkeypatch.setattr(umap_job, "start", lambda maps, encoding: started.append((maps, encoding)))
+    app.button(key="compute").click().run()
+    (stored, encoding), (kind, of_map) = started[0], started[0][1].maps[0]
+    assert stored == [] and encoding.which == "queries" and len(encoding.maps) == 1
+    assert kind == "backbone" and of_map == settings
+
+
+def test_many_images_are_not_encoded_for_a_map(bundled, empty_maps, monkeypatch, drawn):
+    monkeypatch.setattr(projections, "cached_features", lambda *_: None)
+    monkeypatch.setattr(projections, "ENCODED", 39)
+    app = embeddings(map_nn="20")
+    started = []
+    monkeypatch.setattr(umap_job, "start", lambda maps, encoding: started.append((maps, encoding)))
+    app.button(key="compute").click().run()
+    assert len(started[0][0]) == 2 and started[0][1] is None
 
 
 def test_other_settings_than_the_bundled_ones_are_offered(bundled):
@@ -212,6 +264,77 @@ def test_a_query_or_nonsense_in_the_address_raises_no_error(finished):
     for point in (str(RunDir(finished).retrieval().query_ids[7]), "-1", "nothing"):
         app = embeddings(point=point)
         assert not app.exception and not app.error
+
+
+def test_a_link_brings_back_query_selection_large_map_and_neighbours(finished, drawn):
+    items = projections.items(RunDir(finished).retrieval(), "queries")
+    selection = map_selection.to_link(items, np.array([3, 5, 39]))
+    app = arrived(
+        "embeddings", point=str(items.ids[7]), selection=selection, near="continuous", k="6", large="continuous"
+    )
+    assert not app.main.warning
+    assert (drawn["picked"], drawn["selection"], drawn["large"]) == (7, [3, 5, 39], "continuous")
+    rows, distances = projections.nearest_items(items, 7, 6, kind="continuous")
+    assert drawn["near"] == "continuous" and drawn["neighbours"] == rows.tolist()
+    np.testing.assert_allclose(drawn["distances"], distances, atol=1e-4)
+    labels = items.labels[[3, 5, 39]].tolist()
+    assert sum(bar["count"] for bar in drawn["bars"]) == 3
+    assert {bar["count"] for bar in drawn["bars"]} == {labels.count(label) for label in labels}
+    assert {"search", "search all", "csv", "parquet"} <= keys(app)
+
+
+@pytest.mark.parametrize("name", ["point", "selection", "near", "k", "large"])
+def test_nonsense_in_a_link_is_reported_and_the_default_drawn(finished, drawn, name):
+    app = arrived("embeddings", **{name: "<nonsense>"})
+    assert len(app.main.warning) == 1 and not app.error
+    assert (drawn["picked"], drawn["selection"], drawn["near"], drawn["k"]) == (None, [], "quantized", 12)
+    assert drawn["large"] == "quantized"
+
+
+def test_query_and_selection_are_left_with_their_images(finished, drawn):
+    items = projections.items(RunDir(finished).retrieval(), "queries")
+    link = {"point": str(items.ids[7]), "selection": map_selection.to_link(items, np.array([1]))}
+    app = arrived("embeddings", **link)
+    app.segmented_control(key="map_which").set_value("database").run()
+    assert not app.main.warning and drawn["picked"] is None and drawn["selection"] == []
+    assert not {"point", "selection"} & {*app.query_params}
+
+
+def test_the_query_goes_on_to_retrieval(finished):
+    items = projections.items(RunDir(finished).retrieval(), "queries")
+    app = arrived("embeddings", point=str(items.ids[7]))
+    app.switch_page("pages/retrieval.py").run()
+    assert app.number_input(key="query").value == 7
+    app.number_input(key="query").set_value(3).run()
+    assert app.number_input(key="query").value == 3
+    database = projections.items(RunDir(finished).retrieval(), "database")
+    app = arrived("embeddings", point=str(database.ids[2]), map_which="database")
+    app.switch_page("pages/retrieval.py").run()
+    assert app.query_params["query_id"] == str(database.ids[2])
+
+
+def test_no_class_and_no_codeword_is_grey(finished):
+    classes = [map_colours.colour_of(label) for label in range(10)]
+    assert len(set(classes)) == 10
+    for colour in classes:
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        assert max(red, green, blue) - min(red, green, blue) > 50, colour
+    items = projections.items(RunDir(finished).retrieval(), "queries")
+    entries = map_colours.by_codeword(items, 0).legend
+    assert all(colour in classes for name, colour in entries if name != map_colours.OTHERS)
+
+
+def test_codewords_have_images_in_the_legend(finished, drawn):
+    embeddings(map_colour="codebook 2")
+    colours, codes = drawn["colours"], projections.items(RunDir(finished).retrieval(), "queries").codes[:, 1]
+    for (name, _), rows in zip(colours.legend, colours.typical, strict=True):
+        if name != map_colours.OTHERS:
+            assert rows and {f"codeword {codes[row]}" for row in rows} == {name}
+
+
+def test_the_variance_of_pca_stands_beside_the_map(finished, drawn):
+    embeddings(map_method="PCA")
+    assert all(0 < each.settings["variance"] <= 1 for each in drawn["maps"].values())
 
 
 def test_run_without_labels_has_other_colours(finished):

@@ -8,10 +8,12 @@ from functools import partial
 
 from tests.pages.conftest import absent, opened, words
 from transclipped.analysis import benchmarks, story
+from transclipped.analysis.headline import ELSEWHERE, headline
 from transclipped.config import DataConfig
 from transclipped.datasets.images.decode import open_image
 from transclipped.datasets.registry import load
 from transclipped.runs.run import RunDir
+from transclipped.ui.overview import sections
 
 overview = partial(opened, "overview")
 
@@ -39,8 +41,8 @@ def test_the_address_names_the_image(finished):
     assert large.resize((32, 32), 0).tobytes() == image.tobytes()  # whole multiples of its pixels
 
 
-def test_nonsense_for_an_image_shows_the_first(finished):
-    first = html(overview(picture="0"))
+def test_nonsense_for_an_image_shows_the_default(finished):
+    first = html(overview())
     for value in ("mountain", "99999"):
         app = overview(picture=value)
         assert html(app) == first
@@ -59,12 +61,12 @@ def test_key_figures_are_the_measured_ones(finished):
     app, metrics = overview(), RunDir(finished).metrics()
     assert app.metric[0].value == f"{metrics['modes']['asymmetric']['map']:.3f}"
     assert app.metric[1].value == "4 bytes"
-    assert "(blue; orange: different classes)" in words(app)  # the colours of the histogram
+    assert "(blue; orange: different classes;" in words(app)  # the colours of the histogram
 
 
 def test_a_gain_on_a_backbone_trained_with_clipping_is_explained(finished, monkeypatch):
     def explained() -> bool:
-        return "itself trained with clipping" in overview().metric[0].help
+        return sections.CLIPPED_BACKBONE in words(overview())
 
     monkeypatch.setattr(benchmarks, "without_clipping", lambda run, others: run)
     assert not explained()  # the test's backbone is another
@@ -76,9 +78,43 @@ def test_a_gain_on_a_backbone_trained_with_clipping_is_explained(finished, monke
     assert not explained()  # no gain is shown
 
 
+def test_a_run_without_clipping_shows_what_clipping_reaches(finished, monkeypatch):
+    value = f"{RunDir(finished).metrics()['modes']['asymmetric']['map']:.3f}"
+    monkeypatch.setattr(benchmarks, "without_clipping", lambda run, others: None)
+    assert f"in run tiny: {value}" not in words(overview())
+    monkeypatch.setattr(benchmarks, "with_clipping", lambda run, others: run)
+    app = overview()
+    assert f"in run tiny: {value}" in words(app) and not app.metric[0].delta
+
+
+def test_the_page_quotes_the_headline_and_names_imagenet(finished, home):
+    pair = headline()
+    text, drawing = words(overview()), html(overview())
+    assert pair.claim in text and pair.terms in text and ELSEWHERE in text
+    assert f"{pair.without:.3f}" in drawing and f"{pair.clipped:.3f}" in drawing
+    assert "ImageNet" in text and "TransClipped" in text
+
+
+def test_the_strip_shows_the_negatives_of_the_image(finished):
+    stored = RunDir(finished).retrieval()
+    expected = story.negatives(stored, 4, story.pairs(stored).border)
+    drawing = html(overview(picture="4"))
+    classes = re.findall(r'<figure class="negative (\w+)( clipped)?"', drawing)
+    assert [(kind == "same", bool(cut)) for kind, cut in classes] == list(
+        zip(expected.same, expected.clipped, strict=True)
+    )
+
+
+def test_play_again_draws_the_strip_again(finished):
+    app = overview()
+    before = html(app)
+    app.button(key="again").click().run()
+    assert html(app) != before and not app.exception
+
+
 def test_without_a_run_the_page_introduces_the_idea_and_checks_the_machine(home):
     text = words(overview())
-    assert "without a single label" in text
+    assert headline().claim in text and "ImageNet" in text
     assert "Processor cores" in text
 
 
@@ -99,7 +135,16 @@ def test_few_queries_are_given_as_counts_without_a_claim(finished):
     text = words(overview())
     assert "288 bytes" in text and "less than a second" in text and "8 queries" in text
     assert re.search(r"Of all pairs \d+ of 28 share", text) and re.search(r"\d of 2\.", text)
-    assert "most likely false" not in text
+    assert "times as often" not in text and "mostly false" not in text
+
+
+def test_similar_pairs_are_called_false_negatives_only_where_most_are():
+    def text(share: float, top: float) -> str:
+        return sections._pairs_text(story.Pairs(*[None] * 4, share, top, 500, 6000))
+
+    assert "mostly false" in text(0.1, 0.6) and "6 times as often" in text(0.1, 0.6)
+    assert "mostly false" not in text(0.02, 0.3) and "15 times as often" in text(0.02, 0.3)
+    assert "times" not in text(0.3, 0.2)  # where similarity says nothing
 
 
 def test_the_claim_that_similar_pairs_are_mostly_false_needs_enough_queries_and_to_be_true():

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from transclipped.ui.glossary import TERMS, term
+from transclipped.ui.glossary import TERMS, prose, term
 
 WORDS = """anchor view positive negative false·negative clipping threshold temperature head backbone hybrid stem
     embedding quantizer codebook codeword code subspace asymmetric·distance lab·set protocol query database mAP@K
@@ -63,3 +63,13 @@ def test_the_sentence_decides_the_form_of_a_word():
 def test_an_unknown_word_is_an_error():
     with pytest.raises(KeyError):
         term("no such word")
+
+
+def test_marked_words_are_terms_and_all_else_is_text():
+    text = prose("<b> [view] and [anchors](anchor) & co")
+    assert text.startswith("&lt;b&gt; <span") and text.endswith(" &amp; co") and text.count('class="term"') == 2
+
+
+def test_an_unmarked_entry_is_an_error():
+    with pytest.raises(KeyError):
+        prose("a [nonsense]")

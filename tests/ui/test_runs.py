@@ -35,6 +35,8 @@ def test_the_default_is_a_bundled_clipped_hybrid_of_default_code_length(folders)
     put(bundled, "hybrid-32-II-clipped", backbone="hybrid-vit", rule="adaptive", protocol="II")
     put(bundled, "hybrid-32-clipped", backbone="hybrid-vit", rule="adaptive")
     assert runs.first() == "hybrid-32-clipped"
+    put(bundled, "a-distilled-clipped", backbone="hybrid-vit-distilled", rule="rank")
+    assert runs.first() == "hybrid-32-clipped"  # its backbone is the default one
 
 
 def test_a_users_run_is_the_default_if_none_is_bundled(folders):

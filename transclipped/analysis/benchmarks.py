@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from transclipped.clipping import amount_of, described
-from transclipped.config import ClippingConfig, RunConfig
+from transclipped.config import ClippingConfig, DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 
@@ -90,7 +90,7 @@ def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
         return Row(
             run=run.name,
             dataset=config.data.dataset,
-            protocol=config.data.protocol or ("I" if config.data.dataset == "cifar10" else "default"),
+            protocol=protocol_of(config.data),
             bits=config.quantizer.bits,
             backbone=config.backbone.name,
             clipping=clipping_of(config.clipping),
@@ -130,6 +130,11 @@ def in_order(lines: Iterable[Row]) -> list[Row]:
 def clipping_of(config: ClippingConfig) -> str:
     """Rule and amount in a few words."""
     return described(config.rule, amount_of(config))
+
+
+def protocol_of(data: DataConfig) -> str:
+    """Name of the protocol, also where it is the data set's default."""
+    return data.protocol or ("I" if data.dataset == "cifar10" else "default")
 
 
 def table(lines: list) -> dict[str, list[Any]]:
@@ -177,16 +182,21 @@ def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
     Like means the same images, backbone, codes, schedule and seed; the loss may differ, since each rule has its own
     best temperature.
     """
-    if run.config.clipping.rule == "none":
-        return None
-    task = _compared(run.config)
+    return None if run.config.clipping.rule == "none" else _counterpart(run, others, clipped=False)
+
+
+def with_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
+    """The measured run like `run`, which clips nothing, that clips; None if none exists, or `run` clips itself."""
+    return _counterpart(run, others, clipped=True) if run.config.clipping.rule == "none" else None
+
+
+def _counterpart(run: RunDir, others: Iterable[RunDir], *, clipped: bool) -> RunDir | None:
+    task = compared(run.config)
     for other in others:
-        try:
-            same = other.config.clipping.rule == "none" and _compared(other.config) == task
+        with suppress(InputError):
+            same = (other.config.clipping.rule != "none") == clipped and compared(other.config) == task
             if same and other.metrics() is not None:
                 return other
-        except InputError:
-            continue
     return None
 
 
@@ -203,12 +213,13 @@ def alike(run: RunDir, others: Iterable[RunDir]) -> list[RunDir]:
 
     def difference(other: RunDir) -> tuple[bool, bool, bool]:
         theirs, ours = other.config, run.config
-        return _compared(theirs) != _compared(ours), theirs.backbone != ours.backbone, theirs.clipping.rule != "none"
+        return compared(theirs) != compared(ours), theirs.backbone != ours.backbone, theirs.clipping.rule != "none"
 
     return sorted(result, key=difference)
 
 
-def _compared(config: RunConfig) -> tuple:
+def compared(config: RunConfig) -> tuple:
+    """The settings that runs share which differ in clipping and loss only."""
     return config.data, config.backbone, config.quantizer, config.schedule, config.seed
 
 

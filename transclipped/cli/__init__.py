@@ -30,6 +30,7 @@ COMMANDS = {  # name of the command and of its module, and what it does
     "study": "Measure clipping rules, amounts, batch sizes, codes and backbones; rerun to resume.",
     "bundle": "Copy a finished run without the files that only resuming needs.",
     "lab": "Build the lab set, on which a head trains in seconds, and sweep clipping on it.",
+    "pipeline": "Run, compare, list and explain retrieval pipelines, written as one line.",
     "maps": "Compute the UMAP maps that the Embeddings page shows at once; delete those of deleted runs.",
 }
 

@@ -51,7 +51,7 @@ class _Index:
         k = min(k, self.n)
         scores = np.empty((len(queries), k), np.float32)
         rows = np.empty((len(queries), k), np.int64)
-        for part, hits in self.complete(queries, k):
+        for part, hits in self.complete(queries, k) if k else ():
             scores[part], rows[part] = hits.scores[:, :k], hits.rows[:, :k]
         return Hits(scores, rows)
 

@@ -5,6 +5,9 @@ items within K; 0 without any, and the query still counts. (Others divide by all
 min(K, relevant); their numbers do not compare.) mAP@K is the mean over queries. Items are relevant that share a
 label with the query; an item without label is never relevant.
 
+That value can fall when a re-ranking brings further relevant items in at low ranks. Pipelines are therefore compared
+by a second one too, map_r: the same sum divided by min(K, R), with R relevant items in the database.
+
 The plain value orders ties by database row. The tie-aware one is the expectation over random orders of equal scores:
 the expected sum of precisions divided by the expected number of relevant items within K. For a group of g items at
 ranks a+1 … a+g, r of them relevant, after R relevant ones, the item at rank a+t adds
@@ -27,6 +30,7 @@ from transclipped.retrieval.relevance import n_relevant, relevance
 
 BINS = 4096  # of scores in [−1, 1] behind the precision–recall curve
 RECALL_POINTS = 101
+HITS = 2**22  # hits measured at once
 SCORED = 128  # queries scored against the whole database at once: 128 × 50,000 floats are 26 MB
 
 
@@ -40,6 +44,7 @@ class Measured:
         precision, recall: `[K]` means over queries at ranks 1 … K.
         curve: (recall, precision) `[101]` each over the full ranking; None if not requested.
         per_class: mean AP by class.
+        average_precision_r: `[Q]` sums of precisions divided by min(K, R); None if not computed.
     """
 
     average_precision: np.ndarray
@@ -48,6 +53,16 @@ class Measured:
     recall: np.ndarray
     curve: tuple[np.ndarray, np.ndarray] | None
     per_class: dict[str, float]
+    average_precision_r: np.ndarray | None = None
+
+    @property
+    def map_r(self) -> float | None:
+        """Mean of the AP@K that is divided by min(K, R)."""
+        return (
+            None
+            if self.average_precision_r is None
+            else float(self.average_precision_r.sum() / max(1, len(self.average_precision_r)))
+        )
 
     @property
     def map(self) -> float:
@@ -119,6 +134,40 @@ def measure(
     )
 
 
+def measure_hits(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarray, *, k: int) -> Measured:
+    """Measure hits, such as those after re-ranking; the order within ties is as given.
+
+    Args:
+        hits: of Q queries, best first, at least min(K, N) each.
+        query_labels, database_labels: `[Q]`, `[N]` int, or `[Q, L]`, `[N, L]` 0/1.
+        k: K >= 1.
+
+    Raises:
+        ValueError: numbers of hits and labels disagree, or K is below 1.
+    """
+    n, depth = hits.rows.shape
+    if len(query_labels) != n or query_labels.ndim != database_labels.ndim or k < 1:
+        raise ValueError(f"hits of {n} queries and K = {k}, but {len(query_labels)} labels of queries")
+    k = min(k, depth)
+    average, precision, recall = np.zeros(n), np.zeros(k), np.zeros(k)
+    relevant, found = n_relevant(query_labels, database_labels), np.zeros(n)
+    for start in range(0, n, step := max(1, HITS // max(1, k))):
+        part = slice(start, start + step)
+        average[part], counts = average_precision(relevance(query_labels[part], database_labels, hits.rows[part, :k]))
+        found[part] = counts.max(1, initial=0)
+        precision += (counts / np.arange(1, k + 1)).sum(0)
+        recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
+    return Measured(
+        average_precision=average,
+        average_precision_r=average * found / np.maximum(1, np.minimum(k, relevant)),
+        map_tie_aware=None,
+        precision=precision / max(1, n),
+        recall=recall / max(1, n),
+        curve=None,
+        per_class={},
+    )
+
+
 class MeanAP(NamedTuple):
     """mAP@K with ties in order of database row, and expected over all orders of ties; both in [0, 1]."""
 
@@ -169,7 +218,7 @@ def average_precision(relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts = relevant.cumsum(1, dtype=np.int32)
     ranks = np.arange(1, relevant.shape[1] + 1, dtype=np.float64)
     total = np.einsum("qk,qk,k->q", counts, relevant, 1 / ranks)
-    return total / np.maximum(1, counts[:, -1]), counts
+    return total / counts.max(1, initial=1), counts
 
 
 def tie_aware_average_precision(hits: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:

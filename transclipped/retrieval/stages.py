@@ -17,28 +17,32 @@ A method is one file in the folder of its kind: a function whose keyword argumen
 
 | kind | function | fit, where the method learns |
 | --- | --- | --- |
-| features | (images) → maps or vectors | |
+| features | (images) → `Features`, which gives maps or vectors | |
 | filter | (maps[, state]) → maps | (batches of maps) → state |
 | aggregation | (maps[, state]) → vectors | (batches of maps) → state |
 | transform | (vectors[, state]) → vectors | (vectors) → state |
-| augmentation | (vectors, neighbours) → vectors, of the database only | |
+| augmentation | (vectors, neighbours of k) → vectors, of the database only | |
 | coding | (vectors[, state]) → index | (vectors) → state |
-| reranking | (hits, collection) → hits | |
+| reranking | (hits, collection) → hits, `Moved` ones where it moves the queries | |
 | fusion | (list of hits, list of collections) → hits | |
+
+In a line an option called `name` follows a colon, as in `run:NAME`; all others are in brackets, as in `gem(p=3)`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from transclipped.registry import Registry
-from transclipped.retrieval.index import Hits
+
+if TYPE_CHECKING:  # importing a method loads no faiss
+    from transclipped.retrieval.index import Hits
 
 KINDS = ("features", "filter", "aggregation", "transform", "augmentation", "coding", "reranking", "fusion")
 
@@ -55,8 +59,10 @@ class Stage:
         idea: one sentence. formula: the equation in Unicode. source: paper, with arXiv number or DOI.
         fit: learns the state; None if there is nothing to learn.
         needs: further keyword arguments of `fit`, which the pipeline provides: "views" `[V, n, D]`, augmented views of
-            the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`.
+            the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`. Of a re-ranking,
+            "floats": see `Collection`.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
+        gives: "maps" or "vectors", of features.
     """
 
     function: Callable[..., Any]
@@ -67,12 +73,26 @@ class Stage:
     fit: Callable[..., State] | None = None
     needs: tuple[str, ...] = ()
     bounds: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    gives: str = "vectors"
 
     @cached_property
     def options(self) -> dict[str, Any]:
         """Options in order, with their defaults."""
         parameters = inspect.signature(self.function).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+class Features(Protocol):
+    """Maps or vectors of one set of images.
+
+    Attributes:
+        fingerprint: of everything that they depend on: network, weights, size of the input.
+    """
+
+    fingerprint: str
+
+    def batches(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
+        """Maps `[b, C, h, w]` or vectors `[b, D]` of images in the order of `rows`; view 0 is the plain image."""
 
 
 class Index(Protocol):
@@ -102,10 +122,21 @@ class Collection:
         index: of the N items.
         queries: `[Q, D']`, embedded.
         neighbours: returns the database's own lists, computed once and shared; see `neighbours`.
+        floats: queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
+        memo: where methods keep what they compute of the database; collections of one database may share it.
     """
 
-    def __init__(self, index: Index, queries: np.ndarray, *, neighbours: Callable[[int], Hits] | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        queries: np.ndarray,
+        *,
+        neighbours: Callable[[int], Hits] | None = None,
+        floats: tuple[np.ndarray, np.ndarray] | None = None,
+        memo: dict[Any, Any] | None = None,
+    ) -> None:
         self.index, self.queries, self._neighbours = index, queries, neighbours
+        self.floats, self.memo = floats, {} if memo is None else memo
 
     @cached_property
     def items(self) -> np.ndarray:
@@ -124,4 +155,4 @@ class Collection:
 
 
 STAGES: Registry[Stage] = Registry("stage", Stage)
-stage = STAGES.register  # (name, *, kind, idea, formula, source, fit, needs, bounds)
+stage = STAGES.register  # (name, *, kind, idea, formula, source, fit, needs, bounds, gives)

@@ -13,9 +13,9 @@ import streamlit as st
 from transclipped.ui.chart_text import described
 from transclipped.ui.presenting import scale
 from transclipped.ui.text import for_plotly
-from transclipped.ui.theme import CLASS_COLOURS
+from transclipped.ui.theme import class_colour
 
-HEIGHT = 320
+HEIGHT, WIDEST = 320, 1100  # px; wider, a figure of few points is stretched flat
 TICK, TITLE = 12, 14  # px, font sizes that Streamlit gives an axis
 FLATTEST, SQUARE = 3.6, 1.4  # largest ratio of width to height: of any chart, and of one with square cells
 LINE, POINT = 2.0, 6.0  # plotly's default line width and marker size
@@ -67,12 +67,25 @@ def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", 
     )
 
 
-def curves(lines: dict[str, tuple[Sequence, Sequence]], *, x: str, y: str, key: str, log_x: bool = False) -> go.Figure:
-    """Named lines (x values, y values) in one figure."""
+def curves(
+    lines: dict[str, tuple[Sequence, Sequence]],
+    *,
+    x: str,
+    y: str,
+    key: str,
+    log_x: bool = False,
+    looks: dict[str, tuple[int, bool]] | None = None,
+) -> go.Figure:
+    """Named lines (x values, y values) in one figure.
+
+    Args:
+        looks: number of its colour, and whether a line is dashed, by name; otherwise every line has its own colour.
+    """
     figure = go.Figure()
     for i, (name, (xs, ys)) in enumerate(lines.items()):
-        colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
-        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line={"color": colour, "width": 2.5})
+        number, dashed = (looks or {}).get(name, (i, False))
+        line = {"color": class_colour(number), "width": 2.5, "dash": "dash" if dashed else "solid"}
+        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line=line)
     return set_layout(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
 
@@ -113,6 +126,8 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     grown, tick = go.Figure(figure), TICK * factor
     height = (figure.layout.height or 450) * factor
     grown.update_layout(font_size=tick, legend_font_size=tick, hoverlabel_font_size=tick, height=height)
+    if figure.layout.margin.r is not None:
+        grown.update_layout(margin_r=figure.layout.margin.r * factor)  # holds the labels of lines
     for update in (grown.update_xaxes, grown.update_yaxes):
         update(tickfont_size=tick, title_font_size=TITLE * factor)
     for trace in grown.data:

@@ -47,7 +47,9 @@ def choose(
     return widget(label, list(texts), key=key, format_func=displayed, on_change=changed, **more) or default
 
 
-def section(texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = None) -> str:
+def section(
+    texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = None, former: Mapping[str, str] | None = None
+) -> str:
     """Draw the choice of a page's section, `?section=` in the address; returns its key, by default the first.
 
     A page draws one section only, so it opens quickly.
@@ -56,8 +58,11 @@ def section(texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = N
         texts: displayed texts, by key.
         opened_by: names in the address that belong to one section, with its key. An older link without `?section=`
             opens that section. Choosing the first section removes them from the address.
+        former: keys by texts that were displayed once; links with such a text still open that section.
     """
     address, opened_by, first = st.query_params, opened_by or {}, next(iter(texts))
+    if (old := address.get(SECTION)) in (former or {}):
+        address[SECTION] = former[old]
     if SECTION not in st.session_state and SECTION not in address:
         linked = next((section for name, section in opened_by.items() if name in address), None)
         if linked is not None:
@@ -79,7 +84,7 @@ def key_of(value: str | None, texts: Mapping[str, str]) -> str | None:
     return next((key for key, text in texts.items() if text == value), None)
 
 
-def go(page: str, **query: str) -> None:
+def go(page: str, **query: str | list[str]) -> None:
     """Open a page with these parameters in its address; parameters bound to widgets are set in the session instead."""
     st.switch_page(f"pages/{page}.py", query_params=query)  # {} drops bound parameters, None would be refused
 

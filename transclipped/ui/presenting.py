@@ -32,7 +32,7 @@ def scale() -> float:
     return LARGER if projector() else 1.0
 
 
-def controls(label: str):
+def controls(label: str = "Settings"):
     """A container for a page's controls: folded under `label` in lesson view and on a projector, plain otherwise.
 
     Draw in it only what a class can do without; a slider that moves the chart stays outside.

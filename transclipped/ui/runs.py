@@ -10,6 +10,7 @@ import streamlit as st
 
 from transclipped.config import DataConfig, QuantizerConfig
 from transclipped.errors import InputError
+from transclipped.models.zoo import HYBRID
 from transclipped.runs.manage import renamed
 from transclipped.runs.run import RunDir, find_runs
 from transclipped.ui import absent
@@ -133,19 +134,19 @@ def first() -> str | None:
 
 
 def rank(run: RunDir) -> tuple:
-    """Sort key that prefers CIFAR-10, a hybrid, clipping, the default code length and the whole training set."""
+    """Sort key: CIFAR-10, a hybrid, clipping, the default code length, all training images, the default backbone."""
     try:
         config = run.config
     except InputError:
-        return (True, True, True, True, True, run.name)
+        return (True,) * 6, run.name
     return (
         config.data.dataset != DataConfig().dataset,
         not config.backbone.name.startswith("hybrid"),
         config.clipping.rule == "none",
         config.quantizer.bits != QuantizerConfig().bits,
         config.data.protocol == "II",
-        run.name,
-    )
+        config.backbone.name != HYBRID,
+    ), run.name
 
 
 def summary(run: RunDir) -> str:

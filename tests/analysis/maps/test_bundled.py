@@ -52,6 +52,14 @@ def test_positions_are_restored_to_a_grid_step_and_trust_exactly(saved, tmp_path
     assert (result.xy == 3).all() and result.trustworthiness is None
 
 
+def test_the_variance_of_a_pca_is_stored_and_older_files_lack_it(tmp_path):
+    pca = Map(some_map().xy, 0.9, {"method": "pca", "variance": 0.375})
+    maps = {(BACKBONE, None): pca, (QUANTIZED, None): some_map(1), (QUANTIZED, PAGE): some_map(2)}
+    bundled_maps.save("some", maps, folder=tmp_path)
+    result = bundled_maps.load("some", N, folder=tmp_path)
+    assert [each.settings.get("variance") for each in result.values()] == [0.375, None, None]
+
+
 def test_maps_of_other_items_are_not_loaded(saved):
     folder, _ = saved
     assert bundled_maps.load("other", N, folder=folder) == {}

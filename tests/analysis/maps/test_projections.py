@@ -1,5 +1,7 @@
 """Items of a map, against loops."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -70,5 +72,47 @@ def test_average_precision_of_an_item_equals_a_loop_without_itself(rng, which):
 def test_item_is_not_its_own_neighbour_even_among_twins(rng):
     points = projections.items(stored_of(rng), "database")
     points.vectors["quantized"][:] = points.vectors["quantized"][0]
-    rows = projections.nearest_items(points, 7, 5)
+    rows, _ = projections.nearest_items(points, 7, 5)
     assert len(rows) == 5 and 7 not in rows
+
+
+def cosine_distance(a, b):
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return 1 - float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
+
+
+@pytest.mark.parametrize("kind", ["continuous", "quantized"])
+def test_neighbours_and_their_distances_equal_a_loop(rng, kind):
+    points = projections.items(stored_of(rng), "queries")
+    vectors = points.vectors[kind]
+    rows, distances = projections.nearest_items(points, 4, 6, kind=kind)
+    loop = sorted((cosine_distance(vectors[4], vectors[i]), i) for i in range(12) if i != 4)[:6]
+    np.testing.assert_allclose(distances, [distance for distance, _ in loop], atol=1e-6)
+    assert rows.tolist() == [i for _, i in loop] or kind == "quantized"  # equal codes are ties
+    query = rng.normal(size=6).astype(np.float32)
+    rows, distances = projections.nearest_to(points, query, 50, kind=kind)
+    assert sorted(rows.tolist()) == list(range(12))
+    np.testing.assert_allclose(distances, [cosine_distance(query, vectors[row]) for row in rows], atol=1e-6)
+    assert (np.diff(distances) >= 0).all()
+
+
+def test_typical_items_of_a_codeword_are_those_nearest_to_it(rng):
+    points = projections.items(stored_of(rng, q=60), "queries")
+    parts = points.vectors["continuous"].reshape(60, 2, 3)[:, 1]
+    words = points.vectors["quantized"].reshape(60, 2, 3)[:, 1]
+    word = np.bincount(points.codes[:, 1]).argmax()
+    own = [row for row in range(60) if points.codes[row, 1] == word]
+    expected = sorted(own, key=lambda row: math.dist(parts[row].tolist(), words[row].tolist()))[:3]
+    assert projections.typical_items(points, 1, int(word), 3) == expected
+    database = projections.items(stored_of(rng), "database")
+    word = int(database.codes[0, 0])
+    assert projections.typical_items(database, 0, word, 1) == [0]
+    assert projections.typical_items(database, 0, 200, 3) == []
+
+
+def test_few_images_of_an_untrained_backbone_may_be_encoded(tiny_run):
+    run = RunDir(tiny_run)
+    points = projections.items(run.retrieval(), "queries")
+    assert projections.can_encode(run, points)
+    many = projections.Items("queries", np.arange(1001), None, np.zeros((1001, 1), np.uint8), {})
+    assert not projections.can_encode(run, many)

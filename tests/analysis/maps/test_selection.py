@@ -1,6 +1,10 @@
 """The selection on a map, whatever the browser sends, and its export."""
 
+import base64
 import io
+import re
+import tracemalloc
+import zlib
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -29,6 +33,53 @@ def test_choice_is_always_sorted_rows_of_the_items(sent, n):
 def test_row_of_the_id_in_the_url(rng):
     points = items(stored_of(rng), "queries")
     assert [map_selection.row_of_id(points, name) for name in ("103", "3", None)] == [3, None, None]
+
+
+def some_items(n, labels=None, start=0):
+    return Items("queries", np.arange(start, start + n), labels, np.zeros((n, 1), np.uint8), {})
+
+
+@given(st.integers(1, 400), st.integers(0, 10_000), st.floats(0, 1))
+@settings(deadline=None)
+def test_a_selection_survives_a_link(n, seed, share):
+    points = some_items(n)
+    rows = np.flatnonzero(np.random.default_rng(seed).random(n) < share)
+    text = map_selection.to_link(points, rows)
+    assert re.fullmatch(r"[0-9a-f]{8}\.[\w-]+", text)
+    assert map_selection.from_link(points, text).tolist() == rows.tolist()
+    assert map_selection.from_link(some_items(n, start=1), text) is None
+    assert map_selection.from_link(some_items(n + 8), text) is None
+
+
+def test_links_of_10_000_images_stay_short(rng):
+    points = some_items(10_000)
+    assert max(len(map_selection.to_link(points, rng.permutation(10_000)[:n])) for n in (0, 10, 5000, 10_000)) < 1800
+
+
+@given(st.text(max_size=40))
+@settings(deadline=None)
+def test_nonsense_in_a_link_selects_nothing(text):
+    points = some_items(30)
+    assert map_selection.from_link(points, text) is None
+    assert map_selection.from_link(points, f"{map_selection.key_of(points)}.{text}") is None
+
+
+def test_a_bomb_in_a_link_is_not_unpacked():
+    points = some_items(30)
+    bomb = base64.urlsafe_b64encode(zlib.compress(bytes(50_000_000), 9)).decode()
+    tracemalloc.start()
+    assert map_selection.from_link(points, f"{map_selection.key_of(points)}.{bomb}") is None
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_classes_of_a_selection_are_counted_most_frequent_first():
+    single = some_items(6, np.array([2, 0, 2, -1, 1, 1]))
+    assert map_selection.class_counts(single, np.arange(6)) == [(1, 2), (2, 2), (0, 1)]
+    assert map_selection.class_counts(single, np.array([3])) == []
+    several = some_items(3, np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]], np.uint8))
+    assert map_selection.class_counts(several, np.array([0, 1, 2])) == [(1, 2), (0, 1)]
+    assert map_selection.class_counts(some_items(3), np.array([0])) == []
 
 
 def test_exports_hold_the_selected_rows_or_none(rng):

@@ -12,10 +12,12 @@ import pytest
 
 from tests.children import Child
 from tests.points import groups
+from transclipped.analysis.maps import projections, umap_job
 from transclipped.analysis.maps import store as map_store
-from transclipped.analysis.maps import umap_job
 from transclipped.analysis.maps.store import UmapSettings
+from transclipped.datasets.registry import load
 from transclipped.errors import InputError
+from transclipped.runs.run import RunDir
 from transclipped.utils import jobs
 from transclipped.utils.files import write_json
 from transclipped.utils.machine import identity, process_alive, process_start
@@ -44,6 +46,23 @@ def test_umap_child_computes_trustworthy_maps_and_umap_is_not_imported_here(rng,
     assert map_store.stored_map(keys[1]).xy.shape == (3, 2)
     assert umap_job.start([(x, UmapSettings(n_neighbors=8))]) == keys[:1]  # nothing to do
     assert "umap" not in sys.modules
+
+
+def test_images_without_embeddings_are_encoded_after_the_other_maps(rng, cache, tiny_run):
+    run, about = RunDir(tiny_run), UmapSettings(n_neighbors=5)
+    points, images = projections.items(run.retrieval(), "queries"), load(run.config.data)
+    assert list(projections.with_features(run, points, images, points.ids).vectors) == ["continuous", "quantized"]
+    encoding = umap_job.Encoding(run, "queries", [("backbone", about)])
+    keys = umap_job.start([(points.vectors["continuous"], about)], encoding=encoding)
+    assert len(keys) == 1 and umap_job.current()["of"] == 2
+    end = time.monotonic() + 120
+    while umap_job.current() is not None and time.monotonic() < end:
+        assert umap_job.current() is None or umap_job.current()["state"] == "running", umap_job.current()
+        time.sleep(0.2)
+    vectors = projections.with_features(run, points, images, points.ids).vectors
+    assert list(vectors) == list(projections.KINDS)
+    keys += [map_store.map_key(map_store.digest(vectors["backbone"]), about)]
+    assert [map_store.stored_map(key).xy.shape for key in keys] == [(40, 2), (40, 2)]
 
 
 def test_cancelled_map_leaves_nothing_behind(rng, cache):

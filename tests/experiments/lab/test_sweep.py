@@ -117,6 +117,7 @@ def test_curves_are_computed_and_resumed(lab, tmp_path, monkeypatch):
     tried = {"threshold": (0.5, 0.4), "rank": (0.1,), "adaptive": (2.0,)}
     few = {rule: replace(amount, tried=tried[rule]) for rule, amount in swept().items()}
     monkeypatch.setattr(curves, "swept", lambda: few)
+    monkeypatch.setattr(curves, "FURTHER", {})
     curves.compute(lab, tmp_path, (0.3,), minutes=0)
     assert not (tmp_path / curves.FILE).exists()
     curves.compute(lab, tmp_path, (0.3,))
@@ -127,6 +128,31 @@ def test_curves_are_computed_and_resumed(lab, tmp_path, monkeypatch):
     (tmp_path / curves.FILE).write_text("{}")
     with pytest.raises(InputError, match="no curves"):
         curves.load(tmp_path)
+
+
+def result(rule, amount, temperature, value):
+    return {"rule": rule, "amount": amount, "temperature": temperature, "map": value, "k": 500}
+
+
+def test_a_reached_map_lies_between_those_of_trained_heads():
+    results = [result("none", None, tau, tau) for tau in (0.2, 0.5)]
+    results += [result("threshold", 0.4, 0.2, 0.8), result("threshold", 0.6, 0.2, 0.6), result("rank", 0.1, 0.5, 0.7)]
+    curve = curves.reached(results, "threshold", 0.45)  # 0.5 is closer, but no threshold was trained there
+    assert (curve.temperature, curve.none, curve.k) == (0.2, 0.2, 500)
+    assert curve.at(0.5) == pytest.approx(0.7) and curve.at(0.4) == 0.8
+    assert curve.at(1.0) == 0.2 and curve.at(0.8) == pytest.approx(0.4)  # δ = 1 clips nothing
+    assert np.isnan(curve.at(0.39))
+    rank = curves.reached(results, "rank", 0.1)
+    assert rank.temperature == 0.5 and rank.at(0.0) == 0.5 and rank.at(0.05) == pytest.approx(0.6)
+    assert curves.reached(results, "adaptive", 0.2) is None and curves.reached([], "rank", 0.2) is None
+
+
+def test_precomputed_curves_span_the_whole_slider():
+    for rule, amount in swept().items():
+        for temperature in (0.2, 0.3, 0.5):
+            curve = curves.reached(curves.load(), rule, temperature)
+            maps = curve.at(np.linspace(*amount.dial, 101))
+            assert np.isfinite(maps).all() and maps[-1 if amount.rising else 0] < curve.none < maps.max()
 
 
 def test_precomputed_curves_rise_and_fall_at_every_temperature():
@@ -158,6 +184,7 @@ def test_sweep_does_not_import_timm():
 def test_time_left_follows_the_last_head_and_then_the_current_one():
     note = {"total": 4, "done": 0, "t": 100.0, "since": 99.0, "step": 1, "steps": 100}
     assert sweep.seconds_left(note, []) is None  # 1 % is too little
+    assert sweep.seconds_left(note, [], usual=5.0) == pytest.approx(5 * 3.99)
     assert sweep.seconds_left(note | {"done": 1}, [{"seconds": 8.0}]) == pytest.approx(8 * 2.99)
     half = note | {"done": 1, "since": 90.0, "step": 50}  # 10 s for half a head: the machine is busier now
     assert sweep.seconds_left(half, [{"seconds": 8.0}]) == pytest.approx(20 * 2.5)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.retrieval.clustered import UGLY, assert_in_order, clustered, coded, flat
 from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.index import PQIndex
-from transclipped.retrieval.reranking.rocchio import rocchio
+from transclipped.retrieval.reranking.rocchio import pseudo_feedback, rocchio
 
 
 def unit(x):
@@ -81,3 +82,24 @@ def test_wrong_shapes_and_negative_weights_are_refused(shapes):
         rocchio(*(np.ones(shape) for shape in shapes), codebooks=4)
     with pytest.raises(ValueError, match="negative"):
         rocchio(np.ones(4), np.ones((0, 4)), np.ones((0, 4)), codebooks=4, gamma=-1)
+
+
+@pytest.mark.parametrize(("good", "bad"), [(5, 4), (3, 0), (0, 6), (20, 5)])
+@pytest.mark.parametrize("m", [1, 4])
+def test_first_hits_count_as_good_and_the_last_others_as_bad(m, good, bad):
+    hits, collection = coded() if m == 4 else flat(*clustered(60))
+    again = pseudo_feedback(hits, collection, good=good, bad=bad)
+    items = collection.items * m
+    for q, query in enumerate(collection.queries):
+        rows = hits.rows[q].tolist()
+        last = [row for row in rows[len(rows) - bad :] if row not in rows[:good]]
+        marked = items[rows[:good]], items[last]
+        expected = by_loops(query, *marked, m=m, alpha=1.0, beta=0.75, gamma=0.15)
+        np.testing.assert_allclose(again.queries[q], expected, atol=1e-5)
+    np.testing.assert_array_equal(again.rows, collection.search(again.queries, 20).rows)
+
+
+@pytest.mark.parametrize("case", UGLY)
+def test_ugly_collections_give_hits_in_order(case):
+    hits, collection = UGLY[case]()
+    assert_in_order(pseudo_feedback(hits, collection), collection.index.n, hits.rows.shape)

@@ -4,8 +4,11 @@ import base64
 import re
 
 import numpy as np
+import pytest
+from PIL import Image, ImageColor
 
 from transclipped.analysis.story import Pairs
+from transclipped.datasets.images.decode import open_image
 from transclipped.ui.overview import story
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
@@ -25,15 +28,28 @@ def test_pairs_of_one_class_are_blue_and_others_orange():
     assert boxes(pairs([1, 2], [3, 0], 0.5)) == [
         (story.BORDER, 40),
         (IRRELEVANT, 40),
-        (RELEVANT, 10),
-        (IRRELEVANT, 20),
         (RELEVANT, 20),
-    ]
+        (IRRELEVANT, 28.28),
+        (RELEVANT, 28.28),
+    ]  # heights are square roots
 
 
 def test_pairs_without_labels_are_grey():
-    assert [box for box in boxes(pairs([0, 0], [3, 1], None))[1:] if box[1]] == [(NEUTRAL, 40), (NEUTRAL, 13.33)]
+    assert [box for box in boxes(pairs([0, 0], [3, 1], None))[1:] if box[1]] == [(NEUTRAL, 40), (NEUTRAL, 23.09)]
 
 
 def test_the_line_has_a_distinct_colour():
     assert story.BORDER not in (RELEVANT, IRRELEVANT, NEUTRAL)
+
+
+@pytest.mark.parametrize(
+    ("size", "framed"), [((32, 32), False), ((300, 200), True), ((90, 400), True), ((1, 1), False)]
+)
+def test_the_square_that_the_network_sees_is_framed_in_an_image_that_is_not_square(size, framed):
+    image = open_image(base64.b64decode(re.search(r"base64,([^\"]+)", story._whole(Image.new("RGB", size), 1.0))[1]))
+    frame = np.argwhere((np.asarray(image) == ImageColor.getrgb(story.BORDER)).all(-1))
+    assert min(len(frame), 1) == framed and max(image.size) <= story.LONGEST * story.SIDE + 1
+    if framed:
+        (top, left), (bottom, right) = frame.min(0), frame.max(0)
+        assert bottom - top == right - left == min(image.size) - 1
+        assert abs((top + bottom) - (image.height - 1)) <= 1 and abs((left + right) - (image.width - 1)) <= 1

@@ -3,6 +3,10 @@
 With a growing amount (falling δ or c, rising q) clipped sets only grow. So each pair has one amount where it flips, and
 all counts, of pairs, of false negatives and of histogram bins, are sums of a table over flips. Similarities are
 compared in their own precision, pair by pair, as in training.
+
+Clipping has a gain and a price in one unit. Without it, anchor i pushes negative j away with the force p_ij, its
+softmax weight. Clipping the pairs C removes Σ_{false ∩ C} p_ij / Σ_false p_ij of the repulsion on false negatives,
+which is the gain, and Σ_{true ∩ C} p_ij / Σ_true p_ij of that on true negatives, which is the price.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +15,8 @@ import numpy as np
 import torch
 
 from transclipped.analysis.clipping.report import Batch
-from transclipped.clipping import MARGIN, RULES, Amount, moments, negatives, share_of, turned
+from transclipped.analysis.clipping.repulsion import repulsion
+from transclipped.clipping import MARGIN, RULES, Amount, clip, moments, negatives, share_of, turned
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 
@@ -42,6 +47,10 @@ class Dial:
         edges: `[bins + 1]` cosines.
         histogram: `[2, bins]` pairs of other and of same class (of all and none without labels).
         cut: `[T, 2, bins]` those of them that are clipped.
+        level: `[T]` cosine of the least similar pair that an anchor clips, averaged over anchors that clip any; NaN
+            where nothing is clipped.
+        removed: `[T, 2]` share of the unclipped repulsion on pairs of other and of same class (of all and none without
+            labels) that clipping removes: price and gain. NaN without repulsion; None without a temperature.
     """
 
     rule: str
@@ -53,6 +62,8 @@ class Dial:
     edges: np.ndarray
     histogram: np.ndarray
     cut: np.ndarray
+    level: np.ndarray
+    removed: np.ndarray | None = None
 
     @property
     def share(self) -> np.ndarray:
@@ -70,8 +81,12 @@ class Dial:
         return None if self.hits is None else _ratio(self.hits, np.full_like(self.hits, self.false))
 
 
-def dial(batch: Batch, config: ClippingConfig) -> Dial:
-    """Counts at every amount of the configured rule. Raises InputError if the rule has no amount."""
+def dial(batch: Batch, config: ClippingConfig, *, temperature: float | None = None) -> Dial:
+    """Counts at every amount of the configured rule, and the repulsion removed at this temperature of the loss.
+
+    Raises:
+        InputError: the rule has no amount.
+    """
     if config.rule not in turned():
         raise InputError(f"the rule {config.rule!r} has no amount; choose one of {', '.join(turned())}")
     amount = turned()[config.rule]
@@ -86,9 +101,8 @@ def dial(batch: Batch, config: ClippingConfig) -> Dial:
     bins = np.clip(np.searchsorted(edges, similarity, side="right") - 1, 0, BINS - 1)
     t = len(amounts)
     table = np.bincount((flips * 2 + false) * BINS + bins, minlength=(t + 1) * 2 * BINS).reshape(t + 1, 2, BINS)
-    cut = table[:0:-1].cumsum(0)  # row k: pairs that the k + 1 most clipping positions clip
-    if not amount.rising:
-        cut = cut[::-1]
+    ascending = slice(None, None, 1 if amount.rising else -1)  # from the least clipping position to ascending amounts
+    cut = table[:0:-1].cumsum(0)[ascending]  # the least clipping position clips the pairs that flip last
     hits = cut[:, 1].sum(1)
     labelled = batch.false is not None
     return Dial(
@@ -101,7 +115,29 @@ def dial(batch: Batch, config: ClippingConfig) -> Dial:
         edges=edges,
         histogram=table.sum(0),
         cut=cut,
+        level=_levels(similarity, flips, candidates, t)[ascending],
+        removed=None if temperature is None else _removed(batch, flips, candidates, t, temperature)[ascending],
     )
+
+
+def _levels(similarity: np.ndarray, flips: np.ndarray, candidates: np.ndarray, t: int) -> np.ndarray:
+    """`Dial.level`, the least clipping position first."""
+    lowest = np.full((len(candidates), t + 1), np.inf)
+    np.minimum.at(lowest, (np.nonzero(candidates)[0], flips), similarity)
+    lowest = np.minimum.accumulate(lowest[:, :0:-1], axis=1)  # [n, T]
+    clips = np.isfinite(lowest)
+    return _ratio(np.where(clips, lowest, 0).sum(0), clips.sum(0))
+
+
+def _removed(batch: Batch, flips: np.ndarray, candidates: np.ndarray, t: int, temperature: float) -> np.ndarray:
+    """`Dial.removed`, the least clipping position first."""
+    similarity = torch.tensor(batch.similarity)
+    force = repulsion(similarity, clip(similarity, ClippingConfig(rule="none")), temperature=temperature)
+    false = np.zeros(len(flips), bool) if batch.false is None else batch.false[candidates]
+    weights = force.double().numpy()[candidates]
+    table = np.bincount(flips * 2 + false, weights=weights, minlength=2 * (t + 1)).reshape(t + 1, 2)
+    removed = table[:0:-1].cumsum(0)
+    return np.stack([_ratio(removed[:, side], np.full(t, table[:, side].sum())) for side in (0, 1)], axis=1)
 
 
 def _at_each_amount(similarity, candidates, amounts, config) -> np.ndarray:

@@ -211,6 +211,17 @@ def spread(batch: Batch) -> Spread:
     return Spread(every, np.sort(batch.similarity[same]), np.sort(batch.similarity[pairs & ~same]))
 
 
+def separation(spread: Spread) -> float | None:
+    """Probability that a false negative is more similar than a true one, ties counting half: the area under the ROC.
+
+    None without labels, or without negatives of both kinds.
+    """
+    if spread.same is None or not len(spread.same) or not len(spread.other):
+        return None
+    below, up_to = (np.searchsorted(spread.other, spread.same, side=side) for side in ("left", "right"))
+    return float((below + up_to).mean() / 2 / len(spread.other))
+
+
 def curve(spread: Spread, thresholds: np.ndarray = CURVE) -> Curve:
     """Share, precision and recall of the rule `threshold` at many δ at once."""
     clipped = _above(spread.every, thresholds)

@@ -3,7 +3,8 @@
 A file holds all maps of one run's queries, or of the sample of its database, in `assets/maps`:
 
     <content>.npz   xy [m, n, 2] uint16, each map in its own square · about, JSON: one entry per map, with kind of
-                    embedding, UMAP settings (null: PCA), trustworthiness, and the square's corner and side
+                    embedding, UMAP settings (null: PCA), trustworthiness, the square's corner and side, and optionally
+                    PCA's share of the variance
 
 `content` hashes codes, codebooks, queries, ids, and the fingerprints of images and backbone; after retraining it
 changes, so no old map is displayed. Embeddings are not hashed: those of the backbone exist only where they have been
@@ -106,7 +107,9 @@ def _encoded(kind: str, settings: UmapSettings | None, layout: Map) -> tuple[np.
     side = float((layout.xy.max(0) - corner).max()) or 1.0
     xy = np.rint((layout.xy - corner) / side * STEPS).astype(np.uint16)  # [n, 2]
     entry = {"kind": kind, "settings": None if settings is None else asdict(settings), "corner": corner.tolist()}
-    return xy, entry | {"side": side, "trustworthiness": layout.trustworthiness}
+    entry |= {"side": side, "trustworthiness": layout.trustworthiness}
+    share = layout.settings.get("variance") if settings is None else None
+    return xy, entry if share is None else entry | {"variance": share}
 
 
 def _decoded(xy: np.ndarray, entry: dict) -> tuple[tuple[str, UmapSettings | None], Map]:
@@ -119,4 +122,6 @@ def _decoded(xy: np.ndarray, entry: dict) -> tuple[tuple[str, UmapSettings | Non
     if not np.isfinite(xy).all():
         raise ValueError("positions must be finite")
     how = {"method": "pca"} if settings is None else asdict(settings)
+    if settings is None and "variance" in entry:
+        how["variance"] = min(1.0, max(0.0, float(entry["variance"])))
     return (entry["kind"], settings), Map(xy, trust, how)

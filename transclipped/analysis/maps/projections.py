@@ -5,6 +5,8 @@ neighbours in the embedding neighbours on the plane, which trustworthiness measu
 and `umap_layout`, cached in `store`, selected in `selection`; names that pages use are also exported here.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from transclipped.analysis.maps.plane import pca, place_by_neighbours, sample
@@ -16,13 +18,16 @@ from transclipped.retrieval.coding.product import decode, encode
 from transclipped.retrieval.store import Retrieval
 from transclipped.retrieval.vectors import neighbours
 from transclipped.runs.run import RunDir
+from transclipped.utils.progress import Progress
 
-__all__ = ["BACKBONE", "CONTINUOUS", "DATABASE", "KINDS", "METRICS", "QUANTIZED", "QUERIES", "SAMPLE"]
-__all__ += ["SETTINGS_COMPARED", "Items", "Map", "UmapSettings", "cached_features", "chosen", "digest"]
-__all__ += ["item_average_precision", "items", "locate_query", "map_key", "nearest_items", "pca", "row_of_id"]
-__all__ += ["selection_table", "store_map", "stored_map", "to_csv", "to_parquet", "with_features"]
+__all__ = ["BACKBONE", "CONTINUOUS", "DATABASE", "ENCODED", "KINDS", "METRICS", "QUANTIZED", "QUERIES", "SAMPLE"]
+__all__ += ["SETTINGS_COMPARED", "Items", "Map", "UmapSettings", "cached_features", "can_encode", "chosen", "digest"]
+__all__ += ["encode_missing", "item_average_precision", "items", "locate_query", "map_key", "nearest_items"]
+__all__ += ["nearest_to", "pca", "row_of_id", "selection_table", "store_map", "stored_map", "to_csv", "to_parquet"]
+__all__ += ["typical_items", "with_features"]
 
 SAMPLE = 10_000  # database items on a map
+ENCODED = 1000  # items, at most, that a map encodes itself: some seconds
 BACKBONE, CONTINUOUS, QUANTIZED = "backbone", "continuous", "quantized"
 KINDS = (BACKBONE, CONTINUOUS, QUANTIZED)  # in the order of the model
 QUERIES, DATABASE = "queries", "database"
@@ -60,6 +65,25 @@ def with_features(run: RunDir, points: Items, images: ImageSet, rows: np.ndarray
     return Items(points.which, points.ids, points.labels, points.codes, {kind: vectors[kind] for kind in order})
 
 
+def can_encode(run: RunDir, points: Items) -> bool:
+    """Whether `encode_missing` may encode these items: at most `ENCODED` images, by a backbone that was not trained."""
+    config = run.config
+    return len(points) <= ENCODED and config.backbone.train == "frozen" and config.data.dataset != "embeddings"
+
+
+def encode_missing(run: RunDir, which: str) -> Iterator[Progress]:
+    """Encode the items of a run's map into the feature cache, from which `with_features` reads them.
+
+    Raises:
+        InputError: the images or the weights of the backbone are missing, or the disk is full.
+    """
+    from transclipped.runs.session import prepare_run, with_images_of
+
+    session = with_images_of(prepare_run(run), run)
+    points = items(run.retrieval(), which)
+    yield from session.cache.fill(0, session.images.rows_of(points.ids.tolist()))
+
+
 def cached_features(run: RunDir, images: ImageSet, rows: np.ndarray) -> np.ndarray | None:
     """Cached backbone embeddings `[n, F]` float16; None if any is missing. Loads no network."""
     from transclipped.features.cache import FeatureCache
@@ -82,20 +106,39 @@ def cached_features(run: RunDir, images: ImageSet, rows: np.ndarray) -> np.ndarr
     return np.asarray(cache.view(0)[rows])
 
 
-def nearest_items(points: Items, item: int, k: int, *, kind: str = QUANTIZED) -> np.ndarray:
-    """Rows `[k']` of the items nearest to one of them, nearest first, without itself."""
+def nearest_items(points: Items, item: int, k: int, *, kind: str = QUANTIZED) -> tuple[np.ndarray, np.ndarray]:
+    """Rows `[k']` of the items nearest to one of them, nearest first, without itself, and their cosine distances."""
     vectors = points.vectors[kind]
-    rows = neighbours(vectors, vectors[item][None], k + 1)[1][0]
-    return rows[rows != item][:k]
+    distances, rows = neighbours(vectors, vectors[item][None], k + 1)
+    others = rows[0] != item
+    return rows[0][others][:k], distances[0][others][:k]
 
 
-def locate_query(
-    points: Items, query: np.ndarray, maps: dict[str, Map], *, k: int
-) -> tuple[dict[str, list[float]], list[int]]:
-    """Position on each map of a query `[D]` that is not among the items, and its nearest items by their codewords."""
-    distances, rows = neighbours(points.vectors[QUANTIZED], query[None].astype(np.float32), k)
-    positions = {name: place_by_neighbours(layout.xy, rows[0], distances[0]).tolist() for name, layout in maps.items()}
-    return positions, rows[0].tolist()
+def locate_query(points: Items, query: np.ndarray, maps: dict[str, Map], *, k: int) -> dict[str, list[float]]:
+    """Position on each map of a query `[D]` that is not among the items, from its nearest items by their codewords."""
+    rows, distances = nearest_to(points, query, k)
+    return {name: place_by_neighbours(layout.xy, rows, distances).tolist() for name, layout in maps.items()}
+
+
+def nearest_to(points: Items, query: np.ndarray, k: int, *, kind: str = QUANTIZED) -> tuple[np.ndarray, np.ndarray]:
+    """Rows `[k']` of the items nearest to a continuous embedding `[D]`, nearest first, and their cosine distances.
+
+    Args:
+        kind: of the items' embedding, continuous or quantized.
+    """
+    distances, rows = neighbours(points.vectors[kind], query[None].astype(np.float32), k)
+    return rows[0], distances[0]
+
+
+def typical_items(points: Items, codebook: int, codeword: int, k: int) -> list[int]:
+    """Rows of k items with this codeword, nearest to it first; in their order if no continuous embeddings are there."""
+    rows = np.flatnonzero(points.codes[:, codebook] == codeword)
+    if CONTINUOUS in points.vectors:
+        m = points.codes.shape[1]
+        parts = (points.vectors[kind][rows].reshape(len(rows), m, -1)[:, codebook] for kind in (CONTINUOUS, QUANTIZED))
+        distances = np.square(np.subtract(*parts)).sum(1)
+        rows = rows[np.argsort(distances, kind="stable")]
+    return rows[:k].tolist()
 
 
 def item_average_precision(stored: Retrieval, points: Items, *, k: int) -> np.ndarray | None:

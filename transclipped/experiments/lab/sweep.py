@@ -236,19 +236,21 @@ def results(folder: Path) -> list[dict[str, Any]]:
     return [line for line in lines if isinstance(line, dict) and {"rule", "amount", "map"} <= line.keys()]
 
 
-def seconds_left(note: dict[str, Any], trained: list[dict[str, Any]]) -> float | None:
+def seconds_left(note: dict[str, Any], trained: list[dict[str, Any]], *, usual: float | None = None) -> float | None:
     """Seconds until a running sweep is done; None until its speed is known.
 
     Args:
         note: its status.
         trained: its results so far; the last one reflects the machine's current load best.
+        usual: seconds per head of an earlier sweep, used until the first head's speed is known.
     """
     share = note.get("step", 0) / max(1, note.get("steps", 0))  # of the head in training
     spent = note.get("t", 0.0) - note.get("since", math.inf)
     heads = note["total"] - note["done"]
-    if trained and share < SURE:
-        return trained[-1]["seconds"] * (heads - share)
-    return spent / share * (heads - share) if share >= SURE and spent > 0 else None
+    if share < SURE:
+        latest = trained[-1]["seconds"] if trained else usual
+        return None if latest is None else latest * (heads - share)
+    return spent / share * (heads - share) if spent > 0 else None
 
 
 def status(folder: Path) -> dict[str, Any] | None:

@@ -13,6 +13,9 @@ References:
 
 import numpy as np
 
+from transclipped.retrieval.index import Hits
+from transclipped.retrieval.lists import Moved, scale, start
+from transclipped.retrieval.stages import Collection, stage
 from transclipped.retrieval.vectors import unit
 
 ALPHA, BETA, GAMMA = 1.0, 0.75, 0.15
@@ -53,6 +56,34 @@ def rocchio(
             moved = moved + weight * _parts(items.astype(np.float64).mean(0), codebooks)
     long = np.linalg.norm(moved, axis=1, keepdims=True) > TINY
     return np.where(long, unit(moved), before).ravel().astype(np.float32)  # sub-vectors that cancel out stay unchanged
+
+
+@stage(
+    "rocchio",
+    kind="reranking",
+    idea="Move towards the first hits and away from the last.",
+    formula="α q + β mean(first) − γ mean(last)",
+    source="Rocchio 1971",
+    bounds={"good": (0, 1000), "bad": (0, 1000), "alpha": (0, 100), "beta": (0, 100), "gamma": (0, 100)},
+)
+def pseudo_feedback(
+    hits: Hits,
+    collection: Collection,
+    *,
+    good: int = 10,
+    bad: int = 10,
+    alpha: float = ALPHA,
+    beta: float = BETA,
+    gamma: float = GAMMA,
+) -> Hits:
+    """Hits `[Q, K]` after feedback that nobody gave: the first hits count as good, the last of the others as bad."""
+    queries, m = start(hits, collection), int(scale(collection))
+    moved = queries.copy()
+    for query, rows in enumerate(hits.rows):
+        first, last = (collection.items[part] * m for part in (rows[:good], rows[good:][-bad:] if bad else rows[:0]))
+        moved[query] = rocchio(queries[query], first, last, codebooks=m, alpha=alpha, beta=beta, gamma=gamma)
+    again = collection.search(moved, hits.rows.shape[1])
+    return Moved(again.scores, again.rows, moved)
 
 
 def _parts(vector: np.ndarray, codebooks: int) -> np.ndarray:

@@ -1,1 +1,3 @@
-"""Linear maps of embeddings, one method per file."""
+"""Transforms of vectors, most of them linear, one method per file."""
+
+from transclipped.retrieval.whitening import l2, power, svd, tpw, whiten  # noqa: F401

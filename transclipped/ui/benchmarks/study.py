@@ -12,6 +12,7 @@ from transclipped.ui.benchmarks import view
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
+SETTINGS = ("amount", "temperature")  # columns of a table besides those that a figure shows
 VALUES = {
     "map": "mAP",
     "map_tie_aware": "mAP, tie-aware",
@@ -51,8 +52,8 @@ def _inverted_u(results) -> None:
     options = {"key": "study_rule", "bind": "query-params", "required": True, "format_func": plain}
     rule = st.segmented_control("Rule", rules, default="threshold" if "threshold" in rules else rules[0], **options)
     st.caption(
-        "mAP over the amount of clipping, increasing to the right, for each temperature τ; dashed: no clipping. Some "
-        "clipping helps, too much destroys the embedding, and the optimum moves with τ."
+        "mAP over the amount of clipping, more of it to the left, for each temperature τ; dashed, and at the right "
+        "end: no clipping. Some clipping helps, too much destroys the embedding, and the optimum moves with τ."
     )
     lines, unclipped = benchmarks_study.inverted_u(results, rule)
     amount = amount_for(rule)
@@ -70,9 +71,13 @@ def _part(parts: list[str]) -> None:
     values = {name: text for name, text in VALUES.items() if name in results and results[name].notna().any()}
     value = links.choose(st.selectbox, "Value", values, key="study_value", default=next(iter(values)))
     table = benchmarks_study.means(results, [x, *lines, *panels], value=value)
-    st.caption(f"{question} Mean over seeds of the {VALUES[value]}.")
+    st.caption(f"{question} Mean over seeds of the {VALUES[value]}. Dashed line: no clipping, where it was measured.")
     lines, panels = ([name for name in names if name in table] for names in (lines, panels))
     figure = figures.means(table, x=x, line=lines, panel=panels, value=VALUES[value], key=f"study {part}")
-    charts.show(figure, key="study part", name=f"study-{part}")
-    headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95%)"}
+    with st.container(width=charts.WIDEST):
+        charts.show(figure, key="study part", name=f"study-{part}")
+    settings = [x, *lines, *panels, *(name for name in SETTINGS if name not in (x, *lines, *panels))]
+    table = benchmarks_study.means(results, settings, value=value)
+    table = benchmarks_study.ranked(table, x, [*panels, *lines])
+    headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95%)", "gain": "over none", "temperature": "τ"}
     st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", width="stretch")

@@ -77,10 +77,8 @@ def measured(search: str) -> list[benchmarks.Row]:
         st.info("No run is measured yet. Train one: the small sample is enough for a first look.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return []
-    st.caption(
-        f"All measured runs, by {search} search. Compare only rows of the same data set, protocol, K and database. "
-        + LABELS
-    )
+    st.subheader("All measured runs")
+    st.caption(f"By {search} search. Compare only rows of the same data set, protocol, K and database. " + LABELS)
     draw(table(table_rows, every), key="table")
     return table_rows
 

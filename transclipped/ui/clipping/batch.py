@@ -13,6 +13,8 @@ from transclipped.analysis.clipping.report import Batch, mean_level, spread, sug
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
+from transclipped.experiments.lab import curves
+from transclipped.experiments.lab.curves import MapCurve
 from transclipped.features import labset
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached, links, shell
@@ -33,6 +35,7 @@ HELP = {
     "size": "B images, two views of each: every anchor has 2B − 2 negatives.",
     "draw": "Each number selects a different random sample of images.",
     "epoch": "The head after each epoch; early ones have learned little, and clip too many true negatives.",
+    "batch": "Which images, and which model embeds them.",
     "head": "Heads trained on the lab set with τ = 0.3.",
 }
 
@@ -48,6 +51,7 @@ class View:
         class_names: empty without labels.
         temperature: τ of the model's training.
         what: describes its images and model.
+        clipping: the rule and settings of the run's training; None for the lab set.
     """
 
     batch: Batch
@@ -56,6 +60,7 @@ class View:
     class_names: tuple[str, ...]
     temperature: float
     what: str
+    clipping: ClippingConfig | None = None
 
     @property
     def labelled(self) -> bool:
@@ -88,28 +93,28 @@ def choose(run: RunDir | None) -> View | None:
     sources = [name for name, value in ((RUN, run), (LAB, lab_set)) if value is not None]
     if not sources:
         return None
-    bound = {"bind": "query-params"}
-    with shell.aside("batch"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        source = sources[0]
-        if len(sources) > 1:
-            options = {"key": "from", "default": RUN, "required": True, "help": HELP["from"]}
-            source = links.choose(st.segmented_control, "Batch from", SOURCES, **options)
-        if source == RUN:
-            epochs = run.epochs() if run.config.backbone.train == "frozen" else []
-            texts = {KEPT: "saved model"} | {str(epoch): str(epoch) for epoch in epochs}
-            options = {"key": "epoch", "default": KEPT, "width": 150, "help": HELP["epoch"]}
-            model = links.choose(st.selectbox, "After epoch", texts, **options)
-        else:
-            options = {"key": "head", "default": next(iter(HEADS)), "width": 300, "help": HELP["head"]}
-            model = HEADS[links.choose(st.selectbox, "Model", HEADS, **options)]
-        size = st.selectbox("Images", SIZES, SIZES.index(SIZE), key="size", width=110, help=HELP["size"], **bound)
-        seed = int(st.number_input("Sample", 0, 9999, 0, key="draw", width=130, help=HELP["draw"], **bound))
+    with shell.aside("batch"), st.popover("Images and model", icon=":material/tune:", help=HELP["batch"]):
+        source, model, size, seed = _controls(run, sources)
+    return _of_run(run, model, size, seed) if source == RUN else _of_lab(lab_set, model, size, seed)
+
+
+def _controls(run: RunDir | None, sources: list[str]) -> tuple[str, int | str | None, int, int]:
+    """Source, epoch of the run (None: its final model) or head of the lab set, number of images, and seed."""
+    source, bound = sources[0], {"bind": "query-params"}
+    if len(sources) > 1:
+        options = {"key": "from", "default": RUN, "required": True, "help": HELP["from"]}
+        source = links.choose(st.segmented_control, "Batch from", SOURCES, **options)
     if source == RUN:
-        return _of_run(run, None if model == KEPT else int(model), size, seed)
-    stamp = (labset.FOLDER / labset.HEADS).stat().st_mtime_ns if (labset.FOLDER / labset.HEADS).exists() else 0
-    batch = _lab_batch(stamp, model, size, seed, lab_set)
-    what = f"{len(batch.rows)} images of the lab set, plain and flipped, with a head {model}"
-    return View(batch, f"lab {stamp} {model} {size} {seed}", IMAGES, lab_set.class_names, 0.3, what)
+        epochs = run.epochs() if run.config.backbone.train == "frozen" else []
+        texts = {KEPT: "final"} | {str(epoch): f"after epoch {epoch}" for epoch in epochs}
+        name = links.choose(st.selectbox, "Model", texts, key="epoch", default=KEPT, help=HELP["epoch"])
+        model = None if name == KEPT else int(name)
+    else:
+        options = {"key": "head", "default": next(iter(HEADS)), "help": HELP["head"]}
+        model = HEADS[links.choose(st.selectbox, "Model", HEADS, **options)]
+    size = st.selectbox("Images", SIZES, SIZES.index(SIZE), key="size", help=HELP["size"], **bound)
+    seed = int(st.number_input("Batch number", 0, 9999, 0, key="draw", help=HELP["draw"], **bound))
+    return source, model, size, seed
 
 
 def first(run: RunDir) -> View:
@@ -117,18 +122,47 @@ def first(run: RunDir) -> View:
     return _of_run(run, None, SIZE, 0)
 
 
+def of_head(name: str, *, size: int, seed: int) -> View | None:
+    """A batch of the lab set under one of its stored heads; None without the lab set."""
+    lab_set = lab()
+    return None if lab_set is None else _of_lab(lab_set, name, size, seed)
+
+
 def _of_run(run: RunDir, epoch: int | None, size: int, seed: int) -> View:
     batch = _run_batch(run.fingerprint, epoch, size, seed, run, lab())
     key, names = f"{run.fingerprint} {epoch} {size} {seed}", tuple(run.record.get("class_names", ()))
-    model = f"the model after epoch {epoch} of run {run.name}" if epoch else f"the model of run {run.name}"
-    what = f"{len(batch.rows)} training images, plain and flipped, with {model}"
-    return View(batch, key, cached.run_data(run), names, run.config.loss.temperature, what)
+    when = f" after epoch {epoch}" if epoch else ""
+    what = f"{len(batch.rows)} training images as run {run.name} embeds them{when}, each as it is and mirrored"
+    return View(batch, key, cached.run_data(run), names, run.config.loss.temperature, what, run.config.clipping)
 
 
-def turned(view: View, config: ClippingConfig) -> tuple[Dial, str]:
+def _of_lab(lab_set: labset.LabSet, head: str, size: int, seed: int) -> View:
+    stamp = (labset.FOLDER / labset.HEADS).stat().st_mtime_ns if (labset.FOLDER / labset.HEADS).exists() else 0
+    batch = _lab_batch(stamp, head, size, seed, lab_set)
+    what = f"{len(batch.rows)} images of the lab set as a head {head} embeds them, each as it is and mirrored"
+    return View(batch, f"lab {stamp} {head} {size} {seed}", IMAGES, lab_set.class_names, 0.3, what)
+
+
+def turned(view: View, config: ClippingConfig, *, temperature: float) -> tuple[Dial, str]:
     """The rule's counts over the batch at each position of its slider, and a cache key."""
-    settings = (config.rule, *(getattr(config, other.field) for other in RULES[config.rule].beside))
+    beside = tuple(getattr(config, other.field) for other in RULES[config.rule].beside)
+    settings = (config.rule, temperature, *beside)
     return _dial(view.key, settings, config, view.batch), f"{view.key} {settings}"
+
+
+def reached(rule: str, temperature: float) -> MapCurve | None:
+    """mAP of the lab's precomputed heads along a rule's slider; None if there are none."""
+    path = labset.FOLDER / curves.FILE
+    return curves.reached(precomputed(path.stat().st_mtime_ns if path.exists() else 0), rule, temperature)
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def precomputed(stamp: int) -> list[dict]:
+    """The lab's precomputed results; none if the file is missing or damaged."""
+    try:
+        return curves.load(labset.FOLDER)
+    except InputError:
+        return []
 
 
 @st.cache_resource(max_entries=1, show_spinner="Opening the lab set …")
@@ -153,7 +187,7 @@ def _lab_batch(stamp: int, head: str, size: int, seed: int, _lab: labset.LabSet)
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _dial(key: str, settings: tuple, _config: ClippingConfig, _batch: Batch) -> Dial:
-    return dial(_batch, _config)
+    return dial(_batch, _config, temperature=settings[1])
 
 
 @st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=BY_KEY)

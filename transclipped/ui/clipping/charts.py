@@ -8,17 +8,20 @@ from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from transclipped.analysis.clipping.dials import Dial
-from transclipped.analysis.clipping.report import AnchorSteps
+from transclipped.analysis.clipping.report import AnchorSteps, Spread
 from transclipped.clipping import RULES
 from transclipped.ui.charts import cached_figure, set_layout
 from transclipped.ui.codebooks.charts import heatmap
+from transclipped.ui.components.histogram import PALE
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 SQUARE = 460  # pixels
 WRITTEN = 12  # most classes whose rates are written into the cells
+BINS = 60  # of a histogram
 AROUND = 24  # negatives drawn around an anchor
 COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules, without grey
 POSITIVE, ANCHOR = "#009e73", "#832db6"
@@ -57,6 +60,28 @@ def precision_recall(dials: list[Dial], points: dict[str, tuple[float, float]], 
     return set_layout(figure, "recall", "precision", key=key, xaxis=axis, yaxis=axis)
 
 
+@cached_figure
+def two_histograms(spreads: dict[str, Spread], cut: float | None, *, key: str) -> go.Figure:
+    """Similarities of false and true negatives, each as a share of its own pairs, under two heads; a line at `cut`."""
+    titles = [for_plotly(name) for name in spreads]
+    figure = make_subplots(len(spreads), 1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=titles)
+    low = math.floor(10 * min(each.every.min() for each in spreads.values())) / 10
+    edges = np.linspace(low, 1, BINS + 1)
+    for row, spread in enumerate(spreads.values(), 1):
+        for name, colour, values in (("other class", IRRELEVANT, spread.other), ("same class", RELEVANT, spread.same)):
+            shares = 100 * np.histogram(values, edges)[0] / max(1, len(values))
+            style = {"mode": "lines", "line": {"color": colour, "width": 2.5, "shape": "hvh"}, "fill": "tozeroy"}
+            hover = f"{name}, cosine %{{x:.2f}}: %{{y:.1f}}% of its pairs<extra></extra>"
+            style |= {"name": name, "legendgroup": name, "showlegend": row == 1, "hovertemplate": hover}
+            figure.add_scatter(x=(edges[:-1] + edges[1:]) / 2, y=shares, row=row, col=1, **style)
+    if cut is not None:
+        figure.add_vline(cut, line_dash="dash", line_width=2, line_color=NEUTRAL)
+    set_layout(figure, "", "", key=key)
+    figure.update_yaxes(title_text="% of its pairs", rangemode="tozero")
+    figure.update_xaxes(title_text="cosine similarity of anchor and negative", row=len(spreads), col=1)
+    return figure.update_layout(height=SQUARE, margin={"t": 50}, legend={"y": 1.1})
+
+
 def _groups(steps: AnchorSteps, *, split: bool) -> Iterator[tuple[str, str, bool, np.ndarray]]:
     """Name, colour, whether clipped, and mask `[n]` of the negatives of each kind; `split` by clipping or not."""
     n = len(steps.other)
@@ -77,31 +102,31 @@ def _groups(steps: AnchorSteps, *, split: bool) -> Iterator[tuple[str, str, bool
 def by_negative(
     values: np.ndarray, steps: AnchorSteps, *, y: str, key: str, order: np.ndarray | None = None, clipped: bool = False
 ) -> go.Figure:
-    """A bar for each negative of an anchor, coloured by class; clipped ones faint if `clipped`.
+    """A bar for each negative of an anchor, coloured by class; clipped ones pale if `clipped`.
 
     Args:
         values: `[n]` in the order of `steps`.
-        order: `[n]` in which the bars are drawn; None: the most similar first.
+        order: `[n]` in which the bars are drawn; None: the most similar on the right, as in the histogram.
     """
     figure = go.Figure()
-    x = "negatives, the most similar first" if order is None else "negatives, as in the batch"
-    order = np.arange(len(values)) if order is None else order
+    x = "negatives, the most similar on the right →" if order is None else "negatives, as in the batch"
+    order = np.arange(len(values))[::-1] if order is None else order
     for name, colour, cut, mask in _groups(steps, split=clipped):
         bars = mask[order]
         if bars.any():
-            style = {"marker_line_width": 0, "marker_color": colour, "opacity": 0.3 if cut else 1}
+            style = {"marker_line_width": 0, "marker_color": colour, "opacity": PALE if cut else 1}
             hover = f"{name}: %{{y:.4f}}<extra></extra>"
             figure.add_bar(x=np.flatnonzero(bars), y=values[order][bars], name=name, hovertemplate=hover, **style)
     figure.update_layout(bargap=0, barmode="overlay")
-    return set_layout(figure, x, y, key=key)
+    return set_layout(figure, x, y, key=key).update_layout(height=SQUARE)
 
 
 @cached_figure
 def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     """Gradient arrows of one anchor: its positive is pulled in, its negatives are pushed away.
 
-    An image's distance is 1 − cosine, its direction has no meaning; the longest arrow is the largest force. Faint
-    arrows are what clipping removes.
+    An image's distance is 1 − cosine, its direction has no meaning; the longest arrow is the largest force. Pale
+    points are clipped negatives, pale arrows what clipping removes.
     """
     n = min(AROUND, len(steps.other))
     angle = math.pi / 2 + 2 * math.pi * (np.arange(n) * 0.618034 % 1)
@@ -118,14 +143,20 @@ def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
             end = 1 + longest * values[i] / most / radius[i]
             _arrow(figure, (x[i], y[i]), (x[i] * end, y[i] * end), colour, faint)
 
-    push(before, steps.clipped[:n] & (before - after > 1e-3 * most), NEUTRAL, faint=True)
-    for _, colour, _, mask in groups:
+    for _, colour, cut, mask in groups:
+        if cut:
+            push(before, mask & (before - after > 1e-3 * most), colour, faint=True)
         push(after, mask & (after > 1e-3 * most), colour, faint=False)
     pull = min(0.8, abs(steps.after.positive_gradient) / most * longest / distance)
     _arrow(figure, (0, -distance), (0, -distance * (1 - pull)), POSITIVE, False)
     for name, colour, cut, mask in groups:
         if mask.any():
-            style = {"size": 11, "color": colour, "symbol": "x-open" if cut else "circle"}
+            style = {
+                "size": 11,
+                "color": colour,
+                "opacity": PALE if cut else 1,
+                "line": {"color": colour, "width": 2 * cut},
+            }
             _points(figure, x[mask], y[mask], name, style, f"{name}: cosine", steps.similarity[:n][mask])
     style, cosine = {"size": 13, "color": POSITIVE}, [steps.positive_similarity]
     _points(figure, [0], [-distance], "positive, pulled in", style, "the other view: cosine", cosine)
@@ -144,5 +175,5 @@ def _points(figure: go.Figure, x, y, name: str, marker: dict, hover: str, cosine
 def _arrow(figure: go.Figure, start: tuple, end: tuple, colour: str, faint: bool) -> None:
     (x, y), (ax, ay) = end, start
     axes = {"xref": "x", "yref": "y", "axref": "x", "ayref": "y"}
-    style = {"arrowwidth": 1.5 if faint else 2.5, "arrowcolor": colour, "opacity": 0.4 if faint else 1, "arrowhead": 2}
+    style = {"arrowwidth": 1.5 if faint else 2.5, "arrowcolor": colour, "opacity": PALE if faint else 1, "arrowhead": 2}
     figure.add_annotation(x=x, y=y, ax=ax, ay=ay, text="", showarrow=True, **axes, **style)

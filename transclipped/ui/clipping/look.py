@@ -1,19 +1,17 @@
-"""Sections of Clipping that look at one batch: tuning, anchors with mistakes, one anchor in steps, all rules."""
+"""Sections of Clipping that look at one batch: tuning, one anchor in steps, anchors with mistakes, all rules."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from transclipped.analysis.clipping import mistakes
 from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.report import AnchorSteps, Report
-from transclipped.clipping import RULES, amount_of, described, turned
+from transclipped.clipping import amount_of, described
 from transclipped.ui import charts, links
-from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import charts as figures
-from transclipped.ui.clipping import tune
+from transclipped.ui.clipping import pair, rules, suggestions, tune
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import shows_input_errors
@@ -22,7 +20,7 @@ from transclipped.ui.theme import MARKS
 
 ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
 CLASSES = 20  # most classes of a readable table
-TILE = 80  # pixels of an image
+TILE, SMALL = 96, 64  # pixels of an image: whole multiples of CIFAR-10's
 STEPS = {
     "similarities": "1 Similarities",
     "sorted": "2 Sorted",
@@ -42,23 +40,26 @@ HELP = {
 @st.fragment
 @shows_input_errors
 def section(name: str, view: View) -> None:
-    """Controls of a section, and what it draws: "tune", "mistakes", "steps" or "rules"."""
+    """Controls of a section, and what it draws: "tune", "steps", "mistakes" or "rules"."""
+    tune.begin(view)
     if name == "rules":
         tune.temperature_control(view)
-        side_by_side(view)
+        rules.side_by_side(view)
         return
     tune.controls(view)
+    report = tune.dial(view, figures=name == "tune")
+    st.caption(f"{plain(view.what)}.")
     if name == "steps":
         one_anchor(view)
-        return
-    report = tune.dial(view)
-    if name == "mistakes":
+    elif name == "mistakes":
         anchors(view, report)
         confusion(view, report)
     else:
         tune.effects(view, report)
         tune.to_train(view)
-        tune.suggestions(view)
+        gradient(view)
+        pair.section(view)
+        suggestions.section(view)
 
 
 def anchors(view: View, report: Report) -> None:
@@ -86,7 +87,7 @@ def confusion(view: View, report: Report) -> None:
     """Clipped share of the pairs of each two classes."""
     if not view.labelled or view.batch.classes is None or view.batch.classes.shape[1] < 2:
         return
-    st.subheader("Confused classes")
+    st.subheader("Which classes get clipped together")
     st.caption(
         "Share of the pairs of two classes that is clipped. The diagonal holds false negatives, which should be "
         "clipped; bright cells off it are true negatives that look alike. " + tune.LABELS
@@ -99,21 +100,36 @@ def confusion(view: View, report: Report) -> None:
     charts.show(figures.rates(rates, counts, names, key="rates"), key="rates", name="clipping-class-pairs")
 
 
+def gradient(view: View) -> None:
+    """The force on one anchor's positive and negatives: the last of its steps."""
+    st.subheader("What clipping does to one anchor")
+    steps, anchor = _chosen(view)
+    _draw(view, anchor, steps, len(STEPS) - 1)
+
+
 def one_anchor(view: View) -> None:
     """The loss of one anchor, step by step."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        steps, anchor = _chosen(view)
+        name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
+    _draw(view, anchor, steps, list(STEPS).index(name))
+
+
+def _chosen(view: View) -> tuple[AnchorSteps, int]:
+    """Draw the choice of an anchor; returns its steps under the current setting, and its row."""
     b = len(view.batch.rows)
     if st.session_state.get("anchor") is not None and not 0 <= st.session_state["anchor"] < b:
         st.session_state["anchor"] = 0
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        options = {"key": "anchor", "bind": "query-params", "width": 130, "help": HELP["anchor"]}
-        anchor = int(st.number_input("Anchor", 0, b - 1, 0, **options))
-        name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
-    step = list(STEPS).index(name)
-    steps = clipping.anchor_steps(view.batch, anchor, tune.current(), temperature=tune.temperature(view))
+    options = {"key": "anchor", "bind": "query-params", "width": 150, "help": HELP["anchor"]}
+    anchor = int(st.number_input("Anchor", 0, b - 1, 0, **options))
+    return clipping.anchor_steps(view.batch, anchor, tune.current(), temperature=tune.temperature(view)), anchor
+
+
+def _draw(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
     st.markdown(_explanation(steps, step))
-    left, right = st.columns([2, 1])
+    left, right = st.columns([3, 2])
     with left:
-        charts.show(_figure(steps, step), key=f"step {name}", name=f"clipping-step-{step + 1}")
+        charts.show(_figure(steps, step), key=f"step {list(STEPS)[step]}", name=f"clipping-step-{step + 1}")
     with right:
         _top(view, anchor, steps, step)
 
@@ -125,15 +141,15 @@ def _explanation(steps: AnchorSteps, step: int) -> str:
     texts = (
         f"The anchor is compared with its other view (cosine {steps.positive_similarity:.2f}) and with its negatives, "
         f"the {n} views of the other images, in the order of the batch.",
-        "The same negatives, the most similar first. Those of the anchor's class gather on the left: false negatives.",
-        f"{rule} clips the {clipped} most similar of {n} negatives: the faint bars."
+        "The same negatives, the most similar on the right. Those of the anchor's class gather there: false negatives.",
+        f"{rule} clips the {clipped} most similar of {n} negatives: the pale bars."
         if clipped
         else f"{rule} clips none of the {n} negatives of this anchor.",
         f"The softmax weight of a negative is how strongly it is pushed away. Loss of this anchor: {before.loss:.3f} "
         f"nats without clipping, **{after.loss:.3f}** with it. Weight of the positive: {before.positive_weight:.1%} "
         f"without, {after.positive_weight:.1%} with it.",
         "The gradient pulls the positive closer and pushes negatives away, the more similar the more strongly. Clipped "
-        "ones get no gradient; faint arrows show what clipping removes.",
+        f"ones ({clipped} of {n}) get no push; pale arrows show the push that clipping removes.",
     )
     return texts[step]
 
@@ -151,61 +167,30 @@ def _figure(steps: AnchorSteps, step: int):
 
 
 def _top(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
+    """The anchor, its other view, and its most similar negative images, each with the values of both views."""
     b = len(view.batch.rows)
     positive = f"other view {steps.positive_similarity:.2f}"
     tiles = [_tile(view, anchor, "anchor ", None, on=True), _tile(view, steps.positive, positive, None, named=False)]
-    for i, other in enumerate(steps.other[:TOP].tolist()):
-        same = None if steps.false is None else bool(steps.false[i])
-        mark = "✂ " if step >= 2 and steps.clipped[i] else ""
-        value = f"{steps.similarity[i]:.2f}"
+    for image, places in _images(steps.other, b).items():
+        same = None if steps.false is None else bool(steps.false[places[0]])
+        mark = ("", "✂ one view ", "✂ ")[int(steps.clipped[places].sum())] if step >= 2 else ""
+        values = " / ".join(f"{value:.2f}" for value in steps.similarity[places])
         if step >= 3:
-            value = f"{steps.before.weight[i]:.1%} → {steps.after.weight[i]:.1%}"
-        tile = _tile(view, other, f"{mark}{MARKS[same]} {value} ", same)
-        title = tile.title + ("" if other < b else ", flipped")
-        tiles.append(gallery.Tile(f"{tile.id} {i}", tile.image, tile.caption, same, title))
-    values = "the cosine" if step < 3 else "the softmax weight without → with clipping"
-    st.caption(f"The anchor, its other view, and its {TOP} most similar negatives, with {values}.")
-    gallery.draw(tiles, key="anchor and negatives", size=TILE)
+            before, after = (float(force.weight[places].sum()) for force in (steps.before, steps.after))
+            values = f"{before:.1%} → {after:.1%}"
+        tiles.append(_tile(view, image, f"{mark}{MARKS[same]} {values} ", same))
+    values = "the cosine of each view" if step < 3 else "the softmax weight of both views, without → with clipping"
+    st.caption(f"The anchor, its other view, and the {TOP} most similar images, with {values}.")
+    gallery.draw(tiles, key="anchor and negatives", size=SMALL)
 
 
-def side_by_side(view: View) -> None:
-    """All rules and treatments on this batch."""
-    st.subheader("Every rule and treatment on this batch")
-    tau = tune.temperature(view)
-    caption = f"Each rule at the position of its slider, τ = {tau:g}. `clamp` keeps clipped pairs in the denominator."
-    st.caption(caption + (" Precision, recall and repulsion are computed with labels." if view.labelled else ""))
-    rows = []
-    for rule in RULES:
-        for treatment in ("remove", "clamp") if RULES[rule].clips else ("remove",):
-            config = tune.config_of(rule, treatment)
-            report = lab_batch.report(view, config, temperature=tau)
-            row = {"rule": described(rule, amount_of(config)), "clipped pairs": treatment if RULES[rule].clips else ""}
-            row["share clipped"] = report.share
-            if view.labelled:
-                row |= {"precision": report.precision, "recall": report.recall}
-                row["repulsion on false negatives"] = report.repulsion[1] if report.repulsion else None
-            rows.append(row | {"mean loss (nats)": lab_batch.mean_loss(view, config, temperature=tau)})
-    formats = dict.fromkeys(list(rows[0])[2:-1], "percent") | {"mean loss (nats)": "%.3f"}
-    columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, width="stretch")
-    if view.labelled:
-        _rule_curves(view)
-
-
-def _rule_curves(view: View) -> None:
-    st.subheader("Which rule finds false negatives best?")
-    st.caption(
-        "Precision over recall along each rule's slider; diamonds mark the current positions. Higher and further right "
-        "is better. " + tune.LABELS
-    )
-    dials, points = [], {}
-    for rule, amount in turned().items():
-        dial, _ = lab_batch.turned(view, tune.config_of(rule))
-        dials.append(dial)
-        k = int(np.abs(dial.amounts - tune.position(amount)).argmin())
-        if dial.clipped[k]:
-            points[rule] = (float(dial.recall[k]), float(dial.precision[k]))
-    charts.show(figures.precision_recall(dials, points, key="rule curves"), key="rule curves", name="clipping-rules")
+def _images(other: np.ndarray, b: int) -> dict[int, list[int]]:
+    """Positions in `other` of both views of each image, by image, for the first `TOP` images."""
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(other.tolist()):
+        if row % b in places or len(places) < TOP:
+            places.setdefault(row % b, []).append(place)
+    return places
 
 
 def _tile(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -14,9 +12,9 @@ from transclipped.experiments.lab.sweep import DEFAULT_HEADS, Sweep, seconds_lef
 from transclipped.experiments.lab.sweep import results as results_in
 from transclipped.ui import access, acts, charts
 from transclipped.ui.clipping import batch as lab_batch
-from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep
+from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep, sweep_origin
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.quantities import time_left
+from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import plain
 
 TEMPERATURES = (0.2, 0.3, 0.5)
@@ -25,8 +23,10 @@ HELP = {
     "tau": "Precomputed curves show all three: the best amount depends on τ.",
     "seed": "For weights and batches. The same seed gives the same curve; others show the variation by chance.",
     "amounts": "One head is trained for each.",
+    "empty": "Hides the results from you alone, so that the curve grows before your eyes. Nothing is deleted until you "
+    "train.",
 }
-NOTE = "sweep note"
+NOTE, SECONDS = "sweep note", "seconds a head"  # in the session; SECONDS of the last sweep that was seen
 ACTIVE = ("running", "waiting")
 
 
@@ -89,11 +89,14 @@ def _follow(sweep: Sweep) -> None:
 def _draw(sweep: Sweep) -> str:
     """Draw a sweep as it is now, and return its state."""
     state, results = sweep_jobs.state(sweep), results_in(sweep_jobs.folder(sweep))
+    if results:
+        st.session_state[SECONDS] = sum(result["seconds"] for result in results) / len(results)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         if state["state"] in ACTIVE:
             _cancel(sweep, state, results)
         else:
             _start(sweep, state, results)
+            results = [] if sweep_origin.hidden(sweep) else results
     _figure(sweep, results)
     if results:
         _summary(sweep, results)
@@ -106,27 +109,44 @@ def _cancel(sweep: Sweep, state: dict, results: list[dict]) -> None:
     options = {"on_click": acts.press, "args": (NOTE, sweep_jobs.cancel, sweep), **access.control(access.TRAIN)}
     st.button("Cancel", key="sweep button", icon=":material/stop:", width=190, **options)
     share, text = _progress(state, len(sweep.settings()), results)
+    if not sweep_origin.mine(sweep):
+        text = f"Another visitor's, which you are watching. {text}"
     st.progress(share, text, width="stretch")
 
 
 def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
-    heads = len(sweep.settings())
-    again = len(results) >= heads
-    label = "Train again" if again else "Train the rest" if results else f"Train {heads} heads"
-    options = {"type": "secondary" if again else "primary", **access.control(access.MANAGE if again else access.TRAIN)}
-    options |= {"on_click": acts.press, "args": (NOTE, partial(sweep_jobs.ask, again=again), sweep)}
+    heads, hidden = len(sweep.settings()), sweep_origin.hidden(sweep)
+    again = len(results) >= heads or (hidden and bool(results))
+    some = "Train again" if again else "Train the rest"
+    label = some if results and not hidden else f"Train {heads} heads"
+    kind = "primary" if hidden or not again else "secondary"
+    options = {"type": kind, **access.control(access.MANAGE if again else access.TRAIN)}
+
+    def start() -> None:
+        sweep_origin.start(sweep, again=again)
+
+    options |= {"on_click": acts.press, "args": (NOTE, start)}
     st.button(label, key="sweep button", icon=":material/play_arrow:", width=190, **options)
+    if results:
+        act, text = (sweep_origin.show, "Show earlier results") if hidden else (sweep_origin.hide, "Start empty")
+        st.button(text, key="sweep empty", on_click=act, args=(sweep,), help=HELP["empty"])
     acts.show(NOTE)
     if state["state"] == "failed":
         st.error(plain(state.get("error") or "The training failed."))
         return
-    caption = "Pale: precomputed heads at three temperatures (seed 0). Dotted: no clipping. Stars: the adaptive rule."
-    if again:
-        seconds = sum(result["seconds"] for result in results)
-        caption = f"{heads} heads were trained in {seconds:.0f} s, {seconds / heads:.1f} s each."
-    elif results:
-        caption = f"{len(results)} of {heads} heads are trained."
-    st.caption(caption, width="stretch")
+    st.caption(_about(sweep, results, heads), width="stretch")
+
+
+def _about(sweep: Sweep, results: list[dict], heads: int) -> str:
+    """What is drawn: whose results, from when, and how long a training takes."""
+    usual = st.session_state.get(SECONDS)
+    takes = "" if usual is None else f" {heads} heads take about {duration(heads * usual)}."
+    if not results or sweep_origin.hidden(sweep):
+        return f"Pale: precomputed heads. Dotted: no clipping. Stars: the adaptive rule.{takes}"
+    whose = "in this session" if sweep_origin.mine(sweep) else "earlier or by another visitor: pale until you train"
+    done = f"{len(results)} of {heads} heads" if len(results) < heads else f"{heads} heads"
+    seconds = duration(sum(result["seconds"] for result in results))
+    return f"{done}, trained in {seconds} at {sweep_origin.trained_at(sweep)}, {whose}."
 
 
 def _progress(state: dict, heads: int, results: list[dict]) -> tuple[float, str]:
@@ -137,7 +157,9 @@ def _progress(state: dict, heads: int, results: list[dict]) -> tuple[float, str]
     step, share = state.get("step", 0), state.get("step", 0) / max(1, state.get("steps", 1))
     setting = plain(described(state["rule"], state.get("amount")))
     text = f"Head {min(state['done'] + 1, heads)} of {heads}: {setting}, step {step}"
-    return min(1.0, (state["done"] + share) / heads), text + time_left(seconds_left(state, results))
+    return min(1.0, (state["done"] + share) / heads), text + time_left(
+        seconds_left(state, results, usual=st.session_state.get(SECONDS))
+    )
 
 
 def _figure(sweep: Sweep, results: list[dict]) -> None:
@@ -148,7 +170,8 @@ def _figure(sweep: Sweep, results: list[dict]) -> None:
     others = {_name(s): s for s in sweep_jobs.earlier() if s.rule == sweep.rule and s.key != sweep.key}
     names = [name for name in st.session_state.get("beside sweeps") or [] if name in others]
     live = [(_name(sweep), results), *((name, results_in(sweep_jobs.folder(others[name]))) for name in names)]
-    figure = sweep_charts.figure(sweep.rule, live, precomputed)
+    pale = not sweep_origin.mine(sweep) and sweep_jobs.state(sweep)["state"] not in ACTIVE
+    figure = sweep_charts.figure(sweep.rule, live, precomputed, temperature=sweep.temperature, pale=pale)
     charts.show(figure, key=f"sweep {sweep.rule}", name=f"clipping-sweep-{sweep.rule}")
     if others:
         st.multiselect("Compare with earlier sweeps", list(others), key="beside sweeps")
@@ -173,7 +196,7 @@ def _summary(sweep: Sweep, results: list[dict]) -> None:
     adaptive = next((r for r in results if r["rule"] == "adaptive" and sweep.rule != "adaptive"), None)
     if adaptive:
         delta = f", with a mean δ of {adaptive['delta']:.2f}" if adaptive["delta"] is not None else ""
-        text += f" The adaptive rule, untuned, reaches {adaptive['map']:.3f}{delta}."
+        text += f" The adaptive rule, with its setting fixed in advance, reaches {adaptive['map']:.3f}{delta}."
     st.markdown(text)
 
 

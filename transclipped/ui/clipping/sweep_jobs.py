@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ class _Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: list[Sweep] = field(default_factory=list)
     job: Job | None = None  # the last one started
+    started: dict[str, float] = field(default_factory=dict)  # time of the last start, by the sweep's key
 
     @property
     def busy(self) -> bool:
@@ -48,8 +50,8 @@ def folder(sweep: Sweep) -> Path:
     return runs.home() / "sweeps" / sweep.key
 
 
-def ask(sweep: Sweep, *, again: bool = False) -> None:
-    """Start a sweep, or put it in the queue.
+def ask(sweep: Sweep, *, again: bool = False) -> float | None:
+    """Start a sweep, or put it in the queue; returns the time, None if it is running or queued already.
 
     Args:
         again: delete its results and train all heads again.
@@ -60,15 +62,21 @@ def ask(sweep: Sweep, *, again: bool = False) -> None:
     access.require(access.MANAGE if again else access.TRAIN)
     queue = _queue()
     with queue.lock:
-        if queue.busy and queue.job == Job(folder(sweep)):
-            return
+        if sweep in queue.waiting or (queue.busy and queue.job == Job(folder(sweep))):
+            return None
         if len(queue.waiting) >= MOST:
             raise InputError(f"{MOST} sweeps are queued already; start this one when some have finished")
         if again:
             shutil.rmtree(folder(sweep), ignore_errors=True)
-        if sweep not in queue.waiting:
-            queue.waiting.append(sweep)
+        queue.waiting.append(sweep)
+        when = queue.started[sweep.key] = time.time()
     advance()
+    return when
+
+
+def started(sweep: Sweep) -> float | None:
+    """When a visitor last started this sweep; None if nobody did since the server started."""
+    return _queue().started.get(sweep.key)
 
 
 def advance() -> None:

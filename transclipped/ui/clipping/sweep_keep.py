@@ -43,7 +43,7 @@ def section(sweep: Sweep, results: list[dict]) -> None:
         st.button("Save as a run", key="keep button", icon=":material/bookmark_add:", **options)
         if (name := st.session_state.get("kept run")) in runs.all_runs():
             st.caption(f"Saved as {plain(name)}.", width="content")
-            for page, label in (("retrieval", "Search with it"), ("benchmarks", "Compare it")):
+            for page, label in (("retrieval", "Search with it"), ("benchmarks", "Compare")):
                 if st.button(label, key=f"kept {page}", on_click=runs.look_at, args=(name,)):
                     links.go(page)  # without `run`, which the sidebar adds
     acts.show(NOTE)

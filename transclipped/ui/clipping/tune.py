@@ -1,4 +1,8 @@
-"""Settings of the clipping rule, its slider over the histogram, its effect on the loss, and suggested thresholds."""
+"""Settings of the clipping rule, its slider over the histogram, and its effect on repulsion and loss.
+
+The address names what was chosen, `?clip_rule=` and each slider by its key. An address without a rule means the run's
+own, unless it sets a slider: then it means `threshold`, as links always did.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,20 @@ import math
 
 import streamlit as st
 
-from transclipped.analysis.clipping.dials import STEPS, nearest
-from transclipped.analysis.clipping.mistakes import best_by_labels
+from transclipped.analysis.clipping.dials import STEPS, Dial, nearest
 from transclipped.analysis.clipping.report import Report
-from transclipped.clipping import DELTA, RULES, Amount, turned
+from transclipped.clipping import RULES, Amount, amount_for, turned
 from transclipped.config import ClippingConfig
-from transclipped.ui import absent, quantities
+from transclipped.ui import absent, links
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import histogram
 from transclipped.ui.text import plain
 
 RULE, TREATMENT, TAU = "clip_rule", "clip_treatment", "clip_tau"  # not Train's keys, which a switch of pages drops
-AMOUNTS = "lab amounts"  # in the session: positions of the sliders, by name in the address
+AMOUNTS = "lab amounts"  # in the session: positions of the sliders as last set, by name in the address
+OWN = "lab own"  # in the session: the settings that the page starts with
+USUAL = "threshold"  # the rule of a run that clips by none with a slider
 LABELS = "Computed with labels, which no rule uses."
 HELP = {
     "treatment": "remove: clipped pairs leave the loss. clamp: their similarity is held constant, so they stay in the "
@@ -26,39 +31,60 @@ HELP = {
     "tau": "τ divides the similarities in the loss: the smaller, the more the most similar negatives count.",
     "before": "Repulsion is the gradient that pushes negatives away. Share of it between images of the same class, "
     "without clipping. " + LABELS,
-    "after": "The same share with clipping. " + LABELS,
+    "after": "The same share with clipping. It falls even where clipping goes too far: the price, above, is what true "
+    "negatives lose. " + LABELS,
     "loss": "Mean contrastive loss of the batch in nats, and its change by clipping.",
-    "suggested": "Otsu's method and a mixture of two normal distributions use the histogram alone. The last threshold "
-    "needs labels: an upper bound for comparison, not a way to choose δ.",
 }
 
 
+def own(view: View) -> ClippingConfig:
+    """The settings of the run, if its rule has a slider; otherwise the usual ones."""
+    config = view.clipping
+    if config is None or config.rule not in turned():
+        return ClippingConfig(rule=USUAL, threshold=amount_for(USUAL).start)
+    values = {amount.field: nearest(amount, getattr(config, amount.field)) for amount in RULES[config.rule].settings}
+    return ClippingConfig(rule=config.rule, **values)
+
+
+def begin(view: View) -> None:
+    """Start from the view's own settings; sliders that were set stay."""
+    st.session_state[OWN] = own(view)
+
+
 def position(amount: Amount) -> float:
-    """Position of a slider: as last set, or from the address, or its start."""
-    positions = st.session_state.setdefault(AMOUNTS, {})
-    if amount.key not in positions:
-        text = st.query_params.get(amount.key, f"{amount.start:g}")
+    """Position of a slider: from the address, or as last set, or its start."""
+    positions, config = st.session_state.setdefault(AMOUNTS, {}), st.session_state.get(OWN)
+    is_own = config is not None and amount in RULES[config.rule].settings
+    start = getattr(config, amount.field) if is_own else amount.start
+    text = st.query_params.get(amount.key)
+    if text is not None:
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        valid = amount.dial[0] <= value <= amount.dial[1]
-        positions[amount.key] = value if valid else amount.start
-        if not valid:
-            absent.missing(amount.key, text, instead=f"{amount.start:g}")
-    return nearest(amount, positions[amount.key])
+        if amount.dial[0] <= value <= amount.dial[1]:
+            positions[amount.key] = value
+        else:
+            absent.missing(amount.key, text, instead=f"{positions.get(amount.key, start):g}")
+    return nearest(amount, positions.get(amount.key, start))
 
 
 def move(amount: Amount, value: float) -> None:
     """Set a slider, and the address with it."""
     st.session_state.setdefault(AMOUNTS, {})[amount.key] = value
     st.query_params[amount.key] = f"{value:g}"
+    st.query_params[RULE] = current().rule
+
+
+def choose(rule: str) -> None:
+    """Select a rule; for callbacks."""
+    st.session_state[RULE] = st.query_params[RULE] = rule
 
 
 def current() -> ClippingConfig:
     """The selected rule and its settings, from the widgets' state or the address."""
     rule = st.session_state.get(RULE) or st.query_params.get(RULE)
-    return config_of(rule if rule in turned() else "threshold")
+    return config_of(rule if rule in turned() else _default())
 
 
 def config_of(rule: str, treatment: str | None = None) -> ClippingConfig:
@@ -66,6 +92,14 @@ def config_of(rule: str, treatment: str | None = None) -> ClippingConfig:
     treatment = treatment or st.session_state.get(TREATMENT) or "remove"
     values = {amount.field: position(amount) for amount in RULES[rule].settings if rule in turned()}
     return ClippingConfig(rule=rule, treatment=treatment, **values)
+
+
+def _default() -> str:
+    """The rule where the address names none."""
+    if any(amount.key in st.query_params for rule in turned() for amount in RULES[rule].settings):
+        return USUAL
+    config = st.session_state.get(OWN)
+    return USUAL if config is None else config.rule
 
 
 def temperature(view: View) -> float:
@@ -76,14 +110,12 @@ def temperature(view: View) -> float:
 def controls(view: View) -> None:
     """Rule, treatment and temperature."""
     about = plain(" ".join(f"{rule}: clips {RULES[rule].does}." for rule in turned()))
-    options = {"bind": "query-params", "required": True}
+    rules = {rule: rule for rule in turned()}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.segmented_control(
-            "Rule", list(turned()), default="threshold", key=RULE, format_func=plain, help=about, **options
-        )
-        st.segmented_control(
-            "Clipped pairs", ["remove", "clamp"], default="remove", key=TREATMENT, help=HELP["treatment"], **options
-        )
+        options = {"key": RULE, "default": _default(), "required": True, "help": about}
+        links.choose(st.segmented_control, "Rule", rules, **options)
+        treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
+        st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
         temperature_control(view)
 
 
@@ -93,19 +125,25 @@ def temperature_control(view: View) -> None:
     st.slider("Temperature τ", 0.05, 1.0, view.temperature, 0.05, **options)
 
 
-def dial(view: View) -> Report:
-    """The slider of the selected rule, and what it clips."""
+def counts(view: View) -> tuple[Dial, str]:
+    """The current rule's counts along its slider, and a cache key."""
+    return lab_batch.turned(view, current(), temperature=temperature(view))
+
+
+def dial(view: View, *, figures: bool = True) -> Report:
+    """The slider of the selected rule, and what it clips; with `figures`, over the histogram and its curves."""
     for other in RULES[current().rule].beside:
         _number(other)
-    config = current()
-    counts, version = lab_batch.turned(view, config)
-    amount = position(RULES[config.rule].amount)
+    config, tau = current(), temperature(view)
+    dial, version = counts(view)
+    amount, reached = position(RULES[config.rule].amount), lab_batch.reached(config.rule, tau)
 
     def moved(rule: str, value: float) -> None:
         move(RULES[rule].amount, value)
 
-    histogram.draw(counts, amount=amount, version=version, key="dial", on_amount=moved)
-    return lab_batch.report(view, config, temperature=temperature(view))
+    options = {"key": "dial", "on_amount": moved, "reached": reached, "figures": figures}
+    histogram.draw(dial, amount=amount, version=version, **options)
+    return lab_batch.report(view, config, temperature=tau)
 
 
 def _number(amount: Amount) -> None:
@@ -125,44 +163,16 @@ def effects(view: View, report: Report) -> None:
     if report.repulsion is not None:
         sentence += f" {int((report.mask & view.batch.false).sum()):,} of them are false negatives."
     st.markdown(sentence)
-    columns = st.columns(3)
+    columns, grey = st.columns(3), {"delta_color": "off", "delta_arrow": "off"}
     if report.repulsion is not None:
         before, after = (round(100 * share, 1) for share in report.repulsion)  # as displayed, so that they add up
         columns[0].metric("Repulsion on false negatives, unclipped", f"{before:.1f}%", help=HELP["before"])
-        change = f"{after - before:+.1f} points"
-        columns[1].metric("… with clipping", f"{after:.1f}%", change, delta_color="inverse", help=HELP["after"])
+        change = f"{after - before:+.1f} points".replace("-", "−")
+        columns[1].metric("… with clipping", f"{after:.1f}%", change, help=HELP["after"], **grey)
     tau = temperature(view)
     unclipped, loss = (lab_batch.mean_loss(view, each, temperature=tau) for each in (config_of("none"), current()))
-    columns[2].metric("Mean loss", f"{loss:.3f} nats", f"{loss - unclipped:+.3f}", delta_color="off", help=HELP["loss"])
-
-
-def suggestions(view: View) -> None:
-    """Thresholds found without labels, their quality, and buttons that set them."""
-    st.subheader("A threshold without labels", help=HELP["suggested"])
-    thresholds = [*lab_batch.suggested(view)]
-    counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"))
-    about = "Three thresholds computed without labels"
-    if (best := best_by_labels(counts)) is not None:
-        thresholds.append(("best F₁, by labels", float(counts.amounts[best])))
-        about += "; for comparison, the best one by labels. Precision and recall are computed with labels"
-    st.caption(f"{about}. All are for the rule *threshold*.")
-    for i, (name, value) in enumerate(thresholds):
-        value = nearest(DELTA, value)
-        k = int(abs(counts.amounts - value).argmin())
-        with st.container(horizontal=True, vertical_alignment="center"):
-            disabled = current().rule == "threshold" and position(DELTA) == value
-            options = {"on_click": _use, "args": (value,), "disabled": disabled}
-            st.button(f"Use δ = {value:.2f}", key=f"use {i}", width=150, **options)
-            quality = ""
-            if counts.precision is not None and (clipped := int(counts.clipped[k])):
-                precision = quantities.share(round(counts.precision[k] * clipped), clipped)
-                quality = f", precision {precision}, recall {counts.recall[k]:.0%}"
-            st.markdown(f"**{name}**: clips {counts.share[k]:.1%}{quality}", width="stretch")
-
-
-def _use(value: float) -> None:
-    st.session_state[RULE] = "threshold"
-    move(DELTA, value)
+    change = f"{loss - unclipped:+.3f}".replace("-", "−")
+    columns[2].metric("Mean loss", f"{loss:.3f} nats", change, help=HELP["loss"], **grey)
 
 
 def to_train(view: View) -> None:

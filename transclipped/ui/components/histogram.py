@@ -14,22 +14,35 @@ import streamlit as st
 
 from transclipped.analysis.clipping.dials import Dial, nearest
 from transclipped.clipping import RULES, turned
+from transclipped.experiments.lab.curves import MapCurve
 from transclipped.ui.components.component import component
 from transclipped.ui.presenting import scale
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
 COLOURS = {"same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "share": NEUTRAL}
 COLOURS |= {"precision": "#832db6", "recall": "#009e73"}
+PALE = 0.4  # opacity of what is clipped
 _component = component("histogram")
 
 
-def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callable[[str, float], None]) -> None:
-    """Draw the slider and the histogram of its batch.
+def draw(
+    dial: Dial,
+    *,
+    amount: float,
+    version: str,
+    key: str,
+    on_amount: Callable[[str, float], None],
+    reached: MapCurve | None = None,
+    figures: bool = True,
+) -> None:
+    """Draw the slider with its numbers, the histogram of its batch and the curves along the slider.
 
     Args:
         amount: position of the slider.
         version: of the batch and the rule's other settings; a new one resets the slider to `amount`.
         on_amount: gets rule and position when the slider is released, before the page reruns.
+        reached: mAP of heads trained with the rule, if any were.
+        figures: False draws the slider and its numbers alone.
     """
     rule = RULES[dial.rule]
 
@@ -39,11 +52,13 @@ def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callab
         if isinstance(value, int | float):
             on_amount(message["rule"], nearest(turned()[message["rule"]], float(value)))
 
+    aligned = rule.amount.field == "threshold"
     data = {
         "version": version,
         "rule": dial.rule,
         "symbol": rule.amount.symbol,
-        "text": f"Clip {rule.does}",
+        "rising": rule.amount.rising,
+        "text": f"clips {rule.does}",
         "amount": nearest(rule.amount, amount),
         "amounts": dial.amounts.tolist(),
         "clipped": dial.clipped.tolist(),
@@ -53,8 +68,28 @@ def draw(dial: Dial, *, amount: float, version: str, key: str, on_amount: Callab
         "edges": dial.edges.tolist(),
         "histogram": dial.histogram.tolist(),
         "cut": base64.b64encode(np.ascontiguousarray(dial.cut, "<u4")).decode(),
-        "aligned": rule.amount.field == "threshold",
+        "aligned": aligned,
+        "levels": None if aligned else _numbers(dial.level),
+        "removed": None if dial.removed is None else [_numbers(side) for side in dial.removed.T],
+        "reached": None if reached is None else _curve(reached, dial.amounts),
+        "figures": figures,
         "scale": scale(),
         "colours": COLOURS,
+        "pale": PALE,
     }
     _component(key=key, data=data, on_amount_change=moved)
+
+
+def _curve(reached: MapCurve, amounts: np.ndarray) -> dict:
+    return {
+        "values": _numbers(reached.at(amounts)),
+        "trained": [[float(a), float(m)] for a, m in zip(reached.amounts, reached.maps, strict=True)],
+        "none": reached.none,
+        "name": f"mAP@{reached.k}",
+        "text": f"of heads trained on the lab set with τ = {reached.temperature:g}, one per point, in advance",
+    }
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """The values for JSON, which has no NaN."""
+    return [None if np.isnan(value) else round(float(value), 5) for value in values]

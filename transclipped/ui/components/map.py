@@ -1,27 +1,29 @@
-"""Component: maps of embeddings in side-by-side panels, with images on hover, click and lasso.
+"""Component: one large map of embeddings and small ones beside it, with images on hover, click and lasso.
 
-map.js draws, with a canvas for each panel in map_panel.js; this module sends the data.
+map.js draws, with the help of the scripts that it names; this module sends the data.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from transclipped.analysis.maps import projections
-from transclipped.analysis.maps.projections import Items, Map
+from transclipped.analysis.maps.names import densest
+from transclipped.analysis.maps.projections import KINDS, Items, Map
 from transclipped.runs.run import RunDir
-from transclipped.ui import absent, cached
+from transclipped.ui import cached
 from transclipped.ui.components.component import component
 from transclipped.ui.embeddings import sheets as map_sheets
 from transclipped.ui.embeddings.colours import KEPT, OTHERS, Colouring
 from transclipped.ui.text import visible
 
-_component = component("map", "map_panel.js", "map_shapes.js")
+_component = component("map", "map_panel.js", "map_keys.js", "map_shapes.js", "map_tiles.js", "map_save.js")
 
 
 def draw(
@@ -33,73 +35,54 @@ def draw(
     key: str,
     data: tuple,
     rows: np.ndarray,
-    selection: list[int],
-    picked: int | None,
-    neighbours: list[int],
-    star: dict[str, list[float]] | None,
+    changed: dict[str, Callable],
+    empty: dict[str, str] | None = None,
+    **state: Any,
 ) -> None:
-    """Draw the maps side by side; `st.session_state[key]` then holds `selection` and `picked`.
+    """Draw the maps; `st.session_state[key]` then holds the choices of the visitor, as map.js describes them.
 
     Args:
-        maps: by the name of their panel.
+        maps: by the title of their panel.
         version: of the items; choices made in another version are dropped.
         data: key of the image set, see `cached.run_data`.
         rows: `[n]` of the image set.
-        selection, picked, neighbours: rows of `points`.
-        star: position of a query that is not among the items, by panel.
+        changed: callbacks of the component.
+        empty: why a panel beside them has no map, by its title.
+        state: query, neighbours, selection and so on, as map.js reads them.
     """
     panels = [
-        {"name": name, "title": name, "note": _note(layout), "xy": _packed(layout.xy, "<f4")}
+        {
+            "name": name,
+            "note": _note(layout),
+            "xy": _packed(layout.xy, "<f4"),
+            "places": _places(layout, colouring) if colouring.named else [],
+        }
         for name, layout in maps.items()
     ]
+    panels += [{"name": visible(name), "reason": reason} for name, reason in (empty or {}).items()]
+    layout = "".join(panel["name"] + panel.get("xy", panel.get("reason", "")) for panel in panels)
     sent = {
         "version": version,
-        "layout": hashlib.sha256("".join(panel["name"] + panel["xy"] for panel in panels).encode()).hexdigest(),
+        "layout": hashlib.sha256(layout.encode()).hexdigest(),
         "n": len(points),
-        "panels": panels,
+        "panels": sorted(panels, key=lambda panel: _order(panel["name"])),
         **_coloured(colouring),
         "names": [f"image {i}" if isinstance(i, int) else i for i in points.ids.tolist()],
         **map_sheets.sent(data, rows, key),
         "base": st.get_option("server.baseUrlPath"),
-        "selection": selection,
-        "picked": picked,
-        "neighbours": neighbours,
-        "star": star,
+        **state,
     }
-    changed = {"on_selection_change": lambda: None, "on_picked_change": lambda: _remember(points, key, version)}
     _component(key=key, data=sent, **changed)
 
 
-def selection(points: Items, key: str, version: str) -> np.ndarray:
-    """Rows that the visitor has selected, sorted."""
-    return projections.chosen((_message(key, "selection", version) or {}).get("rows"), len(points))
+def _order(title: str) -> int:
+    """Place of a panel among the stages of the model."""
+    return next((i for i, kind in enumerate(KINDS) if title.startswith(kind)), len(KINDS))
 
 
-def picked(points: Items, key: str, version: str) -> int | None:
-    """Row that the visitor clicked, or that has the id in `?point=`."""
-    message = _message(key, "picked", version)
-    if message is None:
-        identity = st.query_params.get("point")
-        row = projections.row_of_id(points, identity)
-        if identity is not None and row is None:
-            absent.missing("point", identity)
-        return row
-    row = projections.chosen([message.get("row")], len(points))
-    return int(row[0]) if len(row) else None
-
-
-def _message(key: str, name: str, version: str) -> dict[str, Any] | None:
-    """The browser's last message, if it is about these items."""
-    message = (st.session_state.get(key) or {}).get(name)
-    return message if isinstance(message, dict) and message.get("version") == version else None
-
-
-def _remember(points: Items, key: str, version: str) -> None:
-    """Store the clicked item in the address."""
-    st.query_params.pop("point", None)
-    row = picked(points, key, version)
-    if row is not None:
-        st.query_params["point"] = str(points.ids[row])
+def _places(layout: Map, colouring: Colouring) -> list[list[float]]:
+    """Where the names of the legend's entries stand on a map: [entry, x, y], largest group first."""
+    return [[entry, *place] for entry, place in densest(layout.xy, colouring.index).items()]
 
 
 @st.cache_resource(max_entries=12, ttl=300, show_spinner="Reading the embeddings …")
@@ -114,12 +97,13 @@ def items(fingerprint: str, which: str, _run: RunDir) -> tuple[Items, np.ndarray
 
 def _coloured(colouring: Colouring) -> dict[str, Any]:
     """Colours and legend for map.js."""
+    typical = colouring.typical or [()] * len(colouring.legend)
     return {
         "colour": _packed(colouring.index, "<u2"),
         "colouring": hashlib.sha256(repr(colouring.legend).encode()).hexdigest(),
         "legend": [
-            {"name": visible(name), "colour": colour, "faint": name in (OTHERS, KEPT)}
-            for name, colour in colouring.legend
+            {"name": visible(name), "colour": colour, "faint": name in (OTHERS, KEPT), "rows": typical}
+            for (name, colour), typical in zip(colouring.legend, typical, strict=True)
         ],
         "ramp": colouring.ramp,
         "values": colouring.values,
@@ -127,7 +111,9 @@ def _coloured(colouring: Colouring) -> dict[str, Any]:
 
 
 def _note(layout: Map) -> str:
-    return "" if layout.trustworthiness is None else f"trustworthiness {layout.trustworthiness:.3f}"
+    trust, variance = layout.trustworthiness, layout.settings.get("variance")
+    notes = [] if trust is None else [f"trustworthiness {trust:.3f}"]
+    return " · ".join(notes + ([] if variance is None else [f"{variance:.0%} of the variance"]))
 
 
 def _packed(values: np.ndarray, kind: str) -> str:

@@ -17,7 +17,9 @@ from transclipped.ui import cached
 from transclipped.ui.text import plain
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
-CODEWORDS = 9  # most frequent codewords, which get colours
+CODEWORDS = 10  # most frequent codewords, which get colours
+TYPICAL = 2  # images of a codeword in the legend
+INSTEAD = {"#94a4a2": "#1f8a4c", "#717581": "#e672b8"}  # of the greys of the cycle: points not selected are grey
 OTHERS, KEPT = "others", "kept as negatives"  # of the legend; drawn faintly, below the rest
 CLIPPED, ANCHOR = "clipped", "the anchor"
 STEPS = 32  # colours of a value in [0, 1]
@@ -33,12 +35,25 @@ class Colouring:
         legend: names and colours.
         ramp: names of the ends of a scale, where the legend is one.
         values: text for each item, where the legend is a scale.
+        named: whether the entries are names that may stand on the map.
+        typical: rows of images of each entry, for the legend.
     """
 
     index: np.ndarray
     legend: tuple[tuple[str, str], ...]
     ramp: tuple[str, str] | None = None
     values: tuple[str, ...] | None = None
+    named: bool = False
+    typical: tuple[tuple[int, ...], ...] | None = None
+
+
+def colour_of(label: int) -> str:
+    """Colour of a class on a map, repeating after ten; never grey."""
+    return INSTEAD.get(class_colour(label), class_colour(label))
+
+
+def label_name(label: int, class_names: list[str]) -> str:
+    return class_names[label] if 0 <= label < len(class_names) else str(label)
 
 
 def by_class(items: Items, class_names: list[str]) -> Colouring:
@@ -48,9 +63,9 @@ def by_class(items: Items, class_names: list[str]) -> Colouring:
     present = np.unique(first)
     entries = []
     for label in present.tolist():
-        name = class_names[label] if 0 <= label < len(class_names) else str(label)
-        entries.append(("no label", NEUTRAL) if label < 0 else (name, class_colour(label)))
-    return Colouring(np.searchsorted(present, first).astype(np.uint16), tuple(entries))
+        entry = (label_name(label, class_names), colour_of(label))
+        entries.append(("no label", NEUTRAL) if label < 0 else entry)
+    return Colouring(np.searchsorted(present, first).astype(np.uint16), tuple(entries), named=True)
 
 
 def by_codeword(items: Items, codebook: int) -> Colouring:
@@ -61,11 +76,12 @@ def by_codeword(items: Items, codebook: int) -> Colouring:
     index = np.full(len(codes), len(top), np.uint16)
     for entry, word in enumerate(top):
         index[codes == word] = entry
-    palette = [class_colour(i) for i in (0, 1, 2, 4, 5, 6, 7, 8, 9)]  # without the grey one
-    entries = [(f"codeword {word}", colour) for word, colour in zip(top, palette, strict=False)]
+    entries = [(f"codeword {word}", colour_of(i)) for i, word in enumerate(top)]
+    typical = [tuple(projections.typical_items(items, codebook, word, TYPICAL)) for word in top]
     if (index == len(top)).any():
         entries.append((OTHERS, NEUTRAL))
-    return Colouring(index, tuple(entries))
+        typical.append(())
+    return Colouring(index, tuple(entries), typical=tuple(typical))
 
 
 def by_value(values: np.ndarray, name: str, *, top: float = 1.0) -> Colouring:

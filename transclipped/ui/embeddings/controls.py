@@ -11,17 +11,19 @@ import streamlit as st
 
 from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.bundled import Bundled
-from transclipped.analysis.maps.projections import DATABASE, QUANTIZED, QUERIES, Items, UmapSettings
+from transclipped.analysis.maps.projections import BACKBONE, DATABASE, QUANTIZED, QUERIES, Items, UmapSettings
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
-from transclipped.ui import cached
+from transclipped.ui import cached, charts, glossary, links
 from transclipped.ui.collection_links import MAPPED
 from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import colours as map_colours
 from transclipped.ui.embeddings import layouts as map_layouts
 from transclipped.ui.embeddings.layouts import Layouts, Panels
+from transclipped.ui.embeddings.visit import Visit
 from transclipped.ui.retrieval import cached as retrieval_cached
 from transclipped.ui.retrieval import collections
+from transclipped.ui.retrieval.address import CARRIED, MOST
 from transclipped.ui.text import plain
 
 WARNING = (
@@ -31,6 +33,10 @@ WARNING = (
 TRUST = (
     "Trustworthiness: how far neighbours on the map are also neighbours in the embedding; 1 is perfect, 0.5 is chance. "
     "UMAP stretches dense regions; structure that appears at one setting only is an artefact."
+)
+SAY = (
+    "Look for groups of one class: training saw no label. Then compare the large map before and after coding: "
+    "what is close stays close, although each image is only a few bytes."
 )
 HELP = {
     "images": f"The run's stored queries, a sample of at most {projections.SAMPLE:,} images of its database, or of a "
@@ -109,45 +115,42 @@ def _choice(label: str, options: list[str], default: str, *, key: str, help: str
     return st.segmented_control(label, options, default=default, help=help, **bound) or default
 
 
-def choices(subject: Subject) -> tuple[str, str, str]:
-    """Method, colour, and what to compare side by side."""
+def choices(subject: Subject) -> tuple[str, str]:
+    """Method, and what the colours mean."""
     items = subject.items
     method = _choice("Map", ["UMAP", "PCA"], "UMAP", key="map_method", help=HELP["map"])
     options = ["class"] if items.labels is not None else []
     options += [f"codebook {m + 1}" for m in range(items.codes.shape[1])]
     options += ["average precision"] if items.labels is not None and subject.name is None else []
     options.append(map_colours.CLIPPED)
-    colour = st.selectbox("Colour", options, key="map_colour", bind="query-params", width=190, help=HELP["colour"])
-    kinds = ["embeddings", "settings"]
-    compare = _choice(
-        "Side by side", kinds, kinds[0], key="map_compare", help=HELP["compare"], disabled=method == "PCA"
-    )
-    return method, colour, compare
+    colour = st.selectbox("Colour", options, key="map_colour", bind="query-params", width=180, help=HELP["colour"])
+    return method, colour
 
 
-def panels(subject: Subject, method: str, compare: str) -> Panels:
-    """The maps to show side by side."""
-    items, bundled = subject.items, subject.bundled
-    if method == "PCA":
-        return map_layouts.by_kind(items, bundled, None)
-    settings = _umap_settings(compare)
-    if compare == "embeddings":
-        return map_layouts.by_kind(items, bundled, settings)
-    by_kind = {kind: map_layouts.by_neighbours(items, bundled, settings, kind) for kind in projections.KINDS}
-    kind, kinds = QUANTIZED, [kind for kind, panels in by_kind.items() if len(panels) > 1]
-    if kinds != [QUANTIZED]:
-        kind = _choice("Embedding", kinds, QUANTIZED, key="map_kind", help=HELP["kind"])
-    return by_kind[kind]
+def panels(subject: Subject, method: str) -> Panels:
+    """The maps to show side by side: by the stages of the model, or by UMAP at several settings."""
+    with st.popover("UMAP settings", icon=":material/tune:"):
+        kinds, pca = ["embeddings", "settings"], method == "PCA"
+        compare = _choice("Side by side", kinds, kinds[0], key="map_compare", help=HELP["compare"], disabled=pca)
+        settings = None if pca else _umap_settings(compare)
+        if settings is None or compare == "embeddings":
+            return map_layouts.by_kind(settings)
+        by_kind = {kind: map_layouts.by_neighbours(settings, kind) for kind in projections.KINDS}
+        several = [kind for kind in by_kind if sum(panel in subject.bundled for panel in by_kind[kind].values()) > 1]
+        kinds = [kind for kind in projections.KINDS if kind in subject.items.vectors or kind in several]
+        kind = QUANTIZED
+        if kinds != [QUANTIZED]:
+            kind = _choice("Embedding", kinds, QUANTIZED, key="map_kind", help=HELP["kind"])
+        return by_kind[kind]
 
 
 def _umap_settings(compare: str) -> UmapSettings:
-    one, two, three = st.expander("UMAP settings", icon=":material/tune:").columns(3)
     bound = {"bind": "query-params", "disabled": compare == "settings", "help": HELP["n_neighbors"]}
-    n_neighbors = one.slider("n_neighbors", 2, 100, 15, key="map_nn", **bound)
+    n_neighbors = st.slider("n_neighbors", 2, 100, 15, key="map_nn", **bound)
     gap = "Smallest gap between points."
-    min_dist = two.slider("min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help=gap)
+    min_dist = st.slider("min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help=gap)
     metrics = projections.METRICS
-    metric = three.selectbox("metric", metrics, key="map_metric", bind="query-params", help=HELP["metric"])
+    metric = st.selectbox("metric", metrics, key="map_metric", bind="query-params", help=HELP["metric"])
     return UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric)
 
 
@@ -174,29 +177,57 @@ def colours(run, subject: Subject, colour: str, *, row: int | None, query: np.nd
     return result
 
 
-def about(subject: Subject, layouts: Layouts, compare: str) -> None:
-    """What is drawn, what is unavailable, and how to read a map."""
+def about(subject: Subject, layouts: Layouts) -> None:
+    """What is drawn, and how to use and read it."""
     *first, last = layouts.kinds
     kinds = f"{', '.join(first)} and {last}" if first else last
-    what = "queries" if subject.items.which == QUERIES else "database images"
-    what = f"images of *{plain(subject.name)}*" if subject.name else what
-    st.caption(
-        f"Each point is one of {len(subject.items):,} {what}, placed by its {kinds} embedding ({layouts.method}). Drag "
-        "to move, scroll to zoom, hover to see an image, click to query with it, shift-drag to select, Esc to clear."
+    kinds = kinds.replace(BACKBONE, "[backbone]").replace(QUANTIZED, "[quantized](quantizer)")
+    what = "[queries](query)" if subject.items.which == QUERIES else "database images"
+    what = f"images of {subject.name}" if subject.name else what
+    method = "[UMAP]" if layouts.method == "UMAP" else layouts.method
+    glossary.paragraph(
+        f"Each point is one of {len(subject.items):,} {what}, placed by its {kinds} embedding ({method}). Click a "
+        "small map to enlarge it. Drag to pan, scroll to zoom until points become images, hover for the image, click "
+        "to search, Shift-drag to select, Esc to clear."
     )
-    absent = [kind for kind in projections.KINDS if kind not in layouts.kinds and not layouts.missing]
-    if absent and compare == "embeddings":
-        st.caption(
-            f"Not shown: {' and '.join(absent)} embeddings, which are not cached on this machine for these images. "
-            "Training a run on them fills the cache."
-        )
+    st.markdown(WARNING, help=TRUST)
+
+
+def actions(run: RunDir, subject: Subject, layouts: Layouts, visit: Visit) -> None:
+    """Buttons below the maps: search with the query or the selection, and save. Retrieval opens with the query too."""
+    alone = visit.picked is not None and subject.name is None
+    st.session_state[CARRIED] = str(subject.items.ids[visit.picked]) if alone else None
+    with st.container(horizontal=True, vertical_alignment="center", key="map-actions"):
+        rows = [visit.picked] if visit.picked is not None else []
+        _search("Search with this image", subject, rows, key="search")
+        several = visit.selection.tolist() if 1 < len(visit.selection) <= MOST else []
+        _search(f"Search with the {len(several)} selected", subject, several, key="search all")
+        with charts.saving("maps"), st.popover("Save", type="tertiary", icon=":material/download:"):
+            chosen = len(visit.selection)
+            what = f"the {chosen:,} selected images" if chosen else f"all {len(subject.items):,} images"
+            st.caption(f"Ids, labels, codes and positions of {what}. PNG and SVG above the maps save the large one.")
+            export(subject, visit.selection, layouts, name=subject.name or run.name)
+
+
+def _search(label: str, subject: Subject, rows, *, key: str) -> None:
+    """A button to Retrieval, whose query these images become; nothing without rows."""
+    if not len(rows):
+        return
+    where = {"collection": subject.name} if subject.name else {}
+    if st.button(label, icon=":material/image_search:", key=key):
+        links.go("retrieval", query_id=[str(subject.items.ids[row]) for row in rows], **where)
 
 
 def export(subject: Subject, selection: np.ndarray, layouts: Layouts, *, name: str) -> None:
-    """Buttons that save the selected rows; `name` is that of the files."""
+    """Buttons that save the selected rows, or all; `name` is that of the files."""
+    rows = selection if len(selection) else np.arange(len(subject.items))
     positions = {title: each.xy for title, each in layouts.maps.items()}
-    table = projections.selection_table(subject.items, selection, subject.class_names, positions)
-    st.caption(f"{len(selection):,} images selected. Export their ids, labels, codes and positions:")
-    left, right, _ = st.columns([1, 1, 3])
-    left.download_button("CSV", projections.to_csv(table), f"{name}-chosen.csv", "text/csv", key="csv")
-    right.download_button("Parquet", projections.to_parquet(table), f"{name}-chosen.parquet", key="parquet")
+    name = f"{name}-{'selected' if len(selection) else 'map'}"
+
+    def table() -> dict:
+        return projections.selection_table(subject.items, rows, subject.class_names, positions)
+
+    options = {"on_click": "ignore", "icon": ":material/table:"}
+    st.download_button("CSV", lambda: projections.to_csv(table()), f"{name}.csv", "text/csv", key="csv", **options)
+    parquet = f"{name}.parquet"
+    st.download_button("Parquet", lambda: projections.to_parquet(table()), parquet, key="parquet", **options)

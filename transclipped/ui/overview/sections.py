@@ -1,4 +1,4 @@
-"""Sections of the Overview page: an image's path to its code, results, links to other pages, and machine checks."""
+"""Sections of the Overview page: the idea, an image's path to its code, results, other pages, machine checks."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
 from transclipped.models.zoo import CNN, HYBRID, available
-from transclipped.ui import absent, access, cached, quantities, runs, shell
+from transclipped.ui import absent, access, cached, headline, quantities, runs, shell
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import cached as overview_cached
-from transclipped.ui.overview import story
+from transclipped.ui.overview import numbers, story, strip
 from transclipped.ui.text import plain
 from transclipped.utils.files import ASSETS
 
 STRIDE = {CNN: 32}  # pixels per side of one position of the last feature map; 16 for transformers
 HITS = 5
 RELIABILITY = ASSETS / "reliability.md"
-MARKS = {True: "✅", False: "⚠️", None: "ℹ️"}
+MARKS = {True: ":green[:material/check_circle:]", False: ":orange[:material/warning:]", None: ":material/info:"}
+CLIPPED_BACKBONE = (
+    "Both runs use a backbone that was itself trained with clipping, which leaves a head little to gain. The pair of "
+    "numbers at the top starts from a backbone that was not."
+)
 HELP = {
-    "map": "Mean over queries of the average precision among the first K hits; 1 is perfect. Below it: the difference "
-    "to the same training without clipping, each at its best temperature, if there is such a run.",
-    "clipped_backbone": " Both use one backbone that was itself trained with clipping, which leaves little to "
-    "gain. README's study starts from a backbone trained without clipping: there the gain is 0.03 to 0.1.",
+    "map": "Mean over queries of the average precision among the first K hits; 1 is perfect. Below it: the same "
+    "training without clipping, or with it, each at its best temperature, if there is such a run.",
     "code": "Stored per image.",
     "all": "The codes of the whole database: what a search scans.",
     "clipping": "The rule that leaves out likely false negatives, and how much it clips.",
@@ -31,22 +33,54 @@ HELP = {
 
 
 def query_number(run) -> int:
-    """The stored query that `?picture=` names; the first otherwise."""
+    """The stored query that `?picture=` names; a typical one otherwise."""
     n = len(cached.arrays(run).queries)
     if st.session_state.pop("another", False):
         st.query_params["picture"] = str(random.randrange(n))
-    value = st.query_params.get("picture", "0")
+    first = overview_cached.typical(run.fingerprint, run)
+    value = st.query_params.get("picture", str(first))
     if value.isdecimal() and int(value) < n:
         return int(value)
-    absent.missing("picture", value, instead="0")
-    return 0
+    absent.missing("picture", value, instead=str(first))
+    return first
+
+
+def idea(run, query: int, image) -> None:
+    """The strip, and what clipping gains."""
+    left, right = st.columns([5, 3], gap="medium")
+    with left:
+        _strip(run, query, image)
+    with right:
+        _numbers()
+    headline.draw()
+
+
+def _strip(run, query: int, image) -> None:
+    negatives, (anchor, *tiles) = overview_cached.negatives(run.fingerprint, query, run)
+    turn = st.session_state.get("turn", 0) + bool(st.session_state.get("again"))
+    st.session_state["turn"] = turn
+    view = strip.Tile(strip.mirrored(image), "")
+    st.html(strip.strip(anchor, view, tiles, negatives, scale=shell.scale(), turn=turn))
+    st.markdown(strip.explanation(negatives))
+    with st.container(horizontal=True):
+        st.button("Play again", icon=":material/replay:", key="again")
+        st.button("Another image", icon=":material/casino:", key="another")
+
+
+def _numbers() -> None:
+    if (pair := headline.pair()) is not None:
+        st.html(numbers.pair(pair))
+    if (curve := headline.inverted_u()) is not None:
+        st.html(numbers.curve(curve))
+        st.caption(f"mAP@{curve.k:,} of small heads: some clipping helps, too much destroys.")
+        if (shell.ROOT / "pages" / "clipping.py").is_file():
+            label = "Train this curve live"
+            st.page_link("pages/clipping.py", label=label, icon=":material/show_chart:", query_params={"look": "sweep"})
 
 
 def path_to_code(run, query: int, image) -> None:
-    """Six drawings of a stored query, a button for another one, and a link to Anatomy."""
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
-    left.caption("From an image to its code, with the numbers of this run:")
-    right.button("Another image", icon=":material/casino:", key="another", width="stretch")
+    """Six drawings of a stored query, and a link to Anatomy."""
+    st.subheader("From an image to its code")
     backbone = run.config.backbone.name
     network = {"image_size": run.record.get("image_size") or 96, "stride": STRIDE.get(backbone, 16)}
     path = overview_cached.story_of(run.fingerprint, query, run)
@@ -58,23 +92,36 @@ def path_to_code(run, query: int, image) -> None:
 
 def results(run) -> None:
     """mAP and its gain by clipping, bytes per image, bytes of all codes, the rule."""
-    st.subheader("Results")
+    st.subheader("Results of this run")
     metrics = cached.metrics(run)
     mode = metrics["modes"].get("asymmetric", {})
-    row = st.container(horizontal=True, gap="medium")
+    row, note = st.container(horizontal=True, gap="medium"), ""
     if mode.get("map") is not None:
-        rival = benchmarks.without_clipping(run, runs.all_runs().values())
-        other = rival and cached.metrics(rival)["modes"].get("asymmetric", {}).get("map")
-        gain = f"{mode['map'] - other:+.3f} by clipping" if other is not None else None
-        backbone = run.config.backbone
-        bundled = (backbone.name, backbone.weights, backbone.train) == (HYBRID, None, "frozen")
-        about = HELP["map"] + HELP["clipped_backbone"] * (gain is not None and bundled)
+        gain, note = _gain(run, mode["map"])
         few = f", {metrics['n_queries']:,} queries" if metrics["n_queries"] < quantities.FEW else ""
-        row.metric(f"mAP@{plain(metrics['k'])}{few}", f"{mode['map']:.3f}", gain, help=about, width="content")
+        name, value = f"mAP@{plain(metrics['k'])}{few}", f"{mode['map']:.3f}"
+        row.metric(name, value, gain, help=HELP["map"], width="content")
     row.metric("Code", f"{plain(metrics['bytes_per_item'])} bytes", help=HELP["code"], width="content")
     size = quantities.size(metrics["n_database"] * metrics["bytes_per_item"])
     row.metric(f"All {metrics['n_database']:,} codes", size, help=HELP["all"], width="content")
     row.metric("Clipping", plain(benchmarks.clipping_of(run.config.clipping)), help=HELP["clipping"], width="content")
+    if note:
+        st.caption(note)
+
+
+def _gain(run, value: float) -> tuple[str | None, str]:
+    """The gain by clipping as the delta of a mAP, and a note about it; None and "" where nothing compares."""
+    every, backbone = list(runs.all_runs().values()), run.config.backbone
+    if (rival := benchmarks.without_clipping(run, every)) is not None and (other := _map(rival)) is not None:
+        bundled = (backbone.name, backbone.weights, backbone.train) == (HYBRID, None, "frozen")
+        return f"{value - other:+.3f} by clipping", CLIPPED_BACKBONE * bundled
+    if (rival := benchmarks.with_clipping(run, every)) is not None and (other := _map(rival)) is not None:
+        return None, f"With clipping, in run {plain(rival.name)}: {other:.3f}."
+    return None, ""
+
+
+def _map(run) -> float | None:
+    return cached.metrics(run)["modes"].get("asymmetric", {}).get("map")
 
 
 def next_pages(run, query: int, image) -> None:
@@ -87,20 +134,30 @@ def next_pages(run, query: int, image) -> None:
     drawing, text = story.hits(image, hits, scale=shell.scale()), f"A search with the image above. {text}"
     _page(one, "retrieval", "Search with it", "image_search", drawing, text, query=str(query))
     pairs = overview_cached.pairs(run.fingerprint, run)
-    text = "Similarity of image pairs; the most similar 5% lie right of the line."
-    if pairs.share is not None and pairs.top_share is not None:
-        whole = quantities.share(round(pairs.share * pairs.n_pairs), pairs.n_pairs)
-        top = quantities.share(round(pairs.top_share * pairs.n_top), pairs.n_top)
-        text = (
-            f"Of all pairs {whole} share a class (blue; orange: different classes); of the most similar 5%, right of "
-            f"the line, {top}."
-        )
-        text += " So the most similar negatives are the most likely false ones: clipping leaves them out." * pairs.tells
+    text = _pairs_text(pairs)
     _page(two, "clipping", "Tune the clipping", "content_cut", story.histogram(pairs), text)
     losses = overview_cached.losses(run.fingerprint, run)
     seconds = cached.metrics(run).get("seconds", {}).get("training")
     text = "The loss during training" + ("." if seconds is None else f" ({quantities.duration(seconds)}).")
     _page(three, "train", "Train a run", "model_training", story.sparkline(losses), text)
+
+
+def _pairs_text(pairs) -> str:
+    """What the histogram of pairs shows; a claim only where the numbers support it."""
+    if pairs.share is None or pairs.top_share is None:
+        return "Similarity of image pairs; the most similar 5% lie right of the line."
+    whole = quantities.share(round(pairs.share * pairs.n_pairs), pairs.n_pairs)
+    top = quantities.share(round(pairs.top_share * pairs.n_top), pairs.n_top)
+    text = (
+        f"Of all pairs {whole} share a class (blue; orange: different classes; root scale); of the most similar 5%, "
+        f"right of the line, {top}"
+    )
+    if not pairs.tells:
+        return f"{text}."
+    text += f", {pairs.top_share / pairs.share:.0f} times as often" if pairs.share else ""
+    if pairs.top_share > 0.5:
+        return f"{text}. So the most similar negatives are mostly false: clipping leaves them out."
+    return f"{text}. Still, most of them are true negatives: clipping these costs something, too."
 
 
 def _page(column, page: str, label: str, icon: str, drawing: str, text: str, **query: str) -> None:
@@ -122,7 +179,7 @@ def machine() -> None:
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
             backbone = HYBRID if HYBRID in available() else CNN
             speed = overview_cached.speed(backbone, 96)
-            st.markdown(f"✅ **{speed:,.0f} images per second** through {backbone} at 96 pixels.")
+            st.markdown(f"{MARKS[True]} **{speed:,.0f} images per second** through {backbone} at 96 pixels.")
 
 
 def guarantees() -> None:

@@ -6,9 +6,10 @@ They inherit the text colour and font of the page, so they fit both themes and t
 from __future__ import annotations
 
 from html import escape
+from math import sqrt
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from transclipped.analysis.story import Pairs, Story
 from transclipped.datasets.images.decode import data_address, data_url, square, to_png
@@ -18,6 +19,8 @@ from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, relevance_colou
 SIDE = 128  # pixels of the image, at most
 HIT, TINY = 64, 64  # pixels of a hit; and size up to which an image is magnified without smoothing
 GAP = 2  # pixels between patches
+LONGEST, FRAME = 1.6, 2  # longest side of an image, in units of SIDE; pixels of the frame in it
+_RESAMPLING = {True: Image.Resampling.NEAREST, False: Image.Resampling.LANCZOS}  # by whether it is tiny
 HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # for screen readers
 DRAWN = 4  # codebooks whose codewords are drawn
 BORDER = "#cc79a7"  # line of the histogram, distinct from the colours of pairs
@@ -38,17 +41,19 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
     n = max(1, image_size // stride)
     flat = path.parts.ravel()
     numbers = ", ".join(f"{value:.2f}" for value in flat[:4]).replace("-", "−")
-    projection = _stripe(flat, 34) + f'<span class="number">{numbers}, …</span>'
-    parts = "".join(_stripe(part, 12) for part in path.parts)
+    projection = _stripe(flat, 34, "the embedding") + f'<span class="number">{numbers}, …</span>'
+    parts = "".join(_stripe(part, 12, f"sub-vector {i}") for i, part in enumerate(path.parts, 1))
     places = "positions, each with a feature vector" if cnn else "patches, each compared with all others"
+    inside = "" if image.width == image.height else "the square inside the frame as "
+    seen = f"The network sees {inside}{n} × {n} {places}."
     projected = (
         f"The network computes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
         "above); similar images get similar embeddings."
     )
     replaced = f"Each piece (top) is replaced by the most similar of {path.n_codewords} learned codewords (below)."
     steps = [
-        ("Image", _whole(image, scale), "An image of this run. The network never saw a label for it."),
-        ("Patches", _patches(image, image_size, n, scale), f"The network sees {n} × {n} {places}."),
+        ("Image", _whole(image, scale), "An image of this run. Training never sees its label."),
+        ("Patches", _patches(image, image_size, n, scale), seen),
         ("Projection", projection, projected),
         ("Sub-vectors", parts, f"Split into {m} pieces of {d} numbers, each scaled to length 1; 3 shows them scaled."),
         ("Codewords", _codewords(path), replaced),
@@ -74,7 +79,7 @@ def hits(image: Image.Image, hits: list[tuple[bytes, bool | None]], *, scale: fl
 
 
 def histogram(pairs: Pairs) -> str:
-    """Similarities of pairs, and where the most similar 5 % begin.
+    """Similarities of pairs, and where the most similar 5 % begin; heights are square roots, so that few pairs show.
 
     Colours as on Clipping: blue for one class, in front, orange for different classes, grey without labels.
     """
@@ -82,13 +87,14 @@ def histogram(pairs: Pairs) -> str:
     total, width = (pairs.same + pairs.other).max(initial=1), 100 / len(pairs.same)
     bars = ""
     for i, (same, other) in enumerate(zip(pairs.same.tolist(), pairs.other.tolist(), strict=True)):
-        high, low = 40 * (same + other) / total, 40 * same / total
+        high, low = 40 * sqrt((same + other) / total), 40 * sqrt(same / total)
         bars += _rect(i * width, 40 - high, width * 0.92, high, behind)
         bars += _rect(i * width, 40 - low, width * 0.92, low, RELEVANT)
     at = 100 * (pairs.border - pairs.edges[0]) / (pairs.edges[-1] - pairs.edges[0])
     line = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="40" stroke="{BORDER}" stroke-width="1.2"/>'
     shade = _rect(at, 0, 100 - at, 40, BORDER, opacity=0.2)
-    return f'<div class="preview">{_svg(shade + bars + line, 100, 40)}</div>'
+    what = f"histogram of the similarities of pairs; the most similar 5% are above {pairs.border:.2f}"
+    return f'<div class="preview">{_svg(shade + bars + line, 100, 40, what)}</div>'
 
 
 def sparkline(values: list[float]) -> str:
@@ -101,14 +107,20 @@ def sparkline(values: list[float]) -> str:
         f"{100 * i / (len(values) - 1):.2f},{38 - 36 * (value - low) / span:.2f}" for i, value in enumerate(values)
     )
     line = f'<polyline points="{points}" fill="none" stroke="{RELEVANT}" stroke-width="1.4" stroke-linejoin="round"/>'
-    return f'<div class="preview">{_svg(line, 100, 40)}</div>'
+    return f'<div class="preview">{_svg(line, 100, 40, f"loss, from {values[0]:.2f} to {values[-1]:.2f}")}</div>'
 
 
 def _whole(image: Image.Image, scale: float) -> str:
-    side = int(SIDE * scale)
-    times = max(1, side // max(image.size))
-    large = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
-    large.thumbnail((side, side), Image.Resampling.LANCZOS)
+    """The image, and a frame around the square that the network sees; that square is as large as the patches."""
+    side, short = int(SIDE * scale), min(image.size)
+    factor = max(1, side // short) if max(image.size) <= side else side / short
+    factor = min(factor, LONGEST * side / max(image.size))
+    size = [max(1, round(length * factor)) for length in image.size]
+    large = image.convert("RGB").resize(size, _RESAMPLING[max(image.size) <= TINY])
+    if image.width != image.height:
+        left, top = ((length - min(size)) // 2 for length in size)
+        box = (left, top, left + min(size) - 1, top + min(size) - 1)
+        ImageDraw.Draw(large).rectangle(box, outline=BORDER, width=FRAME)
     return _image(large, "the image")
 
 
@@ -130,7 +142,7 @@ def _patches(image: Image.Image, image_size: int, n: int, scale: float) -> str:
 def _codewords(path: Story) -> str:
     text = ""
     for part, word, code, cosine in list(zip(path.parts, path.codewords, path.code, path.cosine, strict=True))[:DRAWN]:
-        text += f'<div>{_stripe(part, 5)}{_stripe(word, 5)}<span class="number">'
+        text += f'<div>{_stripe(part, 5, "sub-vector")}{_stripe(word, 5, "its codeword")}<span class="number">'
         text += f"codeword {int(code)}, cosine {cosine:.2f}</span></div>"
     more = len(path.parts) - DRAWN
     return text + (f'<span class="number">and {more} more</span>' if more > 0 else "")
@@ -142,11 +154,11 @@ def _code(path: Story) -> str:
     return f'<div class="bytes">{boxes}</div><div class="bits">{bits}</div>'
 
 
-def _stripe(values: np.ndarray, height: float) -> str:
+def _stripe(values: np.ndarray, height: float, what: str) -> str:
     """Numbers as a row of coloured cells; the largest absolute value has the full colour."""
     top = float(np.abs(values).max()) or 1.0
     cells = "".join(_rect(i, 0, 1.02, 1, _colour(value / top)) for i, value in enumerate(values.tolist()))
-    return _svg(cells, len(values), 1, style=f"height:{height}px")
+    return _svg(cells, len(values), 1, f"{what}, {len(values)} numbers", style=f"height:{height}px")
 
 
 def _colour(value: float) -> str:
@@ -155,12 +167,12 @@ def _colour(value: float) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
-def _svg(content: str, width: int, height: int, *, style: str = "") -> str:
-    """A drawing as an image, since Streamlit strips SVG out of HTML; stretched if it has a `style`."""
+def _svg(content: str, width: int, height: int, what: str, *, style: str = "") -> str:
+    """A drawing of `what` as an image, since Streamlit strips SVG out of HTML; stretched if it has a `style`."""
     stretched = ' preserveAspectRatio="none"' if style else ""
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"{stretched}>{content}</svg>'
     source = data_address(drawing.encode(), "image/svg+xml")
-    return f'<img class="svg" alt="" src="{source}" style="{style}">'
+    return f'<img class="svg" alt="{what}" src="{source}" style="{style}">'
 
 
 def _rect(x: float, y: float, width: float, height: float, colour: str, *, opacity: float = 1) -> str:
@@ -168,9 +180,14 @@ def _rect(x: float, y: float, width: float, height: float, colour: str, *, opaci
     return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{colour}"{faint}/>'
 
 
-def _framed(encoded: bytes, colour: str, what: str, box: str) -> str:
+def encoded_address(encoded: bytes) -> str:
+    """Data URL of an encoded PNG, WebP or JPEG."""
     kind = "png" if encoded.startswith(b"\x89PNG") else "webp" if encoded[8:12] == b"WEBP" else "jpeg"
-    source = data_address(encoded, f"image/{kind}")
+    return data_address(encoded, f"image/{kind}")
+
+
+def _framed(encoded: bytes, colour: str, what: str, box: str) -> str:
+    source = encoded_address(encoded)
     line = "dashed" if what == HITS[False] else "solid"
     return f'<img alt="{what}" src="{source}" style="{box};outline-color:{colour};outline-style:{line}">'
 

@@ -19,6 +19,7 @@ SET = "set"  # `?how=`: query with an image of the data set
 ANY = "any class"
 QUERY, ADD, CLASS = "query", "add", "class"  # keys of widgets, and names in the address
 MOST = 16  # images of a query
+CARRIED = "carried query"  # in the session: id of the image chosen on another page, which becomes the query
 
 
 def search_with(target: SearchTarget, name: str) -> None:
@@ -46,6 +47,9 @@ def clear() -> None:
 
 def query_ids(target: SearchTarget) -> list[str]:
     """Ids in the address, without those that do not exist; a single stored query becomes its number."""
+    carried = st.session_state.pop(CARRIED, None)
+    if carried and not {QUERY, "query_id"} & {*st.query_params} and by_id(target, carried) is not None:
+        _set(target, [carried])
     names = list(dict.fromkeys(st.query_params.get_all("query_id")))[:MOST]
     existing = [name for name in names if by_id(target, name) is not None]
     if missing := [name[:80] for name in names if name not in existing]:

@@ -1,0 +1,1 @@
+"""Pipelines on images: features, codes with trained heads, measuring and comparing."""

@@ -1,0 +1,75 @@
+"""Thresholds found without labels, what training with them gave, and buttons that set them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from transclipped.analysis.clipping.dials import Dial, nearest
+from transclipped.analysis.clipping.mistakes import best_by_labels
+from transclipped.analysis.clipping.trained import ADAPTIVE, Trained, trained
+from transclipped.clipping import DELTA
+from transclipped.config import ClippingConfig
+from transclipped.ui import quantities
+from transclipped.ui.clipping import batch as lab_batch
+from transclipped.ui.clipping import tune
+from transclipped.ui.clipping.batch import View
+
+HELP = (
+    "Otsu's method and a mixture of two normal distributions use the histogram alone. A threshold that separates the "
+    "histogram well need not be a good one to train with."
+)
+
+
+def section(view: View) -> None:
+    """Suggestions for δ, each with its quality, the trained result and a button."""
+    st.subheader("A threshold without labels", help=HELP)
+    counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"), temperature=tune.temperature(view))
+    results = _trained()
+    text = "All are for the rule *threshold*. Precision, recall and mAP are computed with labels."
+    if results is not None and results.none is not None:
+        text += (
+            f" In the study (32 bits, τ = {results.temperature:g}), each rule set the threshold anew in every batch; "
+            f"without clipping, mAP was {results.none:.3f}."
+        )
+    st.caption(text)
+    for i, (name, value) in enumerate(lab_batch.suggested(view)):
+        _row(view, counts, f"**{name}**", value, _result(results, name), key=f"use {i}")
+    if (best := best_by_labels(counts)) is not None:
+        st.caption("For comparison, with labels: most of both precision and recall, but not the best to train with.")
+        _row(view, counts, "**best F₁, by labels**", float(counts.amounts[best]), "", key="use best")
+
+
+def _row(view: View, counts: Dial, name: str, value: float, result: str, *, key: str) -> None:
+    value = nearest(DELTA, value)
+    k = int(abs(counts.amounts - value).argmin())
+    text = f"{name}: clips {counts.share[k]:.1%}"
+    if counts.precision is not None and (clipped := int(counts.clipped[k])):
+        precision = quantities.share(round(counts.precision[k] * clipped), clipped)
+        text += f", precision {precision}, recall {counts.recall[k]:.0%}"
+    text += result
+    if (curve := lab_batch.reached("threshold", tune.temperature(view))) is not None:
+        text += f" · fixed at this δ on the lab set: mAP {curve.at(value):.3f} ({curve.none:.3f} without clipping)"
+    left, right = st.columns([1, 5], vertical_alignment="center")
+    disabled = tune.current().rule == "threshold" and tune.position(DELTA) == value
+    options = {"on_click": _use, "args": (value,), "disabled": disabled, "width": "stretch"}
+    left.button(f"Use δ = {value:.2f}", key=key, **options)
+    right.markdown(text)
+
+
+def _result(results: Trained | None, name: str) -> str:
+    """What the study reached with a suggestion, as a part of a sentence; empty if it did not try it."""
+    key = next((key for key in results.maps if name.startswith(key)), None) if results is not None else None
+    if key is None:
+        return ""
+    rule = "the rule *adaptive*" if key == ADAPTIVE else "trained with it"
+    return f" · {rule} in the study: **mAP {results.maps[key]:.3f}**"
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def _trained() -> Trained | None:
+    return trained()
+
+
+def _use(value: float) -> None:
+    tune.choose("threshold")
+    tune.move(DELTA, value)

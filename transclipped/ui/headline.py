@@ -1,0 +1,27 @@
+"""The pair of numbers that Overview, Clipping and Benchmarks quote, in the same words."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from transclipped.analysis import headline
+from transclipped.analysis.headline import Headline, InvertedU
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def pair() -> Headline | None:
+    """mAP without and with clipping; None where the study is missing."""
+    return headline.headline()
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def inverted_u() -> InvertedU | None:
+    """mAP over the amount of clipping; None where the curves are missing."""
+    return headline.inverted_u()
+
+
+def draw() -> None:
+    """The pair in a sentence, and why other pairs differ."""
+    if (numbers := pair()) is not None:
+        st.markdown(f"**{numbers.claim}** {numbers.terms}")
+        st.caption(headline.ELSEWHERE)
