@@ -8,6 +8,7 @@ import streamlit as st
 
 from transclipped.ui import links, runs
 from transclipped.ui.codebooks import codeword, sections
+from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 
 SECTIONS = {
@@ -39,6 +40,10 @@ def page(run) -> None:
 
 
 st.title("Codebooks")
-st.caption("A code has one codeword from each codebook. See what each stands for and how evenly they are used.")
+st.caption(
+    f"A {term('code')} has one {term('codeword')} from each {term('codebook')}. See what each stands for and how "
+    "evenly they are used.",
+    unsafe_allow_html=True,
+)
 if (selected := runs.finished()) is not None:
     page(selected)

@@ -10,6 +10,7 @@ from transclipped.analysis import codebooks as cb
 from transclipped.analysis.overlap import Overlap, in_words, overlap
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
+from transclipped.ui.codebooks.codeword import sentence
 from transclipped.ui.codebooks.sections import verdict
 
 
@@ -180,3 +181,19 @@ def test_many_codebooks_are_chosen_by_number(finished):
     )
     app = opened("codebooks", codebook="16")
     assert not app.exception and app.number_input(key="codebook").value == 16
+
+
+def test_the_sentence_of_a_codeword_is_true(finished):
+    assert "75%" in sentence(np.array([1, 3]), ["cat", "dog"], 7) and "*dog*" in sentence(
+        np.array([1, 3]), ["cat", "dog"], 7
+    )
+    assert "mixes" in sentence(np.array([2, 2, 1]), ["cat", "dog", "*frog*"], 7)
+
+
+@pytest.mark.parametrize("section", ["word", "use", "alike", "pairs", "cost"])
+def test_a_lesson_has_a_sentence_to_say_and_folds_the_choice_of_a_second_run(finished, section, said):
+    opened("codebooks", section=section)
+    assert not said
+    app = opened("codebooks", section=section, lesson="1")
+    assert not app.error and len(said) == 1 and said[0] in words(app)
+    assert app.expander[0].label == "Compare" and app.expander[0].selectbox[0].key == "beside"

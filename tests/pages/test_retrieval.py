@@ -604,3 +604,14 @@ def test_a_collection_of_other_classes_is_not_judged_by_those_of_the_query(finis
     assert "share a class" not in words(app)
     retrieval(collection="my-collection", query_id=galleries["hits"][0].id)
     assert {tile.relevant for tile in galleries["hits"]} == {True, False}
+
+
+@pytest.mark.parametrize("name", [*hits.SECTIONS])
+def test_a_lesson_has_a_sentence_to_say_and_a_query_to_step_through(finished, galleries, said, name):
+    retrieval(section=name)
+    assert not said
+    app = retrieval(section=name, lesson="1")
+    assert not app.error and len(said) == 1 and said[0] in words(app)
+    before = ids(galleries["question"])
+    app.number_input(key="query").set_value(1).run()
+    assert ids(galleries["question"]) != before and not app.exception

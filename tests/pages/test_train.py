@@ -18,6 +18,7 @@ from transclipped.ui.train import form as train_form
 from transclipped.ui.train import jobs, network, presets
 from transclipped.ui.train import keep as train_keep
 from transclipped.ui.train import live as train_live
+from transclipped.ui.train import result as train_result
 from transclipped.ui.train import start as train_start
 from transclipped.utils.measured import remember
 
@@ -44,7 +45,7 @@ def success(app) -> str:
 
 
 def heading(app) -> list[str]:
-    return [heading.value for heading in app.subheader]
+    return [heading.value for heading in app.header]
 
 
 PLUGIN = """
@@ -442,3 +443,24 @@ def test_comparing_and_managing_start_with_the_watched_run(finished, home):
     shutil.copytree(finished, home / "other")
     assert show(opened("train", run="tiny", watch="other"), "compare").multiselect(key="compare").value[0] == "other"
     assert show(opened("train", run="tiny", watch="other"), "keep").selectbox(key="kept").value == "other"
+
+
+def test_a_lesson_sees_the_curves_before_the_folded_form(finished):
+    app = opened("train", watch="tiny", lesson="1")
+    kinds = [element.type for element in app.main]
+    assert kinds.index("plotly_chart") < kinds.index("selectbox")  # the form's first field
+    value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
+    assert f"mAP {value:.3f}" in words(app)
+    assert command(app)  # the form is complete, though folded
+    kinds = [element.type for element in opened("train", watch="tiny").main]
+    assert kinds.index("selectbox") < kinds.index("plotly_chart")
+
+
+def test_the_sentence_of_a_run_holds_its_numbers(finished, home):
+    value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
+    assert f"{value:.3f}" in train_result.sentence(RunDir(finished))
+    assert "without clipping" not in train_result.sentence(RunDir(finished))
+    variant(finished, "plain", value=0.123, clipping=UNCLIPPED)
+    assert "0.123" in train_result.sentence(RunDir(finished))
+    unfinish(home / "plain", state="stopped")
+    assert "mAP" not in train_result.sentence(RunDir(home / "plain")) + train_result.sentence(None)

@@ -7,13 +7,13 @@ import streamlit as st
 
 from transclipped.analysis import codebooks
 from transclipped.runs.run import RunDir
-from transclipped.ui import cached, charts, runs
+from transclipped.ui import cached, charts, presenting, runs
 from transclipped.ui.codebooks import cached as codebook_cached
 from transclipped.ui.codebooks import charts as figures
 from transclipped.ui.codebooks.sections import with_codebook
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.shell import scale
+from transclipped.ui.text import plain
 
 IMAGES, QUERIES = 24, 8
 TILE = 64  # pixels of an image: twice CIFAR-10's
@@ -53,7 +53,7 @@ def _codeword(run: RunDir, m: int, *, key: str, wide: bool) -> None:
 
     left, right = _halves(wide)
     with left:
-        options = {"help": "Its byte in the code.", "width": round(NUMBER * scale())}
+        options = {"help": "Its byte in the code.", "width": round(NUMBER * presenting.scale())}
         word = int(st.number_input("Codeword", 0, last, key=key, bind="query-params", **options))
         _images(run, m, word, total=int(counts[word]))
     with right:
@@ -68,6 +68,16 @@ def _codeword(run: RunDir, m: int, *, key: str, wide: bool) -> None:
             charts.show(figure, key=f"{key} bars", name=f"{run.name}-codeword-{word}-classes")
     if table is not None:
         _classes(run, m, table, names, key=key)
+        if key == "codeword" and table[word].any():
+            presenting.say(sentence(table[word], names, word))
+
+
+def sentence(counts: np.ndarray, names: list[str], word: int) -> str:
+    """What to say about a codeword with these numbers of images by class, as Markdown."""
+    share, name = counts.max() / counts.sum(), plain(names[int(counts.argmax())])
+    if share < 0.5:
+        return f"Codeword {word} mixes classes: the most frequent, *{name}*, has {share:.0%} of its images."
+    return f"No label was used, and yet {share:.0%} of the images with codeword {word} show the class *{name}*."
 
 
 def _table(run: RunDir, m: int) -> np.ndarray | None:

@@ -9,9 +9,10 @@ import streamlit as st
 from transclipped.analysis import codebooks
 from transclipped.analysis.overlap import Overlap, in_words
 from transclipped.runs.run import RunDir
-from transclipped.ui import absent, cached, charts, presenting, runs, shell
+from transclipped.ui import absent, cached, charts, presenting, runs
 from transclipped.ui.codebooks import cached as codebook_cached
 from transclipped.ui.codebooks import charts as figures
+from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -47,14 +48,19 @@ def compared(run: RunDir) -> list[RunDir]:
     others = {name: other for name, other in runs.all_runs().items() if name != run.name}
     names = [name for name, other in others.items() if (other.path / "retrieval.npz").exists() and not other.problem()]
     absent.settle("beside", [ALONE, *names], ALONE)
-    options = {"key": "beside", "bind": "query-params", "help": HELP["beside"], "width": round(SELECT * shell.scale())}
+    options = {
+        "key": "beside",
+        "bind": "query-params",
+        "help": HELP["beside"],
+        "width": round(SELECT * presenting.scale()),
+    }
     name = st.selectbox("Compare with", [ALONE, *names], **options)
     return [run] if name == ALONE else [run, others[name]]
 
 
 def side_by_side(pair: list[RunDir], *, width: int) -> Iterator[RunDir]:
     """A column for each of two runs, with its name; a single one is at most `width` pixels wide."""
-    single = [st.container(width=round(width * shell.scale()))]
+    single = [st.container(width=round(width * presenting.scale()))]
     for column, run in zip(st.columns(len(pair)) if len(pair) > 1 else single, pair, strict=True):
         with column:
             if len(pair) > 1:
@@ -87,7 +93,9 @@ def usage(pair: list[RunDir]) -> None:
     """Images per codeword, most used first, and the signs of a collapse."""
     st.header("Are the codewords used evenly?")
     st.caption(
-        "Database images per codeword. A flat line means even use; a line that falls to 0 early means wasted bits."
+        f"Database images per codeword. A flat line means even use; a line that falls to 0 early means wasted bits. "
+        f"The {term('perplexity')} puts it into one number.",
+        unsafe_allow_html=True,
     )
     uses = [codebook_cached.usage(run.fingerprint, run) for run in pair]
     top = max(use.counts.max(initial=1) for use in uses)
@@ -99,6 +107,8 @@ def usage(pair: list[RunDir]) -> None:
         three.metric("Crowded", f"{use.crowded.sum():,}", help=HELP["crowded"])
         figure = figures.usage(use.counts, use.even, top=top, key=f"usage {run.name}")
         charts.show(figure, key=f"usage {run.name}", name=f"{run.name}-usage")
+    k, even = uses[0].counts.shape[1], float(uses[0].perplexity.mean())
+    presenting.say(f"A codebook of {k} codewords works like one of {even:.0f} that are all used equally often.")
 
 
 @st.fragment
@@ -117,7 +127,7 @@ def training(pair: list[RunDir]) -> None:
             "the whole database."
         )
         figure = figures.perplexity(lines, y="perplexity of a batch", key="perplexity")
-        with st.container(width=round(CHART * shell.scale())):
+        with st.container(width=round(CHART * presenting.scale())):
             charts.show(figure, key="perplexity", name="perplexity")
     else:
         st.info("This run has no training record.")
@@ -150,6 +160,7 @@ def similarity(pair: list[RunDir], m: int) -> None:
         cosines, order = codebook_cached.similarity(run.fingerprint, m, epoch, run)
         figure = figures.similarity(cosines, order, key=f"cosines {run.name}")
         charts.show(figure, key=f"cosines {run.name}", name=f"{run.name}-codebook-{m + 1}-cosines")
+    presenting.say("Two codewords that are nearly the same waste a byte's value: red belongs on the diagonal only.")
 
 
 @shows_input_errors
@@ -162,7 +173,8 @@ def overlap(pair: list[RunDir]) -> None:
         if len(each.plain) < 2:
             st.info(f"{plain(run.name)} has a single codebook, so there are no pairs.")
             continue
-        st.markdown(verdict(codebook_cached.overlap(run.fingerprint, run)))
+        result = codebook_cached.overlap(run.fingerprint, run)
+        st.markdown(verdict(result))
         figure = figures.dependence(each.plain, each.excess, top=top, key=f"dependence {run.name}")
         charts.show(figure, key=f"dependence {run.name}", name=f"{run.name}-dependence")
         st.caption(
@@ -170,6 +182,8 @@ def overlap(pair: list[RunDir]) -> None:
             "independent. On the diagonal: the entropy of a codebook, all that it says. The largest uncorrected value "
             f"is {each.largest('plain'):.2f} bits; shuffled codes reach {each.largest('shuffled'):.2f} bits by chance."
         )
+        if run is pair[0]:
+            presenting.say(f"Whoever has read one codebook knows {in_words(result.share)} of what another one says.")
 
 
 def verdict(overlap: Overlap) -> str:
@@ -206,3 +220,8 @@ def cost(pair: list[RunDir]) -> None:
         charts.show(figure, key=f"error {run.name}", name=f"{run.name}-error")
         parts = ", ".join(f"{value:.3f}" for value in error.by_codebook.mean(0))
         st.caption(f"Mean by codebook: {parts}.")
+        if run is pair[0]:
+            cosine = 1 - float(error.whole.mean())
+            presenting.say(
+                f"A few bytes keep most of the direction: query and decoded code have a cosine of {cosine:.2f}."
+            )

@@ -7,13 +7,18 @@ from functools import partial
 import streamlit as st
 
 from transclipped.errors import InputError
-from transclipped.ui import absent, access, collection_links, links, shell
+from transclipped.ui import absent, access, collection_links, links, presenting
 from transclipped.ui.components import gallery, intake, share
+from transclipped.ui.glossary import term
 from transclipped.ui.retrieval import address, collections
-from transclipped.ui.retrieval.query import QueryImage, SearchTarget, by_id, target, uploaded
+from transclipped.ui.retrieval.query import Query, QueryImage, SearchTarget, by_id, query, target, uploaded
 from transclipped.ui.retrieval.sections import LABELS, SMALL
 from transclipped.ui.text import plain
 
+ABOUT = (
+    f"Search with an image, the {term('query')}; the {term('database')} is stored as {term('code', 'codes')} of a few "
+    "bytes."
+)
 UPLOAD, CAMERA = "upload", "camera"
 SOURCES = {address.SET: "data set", UPLOAD: "upload", CAMERA: "camera"}
 TOPS = (12, 24, 48, 96)
@@ -37,7 +42,7 @@ HELP = {
 
 def wide(pixels: int) -> int:
     """Width of a control, which grows with the projector's text."""
-    return round(pixels * shell.scale())
+    return round(pixels * presenting.scale())
 
 
 def options(run) -> tuple[str, str, int]:
@@ -76,10 +81,14 @@ def open_target(run, name: str) -> SearchTarget | None:
         return None
 
 
-def images(target: SearchTarget, how: str) -> tuple[list[QueryImage], int | None]:
-    """Draw the choice of the query's images; returns them, none as long as nothing is uploaded, and its number."""
+def images(target: SearchTarget, how: str, more) -> tuple[list[QueryImage], int | None]:
+    """Draw the choice of the query's images; returns them, none as long as nothing is uploaded, and its number.
+
+    Args:
+        more: container of choices that a class can do without.
+    """
     if how == address.SET:
-        return _stored(target)
+        return _stored(target, more)
     uploads = intake.images(key="pictures") if how == UPLOAD else intake.photograph(key="camera")
     if not uploads:
         with st.spinner("Loading the network …"):
@@ -102,11 +111,17 @@ def draw(target: SearchTarget, how: str, images: list[QueryImage], *, size: int)
     st.caption(f"Mean of {len(images)} images." if several else plain(", ".join(labels) or images[0].name))
 
 
-def _stored(target: SearchTarget) -> tuple[list[QueryImage], int | None]:
+def embedded(target: SearchTarget, images: list[QueryImage], number: int | None) -> Query:
+    """The query of these images; raises InputError if one cannot be opened or embedded."""
+    with st.spinner("Embedding the image …"):
+        return query(target, images, number=number)
+
+
+def _stored(target: SearchTarget, more) -> tuple[list[QueryImage], int | None]:
     """Images that the address names, else a stored query with its number."""
     names = address.query_ids(target)
-    number = _query_number(target)
-    st.toggle("Add clicked", key=address.ADD, bind="query-params", help=HELP["add"])
+    number = _query_number(target, more)
+    more.toggle("Add clicked", key=address.ADD, bind="query-params", help=HELP["add"])
     if names and number is not None:
         st.button(f"Back to query {number}", icon=":material/undo:", key="stored", on_click=address.clear)
     if names:
@@ -119,7 +134,7 @@ def _stored(target: SearchTarget) -> tuple[list[QueryImage], int | None]:
     return [image], number
 
 
-def _query_number(target: SearchTarget) -> int | None:
+def _query_number(target: SearchTarget, more) -> int | None:
     """The stored query that is used unless the address names other images; None if the run stores none."""
     last = len(target.run_searcher.stored.query_ids) - 1
     if not 0 <= st.session_state.get(address.QUERY, 0) <= last:  # a link to a run with more queries
@@ -130,7 +145,7 @@ def _query_number(target: SearchTarget) -> int | None:
         classes = [address.ANY, *classes]
         absent.settle(address.CLASS, classes, address.ANY)
         change = {"on_change": partial(address.another, target, first=True), "help": HELP["class"]}
-        st.selectbox("Class", classes, key=address.CLASS, **change, **look)
+        more.selectbox("Class", classes, key=address.CLASS, **change, **look)
     if last < 0:
         return None
     change = {"on_change": address.clear, "help": HELP["query"]}

@@ -108,6 +108,7 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[np.ndarray, np.nda
 
 def follow(name: str) -> None:
     """Draw a training every second until it ends, then whenever another tab or process changes it."""
+    st.header(plain(name))
     if jobs.live(name):
         _follow_live(name)
     else:
