@@ -6,7 +6,7 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import runs
+from transclipped.ui import glossary, presenting, runs
 from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import controls, view, visit
 from transclipped.ui.embeddings import layouts as map_layouts
@@ -18,11 +18,19 @@ KEY = "map"
 @st.fragment
 @shows_input_errors
 def explore(run) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    above, below = st.container(), st.container()
+    if presenting.lesson():  # the maps first
+        above, below = below, above
+    with above, presenting.controls(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         subject = controls.subject(run)
         method, colour = controls.choices(subject)
         panels = controls.panels(subject, method)
         query = controls.query(run, subject)
+    with below:
+        show(run, subject, panels, colour, query)
+
+
+def show(run, subject, panels, colour, query) -> None:
     items, version = subject.items, subject.version
     with st.container():  # elements that come and go stay in here, so that the map keeps its place
         layouts = map_layouts.layouts(items, version, subject.bundled, panels)
@@ -35,10 +43,14 @@ def explore(run) -> None:
     maps.draw(items, layouts.maps, colours, version=version, key=KEY, changed=changed, **sent)
     controls.actions(run, subject, layouts, visited)
     controls.about(subject, layouts)
+    presenting.say(controls.SAY)
 
 
 st.title("Embeddings")
-st.caption("Images that the model considers similar lie side by side. Compare its embeddings before and after coding.")
+glossary.paragraph(
+    "Images that the model considers similar lie side by side. Compare its [embeddings](embedding) before and after "
+    "[coding](code)."
+)
 run = runs.finished()
 if run is not None:
     explore(run)

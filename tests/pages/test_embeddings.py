@@ -1,13 +1,15 @@
 """The Embeddings page over a finished run: stored maps, colours, and UMAP started, followed and cancelled."""
 
 import json
+import re
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.pages.conftest import arrived, keys, opened, words
+from tests.pages.conftest import arrived, keys, opened
+from tests.pages.conftest import words as drawn_words
 from transclipped.analysis.maps import bundled as bundled_maps
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections, umap_job
@@ -28,6 +30,13 @@ def empty_maps(tmp_path, monkeypatch):
     monkeypatch.setattr(umap_job, "maps_dir", lambda: tmp_path / "maps")
     yield tmp_path / "maps"
     umap_job.cancel()
+
+
+def words(app) -> str:
+    """All texts of the page, without marks of the glossary."""
+    html = "\n".join(each.proto.body for each in app.main if each.type == "html")
+    text = re.sub(r'<span class="tip".*?</span>', "", html)
+    return drawn_words(app) + "\n" + re.sub(r"<[^>]*>", "", text)
 
 
 def shows_pca_meanwhile(app) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,24 +57,27 @@ class Entry:
 
 
 class Store:
-    """Outputs by key, in memory; the oldest go when they fill more than `MEMORY` bytes."""
+    """Outputs by key, in memory; the oldest go when they fill more than `MEMORY` bytes. Threads may share one."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}  # the latest use last
+        self._lock = threading.RLock()
         self._inner = 0.0  # seconds of the outputs that the current one needed
         self._needed: dict[str, float] = {}  # those of the database, by key
 
     def find(self, key: str) -> Entry | None:
-        if (entry := self._entries.pop(key, None)) is not None:
-            self._entries[key] = entry
-        return entry
+        with self._lock:
+            if (entry := self._entries.pop(key, None)) is not None:
+                self._entries[key] = entry
+            return entry
 
     def put(self, key: str, entry: Entry, *, disk: bool = True) -> Entry:
         """`disk` allows a store to write the value, a dictionary of arrays, to a file."""
-        self._entries[key] = entry
-        while sum(map(_bytes, self._entries.values())) > MEMORY and len(self._entries) > 1:
-            del self._entries[next(iter(self._entries))]
-        return entry
+        with self._lock:
+            self._entries[key] = entry
+            while sum(map(_bytes, self._entries.values())) > MEMORY and len(self._entries) > 1:
+                del self._entries[next(iter(self._entries))]
+            return entry
 
     @contextmanager
     def aside(self) -> Iterator[dict[str, float]]:
@@ -87,14 +91,15 @@ class Store:
 
     def get(self, key: str, compute: Callable[[], Any], *, disk: bool = True, once: bool = True) -> Entry:
         """The output of a key, computed if it is missing; `once` says that it is of the database, not of queries."""
-        if (entry := self.find(key)) is None:
-            with self.aside():
-                started = time.perf_counter()
-                value = compute()
-                seconds = max(0.0, time.perf_counter() - started - self._inner)
-                entry = self.put(key, Entry(value, seconds, self._needed), disk=disk)
-        self.needs(key, entry, once=once)
-        return entry
+        with self._lock:
+            if (entry := self.find(key)) is None:
+                with self.aside():
+                    started = time.perf_counter()
+                    value = compute()
+                    seconds = max(0.0, time.perf_counter() - started - self._inner)
+                    entry = self.put(key, Entry(value, seconds, self._needed), disk=disk)
+            self.needs(key, entry, once=once)
+            return entry
 
     def needs(self, key: str, entry: Entry, *, once: bool = True) -> None:
         """Note that the current output needs another."""
@@ -163,7 +168,10 @@ class Chain:
         for name in {"outside", "database"} & set(step.stage.needs):
             given[name] = self.vectors(i - 1, name)
         maps = step.stage.kind in ("filter", "aggregation")
-        return fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        state = fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        return {
+            name: np.array(array, order="C") for name, array in state.items()
+        }  # as read from a file, so that products round alike
 
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
@@ -231,14 +239,13 @@ class Chain:
 
     def collection(self, x: np.ndarray) -> Collection:
         """Queries, as vectors `[Q, D]` before coding, and the database."""
-        items = None if self.loaded else self.vectors(self.coding - 1, "database")
-        if items is not None and items.dtype == np.uint8:  # a run's codes
-            items = None
+        floats = any("floats" in step.stage.needs for step in self.steps) and not self.loaded
+        items = self.vectors(self.coding - 1, "database") if floats else np.zeros(0, np.uint8)
         return Collection(
             self.index,
             self.index.embed(x),
             neighbours=self.neighbours,
-            floats=None if items is None else (x, items),
+            floats=None if items.dtype == np.uint8 else (x, items),  # bytes are the codes of a run
             memo=self.memo,
         )
 
@@ -369,6 +376,12 @@ class _Joined:
     def __init__(self, indexes: Sequence[Index]) -> None:
         self.indexes, self.n = indexes, indexes[0].n
         self.bytes_per_item = sum(index.bytes_per_item for index in indexes)
+
+    @cached_property
+    def to_query(self) -> np.ndarray:
+        """What a decoded item is multiplied by to be a query, `[D']`."""
+        factors = [getattr(index, "to_query", getattr(index, "m", 1)) for index in self.indexes]
+        return np.repeat(np.array(factors, np.float32), [index.decoded().shape[1] for index in self.indexes])
 
     @cached_property
     def _flat(self) -> FlatIndex:

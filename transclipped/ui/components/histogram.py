@@ -16,7 +16,7 @@ from transclipped.analysis.clipping.dials import Dial, nearest
 from transclipped.clipping import RULES, turned
 from transclipped.experiments.lab.curves import MapCurve
 from transclipped.ui.components.component import component
-from transclipped.ui.shell import lesson, scale
+from transclipped.ui.presenting import lesson, scale
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
 COLOURS = {"same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "share": NEUTRAL}

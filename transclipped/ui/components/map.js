@@ -114,6 +114,7 @@ class PointMap {
       this.buildLegend();
     }
     this.picked = data.picked ?? -1;
+    this.root.classList.toggle("lesson", Boolean(data.lesson));
     this.nameButton.hidden = !data.panels.some((about) => about.places?.length);
     this.readTheme(true);
     this.tiles.draw();

@@ -11,10 +11,10 @@ import streamlit as st
 
 from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.bundled import Bundled
-from transclipped.analysis.maps.projections import DATABASE, QUANTIZED, QUERIES, Items, UmapSettings
+from transclipped.analysis.maps.projections import BACKBONE, DATABASE, QUANTIZED, QUERIES, Items, UmapSettings
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
-from transclipped.ui import cached, charts, links
+from transclipped.ui import cached, charts, glossary, links
 from transclipped.ui.collection_links import MAPPED
 from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import colours as map_colours
@@ -33,6 +33,10 @@ WARNING = (
 TRUST = (
     "Trustworthiness: how far neighbours on the map are also neighbours in the embedding; 1 is perfect, 0.5 is chance. "
     "UMAP stretches dense regions; structure that appears at one setting only is an artefact."
+)
+SAY = (
+    "Look for groups of one class: training saw no label. Then compare the large map before and after coding: "
+    "what is close stays close, although each image is only a few bytes."
 )
 HELP = {
     "images": f"The run's stored queries, a sample of at most {projections.SAMPLE:,} images of its database, or of a "
@@ -155,7 +159,7 @@ def query(run, subject: Subject) -> np.ndarray | None:
     queries = cached.engine(run.fingerprint, run).stored.queries
     if subject.items.which != DATABASE or not len(queries):
         return None
-    last, look = len(queries) - 1, {"width": 260, "placeholder": "number of a stored query"}
+    last, look = len(queries) - 1, {"width": 200, "placeholder": "its number"}
     number = st.number_input("Overlay a query", 0, last, None, key="map_star", help=HELP["query"], **look)
     return None if number is None else queries[number]
 
@@ -177,12 +181,14 @@ def about(subject: Subject, layouts: Layouts) -> None:
     """What is drawn, and how to use and read it."""
     *first, last = layouts.kinds
     kinds = f"{', '.join(first)} and {last}" if first else last
-    what = "queries" if subject.items.which == QUERIES else "database images"
-    what = f"images of *{plain(subject.name)}*" if subject.name else what
-    st.markdown(
-        f"Each point is one of {len(subject.items):,} {what}, placed by its {kinds} embedding ({layouts.method}). "
-        "Click a small map to enlarge it. Drag to pan, scroll to zoom until points become images, hover to see an "
-        "image, click to query with it, Shift-drag to select, Esc to clear."
+    kinds = kinds.replace(BACKBONE, "[backbone]").replace(QUANTIZED, "[quantized](quantizer)")
+    what = "[queries](query)" if subject.items.which == QUERIES else "database images"
+    what = f"images of {subject.name}" if subject.name else what
+    method = "[UMAP]" if layouts.method == "UMAP" else layouts.method
+    glossary.paragraph(
+        f"Each point is one of {len(subject.items):,} {what}, placed by its {kinds} embedding ({method}). Click a "
+        "small map to enlarge it. Drag to pan, scroll to zoom until points become images, hover for the image, click "
+        "to search, Shift-drag to select, Esc to clear."
     )
     st.markdown(WARNING, help=TRUST)
 

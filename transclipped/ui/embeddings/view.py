@@ -8,6 +8,7 @@ import numpy as np
 
 from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.selection import class_counts
+from transclipped.ui import presenting
 from transclipped.ui.embeddings import visit as visits
 from transclipped.ui.embeddings.colours import colour_of, label_name
 from transclipped.ui.embeddings.visit import Visit
@@ -36,6 +37,7 @@ def of(subject, layouts, visit: Visit, query: np.ndarray | None) -> dict[str, An
         "k": visit.k,
         "counts": list(visits.COUNTS),
         "large": visit.large,
+        "lesson": presenting.lesson(),
         "file": subject.name or items.which,
     }
 
