@@ -159,7 +159,7 @@ def neighbours_listed(page, items, row, k, kind):
     expected, distances = projections.nearest_items(items, row, k, kind=kind)
     tiles = page.locator(".near .tile")
     rows_are(tiles, [row, *expected.tolist()])
-    written = [float(tile.inner_text()) for tile in tiles.all()[1:]]
+    written = [float(text) for text in page.locator(".near .distance").all_inner_texts()]
     np.testing.assert_allclose(written, distances, atol=6e-3)
     return expected
 
@@ -181,7 +181,7 @@ def test_click_on_a_point_or_an_image_makes_it_the_query_with_neighbours_by_a_ch
     panels.get_by_role("button", name="Search with this image").click()
     panels.wait_for_url("**/retrieval**")
     settled(panels)
-    assert panels.get_by_label("Query number").input_value() == str(expected[0])
+    assert panels.get_by_role("spinbutton", name="Query number").input_value() == str(expected[0])
 
 
 def test_a_click_on_a_small_map_and_enter_swap_it_with_the_large_one(panels, server):
