@@ -168,7 +168,10 @@ class Chain:
         for name in {"outside", "database"} & set(step.stage.needs):
             given[name] = self.vectors(i - 1, name)
         maps = step.stage.kind in ("filter", "aggregation")
-        return fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        state = fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        return {
+            name: np.array(array, order="C") for name, array in state.items()
+        }  # as read from a file, so that products round alike
 
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
@@ -373,6 +376,12 @@ class _Joined:
     def __init__(self, indexes: Sequence[Index]) -> None:
         self.indexes, self.n = indexes, indexes[0].n
         self.bytes_per_item = sum(index.bytes_per_item for index in indexes)
+
+    @cached_property
+    def to_query(self) -> np.ndarray:
+        """What a decoded item is multiplied by to be a query, `[D']`."""
+        factors = [getattr(index, "to_query", getattr(index, "m", 1)) for index in self.indexes]
+        return np.repeat(np.array(factors, np.float32), [index.decoded().shape[1] for index in self.indexes])
 
     @cached_property
     def _flat(self) -> FlatIndex:

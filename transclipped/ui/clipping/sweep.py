@@ -10,7 +10,7 @@ from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.sweep import DEFAULT_HEADS, Sweep, seconds_left
 from transclipped.experiments.lab.sweep import results as results_in
-from transclipped.ui import access, acts, charts
+from transclipped.ui import access, acts, charts, glossary, presenting
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep, sweep_origin
 from transclipped.ui.guard import shows_input_errors
@@ -26,8 +26,18 @@ HELP = {
     "empty": "Hides the results from you alone, so that the curve grows before your eyes. Nothing is deleted until you "
     "train.",
 }
+ABOUT = (
+    "Trains a [head] for each setting on the bundled [lab set], some seconds each, and measures [mAP@500](mAP@K) over "
+    "1,000 queries. A little clipping helps, too much destroys the embedding. mAP needs labels; training never uses "
+    "them."
+)
 NOTE, SECONDS = "sweep note", "seconds a head"  # in the session; SECONDS of the last sweep that was seen
+SAY = (
+    "A little clipping helps, too much destroys the embedding: the curve is an inverted U. Where its top lies depends "
+    "on τ."
+)
 ACTIVE = ("running", "waiting")
+ROW = {"horizontal": True, "vertical_alignment": "bottom", "gap": "medium"}
 
 
 @shows_input_errors
@@ -36,12 +46,10 @@ def section() -> None:
     if lab_batch.lab() is None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
     st.subheader("Live sweep: how much clipping is best?")
-    st.caption(
-        "Trains a linear head and a quantizer for each setting on the bundled lab set (5,000 images, some seconds "
-        "each) and measures mAP@500 over 1,000 queries. A little clipping helps, too much destroys the embedding. mAP "
-        "needs labels; training never uses them."
-    )
+    if not presenting.lesson():
+        glossary.paragraph(ABOUT)
     watch(selected())
+    presenting.say(SAY)
 
 
 def selected() -> Sweep:
@@ -51,22 +59,23 @@ def selected() -> Sweep:
         InputError: no amount is selected.
     """
     options = {"bind": "query-params", "required": True}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with presenting.controls("Settings of the sweep"), st.container(**ROW):
         rule = st.segmented_control(
             "Vary", list(swept()), default="threshold", key="vary", format_func=plain, help=HELP["rule"], **options
         )
         tau = st.segmented_control(
             "Temperature τ", TEMPERATURES, default=0.3, key="sweep_tau", help=HELP["tau"], **options
         )
-        seed = st.number_input("Seed", 0, 999, 0, key="seed", bind="query-params", width=130, help=HELP["seed"])
-    amount = swept()[rule]
-    symbol, first = plain(amount.symbol), amount.tried[:DEFAULT_HEADS]
-    with st.expander(f"Values of {symbol}, and treatment of clipped pairs"):
-        amounts = st.multiselect(symbol, amount.tried, first, key=f"amounts {rule}", help=HELP["amounts"])
-        treatments = ["remove", "clamp"]
-        treatment = st.segmented_control(
-            "Clipped pairs", treatments, default="remove", key="sweep_treatment", **options
-        )
+        width = int(150 * presenting.scale())
+        seed = st.number_input("Seed", 0, 999, 0, key="seed", bind="query-params", width=width, help=HELP["seed"])
+        amount = swept()[rule]
+        symbol, first = plain(amount.symbol), amount.tried[:DEFAULT_HEADS]
+        with st.popover(f"Values of {symbol}", icon=":material/tune:"):
+            amounts = st.multiselect(symbol, amount.tried, first, key=f"amounts {rule}", help=HELP["amounts"])
+            treatments = ["remove", "clamp"]
+            treatment = st.segmented_control(
+                "Clipped pairs", treatments, default="remove", key="sweep_treatment", **options
+            )
     ordered = tuple(a for a in amount.tried if a in amounts)
     if not ordered:
         raise InputError(f"Choose at least one {amount.symbol} to train with.")

@@ -34,7 +34,7 @@ def strip(anchor: Tile, view: Tile, tiles: list[Tile], negatives: Negatives, *, 
 
     Args:
         tiles: of the negatives.
-        scale: of the page, see `shell.scale`.
+        scale: of the page, see `presenting.scale`.
         turn: another number plays the animation again.
     """
     figures = _figure(view, "view", "another view of the anchor", "its other view")
