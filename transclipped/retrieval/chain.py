@@ -380,6 +380,12 @@ class _Joined:
         self.bytes_per_item = sum(index.bytes_per_item for index in indexes)
 
     @cached_property
+    def to_query(self) -> np.ndarray:
+        """What a decoded item is multiplied by to be a query, `[D']`."""
+        factors = [getattr(index, "to_query", getattr(index, "m", 1)) for index in self.indexes]
+        return np.repeat(np.array(factors, np.float32), [index.decoded().shape[1] for index in self.indexes])
+
+    @cached_property
     def _flat(self) -> FlatIndex:
         return FlatIndex(np.concatenate([index.decoded() for index in self.indexes], 1), codebooks=1)
 
