@@ -189,7 +189,7 @@ class Chain:
             self.store.needs(key, entry, once=once)
             return entry.value["vectors"]
         compute = self._augmented if step.stage.kind == "augmentation" else self._transformed
-        disk = step.stage.kind == "augmentation"
+        disk = step.stage.kind == "augmentation" or "database" in step.stage.needs  # these search all items
         return self.store.get(key, lambda: {"vectors": compute(i, block)}, disk=disk, once=once).value["vectors"]
 
     def _transformed(self, i: int, block: str) -> np.ndarray:
@@ -281,7 +281,9 @@ class Chain:
 
     @property
     def bytes_per_item(self) -> float:
-        return float(self.index.bytes_per_item)
+        states = (self.state(i) for i in range(self.coding))
+        extra = sum(state["items"][:1].nbytes for state in states if "items" in state)  # the database's own vectors
+        return float(self.index.bytes_per_item) + extra
 
 
 class _Batches:
