@@ -6,8 +6,8 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import links, runs
-from transclipped.ui.benchmarks import curves, study, view
+from transclipped.ui import headline, links, presenting, runs
+from transclipped.ui.benchmarks import curves, gains, study, view
 from transclipped.ui.guard import shows_input_errors
 
 RUNS, STUDY, PUBLISHED = "measured", "study", "published"
@@ -16,14 +16,17 @@ SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published els
 
 @shows_input_errors
 def measured() -> None:
-    search = view.search()
+    with presenting.controls("Search"):
+        search = view.search()
+    gains.draw(search)
     rows = view.measured(search)
     if rows:
         curves.draw(rows, search)
 
 
 st.title("Benchmarks")
-st.caption("Runs measured here, and separately the numbers that others have published.")
+headline.draw()
 runs.current()  # draws the app around a page that was opened directly
 section = links.section(SECTIONS, opened_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
 {RUNS: measured, STUDY: study.draw, PUBLISHED: view.published}[section]()
+presenting.say("Compare a pair, not a single number: everything but the rule is equal, and clipping gains.")

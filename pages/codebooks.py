@@ -1,4 +1,4 @@
-"""Codebooks: how evenly codewords are used, what each stands for, and what coding costs."""
+"""Codebooks: what a codeword stands for, how evenly they are used, how much they share, and what coding costs."""
 
 from transclipped.ui import imports
 
@@ -8,29 +8,42 @@ import streamlit as st
 
 from transclipped.ui import links, runs
 from transclipped.ui.codebooks import codeword, sections
+from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 
 SECTIONS = {
-    "use": "Usage",
     "word": "One codeword",
+    "use": "Usage",
     "alike": "Codeword similarity",
-    "pairs": "Codebook dependence",
+    "pairs": "Overlap",
     "cost": "Coding cost",
 }
-OPENED_BY = dict.fromkeys(("codebook", "codeword", "codeword2"), "word")
+FORMER = {"Codebook dependence": "pairs"}  # texts in old links
+OPENED_BY = {"epochs": "use"}
 
 
 @shows_input_errors
 def page(run) -> None:
-    section = links.section(SECTIONS, opened_by=OPENED_BY)
-    pair = sections.compared(run)
-    draw = {"word": codeword.draw, "alike": sections.similarity, "pairs": sections.dependence, "cost": sections.cost}
-    draw.get(section, sections.usage)(pair)
-    if section == "use":
+    section = links.section(SECTIONS, opened_by=OPENED_BY, former=FORMER)
+    pair, m = sections.choices(run, one=section in ("word", "alike"))
+    if section == "word":
+        codeword.draw(pair, m)
+    elif section == "alike":
+        sections.similarity(pair, m)
+    elif section == "pairs":
+        sections.overlap(pair)
+    elif section == "cost":
+        sections.cost(pair)
+    else:
+        sections.usage(pair)
         sections.training(pair)
 
 
 st.title("Codebooks")
-st.caption("A code has one codeword from each codebook. See how evenly they are used and what each stands for.")
+st.caption(
+    f"A {term('code')} has one {term('codeword')} from each {term('codebook')}. See what each stands for and how "
+    "evenly they are used.",
+    unsafe_allow_html=True,
+)
 if (selected := runs.finished()) is not None:
     page(selected)

@@ -6,35 +6,49 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import runs, shell
+from transclipped.ui import presenting, runs, shell
 from transclipped.ui.datasets import collections as collections_list
 from transclipped.ui.datasets import run_offer
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.retrieval import controls, hits
+from transclipped.ui.retrieval import controls, hits, sayings
 from transclipped.ui.retrieval.query import target as target_of
 
 
 @shows_input_errors
 def page(run) -> None:
-    how, name, top = controls.options(run)
-    left, right = st.columns([1, 3], gap="medium")
+    with presenting.controls("Search"):
+        how, name, top = controls.options(run)
+        folded = st.container(horizontal=True, vertical_alignment="bottom")
+    place = st.container(horizontal=True, vertical_alignment="bottom")
+    more = folded if presenting.lesson() else place
+    section = hits.section()
+    left, right = st.columns(hits.COLUMNS, gap="medium")
     with right:
         target = controls.open_target(run, name)
-    with left:  # stays visible whatever fails on the right
-        query = controls.draw(target or target_of(run, None), how)
-    if query is None:
+    of = target or target_of(run, None)
+    with place:
+        images, number = controls.images(of, how, more)
+    if not images:
         right.info(controls.WAITING[how])
-    elif target is not None:
-        with right:
-            if not target.is_collection:
-                run_offer.hint(run, (image.image() for image in query.images if image.identity is None))
-            ranked, mask = hits.draw(target, query, top)
-        st.divider()
-        hits.below(target, query, ranked, mask, top)
+        return
+    with left:  # stays visible whatever fails on the right
+        controls.draw(of, how, images, size=hits.query_size(section))
+    if target is None:
+        return
+    query = controls.embedded(target, images, number)
+    with more:
+        ranking = hits.ranked(target, query, top)
+    with right:
+        if not target.is_collection:
+            run_offer.hint(run, (image.image() for image in query.images if image.identity is None))
+        hits.draw_section(section, target, query, ranking, top)
+    with left:
+        hits.beside(target, ranking, section)
+    presenting.say(sayings.sentence(section, target, query, ranking))
 
 
 st.title("Retrieval")
-st.caption("Search with an image; the database is stored as codes of a few bytes.")
+st.caption(controls.ABOUT, unsafe_allow_html=True)
 run = runs.finished()
 if run is not None:
     page(run)

@@ -7,11 +7,10 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.flags import command
-from transclipped.ui import acts, links, runs
+from transclipped.ui import acts, links, presenting, runs
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.text import plain
 from transclipped.ui.train import form as train_form
-from transclipped.ui.train import keep, live, start
+from transclipped.ui.train import keep, live, result, start
 
 CURVES, COMPARE, KEEP = "curves", "compare", "keep"
 PARTS = {CURVES: "Curves", COMPARE: "Compare runs", KEEP: "Manage and share"}
@@ -30,28 +29,31 @@ def new_training():
 
 @shows_input_errors
 def show_runs(current) -> None:
+    if not presenting.lesson():
+        st.divider()
     options = {"default": CURVES, "required": True, "label_visibility": "collapsed"}
     part = links.choose(st.segmented_control, "Show", PARTS, key="part", **options)
     acts.show(live.NOTE)
     name = live.watched() or (current and current.name)
     run = runs.all_runs().get(name, current)
-    if part == COMPARE:
-        keep.compare(run)
-    elif part == KEEP:
-        keep.keep(run)
+    if part in (COMPARE, KEEP):
+        (keep.compare if part == COMPARE else keep.keep)(run)
     elif name is None:
         st.info(keep.NO_RUN)
     else:
-        st.subheader(plain(name))
         live.follow(name)
+        presenting.say(result.sentence(run))
 
 
 st.title("Train")
-st.caption("Train a head and a quantizer on unlabelled images. Training continues when this page is closed.")
+st.caption(train_form.ABOUT, unsafe_allow_html=True)
 current = runs.current()
-estimate, config = new_training() or (None, None)
-st.divider()
-show_runs(current)
+above, below = st.container(), st.container()
+curves, settings = (above, below) if presenting.lesson() else (below, above)  # a class sees the curves first
+with settings, presenting.controls("Train another run"):
+    estimate, config = new_training() or (None, None)
+with curves:
+    show_runs(current)
 if config is not None:  # last, since it loads torch
     with estimate:
         start.estimate(config)

@@ -54,7 +54,7 @@ def test_each_command_prints_its_help(command, capsys):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith(f"usage: python -m transclipped {command} ")
-    assert "--json" in text or command == "lab"  # where the actions have it
+    assert "--json" in text or command in ("lab", "pipeline")  # where the actions have it
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["search", "--help"], ["study", "--help"]])

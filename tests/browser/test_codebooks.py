@@ -48,18 +48,18 @@ def clicked(page, tiles):
 
 @pytest.mark.parametrize("gallery", ["members", "responding"])
 def test_a_clicked_image_is_searched_on_retrieval_and_back_returns(server, page, searcher, gallery):
-    page.goto(f"{server}/codebooks?run={RUN}&section=word")
+    page.goto(f"{server}/codebooks?run={RUN}")
     name = clicked(page, f'[class*="st-key-{gallery}"] .ask')
     assert f"run={RUN}" in page.url
     assert ids(page, ".st-key-question .ask") == [name]
     assert ids(page, ".st-key-hits .ask") == expected_hits(searcher, name)
     page.go_back()
-    page.wait_for_url(f"{server}/codebooks?run={RUN}&section=word")
+    page.wait_for_url(f"{server}/codebooks?run={RUN}")
     page.get_by_role("heading", name="stand for").wait_for()
 
 
 def test_an_image_of_the_second_run_is_searched_in_that_run(server, page, searcher):
-    page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}&section=word")
+    page.goto(f"{server}/codebooks?run={RUN}&beside={OTHER}")
     name = clicked(page, f'[class*="st-key-members"][class*="{OTHER}"] .ask')
     assert f"run={OTHER}" in page.url
     assert ids(page, ".st-key-question .ask") == [name]
@@ -69,7 +69,7 @@ def test_an_old_link_to_a_codebook_opens_it_and_a_section_survives_a_reload(serv
     page.goto(f"{server}/codebooks?run={RUN}&codebook=2")
     page.get_by_text("in codebook 2.").wait_for(timeout=PATIENCE)
     settled(page)
-    for section, word in (("Codeword similarity", "section=alike"), ("Usage", "")):
+    for section, word in (("Codeword similarity", "section=alike"), ("Usage", "section=use"), ("One codeword", "")):
         page.get_by_role("radio", name=section).click()
         page.wait_for_function(
             "word => word ? location.search.includes(word) : !/section/.test(location.search)", arg=word

@@ -48,6 +48,21 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """Sentences to say that the lesson view has drawn; others are left out."""
+    from transclipped.ui import presenting
+
+    sentences, say = [], presenting.say
+
+    def recorded(sentence: str) -> None:
+        sentences.extend([sentence] * presenting.lesson())
+        say(sentence)
+
+    monkeypatch.setattr(presenting, "say", recorded)
+    return sentences
+
+
+@pytest.fixture
 def finished(home, tiny_run):
     """`home` with one finished run."""
     shutil.copytree(tiny_run, home / "tiny")

@@ -25,6 +25,7 @@ from transclipped.search import floats
 from transclipped.search.searcher import Searcher
 from transclipped.ui import charts, runs
 from transclipped.ui.components import gallery, intake
+from transclipped.ui.retrieval import hits
 from transclipped.utils.files import ASSETS
 
 retrieval = partial(opened, "retrieval")
@@ -58,6 +59,10 @@ def ids(tiles):
     return [tile.id for tile in tiles]
 
 
+def ranks(tiles):
+    return [int(tile.caption.split()[0][1:]) for tile in tiles]
+
+
 def best(engine, query, top=24):
     return [str(hit.id) for hit in engine.search(np.asarray(query, np.float32), top=top)]
 
@@ -69,15 +74,15 @@ def change_stored(run, **values):
 
 def test_first_screen_shows_the_first_query_with_its_ranked_hits(engine, galleries):
     app = retrieval()
-    hits = engine.search(engine.stored.queries[0].astype(np.float32), top=24)
+    expected = engine.search(engine.stored.queries[0].astype(np.float32), top=24)
     label = engine.class_names[engine.stored.query_labels[0]]
-    assert ids(galleries["hits"]) == [str(hit.id) for hit in hits]
-    assert [tile.relevant for tile in galleries["hits"]] == [label in hit.labels for hit in hits]
-    caption = gallery.caption(1, hits[0].labels, hits[0].score, label in hits[0].labels)
+    assert ids(galleries["hits"]) == [str(hit.id) for hit in expected]
+    assert [tile.relevant for tile in galleries["hits"]] == [label in hit.labels for hit in expected]
+    caption = gallery.caption(1, expected[0].labels, expected[0].score, label in expected[0].labels)
     assert galleries["hits"][0].caption == caption
     assert ids(galleries["question"]) == [str(engine.stored.query_ids[0])]
     assert "of 200 images" in words(app)
-    assert f"{sum(label in hit.labels for hit in hits)} of 24 share a class" in words(app)
+    assert f"{sum(label in hit.labels for hit in expected)} of 24 share a class" in words(app)
 
 
 def test_images_of_the_data_set_are_sent_as_stored(engine, galleries):
@@ -160,14 +165,16 @@ def test_without_its_network_a_database_image_is_queried_by_its_code(finished, e
 def test_why_adds_up_to_the_score_and_can_be_saved(engine, galleries, monkeypatch):
     saved = {}
     monkeypatch.setattr(charts, "offer", lambda data, *, key, **_: saved.update({key: data().decode("utf-8-sig")}))
-    app = retrieval(hit="3")
+    app = retrieval(hit="3")  # an older link, without its section
+    assert app.query_params["section"] == "why"
     stored, query = engine.stored, engine.stored.queries[0].astype(np.float32)
     hit = engine.search(query, top=24)[2]
     assert f"The score {hit.score:.3f} is a sum" in words(app)
     names = stored.database_ids.astype(str)
     most = (stored.codebooks @ query.reshape(4, -1, 1)).max(1)[:, 0] / 4
+    assert "a quarter of its cosine" in words(app)
     for m in range(4):
-        assert f"adds **{hit.by_codebook[m]:.3f}**" in words(app)
+        assert f"adds **{hit.by_codebook[m]:.3f}**, a quarter of the cosine {4 * hit.by_codebook[m]:.3f}" in words(app)
         assert any(f"{hit.by_codebook[m]:.3f} of at most {most[m]:.3f}" in html.body for html in app.get("html"))
         for tile in galleries.get(f"standing {m}", []):
             row = np.flatnonzero(names == tile.id)[0]
@@ -241,23 +248,23 @@ def test_size_is_shown_and_time_is_measured_on_demand(finished):
 
 def test_feedback_searches_again_by_rocchios_query(engine, galleries):
     app = retrieval(section="teach")
-    first = ids(galleries["taught-hits"])
+    first = ids(galleries["hits"])
     assert app.button(key="again").disabled
     state = app.session_state["taught"]
     state["marks"] = {first[4]: 1, first[0]: -1}
     app.session_state["taught"] = state
     app.run()
-    assert [tile.mark for tile in galleries["taught-hits"]][:5] == [-1, 0, 0, 0, 1]
-    assert ids(galleries["taught-hits"]) == first  # until the button is pressed
+    assert [tile.mark for tile in galleries["hits"]][:5] == [-1, 0, 0, 0, 1]
+    assert ids(galleries["hits"]) == first  # until the button is pressed
     app.button(key="again").click().run()
     names = engine.stored.database_ids.astype(str)
     good, bad = (engine.stored.codes[names == name] for name in (first[4], first[0]))
     books = engine.stored.codebooks
     moved = rocchio(engine.stored.queries[0], decode(books, good), decode(books, bad), codebooks=4)
-    assert ids(galleries["taught-hits"]) == best(engine, moved)
+    assert ids(galleries["hits"]) == best(engine, moved)
     assert "Before:" in words(app)
     app.button(key="forget").click().run()
-    assert ids(galleries["taught-hits"]) == first
+    assert ids(galleries["hits"]) == first
 
 
 @pytest.mark.parametrize("name", ["searches", "lengths", "quality", "extremes", "teach"])
@@ -274,6 +281,83 @@ def test_quality_compares_this_query_with_all_and_means_over_few_are_called_roug
     metrics = json.loads((finished / "metrics.json").read_text())
     (finished / "metrics.json").write_text(json.dumps(metrics | {"n_queries": 100}))
     assert "rough" not in words(retrieval(section="quality"))
+
+
+@pytest.mark.parametrize("name", [*hits.SECTIONS])
+def test_each_section_draws_the_hits_once(finished, monkeypatch, name):
+    drawn, draw = [], gallery.draw
+
+    def recorded(tiles, *, key, **rest):
+        drawn.append(key)
+        return draw(tiles, key=key, **rest)
+
+    monkeypatch.setattr(gallery, "draw", recorded)
+    app = retrieval(section=name)
+    assert not app.error and drawn.count("hits") == 1
+    assert drawn.count("question") == 1
+
+
+def test_a_hit_beside_why_is_explained_and_highlighted(finished, galleries, engine):
+    app = retrieval(section="why", hit="5")
+    assert [tile.on for tile in galleries["hits"]] == [i == 4 for i in range(24)]
+    assert galleries["why image"][0].id == galleries["hits"][4].id
+    app.number_input(key="hit").set_value(2).run()
+    assert galleries["why image"][0].id == galleries["hits"][1].id and galleries["hits"][1].on
+    app.button(key="search with hit").click().run()
+    assert ids(galleries["question"]) == [best(engine, engine.stored.queries[0])[1]]
+    assert galleries["why image"] and not app.exception
+
+
+def test_a_section_shows_few_hits_beside_itself(finished, galleries):
+    retrieval(section="cost", top="48")
+    assert ranks(galleries["hits"]) == list(range(1, 13))
+
+
+def test_hits_are_filtered_by_class_and_mistake_and_keep_their_ranks(engine, galleries):
+    every = engine.search(engine.stored.queries[0].astype(np.float32), top=200)
+    mine = engine.class_names[engine.stored.query_labels[0]]
+    app = retrieval(hit_kind="other")
+    assert ranks(galleries["hits"]) == [hit.rank for hit in every if mine not in hit.labels][:24]
+    assert {tile.relevant for tile in galleries["hits"]} == {False}
+    app.multiselect(key="hit_classes").set_value([mine]).run()
+    assert galleries["hits"] == [] and not app.exception
+    app.segmented_control(key="hit_kind").set_value("all").run()
+    assert ranks(galleries["hits"]) == [hit.rank for hit in every if mine in hit.labels][:24]
+    app.button(key="hits unfiltered").click().run()
+    assert ranks(galleries["hits"]) == list(range(1, 25)) and "hit_kind" not in app.query_params
+
+
+def test_hits_are_sorted_and_filters_hold_in_every_section(engine, galleries):
+    retrieval(hit_order="worst")
+    assert ranks(galleries["hits"]) == list(range(24, 0, -1))
+    retrieval(hit_order="mistakes")
+    order = [tile.relevant for tile in galleries["hits"]]
+    assert order == sorted(order) and set(order) == {True, False}
+    retrieval(section="why", hit_kind="other", hit="2")
+    assert galleries["why image"][0].id == galleries["hits"][1].id and galleries["why image"][0].relevant is False
+    app = retrieval(hit_classes="no such class", hit_kind="nonsense", section="teach")
+    assert absent(app) >= {"hit_classes"} and ranks(galleries["hits"]) == list(range(1, 25))
+
+
+def test_no_hit_passes_and_no_section_fails(finished, galleries, engine):
+    mine = engine.class_names[engine.stored.query_labels[0]]
+    for name in hits.SECTIONS:
+        app = retrieval(section=name, hit_kind="other", hit_classes=mine)
+        assert not app.error and galleries["hits"] == []
+
+
+def test_hard_queries_are_filtered_by_class_and_first_hit(engine, galleries):
+    stored = engine.stored
+    first = engine.index.search(stored.queries.astype(np.float32), 1).rows[:, 0]
+    right = stored.database_labels[first] == stored.query_labels
+    name = engine.class_names[stored.query_labels[0]]
+    numbers = np.flatnonzero(~right & (stored.query_labels == stored.query_labels[0]))
+    app = retrieval(section="extremes", first_hit="wrong", of_class=name)
+    assert {*ids(galleries["hardest"])} == {str(each) for each in stored.query_ids[numbers]}
+    assert f"{len(numbers)} of 40" in words(app)
+    app.segmented_control(key="first_hit").set_value("right").run()
+    expected = np.flatnonzero(right & (stored.query_labels == stored.query_labels[0]))
+    assert {*ids(galleries["easiest"])} <= {str(each) for each in stored.query_ids[expected]}
 
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(256, size=(90, 120, 3), dtype=np.uint8))
@@ -365,6 +449,7 @@ def test_a_collection_is_listed_and_searched_and_its_images_are_queries(finished
     assert listed[["collection", "run", "images"]].values.tolist() == [["my-collection", "tiny", 12]]
     assert "my-collection" in app.selectbox(key="collection").options
     app.selectbox(key="collection").set_value("my-collection").run()
+    app.segmented_control(key="section").set_value("why").run()
     assert not app.exception and not app.error
     assert app.query_params["collection"] == "my-collection"
     engine = Searcher(RunDir(finished), collection=collection)
@@ -407,7 +492,18 @@ def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collec
 @pytest.mark.parametrize(
     ("key", "links"),
     [
-        ("section", {"Teach it": "teach", "Three searches": "searches", "Why this hit": None, "nonsense": None}),
+        (
+            "section",
+            {
+                "Teach it": "teach",
+                "How good": "quality",
+                "Hardest and easiest": "extremes",
+                "Three searches": "searches",
+                "Why this hit": "why",
+                "Hits": None,
+                "nonsense": None,
+            },
+        ),
         ("how", {"data set": None, "upload": "upload", "nonsense": None}),
         ("collection", {"the run's own database": None}),
     ],
@@ -452,7 +548,7 @@ def test_an_image_of_the_database_comes_first_among_hits_of_its_code(finished, g
     three, fifty, itself = (str(stored.database_ids[row]) for row in (3, 50, 120))
     app = retrieval(query_id=itself)
     assert [name for name in ids(galleries["hits"]) if name in (three, fifty, itself)] == [itself, three, fifty]
-    assert "order is arbitrary" in words(app)
+    assert "order is chance" in words(app)
 
 
 @pytest.fixture
@@ -508,3 +604,14 @@ def test_a_collection_of_other_classes_is_not_judged_by_those_of_the_query(finis
     assert "share a class" not in words(app)
     retrieval(collection="my-collection", query_id=galleries["hits"][0].id)
     assert {tile.relevant for tile in galleries["hits"]} == {True, False}
+
+
+@pytest.mark.parametrize("name", [*hits.SECTIONS])
+def test_a_lesson_has_a_sentence_to_say_and_a_query_to_step_through(finished, galleries, said, name):
+    retrieval(section=name)
+    assert not said
+    app = retrieval(section=name, lesson="1")
+    assert not app.error and len(said) == 1 and said[0] in words(app)
+    before = ids(galleries["question"])
+    app.number_input(key="query").set_value(1).run()
+    assert ids(galleries["question"]) != before and not app.exception

@@ -16,7 +16,9 @@ from transclipped.training import estimate, queue
 from transclipped.ui.text import plain
 from transclipped.ui.train import form as train_form
 from transclipped.ui.train import jobs, network, presets
+from transclipped.ui.train import keep as train_keep
 from transclipped.ui.train import live as train_live
+from transclipped.ui.train import result as train_result
 from transclipped.ui.train import start as train_start
 from transclipped.utils.measured import remember
 
@@ -43,7 +45,7 @@ def success(app) -> str:
 
 
 def heading(app) -> list[str]:
-    return [heading.value for heading in app.subheader]
+    return [heading.value for heading in app.header]
 
 
 PLUGIN = """
@@ -391,17 +393,74 @@ def test_another_run_chosen_in_the_sidebar_ends_watching(finished, home):
     assert "plain" in heading(app) and "watch" not in app.query_params
 
 
-def test_incomparable_losses_are_marked(finished, home):
+def panels(app, figure: str) -> int:
+    """Number of y axes of a chart of Compare."""
+    charts = [json.loads(c.proto.spec) for c in app.get("plotly_chart")]
+    chart = charts[0] if figure == "loss" else charts[1]
+    return len({trace.get("yaxis", "y") for trace in chart["data"]})
+
+
+def test_incomparable_losses_are_marked_and_drawn_apart(finished, home):
     shutil.copytree(finished, home / "same")
     variant(finished, "colder", loss={"temperature": 0.9})
     app = show(opened("train", run="tiny", watch="tiny"), "compare")
     app.multiselect(key="compare").set_value(["tiny", "same"]).run()
-    assert "not comparable" not in words(app)
-    app.multiselect(key="compare").set_value(["tiny", "colder"]).run()
+    assert "not comparable" not in words(app) and panels(app, "loss") == 1
+    app.multiselect(key="compare").set_value(["tiny", "colder", "same"]).run()
     assert "not comparable" in words(app)
+    assert panels(app, "loss") == 2 and panels(app, "validation") == 1
+
+
+def test_losses_are_grouped_by_what_they_depend_on(finished, home):
+    variant(finished, "bits", quantizer={"bits": 16})
+    variant(finished, "colder", loss={"temperature": 0.9})
+    variant(finished, "rule", clipping=UNCLIPPED)
+    variant(finished, "batch", schedule={"batch": 10})
+    variant(finished, "broken", loss={"temperature": -1})
+    variant(finished, "worse", loss={"temperature": -1})
+    names = ["tiny", "bits", "colder", "rule", "batch", "broken", "worse"]
+    groups = train_keep.loss_groups([RunDir(home / name) for name in names])
+    assert groups == [["tiny", "bits"], ["colder"], ["rule"], ["batch"], ["broken"], ["worse"]]
+    assert train_keep.loss_groups([]) == []
+
+
+def test_a_term_that_is_not_in_the_loss_says_so(finished, home):
+    weighted = RunDir(finished).config.loss.entropy > 0
+    assert ("not in" in train_live.label_of(RunDir(finished), train_live.ENTROPY)) != weighted
+    variant(finished, "other", loss={"entropy": 0.0 if weighted else 0.5})
+    assert ("not in" in train_live.label_of(RunDir(home / "other"), train_live.ENTROPY)) == weighted
+    assert train_live.label_of(RunDir(finished), "total") == "total"
+
+
+def test_a_small_change_of_map_is_drawn_small(finished):
+    app = opened("train", watch="tiny")
+    chart = json.loads(app.get("plotly_chart")[1].proto.spec)
+    low, high = chart["layout"]["yaxis"]["range"]
+    assert high - low >= train_live.LEAST - 1e-9
 
 
 def test_comparing_and_managing_start_with_the_watched_run(finished, home):
     shutil.copytree(finished, home / "other")
     assert show(opened("train", run="tiny", watch="other"), "compare").multiselect(key="compare").value[0] == "other"
     assert show(opened("train", run="tiny", watch="other"), "keep").selectbox(key="kept").value == "other"
+
+
+def test_a_lesson_sees_the_curves_before_the_folded_form(finished):
+    app = opened("train", watch="tiny", lesson="1")
+    kinds = [element.type for element in app.main]
+    assert kinds.index("plotly_chart") < kinds.index("selectbox")  # the form's first field
+    value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
+    assert f"mAP {value:.3f}" in words(app)
+    assert command(app)  # the form is complete, though folded
+    kinds = [element.type for element in opened("train", watch="tiny").main]
+    assert kinds.index("selectbox") < kinds.index("plotly_chart")
+
+
+def test_the_sentence_of_a_run_holds_its_numbers(finished, home):
+    value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
+    assert f"{value:.3f}" in train_result.sentence(RunDir(finished))
+    assert "without clipping" not in train_result.sentence(RunDir(finished))
+    variant(finished, "plain", value=0.123, clipping=UNCLIPPED)
+    assert "0.123" in train_result.sentence(RunDir(finished))
+    unfinish(home / "plain", state="stopped")
+    assert "mAP" not in train_result.sentence(RunDir(home / "plain")) + train_result.sentence(None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from transclipped.retrieval import index as module
 from transclipped.retrieval.index import PQIndex
-from transclipped.retrieval.ties import border, shared_codes
+from transclipped.retrieval.ties import border, shared_codes, tied_first
 
 
 def random_codes(seed, *, n=90, m=2, k=3, q=4):
@@ -78,3 +78,31 @@ def test_search_is_the_same_with_and_without_groups(seed, k, kinds):
         level = hits.scores[:, [k - 1]]
         whole = plain.search(queries[part], 90).scores
         np.testing.assert_array_equal((hits.scores >= level).sum(1), (whole >= level).sum(1))
+
+
+@given(st.integers(0, 999), st.integers(1, 60), st.lists(st.integers(0, 89), max_size=3, unique=True))
+@settings(max_examples=40, deadline=None)
+def test_rows_named_first_precede_their_ties_even_from_beyond_the_last_rank(seed, k, first):
+    codebooks, codes, queries = random_codes(seed)
+    index = PQIndex(codebooks, codes)
+    hits, every = index.search(queries[:1], k), index.search(queries[:1], 90)
+    rows, scores = tied_first(hits.rows[0], hits.scores[0], codes, first)
+    np.testing.assert_array_equal(scores, hits.scores[0])  # only the order of ties changes
+    score_of = dict(zip(every.rows[0].tolist(), every.scores[0].tolist(), strict=True))
+    assert [score_of[row] for row in rows.tolist()] == scores.tolist() and len(set(rows.tolist())) == k
+    for row in first:
+        shares = any((codes[other] == codes[row]).all() for other in hits.rows[0].tolist())
+        others = sum(score_of[other] == score_of[row] for other in first)
+        if shares:
+            level = [r for r, s in zip(rows.tolist(), scores.tolist(), strict=True) if s == score_of[row]]
+            assert row in level[: max(1, others)] or len(level) < others
+    rest = [row for row in rows.tolist() if row not in first]
+    assert rest == [row for row in hits.rows[0].tolist() if row not in first][: len(rest)]
+
+
+def test_without_ties_or_names_a_ranking_stays_as_it_is():
+    codes = np.array([[0], [1], [2]], np.uint8)
+    rows, scores = np.array([2, 0]), np.array([0.9, 0.1], np.float32)
+    for first in ([], [1], [0]):
+        np.testing.assert_array_equal(tied_first(rows, scores, codes, first)[0], rows)
+    assert len(tied_first(rows[:0], scores[:0], codes, [1])[0]) == 0

@@ -50,3 +50,15 @@ def test_hits_of_a_listed_set_have_the_path_of_their_file_while_it_exists(listed
 def test_images_that_are_no_files_have_no_path(tiny_run):
     searcher = Searcher(RunDir(tiny_run))
     assert {hit.path for hit in searcher.search(searcher.stored.queries[0], top=5)} == {None}
+
+
+def test_an_item_named_first_leads_all_items_of_its_code(tiny_run):
+    searcher = Searcher(RunDir(tiny_run))
+    searcher.stored.codes[:] = searcher.stored.codes[7]
+    searcher = Searcher(RunDir(tiny_run), stored=searcher.stored)
+    last = str(searcher.stored.database_ids[-1])
+    query = searcher.item(last)
+    assert str(searcher.search(query, top=5)[0].id) != last
+    hits = searcher.search(query, top=5, first=[last, "no such image"])
+    assert str(hits[0].id) == last and [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
+    assert len({hit.id for hit in hits}) == 5 and {hit.score for hit in hits} == {hits[0].score}

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "transclipped/ui").rglob("*.py"))]
 FIRST = """badge button camera_input caption checkbox download_button error exception expander file_uploader
-    form_submit_button header info link_button markdown multiselect number_input popover select_slider selectbox slider
-    spinner status subheader success tabs text_area text_input title toast toggle warning write"""
+    form_submit_button header info link_button markdown multiselect number_input popover say select_slider selectbox
+    slider spinner status subheader success tabs text_area text_input title toast toggle warning write"""
 MARKDOWN = dict.fromkeys(FIRST.split(), (0,))  # positions of arguments rendered as Markdown, besides MARKDOWN_NAMES
 MARKDOWN |= {"metric": (0, 1, 2), "page_link": (), "progress": (1,)}
 MARKDOWN |= {"pills": (0, 1), "radio": (0, 1), "segmented_control": (0, 1)}
@@ -22,7 +22,7 @@ MARKDOWN_NAMES = {"body", "label", "help", "text", "delta", "value", "options", 
 PLOTLY = """Bar Heatmap Scatter Scattergl add_annotation add_bar add_hline add_scatter add_vline make_subplots
     set_layout"""
 PLOTLY_NAMES = {"name", "text", "annotation_text", "hovertemplate", "subplot_titles", "title", "labels"}
-ESCAPED = {"plain", "for_plotly"}
+ESCAPED = {"plain", "for_plotly", "term"}
 NUMBERS = {"int", "float", "len", "round", "sum", "min", "max", "abs", "bool", "range"}
 OURS = {"share", "size", "milliseconds", "duration", "time_left", "label_sentence"}  # contain numbers at most
 TRANSPARENT = {"list", "tuple", "map", "sorted", "filter", "enumerate"}
@@ -32,9 +32,11 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
         (
             "anatomy/network.patches: anatomy_cached.model(run.fingerprint, run).microscope.backbone.image_size",
             "codebooks/sections.cost: run.fingerprint",
-            "retrieval/hits.draw: codes.shape[1]",
-            "retrieval/controls._stored: _query_number(target)",
+            "retrieval/hits.grid: codes.shape[1]",
+            "retrieval/controls._stored: _query_number(target, more)",
             "retrieval/cost._times: times.k",
+            "clipping/tune.effects: f'{after - before:+.1f} points'.replace('-', '−')",
+            "clipping/tune.effects: f'{loss - unclipped:+.3f}'.replace('-', '−')",
             "datasets/content.sizes: about['k']",
             "retrieval/query.tiles: hit.rank",
             "retrieval/sections.lengths: target.run.config.quantizer.bits",
@@ -65,21 +67,25 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "datasets/content.sizes: meaning",
             "datasets/content.sizes: value",
             "datasets/sections._draw_report: title",
-            "clipping/tune.suggestions: name",
+            "clipping/suggestions._row: name",
+            "clipping/sweep._start: sweep_origin.hide",
+            "clipping/sweep._start: sweep_origin.show",
             "benchmarks/curves._downloads: label",
             "embeddings/controls._choice: help",
             "embeddings/controls._choice: label",
             "embeddings/controls._search: label",
             "overview/sections._page: label",
             "overview/sections._page: text",
-            "overview/sections._strip: strip.explanation(negatives)",
             "overview/sections.results: _gain(run, mode['map'])",
-            "headline.draw: numbers.claim",
-            "headline.draw: numbers.terms",
             "tour.draw: step.name",
             "tour.draw: step.text",
             "tour._link: label",
-            "retrieval/sections.extremes: name",
+            "codebooks/sections.overlap: verdict(result)",
+            "retrieval/hits.beside: explain",
+            "retrieval/hits.beside: partial(address.search_with, target)",
+            "retrieval/queries.extremes: name",
+            "retrieval/why.draw: part(m)",
+            "retrieval/why.codeword_cards: part(m).replace('its cosine', 'the cosine')",
             "retrieval/sections.one_search: mode.capitalize()",
             "shell._link: label.format(title)",
             "clipping/sweep_charts.figure: amount.symbol",
@@ -109,9 +115,15 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "benchmarks/charts._over_numbers: name",
             "absent.draw: notice.text",
             "embeddings/controls.colours: map_colours.clipping(run, subject, row=row, query=query)",
-            "clipping/look.one_anchor: _explanation(steps, step)",
+            "clipping/look._draw: _explanation(steps, step)",
+            "clipping/suggestions._row: result",
+            "clipping/sweep._draw: _about(sweep, results)",
             "names.field: label",
-            "retrieval/hits.draw: sections.ties(hits, codes)",
+            "retrieval/hits.grid: sections.ties(hits, codes)",
+            "line_labels._write: text",
+            "line_labels._write: trace.line.color",
+            "presenting.controls: label",
+            "presenting.say: sentence",
             "clipping/sweep._cancel: _progress(state, len(sweep.settings()), results)",
             "train/live._curves: empty",
             "train/live._draw: in_app_words(error)",
@@ -126,7 +138,6 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
     "benchmarks/curves._markdown: view.columns(table)": "a file, not a page",
     r"overview/sections.guarantees: RELIABILITY.read_text(encoding='utf-8').partition('\n\n')[2]": "a file of ours",
     "clipping/sweep.selected: swept()": "format_func is plain",
-    "clipping/tune.controls: turned()": "format_func is plain",
 }
 
 

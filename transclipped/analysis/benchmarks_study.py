@@ -41,6 +41,21 @@ def means(results: pd.DataFrame, by: list[str], *, value: str = "map") -> pd.Dat
     return table.drop(columns="spread")
 
 
+def ranked(table: pd.DataFrame, name: str, within: list[str]) -> pd.DataFrame:
+    """Means by value, the largest first in each group of the columns `within`; `gain` over the name "none" there."""
+    within = [column for column in within if column in table]
+    table = table.sort_values("mean", ascending=False, kind="stable")
+    table = table.sort_values(within, kind="stable") if within else table
+    base = table[table[name] == UNCLIPPED]
+    if base.empty:
+        return table
+    if not within:
+        return table.assign(gain=table["mean"] - base["mean"].iloc[0])
+    base = base.groupby(within, sort=False)["mean"].first().rename("base").reset_index()
+    merged = table.merge(base, on=within, how="left")
+    return merged.assign(gain=merged["mean"] - merged["base"]).drop(columns="base")
+
+
 def inverted_u(results: pd.DataFrame, rule: str, *, value: str = "map") -> tuple[pd.DataFrame, pd.DataFrame]:
     """(amount, temperature, n, mean, half) of a rule from weak to strong clipping, and the same of the rule "none"."""
     by, amount = ["temperature", "amount"], amount_for(rule)

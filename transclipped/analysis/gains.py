@@ -61,6 +61,22 @@ def gains(runs: Iterable[RunDir], *, search: str = "asymmetric") -> list[Gain]:
     return sorted((_gain(pairs, search) for pairs in groups.values()), key=lambda gain: -gain.gain.mean)
 
 
+def looks(configs: dict[str, RunConfig]) -> dict[str, tuple[int, bool]]:
+    """A number for each pair and whether a run of it clips nothing: one colour, solid and dashed.
+
+    A second run of the same kind in a pair has a number of its own.
+    """
+    result: dict[str, tuple[int, bool]] = {}
+    numbers: dict[tuple, int] = {}
+    for name, config in configs.items():
+        dashed, task = config.clipping.rule == "none", compared(config)
+        number = numbers.setdefault(task, len(numbers))
+        if (number, dashed) in result.values():
+            number = numbers[(task, name)] = len(numbers)
+        result[name] = (number, dashed)
+    return result
+
+
 def _measured(run: RunDir, search: str) -> tuple[str, RunConfig, dict[str, Any]] | None:
     """Name, configuration and metrics of a run with a mAP."""
     try:

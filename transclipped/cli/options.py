@@ -8,6 +8,8 @@ from typing import Any
 
 from transclipped.utils import progress, wording
 
+DATA_FIELDS = ("dataset", "data", "labels", "protocol", "database_limit", "query_limit", "seed")
+
 
 def add_shared(parser: argparse.ArgumentParser, *, device: bool = False, plugin: bool = False) -> None:
     """Add --json and, for commands that run networks or a run's custom code, --device and --plugin."""
@@ -16,6 +18,25 @@ def add_shared(parser: argparse.ArgumentParser, *, device: bool = False, plugin:
         parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest available)")
     if plugin:
         parser.add_argument("--plugin", help="Python file with the custom rule, loss or backbone of the run")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Options that name the images."""
+    option = parser.add_argument
+    option("--dataset", default="cifar10", help="name of the data set (default cifar10)")
+    option("--data", help="folder of the images, if they are not bundled")
+    option("--labels", help="file with labels for a folder of images")
+    option("--protocol", help="split of the data set")
+    option("--database-limit", type=int, help="maximum number of images in the database")
+    option("--seed", type=int, default=0, help="seed of the split (default 0)")
+
+
+def data_of(arguments: argparse.Namespace) -> Any:
+    """The `DataConfig` of the options."""
+    from transclipped.config import DataConfig, from_dict
+
+    given = {name: getattr(arguments, name, None) for name in DATA_FIELDS}
+    return from_dict(DataConfig, {name: value for name, value in given.items() if value is not None})
 
 
 def device_of(arguments: argparse.Namespace) -> str:

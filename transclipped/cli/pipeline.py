@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transclipped.cli.options import add_shared, print_result
+from transclipped.cli.options import add_data, add_shared, data_of, print_result
 from transclipped.errors import InputError
-
-FIELDS = ("dataset", "data", "labels", "protocol", "database_limit", "query_limit", "seed")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -28,25 +26,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     _action(actions, "list", "List all stages and presets.")
     explain = _action(actions, "explain", "Say what a stage or each stage of a pipeline does.")
     explain.add_argument("line", metavar="LINE", help="pipeline, preset or stage")
-
-
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Options that name the images."""
-    option = parser.add_argument
-    option("--dataset", default="cifar10", help="name of the data set (default cifar10)")
-    option("--data", help="folder of the images, if they are not bundled")
-    option("--labels", help="file with labels for a folder of images")
-    option("--protocol", help="split of the data set")
-    option("--database-limit", type=int, help="maximum number of images in the database")
-    option("--seed", type=int, default=0, help="seed of the split (default 0)")
-
-
-def data_of(arguments: argparse.Namespace) -> Any:
-    """The `DataConfig` of the options."""
-    from transclipped.config import DataConfig, from_dict
-
-    given = {name: getattr(arguments, name, None) for name in FIELDS}
-    return from_dict(DataConfig, {name: value for name, value in given.items() if value is not None})
 
 
 def run(arguments: argparse.Namespace) -> int | None:
@@ -106,7 +85,7 @@ def _stages() -> Any:
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from transclipped.retrieval.line import PRESETS
+    from transclipped.retrieval.line import presets
     from transclipped.retrieval.stages import KINDS
 
     stages = sorted(_stages().items(), key=lambda item: KINDS.index(item[1].kind))
@@ -115,8 +94,8 @@ def _list(arguments: argparse.Namespace) -> None:
         lines += [f"\n{stage.kind}"] if stage.kind != previous else []
         lines.append(f"  {name:<22} {stage.idea}")
         previous = stage.kind
-    lines += ["\npresets", *(f"  {name:<22} {line}" for name, line in PRESETS.items())]
-    result = {"stages": [_facts(name, stage) for name, stage in stages], "presets": PRESETS}
+    lines += ["\npresets", *(f"  {name:<22} {line}" for name, line in presets().items())]
+    result = {"stages": [_facts(name, stage) for name, stage in stages], "presets": presets()}
     print_result(arguments, result, "\n".join(lines).strip())
 
 

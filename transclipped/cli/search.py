@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from transclipped.cli.options import add_shared, print_result
-from transclipped.cli.pipeline import add_data, data_of
+from transclipped.cli.options import add_data, add_shared, data_of, print_result
 from transclipped.errors import InputError
 
 

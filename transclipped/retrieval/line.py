@@ -15,6 +15,7 @@ import math
 import pkgutil
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -96,6 +97,16 @@ def load_methods() -> None:
             import_module(f"{retrieval.__name__}.{module.name}")
 
 
+def presets() -> dict[str, str]:
+    """Lines by name, those of which all stages are registered."""
+    load_methods()
+    result = {}
+    for name, text in PRESETS.items():
+        with suppress(InputError):
+            result[name] = str(_line(text))
+    return result
+
+
 def parse(text: str) -> Line:
     """The pipeline of a line, or of the name of a preset.
 
@@ -116,7 +127,10 @@ def parse(text: str) -> Line:
 def _line(text: str, *, branch: bool = False) -> Line:
     if not text.strip():
         raise InputError("a pipeline or branch is empty; write stages with | between them, such as hybrid-vit | l2")
-    steps = tuple(_step(part.strip(), branch) for part in _split(text, "|"))
+    parts = [part.strip() for part in _split(text, "|")]
+    if not all(parts):
+        raise InputError("a stage is empty; write one between every two |, and none at the ends")
+    steps = tuple(_step(part, branch) for part in parts)
     reached, previous = "nothing", ""
     for step in steps:
         kind = step.stage.kind
@@ -179,7 +193,7 @@ def _options(name: str, stage: Stage, parts: list[str], argument: str | None) ->
     for position, part in enumerate(parts):
         option, equals, value = (word.strip() for word in part.partition("="))
         if not equals:
-            if len(given) - (argument is not None) < position or position >= len(free):
+            if any("=" in earlier for earlier in parts[:position]) or position >= len(free):
                 option = quoted(part) if position >= len(free) else "a positional option after a named one"
                 raise InputError(f"{name} does not take {option}; its options are {', '.join(free) or 'none'}")
             option, value = free[position], option

@@ -154,7 +154,7 @@ def measure_hits(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarr
     for start in range(0, n, step := max(1, HITS // max(1, k))):
         part = slice(start, start + step)
         average[part], counts = average_precision(relevance(query_labels[part], database_labels, hits.rows[part, :k]))
-        found[part] = counts[:, -1] if k else 0
+        found[part] = counts.max(1, initial=0)
         precision += (counts / np.arange(1, k + 1)).sum(0)
         recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
     return Measured(
@@ -218,7 +218,7 @@ def average_precision(relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts = relevant.cumsum(1, dtype=np.int32)
     ranks = np.arange(1, relevant.shape[1] + 1, dtype=np.float64)
     total = np.einsum("qk,qk,k->q", counts, relevant, 1 / ranks)
-    return total / np.maximum(1, counts[:, -1]), counts
+    return total / counts.max(1, initial=1), counts
 
 
 def tie_aware_average_precision(hits: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:

@@ -59,7 +59,8 @@ class Stage:
         idea: one sentence. formula: the equation in Unicode. source: paper, with arXiv number or DOI.
         fit: learns the state; None if there is nothing to learn.
         needs: further keyword arguments of `fit`, which the pipeline provides: "views" `[V, n, D]`, augmented views of
-            the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`.
+            the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`. Of a re-ranking,
+            "floats": see `Collection`.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
         gives: "maps" or "vectors", of features.
     """
@@ -99,6 +100,7 @@ class Index(Protocol):
 
     Attributes:
         n: number of items. bytes_per_item: stored for each.
+        to_query: what a decoded item is multiplied by to be a query, where it is not 1 or `m`, a number of codebooks.
     """
 
     n: int

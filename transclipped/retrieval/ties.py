@@ -70,3 +70,23 @@ def border(scores: np.ndarray, count: np.ndarray, k: int) -> tuple[np.ndarray, n
     reached = count.cumsum(1) >= k
     level = np.take_along_axis(scores, reached.argmax(1)[:, None], 1)
     return (scores >= level).sum(1), reached[:, -1]
+
+
+def tied_first(
+    rows: np.ndarray, scores: np.ndarray, codes: np.ndarray, first: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A ranking `[k]` in which the rows `first` precede others of their score.
+
+    A row of `first` beyond rank k that has the code of a ranked item replaces the last one.
+
+    Args:
+        rows, scores: of the ranked items, best first.
+        codes: `[N, M]` of all items.
+    """
+    k = len(rows)
+    for row in first:
+        same = np.flatnonzero((codes[rows] == codes[row]).all(1))
+        if len(same) and row not in rows:
+            rows, scores = np.append(rows, row), np.append(scores, scores[same[0]])
+    order = np.lexsort((~np.isin(rows, first), -scores))[:k]  # a stable sort
+    return rows[order], scores[order]

@@ -28,6 +28,7 @@ from transclipped.models.precision import inference
 from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.index import PQIndex
 from transclipped.retrieval.store import Retrieval
+from transclipped.retrieval.ties import tied_first
 from transclipped.runs.opened import Run, directory_of
 from transclipped.runs.run import RunDir
 from transclipped.runs.session import trained_model
@@ -165,12 +166,15 @@ class Searcher:
             return decode(self.stored.codebooks, self.stored.codes[row : row + 1])[0]
         raise InputError(f"no query and no item has the id {name!r}; ids look like {self.stored.database_ids[0]}")
 
-    def search(self, query: np.ndarray | Image.Image | str | os.PathLike | int, *, top: int = 10) -> HitList:
+    def search(
+        self, query: np.ndarray | Image.Image | str | os.PathLike | int, *, top: int = 10, first: Iterable[str] = ()
+    ) -> HitList:
         """The `top` items most similar to a query, best first.
 
         Args:
             query: a continuous embedding `[D]`, an image, its file, or the id of a stored query or item. A text is a
                 file where there is one of this name, else an id.
+            first: ids of items that precede others of the same score, such as the query itself.
 
         Raises:
             InputError: the file is no image, or nothing has this id.
@@ -178,7 +182,9 @@ class Searcher:
         if not isinstance(query, np.ndarray):
             query = self._embedding(query)
         best = self.index.search(query[None], top)
-        return HitList(self.hits(query, best.rows[0], best.scores[0]), data=self.run.config.data)
+        rows = [row for name in first if (row := self._names[1].find(name)) is not None]
+        ranking = tied_first(best.rows[0], best.scores[0], self.stored.codes, rows)
+        return HitList(self.hits(query, *ranking), data=self.run.config.data)
 
     def _embedding(self, query: Image.Image | str | os.PathLike | int) -> np.ndarray:
         if isinstance(query, os.PathLike) or (isinstance(query, str) and Path(query).is_file()):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from transclipped.ui.shell import scale
+from transclipped.ui.chart_text import described
+from transclipped.ui.presenting import scale
 from transclipped.ui.text import for_plotly
-from transclipped.ui.theme import CLASS_COLOURS
+from transclipped.ui.theme import class_colour
 
-HEIGHT = 320
+HEIGHT, WIDEST = 320, 1100  # px; wider, a figure of few points is stretched flat
 TICK, TITLE = 12, 14  # px, font sizes that Streamlit gives an axis
+FLATTEST, SQUARE = 3.6, 1.4  # largest ratio of width to height: of any chart, and of one with square cells
 LINE, POINT = 2.0, 6.0  # plotly's default line width and marker size
 COLUMNS = ("trace", "x", "y", "value", "error")
 KINDS = {  # ending: (label, MIME type, icon)
@@ -28,7 +31,7 @@ cached_figure = st.cache_resource(max_entries=32, show_spinner=False)
 
 
 def show(figure: go.Figure, *, key: str, name: str, **options):
-    """Draw a figure, with buttons to save it as SVG and CSV, larger on a projector.
+    """Draw a figure, with buttons to save it as SVG and CSV, larger on a projector, and its description.
 
     Args:
         key: of the chart, unique on the page.
@@ -36,16 +39,24 @@ def show(figure: go.Figure, *, key: str, name: str, **options):
         options: of `st.plotly_chart`, such as `on_select`, whose selection is returned.
     """
     config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}}
-    selection = st.plotly_chart(enlarged(figure, scale()), key=key, config=config, **options)
+    grown = enlarged(figure, scale())
+    selection = st.plotly_chart(grown, key=key, config=config, **{"width": widest(grown)} | options)
+    st.html(_description(figure, key))
     with saving(key), st.popover("Save", type="tertiary", icon=":material/download:"):
         st.caption(SAVED)
         offer(lambda: csv_of(figure), key=key, name=name)
     return selection
 
 
+def widest(figure: go.Figure) -> int:
+    """Pixels beyond which a figure only gets flatter, or its colour scale moves away from its square cells."""
+    square = any(axis.scaleanchor for axis in figure.select_yaxes())
+    return round((figure.layout.height or HEIGHT) * (SQUARE if square else FLATTEST))
+
+
 def saving(key: str):
     """A container below a figure for its save buttons."""
-    return st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}")
+    return st.container(horizontal=True, key=f"save-{key}")
 
 
 def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", **options) -> None:
@@ -56,12 +67,25 @@ def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", 
     )
 
 
-def curves(lines: dict[str, tuple[Sequence, Sequence]], *, x: str, y: str, key: str, log_x: bool = False) -> go.Figure:
-    """Named lines (x values, y values) in one figure."""
+def curves(
+    lines: dict[str, tuple[Sequence, Sequence]],
+    *,
+    x: str,
+    y: str,
+    key: str,
+    log_x: bool = False,
+    looks: dict[str, tuple[int, bool]] | None = None,
+) -> go.Figure:
+    """Named lines (x values, y values) in one figure.
+
+    Args:
+        looks: number of its colour, and whether a line is dashed, by name; otherwise every line has its own colour.
+    """
     figure = go.Figure()
     for i, (name, (xs, ys)) in enumerate(lines.items()):
-        colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
-        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line={"color": colour, "width": 2.5})
+        number, dashed = (looks or {}).get(name, (i, False))
+        line = {"color": class_colour(number), "width": 2.5, "dash": "dash" if dashed else "solid"}
+        figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line=line)
     return set_layout(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
 
 
@@ -102,6 +126,8 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     grown, tick = go.Figure(figure), TICK * factor
     height = (figure.layout.height or 450) * factor
     grown.update_layout(font_size=tick, legend_font_size=tick, hoverlabel_font_size=tick, height=height)
+    if figure.layout.margin.r is not None:
+        grown.update_layout(margin_r=figure.layout.margin.r * factor)  # holds the labels of lines
     for update in (grown.update_xaxes, grown.update_yaxes):
         update(tickfont_size=tick, title_font_size=TITLE * factor)
     for trace in grown.data:
@@ -110,6 +136,12 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     for shape in grown.layout.shapes:
         shape.line.width = (shape.line.width or LINE) * factor
     return grown
+
+
+def _description(figure: go.Figure, key: str) -> str:
+    """A figure's hidden description, which components/shell.js attaches to the chart of this key."""
+    place = "st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", key)  # as Streamlit names the class
+    return f'<p class="described" data-of="{place}">{html.escape(described(figure))}</p>'
 
 
 def _grow(trace, factor: float) -> None:

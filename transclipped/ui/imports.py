@@ -22,8 +22,8 @@ from transclipped.errors import InputError
 from transclipped.ui.streamlit_internals import forget_page_folder, main_script
 from transclipped.ui.text import plain
 
-UI_FIRST = """absent access guard headline train.imported_form overview.cached overview.numbers overview.sections
-    overview.story overview.strip quantities runs shell threads tour warm"""
+UI_FIRST = """absent access glossary guard headline train.imported_form overview.cached overview.numbers
+    overview.sections overview.story overview.strip presenting quantities runs shell threads tour warm"""
 SETS = "caltech101 cifar10 collage embeddings flickr25k folder nuswide registry"  # every data set that a run may use
 FIRST = (  # modules of app.py and Overview
     "pyarrow.parquet",  # of the bundled images

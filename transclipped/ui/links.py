@@ -47,7 +47,9 @@ def choose(
     return widget(label, list(texts), key=key, format_func=displayed, on_change=changed, **more) or default
 
 
-def section(texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = None) -> str:
+def section(
+    texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = None, former: Mapping[str, str] | None = None
+) -> str:
     """Draw the choice of a page's section, `?section=` in the address; returns its key, by default the first.
 
     A page draws one section only, so it opens quickly.
@@ -56,8 +58,11 @@ def section(texts: Mapping[str, str], *, opened_by: Mapping[str, str] | None = N
         texts: displayed texts, by key.
         opened_by: names in the address that belong to one section, with its key. An older link without `?section=`
             opens that section. Choosing the first section removes them from the address.
+        former: keys by texts that were displayed once; links with such a text still open that section.
     """
     address, opened_by, first = st.query_params, opened_by or {}, next(iter(texts))
+    if (old := address.get(SECTION)) in (former or {}):
+        address[SECTION] = former[old]
     if SECTION not in st.session_state and SECTION not in address:
         linked = next((section for name, section in opened_by.items() if name in address), None)
         if linked is not None:

@@ -1,29 +1,56 @@
-"""Presenting: what the lesson view changes on a page.
+"""Pages in front of a class: what is on, larger type, folded controls, a sentence to say.
 
-It shows charts and images first, folds controls away, and ends each page with a sentence to say.
+The lesson view shows what a class needs: chart or images first, controls folded, a sentence to say at the end. On a
+projector everything is larger, and controls are folded as well, for want of room. The switches are in ui/shell.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import streamlit as st
 
-from transclipped.ui.shell import lesson, scale
+LESSON, PROJECTOR = "lesson", "projector"  # keys of the switches
+LARGER = 1.35  # times the usual size, on a projector
 
-__all__ = ["controls", "lesson", "say", "scale"]
+
+def lesson() -> bool:
+    """Whether the lesson view is on, which shows a class only what it needs."""
+    return bool(st.session_state.get(LESSON))
 
 
-@contextmanager
-def controls(label: str = "Settings") -> Iterator[None]:
-    """Where a page's controls are drawn: inside a closed expander in the lesson view, else in place."""
-    with st.expander(label, icon=":material/tune:") if lesson() else st.container():
-        yield
+def projector() -> bool:
+    """Whether the page is shown on a projector."""
+    return bool(st.session_state.get(PROJECTOR))
+
+
+def presenting() -> bool:
+    """Whether a class looks on: in the lesson view, or on a projector."""
+    return lesson() or projector()
+
+
+def scale() -> float:
+    """Factor by which text, points and lines grow: 1, or more on a projector."""
+    return LARGER if projector() else 1.0
+
+
+def controls(label: str = "Settings"):
+    """A container for a page's controls: folded under `label` in lesson view and on a projector, plain otherwise.
+
+    Draw in it only what a class can do without; a slider that moves the chart stays outside.
+
+    Args:
+        label: what they control, unique on the page, such as "Batch and rule".
+    """
+    if presenting():
+        return st.expander(label, icon=":material/tune:")
+    return st.container()
 
 
 def say(sentence: str) -> None:
-    """The sentence to say about a page, drawn at its end in the lesson view."""
+    """Draw the sentence to say about a page, in lesson view only; call it last.
+
+    Args:
+        sentence: Markdown, as it would be spoken.
+    """
     if lesson():
         with st.container(key="say"):
-            st.markdown(f":material/record_voice_over: {sentence}")
+            st.markdown(sentence, unsafe_allow_html=True)

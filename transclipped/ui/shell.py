@@ -1,7 +1,8 @@
 """The frame around every page: order of the pages, arrow keys, projector scale, lesson view, a fresh start.
 
 `aside` holds what a class need not see; `?lesson=1` hides it. On a projector text, points and lines are larger: the
-base font and the CSS variable `--scale` grow, and figures use `scale()`. components/shell.js is the browser's part.
+base font and the CSS variable `--scale` grow, and figures use `presenting.scale`. components/shell.js is the
+browser's part.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from pathlib import Path
 import streamlit as st
 
 from transclipped.ui.components import shell as browser
+from transclipped.ui.presenting import LESSON, PROJECTOR, lesson, presenting, scale
 from transclipped.ui.styles import sheet
-from transclipped.ui.theme import IRRELEVANT, RELEVANT
+from transclipped.ui.theme import FOCUS, IRRELEVANT, RELEVANT
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECTOR = 1.35  # times the usual size
 ORDER = (  # file, title, icon
     ("overview", "Overview", "home"),
     ("anatomy", "Anatomy", "account_tree"),
@@ -28,7 +29,8 @@ ORDER = (  # file, title, icon
     ("datasets", "Data sets", "photo_library"),
 )
 LINK = '[data-testid="stSidebarNavLink"]'
-STYLE, LESSON = sheet(__file__), sheet(Path(__file__).with_name("lesson.css"))
+STYLE = sheet(__file__) + sheet(Path(__file__).with_name("glossary.css"))
+LESSON_STYLE, PRESENTING_STYLE = (sheet(Path(__file__).with_name(f"{name}.css")) for name in ("lesson", "presenting"))
 
 
 def pages() -> list:
@@ -44,21 +46,12 @@ def frame(pages: list, page) -> None:
     """Style, links to the neighbouring pages, and the sidebar's controls; call it before the page runs."""
     with st.sidebar:
         _controls()
-    variables = f":root {{ --scale: {scale()}; --relevant: {RELEVANT}; --irrelevant: {IRRELEVANT} }}"
+    colours = f"--relevant: {RELEVANT}; --irrelevant: {IRRELEVANT}; --focus: {FOCUS}"
+    variables = f":root {{ --scale: {scale()}; {colours} }}"
     urls = [(other.url_path, icon) for other, (_, _, icon) in zip(pages, ORDER, strict=True)]
     icons = "".join(f'{LINK}[href$="/{url}"] {{ --icon: "{icon}" }}' for url, icon in urls)
-    st.html(f"<style>{variables}{icons}</style>{STYLE}{LESSON * lesson()}")
+    st.html(f"<style>{variables}{icons}</style>{STYLE}{PRESENTING_STYLE * presenting()}{LESSON_STYLE * lesson()}")
     _neighbours(pages, page)
-
-
-def lesson() -> bool:
-    """Whether the lesson view is on, which shows a class only what it needs."""
-    return bool(st.session_state.get("lesson"))
-
-
-def scale() -> float:
-    """Factor by which text, points and lines grow: 1, or more on a projector."""
-    return PROJECTOR if st.session_state.get("projector") else 1.0
 
 
 def aside(name: str):
@@ -67,17 +60,17 @@ def aside(name: str):
 
 
 def _controls() -> None:
-    if "lesson" not in st.session_state:
-        st.session_state["lesson"] = st.query_params.get("lesson") == "1"
+    if LESSON not in st.session_state:
+        st.session_state[LESSON] = st.query_params.get(LESSON) == "1"
     with st.container(gap="xsmall", key="class-controls"):
-        st.caption("In front of a class", help="The arrow keys ← and → step through the pages.")
-        st.toggle("Projector", key="projector", bind="query-params", help="Larger text, points and lines.")
-        st.toggle("Lesson view", key="lesson", help="Hides what a class need not see, such as file choices.")
+        st.caption("Presenting", help="The arrow keys ← and → step through the pages.")
+        st.toggle("Projector", key=PROJECTOR, bind="query-params", help="Larger text, points and lines.")
+        st.toggle("Lesson view", key=LESSON, help="Charts and images first, controls folded, file choices hidden.")
         browser.draw()
-    if st.session_state["lesson"] and st.query_params.get("lesson") != "1":
-        st.query_params["lesson"] = "1"
-    elif not st.session_state["lesson"]:
-        st.query_params.pop("lesson", None)
+    if lesson() and st.query_params.get(LESSON) != "1":
+        st.query_params[LESSON] = "1"
+    elif not lesson():
+        st.query_params.pop(LESSON, None)
 
 
 def _neighbours(pages: list, page) -> None:

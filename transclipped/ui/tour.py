@@ -58,6 +58,10 @@ def draw(page: str) -> None:
     if number is None or STEPS[number - 1].page != (page or STEPS[0].page):
         return
     step = STEPS[number - 1]
+    if st.session_state.get("tour step") != number:
+        st.session_state["tour step"] = number
+        if number > 1:  # a link within a page leaves the browser's address as it was
+            st.query_params[KEY] = str(number)
     with st.container(key="tour"):
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.markdown(f"**Start here, {number:,} of {len(STEPS)}: {step.name}.** {step.text}")

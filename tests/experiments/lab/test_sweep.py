@@ -184,6 +184,7 @@ def test_sweep_does_not_import_timm():
 def test_time_left_follows_the_last_head_and_then_the_current_one():
     note = {"total": 4, "done": 0, "t": 100.0, "since": 99.0, "step": 1, "steps": 100}
     assert sweep.seconds_left(note, []) is None  # 1 % is too little
+    assert sweep.seconds_left(note, [], usual=5.0) == pytest.approx(5 * 3.99)
     assert sweep.seconds_left(note | {"done": 1}, [{"seconds": 8.0}]) == pytest.approx(8 * 2.99)
     half = note | {"done": 1, "since": 90.0, "step": 50}  # 10 s for half a head: the machine is busier now
     assert sweep.seconds_left(half, [{"seconds": 8.0}]) == pytest.approx(20 * 2.5)

@@ -46,4 +46,4 @@ def test_each_style_sheet_lies_beside_its_module():
 def test_a_sheet_is_an_element_of_its_file():
     css = (PACKAGE / "ui/anatomy/strips.css").read_text(encoding="utf-8")
     assert f"<style>{css}</style>" == strips.CSS and ".strip i.dark" in css
-    assert "st-key-aside-" in shell.LESSON and "st-key-aside-" not in shell.STYLE
+    assert "st-key-aside-" in shell.LESSON_STYLE and "st-key-aside-" not in shell.STYLE

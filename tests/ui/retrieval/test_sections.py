@@ -1,4 +1,4 @@
-"""Bars of what a codebook adds to a score, and the caption and order of tied hits."""
+"""Bars of what a codebook adds to a score, in words too, and the caption of tied hits."""
 
 import re
 
@@ -7,7 +7,8 @@ import pytest
 
 from transclipped.search.searcher import Hit
 from transclipped.ui.retrieval.charts import score_bar
-from transclipped.ui.retrieval.sections import query_first, ties
+from transclipped.ui.retrieval.sections import ties
+from transclipped.ui.retrieval.why import part
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,6 @@ def test_only_hits_that_share_a_code_are_counted():
     assert ties(hits(0.5, 0.4), codes[2:4]) == "" and ties([], codes) == ""
 
 
-def test_a_query_image_comes_before_hits_of_its_score_and_never_before_better_ones():
-    result = query_first(hits(0.9, 0.5, 0.5, 0.5, 0.1), {"40"})
-    assert [hit.id for hit in result] == [10, 40, 20, 30, 50]
-    assert [hit.rank for hit in result] == [1, 2, 3, 4, 5]
-    assert query_first(hits(0.9, 0.5), {"other"}) == hits(0.9, 0.5)
+@pytest.mark.parametrize(("m", "word"), [(1, "its"), (2, "half"), (4, "quarter"), (8, "eighth"), (16, "1/16")])
+def test_each_codebook_adds_its_part_of_a_cosine(m, word):
+    assert word in part(m) and part(m).endswith("its cosine")

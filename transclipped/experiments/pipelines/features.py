@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from transclipped.config import IDENTITY, BackboneConfig
 from transclipped.datasets.base import ImageSet
@@ -22,6 +23,7 @@ from transclipped.models.hybrid import CHANNELS, STRIDE
 from transclipped.models.precision import inference
 from transclipped.models.zoo import BUNDLED, CNN, HYBRID
 from transclipped.retrieval.stages import STAGES, stage
+from transclipped.utils.progress import with_bars
 
 BATCH = 32  # images whose maps are computed at once
 SIZES = (0, 2048)  # pixels per side, 0 for the data set's default
@@ -40,8 +42,9 @@ class Pooled:
             yield from (features for _, features in encode(self.backbone, self.images, rows, view=view))
             return
         cache = FeatureCache(self.images, self.backbone)
-        for _ in cache.fill(view, rows):
+        for _ in with_bars(cache.fill(view, rows)):
             pass
+        _check_readable(self.images, rows)
         yield cache.view(view)[rows]
 
 
@@ -54,18 +57,20 @@ class Maps:
 
     def batches(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
         parameters = view_parameters(len(self.images), view=view, seed=0) if view else None
-        for start in range(0, len(rows), BATCH):
+        for start in tqdm(range(0, len(rows), BATCH), "maps", disable=None):  # shown in a terminal
             chunk = rows[start : start + BATCH]
-            done, pixels = self.images.decoded(chunk, self.backbone.image_size)
-            if len(done) < len(chunk):
-                raise InputError(
-                    f"{len(chunk) - len(done)} images of {self.images.name} cannot be decoded; start again"
-                )
+            _, pixels = self.images.decoded(chunk, self.backbone.image_size)
+            _check_readable(self.images, chunk)
             part = None if parameters is None else parameters[chunk]
             size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
             with inference(torch.device("cpu")):
                 maps = self.network(render(pixels, part, size=size, mean=mean, std=std)).clamp(min=0).float().numpy()
             yield maps
+
+
+def _check_readable(images: ImageSet, rows: np.ndarray) -> None:
+    if damaged := len(rows) - len(images.readable(rows)):
+        raise InputError(f"{damaged} images of {images.name} cannot be decoded; start again, and they are left out")
 
 
 class _Stem(nn.Module):

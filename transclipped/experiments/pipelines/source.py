@@ -156,11 +156,12 @@ class VectorSource:
         queries = database[:0] if queries is None else checked(queries, name="queries")
         self.blocks = {"train": database, "database": database, "query": queries}
         self.about: dict[str, Any] = {}
+        self._keys = {block: fingerprint(array.tobytes()) for block, array in self.blocks.items()}
         self._labels = None if labels is None or query_labels is None else (query_labels, labels)
         self.default_k = len(database)
 
     def key(self, step: Step | None, block: str) -> str:
-        return fingerprint(self.vectors(step, block).tobytes())
+        return self._keys.get(block, "")
 
     def vectors(self, step: Step | None, block: str) -> np.ndarray:
         if step is not None:
@@ -202,6 +203,7 @@ class RunSource:
         self.rows = rows if query_limit is None else sample(rows, query_limit, seed=0, purpose="limit query")
         queries = self.stored.queries[self.rows].astype(np.float16)  # half precision marks embeddings of the head
         self.blocks = {"train": self.stored.codes, "database": self.stored.codes, "query": queries}
+        self._keys = {block: fingerprint(np.ascontiguousarray(array).tobytes()) for block, array in self.blocks.items()}
         self.default_k = (run.metrics() or {}).get("k") or 1000
 
     def of(self, step: Step | None, query: Any) -> np.ndarray:
@@ -233,7 +235,7 @@ class RunSource:
         return stored.database_ids[row].item(), label_names(stored.database_labels, row, self.searcher.class_names)
 
     def key(self, step: Step | None, block: str) -> str:
-        return fingerprint(np.ascontiguousarray(self.blocks[block]).tobytes())
+        return self._keys.get(block, "")
 
     def vectors(self, step: Step | None, block: str) -> np.ndarray:
         return self.blocks[block]

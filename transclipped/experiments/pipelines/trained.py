@@ -25,6 +25,7 @@ from transclipped.training.sources import CachedViews
 from transclipped.training.threads import on_fastest_threads
 from transclipped.training.trainer import Trainer
 
+EPOCHS, STEPS = 4, 600  # a training has at least, by default
 SIGMA = 2.5  # c of `adaptive`
 
 
@@ -83,7 +84,7 @@ def fit_clipped(
     rule: str = "adaptive",
     amount: float | None = None,
     temperature: float = 0.2,
-    epochs: int = 4,
+    epochs: int = 0,
     views: np.ndarray,
     batch: int = 256,
     seed: int = 0,
@@ -92,11 +93,13 @@ def fit_clipped(
     n = views.shape[1]
     if n < LEAST:
         raise InputError(f"clipped learns from pairs of images, but there are {n}; use at least {LEAST}")
+    batch = default_batch(n, most=batch)
+    epochs = epochs or max(EPOCHS, -(-STEPS // (n // batch)))
     config = RunConfig(
         quantizer=QuantizerConfig(bits=bits),
         clipping=_clipping(rule, amount),
         loss=LossConfig(temperature=temperature),
-        schedule=ScheduleConfig(epochs=epochs, batch=default_batch(n, most=batch), views=len(views)),
+        schedule=ScheduleConfig(epochs=epochs, batch=batch, views=len(views)),
         seed=seed,
     )
     source = CachedViews([np.ascontiguousarray(view, np.float32) for view in views], np.arange(n), seed=seed)
@@ -125,7 +128,7 @@ def _clipping(rule: str, amount: float | None) -> ClippingConfig:
         "bits": (8, 1024),
         "amount": (-1, 1000),
         "temperature": (0.01, 100),
-        "epochs": (1, 10_000),
+        "epochs": (0, 10_000),
         "views": (2, 100),
         "batch": (2, 65_536),
         "seed": (0, 2**32 - 1),
@@ -139,7 +142,7 @@ def clipped(
     rule: str = "adaptive",
     amount: float | None = None,
     temperature: float = 0.2,
-    epochs: int = 4,
+    epochs: int = 0,
     views: int = 4,
     batch: int = 256,
     seed: int = 0,

@@ -1,3 +1,3 @@
 """Pooling of feature maps `[B, C, h, w]` to vectors, one method per file."""
 
-from transclipped.retrieval.aggregation import crow, gem, max, mean, pwa, rmac, scda, spoc  # noqa: F401
+from transclipped.retrieval.aggregation import crow, gem, max, mean, pwa, rmac, scda, spoc, utrl  # noqa: F401

@@ -1,3 +1,3 @@
 """Codes of embeddings, one method per file."""
 
-from transclipped.retrieval.coding import floats, itq, lsh, opq, pq  # noqa: F401
+from transclipped.retrieval.coding import floats, itq, lsh, opq, pq, strp, trees, udh  # noqa: F401

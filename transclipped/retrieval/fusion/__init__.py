@@ -1,5 +1,5 @@
 """Several rankings made one, one method per file."""
 
-from transclipped.retrieval.fusion import comb_sum, reciprocal_rank
+from transclipped.retrieval.fusion import comb_sum, cprr, reciprocal_rank, select
 
-__all__ = ["comb_sum", "reciprocal_rank"]
+__all__ = ["comb_sum", "cprr", "reciprocal_rank", "select"]

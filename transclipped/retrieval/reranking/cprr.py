@@ -166,7 +166,7 @@ def rerank(hits: Hits, collection: Collection, *, k: int = 20, depth: int = 400)
     database = of_database(collection, k, depth)
     k, result = min(k, database.first.lists.shape[1] - 1), np.empty(hits.rows.shape, np.int64)
     rows = reaching(hits, queries, collection, database.first.lists.shape[1] - 1)
-    for part in parts(len(rows), collection.index.n):
+    for part in parts(len(rows), 4 * collection.index.n):
         joined, _ = join(database, first_place(database.first, queries[part], rows[part], collection), k)
         result[part] = first_distinct(np.concatenate([joined.rows[:, 1:], hits.rows[part]], 1), hits.rows.shape[1])
     return by_place(result)

@@ -17,6 +17,7 @@ from transclipped.retrieval.stages import Collection, stage
     idea="Sort the hits by their vectors before coding.",
     formula="⟨q, xᵢ⟩",
     source="Jégou et al. 2011, doi 10.1109/ICASSP.2011.5946540",
+    needs=("floats",),
 )
 def exact(hits: Hits, collection: Collection) -> Hits:
     """The same items `[Q, K]`. Raises InputError if the collection has no float vectors, or others than its own."""

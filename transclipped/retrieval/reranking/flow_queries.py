@@ -71,7 +71,7 @@ def after_each_step(
     database, first = collection.memo[name], Order(first.rows, first.scores)
     rows = reaching(hits, queries, collection, first.lists.shape[1] - 1)
     result: dict[str, list[np.ndarray]] = {}
-    for part in parts(len(rows), collection.index.n):
+    for part in parts(len(rows), 4 * collection.index.n):
         joined = first_place(first, queries[part], rows[part], collection)
         for step, order in join(database, joined, k, rounds, sharpness).items():
             both = np.concatenate([order[:, 1:], hits.rows[part]], 1)

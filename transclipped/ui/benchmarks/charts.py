@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from transclipped.analysis.benchmarks_study import UNCLIPPED
+from transclipped.analysis.gains import Gain
 from transclipped.ui import charts
 from transclipped.ui.charts import HEIGHT, set_layout
 from transclipped.ui.text import for_plotly
-from transclipped.ui.theme import CLASS_COLOURS
+from transclipped.ui.theme import class_colour
 
 NUMBERED = 12  # classes up to which a cell shows its number
 ROW = 34  # pixels of a run in the heat map
@@ -34,9 +37,42 @@ def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: st
     return set_layout(figure, "", "", key=key).update_layout(height=110 + ROW * len(runs))
 
 
+def gains(pairs: list[Gain], *, key: str) -> go.Figure:
+    """mAP without (open) and with clipping (filled) of each pair, in a colour of its own, with the gain beside it."""
+    figure = go.Figure()
+    for i, pair in enumerate(pairs):
+        task = f"{pair.rule} · {pair.dataset} {pair.protocol} · {pair.bits} bits"
+        name = f"{for_plotly(pair.backbone)}<br>{for_plotly(task)}"
+        ends, colour = [pair.without, pair.clipped], class_colour(i)
+        half = "" if pair.gain.half is None else f" ± {pair.gain.half:.3f}"
+        text = ["", f"  <b>{'−' if pair.gain.mean < 0 else '+'}{abs(pair.gain.mean):.3f}</b>{half}  "]
+        edge = {"width": 2.5, "color": colour}
+        marker = {"size": 13, "symbol": ["circle-open", "circle"], "color": colour, "line": edge}
+        beside = "middle right" if pair.clipped >= pair.without else "middle left"
+        look = {"mode": "lines+markers+text", "marker": marker, "line": {"color": colour, "width": 3}}
+        figure.add_scatter(x=ends, y=[name] * 2, name=name, text=text, textposition=beside, cliponaxis=False, **look)
+    values = [value for pair in pairs for value in (pair.without, pair.clipped)]
+    room = 0.45 * (max(values) - min(values) or 0.1)
+    figure.update_xaxes(range=[min(values) - room / 3, max(values) + room])
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure = set_layout(figure, "mAP@K", "", key=key, showlegend=False)
+    return figure.update_layout(height=80 + 3 * ROW * len(pairs) // 2)
+
+
 @charts.cached_figure
 def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: str, key: str) -> go.Figure:
-    """A value over the amount of clipping, one line per temperature; no clipping is dashed in the same colour."""
+    """A value over the amount of clipping, more of it left, one line per temperature.
+
+    No clipping is the right end, and a dashed line in the same colour.
+
+    Args:
+        lines: from weak to strong clipping at each temperature.
+    """
+    amounts = list(dict.fromkeys(lines["amount"]))
+    rising = len(amounts) > 1 and amounts[0] < amounts[1]
+    ordered = sorted(amounts)
+    step = min((after - before for before, after in pairwise(ordered)), default=1.0)
+    end = ordered[0] - step if rising else ordered[-1] + step  # of no clipping, at the right
     figure = go.Figure()
     for i, (temperature, points) in enumerate(lines.groupby("temperature")):
         name, mark = f"τ = {temperature:g}", _marker(i)
@@ -45,11 +81,16 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
         figure.add_scatter(name=name, mode="lines+markers", line=line, marker=mark | {"size": 8}, **data)
         base = unclipped.loc[unclipped["temperature"] == temperature, "mean"]
         if len(base) and len(points):
-            ends = [points["amount"].min(), points["amount"].max()]
+            ends = [end, ordered[-1] if rising else ordered[0]]
             dashed = {"color": mark["color"], "width": 1.5, "dash": "dash"}
-            figure.add_scatter(x=ends, y=[base.iloc[0]] * 2, name=f"{name}, no clipping", mode="lines", line=dashed)
-    falling = len(lines) > 1 and lines["amount"].iloc[0] > lines["amount"].iloc[1]
-    figure = set_layout(figure, x, value, key=key, xaxis_autorange="reversed" if falling else True)
+            marks = {"color": mark["color"], "size": [9, 0], "symbol": "circle-open"}
+            look = {"mode": "lines+markers", "line": dashed, "marker": marks}
+            figure.add_scatter(x=ends, y=[base.iloc[0]] * 2, name=f"{name}, no clipping", **look)
+    figure = set_layout(figure, f"{x} (← more is clipped)", value, key=key)
+    margin = step / 2
+    ends = [min(*ordered, end) - margin, max(*ordered, end) + margin]
+    labels = [*(f"{amount:g}" for amount in ordered), "none"]
+    figure.update_xaxes(range=ends[::-1] if rising else ends, tickvals=[*ordered, end], ticktext=labels)
     return figure.update_layout(height=HEIGHT + 60)
 
 
@@ -57,7 +98,8 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
 def means(table: pd.DataFrame, *, x: str, line: list[str], panel: list[str], value: str, key: str) -> go.Figure:
     """Mean and interval over a setting `x`, in a colour for each combination of the columns `line`.
 
-    Numbers are joined by lines from left to right; names are stacked, in a panel for each `panel`.
+    Numbers are joined by lines from left to right. Names are stacked, the largest mean on top, in a panel for each
+    `panel`; a dashed line marks the mean of the name "none".
     """
     if pd.api.types.is_numeric_dtype(table[x]):
         return _over_numbers(table, x, line, value, key)
@@ -89,8 +131,12 @@ def _by_name(table: pd.DataFrame, y: str, line: list[str], panel: list[str], val
             look = {"mode": "markers", "marker": _marker(lines.index(name)), "showlegend": False}
             place = {"orientation": "h", "offsetgroup": name, "row": 1, "col": column}
             figure.add_scatter(name=" ".join(filter(None, (name, title))), **data, **look, **place)
+            for mean in points.loc[points[y] == UNCLIPPED, "mean"]:
+                dashed = {"line_dash": "dash", "line_width": 1.5, "line_color": look["marker"]["color"]}
+                figure.add_vline(mean, row=1, col=column, **dashed)
     figure = set_layout(figure, "", "", key=key, showlegend=len(lines) > 1, scattermode="group", scattergap=0.4)
-    order = table[y].map(for_plotly).unique()
+    order = table.groupby(y, sort=False)["mean"].mean().sort_values(ascending=False, kind="stable").index
+    order = list(map(for_plotly, order))
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=order, autorange="reversed")
     half = table["half"].fillna(0)
     low, high = (table["mean"] - half).min(), (table["mean"] + half).max()
@@ -109,7 +155,7 @@ def _groups(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[str, pd.DataFr
 
 
 def _marker(i: int) -> dict:
-    return {"size": 9, "symbol": SYMBOLS[i % len(SYMBOLS)], "color": CLASS_COLOURS[i % len(CLASS_COLOURS)]}
+    return {"size": 9, "symbol": SYMBOLS[i % len(SYMBOLS)], "color": class_colour(i)}
 
 
 def _whiskers(points: pd.DataFrame) -> dict:

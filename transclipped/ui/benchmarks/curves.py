@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from transclipped.analysis import benchmarks, report, tables
+from transclipped.analysis import benchmarks, gains, report, tables
 from transclipped.analysis.benchmarks import Row
 from transclipped.ui import absent, cached, charts, links, runs
 from transclipped.ui.benchmarks import charts as figures
@@ -25,7 +25,7 @@ CURVES = {
 @shows_input_errors
 def draw(rows: list[Row], search: str) -> None:
     """Curves of the selected runs, of the rows of the table of measured runs."""
-    st.subheader("Compare")
+    st.header("Compare")
     selected, every = _choice(rows), runs.all_runs()
     metrics = {row.run: cached.metrics(every[row.run]) for row in selected if row.run in every}
     if not metrics:
@@ -70,8 +70,11 @@ def _figure(kind: str, metrics: dict, search: str):
     name, x, sentence = CURVES[kind]
     curves = {run: benchmarks.curve(values, kind, search=search) for run, values in metrics.items()}
     curves = {run: curve for run, curve in curves.items() if curve}
+    every = runs.all_runs()
+    looks = gains.looks({run: every[run].config for run in curves})
     log = kind != "precision_recall"
-    return (sentence, figures.curves(curves, x=x, y=name, key=kind, log_x=log)) if curves else None
+    sentence += " Two runs that differ in clipping only share a colour; dashed: no clipping."
+    return (sentence, figures.curves(curves, x=x, y=name, key=kind, log_x=log, looks=looks)) if curves else None
 
 
 def _downloads(rows: list[Row], metrics: dict, search: str) -> None:

@@ -17,18 +17,21 @@ from transclipped.ui.theme import NEUTRAL, RELEVANT
 
 PRECOMPUTED = {0.2: "#92dadd", 0.3: "#b9ac70", 0.5: "#e0a3c8"}  # colours, by temperature
 ADAPTIVE = "#832db6"
-HEIGHT = 430
-FAINT, FAINTER, PALE = (
-    0.75,
-    0.25,
-    0.4,
-)  # opacity of precomputed curves, of those at other temperatures, of earlier results
+HEIGHT, LOW = 430, 310  # pixels; low where a class shall see all of it
+FAINT, FAINTER = 0.75, 0.25  # opacity of precomputed curves, and of those at other temperatures
+PALE = 0.4  # opacity of an earlier session's results
 DASHES = ("solid", "dash", "dot", "dashdot")
 Result = dict[str, Any]
 
 
 def figure(
-    rule: str, live: list[tuple[str, list[Result]]], precomputed: list[Result], *, temperature: float, pale: bool
+    rule: str,
+    live: list[tuple[str, list[Result]]],
+    precomputed: list[Result],
+    *,
+    temperature: float,
+    pale: bool,
+    height: int = HEIGHT,
 ) -> go.Figure:
     """mAP over the amount of a rule.
 
@@ -41,11 +44,8 @@ def figure(
     figure, amount, first = go.Figure(), RULES[rule].amount, live[0][1] if live else []
     tried = [r for r in precomputed if r["rule"] != rule or r["amount"] in amount.tried]
     for tau in sorted({result["temperature"] for result in tried}):
-        options = {
-            "opacity": FAINTER if first and tau != temperature else FAINT,
-            "base": not first or tau != temperature,
-        }
-        _precomputed(figure, rule, tau, [r for r in tried if r["temperature"] == tau], **options)
+        other, here = tau != temperature, [r for r in tried if r["temperature"] == tau]
+        _precomputed(figure, rule, tau, here, opacity=FAINTER if first and other else FAINT, base=other or not first)
     for i, (name, results) in reversed(list(enumerate(live))):
         _sweep(figure, rule, name, results, DASHES[i % len(DASHES)], front=i == 0, pale=pale and i == 0)
     set_layout(figure, f"{amount.symbol} (← more is clipped)", "mAP of retrieval", key=f"sweep {rule}")
@@ -55,7 +55,7 @@ def figure(
         ends = [min(amounts) - margin, max(amounts) + margin]
         figure.update_xaxes(range=ends[::-1] if amount.rising else ends)
     legend = {"orientation": "h", "y": -0.2, "yanchor": "top"}
-    return figure.update_layout(legend=legend, margin={"b": 90, "t": 34}, height=HEIGHT)
+    return figure.update_layout(legend=legend, margin={"b": 90, "t": 34}, height=height)
 
 
 def landing(rule: str, result: Result) -> float | None:

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from transclipped.analysis import codebooks
+from transclipped.analysis import overlap as overlaps
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.turns import give_way, one_at_a_time
@@ -25,6 +26,12 @@ def usage(fingerprint: str, _run: RunDir) -> codebooks.Usage:
 def dependence(fingerprint: str, _run: RunDir) -> codebooks.Dependence:
     arrays = cached.arrays(_run)
     return codebooks.dependence(arrays.codes, arrays.codebooks.shape[1])
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing the codebooks within each class …")
+def overlap(fingerprint: str, _run: RunDir) -> overlaps.Overlap | None:
+    arrays = cached.arrays(_run)
+    return overlaps.overlap(dependence(fingerprint, _run), arrays.codes, arrays.database_labels)
 
 
 @st.cache_data(max_entries=16, show_spinner="Decoding the queries …")

@@ -65,16 +65,16 @@ def similarity(cosines: np.ndarray, order: np.ndarray, *, key: str) -> go.Figure
 
 
 @charts.cached_figure
-def dependence(bits: np.ndarray, *, top: float, key: str) -> go.Figure:
-    """Mutual information of pairs of codebooks `[M, M]` in bits, without the diagonal, which is an entropy."""
-    m = len(bits)
+def dependence(plain: np.ndarray, excess: np.ndarray, *, top: float, key: str) -> go.Figure:
+    """What pairs of codebooks share `[M, M]` in bits, and on the diagonal the entropy of each, all that it says."""
+    m = len(excess)
     names = [str(i + 1) for i in range(m)]
-    values = np.where(np.eye(m, dtype=bool), np.nan, bits)
+    values = np.where(np.eye(m, dtype=bool), plain, excess)
     options = {"x": names, "y": names, "zmin": 0, "zmax": max(top, 1e-6)}
     options["texttemplate"] = "%{z:.2f}" if m <= WRITTEN else None
     figure = heatmap(values, unit="bits", hover="codebooks %{x} and %{y}: %{z:.3f} bits", **options)
-    figure.update_yaxes(scaleanchor="x", constrain="domain", autorange="reversed", type="category")
-    figure.update_xaxes(type="category", constrain="domain")
+    figure.update_yaxes(scaleanchor="x", constrain="domain", autorange="reversed", type="category", showgrid=False)
+    figure.update_xaxes(type="category", constrain="domain", showgrid=False)
     return set_layout(figure, "codebook", "codebook", key=key).update_layout(height=SQUARE)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from transclipped.analysis import codebooks
-from transclipped.ui import cached, charts, runs
+from transclipped.runs.run import RunDir
+from transclipped.ui import cached, charts, presenting, runs
 from transclipped.ui.codebooks import cached as codebook_cached
 from transclipped.ui.codebooks import charts as figures
-from transclipped.ui.codebooks.sections import codebook, with_codebook
+from transclipped.ui.codebooks.sections import with_codebook
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import shows_input_errors
+from transclipped.ui.text import plain
 
 IMAGES, QUERIES = 24, 8
 TILE = 64  # pixels of an image: twice CIFAR-10's
+WIDE, NUMBER = 1200, 160  # px, greatest width of a run, and of the number of the codeword
 LABELS = "Computed with labels, which training never uses."
 HELP = {
     "information": "Mutual information of class and codeword in bits, minus that of shuffled codes. " + LABELS,
@@ -23,19 +27,18 @@ HELP = {
 
 @st.fragment
 @shows_input_errors
-def draw(pair: list) -> None:
-    """The choice of a codebook, and one codeword of it for each run."""
-    st.subheader("What does a codeword stand for?")
-    m = codebook(pair)
-    for i, run in with_codebook(pair, m):
+def draw(pair: list[RunDir], m: int) -> None:
+    """One codeword of codebook `m` for each run: its images first, then its usage and its classes."""
+    st.header("What does a codeword stand for?")
+    for i, run in with_codebook(pair, m, width=WIDE):
         _codeword(run, m, key="codeword" if i == 0 else "codeword2", wide=len(pair) == 1)
 
 
 def _halves(wide: bool):
-    return st.columns(2) if wide else (st.container(), st.container())
+    return st.columns(2, gap="medium") if wide else (st.container(), st.container())
 
 
-def _codeword(run, m: int, *, key: str, wide: bool) -> None:
+def _codeword(run: RunDir, m: int, *, key: str, wide: bool) -> None:
     counts = codebook_cached.usage(run.fingerprint, run).counts[m]
     last, chart = len(counts) - 1, f"{key} chart"
     if st.session_state.get(key) is None and key not in st.query_params:
@@ -50,13 +53,42 @@ def _codeword(run, m: int, *, key: str, wide: bool) -> None:
 
     left, right = _halves(wide)
     with left:
-        word = int(st.number_input("Codeword", 0, last, key=key, bind="query-params", help="Its byte in the code."))
+        options = {"help": "Its byte in the code.", "width": round(NUMBER * presenting.scale())}
+        word = int(st.number_input("Codeword", 0, last, key=key, bind="query-params", **options))
+        _images(run, m, word, total=int(counts[word]))
+    with right:
         st.caption("Images per codeword. Click a point to select its codeword.")
         figure = figures.codewords(counts, word, key=f"{run.name} {m}")
         charts.show(figure, key=chart, name=f"{run.name}-codebook-{m + 1}", on_select=select, selection_mode="points")
-    with right:
-        _images(run, m, word, total=int(counts[word]))
-    _classes(run, m, word, key=key, wide=wide)
+        table = _table(run, m)
+        if table is not None:
+            names = _names(run, table)
+            st.caption(f"Classes of the images with codeword {word}. {LABELS}")
+            figure = figures.class_bars(table[word], names, key=f"{key} bars")
+            charts.show(figure, key=f"{key} bars", name=f"{run.name}-codeword-{word}-classes")
+    if table is not None:
+        _classes(run, m, table, names, key=key)
+        if key == "codeword" and table[word].any():
+            presenting.say(sentence(table[word], names, word))
+
+
+def sentence(counts: np.ndarray, names: list[str], word: int) -> str:
+    """What to say about a codeword with these numbers of images by class, as Markdown."""
+    share, name = counts.max() / counts.sum(), plain(names[int(counts.argmax())])
+    if share < 0.5:
+        return f"Codeword {word} mixes classes: the most frequent, *{name}*, has {share:.0%} of its images."
+    return f"No label was used, and yet {share:.0%} of the images with codeword {word} show the class *{name}*."
+
+
+def _table(run: RunDir, m: int) -> np.ndarray | None:
+    """Images by codeword and class; None without labels."""
+    table = codebook_cached.classes(run.fingerprint, m, run)
+    return None if table is None or not table.sum() else table
+
+
+def _names(run: RunDir, table: np.ndarray) -> list[str]:
+    names = list(run.record.get("class_names", []))[: table.shape[1]]
+    return names + [str(i) for i in range(len(names), table.shape[1])]
 
 
 def _images(run, m: int, word: int, *, total: int) -> None:
@@ -92,23 +124,13 @@ def _tiles(run, ids, texts: list[str], *, key: str) -> None:
         st.switch_page("pages/retrieval.py", query_params={"query_id": identity})
 
 
-def _classes(run, m: int, word: int, *, key: str, wide: bool) -> None:
-    table = codebook_cached.classes(run.fingerprint, m, run)
-    if table is None or not table.sum():
-        return
-    names = list(run.record.get("class_names", []))[: table.shape[1]]
-    names += map(str, range(len(names), table.shape[1]))
-    left, right = _halves(wide)
-    with left:
-        st.caption(f"Classes of the images with codeword {word}. {LABELS}")
-        figure = figures.class_bars(table[word], names, key=f"{key} bars")
-        charts.show(figure, key=f"{key} bars", name=f"{run.name}-codeword-{word}-classes")
-    with right:
-        st.caption(f"Classes of each codeword of codebook {m + 1}. {LABELS}")
-        figure = figures.class_map(table, names, key=f"{key} classes")
-        charts.show(figure, key=f"{key} classes", name=f"{run.name}-codebook-{m + 1}-classes")
-    one, two, _ = st.columns([1, 1, 2 if wide else 0.1])
-    if cached.arrays(run).database_labels.ndim == 1:
-        bits = codebooks.class_information(table)
-        one.metric("Information about the class", f"{bits:.2f} bits", help=HELP["information"])
-    two.metric("Purity", f"{codebooks.purity(table):.0%}", help=HELP["purity"])
+def _classes(run: RunDir, m: int, table: np.ndarray, names: list[str], *, key: str) -> None:
+    """Classes of all codewords of a codebook, and how much it tells about the class."""
+    st.caption(f"Classes of each codeword of codebook {m + 1}. {LABELS}")
+    figure = figures.class_map(table, names, key=f"{key} classes")
+    charts.show(figure, key=f"{key} classes", name=f"{run.name}-codebook-{m + 1}-classes")
+    with st.container(horizontal=True, gap="large"):
+        if cached.arrays(run).database_labels.ndim == 1:
+            bits = codebooks.class_information(table)
+            st.metric("Information about the class", f"{bits:.2f} bits", help=HELP["information"], width="content")
+        st.metric("Purity", f"{codebooks.purity(table):.0%}", help=HELP["purity"], width="content")

@@ -22,7 +22,7 @@ class Gallery {
     const marked = mark ? [...this.root.children].indexOf(focused.closest(".tile")) : -1;
     this.data = data;
     this.side = data.size;
-    this.root.style.gridTemplateColumns = `repeat(auto-fill, minmax(${this.side + 8}px, max-content))`;
+    this.root.style.gridTemplateColumns = `repeat(auto-fill, minmax(min(100%, ${this.side + 8}px), max-content))`;
     const old = new Map([...this.root.querySelectorAll("img")].map((image) => [image.dataset.url, image]));
     this.root.replaceChildren(...data.tiles.map((tile) => this.tile(tile, old)));
     this.focus(Math.min(before >= 0 ? before : this.at, data.tiles.length - 1));
@@ -33,7 +33,6 @@ class Gallery {
   tile(tile, old) {
     const ask = element(this.data.clickable ? "button" : "div", { class: "ask", "data-id": tile.id });
     ask.title = [tile.title, this.data.clickable ? this.data.hint : ""].filter(Boolean).join("\n");
-    ask.style.height = `${this.side + 8}px`;
     ask.append(tile.url ? this.image(tile, old) : element("span", { class: "none" }, tile.title || "no image"));
     if (this.data.clickable) {
       ask.type = "button";

@@ -19,7 +19,7 @@ from transclipped.datasets.images.thumbnails import small
 from transclipped.errors import InputError
 from transclipped.ui import cached
 from transclipped.ui.components.component import component
-from transclipped.ui.shell import scale
+from transclipped.ui.presenting import scale
 from transclipped.ui.streamlit_internals import add_file
 from transclipped.ui.text import visible
 from transclipped.ui.theme import MARKS

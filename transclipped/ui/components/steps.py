@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from transclipped.ui.components.component import component
-from transclipped.ui.shell import lesson
+from transclipped.ui.presenting import lesson
 
 KEY, VISIT = "step", "walk visit"  # in the session: the step (also in the address), and the number of changes
 

@@ -88,6 +88,17 @@ def average_precision(fingerprint: str, _run: RunDir) -> np.ndarray | None:
     return measure(searcher.index, queries, **labels, k=k, tie_aware=False, curve=False).average_precision
 
 
+@st.cache_data(max_entries=16, show_spinner="Searching with every stored query …")
+def first_hit_right(fingerprint: str, _run: RunDir) -> np.ndarray:
+    """Whether the best hit of each stored query shares a label with it, `[Q]` bool; the run has labels."""
+    from transclipped.retrieval.relevance import relevance
+
+    searcher = cached.engine(fingerprint, _run)
+    stored = searcher.stored
+    rows = searcher.index.search(stored.queries.astype(np.float32), 1).rows
+    return relevance(stored.query_labels, stored.database_labels, rows)[:, 0]
+
+
 @st.cache_data(max_entries=16, show_spinner="Timing both searches …")
 def times(target: str, take: int, _searcher: Searcher, _queries: np.ndarray) -> speed.Times:
     """Seconds of a query by codes and by floats, measured for the `take`-th time."""

@@ -1,116 +1,119 @@
-"""The ranked hits of a query, the choice of a section below them, and why a hit was found."""
+"""The hits of a query, as a grid or beside an open section, and the choice of the section."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from transclipped.analysis import codebooks, report
-from transclipped.retrieval.coding.product import encode
+from transclipped.search.arrange import DEPTH, Arrangement, arranged
 from transclipped.search.searcher import Hit
-from transclipped.ui import charts, links
+from transclipped.ui import links
 from transclipped.ui.components import gallery
-from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.retrieval import address, cost, sections
-from transclipped.ui.retrieval.charts import score_bar
-from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles, unscored_hits
-from transclipped.ui.retrieval.sections import LARGE, SMALL
+from transclipped.ui.retrieval import address, cost, feedback, filters, queries, sections, why
+from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles
+from transclipped.ui.retrieval.sections import LARGE, MEDIUM, SMALL
 
+HITS, WHY, FEEDBACK = "hits", "why", "teach"
 SECTIONS = {
-    "why": "Why this hit",
+    HITS: "Hits",
+    WHY: "Why this hit",
     "searches": "Three searches",
     "lengths": "Code lengths",
-    "quality": "How good",
-    "extremes": "Hardest and easiest",
+    "quality": "Quality",
+    "extremes": "Hard queries",
     "cost": "Size and speed",
-    "teach": "Teach it",
+    FEEDBACK: "Feedback",
 }
-EXAMPLES = 6  # images of a codeword
+FORMER = {"How good": "quality", "Hardest and easiest": "extremes", "Teach it": FEEDBACK}  # texts in old links
+OPENED_BY = {"hit": WHY}
+GRIDS = (HITS, FEEDBACK)  # sections that are the hits themselves
+BESIDE = 12  # most hits beside a section
+COLUMNS = (1, 2.3)  # of query and hits, and of what is explained
 
 
-def draw(target: SearchTarget, query: Query, top: int) -> tuple[list[Hit], np.ndarray | None]:
-    """The ranked grid; returns the hits and which items are relevant."""
-    hits = sections.query_first(target.searcher.search(query.embedding, top=top), query.ids(target))
+@dataclass(frozen=True)
+class Ranking:
+    """The hits to show, all of them relevant or not by `mask` `[N]`, None if unknown; and how they were chosen."""
+
+    hits: list[Hit]
+    mask: np.ndarray | None
+    how: Arrangement
+
+
+def section() -> str:
+    """Draw the choice of a section; returns its key."""
+    return links.section(SECTIONS, opened_by=OPENED_BY, former=FORMER)
+
+
+def query_size(name: str) -> int:
+    """Pixels of a single query image: smaller where hits stand below it."""
+    return LARGE if name in GRIDS else MEDIUM
+
+
+def ranked(target: SearchTarget, query: Query, top: int) -> Ranking:
+    """The best hits that the visitor's filter lets pass, with the button to change it."""
     mask = relevant(target.searcher, query.labels)
+    how = filters.draw(target, judged=mask is not None)
+    return Ranking(search(target, query, query.embedding, mask, how, top), mask, how)
+
+
+def search(
+    target: SearchTarget, query: Query, vector: np.ndarray, mask: np.ndarray | None, how: Arrangement, top: int
+) -> list[Hit]:
+    """Hits of `vector` `[D]`, which may differ from the query's embedding after feedback."""
+    depth = max(top, DEPTH) if how.filters else top
+    return arranged(target.searcher.search(vector, top=depth, first=query.ids(target)), mask, how, top=top)
+
+
+def grid(target: SearchTarget, query: Query, ranking: Ranking) -> None:
+    """All hits; a click searches with one."""
+    hits, mask = ranking.hits, ranking.mask
     codes, n = target.searcher.index.codes, target.searcher.index.n
     frames = "" if mask is None else " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
+    which = f"{len(hits)} of the {min(DEPTH, n):,} best" if ranking.how.filters else f"The {len(hits)} most similar"
     st.caption(
-        f"The {len(hits)} most similar of {n:,} images, ranked by codes of {codes.shape[1]} bytes.{frames}"
+        f"{which} of {n:,} images, ranked by codes of {codes.shape[1]} bytes.{frames}"
         f"{sections.share(hits, mask, query_ids=query.ids(target))} {sections.ties(hits, codes)} Click one to "
         "search with it.",
         help=f"Below an image: its rank, class and score, a mean of cosines in [-1, 1]. {sections.LABELS}",
     )
     click = partial(address.search_with, target)
     gallery.draw(tiles(target, hits, mask), key="hits", on_click=click, hint=sections.CLICK)
-    return hits, mask
 
 
-def below(target: SearchTarget, query: Query, hits: list[Hit], mask: np.ndarray | None, top: int) -> None:
-    """The choice of a section, and that section; no other is computed."""
-    draw_section = {
-        "why": lambda: why(target, query, hits, mask),
+def beside(target: SearchTarget, ranking: Ranking, name: str) -> None:
+    """The first hits, small, beside the section of this name; a click explains one there or searches with it."""
+    if name in GRIDS:
+        return
+    hits = ranking.hits[:BESIDE] if name != WHY else ranking.hits
+    shown = why.position(ranking.hits) if name == WHY else None
+
+    def explain(identity: str) -> None:
+        st.session_state[why.KEY] = next(i for i, hit in enumerate(hits, 1) if str(hit.id) == identity)
+
+    click, hint = (explain, why.CLICK) if name == WHY else (partial(address.search_with, target), sections.CLICK)
+    st.caption(hint)
+    on = hits[shown - 1].id if shown is not None and hits else None
+    images = tiles(target, hits, ranking.mask, on=lambda hit: hit.id == on)
+    gallery.draw(images, key="hits", size=SMALL, on_click=click, hint=hint)
+
+
+def draw_section(name: str, target: SearchTarget, query: Query, ranking: Ranking, top: int) -> None:
+    """One section; no other is computed."""
+    mask = ranking.mask
+    draw = {
+        HITS: lambda: grid(target, query, ranking),
+        WHY: lambda: why.draw(target, query, ranking.hits, mask),
         "searches": lambda: sections.searches(target, query, mask),
         "lengths": lambda: sections.lengths(target, query),
         "quality": lambda: sections.quality(target, query, mask),
-        "extremes": lambda: sections.extremes(target, query),
+        "extremes": lambda: queries.extremes(target, query),
         "cost": lambda: cost.cost(target),
-        "teach": lambda: cost.teach(target, query, mask, top),
+        FEEDBACK: lambda: feedback.draw(
+            target, query, mask, search=partial(search, target, query, mask=mask, how=ranking.how, top=top)
+        ),
     }
-    draw_section[links.section(SECTIONS)]()
-
-
-@st.fragment
-@shows_input_errors
-def why(target: SearchTarget, query: Query, hits: list[Hit], mask: np.ndarray | None) -> None:
-    """One hit: how its score adds up, and what the codewords of its code represent."""
-    if not 1 <= st.session_state.get("hit", 1) <= len(hits):  # a link to a longer list
-        st.session_state["hit"] = 1
-    left, right = st.columns([1, 3], gap="medium")
-    with left:
-        rank = st.number_input("Hit", 1, len(hits), key="hit", bind="query-params", help="Rank of the hit.")
-        hit = hits[int(rank) - 1]
-        gallery.draw(tiles(target, [hit], mask), key="why image", size=LARGE)
-        if hit.path:
-            st.code(hit.path, language=None, wrap_lines=True)  # to copy
-    with right:
-        st.caption(
-            f"The score {hit.score:.3f} is a sum: each codebook adds the similarity of the query's sub-vector to the "
-            "hit's codeword. The orange line marks the most that any codeword of the codebook could add. Below each "
-            "bar: other images of the database with the same codeword there."
-        )
-        codeword_cards(target, query, hit)
-
-
-def codeword_cards(target: SearchTarget, query: Query, hit: Hit) -> None:
-    """A card for each codebook: what it adds to the score, and images that share the hit's codeword."""
-    codes, books = target.searcher.index.codes, target.searcher.stored.codebooks
-    m, _, d = books.shape
-    best = (books @ query.embedding.reshape(m, d, 1))[..., 0].max(1) / m
-    query_code = encode(books, query.embedding[None])[0]
-    for i in range(m):
-        if i % 2 == 0:  # a row of two, so that their order stays where a narrow window stacks them
-            columns = st.columns(2)
-        word = int(codes[hit.row, i])
-        with columns[i % 2], st.container(border=True):
-            same = " The query has it too." if query_code[i] == word else ""
-            st.markdown(f"**Codebook {i + 1}** · codeword {word} adds **{hit.by_codebook[i]:.3f}**.{same}")
-            st.html(score_bar(hit.by_codebook[i], float(best[i]), top=float(best.max())))
-            codeword_images(target, i, word, excluding=hit.row)
-    columns = ([*range(1, m + 1)], codes[hit.row].tolist(), hit.by_codebook, best.tolist())
-    table = dict(zip(("codebook", "codeword", "adds", "most"), columns, strict=True))
-    with charts.saving("why"):
-        charts.offer(lambda: report.csv(table), key="why", name=f"why-{hit.id}".replace("/", "-"), type="tertiary")
-
-
-def codeword_images(target: SearchTarget, codebook: int, word: int, *, excluding: int) -> None:
-    """Images of the database that have this codeword in a codebook, except in the row `excluding`."""
-    rows = codebooks.members(target.searcher.index.codes[:, codebook], word, EXAMPLES + 1)
-    rows = rows[rows != excluding][:EXAMPLES]
-    if not len(rows):
-        st.caption("No other image has it.")
-        return
-    hits = unscored_hits(target.searcher, rows)
-    images = [gallery.Tile(str(h.id), target.preview(h), title=f"image {h.id} {', '.join(h.labels)}") for h in hits]
-    sections.clickable(target, images, key=f"standing {codebook}", size=SMALL)
+    draw[name]()

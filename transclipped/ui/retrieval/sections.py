@@ -1,11 +1,10 @@
-"""Sections of the Retrieval page below its hits; each is computed when it is opened."""
+"""Sections of the Retrieval page beside its hits; each is computed when it is opened."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, encode
 from transclipped.runs.compare import other_code_lengths
-from transclipped.search.searcher import Hit, label_names
+from transclipped.search.searcher import Hit
 from transclipped.ui import cached, charts, quantities, runs
 from transclipped.ui.components import gallery
 from transclipped.ui.guard import shows_input_errors
@@ -26,8 +25,7 @@ from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles
 from transclipped.ui.text import plain
 
 BESIDE = 8  # hits of each search, side by side
-EXTREMES = 12  # hardest and easiest queries
-LARGE, SMALL = 160, 64  # pixels of a single image, and of one among others: five times and twice CIFAR-10's
+LARGE, MEDIUM, SMALL = 160, 96, 64  # pixels of an image: five times, three times and twice CIFAR-10's
 CLICK = "Click to search with it."
 LABELS = "Labels are for display and evaluation only: neither training nor search uses them."
 
@@ -53,14 +51,8 @@ def ties(hits: list[Hit], codes: np.ndarray) -> str:
     if not tied:
         return ""
     if len(tied) == 1:
-        return f"{tied[0]} hits have the same code, so their order is arbitrary."
-    return f"{sum(tied)} hits share their code with others, up to {max(tied)} the same one; their order is arbitrary."
-
-
-def query_first(hits: list[Hit], query_ids: Container[str]) -> list[Hit]:
-    """Hits in the same order, but a query image comes before others of the same score."""
-    order = sorted(hits, key=lambda hit: (-hit.score, str(hit.id) not in query_ids))
-    return [replace(hit, rank=rank) for rank, hit in enumerate(order, start=1)]
+        return f"{tied[0]} hits have the same code, so their order is chance."
+    return f"{sum(tied)} hits share their code with others, up to {max(tied)} the same one; their order is chance."
 
 
 @st.fragment
@@ -204,37 +196,3 @@ def _query_curves(target: SearchTarget, query: Query, mask: np.ndarray, means: d
     )
     by_rank = (ranks, [float(precision[k - 1]) for k in ranks])
     return {"this query": by_rank}, {"this query": (recall.tolist(), values.tolist())}
-
-
-@st.fragment
-@shows_input_errors
-def extremes(target: SearchTarget, query: Query) -> None:
-    """The stored queries of lowest and highest average precision, and the rank of this one."""
-    values = retrieval_cached.average_precision(target.run.fingerprint, target.run)
-    if values is None:
-        st.info("Per-query quality needs labels, which this run does not have.")
-        return
-    st.caption(
-        f"Average precision of each of the {len(values):,} stored queries in the run's own database; 1 is perfect.",
-        help=LABELS,
-    )
-    mine = float(values[query.number]) if query.number is not None else None
-    charts.show(figures.histogram(values, mine, key="spread"), key="spread", name=f"{target.run.name}-queries")
-    order = np.argsort(values, kind="stable")
-    for column, name, numbers in zip(
-        st.columns(2, gap="large"), ("hardest", "easiest"), (order, order[::-1]), strict=True
-    ):
-        with column:
-            st.caption(f"The {name} queries, with their average precision. Click one to search with it.")
-            numbers = numbers[:EXTREMES].tolist()
-            clickable(target, [query_tile(target, number, values) for number in numbers], key=name)
-
-
-def query_tile(target: SearchTarget, number: int, values: np.ndarray) -> gallery.Tile:
-    """A stored query with its classes and average precision."""
-    stored = target.run_searcher.stored
-    name = str(stored.query_ids[number])
-    labels = ", ".join(label_names(stored.query_labels, number, target.run_searcher.class_names))
-    row = target.row(name)
-    image = None if row is None else gallery.of_row(cached.run_data(target.run), row)
-    return gallery.Tile(name, image, f"{labels} {values[number]:.3f}", title=f"query {number}")

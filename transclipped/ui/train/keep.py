@@ -13,16 +13,17 @@ from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import RunDir
 from transclipped.ui import absent, access, charts, names, runs
+from transclipped.ui.line_labels import label_ends, split, without_prefix
 from transclipped.ui.text import plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
-from transclipped.ui.train.live import FIGURES, WATCHED, action, cells, chosen, delete, lines, press, select
+from transclipped.ui.train.live import FIGURES, WATCHED, action, cells, chosen, delete, least_of, lines, press, select
 
 NO_RUN = "No run yet: choose a preset and press Start."
 TOTAL_LOSS = "**Total loss**, which training minimises."
 INCOMPARABLE = (
-    "These runs differ in temperature, clipping or batch size, so their losses are not comparable: lower is not "
-    "better. Compare mAP instead."
+    "These runs differ in temperature, clipping or batch size, so their losses are not comparable and each has an axis "
+    "of its own: lower is not better. Compare mAP instead."
 )
 MOST = 8  # compared runs; more lines are hard to tell apart
 
@@ -46,7 +47,8 @@ def compare(current: RunDir | None) -> None:
             st.error(plain(error))
     st.caption("Curves by epoch. A run that has not logged a value is left out of its chart.")
     figures = chosen()
-    if "loss" in figures and not comparable([existing[name] for name in selected]):
+    groups = loss_groups([existing[name] for name in selected])
+    if "loss" in figures and len(groups) > 1:
         st.caption(f":material/warning: {INCOMPARABLE}")
     colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(selected)}
     for column, figure in cells(figures):
@@ -55,25 +57,35 @@ def compare(current: RunDir | None) -> None:
             st.caption(TOTAL_LOSS if figure == "loss" else sentence, help=meaning)
             curves = {name: lines(of_run, figure) for name, of_run in events.items()}
             first = {name: next(iter(of_run.values())) for name, of_run in curves.items() if of_run}
-            chart = _compared(first, axis, colours, key=f"compare {figure}")
+            panels = [[name for name in group if name in first] for group in groups]
+            panels = [*filter(None, panels)] if figure == "loss" else [[*first]]
+            chart = _compared(first, panels, axis, colours, least=least_of(figure), key=f"compare {figure}")
             charts.show(chart, key=f"compare {figure}", name=f"compared-{figure}")
 
 
-def comparable(of: list[RunDir]) -> bool:
-    """Whether the losses of runs have the same terms, τ and batch size."""
-    scales = []
+def loss_groups(of: list[RunDir]) -> list[list[str]]:
+    """Names of runs, grouped by equal scales of the loss: its terms, τ, clipping and batch size."""
+    groups: dict[tuple, list[str]] = {}
     for run in of:
+        scale = (run.name,)  # unreadable settings compare with nothing
         with suppress(InputError):
-            scales.append((run.config.loss, run.config.clipping, run.config.schedule.batch))
-    return all(scale == scales[0] for scale in scales)
+            scale = (run.config.loss, run.config.clipping, run.config.schedule.batch)
+        groups.setdefault(scale, []).append(run.name)
+    return list(groups.values())
 
 
 @charts.cached_figure
-def _compared(lines: dict, axis: str, colours: dict[str, str], *, key: str) -> go.Figure:
-    chart = charts.curves(lines, x="epoch", y=axis, key=key)
-    for trace, name in zip(chart.data, lines, strict=True):
+def _compared(
+    lines: dict, panels: list[list[str]], axis: str, colours: dict[str, str], *, least: float, key: str
+) -> go.Figure:
+    """Lines of runs, in a panel of its own for each list of names, one below the other."""
+    ordered = {name: lines[name] for panel in panels for name in panel}
+    chart = charts.curves(ordered, x="epoch", y=axis, key=key)
+    for trace, name in zip(chart.data, ordered, strict=True):
         trace.update(line_color=colours[name])
-    return chart.update_traces(mode="lines+markers", marker_size=5).update_layout(showlegend=True)
+    chart.update_traces(mode="lines+markers", marker_size=5)
+    split(chart, [len(panel) for panel in panels])
+    return label_ends(chart, labels=without_prefix([*ordered]), least=least)
 
 
 def keep(current: RunDir | None) -> None:

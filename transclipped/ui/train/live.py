@@ -19,6 +19,7 @@ from transclipped.runs import manage
 from transclipped.runs.run import STOP_FILE, RunDir
 from transclipped.ui import absent, access, acts, charts, links, runs
 from transclipped.ui.guard import shows_input_errors
+from transclipped.ui.line_labels import label_ends
 from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.train import jobs
@@ -27,10 +28,11 @@ from transclipped.ui.train.words import in_app_words
 
 PATIENCE = 20.0  # seconds after which a training that does not stop may be killed
 OBSERVED = "Labels are used for monitoring only; training never sees them."
+ENTROPY = "entropy of soft codes"  # a legend in `FIGURES`
 FIGURES = {  # a sentence, the logged values by legend, axis, help
     "loss": (
         "**Loss and its terms.**",
-        {"total": "loss", "contrastive": "contrastive", "entropy of soft codes": "entropy", "diversity": "diversity"},
+        {"total": "loss", "contrastive": "contrastive", ENTROPY: "entropy", "diversity": "diversity"},
         "nats; cosine for diversity",
         "Total = contrastive + λ · entropy + γ · diversity; with λ = 0 the entropy is only monitored.",
     ),
@@ -67,6 +69,8 @@ FIGURES = {  # a sentence, the logged values by legend, axis, help
     ),
 }
 EPOCHS_ONLY = "validation_map"
+SHARES = ("validation_map", "clip_fraction", "clip_precision")
+LEAST = 0.05  # smallest range of the axis of a share: 0.01 is noise
 GROUPS = {  # figures drawn together
     "learning": ("Loss and mAP", ("loss", "validation_map")),
     "clipping": ("Clipping", ("clip_fraction", "clip_precision")),
@@ -104,6 +108,7 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[np.ndarray, np.nda
 
 def follow(name: str) -> None:
     """Draw a training every second until it ends, then whenever another tab or process changes it."""
+    st.header(plain(name))
     if jobs.live(name):
         _follow_live(name)
     else:
@@ -242,19 +247,35 @@ def curves(run: RunDir) -> None:
         with column:
             st.caption(sentence, help=meaning)
             empty = "" if values else _why_empty(run, figure)
-            chart = _curves(values, axis, empty, points=figure == EPOCHS_ONLY, key=f"{run.name} {figure}")
+            labels = [label_of(run, name) for name in values]
+            options = {"points": figure == EPOCHS_ONLY, "least": least_of(figure), "key": f"{run.name} {figure}"}
+            chart = _curves(values, labels, axis, empty, **options)
             charts.show(chart, key=f"live {figure}", name=f"{run.name}-{figure}")
 
 
+def label_of(run: RunDir, legend: str) -> str:
+    """The label of a line: its legend, and of the entropy also whether the loss contains it."""
+    return "entropy, not in the loss" if legend == ENTROPY and not run.config.loss.entropy else legend
+
+
+def least_of(figure: str) -> float:
+    """Smallest range of the y axis of a figure."""
+    return LEAST if figure in SHARES else 0.0
+
+
 @charts.cached_figure
-def _curves(values: dict, axis: str, empty: str, *, points: bool, key: str) -> go.Figure:
+def _curves(
+    values: dict, labels: list[str], axis: str, empty: str, *, points: bool, least: float, key: str
+) -> go.Figure:
     chart = charts.curves(values, x="epoch", y=axis, key=key)
-    chart.update_traces(line_dash="dot", selector={"name": "contrastive"})  # equals the total where λ and γ are 0
+    chart.update_traces(line_width=5, selector={"name": "total"})  # seen on both sides of the contrastive loss, which
+    chart.update_traces(line_dash="dot", selector={"name": "contrastive"})  # equals it where λ and γ are 0
+    chart.update_traces(line_dash="dash", line_width=1.5, selector={"name": ENTROPY})
     if points:
         chart.update_traces(mode="lines+markers")
     if empty:
         chart.add_annotation(text=empty, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
-    return chart
+    return label_ends(chart, labels=labels, least=least)
 
 
 def cells(figures: list[str]) -> Iterator[tuple[DeltaGenerator, str]]:

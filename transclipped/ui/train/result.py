@@ -8,7 +8,7 @@ from transclipped.analysis import benchmarks
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.ui import runs
-from transclipped.ui.quantities import FEW
+from transclipped.ui.quantities import FEW, duration
 from transclipped.ui.text import plain
 from transclipped.ui.train.words import in_app_words
 
@@ -24,6 +24,22 @@ def of(run: RunDir) -> str:
     unclipped = "" if run.config.clipping.rule == "none" else f" · without clipping: {_unclipped(run)}"
     result = f"**mAP@{plain(metrics['k'])} {value:.3f}** ({database}, asymmetric{rough})"
     return f"**{plain(run.name)}** is finished: {result}{unclipped}."
+
+
+def sentence(run: RunDir | None) -> str:
+    """What to say about a run in front of a class, as Markdown."""
+    metrics = None if run is None else run.metrics()
+    if metrics is None:
+        return "Each step pulls two views of an image together and pushes other images away, unless they are clipped."
+    value = _map(metrics)
+    if value is None:
+        return "Training needs no labels; only measuring its result does."
+    seconds = metrics.get("seconds", {}).get("training")
+    after = "" if seconds is None else f" after {duration(seconds)} of training"
+    other = benchmarks.without_clipping(run, runs.all_runs().values())
+    rival = None if other is None else _map(other.metrics() or {})
+    against = "" if rival is None else f"; the same without clipping reaches {rival:.3f}"
+    return f"No label was used in training: mAP {value:.3f}{after}{against}."
 
 
 def failed(run: RunDir, error: str) -> str:

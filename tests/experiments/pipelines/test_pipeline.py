@@ -1,0 +1,267 @@
+"""Pipelines on real images: roles, sharing, runs as stages, saved pipelines."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import transclipped as tc
+from transclipped.config import DataConfig
+from transclipped.errors import InputError
+from transclipped.experiments.pipelines.features import Maps
+from transclipped.experiments.pipelines.source import images_of
+from transclipped.experiments.pipelines.store import DiskStore
+from transclipped.retrieval.chain import Store
+from transclipped.retrieval.metrics import measure_hits
+
+DATA = {"dataset": "cifar10", "train_limit": 120, "database_limit": 120, "query_limit": 30}
+CONFIG = DataConfig(**DATA)
+CNN = "efficientnet-lite0(32)"
+MAPS = "stem16(64) | gem | l2 | pca(16) | l2 | dba(5) | pq(32) | qe(5)"
+FUSED = f"rrf(stem16(64) | mean | l2 + {CNN} | l2 | pq(16)) | k-reciprocal(6, 3)"
+
+
+@pytest.fixture(scope="module")
+def source():
+    return images_of(CONFIG)
+
+
+def evaluated(line, source, **options):
+    return tc.Pipeline(line).fit(source, **options).evaluate()
+
+
+def test_evaluation_measures_queries_against_the_database(source):
+    pipeline = tc.Pipeline(f"{CNN} | l2").fit(source)
+    result, split, images = pipeline.evaluate(k=50), source.split, source.images
+    assert (result["n_queries"], result["n_database"], result["k"]) == (30, 120, 50)
+    x = {b: source.vectors(pipeline.ranker.features, b) for b in ("query", "database")}
+    x = {name: array / np.linalg.norm(array, axis=1, keepdims=True) for name, array in x.items()}
+    rows = np.argsort(-(x["query"] @ x["database"].T), axis=1, kind="stable")[:, :50]
+    labels = images.labels[split.query], images.labels[split.database]
+    right = labels[0][:, None] == labels[1][rows]
+    precision = right.cumsum(1) / np.arange(1, 51)
+    relevant = (labels[0][:, None] == labels[1]).sum(1)
+    assert result["map_r"] == pytest.approx(np.mean((precision * right).sum(1) / np.minimum(50, relevant)), abs=2e-4)
+    assert result["map"] == pytest.approx(np.mean((precision * right).sum(1) / np.maximum(1, right.sum(1))), abs=2e-4)
+    assert result["precision@10"] == pytest.approx(right[:, :10].mean(), abs=2e-3)
+    assert result["bytes_per_item"] == 4 * 1280
+
+
+def test_validation_never_looks_at_queries():
+    config = DataConfig(**DATA)
+    held, whole = images_of(config, validation=40), images_of(config)
+    mine = [held.split.train, held.split.database, held.split.query]
+    assert not np.isin(np.concatenate(mine), whole.split.query).any()
+    assert len(held.split.query) == 40 and not np.isin(held.split.query, held.split.database).any()
+    assert set(np.concatenate(mine)) == set(whole.split.train)
+    result = tc.Pipeline(f"{CNN} | l2").fit(config, validation=40).evaluate()
+    assert result["n_queries"] == 40 and "validation" in result["protocol"]
+    for wrong in (120, 5000):
+        with pytest.raises(InputError, match="120 training images"):
+            images_of(config, validation=wrong)
+
+
+@pytest.mark.parametrize("line", [f"{CNN} | l2 | dba(5) | pq(16)", MAPS, FUSED])
+def test_the_store_changes_nothing_and_computes_nothing_twice(line, source, tmp_path, monkeypatch):
+    fresh = tc.Pipeline(line).fit(source, store=Store())
+    first = tc.Pipeline(line).fit(source, store=DiskStore(tmp_path))
+    assert first.evaluate().keys() == fresh.evaluate().keys()
+    monkeypatch.setattr(Maps, "batches", lambda *arguments, **options: 1 / 0)
+    again = tc.Pipeline(line).fit(source, store=DiskStore(tmp_path))
+    timed = ("seconds_to_fit", "seconds_per_query")
+    for name, value in again.evaluate().items():
+        assert name in timed or value == first.evaluate()[name] == fresh.evaluate()[name], name
+    k = 20
+    for a, b in ((first, again), (first, fresh)):
+        np.testing.assert_array_equal(a.ranker.hits(k).value.rows, b.ranker.hits(k).value.rows)
+        np.testing.assert_array_equal(a.ranker.hits(k).value.scores, b.ranker.hits(k).value.scores)
+
+
+def test_damaged_stored_outputs_are_computed_again(source, tmp_path):
+    line = "stem16(64) | mean | l2 | pq(16)"
+    first = tc.Pipeline(line).fit(source, store=DiskStore(tmp_path)).ranker.hits(10).value
+    for number, file in enumerate(sorted(tmp_path.glob("*.safetensors"))):
+        file.write_bytes(b"" if number % 2 else file.read_bytes()[: file.stat().st_size // 2])
+    again = tc.Pipeline(line).fit(source, store=DiskStore(tmp_path)).ranker.hits(10).value
+    np.testing.assert_array_equal(first.rows, again.rows)
+
+
+def test_maps_are_not_negative_and_pool_to_the_backbones_vector(source):
+    rows = source.split.query[:5]
+    for name, channels, side in (("stem16", 112, 4), ("head32", 1280, 2), ("tokens", 256, 4)):
+        step = tc.Pipeline(f"{name}(size=64) | mean").line.steps[0]
+        maps = np.concatenate(list(source.features(step, source.images).batches(rows)))
+        assert maps.shape == (5, channels, side, side) and maps.min() >= 0 and maps.any()
+    head, pooled = (tc.Pipeline(line).line.steps[0] for line in ("head32(64) | mean", "efficientnet-lite0(64)"))
+    means = np.concatenate(list(source.features(head, source.images).batches(rows))).mean((2, 3))
+    vectors = np.concatenate(list(source.features(pooled, source.images).batches(rows)))
+    np.testing.assert_allclose(means, vectors, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("line", [f"{CNN} | l2 | float | qe(3)", MAPS, FUSED])
+def test_an_uploaded_image_finds_what_its_row_finds(line, source, tmp_path):
+    pipeline = tc.Pipeline(line).fit(source)
+    row = int(source.split.database[7])
+    by_id = pipeline.search(row, k=8)
+    image = source.images.image(row)
+    image.save(tmp_path / "query.png")
+    for query in (image, [image], tmp_path / "query.png", str(tmp_path / "query.png")):
+        hits = pipeline.search(query, k=8)
+        assert len(set(hits.rows[0]) & set(by_id.rows[0])) >= 7
+    assert 7 in by_id.rows[0][:4]
+    two = pipeline.search([image, Image.new("RGB", (50, 20))], k=3)
+    assert two.rows.shape == (2, 3)
+
+
+@pytest.mark.parametrize("line", [f"{CNN} | l2 | pca(8) | float", MAPS, FUSED, f"{CNN} | l2 | itq(16) | qe(3)"])
+def test_a_saved_pipeline_gives_equal_hits(line, source, tmp_path):
+    pipeline = tc.Pipeline(line).fit(source)
+    pipeline.save(tmp_path / "saved")
+    loaded = tc.Pipeline.load(tmp_path / "saved")
+    assert str(loaded) == str(pipeline)
+    for query in (int(source.split.query[0]), source.images.image(3)):
+        a, b = (each.search(query, k=12) for each in (pipeline, loaded))
+        np.testing.assert_array_equal(a.rows, b.rows)
+        np.testing.assert_array_equal(a.scores, b.scores)
+    assert loaded.ranker.bytes_per_item == pipeline.ranker.bytes_per_item
+
+
+def test_damaged_saved_pipelines_are_refused(source, tmp_path):
+    folder = tc.Pipeline(f"{CNN} | l2 | pq(16)").fit(source).save(tmp_path / "saved")
+    record = json.loads((folder / "pipeline.json").read_text())
+    cases = {
+        "pipeline.json": [b"{", b"[]", b'{"pipeline": 3}', json.dumps(record | {"fingerprints": ["x"]}).encode()],
+        "state.safetensors": [b"", b"x" * 50],
+        "index.safetensors": [b"", (folder / "state.safetensors").read_bytes()],
+    }
+    for name, contents in cases.items():
+        before = (folder / name).read_bytes()
+        for content in contents:
+            (folder / name).write_bytes(content)
+            with pytest.raises(InputError):
+                tc.Pipeline.load(folder)
+        (folder / name).unlink()
+        with pytest.raises(InputError):
+            tc.Pipeline.load(folder)
+        (folder / name).write_bytes(before)
+    assert tc.Pipeline.load(folder).search(int(source.split.query[0]), k=3).rows.shape == (1, 3)
+
+
+def test_a_run_is_a_stage_and_measures_as_the_run(tiny_run):
+    run = tc.Run(tiny_run)
+    stored = tc.Pipeline(f"run:{tiny_run}").fit("cifar10")
+    result = stored.evaluate(k=run.metrics["k"])
+    assert result["map"] == pytest.approx(run.metrics["modes"]["asymmetric"]["map"], abs=1e-5)
+    assert result["bytes_per_item"] == 4
+    name = run.arrays.query_ids[0].item()
+    searcher = tc.Searcher(run)
+    assert [int(row) for row in stored.search(name, k=5).rows[0]] == [hit.row for hit in searcher.search(name, top=5)]
+    image = tc.load_dataset("cifar10").image(7)
+    assert [int(row) for row in stored.search(image, k=5).rows[0]] == [hit.row for hit in searcher.search(image, top=5)]
+    config = run.config.data
+    computed = tc.Pipeline(f"{CNN} | run:{tiny_run}").fit(config)
+    codes = computed.ranker.index.codes
+    assert (codes == run.arrays.codes).mean() > 0.99
+    assert computed.evaluate(k=result["k"])["map"] == pytest.approx(result["map"], abs=0.01)
+    with pytest.raises(InputError, match="efficientnet-lite0"):
+        tc.Pipeline(f"hybrid-vit | run:{tiny_run}").fit(config)
+    with pytest.raises(InputError, match="numbers"):
+        tc.Pipeline(f"{CNN} | pca(7) | run:{tiny_run}").fit(config)
+
+
+def test_a_run_is_re_ranked_by_its_codes_alone(tiny_run, tmp_path):
+    pipeline = tc.Pipeline(f"run:{tiny_run} | qe(5) | k-reciprocal(6, 3)").fit("cifar10", query_limit=9)
+    assert pipeline.evaluate()["n_queries"] == 9
+    pipeline.save(tmp_path / "saved")
+    name = tc.Run(tiny_run).arrays.query_ids[3].item()
+    loaded = tc.Pipeline.load(tmp_path / "saved")
+    np.testing.assert_array_equal(pipeline.search(name, k=9).rows, loaded.search(name, k=9).rows)
+
+
+def test_clipped_codes_are_trained_on_the_vectors_that_reach_them(source):
+    line = f"{CNN} | l2 | dba(5) | clipped(bits=16, epochs=2, views=2, batch=40)"
+    pipeline = tc.Pipeline(line).fit(source)
+    result = pipeline.evaluate()
+    assert result["bytes_per_item"] == 2 and 0.1 < result["map"] <= 1
+    again = tc.Pipeline(line).fit(source, store=Store())
+    np.testing.assert_array_equal(again.ranker.index.codes, pipeline.ranker.index.codes)
+    other = tc.Pipeline(line.replace("batch=40", "batch=40, rule=none")).fit(source)
+    assert (other.ranker.index.codes != pipeline.ranker.index.codes).any()
+    for wrong, named in (("rule=nope", "adaptive"), ("rule=none, amount=2", "no amount"), ("bits=12", "multiple")):
+        with pytest.raises(InputError, match=named):
+            tc.Pipeline(f"{CNN} | clipped({wrong}, views=2, epochs=1)").fit(source)
+
+
+def test_ladder_shows_each_prefix(source):
+    pipeline = tc.Pipeline(MAPS).fit(source)
+    row = int(source.split.query[4])
+    rungs = pipeline.ladder(row, k=20, means=True)
+    assert [rung.stage for rung in rungs] == ["gem", "l2", "pca", "l2", "dba", "pq", "qe"]
+    assert rungs[-1].line == str(pipeline) and [rung.bytes_per_item for rung in rungs[-2:]] == [4, 4]
+    labels = source.labels()
+    for rung in rungs:
+        assert rung.hits.rows.shape == (1, 20)
+        np.testing.assert_array_equal(rung.relevant, labels[1][rung.hits.rows[0]] == source.images.labels[row])
+        alone = tc.Pipeline(rung.line).fit(source)
+        np.testing.assert_array_equal(alone.search(row, k=20).rows, rung.hits.rows)
+        assert rung.map == pytest.approx(alone.evaluate(k=20)["map"], abs=1e-5)
+    one = measure_hits(rungs[-1].hits, source.images.labels[[row]], labels[1], k=20)
+    assert (rungs[-1].ap, rungs[-1].ap_r) == (one.map, one.map_r)
+    assert pipeline.ladder(Image.new("RGB", (40, 40)))[0].ap is None
+
+
+def test_a_folder_without_labels_is_searched_but_not_measured(tmp_path):
+    images = tc.load_dataset("cifar10")
+    for row in range(14):
+        images.image(row).save(tmp_path / f"{row}.png")
+    pipeline = tc.Pipeline(f"{CNN} | l2").fit("folder", data=str(tmp_path))
+    result = pipeline.evaluate()
+    assert result["map"] is None and result["map_r"] is None and result["n_database"] == 13
+    hits = pipeline.search("3.png", k=5)
+    name, labels = pipeline.source.described(int(hits.rows[0, 0]))
+    assert name.endswith(".png") and labels == []
+
+
+def test_backbones_of_plug_ins_and_custom_stages(own_registries, source, tmp_path):
+    from transclipped import plugins
+
+    (tmp_path / "mine.py").write_text(
+        "import torch\nfrom transclipped.plugins import register_backbone, register_stage\n"
+        "@register_backbone('thumbs')\nclass Thumbs(torch.nn.Module):\n    num_features = 48\n    image_size = 32\n"
+        "    def forward(self, x):\n        return torch.nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)\n"
+        "@register_stage('halve', kind='transform', idea='', formula='', source='')\n"
+        "def halve(vectors, *, by: float = 2.0):\n    return vectors / by\n"
+        "@register_stage('broken', kind='transform', idea='', formula='', source='')\n"
+        "def broken(vectors):\n    return vectors.missing\n"
+    )
+    plugins.load(tmp_path / "mine.py")
+    pipeline = tc.Pipeline("thumbs | halve(4) | l2")
+    assert str(pipeline) == "thumbs(size=0) | halve(by=4) | l2 | float"
+    assert pipeline.fit(source).evaluate()["bytes_per_item"] == 4 * 48
+    with pytest.raises(InputError, match="broken"):
+        tc.Pipeline("thumbs | broken").fit(source)
+
+
+def test_wrong_uses_are_refused(source):
+    vectors = np.eye(6, dtype=np.float32)
+    with pytest.raises(InputError, match="fit"):
+        tc.Pipeline("l2").search(vectors)
+    with pytest.raises(InputError, match="vectors"):
+        tc.Pipeline(f"{CNN} | l2").fit(vectors)
+    with pytest.raises(InputError, match="features"):
+        tc.Pipeline("l2").fit(source)
+    with pytest.raises(InputError, match="vectors"):
+        tc.Pipeline("l2").fit(vectors).search(3)
+    with pytest.raises(InputError, match="images"):
+        tc.Pipeline(f"{CNN} | l2").fit(source).search(vectors)
+    with pytest.raises(InputError, match="k is 0"):
+        tc.Pipeline("l2").fit(vectors).search(vectors, k=0)
+    with pytest.raises(InputError, match="views"):
+        tc.Pipeline("l2 | clipped(epochs=1)").fit(vectors)
+    with pytest.raises(InputError, match="NaN"):
+        tc.Pipeline("l2").fit(np.full((3, 2), np.nan))
+    with pytest.raises(InputError, match="tokens"):
+        tc.Pipeline("tokens(backbone=efficientnet-lite0) | mean").fit(source)
+    with pytest.raises(InputError, match=r"no longer|no image"):
+        tc.Pipeline(f"{CNN} | l2").fit(source).search("nowhere.png")
