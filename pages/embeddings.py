@@ -21,11 +21,8 @@ def explore(run) -> None:
     above, below = st.container(), st.container()
     if presenting.presenting():  # the maps first
         above, below = below, above
-    with (
-        above,
-        presenting.controls("What the maps show"),
-        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
-    ):
+    row = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
+    with above, presenting.controls("What the maps show"), st.container(**row):
         subject = controls.subject(run)
         method, colour = controls.choices(subject)
         panels = controls.panels(subject, method)
