@@ -39,7 +39,7 @@ def _trace(trace) -> str:
     low, high = known[values[known].argmin()], known[values[known].argmax()]
     start = f"{name}, {kind}" if name else kind.capitalize()
     if values[low] == values[high]:
-        return f"{start}: {len(known):,} of {values[low]:.4g}."
+        return f"{start}: {len(known):,}, all {values[low]:.4g}."
     return f"{start}: {len(known):,}, from {values[low]:.4g}{where(low)} to {values[high]:.4g}{where(high)}."
 
 
