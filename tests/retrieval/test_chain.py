@@ -216,3 +216,30 @@ def test_tiny_and_odd_databases(text):
     data.blocks["query"] = np.full_like(data.blocks["query"], np.nan)
     with pytest.raises(InputError):
         ranker(parse("l2 | float"), data, Store()).hits(4)
+
+
+def test_stages_on_maps_are_not_charged_for_computing_them(monkeypatch):
+    from transclipped.retrieval import chain as module
+
+    clock = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+
+    class Slow(Arrays):
+        def maps(self, step, block):
+            for batch in super().maps(step, block):
+                clock[0] += 100
+                yield batch
+
+    def fit(batches):
+        for _ in batches:
+            clock[0] += 1
+        return {"none": np.zeros(1)}
+
+    def pooled(maps, state):
+        clock[0] += 1
+        return maps.mean((2, 3))
+
+    stage("one", kind="aggregation", fit=fit, **FACTS)(pooled)
+    data = Slow(train=maps(9, 0), database=maps(7, 2), query=maps(4, 1))
+    hits = ranker(parse("toy | one | l2"), data, Store()).hits(3)
+    assert sorted(hits.needed.values()) == [0, 0, 3, 3] and hits.seconds == 0  # l2, index; fit, pooling

@@ -290,8 +290,13 @@ class _Batches:
     def __init__(self, chain: Chain, i: int, block: str) -> None:
         self.chain, self.i, self.block = chain, i, block
 
-    def __iter__(self):
-        for maps in self.chain.source.maps(self.chain.features, self.block):
+    def __iter__(self) -> Iterator[np.ndarray]:
+        batches = iter(self.chain.source.maps(self.chain.features, self.block))
+        while True:
+            with self.chain.store.aside():  # what learns from maps does not compute them
+                maps = next(batches, None)
+            if maps is None:
+                return
             for i in range(1, self.i + 1):
                 maps = self.chain.applied(i, maps)
             yield maps
