@@ -189,7 +189,7 @@ class Chain:
             self.store.needs(key, entry, once=once)
             return entry.value["vectors"]
         compute = self._augmented if step.stage.kind == "augmentation" else self._transformed
-        disk = step.stage.kind == "augmentation"
+        disk = step.stage.kind == "augmentation" or "database" in step.stage.needs  # these search all items
         return self.store.get(key, lambda: {"vectors": compute(i, block)}, disk=disk, once=once).value["vectors"]
 
     def _transformed(self, i: int, block: str) -> np.ndarray:
@@ -281,7 +281,9 @@ class Chain:
 
     @property
     def bytes_per_item(self) -> float:
-        return float(self.index.bytes_per_item)
+        states = (self.state(i) for i in range(self.coding))
+        extra = sum(state["items"][:1].nbytes for state in states if "items" in state)  # the database's own vectors
+        return float(self.index.bytes_per_item) + extra
 
 
 class _Batches:
@@ -383,6 +385,12 @@ class _Joined:
     def __init__(self, indexes: Sequence[Index]) -> None:
         self.indexes, self.n = indexes, indexes[0].n
         self.bytes_per_item = sum(index.bytes_per_item for index in indexes)
+
+    @cached_property
+    def to_query(self) -> np.ndarray:
+        """What a decoded item is multiplied by to be a query, `[D']`."""
+        factors = [getattr(index, "to_query", getattr(index, "m", 1)) for index in self.indexes]
+        return np.repeat(np.array(factors, np.float32), [index.decoded().shape[1] for index in self.indexes])
 
     @cached_property
     def _flat(self) -> FlatIndex:

@@ -26,7 +26,7 @@ class ProjectedIndex:
 
     def __init__(self, codes: PQIndex, project: Callable[[np.ndarray], np.ndarray], *, scale: float = 1.0) -> None:
         self.codes, self.embed, self._scale = codes, project, np.float32(scale)
-        self.n, self.bytes_per_item = codes.n, codes.bytes_per_item
+        self.n, self.bytes_per_item, self.to_query = codes.n, codes.bytes_per_item, 1 / self._scale
 
     def search(self, queries: np.ndarray, k: int) -> Hits:
         """The min(k, N) best items of queries `[Q, D']`: score descending, then row ascending."""
