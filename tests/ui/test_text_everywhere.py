@@ -116,6 +116,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "absent.draw: notice.text",
             "embeddings/controls.colours: map_colours.clipping(run, subject, row=row, query=query)",
             "clipping/look._draw: _explanation(steps, step)",
+            "clipping/look.tuning: tune.sentence(view)",
             "clipping/suggestions._row: result",
             "clipping/sweep._draw: _about(sweep, results)",
             "names.field: label",

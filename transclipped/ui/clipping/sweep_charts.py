@@ -54,7 +54,7 @@ def figure(
         margin = 0.08 * (max(amounts) - min(amounts) or 1)
         ends = [min(amounts) - margin, max(amounts) + margin]
         figure.update_xaxes(range=ends[::-1] if amount.rising else ends)
-    legend = {"orientation": "h", "y": -0.2, "yanchor": "top"}
+    legend = {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"}
     return figure.update_layout(legend=legend, margin={"b": 90, "t": 34}, height=height)
 
 
