@@ -24,16 +24,16 @@ ABOUT = (
 )
 
 st.title("Clipping")
-lesson, run, view = presenting.lesson(), runs.current(), None
-if not lesson:
-    glossary.paragraph(ABOUT)
-row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+run, view, in_class = runs.current(), None, presenting.folded()
+top, row = st.container(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
 body, foot = st.container(), st.container()
+with foot if in_class else top:
+    glossary.paragraph(ABOUT)
 options = {"key": "look", "default": "tune", "required": True, "label_visibility": "collapsed"}
 with row:
     section = links.choose(st.segmented_control, "Section", SECTIONS, **options)
 if section != "sweep":
-    with foot if lesson else row:
+    with foot if in_class else row:
         view = shows_input_errors(batch.choose)(runs.finished() if run is not None else None)
 with body:
     if section == "sweep":

@@ -113,7 +113,7 @@ def test_gain_and_price_are_those_of_the_library(server, page):
     wait_for_number(page, "price", f"{100 * price:.0f}%")
 
 
-@pytest.mark.parametrize("query", ["", "&lesson=1", "&lesson=1&projector=true"])
+@pytest.mark.parametrize("query", ["", "&lesson=1", "&projector=true", "&lesson=1&projector=true"])
 def test_histogram_slider_and_figures_fit_on_one_screen(server, page, query):
     go(page, server, LAB + query)
     for place in (".numbers:not(.details)", ".plot svg", '.histogram input[type="range"]', ".ends", ".reached .dot"):

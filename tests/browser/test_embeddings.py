@@ -92,13 +92,13 @@ def rows(tiles) -> list[int]:
     return [int(row) for row in tiles.evaluate_all("all => all.map((tile) => tile.dataset.row)")]
 
 
-def rows_are(tiles, expected) -> None:
-    """Wait until the tiles are those of the expected rows."""
+def becomes(page, read, expected) -> None:
+    """Wait until `read()` returns what is expected."""
     for _ in range(PATIENCE // 100):
-        if rows(tiles) == expected:
+        if read() == expected:
             return
-        tiles.page.wait_for_timeout(100)
-    assert rows(tiles) == expected
+        page.wait_for_timeout(100)
+    assert read() == expected
 
 
 def save(page, label):
@@ -158,8 +158,8 @@ def test_hover_shows_the_image_on_every_map(panels, item_maps, kind):
 def neighbours_listed(page, items, row, k, kind):
     expected, distances = projections.nearest_items(items, row, k, kind=kind)
     tiles = page.locator(".near .tile")
-    rows_are(tiles, [row, *expected.tolist()])
-    written = [float(tile.inner_text()) for tile in tiles.all()[1:]]
+    becomes(page, lambda: rows(tiles), [row, *expected.tolist()])
+    written = [float(text) for text in page.locator(".near .distance").all_inner_texts()]
     np.testing.assert_allclose(written, distances, atol=6e-3)
     return expected
 
@@ -181,7 +181,8 @@ def test_click_on_a_point_or_an_image_makes_it_the_query_with_neighbours_by_a_ch
     panels.get_by_role("button", name="Search with this image").click()
     panels.wait_for_url("**/retrieval**")
     settled(panels)
-    assert panels.get_by_label("Query number").input_value() == str(expected[0])
+    number = panels.get_by_role("spinbutton", name="Query number")
+    becomes(panels, number.input_value, str(expected[0]))
 
 
 def test_a_click_on_a_small_map_and_enter_swap_it_with_the_large_one(panels, server):
@@ -233,7 +234,8 @@ def test_the_keyboard_reaches_points_zooms_queries_selects_and_clears(panels, it
     panels.wait_for_url(f"**point={identity}**")
     panels.keyboard.press(" ")
     panels.wait_for_url("**selection=**")
-    rows_are(panels.locator(".chosen .tile"), [items.ids.tolist().index(int(identity))])
+    chosen = panels.locator(".chosen .tile")
+    becomes(panels, lambda: rows(chosen), [items.ids.tolist().index(int(identity))])
     settled(panels)
     panels.keyboard.press("Escape")
     panels.wait_for_function("!/point|selection/.test(location.search)")

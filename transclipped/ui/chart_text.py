@@ -30,7 +30,7 @@ def _trace(trace) -> str:
     if trace.type == "heatmap":
         values, where = _numbers(trace.z), _cells(trace)
     else:
-        sideways = getattr(trace, "orientation", None) == "h"
+        sideways = getattr(trace, "orientation", None) == "h" or not len(_numbers(trace.y))
         along, values = (trace.y, trace.x) if sideways else (trace.x, trace.y)
         values, where = _numbers(values), _places(along)
     known = np.flatnonzero(np.isfinite(values))
@@ -39,12 +39,12 @@ def _trace(trace) -> str:
     low, high = known[values[known].argmin()], known[values[known].argmax()]
     start = f"{name}, {kind}" if name else kind.capitalize()
     if values[low] == values[high]:
-        return f"{start}: {len(known):,} of {values[low]:.4g}."
+        return f"{start}: {len(known):,}, all {values[low]:.4g}."
     return f"{start}: {len(known):,}, from {values[low]:.4g}{where(low)} to {values[high]:.4g}{where(high)}."
 
 
 def _numbers(values) -> np.ndarray:
-    """Numbers of a trace, flat; NaN for what is none."""
+    """Numbers of a trace, flat; none if they are names."""
     try:
         return np.asarray([] if values is None else values, dtype=float).ravel()
     except (TypeError, ValueError):

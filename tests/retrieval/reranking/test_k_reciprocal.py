@@ -110,9 +110,9 @@ def joined(query, items, k1, k2, weight):
     return [(1 - weight) * jaccard(average, mean[i]) + weight * own[i] / max(own) for i in range(len(items))]
 
 
-@pytest.mark.parametrize(("k1", "k2", "weight"), [(8, 3, 0.3), (20, 6, 0.3), (5, 1, 0.0), (1, 2, 0.5)])
+@pytest.mark.parametrize(("k1", "k2", "weight"), [(8, 3, 0.3), (20, 6, 0.3), (5, 1, 0.0), (1, 2, 0.5), (4, 2, 0.0)])
 def test_a_query_joins_the_frozen_database(k1, k2, weight):
-    items, queries = clustered(60)
+    items, queries = clustered(60, queries=20)
     hits, collection = flat(items, queries)
     again = k_reciprocal(hits, collection, k1=k1, k2=k2, weight=weight)
     for q, query in enumerate(queries):

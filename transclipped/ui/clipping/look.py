@@ -49,7 +49,7 @@ def section(name: str, view: View) -> None:
         presenting.say(rules.SAY)
         return
     order = ("controls", "slider", "content")
-    if presenting.lesson():  # what there is to see comes first
+    if presenting.folded():  # what there is to see comes first
         order = ("slider", "controls", "content") if name == "tune" else ("content", "slider", "controls")
     places = {part: st.container() for part in order}
     with places["controls"]:
@@ -69,7 +69,7 @@ def tuning(view: View, report: Report) -> None:
     gradient(view)
     pair.section(view)
     suggestions.section(view)
-    tune.say(view)
+    presenting.say(tune.sentence(view))
 
 
 def mistaken(view: View, report: Report) -> None:
@@ -89,7 +89,8 @@ def anchors(view: View, report: Report) -> None:
     options = {"key": "order", "default": "drawn", "required": True, "help": HELP["order"]}
     order = links.choose(st.segmented_control, "Show first", orders, **options)
     st.caption(FRAMES if view.labelled else PLAIN_FRAMES)
-    rows = mistakes.anchor_rows(view.batch, report, order=ORDERS[order], anchors=ANCHORS, count=NEIGHBOURS)
+    count = NEIGHBOURS - presenting.projector()  # so that a row of larger images fits
+    rows = mistakes.anchor_rows(view.batch, report, order=ORDERS[order], anchors=ANCHORS, count=count)
     if not rows:
         st.info("This setting makes no such mistake in this batch.")
     for i, row in enumerate(rows):
@@ -130,7 +131,7 @@ def gradient(view: View) -> None:
 def one_anchor(view: View, report: Report) -> None:
     """The loss of one anchor, step by step."""
     row, drawing, below = st.container(horizontal=True, vertical_alignment="bottom"), st.container(), st.container()
-    with below if presenting.lesson() else row:
+    with below if presenting.folded() else row:
         steps, anchor = _chosen(view)
     with row:
         name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
@@ -182,7 +183,7 @@ def _explanation(steps: AnchorSteps, step: int) -> str:
 
 
 def _figure(steps: AnchorSteps, step: int):
-    height = figures.LOW if presenting.lesson() else figures.SQUARE
+    height = figures.LOW if presenting.folded() else figures.SQUARE
     style, cosine = {"key": f"step {step} {len(steps.other)}", "height": height}, "cosine to the anchor"
     if step == 0:
         order = np.argsort(steps.other, kind="stable")

@@ -46,9 +46,13 @@ def section() -> None:
     if lab_batch.lab() is None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
     st.subheader("Live sweep: how much clipping is best?")
-    if not presenting.lesson():
+    if not presenting.folded():
         glossary.paragraph(ABOUT)
-    watch(selected())
+    above, figure, below = st.container(), st.container(), st.container()
+    with below if presenting.folded() else above:  # a class sees the figure first
+        sweep = selected()
+    with figure:
+        watch(sweep)
     presenting.say(SAY)
 
 
@@ -104,8 +108,14 @@ def _draw(sweep: Sweep) -> str:
         if state["state"] in ACTIVE:
             _cancel(sweep, state, results)
         else:
-            _start(sweep, state, results)
-            results = [] if sweep_origin.hidden(sweep) else results
+            _start(sweep, results)
+    if state["state"] not in ACTIVE:
+        acts.show(NOTE)
+        if state["state"] == "failed":
+            st.error(plain(state.get("error") or "The training failed."))
+        else:
+            st.caption(_about(sweep, results))
+        results = [] if sweep_origin.hidden(sweep) else results
     _figure(sweep, results)
     if results:
         _summary(sweep, results)
@@ -123,7 +133,7 @@ def _cancel(sweep: Sweep, state: dict, results: list[dict]) -> None:
     st.progress(share, text, width="stretch")
 
 
-def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
+def _start(sweep: Sweep, results: list[dict]) -> None:
     heads, hidden = len(sweep.settings()), sweep_origin.hidden(sweep)
     again = len(results) >= heads or (hidden and bool(results))
     some = "Train again" if again else "Train the rest"
@@ -139,16 +149,11 @@ def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
     if results:
         act, text = (sweep_origin.show, "Show earlier results") if hidden else (sweep_origin.hide, "Start empty")
         st.button(text, key="sweep empty", on_click=act, args=(sweep,), help=HELP["empty"])
-    acts.show(NOTE)
-    if state["state"] == "failed":
-        st.error(plain(state.get("error") or "The training failed."))
-        return
-    st.caption(_about(sweep, results, heads), width="stretch")
 
 
-def _about(sweep: Sweep, results: list[dict], heads: int) -> str:
+def _about(sweep: Sweep, results: list[dict]) -> str:
     """What is drawn: whose results, from when, and how long a training takes."""
-    usual = st.session_state.get(SECONDS)
+    heads, usual = len(sweep.settings()), st.session_state.get(SECONDS)
     takes = "" if usual is None else f" {heads} heads take about {duration(heads * usual)}."
     if not results or sweep_origin.hidden(sweep):
         return f"Pale: precomputed heads. Dotted: no clipping. Stars: the adaptive rule.{takes}"
@@ -180,7 +185,8 @@ def _figure(sweep: Sweep, results: list[dict]) -> None:
     names = [name for name in st.session_state.get("beside sweeps") or [] if name in others]
     live = [(_name(sweep), results), *((name, results_in(sweep_jobs.folder(others[name]))) for name in names)]
     pale = not sweep_origin.mine(sweep) and sweep_jobs.state(sweep)["state"] not in ACTIVE
-    figure = sweep_charts.figure(sweep.rule, live, precomputed, temperature=sweep.temperature, pale=pale)
+    options = {"pale": pale, "height": sweep_charts.LOW if presenting.folded() else sweep_charts.HEIGHT}
+    figure = sweep_charts.figure(sweep.rule, live, precomputed, temperature=sweep.temperature, **options)
     charts.show(figure, key=f"sweep {sweep.rule}", name=f"clipping-sweep-{sweep.rule}")
     if others:
         st.multiselect("Compare with earlier sweeps", list(others), key="beside sweeps")

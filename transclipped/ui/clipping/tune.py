@@ -115,9 +115,10 @@ def controls(view: View) -> None:
     with presenting.controls("Rule"), st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         options = {"key": RULE, "default": _default(), "required": True, "help": about}
         links.choose(st.segmented_control, "Rule", rules, **options)
-        treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
-        st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
-        temperature_control(view)
+        with st.popover("Treatment and τ", icon=":material/tune:"):
+            treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
+            st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
+            temperature_control(view)
 
 
 def temperature_control(view: View) -> None:
@@ -176,20 +177,20 @@ def effects(view: View, report: Report) -> None:
     columns[2].metric("Mean loss", f"{loss:.3f} nats", change, help=HELP["loss"], **grey)
 
 
-def say(view: View) -> None:
-    """The sentence to say about the current setting."""
+def sentence(view: View) -> str:
+    """What the current setting does, to say to a class."""
     config, tau = current(), temperature(view)
     amount = RULES[config.rule].amount
     (dial, _), reached = counts(view), lab_batch.reached(config.rule, tau)
     k = int(abs(dial.amounts - position(amount)).argmin())
-    sentence = f"At {plain(amount.symbol)} = {dial.amounts[k]:g}, clipping leaves out {dial.share[k]:.1%} of the pairs."
+    text = f"At {plain(amount.symbol)} = {dial.amounts[k]:g}, clipping leaves out {dial.share[k]:.1%} of the pairs."
     if view.labelled and dial.removed is not None and not np.isnan(dial.removed[k]).any():
         price, gain = dial.removed[k]
-        sentence += f" That takes away {gain:.0%} of the push on false negatives, and {price:.0%} of that on true ones."
+        text += f" That takes away {gain:.0%} of the push on false negatives, and {price:.0%} of that on true ones."
     if reached is not None:
         value = float(reached.at(dial.amounts[k]))
-        sentence += f" A head trained so reaches mAP {value:.3f}, without clipping {reached.none:.3f}."
-    presenting.say(sentence)
+        text += f" A head trained so reaches mAP {value:.3f}, without clipping {reached.none:.3f}."
+    return text
 
 
 def to_train(view: View) -> None:

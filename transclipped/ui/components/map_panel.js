@@ -177,8 +177,9 @@ class Panel {
       const hidden = map.hinted >= 0 ? entry !== map.hinted : map.isolated && !map.isolated.has(entry);
       const text = map.data.legend[entry]?.name;
       if (hidden || !text) continue;
-      const [px, middle] = this.toScreen([x, y], t), py = middle - ABOVE * map.scale, width = measure(text) + 6;
-      if (px < 0 || py < 0 || px > this.width || py > this.height) continue;
+      const [px, middle] = this.toScreen([x, y], t), width = measure(text) + 6;
+      if (px < 0 || middle < 0 || px > this.width || middle > this.height) continue;
+      const py = Math.max(height / 2, middle - ABOVE * map.scale);
       const at = Math.min(this.width - width / 2, Math.max(width / 2, px));
       const clear = boxes.every(([x0, y0, w0]) => Math.abs(at - x0) > (width + w0) / 2 || Math.abs(py - y0) > height);
       if (!clear) continue;
