@@ -51,7 +51,9 @@ class _Index:
         k = min(k, self.n)
         scores = np.empty((len(queries), k), np.float32)
         rows = np.empty((len(queries), k), np.int64)
-        for part, hits in self.complete(queries, k) if k else ():
+        if not k:
+            return Hits(scores, rows)
+        for part, hits in self.complete(queries, k):
             scores[part], rows[part] = hits.scores[:, :k], hits.rows[:, :k]
         return Hits(scores, rows)
 

@@ -40,9 +40,22 @@ def start(hits: Hits, collection: Collection) -> np.ndarray:
     return queries
 
 
-def scale(collection: Collection) -> float:
-    """What an item `[D']` is multiplied by to be in the space of queries: M codebooks, by which scores are divided."""
-    return float(getattr(collection.index, "m", 1))
+def codebooks(collection: Collection) -> int:
+    """M of an index whose queries are M unit sub-vectors, else 1."""
+    return int(getattr(collection.index, "m", 1))
+
+
+def to_query(collection: Collection) -> np.ndarray:
+    """What a decoded item is multiplied by to be a query, a number or `[D']`: what scores are divided by."""
+    return np.asarray(getattr(collection.index, "to_query", codebooks(collection)), np.float32)
+
+
+def as_queries(collection: Collection) -> np.ndarray:
+    """All items as queries, `[N, D']` float32."""
+    if "as queries" not in collection.memo:
+        factor = to_query(collection)
+        collection.memo["as queries"] = collection.items if (factor == 1).all() else collection.items * factor
+    return collection.memo["as queries"]
 
 
 def dots(left: np.ndarray, right: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -69,8 +82,7 @@ def own_lists(collection: Collection, k: int) -> Hits:
     name = ("lists", k)
     if name not in collection.memo:
         rows = own_first(collection.neighbours(k).rows[:, :k])
-        items = collection.items
-        scores = dots(items, items, rows) * np.float32(scale(collection))
+        scores = dots(as_queries(collection), collection.items, rows)
         collection.memo[name] = Hits(-np.sort(-scores, 1), rows)
     return collection.memo[name]
 

@@ -100,6 +100,7 @@ class Index(Protocol):
 
     Attributes:
         n: number of items. bytes_per_item: stored for each.
+        to_query: what a decoded item is multiplied by to be a query, where it is not 1 or `m`, a number of codebooks.
     """
 
     n: int

@@ -263,5 +263,5 @@ def test_wrong_uses_are_refused(source):
         tc.Pipeline("l2").fit(np.full((3, 2), np.nan))
     with pytest.raises(InputError, match="tokens"):
         tc.Pipeline("tokens(backbone=efficientnet-lite0) | mean").fit(source)
-    with pytest.raises(InputError, match="no longer|no image"):
+    with pytest.raises(InputError, match=r"no longer|no image"):
         tc.Pipeline(f"{CNN} | l2").fit(source).search("nowhere.png")

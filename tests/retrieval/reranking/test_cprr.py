@@ -7,7 +7,8 @@ import pytest
 
 from tests.retrieval.clustered import UGLY, assert_in_order, clustered, flat
 from transclipped.errors import InputError
-from transclipped.retrieval.reranking.cprr import cprr, rerank
+from transclipped.retrieval.orders import Order
+from transclipped.retrieval.reranking.cprr import cprr, first_place, join_round, of_database, rerank, weights_of
 
 
 def lists_of(items, length):
@@ -93,6 +94,30 @@ BAD = {
 def test_unusable_lists_are_refused(case):
     with pytest.raises(InputError):
         cprr(BAD[case](lists_of(clustered(60)[0], 20)), k=6)
+
+
+def extended(joined, q, lists):
+    """Lists of the database and one query, row n, which stands in them where it has joined."""
+    n, result = len(lists), [row.tolist() for row in lists]
+    for i, at in zip(joined.rows[q, 1:].tolist(), joined.back[q, 1:].tolist(), strict=True):
+        result[i].insert(at, n)
+    return [*result, joined.rows[q].tolist()]
+
+
+def test_a_round_of_a_query_is_its_row_of_the_product_of_all_lists():
+    items, queries = clustered(60, queries=8)
+    hits, collection = flat(items, queries, k=20)
+    k, database = 6, of_database(collection, 6, 21)
+    joined = first_place(database.first, queries, hits.rows, collection)
+    before = Order(database.first.lists, database.orders[1].values)
+    _, s = join_round(joined, weights_of(before.lists, k), before.lists, before, k)
+    assert (joined.back[:, 1:] < k).sum(1).min() > 0
+    for q in range(8):
+        w = np.zeros((61, 61))
+        for i, row in enumerate(extended(joined, q, before.lists)):
+            w[i, row[:k]] = k - np.arange(k)
+        others = w - np.diag(np.diag(w))
+        np.testing.assert_allclose(s[q], (2 * (w.T @ w + others @ others.T))[60, :60])
 
 
 def pooled(query, items, length, method):

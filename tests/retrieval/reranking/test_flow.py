@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from tests.retrieval.clustered import UGLY, assert_in_order, clustered, flat
-from tests.retrieval.reranking.test_cprr import BAD, lists_of, pooled, sort_by
+from tests.retrieval.reranking.test_cprr import BAD, extended, lists_of, sort_by
 from transclipped.errors import InputError
-from transclipped.retrieval.reranking.flow import STEPS, flow
-from transclipped.retrieval.reranking.flow_queries import after_each_step, rerank
+from transclipped.retrieval.lists import own_lists
+from transclipped.retrieval.orders import Order
+from transclipped.retrieval.reranking.cprr import Joined, first_place
+from transclipped.retrieval.reranking.flow import STEPS, flow, hyperedges, steps
+from transclipped.retrieval.reranking.flow_queries import _by_parts, _moved, after_each_step, hyperedge, rerank
 
 
 def position(lists, q, i):
@@ -164,21 +167,81 @@ def test_unusable_lists_are_refused(case):
         flow(lists_of(clustered(60)[0], 20), k=1)
 
 
-@pytest.mark.parametrize("step", [*STEPS, "before"])
-def test_joining_agrees_with_pooling_each_query_with_the_database(step):
-    items, queries = clustered(300, queries=100, clusters=8, spread=0.5)
+def joined_to(items, queries, k):
+    """Queries that have joined, in the places of their first hits, and the database's steps."""
+    hits, collection = flat(items, queries, k=29)
+    first = own_lists(collection, 30)
+    joined = first_place(Order(first.rows, first.scores), queries, hits.rows, collection)
+    return joined, steps(first.rows, k=k, rounds=2, sharpness=0.1, components=True)
+
+
+def test_the_hyperedges_of_a_query_are_its_row_of_those_of_all_lists():
+    items, queries = clustered(60, queries=8)
+    k = 6
+    joined, database = joined_to(items, queries, k)
+    lists = database.orders[0].lists
+    ours = hyperedge(joined, hyperedges(lists, k), lists, k)
+    for q in range(8):
+        w = np.zeros((61, 61))
+        for i, row in enumerate(extended(joined, q, lists)):
+            w[i, row[:k]] = 1 - np.log(np.arange(1, k + 1)) / np.log(k)
+        e = w + w @ w
+        h = (e * e.T)[60]
+        np.testing.assert_allclose(ours.h.toarray()[q], h[:60], atol=1e-12)
+        assert ours.own[q] == pytest.approx(h[60])
+
+
+def test_a_query_counts_in_parts_that_it_is_among_the_strongest_of():
+    items, queries = clustered(60, queries=20)
+    n, k = 60, 6
+    joined, database = joined_to(items, queries, k)
+    edge, found = hyperedge(joined, database.edges[-1], database.orders[-2].lists, k), database.parts
+    ours, changed = _by_parts(joined, edge, found, n), 0
+    for q in range(20):
+        h = [*edge.h.toarray()[q].tolist(), edge.own[q]]
+        members = [np.flatnonzero(row).tolist() for row in found.members.toarray()]
+        sums = [[*row, sum(h[o] for o in m)] for row, m in zip(found.sums.toarray().tolist(), members, strict=True)]
+        v = [sum(a * b for a, b in zip(h, row, strict=True)) for row in sums]
+        value = {}
+        for row in sums:
+            best = sorted((i for i in range(n + 1) if row[i] > 0), key=lambda i, row=row: (-row[i], i))[:k]
+            if n in best:
+                for j, b in enumerate(best, start=1):
+                    other = v if b == n else found.embedding.toarray()[b]
+                    inner = sum(x * y for x, y in zip(v, other, strict=True))
+                    place = position({0: joined.rows[q].tolist()}, 0, b)
+                    value[b] = (1 + math.sqrt((best.index(n) + 1) * j) * inner) / place
+        old = joined.rows[q].tolist()
+        longer = old + sorted(i for i in value if i not in old)
+        new = sorted(longer, key=lambda i, value=value: -value.get(i, 0))
+        at = new.index(n)
+        new[0], new[at] = new[at], new[0]
+        assert ours[q].tolist() == new[:30]
+        changed += new[:30] != old
+    assert changed > 3
+
+
+def test_a_query_that_shares_nothing_with_an_item_does_not_rise_in_its_list():
+    order = Order(np.array([[0, 1, 2, 3]]), np.array([[np.inf, 2, 0, 0]], np.float32))
+    for value, place in ((0.0, 3), (1.0, 2), (3.0, 1)):
+        joined = Joined(np.array([[1, 0]]), np.array([[0, 3]]))
+        moved = _moved(joined, np.array([[5.0, 1]]), np.array([[5.0, value]]), order)
+        assert moved.back.tolist() == [[0, place]]
+
+
+def test_joining_agrees_with_pooling_each_query_with_the_database():
+    items, queries = clustered(300, queries=100, clusters=12, d=16, spread=0.7)
     hits, collection = flat(items, queries, k=30)
     options = {"k": 15, "rounds": 2, "sharpness": 0.1, "components": True}
-    again = after_each_step(hits, collection, **options)[step]
-
-    def full(lists):
-        return lists if step == "before" else flow(lists, k=15).steps[step]
-
-    shared = [
-        len(set(rows[:10]) & set(pooled(query, items, 200, full)[:10]))
-        for query, rows in zip(queries[::2], again.rows.tolist()[::2], strict=True)
-    ]
-    assert np.mean(shared) >= 9
+    again = after_each_step(hits, collection, **options)
+    shared = defaultdict(list)
+    for q, query in enumerate(queries):
+        full = flow(lists_of(np.concatenate([query[None], items]), 200), k=15).steps
+        for step in STEPS:
+            expected = [i - 1 for i in full[step][0].tolist() if i][:10]
+            shared[step].append(len(set(again[step].rows[q, :10].tolist()) & set(expected)))
+    assert {step: np.mean(counts) >= 9 for step, counts in shared.items()} == dict.fromkeys(STEPS, True), shared
+    np.testing.assert_array_equal(again["before"].rows, hits.rows)
 
 
 def test_no_query_sees_another():

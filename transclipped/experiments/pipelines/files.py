@@ -92,7 +92,7 @@ def _arrays(chain: Chain) -> dict[str, Any]:
     inner = index.codes if isinstance(index, ProjectedIndex) else index
     if isinstance(inner, PQIndex):
         width = 0 if isinstance(index, HeadIndex) else chain.vectors(chain.coding - 1, "database").shape[1]
-        return {"codes": inner.codes, "codebooks": inner.codebooks, "width": np.array(width)}
+        return {"codes": inner.codes, "width": np.array(width)}
     return {"vectors": chain.vectors(chain.coding - 1, "database")}
 
 
@@ -106,7 +106,7 @@ def _index(chain: Chain, state: State, arrays: State) -> Index:
     if not int(arrays["width"]):
         return HeadIndex(state, arrays["codes"])
     empty = step.stage.function(np.zeros((0, int(arrays["width"])), np.float32), *learned, **dict(step.options))
-    return ProjectedIndex(PQIndex(arrays["codebooks"], arrays["codes"]), empty.embed)
+    return empty.with_codes(arrays["codes"])
 
 
 def _tensors(path: Path) -> State:

@@ -89,7 +89,7 @@ class Pipeline:
 
     def fit(
         self,
-        data: str | DataConfig | np.ndarray | ImageSource = "cifar10",
+        dataset: str | DataConfig | np.ndarray | ImageSource = "cifar10",
         *,
         queries: np.ndarray | None = None,
         labels: np.ndarray | None = None,
@@ -101,16 +101,16 @@ class Pipeline:
         """Learn the stages and code the database; what an earlier pipeline has computed is reused.
 
         Args:
-            data: name of a data set, its configuration, or vectors `[N, D]` of a database.
+            dataset: name of a data set, its configuration, or vectors `[N, D]` of a database.
             queries: vectors `[Q, D]` to evaluate with. labels, query_labels: of vectors, as in `measure_hits`.
             validation: hold out this number of training images as queries, against the other training images.
             store: of outputs; by default, the cache for images and memory for vectors.
-            settings: fields of `DataConfig`, with a name: `protocol`, `query_limit`, …
+            settings: fields of `DataConfig`, with a name: `data`, `protocol`, `query_limit`, …
         """
-        if isinstance(data, np.ndarray):
-            self.source, store = VectorSource(data, queries, labels, query_labels), store or Store()
+        if isinstance(dataset, np.ndarray):
+            self.source, store = VectorSource(dataset, queries, labels, query_labels), store or Store()
         else:
-            data = from_dict(DataConfig, {"dataset": data, **settings}) if isinstance(data, str) else data
+            data = from_dict(DataConfig, {"dataset": dataset, **settings}) if isinstance(dataset, str) else dataset
             self.source = self._source(data, validation)
         self.ranker = ranker(self.line, self.source, store or DiskStore())
         self.ranker.bytes_per_item  # noqa: B018 - codes the database

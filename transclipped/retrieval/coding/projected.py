@@ -26,7 +26,7 @@ class ProjectedIndex:
 
     def __init__(self, codes: PQIndex, project: Callable[[np.ndarray], np.ndarray], *, scale: float = 1.0) -> None:
         self.codes, self.embed, self._scale = codes, project, np.float32(scale)
-        self.n, self.bytes_per_item = codes.n, codes.bytes_per_item
+        self.n, self.bytes_per_item, self.to_query = codes.n, codes.bytes_per_item, 1 / self._scale
 
     def search(self, queries: np.ndarray, k: int) -> Hits:
         """The min(k, N) best items of queries `[Q, D']`: score descending, then row ascending."""
@@ -36,6 +36,10 @@ class ProjectedIndex:
     def decoded(self) -> np.ndarray:
         """Items `[N, D']`, scaled so that an inner product with an embedded query is a score."""
         return decode(self.codes.codebooks, self.codes.codes) * self._scale
+
+    def with_codes(self, codes: np.ndarray) -> ProjectedIndex:
+        """An index of other items, by their codes `[N, M]` uint8."""
+        return ProjectedIndex(type(self.codes)(self.codes.codebooks, codes), self.embed, scale=float(self._scale))
 
 
 def whole_bytes(method: str, bits: int) -> int:

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from transclipped.retrieval.index import Hits
-from transclipped.retrieval.lists import best, dots, entries, matrix, own_lists, parts, scale, start
+from transclipped.retrieval.index import FlatIndex, Hits
+from transclipped.retrieval.lists import as_queries, best, dots, entries, matrix, own_lists, parts, start, to_query
 from transclipped.retrieval.stages import Collection, stage
 
 CHUNK = 512  # queries at once
@@ -68,6 +68,21 @@ def k_reciprocal(hits: Hits, collection: Collection, *, k1: int = 20, k2: int = 
     return result
 
 
+def pooled(queries: np.ndarray, items: np.ndarray, *, k1: int = 20, k2: int = 6, weight: float = 0.3) -> np.ndarray:
+    """Final distances `[Q, N]` of items `[N, D]` to queries `[Q, D]`, unit vectors, in the original form.
+
+    All queries are pooled with the items, so that the result for one depends on the others.
+    """
+    both = np.concatenate([queries, items]).astype(np.float32)
+    database = encoded(Collection(FlatIndex(both, codebooks=1), both), k1, k2)
+    mean = sp.csr_array(database.by_item)[: len(queries)]
+    shared = _shared(mean, database.by_item).toarray()[:, len(queries) :]
+    scores = both[: len(queries)] @ both.T
+    top, bottom = scores.max(1, keepdims=True), scores.min(1, keepdims=True)
+    distance = (top - scores[:, len(queries) :]) / np.maximum(top - bottom, np.float32(1e-12))
+    return (1 - weight) * (1 - shared / (2 - shared)) + weight * distance
+
+
 def encoded(collection: Collection, k1: int, k2: int) -> Encoded:
     """The database's part, computed once."""
     name = ("k-reciprocal", k1, k2)
@@ -81,12 +96,12 @@ def _encoded(collection: Collection, k1: int, k2: int) -> Encoded:
     lists = own_lists(collection, max(k1 + 1, k2))
     half_k = int(np.around(k1 / 2))
     mutual, half = (_mutual(lists.rows[:, : k + 1], n) for k in (k1, half_k))
-    unscaled = np.float32(scale(collection))
-    top, bottom = _range(items * unscaled, items, lists.scores[:, 0], lists.scores.max(1))
+    vectors = as_queries(collection)
+    top, bottom = _range(vectors, items, lists.scores[:, 0], lists.scores.max(1))
     weights = []
     for part in parts(n, k1 * half_k):
         pattern = _expanded(mutual[part], half)
-        weights.append(_weighted(pattern, items[part] * unscaled, items, top[part], bottom[part]))
+        weights.append(_weighted(pattern, vectors[part], items, top[part], bottom[part]))
     weights = sp.vstack([_normalised(w) for w in weights], format="csr")
     first = lists.rows[:, :k2]
     mean = matrix(first, 1 / first.shape[1], n) @ weights
@@ -156,7 +171,7 @@ def _reranked(
     items, n = collection.items, collection.index.n
     near = hits.rows[:, :k1] if hits.rows.shape[1] >= min(k1, n) else collection.search(queries, k1).rows
     scores = dots(queries, items, near)
-    own = np.einsum("qd,qd->q", queries, queries) / np.float32(scale(collection))
+    own = (queries**2 / to_query(collection)).sum(1)
     top, bottom = _range(queries, items, own, scores.max(1))
     mutual = matrix(near, scores >= database.border[near], n)
     half_k = int(np.around(k1 / 2))

@@ -14,7 +14,7 @@ References:
 import numpy as np
 
 from transclipped.retrieval.index import Hits
-from transclipped.retrieval.lists import Moved, dots, parts, scale, start
+from transclipped.retrieval.lists import Moved, as_queries, codebooks, dots, parts, start
 from transclipped.retrieval.stages import Collection, stage
 from transclipped.retrieval.vectors import unit
 
@@ -43,17 +43,17 @@ def qe(hits: Hits, collection: Collection, *, k: int = 10) -> Hits:
 def aqe(hits: Hits, collection: Collection, *, k: int = 10, alpha: float = 3.0) -> Hits:
     """Hits `[Q, K]` of the moved queries."""
     queries = start(hits, collection)
-    rows, items = hits.rows[:, :k], collection.items
-    weights = np.maximum(0, dots(queries, items, rows)) ** np.float32(alpha)
+    rows, items = hits.rows[:, :k], as_queries(collection)
+    weights = np.maximum(0, dots(queries, collection.items, rows)) ** np.float32(alpha)
     moved = queries.copy()
     for part in parts(len(rows), rows.shape[1] * items.shape[1]):
-        moved[part] += np.einsum("ij,ijd->id", weights[part], items[rows[part]]) * np.float32(scale(collection))
+        moved[part] += np.einsum("ij,ijd->id", weights[part], items[rows[part]])
     return search_again(moved, hits, collection)
 
 
 def search_again(moved: np.ndarray, hits: Hits, collection: Collection) -> Moved:
     """As many hits of moved queries `[Q, D]` as there were; of codes, with sub-vectors at unit length."""
-    m = int(scale(collection))
+    m = codebooks(collection)
     if m > 1:
         moved = unit(moved.reshape(len(moved), m, -1)).reshape(moved.shape)
     again = collection.search(moved, hits.rows.shape[1])

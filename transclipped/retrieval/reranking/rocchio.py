@@ -14,7 +14,7 @@ References:
 import numpy as np
 
 from transclipped.retrieval.index import Hits
-from transclipped.retrieval.lists import Moved, scale, start
+from transclipped.retrieval.lists import Moved, as_queries, codebooks, start
 from transclipped.retrieval.stages import Collection, stage
 from transclipped.retrieval.vectors import unit
 
@@ -77,11 +77,13 @@ def pseudo_feedback(
     gamma: float = GAMMA,
 ) -> Hits:
     """Hits `[Q, K]` after feedback that nobody gave: the first hits count as good, the last of the others as bad."""
-    queries, m = start(hits, collection), int(scale(collection))
+    queries, items, m = start(hits, collection), as_queries(collection), codebooks(collection)
     moved = queries.copy()
     for query, rows in enumerate(hits.rows):
-        first, last = (collection.items[part] * m for part in (rows[:good], rows[good:][-bad:] if bad else rows[:0]))
-        moved[query] = rocchio(queries[query], first, last, codebooks=m, alpha=alpha, beta=beta, gamma=gamma)
+        first, others = rows[:good], rows[good:]
+        last = others[max(0, len(others) - bad) :]
+        marked = items[first], items[last]
+        moved[query] = rocchio(queries[query], *marked, codebooks=m, alpha=alpha, beta=beta, gamma=gamma)
     again = collection.search(moved, hits.rows.shape[1])
     return Moved(again.scores, again.rows, moved)
 

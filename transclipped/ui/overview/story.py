@@ -34,7 +34,7 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
     Args:
         image_size: pixels per side of the network's input.
         stride: pixels per side of a patch.
-        scale: of the page, see `shell.scale`.
+        scale: of the page, see `presenting.scale`.
         cnn: a convolutional network, which has positions of a feature map instead of patches.
     """
     m, d = path.parts.shape

@@ -83,7 +83,7 @@ def grid(target: SearchTarget, query: Query, ranking: Ranking) -> None:
     frames = "" if mask is None else " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
     which = f"{len(hits)} of the {min(DEPTH, n):,} best" if ranking.how.filters else f"The {len(hits)} most similar"
     words, images = st.container(), st.container()
-    if presenting.folded():  # a class sees the images first
+    if presenting.presenting():  # a class sees the images first
         images, words = words, images
     with images:
         size = FRONT if presenting.projector() else gallery.TILE

@@ -108,7 +108,7 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[np.ndarray, np.nda
 
 def follow(name: str) -> None:
     """Draw a training every second until it ends, then whenever another tab or process changes it."""
-    if not presenting.folded():  # the result names it
+    if not presenting.presenting():  # the result names it
         st.header(plain(name))
     if jobs.live(name):
         _follow_live(name)
@@ -166,7 +166,7 @@ def _draw(name: str) -> None:
     elif position is None:
         _draw_status(run, status, state)
         buttons, below = st.container(), st.container()
-        if state == "finished" and presenting.folded():  # a class sees the curves first
+        if state == "finished" and presenting.presenting():  # a class sees the curves first
             buttons, below = below, buttons
         with buttons:
             _draw_controls(run, state)
