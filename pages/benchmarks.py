@@ -17,7 +17,7 @@ SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published els
 @shows_input_errors
 def measured() -> None:
     first, second = st.container(), st.container()
-    chart, controls = (first, second) if presenting.presenting() else (second, first)
+    chart, controls = (first, second) if presenting.folded() else (second, first)
     with controls, presenting.controls("Search"):
         search = view.search()
     with chart:

@@ -21,7 +21,7 @@ if opened is None:
 elif opened[1] is not None:
     config, images = opened
     samples, sizes = st.container(), st.container()
-    if not presenting.presenting():  # a class sees images first
+    if not presenting.folded():  # a class sees images first
         samples, sizes = sizes, samples
     rows = presenting.controls("Queries and database")
     with rows:  # first, since its controls decide what is drawn above it

@@ -24,7 +24,7 @@ def page(run) -> None:
         more = st.container(horizontal=True, vertical_alignment="bottom")
     section = hits.section(main)
     left, right = main.columns(hits.columns(section), gap="medium")
-    image = left.container()
+    image, beside = left.container(), left.container()
     with right:
         target = controls.open_target(run, name)
     of = target or target_of(run, None)
@@ -44,7 +44,7 @@ def page(run) -> None:
         if not target.is_collection:
             run_offer.hint(run, (image.image() for image in query.images if image.identity is None))
         hits.draw_section(section, target, query, ranking, top)
-    with left:
+    with beside:
         hits.beside(target, ranking, section)
     presenting.say(sayings.sentence(section, target, query, ranking))
 

@@ -193,7 +193,7 @@ def test_a_click_on_a_hardest_query_searches_with_it(at, engine):
     page.locator(HARDEST).nth(1).click()
     shows(page, [name], QUERY)
     number = int(np.flatnonzero(engine.stored.query_ids.astype(str) == name)[0])
-    shows(page, best(engine, engine.stored.queries[number]))
+    shows(page, best(engine, engine.stored.queries[number], 12))  # few beside a section
 
 
 def test_nothing_is_wider_than_a_narrow_window(at):

@@ -88,6 +88,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "retrieval/why.draw: part(m)",
             "retrieval/why.codeword_cards: part(m).replace('its cosine', 'the cosine')",
             "retrieval/sections.one_search: mode.capitalize()",
+            "retrieval/sections.one_search: note",
             "shell._link: label.format(title)",
             "clipping/sweep_charts.figure: amount.symbol",
             "clipping/sweep_keep.section: label",

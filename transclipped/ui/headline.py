@@ -26,7 +26,7 @@ def draw() -> None:
     if (numbers := pair()) is not None:
         claim, terms = (glossary.prose(_marked(text)) for text in (numbers.claim, numbers.terms))
         st.html(f'<p class="prose" id="headline"><b>{claim}</b> {terms}</p>')
-        if not presenting.presenting():
+        if not presenting.folded():
             st.caption(headline.ELSEWHERE)
 
 

@@ -38,7 +38,7 @@ def draw(search: str) -> None:
         return
     st.header("Gain by clipping")
     text, chart = st.container(), st.container(width=charts.WIDEST)
-    if presenting.presenting():  # what there is to see comes first
+    if presenting.folded():  # what there is to see comes first
         text = st.container()
     with chart:
         charts.show(figures.gains(pairs, key=f"gains {search}"), key="gains", name="benchmarks-gains")
