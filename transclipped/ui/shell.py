@@ -24,6 +24,7 @@ ORDER = (  # file, title, icon
     ("codebooks", "Codebooks", "grid_view"),
     ("embeddings", "Embeddings", "scatter_plot"),
     ("retrieval", "Retrieval", "image_search"),
+    ("pipeline", "Pipeline", "conversion_path"),
     ("train", "Train", "model_training"),
     ("benchmarks", "Benchmarks", "leaderboard"),
     ("datasets", "Data sets", "photo_library"),
