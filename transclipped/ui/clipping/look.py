@@ -49,7 +49,7 @@ def section(name: str, view: View) -> None:
         presenting.say(rules.SAY)
         return
     order = ("controls", "slider", "content")
-    if presenting.presenting():  # what there is to see comes first
+    if presenting.folded():  # what there is to see comes first
         order = ("slider", "controls", "content") if name == "tune" else ("content", "slider", "controls")
     places = {part: st.container() for part in order}
     with places["controls"]:
@@ -131,7 +131,7 @@ def gradient(view: View) -> None:
 def one_anchor(view: View, report: Report) -> None:
     """The loss of one anchor, step by step."""
     row, drawing, below = st.container(horizontal=True, vertical_alignment="bottom"), st.container(), st.container()
-    with below if presenting.presenting() else row:
+    with below if presenting.folded() else row:
         steps, anchor = _chosen(view)
     with row:
         name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
@@ -183,7 +183,7 @@ def _explanation(steps: AnchorSteps, step: int) -> str:
 
 
 def _figure(steps: AnchorSteps, step: int):
-    height = figures.LOW if presenting.presenting() else figures.SQUARE
+    height = figures.LOW if presenting.folded() else figures.SQUARE
     style, cosine = {"key": f"step {step} {len(steps.other)}", "height": height}, "cosine to the anchor"
     if step == 0:
         order = np.argsort(steps.other, kind="stable")
