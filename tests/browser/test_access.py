@@ -44,7 +44,8 @@ FAINT = """() => {
     const node = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !node.checkVisibility({ visibilityProperty: true })) continue;
     if (node.closest("svg, canvas, button:disabled, [aria-disabled=true], [data-stale=true], .described, code, .term-meaning, .strip, .stSkeleton")) continue;
-    if (node.closest("label")?.querySelector(":disabled") || getComputedStyle(node).fontFamily.includes("Material")) continue;
+    const control = node.closest("label, [data-testid=stButtonGroup]");
+    if (control?.querySelector(":disabled, [aria-disabled=true]") || control?.matches("[aria-disabled=true]") || getComputedStyle(node).fontFamily.includes("Material")) continue;
     const chain = [];
     for (let one = node; one; one = one.parentElement) chain.unshift(one);
     let below = [255, 255, 255], opacity = 1;
@@ -53,6 +54,7 @@ FAINT = """() => {
       opacity *= parseFloat(style.opacity);
       below = over(paint, below, paint[3]);
     }
+    if (opacity < 0.1) continue; // until hovered
     const style = getComputedStyle(node), ink = parse(style.color), seen = over(ink, below, ink[3] * opacity);
     const [high, low] = [light(seen) + 0.05, light(below) + 0.05].sort((a, b) => b - a);
     const large = parseFloat(style.fontSize) >= 24;
