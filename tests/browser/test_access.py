@@ -1,5 +1,7 @@
 """Every page by keyboard and for a screen reader: title, headings, focus, charts, and legible text in both themes."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.browser.conftest import PATIENCE, settled
@@ -32,6 +34,8 @@ FOCUS = """() => {
 CHARTS = "charts => charts.map((chart) => [chart.role, chart.ariaLabel || ''])"
 
 FAINT = """() => {
+  const NOT_READ = "svg, canvas, button:disabled, [aria-disabled=true], [data-stale=true], .described, code, "
+    + ".term-meaning, .strip, .stSkeleton";
   const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parse = (text) => {
@@ -43,8 +47,10 @@ FAINT = """() => {
   for (const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); walker.nextNode(); ) {
     const node = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !node.checkVisibility({ visibilityProperty: true })) continue;
-    if (node.closest("svg, canvas, button:disabled, [aria-disabled=true], [data-stale=true], .described, code, .term-meaning, .strip, .stSkeleton")) continue;
-    if (node.closest("label")?.querySelector(":disabled") || getComputedStyle(node).fontFamily.includes("Material")) continue;
+    if (node.closest(NOT_READ)) continue;
+    const control = node.closest("label, [data-testid=stButtonGroup]");
+    if (control?.querySelector(":disabled, [aria-disabled=true]")) continue;
+    if (getComputedStyle(node).fontFamily.includes("Material")) continue;
     const chain = [];
     for (let one = node; one; one = one.parentElement) chain.unshift(one);
     let below = [255, 255, 255], opacity = 1;
@@ -53,10 +59,12 @@ FAINT = """() => {
       opacity *= parseFloat(style.opacity);
       below = over(paint, below, paint[3]);
     }
+    if (opacity < 0.1) continue; // until hovered
     const style = getComputedStyle(node), ink = parse(style.color), seen = over(ink, below, ink[3] * opacity);
     const [high, low] = [light(seen) + 0.05, light(below) + 0.05].sort((a, b) => b - a);
     const large = parseFloat(style.fontSize) >= 24;
-    if (high / low < (large ? 3 : 4.5) - 0.02) faint.add(`${(high / low).toFixed(2)} ${walker.currentNode.data.trim().slice(0, 60)}`);
+    const contrast = high / low, text = walker.currentNode.data.trim().slice(0, 60);
+    if (contrast < (large ? 3 : 4.5) - 0.02) faint.add(`${contrast.toFixed(2)} ${text}`);
   }
   return [...faint];
 }"""
@@ -76,7 +84,7 @@ def test_a_page_has_its_title_and_headings_in_order(server, page, name, title):
     page.wait_for_function("title => document.title === title", arg=f"{title} · TransClipped", timeout=PATIENCE)
     levels = page.evaluate(HEADINGS)
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(lower <= upper + 1 for upper, lower in zip(levels, levels[1:], strict=False)), levels
+    assert all(lower <= upper + 1 for upper, lower in pairwise(levels)), levels
     charts = page.locator(".stPlotlyChart .js-plotly-plot").evaluate_all(CHARTS)
     assert all(role == "img" and text.startswith("Chart.") and ":" in text for role, text in charts), charts
 

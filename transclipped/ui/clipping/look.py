@@ -84,7 +84,7 @@ def mistaken(view: View, report: Report) -> None:
 
 def anchors(view: View, report: Report) -> None:
     """Anchors with their most similar negatives."""
-    st.subheader("Anchors and their most similar negatives")
+    st.header("Anchors and their most similar negatives")
     orders = ORDERS if view.labelled else {"drawn": ORDERS["drawn"]}
     options = {"key": "order", "default": "drawn", "required": True, "help": HELP["order"]}
     order = links.choose(st.segmented_control, "Show first", orders, **options)
@@ -108,7 +108,7 @@ def confusion(view: View, report: Report) -> None:
     """Clipped share of the pairs of each two classes."""
     if not view.labelled or view.batch.classes is None or view.batch.classes.shape[1] < 2:
         return
-    st.subheader("Which classes get clipped together")
+    st.header("Which classes get clipped together")
     st.caption(
         "Share of the pairs of two classes that is clipped. The diagonal holds false negatives, which should be "
         "clipped; bright cells off it are true negatives that look alike. " + tune.LABELS
@@ -123,7 +123,7 @@ def confusion(view: View, report: Report) -> None:
 
 def gradient(view: View) -> None:
     """The force on one anchor's positive and negatives: the last of its steps."""
-    st.subheader("What clipping does to one anchor")
+    st.header("What clipping does to one anchor")
     steps, anchor = _chosen(view)
     _draw(view, anchor, steps, len(STEPS) - 1)
 

@@ -45,7 +45,7 @@ def section() -> None:
     """Settings, the button, the figure and the table."""
     if lab_batch.lab() is None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
-    st.subheader("Live sweep: how much clipping is best?")
+    st.header("Live sweep: how much clipping is best?")
     if not presenting.folded():
         glossary.paragraph(ABOUT)
     above, figure, below = st.container(), st.container(), st.container()
