@@ -32,4 +32,4 @@ headline.draw()
 runs.current()  # draws the app around a page that was opened directly
 section = links.section(SECTIONS, opened_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
 {RUNS: measured, STUDY: study.draw, PUBLISHED: view.published}[section]()
-presenting.say("Compare a pair, not a single number: everything but the rule is equal, and clipping gains.")
+presenting.say("Compare pairs, not single numbers: in a pair, only the rule and its temperature differ.")
