@@ -31,13 +31,13 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
     """Draw the ladder of a query; returns its rungs."""
     key = (str(pipeline), place.key)
     rungs, means = _rungs(*key, subject.key, pipeline, subject), None
-    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     spot = st.empty()
     if pipeline.source.labels() is not None and query_ids(pipeline):
         spot.html(_html(rungs, None, pipeline, place))
         with st.spinner("Measuring all queries …"):
             means = _means(*key, pipeline)
     spot.html(_html(rungs, means, pipeline, place))
+    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     paragraph(NUMBERS)
     return rungs
 
