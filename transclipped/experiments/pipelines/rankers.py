@@ -43,6 +43,9 @@ LINES = {  # by a short name
 }
 
 
+ARRAYS = {"effectiveness": 1, "correlation": 2, "map_r": 1, "reranked": 1, "pairs": 2}  # dimensions
+
+
 @dataclass(frozen=True)
 class Rankers:
     """Rankers and their pairs.
@@ -50,8 +53,8 @@ class Rankers:
     Attributes:
         names, lines: of R rankers. data, k: data set, and K of both means.
         effectiveness: `[R]`, e, without labels. correlation: `[R, R]`, ρ, without labels.
-        map_r: `[R]`, mean AP divided by min(K, R), observed with labels; pairs: the same of fused pairs, `[R, R]`,
-            NaN on the diagonal.
+        map_r: `[R]`, mean AP divided by min(K, R), observed with labels. reranked: `[R]`, the same after the fusion's
+            rounds on that ranker alone. pairs: of fused pairs, `[R, R]`, NaN on the diagonal.
     """
 
     names: list[str]
@@ -61,6 +64,7 @@ class Rankers:
     effectiveness: np.ndarray
     correlation: np.ndarray
     map_r: np.ndarray
+    reranked: np.ndarray
     pairs: np.ndarray
 
     def scores(self, beta: float) -> np.ndarray:
@@ -101,13 +105,23 @@ def measure(lines: Mapping[str, str], data: DataConfig, *, store: Store | None =
     labels = source.labels()
     hits = [chain.hits(max(k, 200)).value for chain in chains]
     alone = [measure_hits(one, *labels, k=k).map_r for one in hits]
+    again = [fuse([one], [collection]) for one, collection in zip(hits, collections, strict=True)]
+    reranked = [measure_hits(one, *labels, k=k).map_r for one in again]
     pairs = np.full((len(lines),) * 2, np.nan)
     for a, b in combinations(range(len(lines)), 2):
         both = fuse([hits[a], hits[b]], [collections[a], collections[b]])
         pairs[a, b] = pairs[b, a] = measure_hits(both, *labels, k=k).map_r
     written = [str(pipeline) for pipeline in pipelines]
     return Rankers(
-        list(lines), written, data.dataset, k, choice.effectiveness, choice.correlation, np.array(alone), pairs
+        names=list(lines),
+        lines=written,
+        data=data.dataset,
+        k=k,
+        effectiveness=choice.effectiveness,
+        correlation=choice.correlation,
+        map_r=np.array(alone),
+        reranked=np.array(reranked),
+        pairs=pairs,
     )
 
 
@@ -131,11 +145,11 @@ def read(path: Path) -> Rankers:
     """Raises InputError if the file is missing or damaged."""
     values: Any = read_json(path)
     try:
-        arrays = {name: np.array(values[name], float) for name in ("effectiveness", "correlation", "map_r", "pairs")}
+        arrays = {name: np.array(values[name], float) for name in ARRAYS}
         rest = {name: values[name] for name in ("names", "lines", "data", "k")}
         n = len(rest["names"])
-        if arrays["effectiveness"].shape != (n,) or arrays["pairs"].shape != (n, n) or n < 2:
-            raise ValueError
+        if n < 2 or any(array.shape != (n,) * ARRAYS[name] for name, array in arrays.items()):
+            raise ValueError("shapes disagree")
         return Rankers(**rest, **arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} holds no measured rankers; restore the file") from error

@@ -70,9 +70,8 @@ def reranking(table: pd.DataFrame) -> pd.DataFrame:
     for line, gain in zip(table["pipeline"], table["gain"], strict=True):
         kinds, names = _kinds(line)
         if gain == gain and kinds[-2:] == ["coding", "reranking"]:
-            cells.append(
-                {"Re-ranking": str(_last(line)), "on": FLOATS if names[-2] == "float" else CODES, "gain": gain}
-            )
+            where = FLOATS if names[-2] == "float" else CODES
+            cells.append({"Re-ranking": _steps(line)[-1], "on": where, "gain": gain})
     if not cells:
         return pd.DataFrame()
     wide = pd.DataFrame(cells).pivot_table(index="Re-ranking", columns="on", values="gain", sort=False)

@@ -54,10 +54,11 @@ def _means(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | Non
 
 
 def _html(rungs: Sequence[Rung], means: list | None, pipeline: Pipeline, place: Place) -> str:
-    earlier = compared(len(rungs), branches=len(pipeline.line.steps[0].branches))
+    branches = len(pipeline.line.steps[0].branches)
+    earlier = compared(len(rungs), branches=branches)
     columns = [
         html.Column(
-            title=rung.stage,
+            title=f"branch {i + 1}" if i < branches else rung.stage,
             about=rung.line,
             cells=cells(rung, [rungs[j].hits.rows[0] for j in before], pipeline, place),
             numbers=numbers(rung, *(means[i] if means is not None else (None, None))),

@@ -48,11 +48,11 @@ def _explore(rankers: Rankers) -> None:
     beta = st.slider("β", -6.0, 6.0, -1.0, 0.5, key=BETA, bind="query-params", help=about)
     a, b = rankers.best(beta)
     first, second = (plain(rankers.names[i]) for i in (a, b))
-    single = float(rankers.map_r.max())
+    single, again = float(rankers.map_r.max()), float(rankers.reranked.max())
     st.markdown(
-        f"Chosen: **{first} + {second}**. Fused: mAP-min@{rankers.k} **{rankers.pairs[a, b]:.3f}**; best "
-        f"single ranker: {single:.3f}. Over all pairs, predicted score and mAP-min have rank correlation "
-        f"{rankers.agreement(beta):.2f}."
+        f"Chosen: **{first} + {second}**. Fused: mAP-min@{rankers.k} **{rankers.pairs[a, b]:.3f}**. The best single "
+        f"ranker: {single:.3f}, or {again:.3f} after the fusion's rounds on it alone. Over all pairs, predicted score "
+        f"and mAP-min have rank correlation {rankers.agreement(beta):.2f}."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -121,10 +121,16 @@ def scatter(rankers: Rankers, beta: float) -> go.Figure:
             text=texts,
             marker={"size": size, "color": colour},
         )
-    best = float(rankers.map_r.max())
+    best = float(rankers.reranked.max())
     figure.add_hline(y=best, line={"dash": "dash", "color": IRRELEVANT})
     figure.add_annotation(
-        text="best single ranker", x=1, xref="paper", xanchor="right", y=best, yanchor="bottom", showarrow=False
+        text="best single ranker, re-ranked",
+        x=1,
+        xref="paper",
+        xanchor="right",
+        y=best,
+        yanchor="bottom",
+        showarrow=False,
     )
     charts.set_layout(figure, "predicted score, without labels", f"mAP-min@{rankers.k}", key=f"pairs {beta}")
     figure.update_layout(height=380)
