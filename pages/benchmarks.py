@@ -16,9 +16,12 @@ SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published els
 
 @shows_input_errors
 def measured() -> None:
-    with presenting.controls("Search"):
+    first, second = st.container(), st.container()
+    chart, controls = (first, second) if presenting.folded() else (second, first)
+    with controls, presenting.controls("Search"):
         search = view.search()
-    gains.draw(search)
+    with chart:
+        gains.draw(search)
     rows = view.measured(search)
     if rows:
         curves.draw(rows, search)
@@ -29,4 +32,4 @@ headline.draw()
 runs.current()  # draws the app around a page that was opened directly
 section = links.section(SECTIONS, opened_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
 {RUNS: measured, STUDY: study.draw, PUBLISHED: view.published}[section]()
-presenting.say("Compare a pair, not a single number: everything but the rule is equal, and clipping gains.")
+presenting.say("Compare pairs, not single numbers: in a pair, only the rule and its temperature differ.")

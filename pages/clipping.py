@@ -24,7 +24,7 @@ ABOUT = (
 )
 
 st.title("Clipping")
-run, view, in_class = runs.current(), None, presenting.presenting()
+run, view, in_class = runs.current(), None, presenting.folded()
 top, row = st.container(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
 body, foot = st.container(), st.container()
 with foot if in_class else top:

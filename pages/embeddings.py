@@ -19,7 +19,7 @@ KEY = "map"
 @shows_input_errors
 def explore(run) -> None:
     above, below = st.container(), st.container()
-    if presenting.presenting():  # the maps first
+    if presenting.folded():  # the maps first
         above, below = below, above
     row = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
     with above, presenting.controls("What the maps show"), st.container(**row):

@@ -78,4 +78,4 @@ def test_an_old_link_to_a_codebook_opens_it_and_a_section_survives_a_reload(serv
         page.reload()
         settled(page)
         assert page.get_by_role("radio", name=section).get_attribute("aria-checked") == "true"
-    assert page.locator(".js-plotly-plot").count() > 0
+    page.locator(".js-plotly-plot").first.wait_for(timeout=PATIENCE)

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import arrived, opened, words
 from transclipped.analysis import codebooks as cb
 from transclipped.analysis.overlap import Overlap, in_words, overlap
 from transclipped.retrieval.store import Retrieval
@@ -192,8 +192,8 @@ def test_the_sentence_of_a_codeword_is_true(finished):
 
 @pytest.mark.parametrize("section", ["word", "use", "alike", "pairs", "cost"])
 def test_a_lesson_has_a_sentence_to_say_and_folds_the_choice_of_a_second_run(finished, section, said):
-    opened("codebooks", section=section)
+    arrived("codebooks", section=section)
     assert not said
-    app = opened("codebooks", section=section, lesson="1")
+    app = arrived("codebooks", section=section, lesson="1")
     assert not app.error and len(said) == 1 and said[0] in words(app)
     assert app.expander[0].label == "Compare" and app.expander[0].selectbox[0].key == "beside"

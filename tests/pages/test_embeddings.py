@@ -34,9 +34,9 @@ def empty_maps(tmp_path, monkeypatch):
 
 
 def words(app) -> str:
-    """All texts of the page, without marks of the glossary."""
+    """All texts of the page, without the meanings of its terms."""
     html = "\n".join(each.proto.body for each in app.main if each.type == "html")
-    text = re.sub(r'<span class="tip".*?</span>', "", html)
+    text = re.sub(r'<span[^>]* role="tooltip".*?</span>', "", html)
     return drawn_words(app) + "\n" + re.sub(r"<[^>]*>", "", text)
 
 

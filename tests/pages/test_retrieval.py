@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.image_files import bomb, encoded
-from tests.pages.conftest import absent, keys, opened, words
+from tests.pages.conftest import absent, arrived, keys, opened, words
 from transclipped.datasets.images.decode import open_image
 from transclipped.datasets.registry import load
 from transclipped.retrieval.coding.product import decode, encode
@@ -608,9 +608,9 @@ def test_a_collection_of_other_classes_is_not_judged_by_those_of_the_query(finis
 
 @pytest.mark.parametrize("name", [*hits.SECTIONS])
 def test_a_lesson_has_a_sentence_to_say_and_a_query_to_step_through(finished, galleries, said, name):
-    retrieval(section=name)
+    arrived("retrieval", section=name)
     assert not said
-    app = retrieval(section=name, lesson="1")
+    app = arrived("retrieval", section=name, lesson="1")
     assert not app.error and len(said) == 1 and said[0] in words(app)
     before = ids(galleries["question"])
     app.number_input(key="query").set_value(1).run()

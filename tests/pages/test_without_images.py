@@ -32,5 +32,5 @@ def test_an_item_without_an_image_is_followed_from_its_code(home, external):
     shutil.copytree(external, home / "external")
     for follow in ("query", "database"):
         app = opened("anatomy", run="external", follow=follow)
-        steps = [header.value[0] for header in app.subheader if " · " in header.value]
+        steps = [header.value[0] for header in app.header if " · " in header.value]
         assert not app.error and app.warning and steps == list("14567")  # without the two of the network

@@ -115,7 +115,8 @@ def test_items_of_unit_codewords_as_queries_are_their_codewords():
     np.testing.assert_allclose(np.linalg.norm(as_queries(collection).reshape(60, 4, 3), axis=-1), 1, atol=1e-6)
 
 
-RERANKING = ("qe", "aqe", "rocchio", "exact", "k-reciprocal", "flow", "cprr", "flow | k-reciprocal", "qe | cprr")
+METHODS = ("qe", "aqe", "rocchio", "exact", "k-reciprocal", "flow", "cprr", "uair(2)")
+RERANKING = (*METHODS, "flow | k-reciprocal", "qe | cprr")
 FUSION = ("rrf", "sum", "cprr-fusion", "select")
 
 

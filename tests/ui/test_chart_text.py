@@ -18,6 +18,7 @@ def test_a_line_has_its_axes_and_extremes():
 def test_bars_on_their_side_are_named_by_what_stands_beside_them():
     figure = go.Figure(go.Bar(y=["cat", "dog"], x=[3, 8], orientation="h", name="images"))
     assert "from 3 at cat to 8 at dog" in described(figure)
+    assert "from 3 at cat to 8 at dog" in described(go.Figure(go.Scatter(y=["cat", "dog"], x=[3, 8], mode="markers")))
 
 
 def test_a_heat_map_names_rows_and_columns():
@@ -26,7 +27,7 @@ def test_a_heat_map_names_rows_and_columns():
 
 
 def test_what_has_no_number_is_left_out():
-    traces = [go.Scatter(x=[], y=[]), go.Scatter(x=[1], y=[None]), go.Scatter(x=[1, 2], y=["a", "b"]), go.Heatmap()]
+    traces = [go.Scatter(x=[], y=[]), go.Scatter(x=[1], y=[None]), go.Scatter(x=["p"], y=["a"]), go.Heatmap()]
     assert described(go.Figure(traces)) == described(go.Figure()) == "Chart."
 
 

@@ -236,8 +236,7 @@ class Chain:
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
         index = self.index
-        scale = np.float32(getattr(index, "m", 1))  # decoded items are divided by it
-        return self._lists(self.coding, k, lambda depth: index.search(index.decoded() * scale, depth))
+        return self._lists(self.coding, k, lambda depth: index.search(_as_queries(index), depth))
 
     def collection(self, x: np.ndarray) -> Collection:
         """Queries, as vectors `[Q, D]` before coding, and the database."""
@@ -292,8 +291,13 @@ class _Batches:
     def __init__(self, chain: Chain, i: int, block: str) -> None:
         self.chain, self.i, self.block = chain, i, block
 
-    def __iter__(self):
-        for maps in self.chain.source.maps(self.chain.features, self.block):
+    def __iter__(self) -> Iterator[np.ndarray]:
+        batches = iter(self.chain.source.maps(self.chain.features, self.block))
+        while True:
+            with self.chain.store.aside():  # what learns from maps does not compute them
+                maps = next(batches, None)
+            if maps is None:
+                return
             for i in range(1, self.i + 1):
                 maps = self.chain.applied(i, maps)
             yield maps
@@ -370,8 +374,11 @@ class Fused:
 def _of_items(chain: Chain) -> Collection:
     """The items of a database as its queries."""
     index = chain.index
-    items = index.decoded() * np.float32(getattr(index, "m", 1))
-    return Collection(index, items, neighbours=chain.neighbours, memo=chain.memo)
+    return Collection(index, _as_queries(index), neighbours=chain.neighbours, memo=chain.memo)
+
+
+def _as_queries(index: Index) -> np.ndarray:
+    return index.decoded() * np.asarray(getattr(index, "to_query", getattr(index, "m", 1)), np.float32)
 
 
 class _Joined:
@@ -412,12 +419,15 @@ def chains(of: Chain | Fused) -> list[Chain]:
 
 
 def _timed(of: Chain | Fused, key: str, k: int) -> Entry:
-    """Hits of the data set's queries, from the store if it has them."""
+    """Hits of the data set's queries, from the store if it has them; a first query computes what is needed once."""
     store = of.store
     if (entry := store.find(key)) is None:
         queries = of.queries()
-        of.search([x[:1] for x in queries] if isinstance(of, Fused) else queries[:1], k)  # computes what is needed once
-        entry = store.get(key, lambda: _arrays(of.search(queries, k)), once=False)
+        first = [x[:1] for x in queries] if isinstance(of, Fused) else queries[:1]
+        once = store.get(f"{key} first", lambda: _arrays(of.search(first, k)), disk=False)
+        hits = store.get(key, lambda: _arrays(of.search(queries, k)), once=False)
+        needed = once.needed | hits.needed | {f"{key} first": once.seconds}
+        entry = store.put(key, Entry(hits.value, hits.seconds, needed))
     return Entry(_hits(entry.value), entry.seconds, entry.needed)
 
 

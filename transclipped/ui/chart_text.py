@@ -30,7 +30,7 @@ def _trace(trace) -> str:
     if trace.type == "heatmap":
         values, where = _numbers(trace.z), _cells(trace)
     else:
-        sideways = getattr(trace, "orientation", None) == "h"
+        sideways = getattr(trace, "orientation", None) == "h" or not len(_numbers(trace.y))
         along, values = (trace.y, trace.x) if sideways else (trace.x, trace.y)
         values, where = _numbers(values), _places(along)
     known = np.flatnonzero(np.isfinite(values))
@@ -44,7 +44,7 @@ def _trace(trace) -> str:
 
 
 def _numbers(values) -> np.ndarray:
-    """Numbers of a trace, flat; NaN for what is none."""
+    """Numbers of a trace, flat; none if they are names."""
     try:
         return np.asarray([] if values is None else values, dtype=float).ravel()
     except (TypeError, ValueError):

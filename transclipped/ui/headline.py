@@ -6,7 +6,7 @@ import streamlit as st
 
 from transclipped.analysis import headline
 from transclipped.analysis.headline import Headline, InvertedU
-from transclipped.ui import glossary
+from transclipped.ui import glossary, presenting
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
@@ -22,11 +22,12 @@ def inverted_u() -> InvertedU | None:
 
 
 def draw() -> None:
-    """The pair in a sentence, and why other pairs differ."""
+    """The pair in a sentence, and why other pairs differ; in front of a class the sentence alone."""
     if (numbers := pair()) is not None:
         claim, terms = (glossary.prose(_marked(text)) for text in (numbers.claim, numbers.terms))
         st.html(f'<p class="prose" id="headline"><b>{claim}</b> {terms}</p>')
-        st.caption(headline.ELSEWHERE)
+        if not presenting.folded():
+            st.caption(headline.ELSEWHERE)
 
 
 def _marked(text: str) -> str:

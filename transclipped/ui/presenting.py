@@ -22,8 +22,8 @@ def projector() -> bool:
     return bool(st.session_state.get(PROJECTOR))
 
 
-def presenting() -> bool:
-    """Whether a class looks on: in the lesson view, or on a projector."""
+def folded() -> bool:
+    """Whether controls are folded, and charts and images come first: in the lesson view, or on a projector."""
     return lesson() or projector()
 
 
@@ -40,7 +40,7 @@ def controls(label: str = "Settings"):
     Args:
         label: what they control, unique on the page, such as "Batch and rule".
     """
-    if presenting():
+    if folded():
         return st.expander(label, icon=":material/tune:")
     return st.container()
 

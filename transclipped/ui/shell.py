@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from transclipped.ui.components import shell as browser
-from transclipped.ui.presenting import LESSON, PROJECTOR, lesson, presenting, scale
+from transclipped.ui.presenting import LESSON, PROJECTOR, folded, lesson, scale
 from transclipped.ui.styles import sheet
 from transclipped.ui.theme import FOCUS, IRRELEVANT, RELEVANT
 
@@ -24,6 +24,7 @@ ORDER = (  # file, title, icon
     ("codebooks", "Codebooks", "grid_view"),
     ("embeddings", "Embeddings", "scatter_plot"),
     ("retrieval", "Retrieval", "image_search"),
+    ("pipeline", "Pipeline", "conversion_path"),
     ("train", "Train", "model_training"),
     ("benchmarks", "Benchmarks", "leaderboard"),
     ("datasets", "Data sets", "photo_library"),
@@ -50,7 +51,7 @@ def frame(pages: list, page) -> None:
     variables = f":root {{ --scale: {scale()}; {colours} }}"
     urls = [(other.url_path, icon) for other, (_, _, icon) in zip(pages, ORDER, strict=True)]
     icons = "".join(f'{LINK}[href$="/{url}"] {{ --icon: "{icon}" }}' for url, icon in urls)
-    st.html(f"<style>{variables}{icons}</style>{STYLE}{PRESENTING_STYLE * presenting()}{LESSON_STYLE * lesson()}")
+    st.html(f"<style>{variables}{icons}</style>{STYLE}{PRESENTING_STYLE * folded()}{LESSON_STYLE * lesson()}")
     _neighbours(pages, page)
 
 

@@ -59,9 +59,10 @@ def load(folder: Path) -> Pipeline:
     else:
         pipeline.source, store = VectorSource(np.zeros((0, 1), np.float32)), Store()
     pipeline.ranker = ranker(pipeline.line, pipeline.source, store)
-    for (prefix, chain), then in zip(_named(pipeline), record.get("fingerprints", []), strict=True):
-        if not isinstance(pipeline.source, VectorSource) and chain.source.key(chain.features, "database") != then:
-            raise InputError(f"the images of {folder} or their backbone have changed; fit the pipeline again")
+    keys = [chain.source.key(chain.features, "database") for _, chain in _named(pipeline)]
+    if not isinstance(pipeline.source, VectorSource) and record.get("fingerprints") != keys:
+        raise InputError(f"the images of {folder} or their backbone have changed; fit the pipeline again")
+    for prefix, chain in _named(pipeline):
         _restore(chain, prefix, states, indexes, folder)
     return pipeline
 

@@ -56,6 +56,8 @@ def rotation(x: np.ndarray, m: int) -> np.ndarray:
 
     if len(x) <= CODEWORDS:
         return np.eye(x.shape[1], dtype=np.float32)
+    if len(x) < x.shape[1]:
+        x = np.resize(x, (x.shape[1], x.shape[1]))  # with fewer rows than columns, faiss writes beyond its memory
     matrix, quantizer = faiss.OPQMatrix(x.shape[1], m), faiss.ProductQuantizer(x.shape[1], m, 8)
     quantizer.cp.min_points_per_centroid = 1  # else faiss warns hundreds of times
     matrix.pq = quantizer

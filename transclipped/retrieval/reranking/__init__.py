@@ -1,5 +1,5 @@
 """Refinement of a ranking, one method per file."""
 
-from transclipped.retrieval.reranking import cprr, exact, flow_queries, k_reciprocal, query_expansion, rocchio
+from transclipped.retrieval.reranking import cprr, exact, flow_queries, k_reciprocal, query_expansion, rocchio, uair
 
-__all__ = ["cprr", "exact", "flow_queries", "k_reciprocal", "query_expansion", "rocchio"]
+__all__ = ["cprr", "exact", "flow_queries", "k_reciprocal", "query_expansion", "rocchio", "uair"]

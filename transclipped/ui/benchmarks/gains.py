@@ -8,7 +8,7 @@ import streamlit as st
 from transclipped.analysis import gains
 from transclipped.analysis.gains import Gain
 from transclipped.runs.run import RunDir
-from transclipped.ui import charts, glossary, runs
+from transclipped.ui import charts, glossary, presenting, runs
 from transclipped.ui.benchmarks import charts as figures
 
 DISAGREE = (
@@ -37,12 +37,16 @@ def draw(search: str) -> None:
     if not pairs:
         return
     st.header("Gain by clipping")
-    glossary.paragraph(
-        "Each pair shares images, [backbone], [code] length, schedule and seed; only the rule differs, each at its own "
-        f"temperature. Open circle: no clipping; filled: clipping. By {search} search, observed with labels."
-    )
-    with st.container(width=charts.WIDEST):
+    text, chart = st.container(), st.container(width=charts.WIDEST)
+    if presenting.folded():  # what there is to see comes first
+        text = st.container()
+    with chart:
         charts.show(figures.gains(pairs, key=f"gains {search}"), key="gains", name="benchmarks-gains")
+    with text:
+        glossary.paragraph(
+            "Each pair shares images, [backbone], [code] length, schedule and seed; only the rule differs, each at its "
+            f"own temperature. Open circle: no clipping; filled: clipping. By {search} search, observed with labels."
+        )
     glossary.paragraph(DISAGREE)
     st.caption(" ".join(OVER[over] for over in OVER if over in {pair.over for pair in pairs}))
     columns = {name: st.column_config.NumberColumn(format=form) for name, form in NUMBERS.items()}

@@ -45,7 +45,7 @@ def draw() -> None:
 
 
 def _inverted_u(results) -> None:
-    st.subheader("How much clipping helps")
+    st.header("How much clipping helps")
     rules = benchmarks_study.curve_rules(results)
     if not rules:
         st.caption("Too few amounts tried so far to draw a curve.")
@@ -67,7 +67,7 @@ def _inverted_u(results) -> None:
 def _part(parts: list[str]) -> None:
     texts = {name: view.PARTS[name][0] for name in parts}
     options = {"key": "study_part", "default": parts[0], "required": True}
-    st.subheader("Other settings")
+    st.header("Other settings")
     with presenting.controls("Setting and value"):
         part = links.choose(st.segmented_control, "Setting", texts, **options)
         results = view.study(part)

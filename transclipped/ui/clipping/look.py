@@ -50,7 +50,7 @@ def section(name: str, view: View) -> None:
         presenting.say(rules.SAY)
         return
     order = ("controls", "slider", "content")
-    if presenting.presenting():  # what there is to see comes first
+    if presenting.folded():  # what there is to see comes first
         order = ("slider", "controls", "content") if name == "tune" else ("content", "slider", "controls")
     places = {part: st.container() for part in order}
     with places["controls"]:
@@ -85,7 +85,7 @@ def mistaken(view: View, report: Report) -> None:
 
 def anchors(view: View, report: Report) -> None:
     """Anchors with their most similar negatives."""
-    st.subheader("Anchors and their most similar negatives")
+    st.header("Anchors and their most similar negatives")
     orders = ORDERS if view.labelled else {"drawn": ORDERS["drawn"]}
     options = {"key": "order", "default": "drawn", "required": True, "help": HELP["order"]}
     order = links.choose(st.segmented_control, "Show first", orders, **options)
@@ -109,7 +109,7 @@ def confusion(view: View, report: Report) -> None:
     """Clipped share of the pairs of each two classes."""
     if not view.labelled or view.batch.classes is None or view.batch.classes.shape[1] < 2:
         return
-    st.subheader("Which classes get clipped together")
+    st.header("Which classes get clipped together")
     st.caption(
         "Share of the pairs of two classes that is clipped. The diagonal holds false negatives, which should be "
         "clipped; bright cells off it are true negatives that look alike. " + tune.LABELS
@@ -124,7 +124,7 @@ def confusion(view: View, report: Report) -> None:
 
 def gradient(view: View) -> None:
     """The force on one anchor's positive and negatives: the last of its steps."""
-    st.subheader("What clipping does to one anchor")
+    st.header("What clipping does to one anchor")
     steps, anchor = _chosen(view)
     _draw(view, anchor, steps, len(STEPS) - 1)
 
@@ -132,7 +132,7 @@ def gradient(view: View) -> None:
 def one_anchor(view: View, report: Report) -> None:
     """The loss of one anchor, step by step."""
     row, drawing, below = st.container(horizontal=True, vertical_alignment="bottom"), st.container(), st.container()
-    with below if presenting.presenting() else row:
+    with below if presenting.folded() else row:
         steps, anchor = _chosen(view)
     with row:
         name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
@@ -184,7 +184,7 @@ def _explanation(steps: AnchorSteps, step: int) -> str:
 
 
 def _figure(steps: AnchorSteps, step: int):
-    height = figures.LOW if presenting.presenting() else figures.SQUARE
+    height = figures.LOW if presenting.folded() else figures.SQUARE
     style, cosine = {"key": f"step {step} {len(steps.other)}", "height": height}, "cosine to the anchor"
     if step == 0:
         order = np.argsort(steps.other, kind="stable")

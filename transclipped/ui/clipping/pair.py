@@ -24,7 +24,7 @@ HELP = "Both heads start from the same weights and see the same images in the sa
 
 def section(view: View) -> None:
     """A switch, and under it the two histograms."""
-    st.subheader("What training with clipping does to the histogram")
+    st.header("What training with clipping does to the histogram")
     on = st.toggle("Two histograms: trained without clipping, and with it", key="pair", bind="query-params", help=HELP)
     size, seed = len(view.batch.rows), int(st.session_state.get("draw") or 0)
     views = [lab_batch.of_head(name, size=size, seed=seed) for name in HEADS] if on else []

@@ -20,7 +20,7 @@ SAY = "All rules guess false negatives from similarity alone; they differ in whe
 
 def side_by_side(view: View) -> None:
     """All rules and treatments on this batch."""
-    st.subheader("Every rule and treatment on this batch")
+    st.header("Every rule and treatment on this batch")
     tau = tune.temperature(view)
     caption = f"Each rule at the position of its slider, τ = {tau:g}. `clamp` keeps clipped pairs in the denominator."
     if view.labelled:
@@ -59,7 +59,7 @@ def _percent(share: float | None) -> str:
 
 
 def _rule_curves(view: View, tau: float) -> None:
-    st.subheader("Which rule finds false negatives best?")
+    st.header("Which rule finds false negatives best?")
     st.caption(
         "Precision over recall along each rule's slider; diamonds mark the current positions. Higher and further right "
         "is better. " + tune.LABELS

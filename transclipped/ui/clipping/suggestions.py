@@ -23,7 +23,7 @@ HELP = (
 
 def section(view: View) -> None:
     """Suggestions for δ, each with its quality, the trained result and a button."""
-    st.subheader("A threshold without labels", help=HELP)
+    st.header("A threshold without labels", help=HELP)
     counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"), temperature=tune.temperature(view))
     study = results()
     text = f"All are for the rule {term('threshold')}. {term('precision', 'Precision')}, {term('recall')} and "

@@ -45,11 +45,11 @@ def section() -> None:
     """Settings, the button, the figure and the table."""
     if lab_batch.lab() is None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
-    st.subheader("Live sweep: how much clipping is best?")
-    if not presenting.presenting():
+    st.header("Live sweep: how much clipping is best?")
+    if not presenting.folded():
         glossary.paragraph(ABOUT)
     above, figure, below = st.container(), st.container(), st.container()
-    with below if presenting.presenting() else above:  # a class sees the figure first
+    with below if presenting.folded() else above:  # a class sees the figure first
         sweep = selected()
     with figure:
         watch(sweep)
@@ -185,7 +185,7 @@ def _figure(sweep: Sweep, results: list[dict]) -> None:
     names = [name for name in st.session_state.get("beside sweeps") or [] if name in others]
     live = [(_name(sweep), results), *((name, results_in(sweep_jobs.folder(others[name]))) for name in names)]
     pale = not sweep_origin.mine(sweep) and sweep_jobs.state(sweep)["state"] not in ACTIVE
-    options = {"pale": pale, "height": sweep_charts.LOW if presenting.presenting() else sweep_charts.HEIGHT}
+    options = {"pale": pale, "height": sweep_charts.LOW if presenting.folded() else sweep_charts.HEIGHT}
     figure = sweep_charts.figure(sweep.rule, live, precomputed, temperature=sweep.temperature, **options)
     charts.show(figure, key=f"sweep {sweep.rule}", name=f"clipping-sweep-{sweep.rule}")
     if others:

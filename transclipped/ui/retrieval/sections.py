@@ -64,13 +64,13 @@ def searches(target: SearchTarget, query: Query, mask: np.ndarray | None) -> Non
         "query is coded too, so more items tie. *Float*: nothing is coded; slower and larger, the reference that codes "
         f"approximate. {LABELS}"
     )
-    searcher, vector = target.searcher, query.embedding
+    searcher, vector, first = target.searcher, query.embedding, query.ids(target)
     coded = decode(searcher.stored.codebooks, encode(searcher.stored.codebooks, vector[None]))[0]
     columns = st.columns(3, gap="medium")
     with columns[0]:
-        one_search(target, "asymmetric", searcher.search(vector, top=BESIDE), mask)
+        one_search(target, "asymmetric", searcher.search(vector, top=BESIDE, first=first), mask)
     with columns[1]:
-        one_search(target, "symmetric", searcher.search(coded, top=BESIDE), mask)
+        one_search(target, "symmetric", searcher.search(coded, top=BESIDE, first=first), mask)
     with columns[2]:
         float_search(target, query, mask)
 
@@ -92,18 +92,24 @@ def float_search(target: SearchTarget, query: Query, mask: np.ndarray | None) ->
         st.info(f"Float search is unavailable: {plain(reason)}")
         return
     hits = retrieval_cached.reranked(target.run.fingerprint, query.key, BESIDE, target.run, query.embedding)
-    one_search(target, "float", hits, mask)
     n = target.searcher.index.n
-    st.caption(
+    note = (
         f"Float search needs the embeddings before coding; {missing:,} of {n:,} are not in the feature cache, so only "
         f"the {min(retrieval_cached.RERANKED, n)} best hits by codes were reranked. Training a run on the same data "
         "and backbone fills the cache."
     )
+    one_search(target, "float", hits, mask, note=note)
 
 
-def one_search(target: SearchTarget, mode: str, hits: list[Hit], mask: np.ndarray | None) -> None:
-    """The hits of one search, with how many are relevant."""
+def one_search(target: SearchTarget, mode: str, hits: list[Hit], mask: np.ndarray | None, *, note: str = "") -> None:
+    """The hits of one search, with how many are relevant.
+
+    Args:
+        note: what to know before looking at them.
+    """
     st.markdown(f"**{mode.capitalize()}**")
+    if note:
+        st.caption(note)
     st.caption(share(hits, mask) + ("" if target.is_collection else _mean(target.run, mode)))
     clickable(target, tiles(target, hits, mask), key=f"hits {mode}")
 

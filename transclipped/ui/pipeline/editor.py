@@ -1,0 +1,112 @@
+"""The line of the page: typed, chosen from examples, or built from chips; `?pipe=` in the address."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from transclipped.errors import InputError
+from transclipped.experiments.pipelines import edit
+from transclipped.experiments.pipelines.pipeline import Pipeline
+from transclipped.retrieval.line import Line, presets
+from transclipped.retrieval.stages import STAGES
+from transclipped.ui import links, presenting, runs
+from transclipped.ui.components import share
+from transclipped.ui.pipeline.data import CALTECH, NAMES, Place, place_of
+from transclipped.ui.text import plain
+
+LINE, DATA, ADD, EXAMPLE = "pipe", "pipe_data", "pipe add", "pipe example"
+DEFAULT = "run:hybrid-caltech101-32-clipped | qe(10) | k-reciprocal"
+EXAMPLES = {
+    "codes of a run": DEFAULT,
+    "features": "hybrid-vit | l2 | pca(128) | l2 | dba(10) | pq(32) | qe(10) | k-reciprocal",
+    "maps": "head32 | gem(3) | l2 | pca(128) | l2 | float | qe(10)",
+    "fusion": "rrf(hybrid-vit | l2 + stem16 | scda | l2) | k-reciprocal",
+}
+HELP = {
+    LINE: "Stages with | between them, from left to right. Options stand in brackets, by position or by name: "
+    "`gem(3)` or `gem(p=3)`.",
+    DATA: "What a line that begins with features searches. A line that begins with a run searches the run's own data.",
+    ADD: "Stages that fit; a stage is added at the last place where it fits.",
+}
+
+
+def draw() -> tuple[Line, Place] | None:
+    """Draw the editor; returns the line and where it searches, None after showing what is wrong."""
+    with presenting.controls("Pipeline"):
+        top = st.container(horizontal=True, vertical_alignment="bottom")
+        problem = st.empty()
+        top.text_input("Pipeline", DEFAULT, key=LINE, bind="query-params", help=HELP[LINE], width="stretch")
+        with top:
+            share.link(key="pipe link", hint="Copies a link to this view.")
+        result = None
+        line = None
+        try:
+            line = Pipeline(st.session_state[LINE] or "").line
+        except InputError as error:
+            problem.error(plain(error), icon=":material/error:")
+        _chips(line)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            _add(line)
+            _examples()
+            data = links.choose(
+                st.segmented_control, "Data set", NAMES, key=DATA, default=CALTECH, required=True, help=HELP[DATA]
+            )
+        try:
+            result = None if line is None else (line, place_of(line, data))
+        except InputError as error:
+            problem.error(plain(error), icon=":material/error:")
+    return result
+
+
+def _chips(line: Line | None) -> None:
+    """The stages of the line as buttons that remove them."""
+    if line is None:
+        return
+    with st.container(horizontal=True, gap="xsmall", key="chips"):
+        for i, step in enumerate(edit.chips(line)):
+            text = step if len(step) <= 60 else f"{step[:59]}…"
+            args = {"on_click": _set, "args": (edit.without(line, i),), "icon": ":material/close:"}
+            st.button(plain(text), key=f"chip {i}", help="Removes this stage.", **args)
+
+
+def _add(line: Line | None) -> None:
+    options = _fitting(str(line) if line is not None else None)
+
+    def added() -> None:
+        if (name := st.session_state.get(ADD)) in options:
+            st.session_state[LINE] = options[name]
+        st.session_state[ADD] = None
+
+    def described(name: str) -> str:
+        return f"{name} · {STAGES[name].kind}"
+
+    about = {"placeholder": "Choose a stage", "help": HELP[ADD], "width": 280}
+    st.selectbox("Add", list(options), None, key=ADD, format_func=described, on_change=added, **about)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _fitting(text: str | None) -> dict[str, str]:
+    return edit.fitting(None if text is None else Pipeline(text).line)
+
+
+def _examples() -> None:
+    examples = EXAMPLES | {name: line for name, line in presets().items() if name != "run"}
+    if (run := runs.current()) is not None:
+        examples["the run in the sidebar"] = f"run:{_address(run)} | qe(10)"
+
+    def chosen() -> None:
+        if (name := st.session_state.get(EXAMPLE)) in examples:
+            st.session_state[LINE] = examples[name]
+        st.session_state[EXAMPLE] = None
+
+    about = {"placeholder": "Choose an example", "width": 240}
+    st.selectbox("Examples", list(examples), None, key=EXAMPLE, on_change=chosen, **about)
+
+
+def _address(run) -> str:
+    """How a line names a run: bundled ones by name, others by folder."""
+    return run.name if runs.BUNDLED in run.path.parents else str(run.path)
+
+
+def _set(text: str) -> None:
+    st.session_state[LINE] = text

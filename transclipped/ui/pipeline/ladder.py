@@ -1,0 +1,97 @@
+"""The ladder: one column of hits for each prefix of the line, with its numbers below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from transclipped.analysis.ladder import compared, moves
+from transclipped.experiments.pipelines.pipeline import Pipeline, Rung
+from transclipped.retrieval.stages import STAGES
+from transclipped.ui.glossary import paragraph
+from transclipped.ui.pipeline import html
+from transclipped.ui.pipeline.data import Place, query_ids
+from transclipped.ui.pipeline.query import Subject, crisp, thumbnail
+from transclipped.ui.quantities import duration
+
+SHOWN = 6  # hits of a column
+FRAMES = "Solid blue: the query's class; dashed orange: another."
+MOVES = "▲ and ▼: ranks gained and lost to the column on its left; new: not among its first K hits."
+NUMBERS = (
+    "AP@K is the sum of the [precision] at each [relevant] hit within K, divided by the relevant hits within K; AP-min "
+    "divides it by min(K, R), with R relevant images in the [database]. [mAP] and mAP-min are their means over all "
+    "queries of the data set. Observed with labels, which no stage sees. Time is that of this search; bytes are those "
+    "of an image in the index."
+)
+
+
+def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
+    """Draw the ladder of a query; returns its rungs."""
+    key = (str(pipeline), place.key)
+    rungs, means = _rungs(*key, subject.key, pipeline, subject), None
+    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
+    spot = st.empty()
+    if pipeline.source.labels() is not None and query_ids(pipeline):
+        spot.html(_html(rungs, None, pipeline, place))
+        with st.spinner("Measuring all queries …"):
+            means = _means(*key, pipeline)
+    spot.html(_html(rungs, means, pipeline, place))
+    paragraph(NUMBERS)
+    return rungs
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _rungs(line: str, place: str, query: str, _pipeline: Pipeline, _subject: Subject) -> list[Rung]:
+    return _pipeline.ladder(_subject.query)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _means(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | None, float | None]]:
+    rungs = _pipeline.ladder(str(query_ids(_pipeline)[0]), means=True)
+    return [(rung.map, rung.map_r) for rung in rungs]
+
+
+def _html(rungs: Sequence[Rung], means: list | None, pipeline: Pipeline, place: Place) -> str:
+    earlier = compared(len(rungs), branches=len(pipeline.line.steps[0].branches))
+    columns = [
+        html.Column(
+            title=rung.stage,
+            about=rung.line,
+            cells=cells(rung, [rungs[j].hits.rows[0] for j in before], pipeline, place),
+            numbers=numbers(rung, *(means[i] if means is not None else (None, None))),
+        )
+        for i, (rung, before) in enumerate(zip(rungs, earlier, strict=True))
+    ]
+    return html.ladder(columns, label="Hits of each prefix, best first", crisp=crisp(place))
+
+
+def cells(rung: Rung, before: Sequence, pipeline: Pipeline, place: Place) -> list[html.Cell]:
+    """The first hits of a ranking, with the ranks that each has gained."""
+    rows = rung.hits.rows[0]
+    gained, result = moves(before, rows), []
+    for i, row in enumerate(rows[:SHOWN].tolist()):
+        identity, labels = pipeline.source.described(row)
+        relevant = None if rung.relevant is None else bool(rung.relevant[i])
+        result.append(html.Cell(thumbnail(place, identity), ", ".join(labels) or str(identity), relevant, gained[i]))
+    return result
+
+
+def numbers(rung: Rung, map_: float | None = None, map_r: float | None = None) -> dict[str, str]:
+    """What stands below a column."""
+    shares = {"AP": rung.ap, "AP-min": rung.ap_r, "mAP": map_, "mAP-min": map_r}
+    time = f"{1000 * rung.seconds:.1f} ms" if rung.seconds < 1 else duration(rung.seconds)
+    written = {name: "–" if value is None else f"{value:.3f}" for name, value in shares.items()}
+    return written | {"time": time, "bytes": f"{rung.bytes_per_item:,.4g}"}
+
+
+def stages(pipeline: Pipeline) -> None:
+    """Each stage of the line: idea, formula and source."""
+    steps = [step for branch in pipeline.line.steps[0].branches for step in branch.steps] + list(pipeline.line.steps)
+    items = []
+    for name in dict.fromkeys(step.name for step in steps):
+        stage = STAGES[name]
+        text = f"{escape(stage.idea)} <code>{escape(stage.formula)}</code> <small>{escape(stage.source)}</small>"
+        items.append(f"<dt>{escape(name)}</dt><dd>{text}</dd>")
+    st.html(f'{html.CSS}<dl class="stages">{"".join(items)}</dl>')

@@ -1,0 +1,7 @@
+"""Which rankers to fuse."""
+
+import streamlit as st
+
+
+def draw() -> None:
+    st.info("not yet")

@@ -1,0 +1,96 @@
+"""The sections of the Pipeline page, and a computation that has to be started."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from transclipped.experiments.pipelines.pipeline import Pipeline
+from transclipped.retrieval.line import Line
+from transclipped.ui import access, links, presenting
+from transclipped.ui.guard import shows_input_errors
+from transclipped.ui.pipeline import editor, flow, ladder, query, sayings
+from transclipped.ui.pipeline.data import Place
+from transclipped.ui.pipeline.jobs import Job, jobs
+from transclipped.ui.text import plain
+
+LADDER, FLOW, SELECT = "ladder", "flow", "select"
+SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse"}
+
+ABOUT = (
+    "From a [query] to its [hits](hit) in stages: features, vectors, [codes](code), a search, re-ranking. Write them "
+    "as one line, and see the hits after each."
+)
+
+
+@shows_input_errors
+def draw() -> None:
+    """The page below its title."""
+    section = links.section(SECTIONS, opened_by={flow.STEP: FLOW, "beta": SELECT})
+    if section == SELECT:
+        from transclipped.ui.pipeline import select
+
+        return select.draw()
+    chosen = editor.draw()
+    if chosen is None:
+        return
+    pipeline = _ready(*chosen)
+    if pipeline is not None:
+        _of_query(section, pipeline, chosen[1])
+
+
+def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
+    left, right = st.columns((1, 5), gap="medium")
+    with right:
+        subject = query.draw(pipeline, place)
+    if subject is None:
+        return
+    with left:
+        st.html(query.picture(subject, place))
+        st.caption(plain(", ".join(subject.labels)))
+    if section == FLOW:
+        rungs = flow.draw(pipeline, place, subject)
+    else:
+        rungs = ladder.draw(pipeline, place, subject)
+        with presenting.controls("What each stage does"):
+            st.header("What each stage does")
+            ladder.stages(pipeline)
+    presenting.say(sayings.sentence(section, rungs))
+
+
+def _ready(line: Line, place: Place) -> Pipeline | None:
+    """The fitted pipeline; None while it has to be started, runs, or has failed, which is drawn."""
+    text = str(line)
+    if place.at_once:
+        with st.spinner("Opening the codes …"):
+            return jobs().ready(text, place)
+    job = jobs().find(text, place)
+    if job is not None and job.pipeline is not None:
+        return job.pipeline
+    if job is not None and job.running:
+        _follow(text, place)
+        return None
+    if job is not None:
+        st.error(plain(job.error), icon=":material/error:")
+    st.info("This line needs features of the images. What is computed is kept for the next time.")
+
+    def start() -> None:
+        access.require(access.TRAIN)
+        jobs().start(text, place)
+
+    st.button("Compute", icon=":material/play_arrow:", key="compute", on_click=start, **access.control(access.TRAIN))
+    return None
+
+
+@st.fragment(run_every="1s")
+def _follow(text: str, place: Place) -> None:
+    """Progress, until the computation ends."""
+    job = jobs().find(text, place)
+    if job is None or not job.running:
+        st.rerun()
+    st.progress(job.done / max(1, job.total), _progress(job))
+
+
+def _progress(job: Job) -> str:
+    if job.waiting:
+        return "Waiting for another computation …"
+    return f"Computing {plain(job.stage)}, {job.done + 1} of {job.total} …"
