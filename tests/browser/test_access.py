@@ -40,7 +40,8 @@ FAINT = """() => {
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parse = (text) => {
     const numbers = (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
-    return text.startsWith("color(srgb") ? [...numbers.slice(0, 3).map((c) => 255 * c), numbers[3] ?? 1] : [...numbers.slice(0, 3), numbers[3] ?? 1];
+    const most = text.startsWith("color(srgb") ? 255 : 1;
+    return [...numbers.slice(0, 3).map((c) => most * c), numbers[3] ?? 1];
   };
   const over = (top, below, a) => top.slice(0, 3).map((c, i) => a * c + (1 - a) * below[i]);
   const faint = new Set();
