@@ -6,10 +6,10 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import cached, runs, shell
+from transclipped.ui import cached, glossary, presenting, runs
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy import code, network, subject
-from transclipped.ui.anatomy.html import STEPS
+from transclipped.ui.anatomy.html import SAID, STEPS
 from transclipped.ui.components import steps
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
@@ -19,7 +19,7 @@ from transclipped.ui.text import plain
 def page(run) -> None:
     searcher = cached.engine(run.fingerprint, run)
     stored = searcher.stored
-    with shell.aside("picture"):
+    with presenting.controls("Image and steps"):
         image = subject.choose(run, searcher)
         last = steps.choose(STEPS)
     if image is None:
@@ -44,13 +44,15 @@ def page(run) -> None:
         if step == last:
             steps.here(STEPS, last)
         if draw is not None:
-            st.divider()
+            if step > 1:
+                st.divider()
             draw()
     st.divider()
     steps.buttons(STEPS, last)
+    presenting.say(SAID[last - 1])
 
 
 st.title("Anatomy of a code")
-st.caption("Follow one image through the network: from its pixels to a few bytes, and to the score of a hit.")
+glossary.paragraph("Follow one image through the network: from its pixels to a few bytes, and to the score of a [hit].")
 if (selected := runs.finished()) is not None:
     page(selected)

@@ -16,9 +16,12 @@ SECTIONS = {RUNS: "Measured here", STUDY: "The study", PUBLISHED: "Published els
 
 @shows_input_errors
 def measured() -> None:
-    with presenting.controls("Search"):
+    first, second = st.container(), st.container()
+    chart, controls = (first, second) if presenting.presenting() else (second, first)
+    with controls, presenting.controls("Search"):
         search = view.search()
-    gains.draw(search)
+    with chart:
+        gains.draw(search)
     rows = view.measured(search)
     if rows:
         curves.draw(rows, search)

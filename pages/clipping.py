@@ -6,7 +6,7 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import links, runs
+from transclipped.ui import glossary, links, presenting, runs
 from transclipped.ui.clipping import batch, look, sweep
 from transclipped.ui.guard import shows_input_errors
 
@@ -17,22 +17,28 @@ SECTIONS = {
     "rules": "All rules",
     "sweep": "Live sweep",
 }
-
+ABOUT = (
+    "Each image but the [anchor] is a [negative] and is pushed away. Where it shows the anchor's class, it is a [false "
+    "negative](false negative), and the push hurts. [Clipping](clipping) leaves out the most similar negatives, which "
+    "are likely false. Training never sees labels."
+)
 
 st.title("Clipping")
-st.caption(
-    "A negative of the anchor's own class is a false negative: pushing it away hurts. Clipping leaves out the most "
-    "similar negatives, which are likely false. Labels are only displayed; training never uses them."
-)
-run, view = runs.current(), None
+run, view, in_class = runs.current(), None, presenting.folded()
+top, row = st.container(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
+body, foot = st.container(), st.container()
+with foot if in_class else top:
+    glossary.paragraph(ABOUT)
 options = {"key": "look", "default": "tune", "required": True, "label_visibility": "collapsed"}
-with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+with row:
     section = links.choose(st.segmented_control, "Section", SECTIONS, **options)
-    if section != "sweep":
+if section != "sweep":
+    with foot if in_class else row:
         view = shows_input_errors(batch.choose)(runs.finished() if run is not None else None)
-if section == "sweep":
-    sweep.section()
-elif view is not None:
-    look.section(section, view)
-elif run is None:
-    runs.finished()
+with body:
+    if section == "sweep":
+        sweep.section()
+    elif view is not None:
+        look.section(section, view)
+    elif run is None:
+        runs.finished()

@@ -41,8 +41,7 @@ def page(run) -> None:
 
 st.title("Codebooks")
 st.caption(
-    f"A {term('code')} has one {term('codeword')} from each {term('codebook')}. See what each stands for and how "
-    "evenly they are used.",
+    f"A {term('code')} has one {term('codeword')} from each {term('codebook')}. See what each stands for.",
     unsafe_allow_html=True,
 )
 if (selected := runs.finished()) is not None:

@@ -19,9 +19,10 @@ KEY = "map"
 @shows_input_errors
 def explore(run) -> None:
     above, below = st.container(), st.container()
-    if presenting.lesson():  # the maps first
+    if presenting.folded():  # the maps first
         above, below = below, above
-    with above, presenting.controls(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    row = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
+    with above, presenting.controls("What the maps show"), st.container(**row):
         subject = controls.subject(run)
         method, colour = controls.choices(subject)
         panels = controls.panels(subject, method)

@@ -6,7 +6,7 @@ imports.through_app()  # before this page imports anything else
 
 import streamlit as st
 
-from transclipped.ui import cached, headline, runs
+from transclipped.ui import cached, glossary, headline, presenting, runs
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import sections
 from transclipped.ui.text import plain
@@ -30,10 +30,10 @@ def page(run) -> None:
 
 
 st.title("TransClipped")
-st.markdown(
-    "**Find similar images by a few bytes each, and stop pushing look-alikes apart.** A small head learns codes on a "
-    "backbone whose parts were trained on ImageNet and its labels. No label of the images here is used: labels only "
-    "measure and explain."
+st.markdown("**Find similar images by a few bytes each, and stop pushing look-alikes apart.**")
+glossary.paragraph(
+    "A small [head] learns [codes](code) on a [backbone] whose parts were trained on ImageNet and its labels. No label "
+    "of the images here takes part: labels only measure and explain."
 )
 run = runs.finished()
 if run is not None:
@@ -42,3 +42,7 @@ else:
     headline.draw()
 sections.machine()
 sections.guarantees()
+presenting.say(
+    "Training pushes all other images away, also those that show the same thing. Clipping leaves out the most similar "
+    "ones, and retrieval gains."
+)

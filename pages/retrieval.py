@@ -16,22 +16,24 @@ from transclipped.ui.retrieval.query import target as target_of
 
 @shows_input_errors
 def page(run) -> None:
-    with presenting.controls("Search"):
+    above, below = st.container(), st.container()
+    front = presenting.folded()  # a class sees the images first
+    choices, main = (below, above) if front else (above, below)
+    with choices, presenting.controls("Search"):
         how, name, top = controls.options(run)
-        folded = st.container(horizontal=True, vertical_alignment="bottom")
-    place = st.container(horizontal=True, vertical_alignment="bottom")
-    more = folded if presenting.lesson() else place
-    section = hits.section()
-    left, right = st.columns(hits.COLUMNS, gap="medium")
+        more = st.container(horizontal=True, vertical_alignment="bottom")
+    section = hits.section(main)
+    left, right = main.columns(hits.columns(section), gap="medium")
+    image = left.container()
     with right:
         target = controls.open_target(run, name)
     of = target or target_of(run, None)
-    with place:
+    with left.container(horizontal=True, vertical_alignment="bottom") if front else more:
         images, number = controls.images(of, how, more)
     if not images:
         right.info(controls.WAITING[how])
         return
-    with left:  # stays visible whatever fails on the right
+    with image:  # stays visible whatever fails on the right
         controls.draw(of, how, images, size=hits.query_size(section))
     if target is None:
         return

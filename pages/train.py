@@ -29,7 +29,7 @@ def new_training():
 
 @shows_input_errors
 def show_runs(current) -> None:
-    if not presenting.lesson():
+    if not presenting.folded():
         st.divider()
     options = {"default": CURVES, "required": True, "label_visibility": "collapsed"}
     part = links.choose(st.segmented_control, "Show", PARTS, key="part", **options)
@@ -49,7 +49,7 @@ st.title("Train")
 st.caption(train_form.ABOUT, unsafe_allow_html=True)
 current = runs.current()
 above, below = st.container(), st.container()
-curves, settings = (above, below) if presenting.lesson() else (below, above)  # a class sees the curves first
+curves, settings = (above, below) if presenting.folded() else (below, above)  # a class sees the curves first
 with settings, presenting.controls("Train another run"):
     estimate, config = new_training() or (None, None)
 with curves:

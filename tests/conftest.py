@@ -36,9 +36,11 @@ def refused(capsys, *argv):
 def registries_restored():
     """Undo what is registered inside."""
     from transclipped import clipping, losses
+    from transclipped.experiments.pipelines import pipeline  # noqa: F401 - registers stages, once for all tests
     from transclipped.models import custom
-    from transclipped.retrieval import stages
+    from transclipped.retrieval import line, stages
 
+    line.load_methods()
     registries = clipping.RULES, losses.LOSSES, custom.BACKBONES, stages.STAGES
     before = [dict(registry) for registry in registries]
     yield

@@ -40,15 +40,22 @@ from typing import Any
 import torch
 
 from transclipped import clipping, losses
-from transclipped.clipping import RULES
+from transclipped.clipping import DELTA, PRIOR, RULES, SHARE, SIGMA
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
+from transclipped.models.custom import register as register_backbone
 from transclipped.retrieval import stages
 from transclipped.utils.files import replacing
 
 __all__ = [  # for plug-ins
-    *("DELTA", "PRIOR", "SHARE", "SIGMA"),
-    *("register_backbone", "register_loss", "register_rule", "register_stage"),
+    "DELTA",
+    "PRIOR",
+    "SHARE",
+    "SIGMA",
+    "register_backbone",
+    "register_loss",
+    "register_rule",
+    "register_stage",
 ]
 
 VARIABLE = "TRANSCLIPPED_PLUGINS"  # paths, separated as in PATH

@@ -238,3 +238,8 @@ def test_tables_are_largest_at_the_code_of_the_query():
 
 def test_tokens_that_form_no_square_have_no_map():
     assert anatomy._energy(torch.zeros(1, 7, 4), 0, 4) == (None, None)
+
+
+def test_only_a_network_with_a_stem_says_so(hybrid):
+    assert hybrid.look(some_pixels(96)).stem
+    assert not microscope(timm_model("vit_tiny_patch16_224", 64, img_size=64), 64).look(some_pixels(64)).stem

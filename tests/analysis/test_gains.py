@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from transclipped.analysis.benchmarks import with_clipping, without_clipping
-from transclipped.analysis.gains import CLASSES, SEEDS, gains
+from transclipped.analysis.gains import CLASSES, SEEDS, gains, looks
 from transclipped.config import ClippingConfig, DataConfig, RunConfig, to_dict
 from transclipped.runs.run import RunDir, find_runs
 from transclipped.utils.files import ASSETS, read_json, write_json
@@ -89,3 +89,14 @@ def test_without_classes_a_single_seed_has_no_interval(tmp_path):
         write_json(run.path / "metrics.json", metrics)
     (gain,) = gains(runs)
     assert gain.gain.half is None and gain.gain.n == 1
+
+
+def test_two_runs_of_a_pair_share_a_number_and_others_have_their_own(tmp_path):
+    pair = {"rank": "rank", "none": "none", "threshold": "threshold"}
+    configs = {name: put(tmp_path, name, 0.5, rule=rule).config for name, rule in pair.items()}
+    configs["two"] = put(tmp_path, "two", 0.5, rule="rank", protocol="II").config
+    configs["none again"] = configs["none"]
+    result = looks(configs)
+    assert result["rank"][0] == result["none"][0] and [dashed for _, dashed in result.values()].count(True) == 2
+    assert len(set(result.values())) == len(configs)  # no two lines look alike
+    assert len({number for number, _ in result.values()}) == 4

@@ -89,7 +89,16 @@ def count(page) -> int:
 
 
 def rows(tiles) -> list[int]:
-    return [int(tile.get_attribute("data-row")) for tile in tiles.all()]
+    return [int(row) for row in tiles.evaluate_all("all => all.map((tile) => tile.dataset.row)")]
+
+
+def becomes(page, read, expected) -> None:
+    """Wait until `read()` returns what is expected."""
+    for _ in range(PATIENCE // 100):
+        if read() == expected:
+            return
+        page.wait_for_timeout(100)
+    assert read() == expected
 
 
 def save(page, label):
@@ -149,13 +158,8 @@ def test_hover_shows_the_image_on_every_map(panels, item_maps, kind):
 def neighbours_listed(page, items, row, k, kind):
     expected, distances = projections.nearest_items(items, row, k, kind=kind)
     tiles = page.locator(".near .tile")
-    page.wait_for_function(
-        "rows => [...document.querySelectorAll('*')].map((e) => e.shadowRoot || e).flatMap("
-        "(e) => [...e.querySelectorAll('.near .tile')]).map((t) => t.dataset.row).join() === rows.join()",
-        arg=[row, *expected.tolist()],
-    )
-    assert rows(tiles) == [row, *expected.tolist()]
-    written = [float(tile.inner_text()) for tile in tiles.all()[1:]]
+    becomes(page, lambda: rows(tiles), [row, *expected.tolist()])
+    written = [float(text) for text in page.locator(".near .distance").all_inner_texts()]
     np.testing.assert_allclose(written, distances, atol=6e-3)
     return expected
 
@@ -176,7 +180,9 @@ def test_click_on_a_point_or_an_image_makes_it_the_query_with_neighbours_by_a_ch
     neighbours_listed(panels, items, int(expected[0]), 6, "backbone")
     panels.get_by_role("button", name="Search with this image").click()
     panels.wait_for_url("**/retrieval**")
-    panels.wait_for_function(f"location.search.includes('query={expected[0]}') || {expected[0]} === 0")
+    settled(panels)
+    number = panels.get_by_role("spinbutton", name="Query number")
+    becomes(panels, number.input_value, str(expected[0]))
 
 
 def test_a_click_on_a_small_map_and_enter_swap_it_with_the_large_one(panels, server):
@@ -228,7 +234,8 @@ def test_the_keyboard_reaches_points_zooms_queries_selects_and_clears(panels, it
     panels.wait_for_url(f"**point={identity}**")
     panels.keyboard.press(" ")
     panels.wait_for_url("**selection=**")
-    assert rows(panels.locator(".chosen .tile")) == [items.ids.tolist().index(int(identity))]
+    chosen = panels.locator(".chosen .tile")
+    becomes(panels, lambda: rows(chosen), [items.ids.tolist().index(int(identity))])
     settled(panels)
     panels.keyboard.press("Escape")
     panels.wait_for_function("!/point|selection/.test(location.search)")
@@ -339,6 +346,17 @@ def test_double_click_in_the_legend_isolates_a_class_for_the_lasso(panels, item_
     lasso(panels, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     first = item_maps[0].labels.min()  # the legend is ordered by class
     panels.get_by_text(f"{(item_maps[0].labels == first).sum()} images selected").wait_for()
+
+
+def test_pointing_at_the_legend_lights_up_its_points(panels):
+    def pixels():
+        return panel(panels, "continuous", "canvas.points").evaluate("canvas => canvas.toDataURL()")
+
+    before, entry = pixels(), panels.locator(".map .entry").first
+    entry.hover()
+    assert pixels() != before
+    panels.mouse.move(2, 2)
+    assert pixels() == before
 
 
 def test_bundled_maps_come_first_and_a_click_shows_what_the_rule_clips_for_that_point(server, page):

@@ -17,7 +17,7 @@ from transclipped.search.searcher import Searcher
 pytestmark = pytest.mark.browser
 RUN = "retrieval-of-tiny"
 HITS, QUERY = ".st-key-hits .ask", ".st-key-question .ask"
-TEACH, HARDEST = ".st-key-taught-hits .ask", ".st-key-hardest .ask"
+HARDEST = ".st-key-hardest .ask"
 ZONE = '.st-key-pictures-place [data-testid="stFileUploaderDropzone"]'
 INPUT = '.st-key-pictures-place [data-testid="stFileUploaderDropzoneInput"]'
 
@@ -174,17 +174,17 @@ def test_a_missing_camera_is_reported(at):
 
 
 def test_marks_move_the_query_by_rocchios_rule(at, engine):
-    page = at(TEACH, section="teach", query=4)
+    page = at(section="teach", query=4)
     first = best(engine, engine.stored.queries[4])
-    shows(page, first, TEACH)
-    page.locator(".st-key-taught-hits .tile").nth(3).get_by_role("button", name="good").click()
+    shows(page, first)
+    page.locator(".st-key-hits .tile").nth(3).get_by_role("button", name="good").click()
     page.get_by_text("1 good, 0 bad.").wait_for()
-    page.locator(".st-key-taught-hits .tile").nth(0).get_by_role("button", name="bad").click()
+    page.locator(".st-key-hits .tile").nth(0).get_by_role("button", name="bad").click()
     page.get_by_text("1 good, 1 bad.").wait_for()
     page.get_by_role("button", name="Search again").click()
     names, books = engine.stored.database_ids.astype(str), engine.stored.codebooks
     good, bad = (decode(books, engine.stored.codes[names == first[i]]) for i in (3, 0))
-    shows(page, best(engine, rocchio(engine.stored.queries[4], good, bad, codebooks=len(books))), TEACH)
+    shows(page, best(engine, rocchio(engine.stored.queries[4], good, bad, codebooks=len(books))))
 
 
 def test_a_click_on_a_hardest_query_searches_with_it(at, engine):
@@ -197,9 +197,50 @@ def test_a_click_on_a_hardest_query_searches_with_it(at, engine):
 
 
 def test_nothing_is_wider_than_a_narrow_window(at):
-    page = at(until=TEACH, section="teach")
+    page = at(section="teach")
     page.set_viewport_size({"width": 600, "height": 900})
     page.wait_for_timeout(300)
     assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0
     edge = page.locator(HITS).evaluate_all("all => Math.max(...all.map((one) => one.getBoundingClientRect().right))")
     assert edge <= 600
+
+
+def test_a_click_on_a_hit_beside_why_explains_it(at, engine):
+    page = at(section="why", query=4)
+    first = best(engine, engine.stored.queries[4])
+    shows(page, first)
+    page.locator(HITS).nth(2).click()
+    shows(page, [first[2]], ".st-key-why-image .ask")
+    settled(page)
+    assert ids_in(page, ".st-key-hits .on .ask") == [first[2]] and "hit=3" in page.url
+    assert page.locator(".st-key-why-image").bounding_box()["y"] < 600  # in sight
+
+
+def test_the_link_to_a_view_is_copied_and_opens_it(at, page):
+    at(section="why", query=5, hit=4, hit_order="worst")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    before = ids_in(page, ".st-key-why-image .ask"), ids_in(page)
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_text("Copied", exact=True).wait_for()
+    link = page.evaluate("() => navigator.clipboard.readText()")
+    assert link == page.url
+    page.goto("about:blank")
+    page.goto(link)
+    shows(page, before[1])
+    shows(page, before[0], ".st-key-why-image .ask")
+
+
+@pytest.mark.parametrize("section", ["hits", "why"])
+def test_on_a_projector_nothing_overlaps_or_is_cut(at, section):
+    page = at(section=section, projector="true", lesson=1)
+    right = "all => all.map((one) => one.getBoundingClientRect().right)"
+    query = max(page.locator(QUERY).evaluate_all(right))
+    beside = ".st-key-hits .tile" if section == "hits" else ".st-key-why-image .tile"
+    left = page.locator(beside).evaluate_all("all => all.map((one) => one.getBoundingClientRect().left)")
+    assert query <= min(left)
+    cut = page.locator('[data-testid="stButtonGroup"] button').evaluate_all(
+        "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1 || "
+        "one.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert cut == 0 and page.locator(HITS).first.bounding_box()["y"] < 850
+    assert page.locator(".st-key-query button").first.is_visible()  # the stepper is there

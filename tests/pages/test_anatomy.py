@@ -23,7 +23,7 @@ def html(app) -> str:
 
 
 def titles(app) -> list[str]:
-    return [s.value for s in app.subheader]
+    return [s.value for s in app.header]
 
 
 def code_bytes(app) -> list[int]:
@@ -155,7 +155,7 @@ def test_layers_and_heads_of_a_transformer_can_be_selected(home, transformer_run
     shutil.copytree(transformer_run, home / "transformer")
     app = opened("anatomy")
     assert not app.error and not app.warning
-    assert "4 × 4 = 16 tokens" in words(app) and "no attention" not in words(app)
+    assert "**4 × 4 places**" in words(app) and "no attention" not in words(app)
     assert app.segmented_control(key="head").disabled
     app.segmented_control(key="layer").set_value("2").run()
     app.segmented_control(key="head").set_value("3").run()

@@ -8,7 +8,8 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import keys, opened, words
+from transclipped.analysis import benchmarks_study
 from transclipped.experiments.lab.keep import ROUNDED
 from transclipped.runs.run import RunDir
 from transclipped.ui.benchmarks import charts, view
@@ -145,3 +146,31 @@ def test_numbers_are_joined_in_ascending_order():
     )
     figure = charts.means(table, x="batch", line=["label"], panel=[], value="mAP", key="k")
     assert list(figure.data[0].x) == ["64", "128", "256"] and list(figure.data[0].y) == [1.0, 2.0, 3.0]
+
+
+def test_pairs_come_first_with_gain_rule_and_backbone_in_sight(finished, home):
+    value = RunDir(finished).metrics()["modes"]["asymmetric"]["map"]
+    assert "gains table" not in keys(benchmarks())
+    changed(finished, "without", "config.json", clipping={"rule": "none"})
+    app = benchmarks()
+    table = app.dataframe[0].value
+    assert list(table.columns)[:5] == ["Gain", "± (95%)", "Over", "Rule", "Backbone"]
+    assert (table["Gain"].tolist(), table["Clipping"].tolist()) == ([0.0], [value])
+    assert table["Runs"].tolist() == ["without → tiny"]
+    assert app.dataframe[1].value["Run"].tolist() == ["tiny", "without"]
+
+
+def test_the_study_ranks_by_value_and_gives_the_gain_over_none():
+    columns = ["label", "bits", "n", "mean", "half"]
+    rows = [
+        ("none", 16, 1, 0.5, None),
+        ("rank", 16, 1, 0.6, None),
+        ("none", 32, 1, 0.7, None),
+        ("rank", 32, 1, 0.4, None),
+    ]
+    table = benchmarks_study.ranked(pd.DataFrame(rows, columns=columns), "label", ["bits", "protocol"])
+    assert table[["bits", "label"]].values.tolist() == [[16, "rank"], [16, "none"], [32, "none"], [32, "rank"]]
+    assert table["gain"].tolist() == pytest.approx([0.1, 0.0, 0.0, -0.3])
+    alone = benchmarks_study.ranked(pd.DataFrame(rows[:2], columns=columns), "label", [])
+    assert alone["gain"].tolist() == pytest.approx([0.1, 0.0])
+    assert "gain" not in benchmarks_study.ranked(pd.DataFrame(rows[1:2], columns=columns), "label", ["bits"])

@@ -12,10 +12,12 @@ import pytest
 
 from tests.pages.conftest import opened, words
 from transclipped.analysis.clipping.batches import batch_of, lab_batch
+from transclipped.analysis.clipping.dials import dial
 from transclipped.analysis.clipping.report import report
 from transclipped.analysis.clipping.trained import trained
 from transclipped.clipping import amount_of, turned
 from transclipped.config import ClippingConfig
+from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.sweep import RESULTS, SETTINGS, STATE, Sweep, head_file, run_sweep
 from transclipped.features import labset
 from transclipped.runs.run import RunDir
@@ -341,3 +343,28 @@ def test_a_head_of_a_sweep_is_saved_as_a_run_that_other_pages_list(home, monkeyp
     head_file(folder, saved.config.clipping).write_bytes(b"torn")
     app.button(key="keep button").click().run()
     assert not app.exception and app.error
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("view", [{"lesson": "1"}, {"projector": "true"}])
+def test_in_front_of_a_class_controls_are_folded_and_still_work(home, section, view):
+    app = opened("clipping", look=section, size="64", delta="0.4", **view)
+    assert not app.error
+    assert app.expander
+    if section != "sweep":
+        assert app.selectbox(key="size").value == 64
+    if section in ("tune", "steps", "mistakes"):
+        app.segmented_control(key="clip_rule").set_value("rank").run()
+        assert not app.exception and app.query_params["clip_rule"] == "rank"
+
+
+def test_a_class_hears_the_numbers_of_the_setting(home):
+    text = words(opened("clipping", size="64", delta="0.4", lesson="1"))
+    lab = labset.load()
+    batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
+    price, gain = dial(batch, ClippingConfig(rule="threshold"), temperature=0.3).removed[40]
+    curve = curves.reached(curves.load(), "threshold", 0.3)
+    said = next(line for line in text.splitlines() if "At δ = 0.4" in line)
+    for number in (f"{gain:.0%}", f"{price:.0%}", f"{curve.at(0.4):.3f}", f"{curve.none:.3f}"):
+        assert number in said
+    assert "At δ = 0.4" not in words(opened("clipping", size="64", delta="0.4"))

@@ -19,6 +19,7 @@ from transclipped.runs.run import RunDir
 from transclipped.ui.components import map as maps
 from transclipped.ui.embeddings import colours as map_colours
 from transclipped.ui.embeddings import layouts as map_layouts
+from transclipped.ui.theme import class_colour
 
 embeddings = partial(opened, "embeddings")
 
@@ -33,9 +34,9 @@ def empty_maps(tmp_path, monkeypatch):
 
 
 def words(app) -> str:
-    """All texts of the page, without marks of the glossary."""
+    """All texts of the page, without the meanings of its terms."""
     html = "\n".join(each.proto.body for each in app.main if each.type == "html")
-    text = re.sub(r'<span class="tip".*?</span>', "", html)
+    text = re.sub(r'<span[^>]* role="tooltip".*?</span>', "", html)
     return drawn_words(app) + "\n" + re.sub(r"<[^>]*>", "", text)
 
 
@@ -314,7 +315,7 @@ def test_the_query_goes_on_to_retrieval(finished):
 
 
 def test_no_class_and_no_codeword_is_grey(finished):
-    classes = [map_colours.colour_of(label) for label in range(10)]
+    classes = [class_colour(label) for label in range(10)]
     assert len(set(classes)) == 10
     for colour in classes:
         red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))

@@ -216,3 +216,59 @@ def test_tiny_and_odd_databases(text):
     data.blocks["query"] = np.full_like(data.blocks["query"], np.nan)
     with pytest.raises(InputError):
         ranker(parse("l2 | float"), data, Store()).hits(4)
+
+
+def test_stages_on_maps_are_not_charged_for_computing_them(monkeypatch):
+    from transclipped.retrieval import chain as module
+
+    clock = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+
+    class Slow(Arrays):
+        def maps(self, step, block):
+            for batch in super().maps(step, block):
+                clock[0] += 100
+                yield batch
+
+    def fit(batches):
+        for _ in batches:
+            clock[0] += 1
+        return {"none": np.zeros(1)}
+
+    def pooled(maps, state):
+        clock[0] += 1
+        return maps.mean((2, 3))
+
+    stage("one", kind="aggregation", fit=fit, **FACTS)(pooled)
+    data = Slow(train=maps(9, 0), database=maps(7, 2), query=maps(4, 1))
+    hits = ranker(parse("toy | one | l2"), data, Store()).hits(3)
+    assert sorted(hits.needed.values()) == [0, 0, 0, 3, 3]  # l2, index, first search; fit, pooling
+    assert hits.seconds == 0
+
+
+def test_work_on_the_database_is_charged_once_and_not_to_queries(monkeypatch):
+    from transclipped.retrieval import chain as module
+
+    clock = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+
+    @stage("slow", kind="reranking", **FACTS)
+    def slow(hits, collection):
+        if "slow" not in collection.memo:
+            clock[0] += 50
+            collection.memo["slow"] = True
+        clock[0] += len(hits.rows)
+        return hits
+
+    hits = ranker(parse("l2 | float | slow"), source(), Store()).hits(3)
+    assert hits.seconds == 7 and sum(hits.needed.values()) == 51
+
+
+def test_lists_of_items_have_the_scale_of_queries():
+    data = source()
+    for code in ("pq(16)", "lsh(16)", "float"):
+        chain = ranker(parse(f"l2 | {code}"), data, Store())
+        items, codes = chain.index.decoded(), chain.neighbours(5)
+        factor = getattr(chain.index, "to_query", getattr(chain.index, "m", 1))
+        expected = np.take_along_axis(items @ items.T * factor, codes.rows, 1)
+        np.testing.assert_allclose(codes.scores, expected, atol=1e-4)

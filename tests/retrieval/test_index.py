@@ -98,6 +98,13 @@ def test_packed_sort_equals_lexsort(values):
     np.testing.assert_array_equal(got_scores[0], scores[0][expected] + np.float32(0))
 
 
+def test_an_index_without_items_answers_with_no_hits():
+    codebooks, codes, queries = random_codes()
+    for one in (PQIndex(codebooks, codes[:0]), FlatIndex(queries[:0], codebooks=4)):
+        hits = one.search(queries, 5)
+        assert hits.rows.shape == hits.scores.shape == (7, 0)
+
+
 def test_code_that_names_no_codeword_is_refused():
     codebooks, codes, _ = random_codes(k=4)
     with pytest.raises(InputError, match="codeword"):

@@ -14,22 +14,24 @@ from transclipped.ui.line_labels import MOST, _broken, label_ends, split, spread
 finite = st.floats(-100, 100)
 
 
-@given(st.lists(finite, max_size=8), st.floats(0.01, 10))
-def test_labels_keep_their_order_and_distance_and_stay_inside_where_they_fit(values, gap):
+@given(st.lists(st.tuples(finite, st.floats(0.01, 10)), max_size=8))
+def test_labels_keep_their_order_and_never_overlap_and_stay_inside_where_they_fit(labels):
+    values, sizes = [value for value, _ in labels], [size for _, size in labels]
     low, high = min(values, default=0), max(values, default=0)
-    places = spread(values, gap, low, high)
-    order = np.argsort(values, kind="stable")
-    steps = np.diff(np.array(places)[order]) if len(values) > 1 else np.array([gap])
-    assert (steps >= gap - 1e-6).all()
-    if gap * (len(values) - 1) <= high - low:
+    places = spread(values, sizes, low, high)
+    order = np.argsort(values, kind="stable").tolist()
+    gaps = [(sizes[i] + sizes[j]) / 2 for i, j in pairwise(order)]
+    assert all(places[j] - places[i] >= gap - 1e-6 for (i, j), gap in zip(pairwise(order), gaps, strict=True))
+    if sum(gaps) <= high - low:
         assert all(low - 1e-6 <= place <= high + 1e-6 for place in places)
 
 
 def test_labels_far_apart_stay_at_their_lines():
-    assert spread([3.0, 1.0, 2.0], 0.5, 0, 4) == [3.0, 1.0, 2.0]
-    assert spread([1.0, 1.0], 0.5, 0, 4) == [1.0, 1.5]
-    assert spread([4.0, 4.0], 0.5, 0, 4) == [3.5, 4.0]
-    assert spread([], 1, 0, 1) == []
+    assert spread([3.0, 1.0, 2.0], [0.5] * 3, 0, 4) == [3.0, 1.0, 2.0]
+    assert spread([1.0, 1.0], [0.5] * 2, 0, 4) == [1.0, 1.5]
+    assert spread([4.0, 4.0], [0.5] * 2, 0, 4) == [3.5, 4.0]
+    assert spread([1.0, 1.0], [1.0, 0.5], 0, 4) == [1.0, 1.75]
+    assert spread([], [], 0, 1) == []
 
 
 @given(st.lists(finite, max_size=9), st.floats(0, 5))

@@ -38,6 +38,7 @@ class AnatomyView:
         prefix: tokens that stand for no place, such as a class token.
         class_token: whether the embedding is read off the first token instead of averaged over places.
         embedding: `[F]` float32.
+        stem: whether a CNN makes the tokens, so that each sees more of the image than its patch.
     """
 
     grid: tuple[int, int] | None
@@ -46,6 +47,7 @@ class AnatomyView:
     prefix: int
     class_token: bool
     embedding: np.ndarray
+    stem: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,20 @@ class Assigned:
     p: np.ndarray
     bits: np.ndarray
     order: np.ndarray
+
+
+@dataclass(frozen=True)
+class SoftmaxWeight:
+    """A weight exp(α (cosine − largest)) / Σ_k exp(α (cosine_k − largest)): its two cosines, `power` and `total`."""
+
+    cosine: float
+    largest: float
+    power: float
+    total: float
+
+    @property
+    def share(self) -> float:
+        return self.power / self.total
 
 
 class Microscope:
@@ -105,6 +121,7 @@ class Microscope:
             prefix=prefix,
             class_token=prefix > 0 and getattr(network, "global_pool", "") == "token",
             embedding=embedding[0].float().numpy().copy(),
+            stem=hasattr(getattr(network, "patch_embed", None), "backbone"),  # timm's HybridEmbed
         )
 
 
@@ -164,6 +181,18 @@ def assign(unit: np.ndarray, codebooks: np.ndarray, alpha: float) -> Assigned:
     weights = np.exp(logits - logits.max(1, keepdims=True))
     p = weights / weights.sum(1, keepdims=True)
     return Assigned(p, entropy(p), np.argsort(-p, axis=1, kind="stable"))
+
+
+def products(sub_vector: np.ndarray, codeword: np.ndarray) -> np.ndarray:
+    """Products `[d]` float64 of the numbers of two vectors; their sum is the cosine, as both have length 1."""
+    return sub_vector.astype(np.float64) * codeword.astype(np.float64)
+
+
+def softmax_weight(sub_vector: np.ndarray, codebook: np.ndarray, word: int, alpha: float) -> SoftmaxWeight:
+    """How a sub-vector `[d]` gives a codeword of its codebook `[K, d]` its weight at sharpness α."""
+    cosines = codebook.astype(np.float64) @ sub_vector.astype(np.float64)
+    powers = np.exp(alpha * (cosines - cosines.max()))
+    return SoftmaxWeight(float(cosines[word]), float(cosines.max()), float(powers[word]), float(powers.sum()))
 
 
 def code_of(unit: np.ndarray, codebooks: np.ndarray) -> np.ndarray:

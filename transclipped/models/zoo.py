@@ -46,7 +46,7 @@ BUNDLED = {
     backbone.name: backbone
     for backbone in (
         Bundled(name=CNN, words="EfficientNet-Lite0, a CNN", kind="supervised", sources=("tan2019",)),
-        Bundled(name=HYBRID, words="Hybrid ViT, trained without labels"),
+        Bundled(name=HYBRID, words="Hybrid ViT on an ImageNet-trained stem"),
         Bundled(name=DISTILLED, words="The hybrid ViT before its contrastive training"),
         Bundled(name=PHOTOGRAPHS, words="Distilled hybrid ViT beside the whole CNN, for photographs", file=DISTILLED),
     )

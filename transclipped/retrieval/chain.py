@@ -16,15 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import CodeType
 from typing import Any, Protocol
 
 import numpy as np
 
+from transclipped import __version__
 from transclipped.retrieval.augmentation.dba import smooth
 from transclipped.retrieval.index import FlatIndex, Hits
 from transclipped.retrieval.line import Line, Step
-from transclipped.retrieval.stages import Collection, Index, State
+from transclipped.retrieval.stages import STAGES, Collection, Index, State
 
+PACKAGE = Path(__file__).resolve().parents[1]
 MEMORY = 2**31  # bytes of stored outputs
 LISTS = 200  # neighbours of each item that are computed once, and hits that re-ranking sees at least
 
@@ -140,13 +143,10 @@ class Chain:
         blocks |= {"database"} if augmented or what.startswith(("index", "lists", "hits")) else set()
         inputs = [f"{name} {self.source.key(self.features, name)}" for name in sorted(blocks - {block})]
         inputs += [self.source.key(self.features, block)] if block else []
-        named = [
-            _digest(self.state(j))
-            for j, step in enumerate(prefix[: i + (what != "state")])
-            if "name" in dict(step.options)
-        ]
+        learned = prefix[:-1] if what == "state" else prefix
+        named = [_digest(self.state(j)) for j, step in enumerate(learned) if "name" in dict(step.options)]
         code = [code_version(step.name) for step in prefix]
-        text = "\n".join([str(Line(prefix)), what, *inputs, *named, *code])
+        text = "\n".join([__version__, str(Line(prefix)), what, *inputs, *named, *code])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def state(self, i: int) -> State:
@@ -168,7 +168,9 @@ class Chain:
         for name in {"outside", "database"} & set(step.stage.needs):
             given[name] = self.vectors(i - 1, name)
         maps = step.stage.kind in ("filter", "aggregation")
-        return fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        state = fit(_Batches(self, i - 1, "train") if maps else self.vectors(i - 1, "train"), **given)
+        # In the order of numbers that files have too, so that products round alike.
+        return {name: np.array(array, order="C") for name, array in state.items()}
 
     def vectors(self, i: int, block: str) -> np.ndarray:
         """Vectors `[n, D]` after step i, −1 for the input."""
@@ -187,7 +189,7 @@ class Chain:
             self.store.needs(key, entry, once=once)
             return entry.value["vectors"]
         compute = self._augmented if step.stage.kind == "augmentation" else self._transformed
-        disk = step.stage.kind == "augmentation"
+        disk = step.stage.kind == "augmentation" or "database" in step.stage.needs  # these search all items
         return self.store.get(key, lambda: {"vectors": compute(i, block)}, disk=disk, once=once).value["vectors"]
 
     def _transformed(self, i: int, block: str) -> np.ndarray:
@@ -209,14 +211,17 @@ class Chain:
 
     def _near(self, i: int, k: int) -> Hits:
         """The k items of the database nearest to each, by vectors after step i."""
-        index = FlatIndex(self.vectors(i, "database"), codebooks=1)
-        return self._lists(i, k, lambda depth: index.search(index.embeddings, depth))
+
+        def search(depth: int) -> Hits:
+            x = self.vectors(i, "database")
+            return FlatIndex(x, codebooks=1).search(x, depth)
+
+        return self._lists(i, k, search)
 
     def _lists(self, i: int, k: int, search: Callable[[int], Hits]) -> Hits:
         depth = max(k, LISTS)
         key = self.key(i, "lists" if depth == LISTS else f"lists {depth}", "database")
-        lists = self.store.get(key, lambda: vars(search(depth))).value
-        return Hits(lists["scores"][:, :k], lists["rows"][:, :k])
+        return _cut(_hits(self.store.get(key, lambda: _arrays(search(depth))).value), k)
 
     @property
     def index(self) -> Index:
@@ -231,8 +236,7 @@ class Chain:
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
         index = self.index
-        scale = np.float32(getattr(index, "m", 1))  # decoded items are divided by it
-        return self._lists(self.coding, k, lambda depth: index.search(index.decoded() * scale, depth))
+        return self._lists(self.coding, k, lambda depth: index.search(_as_queries(index), depth))
 
     def collection(self, x: np.ndarray) -> Collection:
         """Queries, as vectors `[Q, D]` before coding, and the database."""
@@ -276,7 +280,9 @@ class Chain:
 
     @property
     def bytes_per_item(self) -> float:
-        return float(self.index.bytes_per_item)
+        states = (self.state(i) for i in range(self.coding))
+        extra = sum(state["items"][:1].nbytes for state in states if "items" in state)  # the database's own vectors
+        return float(self.index.bytes_per_item) + extra
 
 
 class _Batches:
@@ -285,8 +291,13 @@ class _Batches:
     def __init__(self, chain: Chain, i: int, block: str) -> None:
         self.chain, self.i, self.block = chain, i, block
 
-    def __iter__(self):
-        for maps in self.chain.source.maps(self.chain.features, self.block):
+    def __iter__(self) -> Iterator[np.ndarray]:
+        batches = iter(self.chain.source.maps(self.chain.features, self.block))
+        while True:
+            with self.chain.store.aside():  # what learns from maps does not compute them
+                maps = next(batches, None)
+            if maps is None:
+                return
             for i in range(1, self.i + 1):
                 maps = self.chain.applied(i, maps)
             yield maps
@@ -363,8 +374,11 @@ class Fused:
 def _of_items(chain: Chain) -> Collection:
     """The items of a database as its queries."""
     index = chain.index
-    items = index.decoded() * np.float32(getattr(index, "m", 1))
-    return Collection(index, items, neighbours=chain.neighbours, memo=chain.memo)
+    return Collection(index, _as_queries(index), neighbours=chain.neighbours, memo=chain.memo)
+
+
+def _as_queries(index: Index) -> np.ndarray:
+    return index.decoded() * np.asarray(getattr(index, "to_query", getattr(index, "m", 1)), np.float32)
 
 
 class _Joined:
@@ -405,13 +419,16 @@ def chains(of: Chain | Fused) -> list[Chain]:
 
 
 def _timed(of: Chain | Fused, key: str, k: int) -> Entry:
-    """Hits of the data set's queries, from the store if it has them."""
+    """Hits of the data set's queries, from the store if it has them; a first query computes what is needed once."""
     store = of.store
     if (entry := store.find(key)) is None:
         queries = of.queries()
-        of.search([x[:1] for x in queries] if isinstance(of, Fused) else queries[:1], k)  # computes what is needed once
-        entry = store.get(key, lambda: vars(of.search(queries, k)), once=False)
-    return Entry(Hits(entry.value["scores"], entry.value["rows"]), entry.seconds, entry.needed)
+        first = [x[:1] for x in queries] if isinstance(of, Fused) else queries[:1]
+        once = store.get(f"{key} first", lambda: _arrays(of.search(first, k)), disk=False)
+        hits = store.get(key, lambda: _arrays(of.search(queries, k)), once=False)
+        needed = once.needed | hits.needed | {f"{key} first": once.seconds}
+        entry = store.put(key, Entry(hits.value, hits.seconds, needed))
+    return Entry(_hits(entry.value), entry.seconds, entry.needed)
 
 
 def reranked(hits: Hits, collection: Collection, steps: Iterable[Step]) -> Hits:
@@ -421,17 +438,19 @@ def reranked(hits: Hits, collection: Collection, steps: Iterable[Step]) -> Hits:
     return hits
 
 
-@cache
-def _source_digest(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
-
-
 def code_version(name: str) -> str:
-    """Changes with the file of a stage."""
-    from transclipped.retrieval.stages import STAGES
+    """Changes with the file of a stage, or a file beside it."""
+    return _code_digest(inspect.unwrap(STAGES[name].function).__code__)
 
-    file = inspect.getsourcefile(inspect.unwrap(STAGES[name].function))
-    return _source_digest(file) if file and Path(file).is_file() else ""
+
+@cache
+def _code_digest(code: CodeType) -> str:
+    file = Path(code.co_filename)
+    files = sorted(file.parent.glob("*.py")) if PACKAGE in file.parents else [file] if file.is_file() else []
+    digest = hashlib.sha256(code.co_code)  # all that is known of a function from a notebook
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def _digest(state: State) -> str:
@@ -439,6 +458,15 @@ def _digest(state: State) -> str:
     for name, array in sorted(state.items()):
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _arrays(hits: Hits) -> State:
+    """Hits to store, rows in four bytes."""
+    return {"scores": hits.scores, "rows": hits.rows.astype(np.int32)}
+
+
+def _hits(arrays: State) -> Hits:
+    return Hits(arrays["scores"], arrays["rows"].astype(np.int64))
 
 
 def _cut(hits: Hits, k: int) -> Hits:

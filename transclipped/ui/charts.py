@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from transclipped.ui.chart_text import described
 from transclipped.ui.presenting import scale
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import class_colour
 
 HEIGHT, WIDEST = 320, 1100  # px; wider, a figure of few points is stretched flat
 TICK, TITLE = 12, 14  # px, font sizes that Streamlit gives an axis
+FLATTEST, SQUARE = 3.6, 1.4  # largest ratio of width to height: of any chart, and of one with square cells
 LINE, POINT = 2.0, 6.0  # plotly's default line width and marker size
 COLUMNS = ("trace", "x", "y", "value", "error")
 KINDS = {  # ending: (label, MIME type, icon)
@@ -28,7 +31,7 @@ cached_figure = st.cache_resource(max_entries=32, show_spinner=False)
 
 
 def show(figure: go.Figure, *, key: str, name: str, **options):
-    """Draw a figure, with buttons to save it as SVG and CSV, larger on a projector.
+    """Draw a figure, with buttons to save it as SVG and CSV, larger on a projector, and its description.
 
     Args:
         key: of the chart, unique on the page.
@@ -36,16 +39,24 @@ def show(figure: go.Figure, *, key: str, name: str, **options):
         options: of `st.plotly_chart`, such as `on_select`, whose selection is returned.
     """
     config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}}
-    selection = st.plotly_chart(enlarged(figure, scale()), key=key, config=config, **options)
+    grown = enlarged(figure, scale())
+    selection = st.plotly_chart(grown, key=key, config=config, **{"width": widest(grown)} | options)
+    st.html(_description(figure, key))
     with saving(key), st.popover("Save", type="tertiary", icon=":material/download:"):
         st.caption(SAVED)
         offer(lambda: csv_of(figure), key=key, name=name)
     return selection
 
 
+def widest(figure: go.Figure) -> int:
+    """Pixels beyond which a figure only gets flatter, or its colour scale moves away from its square cells."""
+    square = any(axis.scaleanchor for axis in figure.select_yaxes())
+    return round((figure.layout.height or HEIGHT) * (SQUARE if square else FLATTEST))
+
+
 def saving(key: str):
     """A container below a figure for its save buttons."""
-    return st.container(horizontal=True, horizontal_alignment="right", key=f"save-{key}")
+    return st.container(horizontal=True, key=f"save-{key}")
 
 
 def offer(data: Callable[[], bytes], *, key: str, name: str, kind: str = "csv", **options) -> None:
@@ -125,6 +136,12 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     for shape in grown.layout.shapes:
         shape.line.width = (shape.line.width or LINE) * factor
     return grown
+
+
+def _description(figure: go.Figure, key: str) -> str:
+    """A figure's hidden description, which components/shell.js attaches to the chart of this key."""
+    place = "st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", key)  # as Streamlit names the class
+    return f'<p class="described" data-of="{place}">{html.escape(described(figure))}</p>'
 
 
 def _grow(trace, factor: float) -> None:

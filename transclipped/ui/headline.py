@@ -6,6 +6,7 @@ import streamlit as st
 
 from transclipped.analysis import headline
 from transclipped.analysis.headline import Headline, InvertedU
+from transclipped.ui import glossary, presenting
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
@@ -21,7 +22,14 @@ def inverted_u() -> InvertedU | None:
 
 
 def draw() -> None:
-    """The pair in a sentence, and why other pairs differ."""
+    """The pair in a sentence, and why other pairs differ; in front of a class the sentence alone."""
     if (numbers := pair()) is not None:
-        st.markdown(f"**{numbers.claim}** {numbers.terms}")
-        st.caption(headline.ELSEWHERE)
+        claim, terms = (glossary.prose(_marked(text)) for text in (numbers.claim, numbers.terms))
+        st.html(f'<p class="prose" id="headline"><b>{claim}</b> {terms}</p>')
+        if not presenting.presenting():
+            st.caption(headline.ELSEWHERE)
+
+
+def _marked(text: str) -> str:
+    """The text with the words marked that the glossary explains."""
+    return text.replace(f"mAP@{headline.K}", f"[mAP@{headline.K}](mAP@K)").replace("temperature", "[temperature]")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
 
 from transclipped.ui.text import for_plotly
 
-PITCH = 17  # px between two labels
+PITCH = 17  # px, height of a line of a label
 PANEL = 90  # px, least height of a panel
 AROUND = 90  # px of a figure's height outside its axes
 LETTER, GAP = 6.6, 34  # px, width of a letter, and of the mark and the space around a label
-MOST = 24  # letters of a line of a label; more are broken at a space or hyphen
+MOST = 14  # letters of a line of a label; more are broken at a space or hyphen
 PAD = 0.06  # of the range, below and above the lines
 
 
@@ -37,10 +38,11 @@ def label_ends(figure: go.Figure, *, least: float = 0.0, labels: Sequence[str] |
         low, high = y_range(ys, least)
         figure.update_layout({f"yaxis{axis[1:]}": {"range": [low, high]}})
         ends = [float(figure.data[i].y[-1]) for i in members]
-        for i, y in zip(members, spread(ends, PITCH / height * (high - low), low, high), strict=True):
-            lines = _broken(texts[i])
-            longest = max(longest, *map(len, lines))
-            _write(figure, figure.data[i], "<br>".join(lines), y)
+        lines = [_broken(texts[i]) for i in members]
+        longest = max(longest, *(len(line) for label in lines for line in label))
+        sizes = [len(label) * PITCH / height * (high - low) for label in lines]
+        for i, label, y in zip(members, lines, spread(ends, sizes, low, high), strict=True):
+            _write(figure, figure.data[i], "<br>".join(label), y)
     if panels:
         figure.update_layout(showlegend=False, margin_r=round(LETTER * longest + GAP))
     return figure
@@ -78,15 +80,20 @@ def y_range(values: np.ndarray, least: float = 0.0) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places for labels near `values`: in the same order, `gap` apart, inside [low, high] where they fit."""
+def spread(values: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
+    """Centres for labels near `values` that do not overlap: in the same order, inside [low, high] where they fit.
+
+    Args:
+        sizes: heights of the labels, in the unit of `values`.
+    """
     order = sorted(range(len(values)), key=lambda i: values[i])
     places = [values[i] for i in order]
-    for i in range(1, len(places)):  # upwards
-        places[i] = max(places[i], places[i - 1] + gap)
-    ceiling = max(high, low + gap * (len(places) - 1))
+    gaps = [(sizes[i] + sizes[j]) / 2 for i, j in pairwise(order)]
+    for i, gap in enumerate(gaps):  # upwards
+        places[i + 1] = max(places[i + 1], places[i] + gap)
+    ceiling = max(high, low + sum(gaps))
     for i in reversed(range(len(places))):  # and back from the upper end
-        places[i] = min(places[i], ceiling - gap * (len(places) - 1 - i))
+        places[i] = min(places[i], ceiling - sum(gaps[i:]))
     result = [0.0] * len(places)
     for i, place in zip(order, places, strict=True):
         result[i] = place

@@ -27,6 +27,11 @@ def scale() -> float:
     return LARGER if projector() else 1.0
 
 
+def folded() -> bool:
+    """Whether controls are folded, and charts and images come first."""
+    return lesson() or projector()
+
+
 def controls(label: str = "Settings"):
     """A container for a page's controls: folded under `label` in lesson view and on a projector, plain otherwise.
 
@@ -35,7 +40,7 @@ def controls(label: str = "Settings"):
     Args:
         label: what they control, unique on the page, such as "Batch and rule".
     """
-    if lesson() or projector():
+    if folded():
         return st.expander(label, icon=":material/tune:")
     return st.container()
 

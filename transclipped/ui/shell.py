@@ -12,9 +12,9 @@ from pathlib import Path
 import streamlit as st
 
 from transclipped.ui.components import shell as browser
-from transclipped.ui.presenting import LESSON, PROJECTOR, lesson, scale
+from transclipped.ui.presenting import LESSON, PROJECTOR, folded, lesson, scale
 from transclipped.ui.styles import sheet
-from transclipped.ui.theme import IRRELEVANT, RELEVANT
+from transclipped.ui.theme import FOCUS, IRRELEVANT, RELEVANT
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = (  # file, title, icon
@@ -30,7 +30,7 @@ ORDER = (  # file, title, icon
 )
 LINK = '[data-testid="stSidebarNavLink"]'
 STYLE = sheet(__file__) + sheet(Path(__file__).with_name("glossary.css"))
-LESSON_STYLE = sheet(Path(__file__).with_name("lesson.css"))
+LESSON_STYLE, PRESENTING_STYLE = (sheet(Path(__file__).with_name(f"{name}.css")) for name in ("lesson", "presenting"))
 
 
 def pages() -> list:
@@ -46,10 +46,11 @@ def frame(pages: list, page) -> None:
     """Style, links to the neighbouring pages, and the sidebar's controls; call it before the page runs."""
     with st.sidebar:
         _controls()
-    variables = f":root {{ --scale: {scale()}; --relevant: {RELEVANT}; --irrelevant: {IRRELEVANT} }}"
+    colours = f"--relevant: {RELEVANT}; --irrelevant: {IRRELEVANT}; --focus: {FOCUS}"
+    variables = f":root {{ --scale: {scale()}; {colours} }}"
     urls = [(other.url_path, icon) for other, (_, _, icon) in zip(pages, ORDER, strict=True)]
     icons = "".join(f'{LINK}[href$="/{url}"] {{ --icon: "{icon}" }}' for url, icon in urls)
-    st.html(f"<style>{variables}{icons}</style>{STYLE}{LESSON_STYLE * lesson()}")
+    st.html(f"<style>{variables}{icons}</style>{STYLE}{PRESENTING_STYLE * folded()}{LESSON_STYLE * lesson()}")
     _neighbours(pages, page)
 
 

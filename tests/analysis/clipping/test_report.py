@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from tests.clipping_reference import clipped_of, loss_of, negatives_of
 from transclipped.analysis.clipping.batches import batch_of
-from transclipped.analysis.clipping.report import anchor_steps, batch, curve, neighbours, report, spread, suggestions
+from transclipped.analysis.clipping.report import (
+    anchor_steps,
+    batch,
+    curve,
+    neighbours,
+    report,
+    separation,
+    spread,
+    suggestions,
+)
 from transclipped.analysis.clipping.thresholds import mixture, otsu
 from transclipped.clipping import negatives
 from transclipped.config import ClippingConfig
@@ -255,3 +264,20 @@ def test_a_frozen_backbone_encodes_images_once_for_all_epochs_and_runs(tiny_run,
         assert again.rows.tolist() == first.rows.tolist()
     assert np.array_equal(again.similarity, first.similarity)
     assert len(encoded) == 40
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_separation_counts_the_pairs_in_which_the_false_negative_is_more_similar(seed):
+    generator = np.random.default_rng(seed)
+    z = np.round(generator.normal(size=(2 * B, 2)))  # coarse, so that many cosines tie
+    z[(z == 0).all(1)] = 1.0
+    one = spread(batch(z, labels=np.arange(B) % 3))
+    wins = [(f > t) + (f == t) / 2 for f, t in product(one.same, one.other)]
+    assert separation(one) == pytest.approx(sum(wins) / len(wins))
+
+
+def test_separation_needs_negatives_of_both_kinds():
+    z = np.eye(2 * B)
+    assert separation(spread(batch(z))) is None
+    assert separation(spread(batch(z, labels=np.zeros(B, int)))) is None
+    assert separation(spread(batch(z, labels=np.arange(B)))) is None

@@ -102,12 +102,8 @@ def test_list_and_explain_name_every_stage(capsys):
         for option, (low, *_) in ((name, ends) for name, ends in stage["bounds"].items()):
             assert option in stage["options"], (stage["name"], option)
             assert not isinstance(low, str) or stage["options"][option] in stage["bounds"][option]
-    for words in (
-        ["list"],
-        ["explain", "gem"],
-        ["explain", "stem16 | gem(2) | l2 | qe"],
-        ["explain", "pyretri-caltech"],
-    ):
+    explained = ("gem", "stem16 | gem(2) | l2 | qe", "pyretri-caltech")
+    for words in (["list"], *(["explain", line] for line in explained)):
         assert main(["pipeline", *words]) == 0
     assert "arXiv 1711.02512" in capsys.readouterr().out
     refused(capsys, "pipeline", "explain", "gemm")

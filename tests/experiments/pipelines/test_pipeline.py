@@ -131,7 +131,15 @@ def test_damaged_saved_pipelines_are_refused(source, tmp_path):
     folder = tc.Pipeline(f"{CNN} | l2 | pq(16)").fit(source).save(tmp_path / "saved")
     record = json.loads((folder / "pipeline.json").read_text())
     cases = {
-        "pipeline.json": [b"{", b"[]", b'{"pipeline": 3}', json.dumps(record | {"fingerprints": ["x"]}).encode()],
+        "pipeline.json": [
+            b"{",
+            b"[]",
+            b'{"pipeline": 3}',
+            *(
+                json.dumps(record | change).encode()
+                for change in ({"fingerprints": ["x"]}, {"fingerprints": []}, {"fingerprints": 3}, {"data": {"x": 1}})
+            ),
+        ],
         "state.safetensors": [b"", b"x" * 50],
         "index.safetensors": [b"", (folder / "state.safetensors").read_bytes()],
     }
@@ -208,7 +216,9 @@ def test_ladder_shows_each_prefix(source):
         assert rung.map == pytest.approx(alone.evaluate(k=20)["map"], abs=1e-5)
     one = measure_hits(rungs[-1].hits, source.images.labels[[row]], labels[1], k=20)
     assert (rungs[-1].ap, rungs[-1].ap_r) == (one.map, one.map_r)
+    kept = dict(source._features)
     assert pipeline.ladder(Image.new("RGB", (40, 40)))[0].ap is None
+    assert source._features == kept  # uploaded images leave nothing behind
 
 
 def test_a_folder_without_labels_is_searched_but_not_measured(tmp_path):
@@ -263,5 +273,5 @@ def test_wrong_uses_are_refused(source):
         tc.Pipeline("l2").fit(np.full((3, 2), np.nan))
     with pytest.raises(InputError, match="tokens"):
         tc.Pipeline("tokens(backbone=efficientnet-lite0) | mean").fit(source)
-    with pytest.raises(InputError, match="no longer|no image"):
+    with pytest.raises(InputError, match=r"no longer|no image"):
         tc.Pipeline(f"{CNN} | l2").fit(source).search("nowhere.png")

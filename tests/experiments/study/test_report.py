@@ -1,6 +1,7 @@
 """The report of the study: the committed one is up to date; an incomplete study has none."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -55,3 +56,14 @@ def test_a_failed_report_leaves_the_old_one(copy):
     with pytest.raises(InputError, match="batch"):
         write_report(copy)
     assert (copy / FILE).read_text() == "old"
+
+
+@pytest.mark.parametrize("heading", ["Rules", "One temperature"])
+def test_rules_are_ordered_by_map_at_32_bits_and_training_without_clipping_is_bold(heading):
+    section = (ASSETS / "study" / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    names, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*", section, re.M))
+    column = next(i for i, name in enumerate(names) if name.endswith("32 bits"))
+    values = [float(row[column].split()[0]) for row in rows]
+    assert values == sorted(values, reverse=True)
+    (bold,) = [row[0] for row in rows if "**" in row[0]]
+    assert bold.startswith("**none")

@@ -34,3 +34,12 @@ def test_few_vectors_need_no_rotation_and_lose_nothing():
     state = fit(x, bits=24)
     np.testing.assert_array_equal(state["rotation"], np.eye(12))
     np.testing.assert_allclose(opq(x, state, bits=24).decoded(), x, atol=1e-5)
+
+
+def test_wide_vectors_keep_the_directions_that_matter():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(300, 20)) @ rng.normal(size=(20, 300))).astype(np.float32)
+    index = opq(x, fit(x))
+    queries = index.embed(x)
+    assert queries.shape == (300, 256)
+    np.testing.assert_allclose(queries @ queries.T, x @ x.T, rtol=1e-3, atol=1)

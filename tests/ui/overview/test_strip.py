@@ -47,7 +47,7 @@ def test_the_explanation_claims_what_the_numbers_show():
         return strip.explanation(Negatives([0] * len(same), [0.0] * len(same), same, clipped))
 
     two, none = text([True, True, False], [True, True, False]), text([None, None], [False, False])
-    assert "2 of these 3" in two and "false negatives" in two and "✂" in two
+    assert "2 of these 3" in two and "[false negatives]" in two and "✂" in two
     assert "of these" not in none and "✂" not in none
     assert "1 of these 2 shares" in text([True, False], [False, False])
 

@@ -59,9 +59,10 @@ def load(folder: Path) -> Pipeline:
     else:
         pipeline.source, store = VectorSource(np.zeros((0, 1), np.float32)), Store()
     pipeline.ranker = ranker(pipeline.line, pipeline.source, store)
-    for (prefix, chain), then in zip(_named(pipeline), record.get("fingerprints", []), strict=True):
-        if not isinstance(pipeline.source, VectorSource) and chain.source.key(chain.features, "database") != then:
-            raise InputError(f"the images of {folder} or their backbone have changed; fit the pipeline again")
+    keys = [chain.source.key(chain.features, "database") for _, chain in _named(pipeline)]
+    if not isinstance(pipeline.source, VectorSource) and record.get("fingerprints") != keys:
+        raise InputError(f"the images of {folder} or their backbone have changed; fit the pipeline again")
+    for prefix, chain in _named(pipeline):
         _restore(chain, prefix, states, indexes, folder)
     return pipeline
 
@@ -92,7 +93,7 @@ def _arrays(chain: Chain) -> dict[str, Any]:
     inner = index.codes if isinstance(index, ProjectedIndex) else index
     if isinstance(inner, PQIndex):
         width = 0 if isinstance(index, HeadIndex) else chain.vectors(chain.coding - 1, "database").shape[1]
-        return {"codes": inner.codes, "codebooks": inner.codebooks, "width": np.array(width)}
+        return {"codes": inner.codes, "width": np.array(width)}
     return {"vectors": chain.vectors(chain.coding - 1, "database")}
 
 
@@ -106,7 +107,7 @@ def _index(chain: Chain, state: State, arrays: State) -> Index:
     if not int(arrays["width"]):
         return HeadIndex(state, arrays["codes"])
     empty = step.stage.function(np.zeros((0, int(arrays["width"])), np.float32), *learned, **dict(step.options))
-    return ProjectedIndex(PQIndex(arrays["codebooks"], arrays["codes"]), empty.embed)
+    return empty.with_codes(arrays["codes"])
 
 
 def _tensors(path: Path) -> State:

@@ -20,7 +20,7 @@ from transclipped.experiments.pipelines.source import ImageSource, RunSource, Ve
 from transclipped.experiments.pipelines.store import DiskStore
 from transclipped.retrieval.chain import Chain, Fused, Store, chains, ranker
 from transclipped.retrieval.index import Hits
-from transclipped.retrieval.line import Line, parse
+from transclipped.retrieval.line import Line, Step, parse
 from transclipped.retrieval.metrics import measure_hits
 from transclipped.retrieval.relevance import relevance
 from transclipped.runs.opened import directory_of
@@ -39,7 +39,7 @@ class Rung:
         hits: of the query, `[1, K]`. relevant: `[K]` bool, None without labels.
         ap, ap_r: of the query, divided by the relevant items within K, and by min(K, R); None without labels.
         map, map_r: means over the data set's queries; None if not requested.
-        seconds: of this search.
+        seconds: of this search, without features.
     """
 
     line: str
@@ -89,7 +89,7 @@ class Pipeline:
 
     def fit(
         self,
-        data: str | DataConfig | np.ndarray | ImageSource = "cifar10",
+        dataset: str | DataConfig | np.ndarray | ImageSource = "cifar10",
         *,
         queries: np.ndarray | None = None,
         labels: np.ndarray | None = None,
@@ -101,16 +101,16 @@ class Pipeline:
         """Learn the stages and code the database; what an earlier pipeline has computed is reused.
 
         Args:
-            data: name of a data set, its configuration, or vectors `[N, D]` of a database.
+            dataset: name of a data set, its configuration, or vectors `[N, D]` of a database.
             queries: vectors `[Q, D]` to evaluate with. labels, query_labels: of vectors, as in `measure_hits`.
             validation: hold out this number of training images as queries, against the other training images.
             store: of outputs; by default, the cache for images and memory for vectors.
-            settings: fields of `DataConfig`, with a name: `protocol`, `query_limit`, …
+            settings: fields of `DataConfig`, with a name: `data`, `protocol`, `query_limit`, …
         """
-        if isinstance(data, np.ndarray):
-            self.source, store = VectorSource(data, queries, labels, query_labels), store or Store()
+        if isinstance(dataset, np.ndarray):
+            self.source, store = VectorSource(dataset, queries, labels, query_labels), store or Store()
         else:
-            data = from_dict(DataConfig, {"dataset": data, **settings}) if isinstance(data, str) else data
+            data = from_dict(DataConfig, {"dataset": dataset, **settings}) if isinstance(dataset, str) else dataset
             self.source = self._source(data, validation)
         self.ranker = ranker(self.line, self.source, store or DiskStore())
         self.ranker.bytes_per_item  # noqa: B018 - codes the database
@@ -153,12 +153,17 @@ class Pipeline:
         """
         if k < 1:
             raise InputError(f"k is {k}; choose 1 or more")
-        return self._search(self.fitted, query, k)
+        return self._search(self.fitted, self._features(query), k)
 
-    def _search(self, of: Chain | Fused, query: Any, k: int) -> Hits:
+    def _features(self, query: Any) -> dict[Step | None, Any]:
+        """Features of a query by features stage; maps in batches."""
         if isinstance(query, os.PathLike) or (isinstance(query, str) and Path(query).is_file()):
             query = open_image(query)
-        xs = [chain.encoded(self.source.of(chain.features, query)) for chain in chains(of)]
+        given = {chain.features: self.source.of(chain.features, query) for chain in chains(self.fitted)}
+        return {step: x if isinstance(x, np.ndarray) else list(x) for step, x in given.items()}
+
+    def _search(self, of: Chain | Fused, given: dict[Step | None, Any], k: int) -> Hits:
+        xs = [chain.encoded(given[chain.features]) for chain in chains(of)]
         return of.search(xs if isinstance(of, Fused) else xs[0], k)
 
     def depth(self, k: int | None = None) -> int:
@@ -196,12 +201,13 @@ class Pipeline:
         """
         _ = self.fitted
         k = self.depth(k)
-        labels, own = self.source.labels(), self.source.label_of(query)
+        labels, own, given = self.source.labels(), self.source.label_of(query), self._features(query)
         rungs = []
         for prefix, stage in self.line.prefixes():
             of = ranker(prefix, self.source, self.fitted.store) if prefix != self.line else self.fitted
+            self._search(of, given, k)  # computes what is needed once
             started = time.perf_counter()
-            hits = self._search(of, query, k)
+            hits = self._search(of, given, k)
             seconds = time.perf_counter() - started
             one = None if labels is None or own is None else measure_hits(hits, own, labels[1], k=k)
             all_ = measure_hits(of.hits(k).value, *labels, k=k) if means and labels is not None else None

@@ -54,7 +54,9 @@ class ImageSource:
                 "this pipeline begins with vectors; for images begin with a features stage: hybrid-vit | …"
             )
         name = (str(step), images.fingerprint)
-        if name not in self._features or getattr(images, "transient", False):
+        if getattr(images, "transient", False):
+            return step.stage.function(images, **dict(step.options))
+        if name not in self._features:
             self._features[name] = step.stage.function(images, **dict(step.options))
         return self._features[name]
 

@@ -65,9 +65,9 @@ def report(folder: Path) -> str:
 
 def _rules(folder: Path) -> dict[str, str]:
     table = pd.concat(summary(folder, f"rules-{protocol}") for protocol in ("I", "II"))
-    table = table.sort_values("label", key=lambda label: ~label.isin(["none", SAME]), kind="stable")
+    table = _by_value(table, table[table["protocol"] == "I"])
     table["rule"] = [
-        f"{_setting('none' if label == SAME else label, amount)}, τ = {temperature:g}"
+        _emphasised(label, f"{_setting('none' if label == SAME else label, amount)}, τ = {temperature:g}")
         for label, amount, temperature in _rows(table, "label", "amount", "temperature")
     ]
     table["set"] = [f"({protocol}) {bits} bits" for protocol, bits in _rows(table, "protocol", "bits")]
@@ -83,8 +83,9 @@ def _rules(folder: Path) -> dict[str, str]:
 
 def _shared(folder: Path) -> dict[str, str]:
     table = summary(folder, "shared")
+    table = _by_value(table, table)
     amounts = {trial["label"]: trial["amount"] for trial in results(folder, "shared")}
-    table["rule"] = [_setting(label, amounts[label]) for label in table["label"]]
+    table["rule"] = [_emphasised(label, _setting(label, amounts[label])) for label in table["label"]]
     table["length"] = [f"{bits} bits" for bits in table["bits"]]
     return {"one_temperature": _table(table, "rule", "length"), "gains_shared": _gains(table, "none")}
 
@@ -111,6 +112,7 @@ def _curve(folder: Path) -> dict[str, Any]:
 def _tables(folder: Path) -> dict[str, str]:
     """The tables of the other sections."""
     backbones, ideas, batches = (summary(folder, part) for part in ("backbone", "ideas", "batch"))
+    ideas = ideas.sort_values("map", ascending=False, kind="stable")
     backbones["head"] = [f"head: {rule}" for rule in backbones["rule"]]
     variants = {
         "variant": ideas["label"],
@@ -126,6 +128,17 @@ def _tables(folder: Path) -> dict[str, str]:
         "batches": markdown(batches.rename_axis(index="batch size", columns=None).reset_index()),
         "codes": markdown(codes.rename(columns={"label": "clipping", "map": "asymmetric", "soft": "soft codes"})),
     }
+
+
+def _by_value(table: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+    """The table with the label first that has the largest mAP at 32 bits in `ranked`."""
+    value = ranked[ranked["bits"] == 32].set_index("label")["map"]
+    return table.sort_values("label", key=lambda labels: -labels.map(value), kind="stable")
+
+
+def _emphasised(label: str, text: str) -> str:
+    """The text, bold for training without clipping."""
+    return f"**{text}**" if label == "none" else text
 
 
 def _setting(rule: str, amount: float) -> str:

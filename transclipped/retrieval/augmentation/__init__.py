@@ -1,3 +1,3 @@
-"""Augmentation of the database by itself, one method per file."""
+"""Augmentation by the items of the database, one method per file."""
 
-from transclipped.retrieval.augmentation import dba  # noqa: F401
+from transclipped.retrieval.augmentation import dba, smooth  # noqa: F401

@@ -37,6 +37,10 @@ class ProjectedIndex:
         """Items `[N, D']`, scaled so that an inner product with an embedded query is a score."""
         return decode(self.codes.codebooks, self.codes.codes) * self._scale
 
+    def with_codes(self, codes: np.ndarray) -> ProjectedIndex:
+        """An index of other items, by their codes `[N, M]` uint8."""
+        return ProjectedIndex(type(self.codes)(self.codes.codebooks, codes), self.embed, scale=float(self._scale))
+
 
 def whole_bytes(method: str, bits: int) -> int:
     """Bytes of a code of so many bits.

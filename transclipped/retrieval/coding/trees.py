@@ -1,11 +1,12 @@
 """Bagged trees: an item is described by the leaf that it reaches in each of many random trees.
 
 The score of query and item is the share of trees in which they reach the same leaf; no distance is computed. A tree is
-a codebook and a leaf a codeword, so that T trees take T bytes an item. Trees divide the training vectors at random
-thresholds of random principal axes; each sees a sample of the vectors drawn with replacement.
+a codebook and a leaf a codeword, so that T trees take T bytes an item. Each node of a tree halves the vectors that
+reach it, at the median along a random direction in the space of the first 64 principal axes; each tree sees a sample of
+the training vectors drawn with replacement.
 
-Source: Fakhr et al. 2018, "BT-retrieval", Neural Computing and Applications, known to us by its abstract; random trees
-are those of Geurts, Ernst & Wehenkel 2006, "Extremely randomized trees".
+Source: Fakhr et al. 2018, "BT-retrieval", Neural Computing and Applications, known to us by its abstract; the trees are
+those of Dasgupta & Freund 2008, "Random projection trees and low dimensional manifolds".
 """
 
 from __future__ import annotations
@@ -17,38 +18,41 @@ from transclipped.retrieval.coding.projected import ProjectedIndex
 from transclipped.retrieval.stages import State, stage
 from transclipped.retrieval.whitening.pca import pca as principal
 
-AXES, SEED = 64, 0
+AXES, DIRECTIONS, SEED = 64, 512, 0
 
 
 def fit(vectors: np.ndarray, *, trees: int = 100, depth: int = 6) -> State:
-    """Trees of 2^depth leaves on up to 64 principal axes.
+    """Trees of 2^depth leaves; node i has the children 2i + 1 and 2i + 2.
 
-    Node i has children 2i + 1 and 2i + 2. Returns `mean` `[D]`, `matrix` `[D, a]` and, of each node, `axis` and
-    `threshold` `[T, 2^depth − 1]`: an axis drawn in proportion to its standard deviation, and on it the value of a
-    random vector that reaches the node; 0, the mean, where none does.
+    Returns `mean` `[D]`, `matrix` `[D, 512]` of directions and, of each node, `direction` and `threshold`
+    `[T, 2^depth − 1]`.
     """
     x = training_rows(vectors, "trees")
     axes = principal(x, AXES)
-    y = axes(x).astype(np.float32)
     rng = np.random.default_rng(SEED)
-    spread = np.sqrt(axes.variance) + 1e-12
-    axis = rng.choice(len(spread), size=(trees, 2**depth - 1), p=spread / spread.sum())
-    threshold = np.zeros(axis.shape, np.float32)
+    mean = axes.mean.astype(np.float32)
+    matrix = (axes.matrix @ rng.normal(size=(axes.matrix.shape[1], DIRECTIONS))).astype(np.float32)
+    y = (x - mean) @ matrix
+    direction = rng.integers(DIRECTIONS, size=(trees, 2**depth - 1))
+    threshold = np.zeros(direction.shape, np.float32)
     for t in range(trees):
-        sample = y[rng.integers(len(y), size=len(y))]  # in random order, so that the first of a node is a random one
-        node = np.zeros(len(sample), np.int64)
-        for _ in range(depth):
-            nodes, first = np.unique(node, return_index=True)
-            threshold[t, nodes] = sample[first, axis[t, nodes]]
-            node = 2 * node + 1 + (sample[np.arange(len(node)), axis[t, node]] > threshold[t, node])
-            order = rng.permutation(len(sample))
-            sample, node = sample[order], node[order]
-    return {
-        "mean": axes.mean.astype(np.float32),
-        "matrix": axes.matrix.astype(np.float32),
-        "axis": axis.astype(np.int64),
-        "threshold": threshold,
-    }
+        members = {0: rng.integers(len(y), size=len(y))}  # rows that reach each node
+        for node in range(2**depth - 1):
+            rows = members.pop(node)
+            values = y[rows, direction[t, node]]
+            threshold[t, node] = _middle(values)
+            right = values > threshold[t, node]
+            members[2 * node + 1], members[2 * node + 2] = rows[~right], rows[right]
+    return {"mean": mean, "matrix": matrix, "direction": direction, "threshold": threshold}
+
+
+def _middle(values: np.ndarray) -> float:
+    """Between the two values around the median, so that rounding moves no item across; 0 of none."""
+    if not len(values):
+        return 0.0
+    values = np.sort(values)
+    half = len(values) // 2
+    return (values[max(half - 1, 0)] + values[half]) / 2
 
 
 @stage(
@@ -56,7 +60,7 @@ def fit(vectors: np.ndarray, *, trees: int = 100, depth: int = 6) -> State:
     kind="coding",
     idea="Describe an item by the leaf that it reaches in each of many random trees.",
     formula="score = Σ_t [leaf_t(q) = leaf_t(x)] / T",
-    source="10.1007/s10994-006-6226-1",
+    source="10.1145/1374376.1374452",
     fit=fit,
     bounds={"trees": (1, 1024), "depth": (0, 8)},
 )
@@ -79,9 +83,9 @@ def leaves(vectors: np.ndarray, state: State) -> np.ndarray:
     x = rows(vectors)
     same_width("trees", len(state["mean"]), x.shape[1])
     y = (x - state["mean"]) @ state["matrix"]
-    axis, threshold = state["axis"], state["threshold"]
-    tree, row = np.arange(len(axis)), np.arange(len(y))[:, None]
-    node = np.zeros((len(y), len(axis)), np.int64)
-    for _ in range(axis.shape[1].bit_length()):  # depth
-        node = 2 * node + 1 + (y[row, axis[tree, node]] > threshold[tree, node])
-    return (node - axis.shape[1]).astype(np.uint8)
+    direction, threshold = state["direction"], state["threshold"]
+    tree, row = np.arange(len(direction)), np.arange(len(y))[:, None]
+    node = np.zeros((len(y), len(direction)), np.int64)
+    for _ in range(direction.shape[1].bit_length()):  # depth
+        node = 2 * node + 1 + (y[row, direction[tree, node]] > threshold[tree, node])
+    return (node - direction.shape[1]).astype(np.uint8)

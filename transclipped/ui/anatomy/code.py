@@ -8,9 +8,10 @@ import streamlit as st
 from transclipped.analysis import anatomy
 from transclipped.retrieval.coding import product
 from transclipped.ui import cached
+from transclipped.ui.anatomy import arithmetic, html
 from transclipped.ui.anatomy import cached as anatomy_cached
-from transclipped.ui.anatomy import html
 from transclipped.ui.anatomy.strips import draw_numbers
+from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -25,7 +26,8 @@ ALPHA = (
 def sub_vectors(run, unit, projected) -> None:
     """Step 4: sub-vectors `[M, d]` of unit length; `projected` is None if the network is unavailable."""
     m, d = unit.shape
-    html.heading(4, f"The projection is split into **{m} sub-vectors** of {d} numbers, each scaled to length 1.")
+    parts = term("sub-vector", "sub-vectors")
+    html.heading(4, f"The projection is split into **{m}** {parts} of {d} numbers, each scaled to length 1.")
     names = [f"sub-vector {i}" for i in range(1, m + 1)]
     draw_numbers(run, unit, names, what="number", key="parts", height=2.5, limit=1.0, written=d <= WRITTEN)
     if projected is not None:
@@ -39,34 +41,45 @@ def codewords(run, stored, unit) -> None:
     """Step 5: the most likely codewords of each codebook at a sharpness α, for sub-vectors `[M, d]`."""
     k = stored.codebooks.shape[1]
     html.heading(
-        5, f"Each sub-vector is compared with the **{k} codewords** of its codebook; the nearest ★ replaces it."
+        5,
+        f"Each sub-vector is compared with the **{k}** {term('codeword', 'codewords')} of its {term('codebook')}; "
+        "the nearest ★ replaces it.",
     )
     options = {"key": "alpha", "bind": "query-params", "help": ALPHA}
     limits = (1.0, anatomy_cached.SHARPEST, anatomy_cached.sharpness(run), 1.0)  # with start and step
-    assigned = anatomy.assign(
-        unit, stored.codebooks, st.slider("Sharpness α of the soft assignment", *limits, **options)
-    )
+    alpha = st.slider("Sharpness α of the soft assignment", *limits, **options)
+    assigned = anatomy.assign(unit, stored.codebooks, alpha)
     code, crisp = anatomy.code_of(unit, stored.codebooks), anatomy_cached.crisp(cached.run_data(run))
     likely, cards = anatomy_cached.likely(assigned), []
-    for i, faces in enumerate(anatomy_cached.faces(run.fingerprint, likely, run)):
+    all_faces = anatomy_cached.faces(run.fingerprint, likely, run)
+    for i, (faces, codebook) in enumerate(zip(all_faces, stored.codebooks, strict=True)):
         words = [
-            html.Word(word, float(assigned.p[i, word]), images, word == code[i])
+            html.Word(word, float(assigned.p[i, word]), images, word == code[i], *_sums(unit[i], codebook, word, alpha))
             for word, images in zip(likely[i], faces, strict=True)
         ]
         rest, bits = 1 - sum(word.p for word in words), float(assigned.bits[i])
         cards.append(html.candidates(i + 1, words, rest=rest, others=k - len(words), bits=bits, crisp=crisp))
     st.html(html.cards(cards, width=17))
     st.caption(
-        f"Bits: entropy of the soft assignment, from 0 (one certain codeword) to {np.log2(k):.3g} (all {k} equally "
-        "likely). Images: examples from the database with this codeword."
+        f"Click a {term('softmax weight', 'percentage')} to see how it is computed. Bits: {term('entropy')} of the "
+        f"soft assignment, from 0 (one certain codeword) to {np.log2(k):.3g} (all {k} equally likely). Images: "
+        "examples from the database with this codeword.",
+        unsafe_allow_html=True,
     )
+
+
+def _sums(sub_vector, codebook, word: int, alpha: float) -> tuple[str, str]:
+    """The arithmetic of a codeword's cosine and softmax weight."""
+    parts = anatomy.softmax_weight(sub_vector, codebook, word, alpha)
+    return arithmetic.cosine(anatomy.products(sub_vector, codebook[word])), arithmetic.weight(parts, alpha)
 
 
 def code_bytes(stored, unit) -> None:
     """Step 6: the code, byte by byte."""
     m, k, d = stored.codebooks.shape
     html.heading(
-        6, f"The numbers of the nearest codewords are the code: **{m} byte{'s'[: m > 1]}** for the whole image."
+        6,
+        f"The numbers of the nearest codewords are the {term('code')}: **{m} byte{'s'[: m > 1]}** for the whole image.",
     )
     spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
     st.html(html.cards([html.byte(i, *number) for i, number in enumerate(spelled, 1)], width=11.5))
@@ -83,7 +96,9 @@ def score(run, searcher, subject, unit) -> None:
     """Step 7: a hit and its score, the sum of the numbers that its code picks from the tables `[M, K]`."""
     m, k, _ = searcher.stored.codebooks.shape
     html.heading(
-        7, f"The query gives {m} tables with a number per codeword; the code of a hit picks **one from each**."
+        7,
+        f"The {term('query')} gives {m} tables: its {term('cosine')} with each codeword, divided by {m}. The code of a "
+        f"{term('hit')} picks **one number from each**.",
     )
     deepest = min(DEEPEST, searcher.index.n)
     if not 1 <= st.session_state.get("hit", 1) <= deepest:  # a link to a larger database
@@ -99,10 +114,21 @@ def score(run, searcher, subject, unit) -> None:
     st.html(html.pair(query_image, hit_image, crisp=anatomy_cached.crisp(data)))
     labels = f": {plain(', '.join(hit.labels))}" if hit.labels else ""
     st.caption(f"The query, and hit {rank}{labels}, code {' '.join(n for _, n, _ in anatomy.spelled(code, k))}.")
-    st.html(html.total(terms.tolist(), float(terms.sum())))
-    st.markdown(f"Search returns **{hit.score:.3f}**, the same sum. A frame marks the number picked from each table.")
+    parts = [
+        _term(*part, m) for part in zip(terms.tolist(), code.tolist(), unit, searcher.stored.codebooks, strict=True)
+    ]
+    st.html(html.total(parts, float(terms.sum())))
+    st.markdown(
+        f"Search returns **{hit.score:.3f}**, the same sum. Click a number to see how it is computed; a frame marks it "
+        "in its table."
+    )
     names, most = [f"table {i}" for i in range(1, m + 1)], float(np.abs(tables).max(initial=1e-6))
     draw_numbers(run, tables, names, what="codeword", key="tables", height=2.75, limit=most, picked=code)
     if subject.address:  # without `run`, which the sidebar adds
         options = {"icon": ":material/image_search:", "query_params": dict(subject.address)}
         st.page_link("pages/retrieval.py", label="See what else it finds", **options)
+
+
+def _term(value: float, word: int, sub_vector, codebook, m: int) -> html.Term:
+    products = anatomy.products(sub_vector, codebook[word])
+    return html.Term(value, word, arithmetic.cosine(products), arithmetic.term(float(products.sum()), m))

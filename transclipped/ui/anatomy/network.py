@@ -11,6 +11,7 @@ from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy import html
 from transclipped.ui.anatomy.strips import draw_numbers
 from transclipped.ui.components import attention as component
+from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -25,13 +26,7 @@ HELP = {
 def patches(run, subject, view) -> None:
     """Step 1: the whole image and its patches; `view` is None if the network is unavailable."""
     h, w = grid = (1, 1) if view is None or view.grid is None else view.grid
-    if view is None or view.grid is None:
-        sentence = "The input image. The patches of this network cannot be shown."
-    elif view.attention is None:
-        sentence = f"The network turns the image into a map of **{h} × {w} positions**, each a list of numbers."
-    else:
-        sentence = f"The image becomes **{h} × {w} = {h * w} tokens**: a list of numbers for each patch."
-    html.heading(1, sentence)
+    html.heading(1, _places(view, h, w))
     data = cached.run_data(run)
     image, crisp = anatomy_cached.enlarged(data, subject.key, grid, subject), anatomy_cached.crisp(data)
     left, right = st.columns(2, gap="large")
@@ -43,6 +38,23 @@ def patches(run, subject, view) -> None:
         right.caption(f"The network's input is {size} × {size} pixels; a patch is {size / w:.3g} pixels wide.")
 
 
+def _places(view, h: int, w: int) -> str:
+    """What the network makes of an image, in a sentence."""
+    if view is None or view.grid is None:
+        return "The input image. The patches of this network cannot be shown."
+    if view.attention is None:
+        return f"The network turns the image into a map of **{h} × {w} positions**, each a list of numbers."
+    tokens = term("token", "tokens")
+    if view.stem:
+        cnn = term("stem", "A small CNN")
+        patch = term("patch")
+        return (
+            f"{cnn} turns the image into **{h} × {w} places**; each sees its {patch} and some way around it, and "
+            f"becomes one of **{h * w}** {tokens}."
+        )
+    return f"The image becomes **{h} × {w} = {h * w}** {tokens}: a list of numbers for each {term('patch')}."
+
+
 @st.fragment
 @shows_input_errors
 def attention(run, subject, view) -> None:
@@ -51,7 +63,11 @@ def attention(run, subject, view) -> None:
         _energy(run, subject, view)
         return
     layers, heads, _, _ = view.attention.shape
-    html.heading(2, "Tokens attend to each other. **Dark** patches are ignored; point at one to see its own attention.")
+    html.heading(
+        2,
+        f"Tokens attend to each other ({term('attention')}). **Dark** patches are ignored; point at one to see what it "
+        "attends to.",
+    )
     left, right = st.columns(2, gap="large")
     with right:
         layer = _select("layer", "Layer", layers)
@@ -59,13 +75,13 @@ def attention(run, subject, view) -> None:
         source = "the class token" if view.class_token else "the mean of all tokens"
         st.markdown(f"Shown first: attention of {source}, which is the embedding. Click pins a patch, Esc unpins.")
     if layer is None:
-        weights, verb, verbs = anatomy_cached.rolled(run.fingerprint, subject.key, run, subject), "draws on", "draw on"
+        weights = anatomy_cached.rolled(run.fingerprint, subject.key, run, subject)
     else:
-        weights, verb, verbs = anatomy.layer(view.attention, layer, head), "attends to", "attend to"
+        weights = anatomy.layer(view.attention, layer, head)
     rows = np.stack([anatomy.over_places(weights, view, token) for token in range(view.grid[0] * view.grid[1])])
-    who = f"The class token {verb}" if view.class_token else f"On average, tokens {verbs}"
+    who = "The class token attends most to" if view.class_token else "On average, tokens attend most to"
     with left:
-        _overlay(run, subject, view.grid, anatomy.over_places(weights, view), rows, who=who, verb=verb)
+        _overlay(run, subject, view.grid, anatomy.over_places(weights, view), rows, who=who)
 
 
 def _energy(run, subject, view) -> None:
@@ -76,7 +92,7 @@ def _energy(run, subject, view) -> None:
     left, right = st.columns(2, gap="large")
     right.markdown("Brightness is *channel energy*: the mean square over channels, as a share of the whole map.")
     with left:
-        _overlay(run, subject, view.grid, view.energy, None, who="The map is strongest in", verb="")
+        _overlay(run, subject, view.grid, view.energy, None, who="The map is strongest in")
 
 
 def _select(key: str, label: str, n: int, **options) -> int | None:
@@ -99,7 +115,9 @@ def embedding(run, view, projected) -> None:
     """Step 3: the pooled embedding and its projection."""
     f, (m, d) = len(view.embedding), projected.raw.shape
     html.heading(
-        3, f"The features are pooled into an **embedding of {f:,} numbers**; similar images have similar ones."
+        3,
+        f"{'The class token becomes' if view.class_token else 'The places are averaged into'} one list, the "
+        f"{term('embedding')}, of **{f:,} numbers**; similar images have similar ones.",
     )
     draw_numbers(run, view.embedding[None], what="number of the embedding", key="embedding", height=4)
     st.markdown(f"A learned {m * d} × {f:,} matrix projects it to **{m * d} numbers**.")

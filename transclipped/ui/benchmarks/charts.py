@@ -45,7 +45,7 @@ def gains(pairs: list[Gain], *, key: str) -> go.Figure:
         name = f"{for_plotly(pair.backbone)}<br>{for_plotly(task)}"
         ends, colour = [pair.without, pair.clipped], class_colour(i)
         half = "" if pair.gain.half is None else f" ± {pair.gain.half:.3f}"
-        text = ["", f"  <b>{pair.gain.mean:+.3f}</b>{half}  ".replace("-", "−")]
+        text = ["", f"  <b>{'−' if pair.gain.mean < 0 else '+'}{abs(pair.gain.mean):.3f}</b>{half}  "]
         edge = {"width": 2.5, "color": colour}
         marker = {"size": 13, "symbol": ["circle-open", "circle"], "color": colour, "line": edge}
         beside = "middle right" if pair.clipped >= pair.without else "middle left"

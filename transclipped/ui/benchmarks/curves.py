@@ -25,7 +25,7 @@ CURVES = {
 @shows_input_errors
 def draw(rows: list[Row], search: str) -> None:
     """Curves of the selected runs, of the rows of the table of measured runs."""
-    st.subheader("Compare")
+    st.header("Compare")
     selected, every = _choice(rows), runs.all_runs()
     metrics = {row.run: cached.metrics(every[row.run]) for row in selected if row.run in every}
     if not metrics:

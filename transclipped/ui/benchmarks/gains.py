@@ -8,13 +8,12 @@ import streamlit as st
 from transclipped.analysis import gains
 from transclipped.analysis.gains import Gain
 from transclipped.runs.run import RunDir
-from transclipped.ui import charts, runs
+from transclipped.ui import charts, glossary, presenting, runs
 from transclipped.ui.benchmarks import charts as figures
-from transclipped.ui.text import plain
 
 DISAGREE = (
-    "mAP and recall can disagree: mAP rewards relevant hits for coming early, recall counts them anywhere among the "
-    "first K. Clipping can bring relevant hits forward and still lose a few at the end of the list."
+    "mAP and [recall] can disagree: mAP rewards relevant hits for coming early, recall counts them anywhere "
+    "among the first K. Clipping can bring relevant hits forward and still lose a few at the end of the list."
 )
 OVER = {
     gains.SEEDS: "Interval over seeds: how well the gain repeats.",
@@ -37,14 +36,19 @@ def draw(search: str) -> None:
     pairs = _gains(tuple(run.fingerprint for run in every), search, every)
     if not pairs:
         return
-    st.subheader("Gain by clipping")
-    st.markdown(
-        "Each pair shares images, backbone, code length, schedule and seed; only the rule differs, each at its own "
-        f"temperature. Open circle: no clipping; filled: clipping. By {plain(search)} search, observed with labels."
-    )
-    with st.container(width=charts.WIDEST):
+    st.header("Gain by clipping")
+    text, chart = st.container(), st.container(width=charts.WIDEST)
+    if presenting.presenting():  # what there is to see comes first
+        text = st.container()
+    with chart:
         charts.show(figures.gains(pairs, key=f"gains {search}"), key="gains", name="benchmarks-gains")
-    st.caption(f"{DISAGREE} {' '.join(OVER[over] for over in OVER if over in {pair.over for pair in pairs})}")
+    with text:
+        glossary.paragraph(
+            "Each pair shares images, [backbone], [code] length, schedule and seed; only the rule differs, each at its "
+            f"own temperature. Open circle: no clipping; filled: clipping. By {search} search, observed with labels."
+        )
+    glossary.paragraph(DISAGREE)
+    st.caption(" ".join(OVER[over] for over in OVER if over in {pair.over for pair in pairs}))
     columns = {name: st.column_config.NumberColumn(format=form) for name, form in NUMBERS.items()}
     st.dataframe(table(pairs), hide_index=True, key="gains table", width="stretch", column_config=columns)
 

@@ -6,12 +6,13 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks_study
 from transclipped.clipping import amount_for
-from transclipped.ui import charts, links
+from transclipped.ui import charts, links, presenting
 from transclipped.ui.benchmarks import charts as figures
 from transclipped.ui.benchmarks import view
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
+NARROW = 360  # px, of a choice of a few words
 SETTINGS = ("amount", "temperature")  # columns of a table besides those that a figure shows
 VALUES = {
     "map": "mAP",
@@ -32,7 +33,7 @@ def draw() -> None:
     if not parts:
         st.info("No results of the study yet; `python -m transclipped study` computes them.")
         return
-    st.subheader("The study")
+    st.header("The study")
     st.caption(
         "Linear heads on one backbone, trained and measured by `python -m transclipped study`; everything but the "
         f"varied setting is equal. Whiskers: 95% interval of the mean over seeds, if there are several. {view.LABELS}"
@@ -44,13 +45,14 @@ def draw() -> None:
 
 
 def _inverted_u(results) -> None:
-    st.markdown("**How much clipping helps**")
+    st.subheader("How much clipping helps")
     rules = benchmarks_study.curve_rules(results)
     if not rules:
         st.caption("Too few amounts tried so far to draw a curve.")
         return
     options = {"key": "study_rule", "bind": "query-params", "required": True, "format_func": plain}
-    rule = st.segmented_control("Rule", rules, default="threshold" if "threshold" in rules else rules[0], **options)
+    with presenting.controls("Rule"):
+        rule = st.segmented_control("Rule", rules, default="threshold" if "threshold" in rules else rules[0], **options)
     st.caption(
         "mAP over the amount of clipping, more of it to the left, for each temperature τ; dashed, and at the right "
         "end: no clipping. Some clipping helps, too much destroys the embedding, and the optimum moves with τ."
@@ -65,11 +67,14 @@ def _inverted_u(results) -> None:
 def _part(parts: list[str]) -> None:
     texts = {name: view.PARTS[name][0] for name in parts}
     options = {"key": "study_part", "default": parts[0], "required": True}
-    part = links.choose(st.segmented_control, "Other settings", texts, **options)
+    st.subheader("Other settings")
+    with presenting.controls("Setting and value"):
+        part = links.choose(st.segmented_control, "Setting", texts, **options)
+        results = view.study(part)
+        values = {name: text for name, text in VALUES.items() if name in results and results[name].notna().any()}
+        with st.container(width=NARROW):
+            value = links.choose(st.selectbox, "Value", values, key="study_value", default=next(iter(values)))
     _, question, x, lines, panels = view.PARTS[part]
-    results = view.study(part)
-    values = {name: text for name, text in VALUES.items() if name in results and results[name].notna().any()}
-    value = links.choose(st.selectbox, "Value", values, key="study_value", default=next(iter(values)))
     table = benchmarks_study.means(results, [x, *lines, *panels], value=value)
     st.caption(f"{question} Mean over seeds of the {VALUES[value]}. Dashed line: no clipping, where it was measured.")
     lines, panels = ([name for name in names if name in table] for names in (lines, panels))

@@ -77,7 +77,7 @@ def measured(search: str) -> list[benchmarks.Row]:
         st.info("No run is measured yet. Train one: the small sample is enough for a first look.")
         st.page_link("pages/train.py", label="Train a run", icon=":material/model_training:")
         return []
-    st.subheader("All measured runs")
+    st.header("All measured runs")
     st.caption(f"By {search} search. Compare only rows of the same data set, protocol, K and database. " + LABELS)
     draw(table(table_rows, every), key="table")
     return table_rows
@@ -85,7 +85,7 @@ def measured(search: str) -> list[benchmarks.Row]:
 
 def published() -> None:
     """Draw published numbers, and how they differ from ours."""
-    st.subheader("Published elsewhere, not measured here")
+    st.header("Published elsewhere, not measured here")
     draw(benchmarks.published(), key="published")
     st.caption(f"mAP@1000 by asymmetric search. Source: {benchmarks.REFERENCES[0].source}.")
     st.caption(benchmarks.DIFFERENCES)

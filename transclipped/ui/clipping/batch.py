@@ -17,7 +17,7 @@ from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.curves import MapCurve
 from transclipped.features import labset
 from transclipped.runs.run import RunDir
-from transclipped.ui import cached, links, shell
+from transclipped.ui import cached, links
 from transclipped.ui.text import plain
 from transclipped.ui.turns import one_at_a_time
 
@@ -93,7 +93,7 @@ def choose(run: RunDir | None) -> View | None:
     sources = [name for name, value in ((RUN, run), (LAB, lab_set)) if value is not None]
     if not sources:
         return None
-    with shell.aside("batch"), st.popover("Images and model", icon=":material/tune:", help=HELP["batch"]):
+    with st.popover("Images and model", icon=":material/tune:", help=HELP["batch"]):
         source, model, size, seed = _controls(run, sources)
     return _of_run(run, model, size, seed) if source == RUN else _of_lab(lab_set, model, size, seed)
 

@@ -19,7 +19,7 @@ from transclipped.ui.components.histogram import PALE
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
-SQUARE = 460  # pixels
+SQUARE, LOW = 460, 300  # pixels; low where a class shall see all of it
 WRITTEN = 12  # most classes whose rates are written into the cells
 BINS = 60  # of a histogram
 AROUND = 24  # negatives drawn around an anchor
@@ -100,7 +100,14 @@ def _groups(steps: AnchorSteps, *, split: bool) -> Iterator[tuple[str, str, bool
 
 @cached_figure
 def by_negative(
-    values: np.ndarray, steps: AnchorSteps, *, y: str, key: str, order: np.ndarray | None = None, clipped: bool = False
+    values: np.ndarray,
+    steps: AnchorSteps,
+    *,
+    y: str,
+    key: str,
+    height: int,
+    order: np.ndarray | None = None,
+    clipped: bool = False,
 ) -> go.Figure:
     """A bar for each negative of an anchor, coloured by class; clipped ones pale if `clipped`.
 
@@ -118,11 +125,11 @@ def by_negative(
             hover = f"{name}: %{{y:.4f}}<extra></extra>"
             figure.add_bar(x=np.flatnonzero(bars), y=values[order][bars], name=name, hovertemplate=hover, **style)
     figure.update_layout(bargap=0, barmode="overlay")
-    return set_layout(figure, x, y, key=key).update_layout(height=SQUARE)
+    return set_layout(figure, x, y, key=key).update_layout(height=height)
 
 
 @cached_figure
-def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
+def forces(steps: AnchorSteps, *, key: str, height: int) -> go.Figure:
     """Gradient arrows of one anchor: its positive is pulled in, its negatives are pushed away.
 
     An image's distance is 1 − cosine, its direction has no meaning; the longest arrow is the largest force. Pale
@@ -164,7 +171,7 @@ def forces(steps: AnchorSteps, *, key: str) -> go.Figure:
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False}
     figure = set_layout(figure, "distance from the anchor: 1 − cosine", "", key=key, xaxis=hidden, yaxis=hidden)
     figure.update_yaxes(scaleanchor="x")
-    return figure.update_layout(height=SQUARE)
+    return figure.update_layout(height=height)
 
 
 def _points(figure: go.Figure, x, y, name: str, marker: dict, hover: str, cosines) -> None:

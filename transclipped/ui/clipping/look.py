@@ -9,7 +9,7 @@ from transclipped.analysis.clipping import mistakes
 from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.report import AnchorSteps, Report
 from transclipped.clipping import amount_of, described
-from transclipped.ui import charts, links
+from transclipped.ui import charts, headline, links, presenting
 from transclipped.ui.clipping import charts as figures
 from transclipped.ui.clipping import pair, rules, suggestions, tune
 from transclipped.ui.clipping.batch import View
@@ -18,7 +18,7 @@ from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 from transclipped.ui.theme import MARKS
 
-ANCHORS, NEIGHBOURS, TOP = 6, 7, 10
+ANCHORS, NEIGHBOURS, TOP = 6, 6, 10
 CLASSES = 20  # most classes of a readable table
 TILE, SMALL = 96, 64  # pixels of an image: whole multiples of CIFAR-10's
 STEPS = {
@@ -43,23 +43,43 @@ def section(name: str, view: View) -> None:
     """Controls of a section, and what it draws: "tune", "steps", "mistakes" or "rules"."""
     tune.begin(view)
     if name == "rules":
-        tune.temperature_control(view)
+        with presenting.controls("Temperature"):
+            tune.temperature_control(view)
         rules.side_by_side(view)
+        presenting.say(rules.SAY)
         return
-    tune.controls(view)
-    report = tune.dial(view, figures=name == "tune")
-    st.caption(f"{plain(view.what)}.")
-    if name == "steps":
-        one_anchor(view)
-    elif name == "mistakes":
-        anchors(view, report)
-        confusion(view, report)
-    else:
-        tune.effects(view, report)
-        tune.to_train(view)
-        gradient(view)
-        pair.section(view)
-        suggestions.section(view)
+    order = ("controls", "slider", "content")
+    if presenting.folded():  # what there is to see comes first
+        order = ("slider", "controls", "content") if name == "tune" else ("content", "slider", "controls")
+    places = {part: st.container() for part in order}
+    with places["controls"]:
+        tune.controls(view)
+    with places["slider"]:
+        report = tune.dial(view, figures=name == "tune")
+        st.caption(f"{plain(view.what)}.")
+    with places["content"]:
+        CONTENT[name](view, report)
+
+
+def tuning(view: View, report: Report) -> None:
+    """What a setting does to the batch, to one anchor and to training, and settings that need no labels."""
+    tune.effects(view, report)
+    headline.draw()
+    tune.to_train(view)
+    gradient(view)
+    pair.section(view)
+    suggestions.section(view)
+    presenting.say(tune.sentence(view))
+
+
+def mistaken(view: View, report: Report) -> None:
+    """Anchors and classes, with what is clipped of them."""
+    anchors(view, report)
+    confusion(view, report)
+    presenting.say(
+        "A rule sees no labels, so it errs both ways: it clips look-alikes of other classes, and it misses "
+        "images of the same class that look different."
+    )
 
 
 def anchors(view: View, report: Report) -> None:
@@ -69,7 +89,8 @@ def anchors(view: View, report: Report) -> None:
     options = {"key": "order", "default": "drawn", "required": True, "help": HELP["order"]}
     order = links.choose(st.segmented_control, "Show first", orders, **options)
     st.caption(FRAMES if view.labelled else PLAIN_FRAMES)
-    rows = mistakes.anchor_rows(view.batch, report, order=ORDERS[order], anchors=ANCHORS, count=NEIGHBOURS)
+    count = NEIGHBOURS - presenting.projector()  # so that a row of larger images fits
+    rows = mistakes.anchor_rows(view.batch, report, order=ORDERS[order], anchors=ANCHORS, count=count)
     if not rows:
         st.info("This setting makes no such mistake in this batch.")
     for i, row in enumerate(rows):
@@ -107,12 +128,19 @@ def gradient(view: View) -> None:
     _draw(view, anchor, steps, len(STEPS) - 1)
 
 
-def one_anchor(view: View) -> None:
+def one_anchor(view: View, report: Report) -> None:
     """The loss of one anchor, step by step."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    row, drawing, below = st.container(horizontal=True, vertical_alignment="bottom"), st.container(), st.container()
+    with below if presenting.folded() else row:
         steps, anchor = _chosen(view)
+    with row:
         name = links.choose(st.segmented_control, "Step", STEPS, key="step", default="similarities", required=True)
-    _draw(view, anchor, steps, list(STEPS).index(name))
+    with drawing:
+        _draw(view, anchor, steps, list(STEPS).index(name))
+    presenting.say(
+        "The more similar a negative, the harder it is pushed; and the most similar ones are often of the "
+        "anchor's own class. Clipping takes that push away."
+    )
 
 
 def _chosen(view: View) -> tuple[AnchorSteps, int]:
@@ -120,7 +148,7 @@ def _chosen(view: View) -> tuple[AnchorSteps, int]:
     b = len(view.batch.rows)
     if st.session_state.get("anchor") is not None and not 0 <= st.session_state["anchor"] < b:
         st.session_state["anchor"] = 0
-    options = {"key": "anchor", "bind": "query-params", "width": 150, "help": HELP["anchor"]}
+    options = {"key": "anchor", "bind": "query-params", "help": HELP["anchor"], "width": int(150 * presenting.scale())}
     anchor = int(st.number_input("Anchor", 0, b - 1, 0, **options))
     return clipping.anchor_steps(view.batch, anchor, tune.current(), temperature=tune.temperature(view)), anchor
 
@@ -155,15 +183,16 @@ def _explanation(steps: AnchorSteps, step: int) -> str:
 
 
 def _figure(steps: AnchorSteps, step: int):
-    key, cosine = f"step {step} {len(steps.other)}", "cosine to the anchor"
+    height = figures.LOW if presenting.folded() else figures.SQUARE
+    style, cosine = {"key": f"step {step} {len(steps.other)}", "height": height}, "cosine to the anchor"
     if step == 0:
         order = np.argsort(steps.other, kind="stable")
-        return figures.by_negative(steps.similarity, steps, y=cosine, key=key, order=order)
+        return figures.by_negative(steps.similarity, steps, y=cosine, order=order, **style)
     if step in (1, 2):
-        return figures.by_negative(steps.similarity, steps, y=cosine, key=key, clipped=step == 2)
+        return figures.by_negative(steps.similarity, steps, y=cosine, clipped=step == 2, **style)
     if step == 3:
-        return figures.by_negative(steps.after.weight, steps, y="softmax weight", key=key, clipped=True)
-    return figures.forces(steps, key=key)
+        return figures.by_negative(steps.after.weight, steps, y="softmax weight", clipped=True, **style)
+    return figures.forces(steps, **style)
 
 
 def _top(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
@@ -200,3 +229,6 @@ def _tile(
     image, classes = int(view.batch.rows[row % len(view.batch.rows)]), view.classes_of(row)
     name, text = f"image {image} {classes}".strip(), caption + classes if named else caption
     return gallery.Tile(f"{row}{' anchor' if on else ''}", gallery.of_row(view.data, image), text, same, name, on=on)
+
+
+CONTENT = {"tune": tuning, "steps": one_anchor, "mistakes": mistaken}

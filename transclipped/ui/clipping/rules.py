@@ -15,6 +15,7 @@ from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
 
 UNKNOWN = "–"
+SAY = "All rules guess false negatives from similarity alone; they differ in where they cut each anchor's negatives."
 
 
 def side_by_side(view: View) -> None:

@@ -24,16 +24,16 @@ def section(view: View) -> None:
     """Suggestions for δ, each with its quality, the trained result and a button."""
     st.subheader("A threshold without labels", help=HELP)
     counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"), temperature=tune.temperature(view))
-    results = _trained()
+    study = results()
     text = "All are for the rule *threshold*. Precision, recall and mAP are computed with labels."
-    if results is not None and results.none is not None:
+    if study is not None and study.none is not None:
         text += (
-            f" In the study (32 bits, τ = {results.temperature:g}), each rule set the threshold anew in every batch; "
-            f"without clipping, mAP was {results.none:.3f}."
+            f" In the study (32 bits, τ = {study.temperature:g}), each rule set the threshold anew in every batch; "
+            f"without clipping, mAP was {study.none:.3f}."
         )
     st.caption(text)
     for i, (name, value) in enumerate(lab_batch.suggested(view)):
-        _row(view, counts, f"**{name}**", value, _result(results, name), key=f"use {i}")
+        _row(view, counts, f"**{name}**", value, _result(study, name), key=f"use {i}")
     if (best := best_by_labels(counts)) is not None:
         st.caption("For comparison, with labels: most of both precision and recall, but not the best to train with.")
         _row(view, counts, "**best F₁, by labels**", float(counts.amounts[best]), "", key="use best")
@@ -56,17 +56,18 @@ def _row(view: View, counts: Dial, name: str, value: float, result: str, *, key:
     right.markdown(text)
 
 
-def _result(results: Trained | None, name: str) -> str:
+def _result(study: Trained | None, name: str) -> str:
     """What the study reached with a suggestion, as a part of a sentence; empty if it did not try it."""
-    key = next((key for key in results.maps if name.startswith(key)), None) if results is not None else None
+    key = next((key for key in study.maps if name.startswith(key)), None) if study is not None else None
     if key is None:
         return ""
     rule = "the rule *adaptive*" if key == ADAPTIVE else "trained with it"
-    return f" · {rule} in the study: **mAP {results.maps[key]:.3f}**"
+    return f" · {rule} in the study: **mAP {study.maps[key]:.3f}**"
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
-def _trained() -> Trained | None:
+def results() -> Trained | None:
+    """What training with the suggestions gave, in the study; None where it is missing."""
     return trained()
 
 

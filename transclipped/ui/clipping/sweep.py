@@ -10,7 +10,7 @@ from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.sweep import DEFAULT_HEADS, Sweep, seconds_left
 from transclipped.experiments.lab.sweep import results as results_in
-from transclipped.ui import access, acts, charts
+from transclipped.ui import access, acts, charts, glossary, presenting
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep, sweep_origin
 from transclipped.ui.guard import shows_input_errors
@@ -26,8 +26,18 @@ HELP = {
     "empty": "Hides the results from you alone, so that the curve grows before your eyes. Nothing is deleted until you "
     "train.",
 }
+ABOUT = (
+    "Trains a [head] for each setting on the bundled [lab set], some seconds each, and measures [mAP@500](mAP@K) over "
+    "1,000 queries. A little clipping helps, too much destroys the embedding. mAP needs labels; training never uses "
+    "them."
+)
 NOTE, SECONDS = "sweep note", "seconds a head"  # in the session; SECONDS of the last sweep that was seen
+SAY = (
+    "A little clipping helps, too much destroys the embedding: the curve is an inverted U. Where its top lies depends "
+    "on τ."
+)
 ACTIVE = ("running", "waiting")
+ROW = {"horizontal": True, "vertical_alignment": "bottom", "gap": "medium"}
 
 
 @shows_input_errors
@@ -36,12 +46,14 @@ def section() -> None:
     if lab_batch.lab() is None:
         raise InputError("The lab set is missing; `python -m transclipped lab build` makes it.")
     st.subheader("Live sweep: how much clipping is best?")
-    st.caption(
-        "Trains a linear head and a quantizer for each setting on the bundled lab set (5,000 images, some seconds "
-        "each) and measures mAP@500 over 1,000 queries. A little clipping helps, too much destroys the embedding. mAP "
-        "needs labels; training never uses them."
-    )
-    watch(selected())
+    if not presenting.folded():
+        glossary.paragraph(ABOUT)
+    above, figure, below = st.container(), st.container(), st.container()
+    with below if presenting.folded() else above:  # a class sees the figure first
+        sweep = selected()
+    with figure:
+        watch(sweep)
+    presenting.say(SAY)
 
 
 def selected() -> Sweep:
@@ -51,22 +63,23 @@ def selected() -> Sweep:
         InputError: no amount is selected.
     """
     options = {"bind": "query-params", "required": True}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with presenting.controls("Settings of the sweep"), st.container(**ROW):
         rule = st.segmented_control(
             "Vary", list(swept()), default="threshold", key="vary", format_func=plain, help=HELP["rule"], **options
         )
         tau = st.segmented_control(
             "Temperature τ", TEMPERATURES, default=0.3, key="sweep_tau", help=HELP["tau"], **options
         )
-        seed = st.number_input("Seed", 0, 999, 0, key="seed", bind="query-params", width=130, help=HELP["seed"])
-    amount = swept()[rule]
-    symbol, first = plain(amount.symbol), amount.tried[:DEFAULT_HEADS]
-    with st.expander(f"Values of {symbol}, and treatment of clipped pairs"):
-        amounts = st.multiselect(symbol, amount.tried, first, key=f"amounts {rule}", help=HELP["amounts"])
-        treatments = ["remove", "clamp"]
-        treatment = st.segmented_control(
-            "Clipped pairs", treatments, default="remove", key="sweep_treatment", **options
-        )
+        width = int(150 * presenting.scale())
+        seed = st.number_input("Seed", 0, 999, 0, key="seed", bind="query-params", width=width, help=HELP["seed"])
+        amount = swept()[rule]
+        symbol, first = plain(amount.symbol), amount.tried[:DEFAULT_HEADS]
+        with st.popover(f"Values of {symbol}", icon=":material/tune:"):
+            amounts = st.multiselect(symbol, amount.tried, first, key=f"amounts {rule}", help=HELP["amounts"])
+            treatments = ["remove", "clamp"]
+            treatment = st.segmented_control(
+                "Clipped pairs", treatments, default="remove", key="sweep_treatment", **options
+            )
     ordered = tuple(a for a in amount.tried if a in amounts)
     if not ordered:
         raise InputError(f"Choose at least one {amount.symbol} to train with.")
@@ -95,8 +108,14 @@ def _draw(sweep: Sweep) -> str:
         if state["state"] in ACTIVE:
             _cancel(sweep, state, results)
         else:
-            _start(sweep, state, results)
-            results = [] if sweep_origin.hidden(sweep) else results
+            _start(sweep, results)
+    if state["state"] not in ACTIVE:
+        acts.show(NOTE)
+        if state["state"] == "failed":
+            st.error(plain(state.get("error") or "The training failed."))
+        else:
+            st.caption(_about(sweep, results))
+        results = [] if sweep_origin.hidden(sweep) else results
     _figure(sweep, results)
     if results:
         _summary(sweep, results)
@@ -114,7 +133,7 @@ def _cancel(sweep: Sweep, state: dict, results: list[dict]) -> None:
     st.progress(share, text, width="stretch")
 
 
-def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
+def _start(sweep: Sweep, results: list[dict]) -> None:
     heads, hidden = len(sweep.settings()), sweep_origin.hidden(sweep)
     again = len(results) >= heads or (hidden and bool(results))
     some = "Train again" if again else "Train the rest"
@@ -130,16 +149,11 @@ def _start(sweep: Sweep, state: dict, results: list[dict]) -> None:
     if results:
         act, text = (sweep_origin.show, "Show earlier results") if hidden else (sweep_origin.hide, "Start empty")
         st.button(text, key="sweep empty", on_click=act, args=(sweep,), help=HELP["empty"])
-    acts.show(NOTE)
-    if state["state"] == "failed":
-        st.error(plain(state.get("error") or "The training failed."))
-        return
-    st.caption(_about(sweep, results, heads), width="stretch")
 
 
-def _about(sweep: Sweep, results: list[dict], heads: int) -> str:
+def _about(sweep: Sweep, results: list[dict]) -> str:
     """What is drawn: whose results, from when, and how long a training takes."""
-    usual = st.session_state.get(SECONDS)
+    heads, usual = len(sweep.settings()), st.session_state.get(SECONDS)
     takes = "" if usual is None else f" {heads} heads take about {duration(heads * usual)}."
     if not results or sweep_origin.hidden(sweep):
         return f"Pale: precomputed heads. Dotted: no clipping. Stars: the adaptive rule.{takes}"
@@ -171,7 +185,8 @@ def _figure(sweep: Sweep, results: list[dict]) -> None:
     names = [name for name in st.session_state.get("beside sweeps") or [] if name in others]
     live = [(_name(sweep), results), *((name, results_in(sweep_jobs.folder(others[name]))) for name in names)]
     pale = not sweep_origin.mine(sweep) and sweep_jobs.state(sweep)["state"] not in ACTIVE
-    figure = sweep_charts.figure(sweep.rule, live, precomputed, temperature=sweep.temperature, pale=pale)
+    options = {"pale": pale, "height": sweep_charts.LOW if presenting.folded() else sweep_charts.HEIGHT}
+    figure = sweep_charts.figure(sweep.rule, live, precomputed, temperature=sweep.temperature, **options)
     charts.show(figure, key=f"sweep {sweep.rule}", name=f"clipping-sweep-{sweep.rule}")
     if others:
         st.multiselect("Compare with earlier sweeps", list(others), key="beside sweeps")

@@ -17,7 +17,7 @@ from transclipped.ui.theme import NEUTRAL, RELEVANT
 
 PRECOMPUTED = {0.2: "#92dadd", 0.3: "#b9ac70", 0.5: "#e0a3c8"}  # colours, by temperature
 ADAPTIVE = "#832db6"
-HEIGHT = 430
+HEIGHT, LOW = 430, 310  # pixels; low where a class shall see all of it
 FAINT, FAINTER = 0.75, 0.25  # opacity of precomputed curves, and of those at other temperatures
 PALE = 0.4  # opacity of an earlier session's results
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -25,7 +25,13 @@ Result = dict[str, Any]
 
 
 def figure(
-    rule: str, live: list[tuple[str, list[Result]]], precomputed: list[Result], *, temperature: float, pale: bool
+    rule: str,
+    live: list[tuple[str, list[Result]]],
+    precomputed: list[Result],
+    *,
+    temperature: float,
+    pale: bool,
+    height: int = HEIGHT,
 ) -> go.Figure:
     """mAP over the amount of a rule.
 
@@ -48,8 +54,8 @@ def figure(
         margin = 0.08 * (max(amounts) - min(amounts) or 1)
         ends = [min(amounts) - margin, max(amounts) + margin]
         figure.update_xaxes(range=ends[::-1] if amount.rising else ends)
-    legend = {"orientation": "h", "y": -0.2, "yanchor": "top"}
-    return figure.update_layout(legend=legend, margin={"b": 90, "t": 34}, height=HEIGHT)
+    legend = {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"}
+    return figure.update_layout(legend=legend, margin={"b": 90, "t": 34}, height=height)
 
 
 def landing(rule: str, result: Result) -> float | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import streamlit as st
 
 from transclipped.analysis.clipping.dials import STEPS, Dial, nearest
 from transclipped.analysis.clipping.report import Report
 from transclipped.clipping import RULES, Amount, amount_for, turned
 from transclipped.config import ClippingConfig
-from transclipped.ui import absent, links
+from transclipped.ui import absent, links, presenting
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import histogram
@@ -111,12 +112,13 @@ def controls(view: View) -> None:
     """Rule, treatment and temperature."""
     about = plain(" ".join(f"{rule}: clips {RULES[rule].does}." for rule in turned()))
     rules = {rule: rule for rule in turned()}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with presenting.controls("Rule"), st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         options = {"key": RULE, "default": _default(), "required": True, "help": about}
         links.choose(st.segmented_control, "Rule", rules, **options)
-        treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
-        st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
-        temperature_control(view)
+        with st.popover("Treatment and τ", icon=":material/tune:"):
+            treatments = {"default": "remove", "key": TREATMENT, "help": HELP["treatment"], "bind": "query-params"}
+            st.segmented_control("Clipped pairs", ["remove", "clamp"], required=True, **treatments)
+            temperature_control(view)
 
 
 def temperature_control(view: View) -> None:
@@ -152,7 +154,7 @@ def _number(amount: Amount) -> None:
     def moved() -> None:
         move(amount, nearest(amount, st.session_state[key]))
 
-    options = {"format": "%.3f", "key": key, "on_change": moved, "width": 220}
+    options = {"format": "%.3f", "key": key, "on_change": moved, "width": int(220 * presenting.scale())}
     st.number_input(plain(amount.label), low, high, position(amount), (high - low) / STEPS, **options)
 
 
@@ -173,6 +175,22 @@ def effects(view: View, report: Report) -> None:
     unclipped, loss = (lab_batch.mean_loss(view, each, temperature=tau) for each in (config_of("none"), current()))
     change = f"{loss - unclipped:+.3f}".replace("-", "−")
     columns[2].metric("Mean loss", f"{loss:.3f} nats", change, help=HELP["loss"], **grey)
+
+
+def sentence(view: View) -> str:
+    """What the current setting does, to say to a class."""
+    config, tau = current(), temperature(view)
+    amount = RULES[config.rule].amount
+    (dial, _), reached = counts(view), lab_batch.reached(config.rule, tau)
+    k = int(abs(dial.amounts - position(amount)).argmin())
+    text = f"At {plain(amount.symbol)} = {dial.amounts[k]:g}, clipping leaves out {dial.share[k]:.1%} of the pairs."
+    if view.labelled and dial.removed is not None and not np.isnan(dial.removed[k]).any():
+        price, gain = dial.removed[k]
+        text += f" That takes away {gain:.0%} of the push on false negatives, and {price:.0%} of that on true ones."
+    if reached is not None:
+        value = float(reached.at(dial.amounts[k]))
+        text += f" A head trained so reaches mAP {value:.3f}, without clipping {reached.none:.3f}."
+    return text
 
 
 def to_train(view: View) -> None:

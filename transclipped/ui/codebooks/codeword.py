@@ -96,8 +96,8 @@ def _images(run, m: int, word: int, *, total: int) -> None:
     stored = cached.arrays(run)
     rows = codebooks.members(stored.codes[:, m], word, IMAGES)
     if len(rows):
-        st.caption(f"{len(rows)} of the {total:,} database images with codeword {word} in codebook {m + 1}.")
         _tiles(run, stored.database_ids[rows], [""] * len(rows), key="members")
+        st.caption(f"{len(rows)} of the {total:,} database images with codeword {word} in codebook {m + 1}.")
     else:
         st.info(f"Codeword {word} is dead: no database image uses it.")
     queries, cosines = codebooks.responding(stored.queries, stored.codebooks, codebook=m, codeword=word, limit=QUERIES)

@@ -1,7 +1,8 @@
-// Attention drawn over an image: patches with little attention are dark. Point at a patch to see what it attends to,
-// click or press Enter to keep it, Esc to release it.
+// Attention drawn over an image: patches with little attention are dark, those with much are outlined, which shows on a
+// dark image too. Point at a patch to see what it attends to, click or press Enter to keep it, Esc to release it.
 
 const DARKEST = 0.8;
+const STRONG = 0.5; // of the scale, from which a patch is outlined
 
 export default function (component) {
   const { parentElement, data, setStateValue } = component;
@@ -14,7 +15,8 @@ class Look {
   constructor(root) {
     this.box = element("div", { class: "box" });
     this.image = element("img", { alt: "the image" });
-    this.grid = element("div", { class: "grid" });
+    this.grid = element("div", { class: "grid", role: "group", "aria-label": "patches of the image" });
+    roving(this.grid, "button.cell");
     this.box.append(this.image, this.grid);
     this.says = element("div", { class: "says", "aria-live": "polite" });
     this.scale = element("div", { class: "scale" });
@@ -54,6 +56,7 @@ class Look {
       return cell;
     });
     this.grid.replaceChildren(...this.cells);
+    this.grid.restart();
   }
 
   keep(place) {
@@ -71,14 +74,15 @@ class Look {
     this.cells.forEach((cell, i) => {
       if (weights[i] > weights[best]) best = i;
       cell.style.background = `rgba(0, 0, 0, ${(DARKEST * (1 - weights[i] / 255)).toFixed(3)})`;
+      cell.classList.toggle("strong", weights[i] >= 255 * STRONG);
       cell.classList.toggle("from", i === place);
       cell.classList.toggle("kept", i === this.kept);
     });
     const percent = (value) => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}%`;
     this.scale.replaceChildren(`≤ ${percent(low)}`, element("i"), `${percent(high)} (uniform: ${percent(2 * low)})`);
     const at = (i) => `row ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`;
-    const who = place >= 0 ? `The patch in ${at(place)} ${this.data.verb}` : this.data.who;
-    this.says.textContent = `${who} ${at(best)} most: ${percent(high)}.`;
+    const who = place >= 0 ? `The patch in ${at(place)} attends most to` : this.data.who;
+    this.says.textContent = `${who} ${at(best)}: ${percent(high)}.`;
     this.box.dataset.place = place;
     this.box.dataset.best = best;
   }

@@ -27,7 +27,6 @@ def draw(
     *,
     grid: tuple[int, int],
     who: str,
-    verb: str,
     crisp: bool,
     key: str,
 ) -> None:
@@ -37,8 +36,7 @@ def draw(
         image: `[S, S, 3]` uint8.
         base: `[h · w]` weights shown while the pointer is elsewhere.
         rows: `[h · w, h · w]`, row i is the attention of patch i; None if patches cannot be pointed at.
-        who: subject and verb of the sentence that names the largest weight of `base`.
-        verb: of the sentence about a patch's row.
+        who: start of the sentence that names the place of the largest weight of `base`.
         crisp: whether to enlarge the image without smoothing.
     """
     n = len(base)
@@ -53,7 +51,6 @@ def draw(
         "rows": None if rows is None else _scaled(rows),
         "token": None if rows is None else token(n),
         "who": who,
-        "verb": verb,
     }
     _component(key=key, data=sent, on_token_change=lambda: _remember(key, version, n))
 

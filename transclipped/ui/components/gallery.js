@@ -11,9 +11,8 @@ export default function (component) {
 class Gallery {
   constructor(root) {
     this.root = root;
-    this.at = 0; // the image that Tab reaches
-    root.addEventListener("keydown", (event) => this.key(event));
-    root.addEventListener("focusin", (event) => this.focus(this.buttons().indexOf(event.target)));
+    root.role = "group";
+    roving(root, "button.ask");
   }
 
   update(data) {
@@ -25,8 +24,9 @@ class Gallery {
     this.root.style.gridTemplateColumns = `repeat(auto-fill, minmax(min(100%, ${this.side + 8}px), max-content))`;
     const old = new Map([...this.root.querySelectorAll("img")].map((image) => [image.dataset.url, image]));
     this.root.replaceChildren(...data.tiles.map((tile) => this.tile(tile, old)));
-    this.focus(Math.min(before >= 0 ? before : this.at, data.tiles.length - 1));
-    if (before >= 0) this.buttons()[this.at]?.focus({ preventScroll: true });
+    this.root.ariaLabel = data.clickable ? `${data.tiles.length} images; arrow keys move between them` : "images";
+    this.root.restart();
+    if (before >= 0) this.buttons()[Math.min(before, data.tiles.length - 1)]?.focus({ preventScroll: true });
     if (marked >= 0) this.root.children[marked]?.querySelector(`[data-mark="${mark}"]`)?.focus({ preventScroll: true });
   }
 
@@ -80,24 +80,5 @@ class Gallery {
 
   buttons() {
     return [...this.root.querySelectorAll("button.ask")];
-  }
-
-  focus(place) {
-    if (place < 0) return;
-    this.at = place;
-    this.buttons().forEach((button, i) => (button.tabIndex = i === place ? 0 : -1));
-  }
-
-  key(event) {
-    const buttons = this.buttons(), at = buttons.indexOf(event.target.closest(".tile")?.querySelector("button.ask"));
-    if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-    const top = (button) => Math.round(button.getBoundingClientRect().top);
-    const columns = buttons.filter((button) => top(button) === top(buttons[0])).length || 1;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -at, End: buttons.length - 1 - at };
-    if (!(event.key in steps)) return;
-    event.preventDefault(); // do not scroll, nor step to another page
-    const next = Math.min(buttons.length - 1, Math.max(0, at + steps[event.key]));
-    this.focus(next);
-    buttons[next].focus();
   }
 }

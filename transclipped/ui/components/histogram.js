@@ -61,7 +61,7 @@ class Dial {
     this.cut = decoded(data.cut, Uint32Array);
     this.bins = data.edges.length - 1;
     this.slider.max = data.amounts.length - 1;
-    this.slider.setAttribute("aria-label", data.text);
+    this.slider.setAttribute("aria-label", data.label);
     if (changed || (moved && !waiting)) this.at = this.nearest(data.amount);
     this.slider.value = this.flip(this.at);
     this.buildLegend();
@@ -142,18 +142,18 @@ class Dial {
   }
 
   buildLegend() {
-    const { hits, colours, pale, figures } = this.data;
+    const { hits, colours, pale, figures, savable } = this.data;
     this.legend.hidden = !figures;
-    const swatch = (colour, text, clipped = false) => {
+    const swatch = (colour, before, text, clipped = false) => {
       const mark = element("i");
       mark.style.background = colour;
       if (clipped) mark.style.opacity = pale;
-      return element("span", {}, mark, text);
+      return element("span", {}, mark, element("span", { class: "long" }, before), text);
     };
     const both = hits ? `linear-gradient(90deg, ${colours.other} 50%, ${colours.same} 50%)` : colours.all;
     const entries = hits
-      ? [swatch(colours.other, "other class: true negatives"), swatch(colours.same, "same class: false negatives")]
-      : [swatch(colours.all, "negatives, of unknown class")];
+      ? [swatch(colours.other, "other class: ", "true negatives"), swatch(colours.same, "same class: ", "false negatives")]
+      : [swatch(colours.all, "", "negatives, of unknown class")];
     const button = (text, title, onclick) => Object.assign(element("button", { type: "button" }, text), { title, onclick });
     const scales = button(
       this.linear ? "Root scale" : "Linear scale",
@@ -165,11 +165,11 @@ class Dial {
       },
     );
     const buttons = element("span", { class: "buttons" }, scales);
-    buttons.append(
+    if (savable) buttons.append(
       button("SVG", "Save the current figure.", () => this.save("svg", "image/svg+xml", this.svg())),
       button("CSV", "Save the counts at every slider position.", () => this.save("csv", "text/csv", this.csv())),
     );
-    this.legend.replaceChildren(...entries, swatch(both, "strong: not clipped"), swatch(both, "pale: ✂ clipped", true), buttons);
+    this.legend.replaceChildren(...entries, swatch(both, "strong: ", "not clipped"), swatch(both, "pale: ", "✂ clipped", true), buttons);
   }
 
   save(ending, type, text) {
@@ -262,7 +262,7 @@ class Dial {
   // Other classes above the axis, the same class below it, on one scale.
   drawHistogram() {
     const { edges, histogram, aligned, hits, colours, scale, pale, levels } = this.data;
-    const height = (hits ? 224 : 190) * scale, base = height - 34 * scale, top = 8, wide = this.inner / this.bins;
+    const height = (hits ? 190 : 156) + 34 * scale, base = height - 34 * scale, top = 8, wide = this.inner / this.bins;
     const x = (value) => LEFT + ((value - edges[0]) / (1 - edges[0])) * this.inner;
     const sides = hits ? [0, 1] : [0], long = (count) => (this.linear ? count : Math.sqrt(count));
     const most = sides.map((side) => Math.max(1, ...histogram[side]));
@@ -320,7 +320,7 @@ class Dial {
     }
     const maps = reached.trained.map(([, map]) => map), tenth = (value, way) => Math[way](value * 10) / 10;
     const low = tenth(Math.min(...maps), "floor"), high = tenth(Math.max(...maps) + 0.02, "ceil");
-    const height = 112 * scale, base = height - 18 * scale, top = 6;
+    const height = 94 + 18 * scale, base = height - 18 * scale, top = 6;
     const y = (map) => base - ((map - low) / (high - low)) * (base - top);
     const last = amounts.length - 1, at = this.place(this.at), right = LEFT + this.inner, parts = [];
     for (let tick = low; tick <= high + 0.001; tick += 0.1) {
@@ -357,7 +357,7 @@ class Dial {
 
   drawCurves() {
     const { amounts, clipped, pairs, hits, colours, symbol, scale } = this.data;
-    const height = 130 * scale, base = height - 34 * scale, top = 8, y = (value) => base - value * (base - top);
+    const height = 96 + 34 * scale, base = height - 34 * scale, top = 8, y = (value) => base - value * (base - top);
     const lines = [[colours.share, "share clipped", (k) => (pairs ? clipped[k] / pairs : null)]];
     if (hits) {
       lines.push([colours.precision, "precision", (k) => this.precision(k)]);

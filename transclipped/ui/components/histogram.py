@@ -16,7 +16,7 @@ from transclipped.analysis.clipping.dials import Dial, nearest
 from transclipped.clipping import RULES, turned
 from transclipped.experiments.lab.curves import MapCurve
 from transclipped.ui.components.component import component
-from transclipped.ui.presenting import scale
+from transclipped.ui.presenting import lesson, scale
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
 COLOURS = {"same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "share": NEUTRAL}
@@ -58,6 +58,7 @@ def draw(
         "rule": dial.rule,
         "symbol": rule.amount.symbol,
         "rising": rule.amount.rising,
+        "label": f"Clip {rule.does}",
         "text": f"clips {rule.does}",
         "amount": nearest(rule.amount, amount),
         "amounts": dial.amounts.tolist(),
@@ -74,6 +75,7 @@ def draw(
         "reached": None if reached is None else _curve(reached, dial.amounts),
         "figures": figures,
         "scale": scale(),
+        "savable": not lesson(),
         "colours": COLOURS,
         "pale": PALE,
     }

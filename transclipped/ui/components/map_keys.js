@@ -6,32 +6,6 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const STEP = 4; // px, least distance of the next point; nearer ones are reached after zooming in
 const ZOOM = 1.35;
 
-// One tab stop for all `selector` in `root`: arrow keys, Home and End move the focus. Call `root.restart()` after
-// replacing them.
-function roving(root, selector) {
-  const buttons = () => [...root.querySelectorAll(selector)];
-  let at = 0;
-  const stop = (place) => {
-    at = Math.max(0, place);
-    buttons().forEach((button, i) => (button.tabIndex = i === at ? 0 : -1));
-  };
-  root.restart = () => stop(Math.min(at, buttons().length - 1));
-  root.addEventListener("focusin", (event) => {
-    const place = buttons().indexOf(event.target);
-    if (place >= 0) stop(place);
-  });
-  root.addEventListener("keydown", (event) => {
-    const all = buttons(), place = all.indexOf(event.target);
-    if (place < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-    const top = (button) => Math.round(button.getBoundingClientRect().top);
-    const columns = all.filter((button) => top(button) === top(all[0])).length || 1;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -place, End: all.length };
-    if (!(event.key in steps)) return;
-    event.preventDefault(); // do not scroll, nor step to another page
-    all[Math.min(all.length - 1, Math.max(0, place + steps[event.key]))].focus();
-  });
-}
-
 function panelKey(panel, event) {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   const { map } = panel, row = map.hover >= 0 ? map.hover : map.picked;

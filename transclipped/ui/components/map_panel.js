@@ -177,8 +177,9 @@ class Panel {
       const hidden = map.hinted >= 0 ? entry !== map.hinted : map.isolated && !map.isolated.has(entry);
       const text = map.data.legend[entry]?.name;
       if (hidden || !text) continue;
-      const [px, middle] = this.toScreen([x, y], t), py = middle - ABOVE * map.scale, width = measure(text) + 6;
-      if (px < 0 || py < 0 || px > this.width || py > this.height) continue;
+      const [px, middle] = this.toScreen([x, y], t), width = measure(text) + 6;
+      if (px < 0 || middle < 0 || px > this.width || middle > this.height) continue;
+      const py = Math.max(height / 2, middle - ABOVE * map.scale);
       const at = Math.min(this.width - width / 2, Math.max(width / 2, px));
       const clear = boxes.every(([x0, y0, w0]) => Math.abs(at - x0) > (width + w0) / 2 || Math.abs(py - y0) > height);
       if (!clear) continue;
@@ -211,16 +212,19 @@ class Panel {
     const star = map.data.star?.[this.about.name];
     const from = map.picked >= 0 ? this.place(map.picked, t) : star ? this.toScreen(star, t) : null;
     if (from) {
+      const size = this === map.large ? map.scale : 0.75 * map.scale, places = new Set();
       context.lineWidth = 1.2;
       for (const row of map.data.neighbours || []) {
-        const to = this.place(row, t);
+        const to = this.place(row, t), place = to.map((at) => Math.round(at / 2)).join();
+        if (places.has(place)) continue; // equal codes share a place
+        places.add(place);
         context.globalAlpha = 0.55;
         line(context, from, to);
         context.globalAlpha = 1;
-        ring(context, to, 5 * map.scale, 1.6 * map.scale);
+        ring(context, to, 5 * size, 1.6 * size);
       }
-      if (map.picked >= 0) ring(context, from, 8 * map.scale, 3 * map.scale);
-      else drawStar(context, from, 10 * map.scale, map.paperName);
+      if (map.picked >= 0) ring(context, from, 8 * size, 3 * size);
+      else drawStar(context, from, 10 * size, map.paperName);
     }
     if (map.hover >= 0) ring(context, this.place(map.hover, t), 7 * map.scale, 2.5 * map.scale);
     if (this.lasso) {

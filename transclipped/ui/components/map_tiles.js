@@ -106,7 +106,9 @@ class Tiles {
     const { map } = this, side = Math.round(TILE * (map.scale || 1));
     const known = Number.isFinite(distance);
     const tile = element("button", { type: "button", class: "tile", "data-row": row, tabindex: "-1" }, map.image(row, side));
+    if (distance !== undefined) tile.append(element("span", { class: "label" }, map.about(row)[1] ?? ""));
     if (known) tile.append(element("span", { class: "distance" }, distance.toFixed(distance < 0.0995 ? 3 : 2)));
+    tile.style.width = `${side + 10}px`;
     tile.title = tile.ariaLabel = [...map.about(row), ...(known ? [`distance ${distance}`] : [])].join(" · ");
     tile.style.borderColor = map.data.ramp ? "transparent" : map.data.legend[map.colour[row]]?.colour;
     tile.classList.toggle("query", row === map.picked);

@@ -2,7 +2,7 @@
 // the ends they step through the pages instead, so this listener runs first. A new step scrolls into view.
 
 const USES_ARROWS = ["input", "textarea", "select", "[contenteditable=true]", "[role=slider]", "[role=spinbutton]",
-  "[role=radiogroup]", "[role=radio]", "[role=listbox]", "[role=combobox]", "[role=tablist]", "[role=menu]"].join(", ");
+  "[role=radiogroup]", "[role=radio]", "[role=listbox]", "[role=combobox]", "[role=tablist]", "[role=menu]", "[data-arrows]"].join(", ");
 const BUTTONS = { ArrowLeft: ".st-key-walk-back button", ArrowRight: ".st-key-walk-next button" };
 const DRAWN = 400; // ms for drawing a new step
 let lastVisit = 0;

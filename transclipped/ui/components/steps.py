@@ -36,7 +36,7 @@ def buttons(steps: Sequence[str], step: int) -> None:
     first, last = step == 1, step == len(steps)
     following = "Next" if last else f"Next: {steps[step]}"
     go = {"on_click": _to, "icon": ":material/arrow_forward:", "type": "primary", "disabled": last}
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="walk-buttons"):
         st.button("Back", icon=":material/arrow_back:", key="walk-back", disabled=first, on_click=_to, args=(step - 1,))
         st.button(following, key="walk-next", args=(step + 1,), **go)
         st.button("From the start", icon=":material/first_page:", disabled=first, on_click=_to, args=(1,))

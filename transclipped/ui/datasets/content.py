@@ -7,9 +7,10 @@ import streamlit as st
 
 from transclipped.analysis import image_sets
 from transclipped.datasets.folder import Folder
-from transclipped.ui import charts
+from transclipped.ui import charts, presenting
 from transclipped.ui.components import gallery
 from transclipped.ui.datasets import cached
+from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.theme import IRRELEVANT, RELEVANT
@@ -38,7 +39,12 @@ def sizes(images, about: dict) -> None:
     with st.container(horizontal=True, gap="medium"):
         for name, value, meaning in metrics:
             st.metric(name, value, help=meaning, width="content")
-    st.caption(f"Retrieval is measured by mAP@{about['k']}: over the first {about['k']:,} hits of each query.")
+    measure, hits = term("mAP@K", f"mAP@{about['k']}"), term("hit", "hits")
+    st.caption(
+        f"Retrieval is measured by {measure}: over the first {about['k']:,} {hits} of each {term('query')} in the "
+        f"{term('database')}.",
+        unsafe_allow_html=True,
+    )
     if about["uses_labels"]:
         st.caption("This protocol samples its training images by label, as the literature does.")
 
@@ -47,17 +53,10 @@ def sizes(images, about: dict) -> None:
 @shows_input_errors
 def samples(images) -> None:
     """Draw random images of all labels or of one."""
-    st.subheader("Sample images")
-    state = st.session_state
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
-    names = [ALL, *sorted(images.class_names)]
-    if state.get("only") not in names:  # the link names a label of another set
-        state.pop("only", None)
-    label = left.selectbox("Show", names, key="only", bind="query-params")
-    label = None if label == ALL else label
-    if right.button("Other images", icon=":material/shuffle:", width="stretch"):
-        state["page"] = state.get("page", 0) + 1
-    rows = image_sets.sample(images, SAMPLES, label=label, page=state.get("page", 0))
+    st.header("Sample images")
+    with presenting.controls("Which images"):
+        label = _label(images)
+    rows = image_sets.sample(images, SAMPLES, label=label, page=st.session_state.get("page", 0))
     total = len(image_sets.rows_of_label(images, label))
     st.caption(f"{len(rows)} of {total:,} images, sampled at random. Click one to enlarge it. {LABELS}")
     tiles = [
@@ -71,6 +70,19 @@ def samples(images) -> None:
     ]
     gallery.draw(tiles, key="samples", on_click=_enlarge, hint="Click to enlarge.")
     _enlarged(images)
+
+
+def _label(images) -> str | None:
+    """The chosen label, or None for all images; another press of the button draws others."""
+    state = st.session_state
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    names = [ALL, *sorted(images.class_names)]
+    if state.get("only") not in names:  # the link names a label of another set
+        state.pop("only", None)
+    label = left.selectbox("Show", names, key="only", bind="query-params")
+    if right.button("Other images", icon=":material/shuffle:", width="stretch"):
+        state["page"] = state.get("page", 0) + 1
+    return None if label == ALL else label
 
 
 def _enlarged(images) -> None:
@@ -95,7 +107,7 @@ def _enlarge(tile: str) -> None:
 @shows_input_errors
 def classes(images, about: dict) -> None:
     """Images of each class."""
-    st.subheader("Class counts")
+    st.header("Class counts")
     st.caption(image_sets.label_sentence(images))
     if images.class_names:
         figure = class_counts(about["classes"], key=images.fingerprint)

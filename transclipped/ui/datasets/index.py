@@ -33,7 +33,7 @@ ENDED = {FAILED: "Indexing failed", STOPPED: "Indexing was cancelled", INTERRUPT
 @shows_input_errors
 def section(images: ImageSet, config: DataConfig) -> None:
     """Draw the choice of a run, the button or the progress, and links to what the index is for."""
-    st.subheader("Search, map or train")
+    st.header("Search, map or train")
     st.caption("Indexing encodes each image into a few bytes with a run; then you can search the folder.")
     folder = Path(config.data)
     coders = run_offer.coders()

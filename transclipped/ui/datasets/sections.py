@@ -19,6 +19,7 @@ from transclipped.errors import InputError
 from transclipped.ui import access, shell
 from transclipped.ui.components import gallery
 from transclipped.ui.datasets import cached, job
+from transclipped.ui.glossary import paragraph
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
@@ -51,7 +52,8 @@ def annotations() -> str:
 
 def protocol(images: ImageSet, config: DataConfig) -> DataConfig:
     """Draw the choice of protocol and seed; returns the configuration with both."""
-    st.subheader("Queries and database")
+    st.header("Queries and database")
+    paragraph("A [protocol] says which images are queries, which are searched, and which are trained on.")
     st.caption("Reproducing a result needs the same rows. These files name them; `--split` reads them on any machine.")
     if st.session_state.get("protocol") not in images.protocols:
         st.session_state.pop("protocol", None)
@@ -98,7 +100,7 @@ def rows_as_files(images: ImageSet, config: DataConfig, split: Split) -> None:
 def missing(images: ImageSet) -> None:
     """Draw the listed images that do not exist and the files that were skipped, with reasons."""
     gone = getattr(images, "missing", [])
-    st.subheader("Missing files")
+    st.header("Missing files")
     if sources := getattr(images, "sources", []):
         st.caption(f"Labels from {plain(', '.join(sources))}.")
     for note in getattr(images, "notes", []):
@@ -116,7 +118,7 @@ def missing(images: ImageSet) -> None:
 @shows_input_errors
 def check(images: ImageSet, config: DataConfig, split: Split | None) -> None:
     """Draw the last check of every image, and the button that starts one."""
-    st.subheader("Damaged and duplicate images")
+    st.header("Damaged and duplicate images")
     status = job.of(images.fingerprint).status()
     if status.get("state") == RUNNING:
         _follow(images.fingerprint)
@@ -190,7 +192,7 @@ def _draw_groups(groups: list[list[str]], images: ImageSet, key: str) -> None:
 def storage() -> None:
     """Draw what the cache holds, its size, and the button that clears it."""
     with shell.aside("storage"):
-        st.subheader("Stored data")
+        st.header("Stored data")
         st.markdown(PRIVACY)
         if freed := st.session_state.pop("freed", None):
             st.success(f"{freed / MEGABYTE:,.1f} MB were freed.")

@@ -19,7 +19,6 @@ from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, class_colour
 
 CODEWORDS = 10  # most frequent codewords, which get colours
 TYPICAL = 2  # images of a codeword in the legend
-INSTEAD = {"#94a4a2": "#1f8a4c", "#717581": "#e672b8"}  # of the greys of the cycle: points not selected are grey
 OTHERS, KEPT = "others", "kept as negatives"  # of the legend; drawn faintly, below the rest
 CLIPPED, ANCHOR = "clipped", "the anchor"
 STEPS = 32  # colours of a value in [0, 1]
@@ -47,11 +46,6 @@ class Colouring:
     typical: tuple[tuple[int, ...], ...] | None = None
 
 
-def colour_of(label: int) -> str:
-    """Colour of a class on a map, repeating after ten; never grey."""
-    return INSTEAD.get(class_colour(label), class_colour(label))
-
-
 def label_name(label: int, class_names: list[str]) -> str:
     return class_names[label] if 0 <= label < len(class_names) else str(label)
 
@@ -63,7 +57,7 @@ def by_class(items: Items, class_names: list[str]) -> Colouring:
     present = np.unique(first)
     entries = []
     for label in present.tolist():
-        entry = (label_name(label, class_names), colour_of(label))
+        entry = (label_name(label, class_names), class_colour(label))
         entries.append(("no label", NEUTRAL) if label < 0 else entry)
     return Colouring(np.searchsorted(present, first).astype(np.uint16), tuple(entries), named=True)
 
@@ -76,7 +70,7 @@ def by_codeword(items: Items, codebook: int) -> Colouring:
     index = np.full(len(codes), len(top), np.uint16)
     for entry, word in enumerate(top):
         index[codes == word] = entry
-    entries = [(f"codeword {word}", colour_of(i)) for i, word in enumerate(top)]
+    entries = [(f"codeword {word}", class_colour(i)) for i, word in enumerate(top)]
     typical = [tuple(projections.typical_items(items, codebook, word, TYPICAL)) for word in top]
     if (index == len(top)).any():
         entries.append((OTHERS, NEUTRAL))

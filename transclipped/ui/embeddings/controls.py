@@ -159,7 +159,7 @@ def query(run, subject: Subject) -> np.ndarray | None:
     queries = cached.engine(run.fingerprint, run).stored.queries
     if subject.items.which != DATABASE or not len(queries):
         return None
-    last, look = len(queries) - 1, {"width": 260, "placeholder": "number of a stored query"}
+    last, look = len(queries) - 1, {"width": 200, "placeholder": "its number"}
     number = st.number_input("Overlay a query", 0, last, None, key="map_star", help=HELP["query"], **look)
     return None if number is None else queries[number]
 

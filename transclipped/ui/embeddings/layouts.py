@@ -104,7 +104,7 @@ def offer(run: RunDir, subject, layouts: Layouts) -> None:
         _progress()
         return
     encodable = subject.name is None and projections.can_encode(run, subject.items)
-    panels = layouts.missing | {title: each for title, each in layouts.lacking.items() if each[1] and encodable}
+    panels = {title: each for title, each in layouts.lacking.items() if each[1] and encodable} | layouts.missing
     if not panels:
         return
     if job:

@@ -10,9 +10,10 @@ from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.selection import class_counts
 from transclipped.ui import presenting
 from transclipped.ui.embeddings import visit as visits
-from transclipped.ui.embeddings.colours import colour_of, label_name
+from transclipped.ui.embeddings.colours import label_name
 from transclipped.ui.embeddings.visit import Visit
 from transclipped.ui.text import visible
+from transclipped.ui.theme import class_colour
 
 PLACED_BY = 12  # nearest items that place a query on a map
 BARS = 12  # classes of a selection, at most
@@ -45,6 +46,6 @@ def of(subject, layouts, visit: Visit, query: np.ndarray | None) -> dict[str, An
 def bars(subject, rows: np.ndarray) -> list[dict[str, Any]]:
     """The most frequent classes of a selection, with their number of images and colour."""
     return [
-        {"name": visible(label_name(label, subject.class_names)), "count": count, "colour": colour_of(label)}
+        {"name": visible(label_name(label, subject.class_names)), "count": count, "colour": class_colour(label)}
         for label, count in class_counts(subject.items, rows)[:BARS]
     ]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
 from transclipped.models.zoo import CNN, HYBRID, available
-from transclipped.ui import absent, access, cached, headline, quantities, runs, shell
+from transclipped.ui import absent, access, cached, glossary, headline, presenting, quantities, runs, shell
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import cached as overview_cached
 from transclipped.ui.overview import numbers, story, strip
@@ -60,8 +60,8 @@ def _strip(run, query: int, image) -> None:
     turn = st.session_state.get("turn", 0) + bool(st.session_state.get("again"))
     st.session_state["turn"] = turn
     view = strip.Tile(strip.mirrored(image), "")
-    st.html(strip.strip(anchor, view, tiles, negatives, scale=shell.scale(), turn=turn))
-    st.markdown(strip.explanation(negatives))
+    st.html(strip.strip(anchor, view, tiles, negatives, scale=presenting.scale(), turn=turn))
+    glossary.paragraph(strip.explanation(negatives))
     with st.container(horizontal=True):
         st.button("Play again", icon=":material/replay:", key="again")
         st.button("Another image", icon=":material/casino:", key="another")
@@ -80,11 +80,11 @@ def _numbers() -> None:
 
 def path_to_code(run, query: int, image) -> None:
     """Six drawings of a stored query, and a link to Anatomy."""
-    st.subheader("From an image to its code")
+    st.header("From an image to its code")
     backbone = run.config.backbone.name
     network = {"image_size": run.record.get("image_size") or 96, "stride": STRIDE.get(backbone, 16)}
     path = overview_cached.story_of(run.fingerprint, query, run)
-    st.html(story.stations(image, path, **network, scale=shell.scale(), cnn=backbone == CNN))
+    st.html(story.stations(image, path, **network, scale=presenting.scale(), cnn=backbone == CNN))
     if (shell.ROOT / "pages" / "anatomy.py").is_file():
         label, icon = "Follow this image through the network, step by step", ":material/account_tree:"
         st.page_link("pages/anatomy.py", label=label, icon=icon, query_params={"query": str(query)})
@@ -92,7 +92,7 @@ def path_to_code(run, query: int, image) -> None:
 
 def results(run) -> None:
     """mAP and its gain by clipping, bytes per image, bytes of all codes, the rule."""
-    st.subheader("Results of this run")
+    st.header("Results of this run")
     metrics = cached.metrics(run)
     mode = metrics["modes"].get("asymmetric", {})
     row, note = st.container(horizontal=True, gap="medium"), ""
@@ -126,12 +126,12 @@ def _map(run) -> float | None:
 
 def next_pages(run, query: int, image) -> None:
     """Links to Retrieval, Clipping and Train, each with a small drawing of the run's numbers."""
-    st.subheader("Next")
+    st.header("Next")
     one, two, three = st.columns(3)
     hits = overview_cached.hits(run.fingerprint, query, HITS, run)
     relevant = sum(relevant is True for _, relevant in hits)
     text = f"{relevant} of its first {len(hits)} hits share its class." if hits[0][1] is not None else "Its first hits."
-    drawing, text = story.hits(image, hits, scale=shell.scale()), f"A search with the image above. {text}"
+    drawing, text = story.hits(image, hits, scale=presenting.scale()), f"A search with the image above. {text}"
     _page(one, "retrieval", "Search with it", "image_search", drawing, text, query=str(query))
     pairs = overview_cached.pairs(run.fingerprint, run)
     text = _pairs_text(pairs)

@@ -34,7 +34,7 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
     Args:
         image_size: pixels per side of the network's input.
         stride: pixels per side of a patch.
-        scale: of the page, see `shell.scale`.
+        scale: of the page, see `presenting.scale`.
         cnn: a convolutional network, which has positions of a feature map instead of patches.
     """
     m, d = path.parts.shape
@@ -127,8 +127,8 @@ def _whole(image: Image.Image, scale: float) -> str:
 def _patches(image: Image.Image, image_size: int, n: int, scale: float) -> str:
     """The square that the network sees, cut into n × n pieces."""
     seen = square(image, min(image_size, max(image.size)))
-    times = max(1, int(SIDE * scale) // image_size)
-    side = max(1, image_size * times // n)  # of a patch on the screen
+    most = int(SIDE * scale)
+    side = max(1, image_size * (most // image_size) // n or most // n)  # of a patch on the screen
     crisp = side * n % seen.width == 0
     seen = seen.resize((side * n, side * n), Image.Resampling.NEAREST if crisp else Image.Resampling.BICUBIC)
     page = Image.new("RGBA", (side * n + GAP * (n - 1),) * 2)

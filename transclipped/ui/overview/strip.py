@@ -34,7 +34,7 @@ def strip(anchor: Tile, view: Tile, tiles: list[Tile], negatives: Negatives, *, 
 
     Args:
         tiles: of the negatives.
-        scale: of the page, see `shell.scale`.
+        scale: of the page, see `presenting.scale`.
         turn: another number plays the animation again.
     """
     figures = _figure(view, "view", "another view of the anchor", "its other view")
@@ -57,15 +57,17 @@ def mirrored(image: Image.Image) -> bytes:
 
 
 def explanation(negatives: Negatives) -> str:
-    """What the strip shows, in Markdown without foreign text."""
+    """What the strip shows, as `glossary.prose`."""
     n, own = len(negatives.rows), sum(map(bool, negatives.same))
     cut = sum(negatives.clipped)
-    text = "Training pulls two views of an image together (→ ←) and pushes other images, its *negatives*, away (→). "
+    text = "Training pulls two [views](view) of the [anchor] together (→ ←) and pushes other images away (→), its "
+    text += "[negatives](negative). "
     if own:
-        text += f"Yet {own} of these {n} {'shares' if own == 1 else 'share'} the anchor's class (blue; orange: another "
-        text += f"class): {'a **false negative**' if own == 1 else '**false negatives**'}, pushed away by mistake. "
+        share, what = ("shares", "a [false negative]") if own == 1 else ("share", "[false negatives](false negative)")
+        text += f"Yet {own} of these {n} {share} the anchor's class (blue; orange: another class): {what}, pushed away "
+        text += "by mistake. "
     if cut:
-        text += "**Clipping** (✂) leaves out the most similar negatives, so nothing pushes them."
+        text += "[Clipping](clipping) (✂) leaves out the most similar negatives, so nothing pushes them."
     return text
 
 

@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from transclipped.search.arrange import DEPTH, Arrangement, arranged
 from transclipped.search.searcher import Hit
-from transclipped.ui import links
+from transclipped.ui import links, presenting
 from transclipped.ui.components import gallery
 from transclipped.ui.retrieval import address, cost, feedback, filters, queries, sections, why
 from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles
@@ -30,8 +31,9 @@ SECTIONS = {
 FORMER = {"How good": "quality", "Hardest and easiest": "extremes", "Teach it": FEEDBACK}  # texts in old links
 OPENED_BY = {"hit": WHY}
 GRIDS = (HITS, FEEDBACK)  # sections that are the hits themselves
+FRONT = 72  # px of a hit on a projector, times its scale: three times CIFAR-10's
 BESIDE = 12  # most hits beside a section
-COLUMNS = (1, 2.3)  # of query and hits, and of what is explained
+WIDTHS = {True: (1.0, 2.9), False: (1.0, 2.3)}  # of the columns: a grid has more room than a section beside small hits
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,15 @@ class Ranking:
     how: Arrangement
 
 
-def section() -> str:
+def section(place: DeltaGenerator) -> str:
     """Draw the choice of a section; returns its key."""
-    return links.section(SECTIONS, opened_by=OPENED_BY, former=FORMER)
+    with place:
+        return links.section(SECTIONS, opened_by=OPENED_BY, former=FORMER)
+
+
+def columns(name: str) -> tuple[float, float]:
+    """Relative widths of the left column, which holds the query, and of the right one."""
+    return WIDTHS[name in GRIDS]
 
 
 def query_size(name: str) -> int:
@@ -74,14 +82,19 @@ def grid(target: SearchTarget, query: Query, ranking: Ranking) -> None:
     codes, n = target.searcher.index.codes, target.searcher.index.n
     frames = "" if mask is None else " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
     which = f"{len(hits)} of the {min(DEPTH, n):,} best" if ranking.how.filters else f"The {len(hits)} most similar"
-    st.caption(
+    words, images = st.container(), st.container()
+    if presenting.folded():  # a class sees the images first
+        images, words = words, images
+    with images:
+        size = FRONT if presenting.projector() else gallery.TILE
+        click = partial(address.search_with, target)
+        gallery.draw(tiles(target, hits, mask), key="hits", size=size, on_click=click, hint=sections.CLICK)
+    words.caption(
         f"{which} of {n:,} images, ranked by codes of {codes.shape[1]} bytes.{frames}"
         f"{sections.share(hits, mask, query_ids=query.ids(target))} {sections.ties(hits, codes)} Click one to "
         "search with it.",
         help=f"Below an image: its rank, class and score, a mean of cosines in [-1, 1]. {sections.LABELS}",
     )
-    click = partial(address.search_with, target)
-    gallery.draw(tiles(target, hits, mask), key="hits", on_click=click, hint=sections.CLICK)
 
 
 def beside(target: SearchTarget, ranking: Ranking, name: str) -> None:

@@ -15,10 +15,12 @@ from transclipped.ui.components import gallery
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.retrieval import address, sections
 from transclipped.ui.retrieval.charts import score_bar
+from transclipped.ui.retrieval.controls import wide
 from transclipped.ui.retrieval.query import Query, SearchTarget, tiles, unscored_hits
 from transclipped.ui.retrieval.sections import LARGE, SMALL
 
 KEY = "hit"  # of the widget, and its name in the address: the position among the hits that are shown
+ABOUT = "Position among the hits that are shown."
 CLICK = "Click a hit to explain it."
 EXAMPLES = 6  # images of a codeword
 PARTS = {1: "its cosine", 2: "half of its cosine", 4: "a quarter of its cosine", 8: "an eighth of its cosine"}
@@ -41,7 +43,12 @@ def draw(target: SearchTarget, query: Query, hits: list[Hit], mask: np.ndarray |
     position(hits)
     left, right = st.columns([1, 2.6], gap="medium")
     with right, st.container(horizontal=True, vertical_alignment="bottom"):
-        options = {"key": KEY, "bind": "query-params", "width": 140, "help": "Position among the hits that are shown."}
+        options = {
+            "key": KEY,
+            "bind": "query-params",
+            "width": wide(140),
+            "help": "Position among the hits that are shown.",
+        }
         hit = hits[int(st.number_input("Hit", 1, len(hits), **options)) - 1]
         click = partial(address.search_with, target, str(hit.id))
         st.button("Search with it", icon=":material/image_search:", key="search with hit", on_click=click)

@@ -15,6 +15,7 @@ from transclipped.runs.run import RunDir
 from transclipped.ui import absent, access, charts, names, runs
 from transclipped.ui.line_labels import label_ends, split, without_prefix
 from transclipped.ui.text import plain
+from transclipped.ui.theme import class_colour
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
 from transclipped.ui.train.live import FIGURES, WATCHED, action, cells, chosen, delete, least_of, lines, press, select
@@ -50,7 +51,7 @@ def compare(current: RunDir | None) -> None:
     groups = loss_groups([existing[name] for name in selected])
     if "loss" in figures and len(groups) > 1:
         st.caption(f":material/warning: {INCOMPARABLE}")
-    colours = {name: charts.CLASS_COLOURS[i % len(charts.CLASS_COLOURS)] for i, name in enumerate(selected)}
+    colours = {name: class_colour(i) for i, name in enumerate(selected)}
     for column, figure in cells(figures):
         sentence, _, axis, meaning = FIGURES[figure]
         with column:

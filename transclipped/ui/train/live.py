@@ -17,7 +17,7 @@ from transclipped.clipping import RULES
 from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import STOP_FILE, RunDir
-from transclipped.ui import absent, access, acts, charts, links, runs
+from transclipped.ui import absent, access, acts, charts, links, presenting, runs
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.line_labels import label_ends
 from transclipped.ui.quantities import duration, time_left
@@ -108,7 +108,8 @@ def lines(events: list[dict], figure: str) -> dict[str, tuple[np.ndarray, np.nda
 
 def follow(name: str) -> None:
     """Draw a training every second until it ends, then whenever another tab or process changes it."""
-    st.header(plain(name))
+    if not presenting.folded():  # the result names it
+        st.header(plain(name))
     if jobs.live(name):
         _follow_live(name)
     else:
@@ -164,7 +165,14 @@ def _draw(name: str) -> None:
         st.progress(0.0, f"{plain(name)} is being prepared …")
     elif position is None:
         _draw_status(run, status, state)
-        _draw_controls(run, state)
+        buttons, below = st.container(), st.container()
+        if state == "finished" and presenting.folded():  # a class sees the curves first
+            buttons, below = below, buttons
+        with buttons:
+            _draw_controls(run, state)
+        with below:
+            curves(run)
+        return
     curves(run)
 
 
@@ -279,8 +287,11 @@ def _curves(
 
 
 def cells(figures: list[str]) -> Iterator[tuple[DeltaGenerator, str]]:
-    """A column for each figure, two in a row; a narrow window keeps their order."""
+    """A column for each figure, two in a row, on a projector one; a narrow window keeps their order."""
     for i, figure in enumerate(figures):
+        if presenting.projector():
+            yield st.container(), figure
+            continue
         if i % 2 == 0:
             row = st.columns(2)
         yield row[i % 2], figure

@@ -29,7 +29,8 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
     "select": (key("select"), one_of(SELECTIONS)),
 }
 HELP = {
-    "backbone": "Turns an image into the embedding that the head is trained on.",
+    "backbone": "Turns an image into the embedding that the head is trained on. The parts of the bundled ones were "
+    "trained on ImageNet and its labels; training here uses no label of your images.",
     "timm": "Such as vit_small_patch16_224.dino. Its weights are downloaded once, which needs a network connection.",
     "learns": "With the head only, images are encoded once; otherwise in every epoch, which takes much longer.",
     "bits": "Code length: 2, 4 or 8 bytes per image.",
