@@ -31,13 +31,13 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
     """Draw the ladder of a query; returns its rungs."""
     key = (str(pipeline), place.key)
     rungs, means = _rungs(*key, subject.key, pipeline, subject), None
-    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     spot = st.empty()
     if pipeline.source.labels() is not None and query_ids(pipeline):
         spot.html(_html(rungs, None, pipeline, place))
         with st.spinner("Measuring all queries …"):
             means = _means(*key, pipeline)
     spot.html(_html(rungs, means, pipeline, place))
+    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     paragraph(NUMBERS)
     return rungs
 
@@ -54,10 +54,11 @@ def _means(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | Non
 
 
 def _html(rungs: Sequence[Rung], means: list | None, pipeline: Pipeline, place: Place) -> str:
-    earlier = compared(len(rungs), branches=len(pipeline.line.steps[0].branches))
+    branches = len(pipeline.line.steps[0].branches)
+    earlier = compared(len(rungs), branches=branches)
     columns = [
         html.Column(
-            title=rung.stage,
+            title=f"branch {i + 1}" if i < branches else rung.stage,
             about=rung.line,
             cells=cells(rung, [rungs[j].hits.rows[0] for j in before], pipeline, place),
             numbers=numbers(rung, *(means[i] if means is not None else (None, None))),
