@@ -116,7 +116,6 @@ def test_items_of_unit_codewords_as_queries_are_their_codewords():
 
 
 METHODS = ("qe", "aqe", "rocchio", "exact", "k-reciprocal", "flow", "cprr", "uair(2)")
-METHODS = ("qe", "aqe", "rocchio", "exact", "k-reciprocal", "flow", "cprr", "uair(2)")
 RERANKING = (*METHODS, "flow | k-reciprocal", "qe | cprr")
 FUSION = ("rrf", "sum", "cprr-fusion", "select")
 

@@ -22,6 +22,11 @@ def projector() -> bool:
     return bool(st.session_state.get(PROJECTOR))
 
 
+def folded() -> bool:
+    """Whether controls are folded, and charts and images come first: in the lesson view, or on a projector."""
+    return lesson() or projector()
+
+
 def scale() -> float:
     """Factor by which text, points and lines grow: 1, or more on a projector."""
     return LARGER if projector() else 1.0
@@ -35,11 +40,7 @@ def controls(label: str = "Settings"):
     Args:
         label: what they control, unique on the page, such as "Batch and rule".
     """
-<<<<<<< HEAD
     if folded():
-=======
-    if folded():
->>>>>>> retrievalpage
         return st.expander(label, icon=":material/tune:")
     return st.container()
 

@@ -13,6 +13,7 @@ from transclipped.ui import quantities
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
+from transclipped.ui.glossary import TERMS, term
 
 HELP = (
     "Otsu's method and a mixture of two normal distributions use the histogram alone. A threshold that separates the "
@@ -25,18 +26,19 @@ def section(view: View) -> None:
     st.header("A threshold without labels", help=HELP)
     counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"), temperature=tune.temperature(view))
     study = results()
-    text = "All are for the rule *threshold*. Precision, recall and mAP are computed with labels."
+    text = f"All are for the rule {term('threshold')}. {term('precision', 'Precision')}, {term('recall')} and "
+    text += f"{term('mAP')} are computed with labels."
     if study is not None and study.none is not None:
         text += (
             f" In the study (32 bits, τ = {study.temperature:g}), each rule set the threshold anew in every batch; "
             f"without clipping, mAP was {study.none:.3f}."
         )
-    st.caption(text)
+    st.caption(text, unsafe_allow_html=True)
     for i, (name, value) in enumerate(lab_batch.suggested(view)):
-        _row(view, counts, f"**{name}**", value, _result(study, name), key=f"use {i}")
+        _row(view, counts, f"**{term(name) if name in TERMS else name}**", value, _result(study, name), key=f"use {i}")
     if (best := best_by_labels(counts)) is not None:
         st.caption("For comparison, with labels: most of both precision and recall, but not the best to train with.")
-        _row(view, counts, "**best F₁, by labels**", float(counts.amounts[best]), "", key="use best")
+        _row(view, counts, f"**best {term('F1', 'F₁')}, by labels**", float(counts.amounts[best]), "", key="use best")
 
 
 def _row(view: View, counts: Dial, name: str, value: float, result: str, *, key: str) -> None:
@@ -53,7 +55,7 @@ def _row(view: View, counts: Dial, name: str, value: float, result: str, *, key:
     disabled = tune.current().rule == "threshold" and tune.position(DELTA) == value
     options = {"on_click": _use, "args": (value,), "disabled": disabled, "width": "stretch"}
     left.button(f"Use δ = {value:.2f}", key=key, **options)
-    right.markdown(text)
+    right.markdown(text, unsafe_allow_html=True)
 
 
 def _result(study: Trained | None, name: str) -> str:

@@ -222,12 +222,14 @@ class Dial {
   }
 
   drawNumbers() {
-    const { clipped, pairs, hits, false: negatives, colours, removed, reached, text } = this.data, k = this.at;
+    const { clipped, pairs, hits, false: negatives, colours, removed, reached, text, tips } = this.data, k = this.at;
     const number = (name, value, label, colour) => {
       const words = element("span", {});
       if (colour) words.append(element("i"));
       if (colour) words.firstChild.style.background = colour;
-      words.append(label);
+      const [first, ...rest] = label.split(/(?=[:; ])/); // the word that its sentence explains
+      const word = tips[name] ? Object.assign(element("u", {}, first), { title: tips[name] }) : first;
+      words.append(word, rest.join(""));
       return element("div", { class: "number", "data-name": name }, element("b", {}, value), words);
     };
     const share = pairs ? clipped[k] / pairs : 0;
@@ -237,8 +239,8 @@ class Dial {
     ];
     if (removed && hits) {
       numbers.push(
-        number("gain", percent(removed[1][k]), "gain: repulsion on false negatives removed", colours.same),
-        number("price", percent(removed[0][k]), "price: repulsion on true negatives lost", colours.other),
+        number("gain", percent(removed[1][k]), "repulsion on false negatives removed: the gain", colours.same),
+        number("price", percent(removed[0][k]), "repulsion on true negatives lost: the price", colours.other),
       );
     } else if (removed) numbers.push(number("removed", percent(removed[0][k]), "of the repulsion removed", colours.all));
     if (reached) {

@@ -16,12 +16,15 @@ from transclipped.analysis.clipping.dials import Dial, nearest
 from transclipped.clipping import RULES, turned
 from transclipped.experiments.lab.curves import MapCurve
 from transclipped.ui.components.component import component
+from transclipped.ui.glossary import TERMS
 from transclipped.ui.presenting import lesson, scale
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
 COLOURS = {"same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "share": NEUTRAL}
 COLOURS |= {"precision": "#832db6", "recall": "#009e73"}
 PALE = 0.4  # opacity of what is clipped
+TIPS = {name: TERMS[term] for name, term in {"gain": "repulsion", "price": "repulsion", "map": "mAP@K"}.items()}
+TIPS |= {name: TERMS[name] for name in ("precision", "recall")}
 _component = component("histogram")
 
 
@@ -78,6 +81,7 @@ def draw(
         "savable": not lesson(),
         "colours": COLOURS,
         "pale": PALE,
+        "tips": TIPS,
     }
     _component(key=key, data=data, on_amount_change=moved)
 
