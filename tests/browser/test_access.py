@@ -49,7 +49,7 @@ FAINT = """() => {
     const node = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !node.checkVisibility({ visibilityProperty: true })) continue;
     if (node.closest(NOT_READ)) continue;
-    const control = node.closest("label, [data-testid=stButtonGroup]");
+    const control = node.closest("[data-testid=stButtonGroup]") || node.closest("label");
     if (control?.querySelector(":disabled, [aria-disabled=true]")) continue;
     if (getComputedStyle(node).fontFamily.includes("Material")) continue;
     const chain = [];
@@ -60,8 +60,9 @@ FAINT = """() => {
       opacity *= parseFloat(style.opacity);
       below = over(paint, below, paint[3]);
     }
-    if (opacity < 0.1) continue; // until hovered
-    const style = getComputedStyle(node), ink = parse(style.color), seen = over(ink, below, ink[3] * opacity);
+    const style = getComputedStyle(node), ink = parse(style.color);
+    if (opacity * ink[3] < 0.1) continue; // until hovered
+    const seen = over(ink, below, ink[3] * opacity);
     const [high, low] = [light(seen) + 0.05, light(below) + 0.05].sort((a, b) => b - a);
     const large = parseFloat(style.fontSize) >= 24;
     const contrast = high / low, text = walker.currentNode.data.trim().slice(0, 60);
