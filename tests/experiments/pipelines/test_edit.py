@@ -17,6 +17,11 @@ def test_chips_written_together_are_the_line():
     assert " | ".join(edit.chips(line(LINE))) == str(line(LINE))
 
 
+def test_short_names_leave_options_out_but_not_names():
+    text = "run:hybrid-caltech101-32-clipped | qe(10)"
+    assert edit.short(line(text)) == ["run:hybrid-caltech101-32-clipped", "qe"]
+
+
 @pytest.mark.parametrize(
     ("name", "place"), [("k-reciprocal", 5), ("pca", 3), ("dba", 3), ("mpfa", 1), ("l2", 3), ("head32", None)]
 )

@@ -15,7 +15,6 @@ from transclipped.ui.pipeline.data import CALTECH, NAMES, Place, place_of
 from transclipped.ui.text import plain
 
 LINE, DATA, ADD, EXAMPLE = "pipe", "pipe_data", "pipe add", "pipe example"
-LONGEST = 60  # characters of a chip
 DEFAULT = "run:hybrid-caltech101-32-clipped | qe(10) | k-reciprocal"
 EXAMPLES = {
     "codes of a run": DEFAULT,
@@ -26,7 +25,7 @@ EXAMPLES = {
 HELP = {
     LINE: "Stages with | between them, from left to right. Options stand in brackets, by position or by name: "
     "`gem(3)` or `gem(p=3)`.",
-    DATA: "What a line that begins with features searches. A line that begins with a run searches the run's own data.",
+    DATA: "The images that are searched.",
     ADD: "Stages that fit; a stage is added at the last place where it fits.",
 }
 
@@ -45,8 +44,7 @@ def draw() -> tuple[Line, Place] | None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="chips"):
             _chips(line)
             _add(line)
-            options = {"key": DATA, "default": CALTECH, "required": True, "help": HELP[DATA]}
-            data = links.choose(st.segmented_control, "Data set", NAMES, **options, label_visibility="collapsed")
+            data = CALTECH if line is None or line.steps[0].name == "run" else _data()
             share.link(key="pipe link", hint="Copies a link to this view.")
         try:
             return None if line is None else (line, place_of(line, data))
@@ -55,12 +53,19 @@ def draw() -> tuple[Line, Place] | None:
             return None
 
 
+def _data() -> str:
+    """The data set, for a line that begins with features."""
+    about = {"key": DATA, "default": CALTECH, "required": True, "help": HELP[DATA], "label_visibility": "collapsed"}
+    return links.choose(st.segmented_control, "Data set", NAMES, **about)
+
+
 def _chips(line: Line | None) -> None:
     """The stages of the line as buttons that remove them."""
-    for i, step in enumerate([] if line is None else edit.chips(line)):
-        text = step if len(step) <= LONGEST else f"{step[: LONGEST - 1]}…"
+    if line is None:
+        return
+    for i, (text, whole) in enumerate(zip(edit.short(line), edit.chips(line), strict=True)):
         do = {"on_click": _set, "args": (edit.without(line, i),), "icon": ":material/close:"}
-        st.button(plain(text), key=f"chip {i}", help="Removes this stage.", **do)
+        st.button(plain(text), key=f"chip {i}", help=f"Removes {plain(whole)}.", **do)
 
 
 def _add(line: Line | None) -> None:

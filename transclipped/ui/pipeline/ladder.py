@@ -16,7 +16,7 @@ from transclipped.ui.pipeline.data import Place, query_ids
 from transclipped.ui.pipeline.query import Subject, crisp, thumbnail
 from transclipped.ui.quantities import duration
 
-SHOWN = 6  # hits of a column
+SHOWN = 5  # hits of a column
 FRAMES = "Solid blue: the query's class; dashed orange: another."
 MOVES = "▲ and ▼: ranks gained and lost to the column on its left; new: not among its first K hits."
 NUMBERS = (
@@ -35,7 +35,7 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
     if pipeline.source.labels() is not None and query_ids(pipeline):
         spot.html(_html(rungs, None, pipeline, place))
         with st.spinner("Measuring all queries …"):
-            means = _means(*key, pipeline)
+            means = means_of(*key, pipeline)
     spot.html(_html(rungs, means, pipeline, place))
     st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     paragraph(NUMBERS)
@@ -48,7 +48,8 @@ def _rungs(line: str, place: str, query: str, _pipeline: Pipeline, _subject: Sub
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _means(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | None, float | None]]:
+def means_of(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | None, float | None]]:
+    """mAP and mAP-min of each prefix, over all queries."""
     rungs = _pipeline.ladder(str(query_ids(_pipeline)[0]), means=True)
     return [(rung.map, rung.map_r) for rung in rungs]
 

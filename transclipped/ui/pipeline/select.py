@@ -21,8 +21,9 @@ FILE = ASSETS / "pipeline" / "rankers-caltech101.json"
 BETA = "beta"
 EDGES = 8  # pairs that the graph draws
 ABOUT = (
-    "Which two rankers are worth fusing? Two numbers, both from ranked lists alone: how well a ranker's lists agree "
-    "with themselves (e, its effectiveness), and how much two rankers agree (ρ). A pair scores e₁ e₂ / (1 + ρ)^β."
+    "Which two [rankers](ranker) are worth fusing? Two numbers, both from ranked lists alone: how well the lists of "
+    "one agree with themselves (e, its effectiveness), and how much two rankers agree (ρ). A pair scores "
+    "e₁ e₂ / (1 + ρ)^β."
 )
 
 
@@ -123,15 +124,8 @@ def scatter(rankers: Rankers, beta: float) -> go.Figure:
         )
     best = float(rankers.reranked.max())
     figure.add_hline(y=best, line={"dash": "dash", "color": IRRELEVANT})
-    figure.add_annotation(
-        text="best single ranker, re-ranked",
-        x=1,
-        xref="paper",
-        xanchor="right",
-        y=best,
-        yanchor="bottom",
-        showarrow=False,
-    )
+    place = {"x": 1, "xref": "paper", "xanchor": "right", "y": best, "yanchor": "bottom", "showarrow": False}
+    figure.add_annotation(text="best single ranker, re-ranked", **place)
     charts.set_layout(figure, "predicted score, without labels", f"mAP-min@{rankers.k}", key=f"pairs {beta}")
     figure.update_layout(height=380)
     return figure

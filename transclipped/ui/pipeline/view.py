@@ -14,12 +14,12 @@ from transclipped.ui.pipeline.jobs import Job, jobs
 from transclipped.ui.text import plain
 
 LADDER, FLOW, SELECT = "ladder", "flow", "select"
-COLUMNS = (1, 3.2)  # of the query and its hits
+COLUMNS = (1.2, 3)  # of the query and its hits
 SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse"}
 
 ABOUT = (
-    "From a [query] to its [hits](hit) in stages: features, vectors, [codes](code), a search, re-ranking. Write them "
-    "as one line, and see the hits after each."
+    "From a [query] to its [hits](hit) in stages, such as features, [codes](code) and [re-ranking], written as one "
+    "line."
 )
 
 
