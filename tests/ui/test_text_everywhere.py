@@ -37,7 +37,6 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "retrieval/cost._times: times.k",
             "clipping/tune.effects: f'{after - before:+.1f} points'.replace('-', '−')",
             "clipping/tune.effects: f'{loss - unclipped:+.3f}'.replace('-', '−')",
-            "datasets/content.sizes: about['k']",
             "retrieval/query.tiles: hit.rank",
             "retrieval/sections.lengths: target.run.config.quantizer.bits",
             "retrieval/sections.one_length: _mean(run, 'asymmetric')",
