@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 RUN = "run:hybrid-caltech101-32-clipped"
 TYPED = f"{RUN} | qe(5) | flow(10)"
 RUNG, FIELD = ".rungs .rung", '.st-key-pipe input[type="text"]'
-INPUT = '.st-key-pipe_upload-place [data-testid="stFileUploaderDropzoneInput"]'
+INPUT = '[data-testid="stFileUploader"] input[type="file"]'
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_ladder_of_a_typed_line_is_the_librarys_and_its_link_shows_it_again(
     page.goto("about:blank")
     page.goto(link)
     wait_for(page, ["run", "qe", "flow"])
-    assert page.locator(FIELD).input_value() == TYPED
+    page.wait_for_function("([field, text]) => document.querySelector(field).value === text", arg=[FIELD, TYPED])
     assert {name: numbers(page, name) for name in shown} == shown
 
 
