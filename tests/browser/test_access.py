@@ -40,7 +40,8 @@ FAINT = """() => {
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parse = (text) => {
     const numbers = (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
-    return text.startsWith("color(srgb") ? [...numbers.slice(0, 3).map((c) => 255 * c), numbers[3] ?? 1] : [...numbers.slice(0, 3), numbers[3] ?? 1];
+    const most = text.startsWith("color(srgb") ? 255 : 1;
+    return [...numbers.slice(0, 3).map((c) => most * c), numbers[3] ?? 1];
   };
   const over = (top, below, a) => top.slice(0, 3).map((c, i) => a * c + (1 - a) * below[i]);
   const faint = new Set();
@@ -48,7 +49,7 @@ FAINT = """() => {
     const node = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !node.checkVisibility({ visibilityProperty: true })) continue;
     if (node.closest(NOT_READ)) continue;
-    const control = node.closest("label, [data-testid=stButtonGroup]");
+    const control = node.closest("[data-testid=stButtonGroup]") || node.closest("label");
     if (control?.querySelector(":disabled, [aria-disabled=true]")) continue;
     if (getComputedStyle(node).fontFamily.includes("Material")) continue;
     const chain = [];
@@ -59,8 +60,9 @@ FAINT = """() => {
       opacity *= parseFloat(style.opacity);
       below = over(paint, below, paint[3]);
     }
-    if (opacity < 0.1) continue; // until hovered
-    const style = getComputedStyle(node), ink = parse(style.color), seen = over(ink, below, ink[3] * opacity);
+    const style = getComputedStyle(node), ink = parse(style.color);
+    if (opacity * ink[3] < 0.1) continue; // until hovered
+    const seen = over(ink, below, ink[3] * opacity);
     const [high, low] = [light(seen) + 0.05, light(below) + 0.05].sort((a, b) => b - a);
     const large = parseFloat(style.fontSize) >= 24;
     const contrast = high / low, text = walker.currentNode.data.trim().slice(0, 60);

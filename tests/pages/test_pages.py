@@ -10,7 +10,12 @@ from transclipped.runs import manage
 from transclipped.runs.run import RunDir
 
 LONGEST = 60  # lines; a page only lays out what its folder in transclipped/ui draws
-NEEDS_NO_RUN = {"clipping": "clip_rule", "datasets": "set", "train": "start"}  # with the key of a widget
+NEEDS_NO_RUN = {
+    "clipping": "clip_rule",
+    "datasets": "set",
+    "pipeline": "pipe",
+    "train": "start",
+}  # with the key of a widget
 OF_A_RUN = {"anatomy": "follow", "benchmarks": "runs", "clipping": "epoch", "codebooks": "beside"}
 OF_A_RUN |= {"embeddings": "map_which", "overview": "another", "retrieval": "how", "train": "curves"}  # likewise
 FILES = ("config.json", "metrics.json", "retrieval.npz", "status.json", "model.safetensors", "events.jsonl")

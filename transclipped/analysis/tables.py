@@ -18,6 +18,8 @@ BY = {  # part: columns that make a line
     "codes": ["bits", "label"],
     "backbone": ["label", "rule"],
 }
+LATEX = {character: f"\\{character}" for character in "&%$#_{}"}
+LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
 VALUES = ("map", "map_tie_aware", "validation_map", "symmetric", "float", "soft", "clip_fraction", "clip_precision")
 
 
@@ -56,3 +58,18 @@ def text(value: Any, number: str = ".4g") -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     return format(value, number) if isinstance(value, float | np.floating) else str(value)
+
+
+def latex(columns: Mapping[str, Iterable[Any]] | pd.DataFrame, *, number: str = ".3f") -> str:
+    """Table in LaTeX with rules of the package booktabs, without a final line break."""
+    names = list(columns)
+    lines = zip(*(columns[name] for name in names), strict=True)
+    rows = [names, *([text(value, number) for value in line] for line in lines)]
+    head, *body = [" & ".join(map(_escaped, row)) + r" \\" for row in rows]
+    inside = "\n".join([r"\toprule", head, r"\midrule", *body, r"\bottomrule"])
+    return f"\\begin{{tabular}}{{{'l' * len(names)}}}\n{inside}\n\\end{{tabular}}"
+
+
+def _escaped(cell: Any) -> str:
+    """Text for LaTeX, a special character as a command."""
+    return "".join(LATEX.get(character, character) for character in str(cell))

@@ -52,6 +52,8 @@ TERMS = {
     "quantizer": "The part that replaces an embedding by codewords, so that a few bytes are enough to search.",
     "query": "The image that is searched with.",
     "rank": "A clipping rule that clips a fixed share q of each anchor's negatives, the most similar first.",
+    "ranker": "Anything that sorts the database for a query: a network with a distance, a code, a whole pipeline.",
+    "re-ranking": "Sorting the hits of a search once more, mostly by what their own neighbours say.",
     "recall": "The share of all that should have been chosen that was chosen.",
     "relevant": "Sharing a class with the query.",
     "remove": "Takes a clipped pair out of the loss altogether.",

@@ -31,8 +31,8 @@ FIRST = (  # modules of app.py and Overview
     *(f"transclipped.datasets.{name}" for name in SETS.split()),
     *(f"transclipped.ui.{name}" for name in UI_FIRST.split()),
 )
-LIBRARIES = """faiss pandas plotly.graph_objects plotly.offline plotly.subplots pyarrow.parquet scipy.special timm
-    torch torchvision.transforms.v2.functional"""
+LIBRARIES = """faiss pandas plotly.graph_objects plotly.offline plotly.subplots pyarrow.parquet scipy.linalg
+    scipy.special timm torch torchvision.transforms.v2.functional"""
 _lock = RLock()
 _thread = local()
 _done: set[str] = set()

@@ -14,11 +14,11 @@ def correlated(n, d=12, seed=0):
 def test_bits_are_the_signs_of_the_projection():
     x = correlated(200)
     state = fit(x, bits=8)
-    expected = [
-        [1 if sum((a - m) * w for a, m, w in zip(row, state["mean"], column, strict=True)) >= 0 else -1
-         for column in state["matrix"].T]
-        for row in x[:20].astype(float)
-    ]  # fmt: skip
+
+    def sign(row, column):
+        return 1 if sum((a - m) * w for a, m, w in zip(row, state["mean"], column, strict=True)) >= 0 else -1
+
+    expected = [[sign(row, column) for column in state["matrix"].T] for row in x[:20].astype(float)]
     index = itq(x, state, bits=8)
     np.testing.assert_array_equal(index.embed(x[:20]), expected)
     np.testing.assert_array_equal(index.decoded()[:20] * 8, expected)

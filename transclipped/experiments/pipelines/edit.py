@@ -15,6 +15,13 @@ def chips(line: Line) -> list[str]:
     return [str(step) for step in line.steps]
 
 
+def short(line: Line) -> list[str]:
+    """Names of the steps, with the name of a run or a backbone, and without options."""
+    return [
+        ":".join([step.name, *(str(value) for name, value in step.options if name == "name")]) for step in line.steps
+    ]
+
+
 def without(line: Line, i: int) -> str:
     """The text of a line without its step i, which may be no pipeline."""
     return " | ".join(step for j, step in enumerate(chips(line)) if j != i)

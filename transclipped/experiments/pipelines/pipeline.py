@@ -83,6 +83,7 @@ class Pipeline:
         self.line: Line = parse(line)
         self.ranker: Chain | Fused | None = None
         self.source: ImageSource | VectorSource | RunSource | None = None
+        self._prefixes: dict[Line, Chain | Fused] = {}  # keep what their re-ranking computes of the database
 
     def __str__(self) -> str:
         return str(self.line)
@@ -112,7 +113,7 @@ class Pipeline:
         else:
             data = from_dict(DataConfig, {"dataset": dataset, **settings}) if isinstance(dataset, str) else dataset
             self.source = self._source(data, validation)
-        self.ranker = ranker(self.line, self.source, store or DiskStore())
+        self.ranker, self._prefixes = ranker(self.line, self.source, store or DiskStore()), {}
         self.ranker.bytes_per_item  # noqa: B018 - codes the database
         return self
 
@@ -204,7 +205,7 @@ class Pipeline:
         labels, own, given = self.source.labels(), self.source.label_of(query), self._features(query)
         rungs = []
         for prefix, stage in self.line.prefixes():
-            of = ranker(prefix, self.source, self.fitted.store) if prefix != self.line else self.fitted
+            of = self._of_prefix(prefix)
             self._search(of, given, k)  # computes what is needed once
             started = time.perf_counter()
             hits = self._search(of, given, k)
@@ -226,6 +227,13 @@ class Pipeline:
                 )
             )
         return rungs
+
+    def _of_prefix(self, prefix: Line) -> Chain | Fused:
+        if prefix == self.line:
+            return self.fitted
+        if prefix not in self._prefixes:
+            self._prefixes[prefix] = ranker(prefix, self.source, self.fitted.store)
+        return self._prefixes[prefix]
 
     def save(self, folder: str | os.PathLike) -> Path:
         """Write pipeline.json, state.safetensors and index.safetensors."""

@@ -10,7 +10,6 @@ Source: Zhang et al. 2025, UTRL, IEEE TNNLS.
 """
 
 import numpy as np
-import scipy.linalg
 
 from transclipped.retrieval.checks import same_width, training_rows
 from transclipped.retrieval.stages import State, stage
@@ -31,7 +30,9 @@ def fit(vectors: np.ndarray, *, dim: int = 128, outside: np.ndarray, database: n
     whitening = first.matrix / np.sqrt(first.variance + EPSILON)  # [D, D]
     scatter = whitening.T @ (own.matrix * own.variance) @ own.matrix.T @ whitening  # of the whitened database
     dim = min(dim, width)
-    _, axes = scipy.linalg.eigh((scatter + scatter.T) / 2, subset_by_index=[width - dim, width - 1])  # ascending
+    from scipy import linalg  # slow, as in `pca`
+
+    _, axes = linalg.eigh((scatter + scatter.T) / 2, subset_by_index=[width - dim, width - 1])  # ascending
     return {"mean": own.mean.astype(np.float32), "matrix": (whitening @ axes[:, ::-1]).astype(np.float32)}
 
 

@@ -25,7 +25,7 @@ EXAMPLES = {
 HELP = {
     LINE: "Stages with | between them, from left to right. Options stand in brackets, by position or by name: "
     "`gem(3)` or `gem(p=3)`.",
-    DATA: "What a line that begins with features searches. A line that begins with a run searches the run's own data.",
+    DATA: "The images that are searched.",
     ADD: "Stages that fit; a stage is added at the last place where it fits.",
 }
 
@@ -33,44 +33,43 @@ HELP = {
 def draw() -> tuple[Line, Place] | None:
     """Draw the editor; returns the line and where it searches, None after showing what is wrong."""
     with presenting.controls("Pipeline"):
-        top = st.container(horizontal=True, vertical_alignment="bottom")
-        problem = st.empty()
-        top.text_input("Pipeline", DEFAULT, key=LINE, bind="query-params", help=HELP[LINE], width="stretch")
-        with top:
-            share.link(key="pipe link", hint="Copies a link to this view.")
-        result = None
-        line = None
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.text_input("Pipeline", DEFAULT, key=LINE, bind="query-params", help=HELP[LINE])
+            _examples()
+        problem, line = st.container(), None
         try:
             line = Pipeline(st.session_state[LINE] or "").line
         except InputError as error:
             problem.error(plain(error), icon=":material/error:")
-        _chips(line)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="chips"):
+            _chips(line)
             _add(line)
-            _examples()
-            data = links.choose(
-                st.segmented_control, "Data set", NAMES, key=DATA, default=CALTECH, required=True, help=HELP[DATA]
-            )
+            data = CALTECH if line is None or line.steps[0].name == "run" else _data()
+            share.link(key="pipe link", hint="Copies a link to this view.")
         try:
-            result = None if line is None else (line, place_of(line, data))
+            return None if line is None else (line, place_of(line, data))
         except InputError as error:
             problem.error(plain(error), icon=":material/error:")
-    return result
+            return None
+
+
+def _data() -> str:
+    """The data set, for a line that begins with features."""
+    about = {"key": DATA, "default": CALTECH, "required": True, "help": HELP[DATA], "label_visibility": "collapsed"}
+    return links.choose(st.segmented_control, "Data set", NAMES, **about)
 
 
 def _chips(line: Line | None) -> None:
     """The stages of the line as buttons that remove them."""
     if line is None:
         return
-    with st.container(horizontal=True, gap="xsmall", key="chips"):
-        for i, step in enumerate(edit.chips(line)):
-            text = step if len(step) <= 60 else f"{step[:59]}…"
-            args = {"on_click": _set, "args": (edit.without(line, i),), "icon": ":material/close:"}
-            st.button(plain(text), key=f"chip {i}", help="Removes this stage.", **args)
+    for i, (text, whole) in enumerate(zip(edit.short(line), edit.chips(line), strict=True)):
+        do = {"on_click": _set, "args": (edit.without(line, i),), "icon": ":material/close:"}
+        st.button(plain(text), key=f"chip {i}", help=f"Removes {plain(whole)}.", **do)
 
 
 def _add(line: Line | None) -> None:
-    options = _fitting(str(line) if line is not None else None)
+    options = _fitting(None if line is None else str(line))
 
     def added() -> None:
         if (name := st.session_state.get(ADD)) in options:
@@ -80,8 +79,8 @@ def _add(line: Line | None) -> None:
     def described(name: str) -> str:
         return f"{name} · {STAGES[name].kind}"
 
-    about = {"placeholder": "Choose a stage", "help": HELP[ADD], "width": 280}
-    st.selectbox("Add", list(options), None, key=ADD, format_func=described, on_change=added, **about)
+    about = {"placeholder": "Add a stage", "label_visibility": "collapsed", "width": 220, "help": HELP[ADD]}
+    st.selectbox("Add a stage", list(options), None, key=ADD, format_func=described, on_change=added, **about)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -99,7 +98,7 @@ def _examples() -> None:
             st.session_state[LINE] = examples[name]
         st.session_state[EXAMPLE] = None
 
-    about = {"placeholder": "Choose an example", "width": 240}
+    about = {"placeholder": "Choose an example", "width": 220}
     st.selectbox("Examples", list(examples), None, key=EXAMPLE, on_change=chosen, **about)
 
 

@@ -16,7 +16,7 @@ from transclipped.ui.pipeline.data import Place, query_ids
 from transclipped.ui.pipeline.query import Subject, crisp, thumbnail
 from transclipped.ui.quantities import duration
 
-SHOWN = 6  # hits of a column
+SHOWN = 5  # hits of a column
 FRAMES = "Solid blue: the query's class; dashed orange: another."
 MOVES = "▲ and ▼: ranks gained and lost to the column on its left; new: not among its first K hits."
 NUMBERS = (
@@ -31,13 +31,13 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
     """Draw the ladder of a query; returns its rungs."""
     key = (str(pipeline), place.key)
     rungs, means = _rungs(*key, subject.key, pipeline, subject), None
-    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     spot = st.empty()
     if pipeline.source.labels() is not None and query_ids(pipeline):
         spot.html(_html(rungs, None, pipeline, place))
         with st.spinner("Measuring all queries …"):
-            means = _means(*key, pipeline)
+            means = means_of(*key, pipeline)
     spot.html(_html(rungs, means, pipeline, place))
+    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
     paragraph(NUMBERS)
     return rungs
 
@@ -48,16 +48,18 @@ def _rungs(line: str, place: str, query: str, _pipeline: Pipeline, _subject: Sub
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _means(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | None, float | None]]:
+def means_of(line: str, place: str, _pipeline: Pipeline) -> list[tuple[float | None, float | None]]:
+    """mAP and mAP-min of each prefix, over all queries."""
     rungs = _pipeline.ladder(str(query_ids(_pipeline)[0]), means=True)
     return [(rung.map, rung.map_r) for rung in rungs]
 
 
 def _html(rungs: Sequence[Rung], means: list | None, pipeline: Pipeline, place: Place) -> str:
-    earlier = compared(len(rungs), branches=len(pipeline.line.steps[0].branches))
+    branches = len(pipeline.line.steps[0].branches)
+    earlier = compared(len(rungs), branches=branches)
     columns = [
         html.Column(
-            title=rung.stage,
+            title=f"branch {i + 1}" if i < branches else rung.stage,
             about=rung.line,
             cells=cells(rung, [rungs[j].hits.rows[0] for j in before], pipeline, place),
             numbers=numbers(rung, *(means[i] if means is not None else (None, None))),

@@ -11,7 +11,7 @@ import streamlit as st
 from transclipped.datasets.images.decode import data_address, data_url, to_jpeg
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines.pipeline import Pipeline
-from transclipped.ui import absent, links
+from transclipped.ui import absent, cached, links
 from transclipped.ui.components import intake
 from transclipped.ui.pipeline import html
 from transclipped.ui.pipeline.data import Place, labels_of, query_ids
@@ -75,8 +75,8 @@ def thumbnail(place: Place, identity: object) -> str:
     """An image of the data set as a data URL; "" if it cannot be read."""
     try:
         row = place.images.find(identity)
-        return "" if row is None else _thumbnail(_data(place), row, place)
-    except InputError:
+        return "" if row is None else _thumbnail(cached.named_data(place.config), row, place)
+    except (InputError, NotImplementedError):  # unreadable, or embeddings without images
         return ""
 
 
@@ -86,12 +86,6 @@ def _thumbnail(data: tuple, row: int, _place: Place) -> str:
     if images.native_size is not None and images.native_size <= CRISP:
         return data_url(images.image(row))
     return data_url(images.preview(row, side=SIDE), exact=False)
-
-
-def _data(place: Place) -> tuple:
-    from transclipped.ui import cached
-
-    return cached.named_data(place.config)
 
 
 def crisp(place: Place) -> bool:

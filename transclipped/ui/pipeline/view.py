@@ -14,11 +14,12 @@ from transclipped.ui.pipeline.jobs import Job, jobs
 from transclipped.ui.text import plain
 
 LADDER, FLOW, SELECT = "ladder", "flow", "select"
+COLUMNS = (1.2, 3)  # of the query and its hits
 SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse"}
 
 ABOUT = (
-    "From a [query] to its [hits](hit) in stages: features, vectors, [codes](code), a search, re-ranking. Write them "
-    "as one line, and see the hits after each."
+    "From a [query] to its [hits](hit) in stages, such as features, [codes](code) and [re-ranking], written as one "
+    "line."
 )
 
 
@@ -39,18 +40,17 @@ def draw() -> None:
 
 
 def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
-    left, right = st.columns((1, 5), gap="medium")
-    with right:
-        subject = query.draw(pipeline, place)
-    if subject is None:
-        return
+    left, right = st.columns(COLUMNS, gap="medium")
     with left:
+        subject = query.draw(pipeline, place)
+        if subject is None:
+            return
         st.html(query.picture(subject, place))
         st.caption(plain(", ".join(subject.labels)))
-    if section == FLOW:
-        rungs = flow.draw(pipeline, place, subject)
-    else:
-        rungs = ladder.draw(pipeline, place, subject)
+    with right:
+        draw = flow.draw if section == FLOW else ladder.draw
+        rungs = draw(pipeline, place, subject)
+    if section == LADDER:
         with presenting.controls("What each stage does"):
             st.header("What each stage does")
             ladder.stages(pipeline)

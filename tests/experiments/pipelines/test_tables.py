@@ -1,0 +1,93 @@
+"""Tables of measured pipelines, from files as `compare` writes them."""
+
+import json
+
+import pytest
+
+from transclipped.analysis.tables import latex
+from transclipped.experiments.pipelines import tables
+from transclipped.experiments.pipelines.pipeline import Pipeline
+
+A, B = "head32 | gem", "head32 | gem | l2"
+
+
+def measurement(line, value, *, seed=0, data="caltech101", database=100, **more):
+    facts = {"data": data, "protocol": None, "seed": seed, "n_queries": 10, "n_database": database, "k": 20}
+    measures = {"map": value, "map_r": value, "precision@10": value, "recall@K": value, "seconds_per_query": 0.002}
+    return {"pipeline": str(Pipeline(line)), **facts, **measures, "bytes_per_item": 4.0, "seconds_to_fit": 1.0, **more}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(*lines, name="a.jsonl"):
+        path = tmp_path / name
+        path.write_text("\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines))
+        return path
+
+    return written
+
+
+def rows(*files):
+    ((_, part),) = tables.groups(tables.frame(files))
+    return tables.rows(part)
+
+
+def test_nothing_measured_is_an_empty_table(write, tmp_path):
+    assert tables.frame([]).empty and tables.frame([tmp_path / "missing.jsonl"]).empty
+    assert tables.frame([write("", "no json", "[]", "{}", "null", '{"pipeline": 3, "map_r": 1}')]).empty
+    assert tables.frame([write(measurement(A, 0.5, map_r=None))]).empty
+
+
+def test_damaged_lines_leave_the_others(write):
+    table = rows(write('{"pipeline": "head32', measurement(A, 0.5), measurement(B, "x"), '{"a": 1}'))
+    assert table["map_r"].tolist() == [0.5]
+
+
+def test_prefixes_stand_above_and_gains_are_over_them(write):
+    long = f"{B} | pq(32) | qe(10)"
+    table = rows(write(measurement(long, 0.6), measurement(f"{B} | pq(32)", 0.5), measurement(B, 0.7)))
+    assert table["pipeline"].tolist() == [str(Pipeline(x)) for x in (B, f"{B} | pq(32)", long)]
+    assert table["gain"].tolist()[2] == pytest.approx(0.1)
+    assert table["stage"].tolist()[2] == "qe(k=10)"
+
+
+def test_seeds_are_averaged_with_half_their_range(write):
+    table = rows(write(*(measurement(A, value, seed=seed) for seed, value in enumerate((0.4, 0.5, 0.9)))))
+    (row,) = table.to_dict("records")
+    assert row["map_r"] == pytest.approx(0.6) and row["spread"] == pytest.approx(0.25) and row["n"] == 3
+    assert row["ms"] == pytest.approx(2.0)
+
+
+def test_one_measurement_written_twice_counts_once(write):
+    table = rows(write(measurement(A, 0.4), measurement(A, 0.6)))
+    assert table["map_r"].tolist() == [0.6] and "n" not in table
+
+
+def test_data_sets_and_sizes_are_kept_apart(write):
+    table = tables.frame(
+        [write(measurement(A, 0.1), measurement(A, 0.2, database=500), measurement(A, 0.3, data="collage"))]
+    )
+    parts = {data: part["map_r"].tolist() for (data, _), part in tables.groups(table)}
+    assert parts == {"caltech101": [0.2], "collage": [0.3]}
+
+
+def test_re_ranking_stands_side_by_side_on_codes_and_floats(write):
+    lines = {f"{B} | float": 0.5, f"{B} | float | qe(10)": 0.6, f"{B} | pq(32)": 0.3, f"{B} | pq(32) | qe(10)": 0.5}
+    lines[f"{B} | pq(32) | qe(10) | k-reciprocal"] = 0.9  # not alone
+    table = tables.reranking(rows(write(*(measurement(*item) for item in lines.items()))))
+    (row,) = table.to_dict("records")
+    assert row["Re-ranking"] == "qe(k=10)"
+    assert (row["Gain on codes"], row["Gain on floats"]) == (pytest.approx(0.2), pytest.approx(0.1))
+
+
+def test_lines_of_unknown_stages_are_shown_without_gain(write):
+    table = rows(write(measurement(A, 0.5) | {"pipeline": "gone | stage"}))
+    (row,) = table.to_dict("records")
+    assert row["pipeline"] == "gone | stage" and row["gain"] != row["gain"]
+    assert tables.reranking(table).empty
+
+
+def test_latex_escapes_what_is_special():
+    text = latex({"a_b": ["x & y | 5% \\ ^"], "n": [0.25]}, number=".3f")
+    assert text.splitlines()[0] == r"\begin{tabular}{ll}" and text.splitlines()[2] == r"a\_b & n \\"
+    assert text.splitlines()[4] == r"x \& y \textbar{} 5\% \textbackslash{} \textasciicircum{} & 0.250 \\"

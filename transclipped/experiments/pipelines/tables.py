@@ -1,0 +1,107 @@
+"""Tables of measured pipelines, from the files that `pipeline compare --out` writes.
+
+Every line of a file is one measurement; those that differ in seed only are averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from transclipped.errors import InputError
+from transclipped.experiments.pipelines.pipeline import Pipeline
+from transclipped.retrieval.line import Line
+from transclipped.retrieval.stages import STAGES
+from transclipped.utils.files import json_lines
+
+SAME = ["data", "protocol", "n_queries", "n_database", "k"]  # of measurements that compare
+MEANS = {"map": "map", "map_r": "map_r", "precision@10": "precision@10", "recall@K": "recall@K"}
+MEANS |= {"seconds_per_query": "ms", "bytes_per_item": "bytes", "seconds_to_fit": "fit"}
+CODES, FLOATS = "codes", "floats"
+
+
+def frame(files: Iterable[Path]) -> pd.DataFrame:
+    """Measurements of all files; lines that are no measurement are skipped, and equal ones count once."""
+    lines = [line for file in files for line in json_lines(file) if isinstance(line, dict)]
+    whole = [line for line in lines if isinstance(line.get("pipeline"), str) and line.get("map_r") is not None]
+    table = pd.DataFrame(whole)
+    if table.empty:
+        return table
+    for name in (*SAME, "seed", *MEANS):
+        if name not in table:
+            table[name] = None
+    table["protocol"] = table["protocol"].fillna("")
+    for name in ("n_queries", "n_database", "k", *MEANS):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+    return table.dropna(subset=["map_r", "k", "data"]).drop_duplicates([*SAME, "pipeline", "seed"], keep="last")
+
+
+def groups(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """Measurements by data set and protocol; of several sizes, the largest."""
+    for (data, protocol), part in table.groupby(["data", "protocol"], sort=True):
+        sizes = part.groupby(["n_database", "n_queries", "k"], dropna=False).ngroup()
+        yield (data, protocol), part[sizes == sizes.max()]
+
+
+def rows(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a pipeline, in the order of the first measurement: means, spread, and gain over the line without its
+    last stage, where that was measured too; prefixes stand above the lines that continue them."""
+    by_line = table.groupby("pipeline", sort=False)
+    result = by_line[list(MEANS)].mean().rename(columns=MEANS)
+    result["ms"] *= 1000
+    result["n"] = by_line.size()
+    result["spread"] = (by_line["map_r"].max() - by_line["map_r"].min()) / 2
+    if (result["n"] < 2).all():
+        result = result.drop(columns=["n", "spread"])
+    steps = {line: _steps(line) for line in result.index}
+    result["stage"] = [each[-1] for each in steps.values()]
+    before = {line: _before(line) for line in result.index}
+    known = result["map_r"]
+    result["gain"] = [known[line] - known.get(before[line], float("nan")) for line in result.index]
+    result["before"] = [before[line] if before[line] in known.index else "" for line in result.index]
+    return result.reset_index().sort_values("pipeline", key=lambda lines: lines.map(lambda x: steps[x]), kind="stable")
+
+
+def reranking(table: pd.DataFrame) -> pd.DataFrame:
+    """Gain of each re-ranking right after the coding: mean over lines, on codes and on floats, side by side."""
+    cells = []
+    for line, gain in zip(table["pipeline"], table["gain"], strict=True):
+        kinds, names = _kinds(line)
+        if gain == gain and kinds[-2:] == ["coding", "reranking"]:
+            where = FLOATS if names[-2] == "float" else CODES
+            cells.append({"Re-ranking": _steps(line)[-1], "on": where, "gain": gain})
+    if not cells:
+        return pd.DataFrame()
+    wide = pd.DataFrame(cells).pivot_table(index="Re-ranking", columns="on", values="gain", sort=False)
+    wide = wide.rename(columns={CODES: "Gain on codes", FLOATS: "Gain on floats"})
+    wide.columns.name = None
+    return wide.reset_index()
+
+
+def _line(text: str) -> Line | None:
+    try:
+        return Pipeline(text).line
+    except InputError:
+        return None
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    line = _line(text)
+    return (text,) if line is None else tuple(map(str, line.steps))
+
+
+def _before(text: str) -> str | None:
+    """The longest prefix that ranks differently."""
+    line = _line(text)
+    if line is None:
+        return None
+    prefixes = [str(prefix) for prefix, _ in line.prefixes()]
+    return prefixes[-2] if len(prefixes) > 1 and not line.steps[-1].branches else None
+
+
+def _kinds(text: str) -> tuple[list[str], list[str]]:
+    line = _line(text)
+    names = [] if line is None else [step.name for step in line.steps]
+    return [STAGES[name].kind for name in names], names

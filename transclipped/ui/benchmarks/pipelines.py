@@ -1,0 +1,105 @@
+"""Pipelines on Benchmarks: measured lines by data set, each prefix in its own row, and what re-ranking gains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from transclipped.analysis import report, tables
+from transclipped.experiments.pipelines import tables as pipelines
+from transclipped.ui import charts, links
+from transclipped.ui.glossary import paragraph
+from transclipped.ui.guard import shows_input_errors
+from transclipped.ui.text import plain
+from transclipped.utils.files import ASSETS
+
+FOLDER = ASSETS / "pipeline"
+KEY = "pipelines"  # in the address: the data set
+NAMES = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage"}
+FORMATS = {"map": "%.4f", "map_r": "%.4f", "precision@10": "%.3f", "recall@K": "%.3f", "gain": "%+.4f"}
+FORMATS |= {"spread": "%.4f", "ms": "%.2f", "bytes": "%.0f", "fit": "%.1f"}
+HEADINGS = {
+    "pipeline": ("Pipeline", "A line, or the first stages of one."),
+    "stage": ("Stage", "The last stage of the row's line."),
+    "map": ("mAP", "Mean over queries of the sum of precisions at relevant ranks within K / relevant hits within K."),
+    "map_r": ("mAP-min", "Mean over queries of the same sum / min(K, R), R relevant images in the database."),
+    "gain": ("Gain", "mAP-min less that of the row's line without its last stage."),
+    "spread": ("±", "Half the range of mAP-min over seeds or splits."),
+    "n": ("Times", "Measurements that the means are over: seeds or splits."),
+    "precision@10": ("P@10", "Share of relevant images among the first 10 hits."),
+    "recall@K": ("Recall@K", "Relevant hits within K / R."),
+    "ms": ("ms", "Milliseconds a query, ranking and re-ranking, features not included."),
+    "bytes": ("Bytes", "Of an image in the index."),
+    "fit": ("Fit, s", "Seconds to learn, to code and to list the database, features not included."),
+}
+
+
+@shows_input_errors
+def draw() -> None:
+    """Tables of the data set that is chosen."""
+    frame = _frame(tuple((str(path), path.stat().st_mtime_ns) for path in sorted(FOLDER.glob("*.jsonl"))))
+    if frame.empty:
+        st.info("No pipeline is measured yet. `python -m transclipped pipeline compare FILE --out FILE` measures some.")
+        return
+    groups = {f"{data}, {protocol}" if protocol else data: part for (data, protocol), part in pipelines.groups(frame)}
+    texts = {name: _name(name) for name in groups}
+    chosen = links.choose(st.segmented_control, "Data set", texts, key=KEY, default=next(iter(texts)), required=True)
+    part = groups[chosen]
+    rows = pipelines.rows(part)
+    st.header("Each stage")
+    queries, images, k = (int(part[name].iloc[0]) for name in ("n_queries", "n_database", "k"))
+    st.caption(
+        f"{queries:,} queries, {images:,} images, K = {k:,}. "
+        "Each row adds a stage to a row above it. Observed with labels, which no stage sees."
+    )
+    _table(rows, key="pipelines table")
+    gains = pipelines.reranking(rows)
+    if not gains.empty:
+        st.header("Re-ranking on codes and on floats")
+        paragraph("What each re-ranking adds to mAP-min, on [codes](code) of a few bytes and on floats.")
+        st.dataframe(gains, hide_index=True, key="pipelines gains", width="stretch", column_config=_gain_columns(gains))
+    _downloads(rows, chosen)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _frame(files: tuple) -> pd.DataFrame:
+    return pipelines.frame([Path(path) for path, _ in files])
+
+
+def _name(group: str) -> str:
+    data, _, protocol = group.partition(", ")
+    return plain(NAMES.get(data, data) + (f" ({protocol})" if protocol else ""))
+
+
+def _table(rows: pd.DataFrame, *, key: str) -> None:
+    config = {}
+    for name, (heading, about) in HEADINGS.items():
+        if name in FORMATS:
+            config[name] = st.column_config.NumberColumn(heading, help=about, format=FORMATS[name])
+        else:
+            config[name] = st.column_config.TextColumn(
+                heading, help=about, width="large" if name == "pipeline" else None
+            )
+    columns = [name for name in HEADINGS if name in rows]
+    st.dataframe(rows[columns], hide_index=True, key=key, width="stretch", column_config=config)
+
+
+def _gain_columns(gains: pd.DataFrame) -> dict:
+    return {name: st.column_config.NumberColumn(format="%+.4f") for name in gains.columns[1:]}
+
+
+def _downloads(rows: pd.DataFrame, name: str) -> None:
+    """The table as CSV, Markdown and LaTeX."""
+    columns = {HEADINGS[column][0]: rows[column].tolist() for column in HEADINGS if column in rows}
+    stem = f"pipelines-{name}".replace(", ", "-")
+    files = {
+        "csv": ("CSV", lambda: report.csv(columns), "text/csv", ":material/table:"),
+        "md": ("Markdown", lambda: tables.markdown(columns, number=".4g") + "\n", "text/markdown", ":material/notes:"),
+        "tex": ("LaTeX", lambda: tables.latex(columns, number=".4g") + "\n", "text/x-tex", ":material/functions:"),
+    }
+    with charts.saving("pipelines"):
+        for ending, (label, data, mime, icon) in files.items():
+            key = f"pipelines {ending}"
+            st.download_button(label, data, f"{stem}.{ending}", mime, key=key, icon=icon, on_click="ignore")
