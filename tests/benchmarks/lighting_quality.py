@@ -5,7 +5,7 @@
 the images per second of `lighting`.
 
 On one core: lighting | standardise | l2 0.731, lighting | l2 0.740, hybrid-vit 0.333, efficientnet-lite0 0.304; 344
-images of Caltech-101 and 5,533 of CIFAR-10 a second. On 300 other photographs the first is 0.686: sets differ that much.
+images of Caltech-101 and 5,533 of CIFAR-10 a second. On 300 other photographs the first gives 0.686.
 """
 
 import time
