@@ -60,8 +60,8 @@ class Headline:
         """What both were measured on, and what differs."""
         seeds = COUNTS.get(len(self.gains), f"{len(self.gains)} seeds")
         return (
-            f"Measured on {DATA} with the backbone {self.backbone}, {BITS}-bit codes and the same {seeds}; only the rule "
-            "differs, each at its own best temperature."
+            f"Measured on {DATA} with the backbone {self.backbone}, {BITS}-bit codes and the same {seeds}; only the "
+            "rule differs, each at its own best temperature."
         )
 
     @property
