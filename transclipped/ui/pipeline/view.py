@@ -14,7 +14,7 @@ from transclipped.ui.pipeline.jobs import Job, jobs
 from transclipped.ui.text import plain
 
 LADDER, FLOW, SELECT = "ladder", "flow", "select"
-COLUMNS = (1.2, 3)  # of the query and its hits
+COLUMNS = (1, 3)  # of the query and its hits
 SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse"}
 
 ABOUT = (
