@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 RUN = "run:hybrid-caltech101-32-clipped"
 TYPED = f"{RUN} | qe(5) | flow(10)"
 RUNG, FIELD = ".rungs .rung", '.st-key-pipe input[type="text"]'
-INPUT = '[class*="st-key-pipe-upload"] [data-testid="stFileUploaderDropzoneInput"]'
+INPUT = '.st-key-pipe_upload-place [data-testid="stFileUploaderDropzoneInput"]'
 
 
 @pytest.fixture

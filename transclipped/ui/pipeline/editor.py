@@ -34,11 +34,11 @@ def draw() -> tuple[Line, Place] | None:
     """Draw the editor; returns the line and where it searches, None after showing what is wrong."""
     with presenting.controls("Pipeline"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input("Pipeline", DEFAULT, key=LINE, bind="query-params", help=HELP[LINE])
+            text = _typed()
             _examples()
         problem, line = st.container(), None
         try:
-            line = Pipeline(st.session_state[LINE] or "").line
+            line = Pipeline(text).line
         except InputError as error:
             problem.error(plain(error), icon=":material/error:")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="chips"):
@@ -51,6 +51,18 @@ def draw() -> tuple[Line, Place] | None:
         except InputError as error:
             problem.error(plain(error), icon=":material/error:")
             return None
+
+
+def _typed() -> str:
+    """The field, `?pipe=` in the address unless it holds the default."""
+    if LINE not in st.session_state:
+        st.session_state[LINE] = st.query_params.get(LINE, DEFAULT)
+    text = st.text_input("Pipeline", key=LINE, help=HELP[LINE])
+    if text == DEFAULT:
+        st.query_params.pop(LINE, None)
+    elif st.query_params.get(LINE) != text:
+        st.query_params[LINE] = text
+    return text
 
 
 def _data() -> str:
