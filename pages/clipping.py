@@ -18,9 +18,10 @@ SECTIONS = {
     "sweep": "Live sweep",
 }
 ABOUT = (
-    "Each image but the [anchor] is a [negative] and is pushed away. Where it shows the anchor's class, it is a [false "
-    "negative](false negative), and the push hurts. [Clipping](clipping) leaves out the most similar negatives, which "
-    "are likely false. Training never sees labels."
+    "Each image but the [anchor] is a [negative] and is pushed away. One that shows the anchor's class is a [false "
+    "negative](false negative): the push separates images that a search should find together. [Clipping](clipping) "
+    "leaves out the most similar negatives, which are likely false. Clip too many, and nothing keeps different classes "
+    "apart. Training never sees labels."
 )
 
 st.title("Clipping")

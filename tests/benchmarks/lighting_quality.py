@@ -3,6 +3,9 @@
 300 photographs of Caltech-101, each under three lights: warm and bright (gamma 0.6), as it is, and blue, pale and dark
 (gamma 1.6). For each of the 900 images, the share of the first 10 others that have its light; a third by chance. Then
 the images per second of `lighting`.
+
+On one core: lighting | standardise | l2 0.731, lighting | l2 0.740, hybrid-vit 0.333, efficientnet-lite0 0.304; 344
+images of Caltech-101 and 5,533 of CIFAR-10 a second. On 300 other photographs the first gives 0.686.
 """
 
 import time

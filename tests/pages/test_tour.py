@@ -17,7 +17,7 @@ def bar(app) -> list[str]:
 def following(app) -> list[tuple[str, dict]]:
     """Pages and addresses of the bar's link."""
     protos = [link.proto for link in app.main.get("page_link")]
-    links = [proto for proto in protos if proto.label.startswith(("Next: ", "Back to the start"))]
+    links = [proto for proto in protos if proto.label.startswith(("Next: ", "Back to Overview"))]
     return [(proto.page, {k: v[0] for k, v in parse_qs(proto.query_string).items()}) for proto in links]
 
 

@@ -20,7 +20,7 @@ from transclipped.utils.files import ASSETS, json_lines, read_json
 
 STUDY, CURVES = ASSETS / "study", ASSETS / "lab" / "curves.json"
 RUNS = ("distilled-cifar10-32-none", "distilled-cifar10-32-clipped")
-BITS, K = 32, 1000  # of the pair; K of its mAP@K
+DATA, BITS, K = "CIFAR-10", 32, 1000  # of the pair; K of its mAP@K
 SWEPT, TEMPERATURE = "threshold", 0.3  # of the inverted U
 COMMON = ("rule", "amount", "temperature", "backbone", "map")  # of every result
 COUNTS = {1: "seed", 2: "two seeds", 3: "three seeds"}
@@ -57,11 +57,11 @@ class Headline:
 
     @property
     def terms(self) -> str:
-        """What is equal in both."""
+        """What both were measured on, and what differs."""
         seeds = COUNTS.get(len(self.gains), f"{len(self.gains)} seeds")
         return (
-            f"Backbone, images, code length and the {seeds} are the same; only the rule differs, each at its own best "
-            "temperature."
+            f"Measured on {DATA} with the backbone {self.backbone}, {BITS}-bit codes and the same {seeds}; only the "
+            "rule differs, each at its own best temperature."
         )
 
     @property

@@ -29,19 +29,19 @@ STEPS = (
     Step(
         "clipping",
         "the cause",
-        "All negatives of a batch by similarity: blue ones are false. Move the line; what is right of it is clipped.",
-        {"look": "tune"},
+        "All negatives of a batch by similarity; blue ones are false. Move δ: what is more similar is clipped.",
+        {"look": "tune", "rule": "threshold"},
     ),
     Step(
         "clipping",
         "the gradient",
-        "One anchor: every negative pushes, false ones the most. Clipped ones get no push.",
+        "One anchor: the more similar a negative, the harder it is pushed away. Clipped ones get no push.",
         {"look": "steps", "step": "gradient"},
     ),
     Step(
         "clipping",
         "the outcome",
-        "Each point is a trained head. Some clipping raises mAP, too much destroys it.",
+        "Each point is a head trained at another δ. With too much clipping nothing keeps classes apart.",
         {"look": "sweep"},
     ),
     Step("benchmarks", "the gain", "Pairs of runs in which nothing but the rule differs."),
@@ -68,7 +68,7 @@ def draw(page: str) -> None:
         if number < len(STEPS):
             _link(right, STEPS[number], f"Next: {STEPS[number].name} →", {KEY: str(number + 1)})
         else:
-            _link(right, STEPS[0], "Back to the start →", {})
+            _link(right, STEPS[0], "Back to Overview →", {})
 
 
 def _number(value: str | None) -> int | None:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from transclipped.analysis import gains
 from transclipped.analysis.gains import Gain
+from transclipped.analysis.headline import RUNS
 from transclipped.runs.run import RunDir
 from transclipped.ui import charts, glossary, presenting, runs
 from transclipped.ui.benchmarks import charts as figures
@@ -49,6 +50,8 @@ def draw(search: str) -> None:
         )
     glossary.paragraph(DISAGREE)
     st.caption(" ".join(OVER[over] for over in OVER if over in {pair.over for pair in pairs}))
+    if any(RUNS in pair.runs for pair in pairs):
+        st.caption("The pair at the top is a mean over seeds of the study; the runs on its backbone repeat one seed.")
     columns = {name: st.column_config.NumberColumn(format=form) for name, form in NUMBERS.items()}
     st.dataframe(table(pairs), hide_index=True, key="gains table", width="stretch", column_config=columns)
 

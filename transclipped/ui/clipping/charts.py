@@ -21,6 +21,7 @@ from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
 
 SQUARE, LOW = 460, 300  # pixels; low where a class shall see all of it
 WRITTEN = 12  # most classes whose rates are written into the cells
+THIN = 0.65  # opacity of a pale arrow, which is thin
 BINS = 60  # of a histogram
 AROUND = 24  # negatives drawn around an anchor
 COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules, without grey
@@ -182,5 +183,5 @@ def _points(figure: go.Figure, x, y, name: str, marker: dict, hover: str, cosine
 def _arrow(figure: go.Figure, start: tuple, end: tuple, colour: str, faint: bool) -> None:
     (x, y), (ax, ay) = end, start
     axes = {"xref": "x", "yref": "y", "axref": "x", "ayref": "y"}
-    style = {"arrowwidth": 1.5 if faint else 2.5, "arrowcolor": colour, "opacity": PALE if faint else 1, "arrowhead": 2}
+    style = {"arrowwidth": 1.5 if faint else 2.5, "arrowcolor": colour, "opacity": THIN if faint else 1, "arrowhead": 2}
     figure.add_annotation(x=x, y=y, ax=ax, ay=ay, text="", showarrow=True, **axes, **style)

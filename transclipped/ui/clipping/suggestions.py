@@ -64,7 +64,8 @@ def _result(study: Trained | None, name: str) -> str:
     if key is None:
         return ""
     rule = "the rule *adaptive*" if key == ADAPTIVE else "trained with it"
-    return f" · {rule} in the study: **mAP {study.maps[key]:.3f}**"
+    worse = study.none is not None and study.maps[key] < study.none
+    return f" · {rule} in the study: **mAP {study.maps[key]:.3f}**{', worse than no clipping' if worse else ''}"
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

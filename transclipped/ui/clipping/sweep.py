@@ -28,8 +28,8 @@ HELP = {
 }
 ABOUT = (
     "Trains a [head] for each setting on the bundled [lab set], some seconds each, and measures [mAP@500](mAP@K) over "
-    "1,000 queries. A little clipping helps, too much destroys the embedding. mAP needs labels; training never uses "
-    "them."
+    "1,000 queries. A little clipping helps. Too much clips true negatives as well: nothing keeps classes apart, and "
+    "the embedding collapses. mAP needs labels; training never uses them."
 )
 NOTE, SECONDS = "sweep note", "seconds a head"  # in the session; SECONDS of the last sweep that was seen
 SAY = (

@@ -1,0 +1,120 @@
+"""Propagation between images and words: against dense loops, and what holds for any input."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transclipped.errors import InputError
+from transclipped.retrieval import lists
+from transclipped.retrieval.fusion.propagate import propagate
+from transclipped.retrieval.stages import STAGES
+
+
+def some(n=9, w=4, seed=0):
+    """Similarities of images, symmetric, and their words; the last image has none."""
+    rng = np.random.default_rng(seed)
+    s = rng.random((n, n))
+    s = (s + s.T) / 2
+    np.fill_diagonal(s, 1)
+    words = (rng.random((n, w)) < 0.5).astype(float)
+    words[-1:] = 0
+    return s, words
+
+
+def reference(visual, words, first, a, b, rounds):
+    n, w = words.shape
+    z = [[words[i][t] / max(1e-300, sum(words[i])) for t in range(w)] for i in range(n)]
+    images, similar = visual.tolist(), first.tolist()
+    for _ in range(rounds):
+        by_words = [
+            [sum(z[i][s] * similar[s][t] * z[j][t] for s in range(w) for t in range(w)) for j in range(n)]
+            for i in range(n)
+        ]
+        by_images = [
+            [sum(z[i][s] * images[i][j] * z[j][t] for i in range(n) for j in range(n)) for t in range(w)]
+            for s in range(w)
+        ]
+        largest, most = (max(max(row) for row in m) or 1 for m in (by_words, by_images))
+        images = [[a * visual[i][j] + (1 - a) * by_words[i][j] / largest for j in range(n)] for i in range(n)]
+        similar = [[b * first[s][t] + (1 - b) * by_images[s][t] / most for t in range(w)] for s in range(w)]
+    return images, similar
+
+
+@pytest.mark.parametrize("given_words", [False, True])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_similarities_are_those_of_loops(given_words, sparse, monkeypatch):
+    visual, words = some()
+    first = some(4, seed=3)[0] if given_words else np.eye(4)
+    images, similar = reference(visual, words, first, 0.6, 0.8, 3)
+    monkeypatch.setattr(lists.parts, "__defaults__", (2 * 9,))  # blocks of two rows
+    inputs = (sp.csr_array(visual), sp.csr_array(words)) if sparse else (visual, words)
+    options = {"word_similarity": first} if given_words else {}
+    result = propagate(*inputs, a=0.6, b=0.8, rounds=3, **options)
+    np.testing.assert_allclose(result.images.toarray(), images, atol=1e-12)
+    np.testing.assert_allclose(result.words, similar, atol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 5), st.integers(1, 12), st.floats(0, 1))
+def test_results_are_symmetric_and_from_0_to_1(seed, n, w, k, a):
+    result = propagate(*some(n, w, seed), k=k, a=a, b=1 - a, rounds=4)
+    for matrix in (result.images.toarray(), result.words):
+        np.testing.assert_allclose(matrix, matrix.T, atol=1e-12)
+        assert matrix.min() >= 0 and matrix.max() <= 1 + 1e-12
+
+
+def test_with_a_and_b_of_1_or_without_rounds_nothing_changes():
+    visual, words = some()
+    for result in (propagate(visual, words, a=1, b=1, k=2), propagate(visual, words, rounds=0)):
+        np.testing.assert_array_equal(result.images.toarray(), visual)
+        np.testing.assert_array_equal(result.words, np.eye(4))
+
+
+def test_each_row_keeps_its_largest_entries():
+    visual, words = some(12)
+    whole = propagate(visual, words, rounds=1).images.toarray()
+    cut = propagate(visual, words, rounds=1, k=3).images.toarray()
+    kept = np.argsort(-whole, axis=1)[:, :3]
+    expected = np.zeros((12, 12))
+    np.put_along_axis(expected, kept, np.take_along_axis(whole, kept, 1), 1)
+    np.testing.assert_allclose(cut, np.maximum(expected, expected.T), atol=1e-12)
+
+
+def test_words_bring_images_together_and_images_words():
+    visual = np.eye(5)
+    visual[1, 3] = visual[3, 1] = 0.9
+    words = np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 0]], float)
+    result = propagate(visual, words)
+    images = result.images.toarray()
+    assert images[0, 1] > 0.1 and result.words[0, 1] > result.words[0, 2]  # by images 1 and 3
+    assert images[0, 3] > images[0, 2]  # and so are those that have them
+    np.testing.assert_allclose(images[4], 0.7 * visual[4])  # no word, no change but of scale
+
+
+@pytest.mark.parametrize(("n", "w"), [(0, 0), (0, 3), (1, 1), (4, 0)])
+def test_little_or_nothing_is_no_error(n, w):
+    result = propagate(np.eye(n), np.zeros((n, w)))
+    np.testing.assert_allclose(result.images.toarray(), 0.7 * np.eye(n))
+    assert result.words.shape == (w, w)
+
+
+def test_wrong_input_is_refused():
+    visual, words = some()
+    for bad, named in (
+        ((visual[:3], words), "9 images"),
+        ((visual * np.nan, words), "from 0 to 1"),
+        ((visual - 2, words), "from 0 to 1"),
+        ((visual, -words), "not negative"),
+    ):
+        with pytest.raises(InputError, match=named):
+            propagate(*bad)
+    for options in ({"a": 1.1}, {"b": float("nan")}, {"rounds": -1}, {"k": 0}):
+        with pytest.raises(InputError, match=f"{next(iter(options))} is"):
+            propagate(visual, words, **options)
+    with pytest.raises(InputError, match="symmetric"):
+        propagate(visual, words, word_similarity=np.triu(np.ones((4, 4))))
+
+
+def test_what_takes_labels_is_no_stage():
+    assert "propagate" not in STAGES

@@ -1,0 +1,115 @@
+"""Similarities of images and of keywords that improve each other: images are alike if their words are, and conversely.
+
+With S_v `[n, n]` the similarity of images, S_t `[W, W]` that of words, and Z `[n, W]` the words of each image, its rows
+divided by their sum,
+
+    S_v ← a S_v⁰ + (1 − a) λ_v Z S_t Zᵀ,    S_t ← b S_t⁰ + (1 − b) λ_t Zᵀ S_v Z,
+
+both from the matrices of the round before. λ makes the largest entry of a product 1, so that similarities up to 1 stay
+so. S_v keeps the k largest entries of each row, and is symmetric: an entry stays if one of its two rows keeps it.
+
+This uses labels as keywords, so it is no stage of a pipeline, where no label takes part. What is measured with labels
+must leave them out here: an image without words, such as a query, has an empty row in Z and keeps a S_v⁰.
+
+References:
+    Wang, Ma, Xue & Li 2004, "Multi-model similarity propagation and its application for web image retrieval",
+    ACM Multimedia, doi 10.1145/1027527.1027746: the idea, of which only the abstract was at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from transclipped.errors import InputError
+from transclipped.retrieval.lists import parts
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """Similarities after all rounds.
+
+    Attributes:
+        images: S_v, sparse `[n, n]` float64, symmetric. words: S_t, `[W, W]` float64, symmetric.
+    """
+
+    images: sp.csr_array
+    words: np.ndarray
+
+
+def propagate(
+    visual: sp.csr_array | np.ndarray,
+    words: sp.csr_array | np.ndarray,
+    *,
+    word_similarity: np.ndarray | None = None,
+    a: float = 0.7,
+    b: float = 0.7,
+    rounds: int = 10,
+    k: int = 200,
+) -> Propagated:
+    """Similarities of images and words after some rounds.
+
+    Args:
+        visual: S_v⁰ `[n, n]`, from 0 to 1; the mean with its transpose is taken.
+        words: which words an image has, `[n, W]`, not negative.
+        word_similarity: S_t⁰ `[W, W]` from 0 to 1, symmetric; None for words that are alike only to themselves.
+        a, b: share of the first similarity that stays, of images and of words. k: entries of a row of S_v.
+
+    Raises:
+        InputError: shapes disagree, a number is not finite or out of range.
+    """
+    visual, words = sp.csr_array(visual, dtype=np.float64), sp.csr_array(words, dtype=np.float64)
+    first = np.eye(words.shape[1]) if word_similarity is None else np.asarray(word_similarity, np.float64)
+    _check(visual, words, first)
+    for name, value, low, high in (("a", a, 0, 1), ("b", b, 0, 1), ("rounds", rounds, 0, 1000), ("k", k, 1, np.inf)):
+        if not low <= value <= high:
+            raise InputError(f"{name} is {value}, but must be from {low} to {high}")
+    total = words.sum(1)
+    links = sp.csr_array(sp.diags_array(1 / np.where(total > 0, total, 1)) @ words)  # Z
+    start = images = sp.csr_array((visual + visual.T) / 2)
+    similarity = first
+    for _ in range(rounds):
+        moved = images if a == 1 else _images(start, links, similarity, a, k)
+        similarity = b * first + (1 - b) * _largest_one((links.T @ images @ links).toarray())
+        images = moved
+    return Propagated(images, similarity)
+
+
+def _check(visual: sp.csr_array, words: sp.csr_array, similarity: np.ndarray) -> None:
+    n, w = words.shape
+    if visual.shape != (n, n) or similarity.shape != (w, w):
+        raise InputError(
+            f"{n} images with {w} words need similarities [{n}, {n}] and [{w}, {w}], "
+            f"got {[*visual.shape]} and {[*similarity.shape]}"
+        )
+    if not np.isfinite(words.data).all() or (words.data < 0).any():
+        raise InputError("words of images must be finite and not negative; use 1 for a word that an image has")
+    for what, values in (("images", visual.data), ("words", similarity)):
+        if not ((values >= 0) & (values <= 1)).all():
+            raise InputError(f"similarities of {what} must be from 0 to 1; leave negative ones out")
+    if not np.allclose(similarity, similarity.T):
+        raise InputError("the similarity of words must be symmetric")
+
+
+def _images(start: sp.csr_array, links: sp.csr_array, similarity: np.ndarray, a: float, k: int) -> sp.csr_array:
+    """The next S_v: in blocks of rows, of which the k largest entries are kept."""
+    n = links.shape[0]
+    through, back = links @ similarity, links.T.tocsr()  # [n, W]
+    largest = max((float((through[part] @ back).max(initial=0)) for part in parts(n, n)), default=0.0)
+    scale = (1 - a) / largest if largest > 0 else 0.0
+    rows = [sp.csr_array((0, n))]
+    for part in parts(n, n):
+        block = a * start[part].toarray() + scale * (through[part] @ back)
+        if k < block.shape[1]:
+            least = np.partition(block, -k, axis=1)[:, -k, None]
+            block[block < least] = 0  # what ties with the last stays
+        rows.append(sp.csr_array(block))
+    result = sp.csr_array(sp.vstack(rows))
+    return sp.csr_array(result.maximum(result.T))
+
+
+def _largest_one(product: np.ndarray) -> np.ndarray:
+    largest = product.max(initial=0)
+    return product / largest if largest > 0 else product
