@@ -39,7 +39,7 @@ def numbers(page, name):
 
 def wait_for(page, titles):
     page.wait_for_function(
-        """(titles) => [...document.querySelectorAll(".rungs .rung h3")].map((h) => h.textContent).join() === titles""",
+        """(titles) => [...document.querySelectorAll(".rungs .rung h2")].map((h) => h.textContent).join() === titles""",
         arg=",".join(titles),
         timeout=PATIENCE,
     )

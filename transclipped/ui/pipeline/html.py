@@ -50,7 +50,7 @@ def row(cells: Sequence[Cell], *, label: str, crisp: bool) -> str:
 def _column(column: Column) -> str:
     cells = "".join(_cell(cell, rank) for rank, cell in enumerate(column.cells, start=1))
     numbers = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in column.numbers.items())
-    title = f'<h3 title="{escape(visible(column.about))}">{escape(visible(column.title))}</h3>'
+    title = f'<h2 title="{escape(visible(column.about))}">{escape(visible(column.title))}</h2>'
     return f'<section class="rung">{title}<ol>{cells}</ol><dl>{numbers}</dl></section>'
 
 
