@@ -35,7 +35,7 @@ CHARTS = "charts => charts.map((chart) => [chart.role, chart.ariaLabel || ''])"
 
 FAINT = """() => {
   const NOT_READ = "svg, canvas, button:disabled, [aria-disabled=true], [data-stale=true], .described, code, "
-    + ".term-meaning, .strip, .stSkeleton, [data-testid=stSliderTickBar]";
+    + ".term-meaning, .strip, .stSkeleton, [data-testid=stSliderTickBar], [data-testid=stSliderThumbValue]";
   const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parse = (text) => {
