@@ -25,8 +25,9 @@ def opened(server, page, own_runs, tiny_run):
 
 
 def test_the_runs_of_a_link_are_drawn_and_another_curve_changes_the_link(opened):
-    legend = opened.locator(".js-plotly-plot").first.locator(".legendtext")
-    assert sorted(legend.all_text_contents()) == [ONE, TWO]
+    legend = opened.locator(".js-plotly-plot .legendtext")
+    legend.nth(1).wait_for()
+    assert sorted({*legend.all_text_contents()}) == [ONE, TWO]
     opened.get_by_text("precision over recall").first.click()
     opened.wait_for_url(re.compile("curve=precision_recall"))
     opened.locator(".js-plotly-plot .ytitle").filter(has_text="precision over recall").first.wait_for()

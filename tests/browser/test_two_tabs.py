@@ -101,7 +101,7 @@ def test_a_training_stopped_in_one_tab_stays_watched_in_the_other(server, page, 
     page.get_by_role("button", name="Stop", exact=True).click()
     for tab in (page, other):  # without further input
         tab.get_by_role("button", name="Resume shared").wait_for(timeout=PATIENCE)
-        assert tab.locator("h3").filter(has_text="shared").count() == 1 and "watch=shared" in tab.url
+        assert tab.locator("h2").filter(has_text="shared").count() == 1 and "watch=shared" in tab.url
     page.get_by_role("button", name="Resume shared").click()
     other.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
     other.get_by_role("button", name="Stop", exact=True).click()
