@@ -48,7 +48,7 @@ class Encoded:
 @stage(
     "k-reciprocal",
     kind="reranking",
-    idea="Similar is who shares many mutual neighbours.",
+    idea="Two images are similar if they share many mutual neighbours.",
     formula="(1 − λ)(1 − m / (2 − m)) + λ d, m = Σ min(V_q, Vᵢ)",
     source="arXiv 1701.08398",
     bounds={"k1": (1, 1000), "k2": (1, 1000), "weight": (0, 1)},
