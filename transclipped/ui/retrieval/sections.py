@@ -52,7 +52,7 @@ def ties(hits: list[Hit], codes: np.ndarray) -> str:
         return ""
     if len(tied) == 1:
         return f"{tied[0]} hits have the same code, so their order is chance."
-    return f"{sum(tied)} hits share a code with others, at most {max(tied)} the same; the order within a code is chance."
+    return f"{sum(tied)} hits share a code with others, at most {max(tied)} the same; order within a code is chance."
 
 
 @st.fragment
