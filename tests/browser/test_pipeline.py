@@ -9,6 +9,7 @@ from PIL import Image
 import transclipped as tc
 from tests.browser.conftest import PATIENCE, settled
 from transclipped.ui.pipeline import ladder
+from transclipped.ui.pipeline.query import FIRST
 
 pytestmark = pytest.mark.browser
 RUN = "run:hybrid-caltech101-32-clipped"
@@ -46,7 +47,7 @@ def wait_for(page, titles):
     settled(page)
 
 
-def library(line, query=0):
+def library(line, query=FIRST):
     pipeline = tc.Pipeline(line).fit("caltech101")
     return pipeline.ladder(str(pipeline.source.stored.query_ids[query]), means=True)
 

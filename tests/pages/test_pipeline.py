@@ -14,6 +14,7 @@ from tests.pages.conftest import arrived, keys, opened, words
 from transclipped.experiments.pipelines.stepwise import BEFORE, STEPS
 from transclipped.ui.benchmarks import pipelines as measured
 from transclipped.ui.pipeline import editor, flow, html, jobs, ladder, select
+from transclipped.ui.pipeline.query import FIRST
 
 RUN = "run:hybrid-caltech101-32-clipped"
 
@@ -162,7 +163,7 @@ def test_an_upload_that_is_no_image_is_refused(home, ladders):
 @pytest.mark.parametrize("query", ["-3", "1000", "x"])
 def test_a_query_that_does_not_exist_is_replaced(home, ladders, query):
     app = arrived("pipeline", pipe_query=query)
-    assert app.number_input(key="pipe_query").value == 0 and ladders
+    assert app.number_input(key="pipe_query").value == FIRST and ladders
 
 
 def test_flow_shows_its_steps_one_by_one(home, ladders):

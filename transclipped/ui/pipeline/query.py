@@ -19,6 +19,7 @@ from transclipped.ui.retrieval.address import SET
 from transclipped.ui.retrieval.controls import SOURCES, UPLOAD, WAITING
 
 HOW, NUMBER = "pipe_how", "pipe_query"
+FIRST = 240  # query shown first: of the bundled photographs, one whose hits each stage changes
 SIDE = 112  # px of an image on the page: a hit is 72, half as large again on a projector
 CRISP = 64  # px; smaller images are drawn pixel by pixel
 
@@ -64,9 +65,10 @@ def _of_set(pipeline: Pipeline, place: Place) -> Subject | None:
         st.info("This run stores no queries; search with an image of yours.")
         return None
     last = len(ids) - 1
-    if not 0 <= st.session_state.get(NUMBER, 0) <= last:
-        absent.settle(NUMBER, range(len(ids)), 0)
-    number = int(st.number_input("Query number", 0, last, key=NUMBER, bind="query-params", width=150))
+    first = min(FIRST, last)
+    if not 0 <= st.session_state.get(NUMBER, first) <= last:
+        absent.settle(NUMBER, range(len(ids)), first)
+    number = int(st.number_input("Query number", 0, last, first, key=NUMBER, bind="query-params", width=150))
     identity = ids[number]
     return Subject(f"id {identity}", str(identity), labels_of(place, identity), thumbnail(place, identity))
 
