@@ -30,7 +30,7 @@ STEPS = (
         "clipping",
         "the cause",
         "All negatives of a batch by similarity; blue ones are false. Move δ: what is more similar is clipped.",
-        {"look": "tune", "rule": "threshold"},
+        {"look": "tune", "clip_rule": "threshold"},
     ),
     Step(
         "clipping",

@@ -1,8 +1,8 @@
 """JPEGs without an end marker: complete ones, as some phones write panoramas, and truncated ones.
 
 The data of such a panorama is complete, but a block of the phone replaces the end marker, and decoders read on in vain.
-Decoding twice shows whether all pixels are present, once with the end marker right behind the data and once with other
-data before it: only a truncated image takes pixels from that data.
+Decoding it again shows whether all pixels are present: first with the end marker right behind the data, then with other
+data before it. Only a truncated image takes pixels from that data.
 
 Source: ITU-T T.81, annex B (markers) and G (progression: a scan's first and last coefficient, and its lowest bit).
 """
@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable, Iterator
 
 END = b"\xff\xd9"
-TAIL = b"\x55" * 4096  # decodes to pixels with any Huffman tables
+PIXELS = b"\x55" * 4096  # decodes to pixels with any Huffman tables
+# At the end of a restart interval a decoder skips data until the next restart marker, of which there are eight.
+TAILS = (PIXELS, b"".join(bytes((0xFF, 0xD0 + n)) + PIXELS for n in range(8)))
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # never within the data of a scan
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame
 SCAN = 0xDA
@@ -27,7 +29,8 @@ def completed(raw: bytes, decode: Callable[[bytes], bytes]) -> bytes | None:
         return None
     whole = raw[:end] + END
     try:
-        return whole if decode(whole) == decode(raw[:end] + TAIL + END) else None
+        pixels = decode(whole)
+        return whole if all(decode(raw[:end] + tail + END) == pixels for tail in TAILS) else None
     except Exception:  # of a damaged file; the caller reports its first error
         return None
 
