@@ -25,7 +25,7 @@ from transclipped import __version__
 from transclipped.retrieval.augmentation.dba import smooth
 from transclipped.retrieval.index import FlatIndex, Hits
 from transclipped.retrieval.line import Line, Step
-from transclipped.retrieval.stages import STAGES, Collection, Index, State
+from transclipped.retrieval.stages import STAGES, Collection, Index, State, to_query
 
 PACKAGE = Path(__file__).resolve().parents[1]
 MEMORY = 2**31  # bytes of stored outputs
@@ -236,7 +236,7 @@ class Chain:
     def neighbours(self, k: int) -> Hits:
         """The database's own lists, by decoded items."""
         index = self.index
-        return self._lists(self.coding, k, lambda depth: index.search(_as_queries(index), depth))
+        return self._lists(self.coding, k, lambda depth: index.search(index.decoded() * to_query(index), depth))
 
     def collection(self, x: np.ndarray) -> Collection:
         """Queries, as vectors `[Q, D]` before coding, and the database."""
@@ -374,11 +374,7 @@ class Fused:
 def _of_items(chain: Chain) -> Collection:
     """The items of a database as its queries."""
     index = chain.index
-    return Collection(index, _as_queries(index), neighbours=chain.neighbours, memo=chain.memo)
-
-
-def _as_queries(index: Index) -> np.ndarray:
-    return index.decoded() * np.asarray(getattr(index, "to_query", getattr(index, "m", 1)), np.float32)
+    return Collection(index, index.decoded() * to_query(index), neighbours=chain.neighbours, memo=chain.memo)
 
 
 class _Joined:
@@ -391,7 +387,7 @@ class _Joined:
     @cached_property
     def to_query(self) -> np.ndarray:
         """What a decoded item is multiplied by to be a query, `[D']`."""
-        factors = [getattr(index, "to_query", getattr(index, "m", 1)) for index in self.indexes]
+        factors = [to_query(index) for index in self.indexes]
         return np.repeat(np.array(factors, np.float32), [index.decoded().shape[1] for index in self.indexes])
 
     @cached_property

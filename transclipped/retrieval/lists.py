@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from transclipped.errors import InputError
 from transclipped.retrieval.index import CELLS, Hits, ordered
-from transclipped.retrieval.stages import Collection
+from transclipped.retrieval.stages import Collection, to_query
 
 NUMBERS = 2**24  # numbers gathered at once: 64 MB of float32
 
@@ -45,15 +45,10 @@ def codebooks(collection: Collection) -> int:
     return int(getattr(collection.index, "m", 1))
 
 
-def to_query(collection: Collection) -> np.ndarray:
-    """What a decoded item is multiplied by to be a query, a number or `[D']`: what scores are divided by."""
-    return np.asarray(getattr(collection.index, "to_query", codebooks(collection)), np.float32)
-
-
 def as_queries(collection: Collection) -> np.ndarray:
     """All items as queries, `[N, D']` float32."""
     if "as queries" not in collection.memo:
-        factor = to_query(collection)
+        factor = to_query(collection.index)
         collection.memo["as queries"] = collection.items if (factor == 1).all() else collection.items * factor
     return collection.memo["as queries"]
 

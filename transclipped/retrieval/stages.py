@@ -116,6 +116,11 @@ class Index(Protocol):
         """Items `[N, D']`, scaled so that an inner product with an embedded query is a score."""
 
 
+def to_query(index: Index) -> np.ndarray:
+    """What a decoded item is multiplied by to be a query, a number or `[D']`: what scores are divided by."""
+    return np.asarray(getattr(index, "to_query", getattr(index, "m", 1)), np.float32)
+
+
 class Collection:
     """What re-ranking and fusion may look at: queries and items in the space of the index.
 

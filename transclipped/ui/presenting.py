@@ -53,4 +53,4 @@ def say(sentence: str) -> None:
     """
     if lesson():
         with st.container(key="say"):
-            st.markdown(sentence, unsafe_allow_html=True)
+            st.markdown(sentence)

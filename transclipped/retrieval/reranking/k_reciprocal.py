@@ -22,8 +22,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from transclipped.retrieval.index import FlatIndex, Hits
-from transclipped.retrieval.lists import as_queries, best, dots, entries, matrix, own_lists, parts, start, to_query
-from transclipped.retrieval.stages import Collection, stage
+from transclipped.retrieval.lists import as_queries, best, dots, entries, matrix, own_lists, parts, start
+from transclipped.retrieval.stages import Collection, stage, to_query
 
 CHUNK = 512  # queries at once
 
@@ -171,7 +171,7 @@ def _reranked(
     items, n = collection.items, collection.index.n
     near = hits.rows[:, :k1] if hits.rows.shape[1] >= min(k1, n) else collection.search(queries, k1).rows
     scores = dots(queries, items, near)
-    own = (queries**2 / to_query(collection)).sum(1)
+    own = (queries**2 / to_query(collection.index)).sum(1)
     top, bottom = _range(queries, items, own, scores.max(1))
     mutual = matrix(near, scores >= database.border[near], n)
     half_k = int(np.around(k1 / 2))
