@@ -1,6 +1,6 @@
 """Codebooks: what a codeword stands for, how evenly they are used, how much they share, and what coding costs."""
 
-from transclipped.ui import imports
+from transclipped.ui import glossary, imports
 
 imports.through_app()  # before this page imports anything else
 
@@ -8,7 +8,6 @@ import streamlit as st
 
 from transclipped.ui import links, runs
 from transclipped.ui.codebooks import codeword, sections
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 
 SECTIONS = {
@@ -40,9 +39,6 @@ def page(run) -> None:
 
 
 st.title("Codebooks")
-st.caption(
-    f"A {term('code')} has one {term('codeword')} from each {term('codebook')}. See what each stands for.",
-    unsafe_allow_html=True,
-)
+glossary.caption("A [code] has one [codeword] from each [codebook]. See what each stands for.")
 if (selected := runs.finished()) is not None:
     page(selected)

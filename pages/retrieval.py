@@ -1,6 +1,6 @@
 """Retrieval: search with any image; see the hits, why each was found, how good they are, and the cost of search."""
 
-from transclipped.ui import imports
+from transclipped.ui import glossary, imports
 
 imports.through_app()  # before this page imports anything else
 
@@ -50,7 +50,7 @@ def page(run) -> None:
 
 
 st.title("Retrieval")
-st.caption(controls.ABOUT, unsafe_allow_html=True)
+glossary.caption(controls.ABOUT)
 run = runs.finished()
 if run is not None:
     page(run)

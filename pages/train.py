@@ -1,6 +1,6 @@
 """Train: choose settings, see the estimated time, start, watch, stop and resume; compare and manage runs."""
 
-from transclipped.ui import imports
+from transclipped.ui import glossary, imports
 
 imports.through_app()  # before this page imports anything else
 
@@ -46,7 +46,7 @@ def show_runs(current) -> None:
 
 
 st.title("Train")
-st.caption(train_form.ABOUT, unsafe_allow_html=True)
+glossary.caption(train_form.ABOUT)
 current = runs.current()
 above, below = st.container(), st.container()
 curves, settings = (above, below) if presenting.folded() else (below, above)  # a class sees the curves first

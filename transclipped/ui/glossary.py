@@ -103,6 +103,11 @@ def prose(text: str) -> str:
     return "".join(parts) + escape(text[end:])
 
 
+def caption(text: str) -> None:
+    """Draw a caption of `prose`, whose Markdown counts: for texts of the app's own, numbers included."""
+    st.caption(prose(text), unsafe_allow_html=True)
+
+
 def paragraph(text: str) -> None:
     """Draw a paragraph of `prose`."""
     st.html(f'<p class="prose">{prose(text)}</p>')

@@ -7,7 +7,7 @@ import streamlit as st
 
 from transclipped.analysis import anatomy
 from transclipped.retrieval.coding import product
-from transclipped.ui import cached
+from transclipped.ui import cached, glossary
 from transclipped.ui.anatomy import arithmetic, html
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy.strips import draw_numbers
@@ -60,11 +60,10 @@ def codewords(run, stored, unit) -> None:
         rest, bits = 1 - sum(word.p for word in words), float(assigned.bits[i])
         cards.append(html.candidates(i + 1, words, rest=rest, others=k - len(words), bits=bits, crisp=crisp))
     st.html(html.cards(cards, width=17))
-    st.caption(
-        f"Click a {term('softmax weight', 'percentage')} to see how it is computed. Bits: {term('entropy')} of the "
-        f"soft assignment, from 0 (one certain codeword) to {np.log2(k):.3g} (all {k} equally likely). Images: "
-        "examples from the database with this codeword.",
-        unsafe_allow_html=True,
+    glossary.caption(
+        "Click a [percentage](softmax weight) to see how it is computed. Bits: [entropy] of the soft assignment, "
+        f"from 0 (one certain codeword) to {np.log2(k):.3g} (all {k} equally likely). Images: examples from the "
+        "database with this codeword."
     )
 
 

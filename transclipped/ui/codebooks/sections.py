@@ -9,10 +9,9 @@ import streamlit as st
 from transclipped.analysis import codebooks
 from transclipped.analysis.overlap import Overlap, in_words
 from transclipped.runs.run import RunDir
-from transclipped.ui import absent, cached, charts, presenting, runs
+from transclipped.ui import absent, cached, charts, glossary, presenting, runs
 from transclipped.ui.codebooks import cached as codebook_cached
 from transclipped.ui.codebooks import charts as figures
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -92,10 +91,9 @@ def with_codebook(pair: list[RunDir], m: int, *, width: int) -> Iterator[tuple[i
 def usage(pair: list[RunDir]) -> None:
     """Images per codeword, most used first, and the signs of a collapse."""
     st.header("Are the codewords used evenly?")
-    st.caption(
-        f"Database images per codeword. A flat line means even use; a line that falls to 0 early means wasted bits. "
-        f"The {term('perplexity')} puts it into one number.",
-        unsafe_allow_html=True,
+    glossary.caption(
+        "Database images per codeword. A flat line means even use; a line that falls to 0 early means wasted bits. The "
+        "[perplexity] puts it into one number."
     )
     uses = [codebook_cached.usage(run.fingerprint, run) for run in pair]
     top = max(use.counts.max(initial=1) for use in uses)

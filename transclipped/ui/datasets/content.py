@@ -7,10 +7,9 @@ import streamlit as st
 
 from transclipped.analysis import image_sets
 from transclipped.datasets.folder import Folder
-from transclipped.ui import charts, presenting
+from transclipped.ui import charts, glossary, presenting
 from transclipped.ui.components import gallery
 from transclipped.ui.datasets import cached
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.theme import IRRELEVANT, RELEVANT
@@ -39,11 +38,9 @@ def sizes(images, about: dict) -> None:
     with st.container(horizontal=True, gap="medium"):
         for name, value, meaning in metrics:
             st.metric(name, value, help=meaning, width="content")
-    measure, hits = term("mAP@K", f"mAP@{about['k']}"), term("hit", "hits")
-    st.caption(
-        f"Retrieval is measured by {measure}: over the first {about['k']:,} {hits} of each {term('query')} in the "
-        f"{term('database')}.",
-        unsafe_allow_html=True,
+    glossary.caption(
+        f"Retrieval is measured by [mAP@{about['k']}](mAP@K): over the first {about['k']:,} [hits](hit) of each "
+        "[query] in the [database]."
     )
     if about["uses_labels"]:
         st.caption("This protocol samples its training images by label, as the literature does.")

@@ -9,16 +9,12 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.ui import absent, access, collection_links, links, presenting
 from transclipped.ui.components import gallery, intake, share
-from transclipped.ui.glossary import term
 from transclipped.ui.retrieval import address, collections
 from transclipped.ui.retrieval.query import Query, QueryImage, SearchTarget, by_id, query, target, uploaded
 from transclipped.ui.retrieval.sections import LABELS, SMALL
 from transclipped.ui.text import plain
 
-ABOUT = (
-    f"Search with an image, the {term('query')}; the {term('database')} is stored as {term('code', 'codes')} of a few "
-    "bytes."
-)
+ABOUT = "Search with an image, the [query]; the [database] is stored as [codes](code) of a few bytes."
 UPLOAD, CAMERA = "upload", "camera"
 SOURCES = {address.SET: "data set", UPLOAD: "upload", CAMERA: "camera"}
 TOPS = (12, 24, 48, 96)

@@ -11,17 +11,13 @@ from transclipped.clipping import RULES
 from transclipped.config import DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import configured
-from transclipped.ui.glossary import term
 from transclipped.ui.text import plain
 from transclipped.ui.train import check as train_check
 from transclipped.ui.train import images, network, presets
 from transclipped.ui.train import link as train_link
 from transclipped.ui.train.link import key, number, one_of
 
-ABOUT = (
-    f"Train a {term('head')} and a {term('quantizer')} on unlabelled images. Training continues when this page is "
-    "closed."
-)
+ABOUT = "Train a [head] and a [quantizer] on unlabelled images. Training continues when this page is closed."
 RULE = "adaptive"  # default
 COMPARED = ("quantized", "continuous", "backbone")
 DEFAULTS = images.DEFAULTS | network.DEFAULTS  # of widgets; the preset gives the others
