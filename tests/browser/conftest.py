@@ -1,5 +1,6 @@
 """The app in a real browser: its own server, and any installed Chromium."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from tests.browser.serving import ROOT, launched, program, served
 
 __all__ = ["PATIENCE", "ROOT", "settled"]
 PATIENCE = 60_000  # ms; slowness is not a failure
+QUIET = 100  # ms
+IDLE = """([call, quiet]) => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  const idle = app?.dataset.testScriptState === "notRunning";
+  if (!idle || window.idle?.call !== call) window.idle = { call, since: performance.now() };
+  return idle && performance.now() - window.idle.since >= quiet;
+}"""
+_calls = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +63,8 @@ def page(chromium):
 
 
 def settled(tab) -> None:
-    """Wait until the page is drawn and no script runs."""
-    tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
+    """Wait until the page is drawn and no script has run for a moment: one begins shortly after a key or click."""
+    tab.wait_for_function(IDLE, arg=[next(_calls), QUIET], timeout=PATIENCE)
     assert tab.locator('[data-testid="stException"]').count() == 0, "an exception is shown"
 
 

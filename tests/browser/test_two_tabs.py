@@ -91,7 +91,7 @@ def test_missing_values_in_a_link_are_reported_until_another_is_chosen(server, p
 
 
 def test_a_training_stopped_in_one_tab_stays_watched_in_the_other(server, page, own_runs):
-    set_up(page, server, "shared", Epochs=1000, Batch=4)  # enough time to stop it
+    set_up(page, server, "shared", epochs=1000, batch=4)  # enough time to stop it
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=2 * PATIENCE)
     other = page.context.new_page()
