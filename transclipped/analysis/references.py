@@ -39,6 +39,17 @@ def cited(config: RunConfig) -> list[str]:
     return sorted(keys)
 
 
+def of_stage(source: str) -> list[str]:
+    """Keys of the works that the source of a pipeline's stage names, by arXiv number or DOI, or by author and year."""
+    result = []
+    for key, entry in entries(FILE.read_text(encoding="utf-8")).items():
+        number = re.search(r"^  (?:eprint|doi) = \{(?:10\.48550/arXiv\.)?(.+)\}", entry, re.MULTILINE)
+        author, year = re.match(r"([a-z]+)(\d+)", key).groups()
+        named = number[1] in source if number else re.search(rf"\b{author}\b.*{year}", source.lower())
+        result += [key] if named else []
+    return result
+
+
 def bibtex(keys: Iterable[str]) -> str:
     """Entries of a .bib file, sorted by key."""
     texts = entries(FILE.read_text(encoding="utf-8"))
