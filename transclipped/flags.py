@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transclipped.clipping import AMOUNTS, RULES
-from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
+from transclipped.config import (
+    ANNOTATIONS,
+    AUTO,
+    OBJECTIVES,
+    DataConfig,
+    RunConfig,
+    from_dict,
+    suited_backbone,
+    to_dict,
+)
 
 FEWER = ", other values for few images"
 SIZED = ("schedule.batch", "schedule.epochs")  # their defaults depend on the number of images
@@ -57,6 +66,13 @@ FLAGS = (
     Flag("--clip-start", "clipping.start", float, "epoch where clipping starts, such as 0.5"),
     Flag("--clip-full", "clipping.full", float, "epoch where clipping reaches full strength"),
     Flag("--clip-on", "clipping.on", str, "embeddings to compare", ("quantized", "continuous", "backbone")),
+    Flag(
+        "--objective",
+        "loss.objective",
+        str,
+        "what the head learns from; the last three clip nothing",
+        OBJECTIVES,
+    ),
     Flag("--loss", "loss.name", str, "contrastive loss, nt-xent or one from a plug-in"),
     Flag("--temperature", "loss.temperature", float, "temperature τ of the contrastive loss, above 0"),
     Flag("--entropy", "loss.entropy", float, "weight λ of the entropy of soft codes, 0 or more"),
