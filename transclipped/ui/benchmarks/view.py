@@ -37,6 +37,11 @@ NAMES = {  # column: (heading, format, help)
     "clipping": ("Clipping", None, "Which negatives were left out, and how many."),
     "map": ("mAP", "%.4f", "Mean average precision among the first K hits, ties in order of the database."),
     "map_tie_aware": ("mAP, tie-aware", "%.4f", "The expected value when hits of equal score come in random order."),
+    "map_by_class": (
+        "mAP, class mean",
+        "%.4f",
+        "Mean over classes of their queries' mAP; rare ones count as much.",
+    ),
     "precision": ("Precision@100", "%.4f", "Share of relevant images among the first 100 hits."),
     "recall": ("Recall@K", "%.4f", "Share of all relevant images that are among the first K hits."),
     "k": ("K", "%d", "Number of hits that count."),
