@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from tests.pages.conftest import keys, opened, words
-from transclipped.analysis import benchmarks_study
+from transclipped.analysis import benchmarks_study, field, headline
 from transclipped.experiments.lab.keep import ROUNDED
 from transclipped.runs.run import RunDir
 from transclipped.ui.benchmarks import charts, view
+from transclipped.ui.benchmarks import field as field_view
 
 benchmarks = partial(opened, "benchmarks")
 
@@ -174,3 +175,22 @@ def test_the_study_ranks_by_value_and_gives_the_gain_over_none():
     alone = benchmarks_study.ranked(pd.DataFrame(rows[:2], columns=columns), "label", [])
     assert alone["gain"].tolist() == pytest.approx([0.1, 0.0])
     assert "gain" not in benchmarks_study.ranked(pd.DataFrame(rows[1:2], columns=columns), "label", ["bits"])
+
+
+def test_the_field_lists_sixteen_systems_with_measured_gains_and_the_rounds_of_uair(finished):
+    app = opened("benchmarks", section="field")
+    assert not app.error and not app.exception
+    table, columns = app.table[0].value, field.columns(field.gains(field.measured(), own=headline.headline()))
+    assert table.index.tolist() == columns["System"] and len(table) == 16
+    assert table["Gain here"].tolist() == columns["Gain here"]
+    assert "no gain" in table.loc["UAIR", "Gain here"] and "pipeline?pipe=" in table.loc["UAIR", field_view.HERE]
+    assert "It gains nothing over QE here" in words(app)
+
+
+def test_class_averaged_map_is_the_mean_over_classes(finished, home):
+    by_class = RunDir(finished).metrics()["modes"]["asymmetric"]["per_class"]
+    total = 0.0
+    for value in by_class.values():
+        total += value
+    table = benchmarks().dataframe[0].value
+    assert table["mAP, class mean"].tolist() == [pytest.approx(total / len(by_class))]

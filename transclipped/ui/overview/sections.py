@@ -140,6 +140,8 @@ def next_pages(run, query: int, image) -> None:
     seconds = cached.metrics(run).get("seconds", {}).get("training")
     text = "The loss during training" + ("." if seconds is None else f" ({quantities.duration(seconds)}).")
     _page(three, "train", "Train a run", "model_training", story.sparkline(losses), text)
+    label, options = "The field: sixteen published systems, and what each gains here", {"icon": ":material/public:"}
+    st.page_link("pages/benchmarks.py", label=label, query_params={"section": "field"}, **options)
 
 
 def _pairs_text(pairs) -> str:
