@@ -13,7 +13,7 @@ from transclipped.ui.shell import ROOT
 
 KEY = "tour"  # in the address
 LEFT = "tour left"  # in the session: its first step is no longer drawn
-HELP = "Back to the start, in the sidebar, shows it again."
+HELP = "Leave this tour. *Back to the start*, in the sidebar, begins it again."
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,14 @@ def draw(page: str) -> None:
         if number > 1:  # a link within a page leaves the browser's address as it was
             st.query_params[KEY] = str(number)
     with st.container(key="tour"):
-        left, right = st.columns([4, 1], vertical_alignment="center")
+        left, right = st.columns([3, 1.5], vertical_alignment="center")
+        right = right.container(horizontal=True, vertical_alignment="center", gap="small")
         left.markdown(f"**Start here, {number:,} of {len(STEPS)}: {step.name}.** {step.text}")
         if number < len(STEPS):
             _link(right, STEPS[number], f"Next: {STEPS[number].name} →", {KEY: str(number + 1)})
         else:
             _link(right, STEPS[0], "Back to Overview →", {})
-        right.button("Leave this tour", key="leave tour", type="tertiary", on_click=_leave, help=HELP)
+        right.button("Leave tour", key="leave tour", type="tertiary", on_click=_leave, help=HELP)
 
 
 def _leave() -> None:

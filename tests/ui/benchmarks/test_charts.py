@@ -68,6 +68,9 @@ def test_gains_have_a_colour_a_pair_and_foreign_names_escaped():
     assert "−0.050" in second.text[1] and "±" not in second.text[1]
     assert (first.textposition, second.textposition) == ("middle right", "middle left")
     assert "<b>net" not in first.y[0] and "&lt;b&gt;net" in first.y[0]
+    assert [(label.y, label.text) for label in figure.layout.annotations] == [
+        (trace.y[0],) * 2 for trace in figure.data
+    ]
     low, high = figure.layout.xaxis.range
     assert low < 0.45 and high > 0.6
 

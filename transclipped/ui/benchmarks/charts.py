@@ -51,10 +51,12 @@ def gains(pairs: list[Gain], *, key: str) -> go.Figure:
         beside = "middle right" if pair.clipped >= pair.without else "middle left"
         look = {"mode": "lines+markers+text", "marker": marker, "line": {"color": colour, "width": 3}}
         figure.add_scatter(x=ends, y=[name] * 2, name=name, text=text, textposition=beside, cliponaxis=False, **look)
+        above = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 8, "align": "left"}
+        figure.add_annotation(y=name, text=name, showarrow=False, **above)  # beside the lines, narrow windows lack room
     values = [value for pair in pairs for value in (pair.without, pair.clipped)]
     room = 0.7 * (max(values) - min(values) or 0.1)
     figure.update_xaxes(range=[min(values) - room / 4, max(values) + room], nticks=6)
-    figure.update_yaxes(autorange="reversed", type="category", ticklabelposition="inside top")  # narrow windows
+    figure.update_yaxes(autorange="reversed", type="category", showticklabels=False)
     figure = set_layout(figure, "mAP@K", "", key=key, showlegend=False)
     return figure.update_layout(height=80 + 2 * ROW * len(pairs))
 
