@@ -12,10 +12,11 @@ from tests.pages.conftest import keys, opened, words
 from transclipped.analysis import benchmarks_study, field, headline
 from transclipped.experiments.lab.keep import ROUNDED
 from transclipped.runs.run import RunDir
-from transclipped.ui.benchmarks import charts, view
+from transclipped.ui.benchmarks import charts, pipelines, view
 from transclipped.ui.benchmarks import field as field_view
 
 benchmarks = partial(opened, "benchmarks")
+ROOM = 820  # px, of a page beside the sidebar of a window of 1280
 
 
 def test_the_table_holds_each_measured_run_with_its_map(finished, home):
@@ -159,6 +160,23 @@ def test_pairs_come_first_with_gain_rule_and_backbone_in_sight(finished, home):
     assert (table["Gain"].tolist(), table["Clipping"].tolist()) == ([0.0], [value])
     assert table["Runs"].tolist() == ["without → tiny"]
     assert app.dataframe[1].value["Run"].tolist() == ["tiny", "without"]
+
+
+def test_columns_that_decide_fit_beside_the_sidebar_and_others_are_hidden(finished, home):
+    changed(finished, "without", "config.json", clipping={"rule": "none"})
+    pairs, runs = (json.loads(element.proto.columns) for element in benchmarks().dataframe[:2])
+    hidden = [{name for name, column in each.items() if column.get("hidden")} - {"_index"} for each in (pairs, runs)]
+    assert hidden == [{"Over", "Runs"}, {view.NAMES[name][0] for name in view.HIDDEN}]
+    assert sum(view.WIDTHS.values()) <= ROOM
+    order = [name for name in view.NAMES if name in view.WIDTHS]
+    assert all(runs[view.NAMES[name][0]]["width"] == view.WIDTHS[name] for name in order)
+
+
+def test_each_stage_is_indented_below_the_row_that_it_continues():
+    rows = pd.DataFrame(
+        {"pipeline": ["a", "a | b", "a | b | c", "x | d"], "before": ["", "a", "a | b", ""], "stage": list("abcd")}
+    )
+    assert pipelines.tree(rows) == ["a", "↳ b", f"{pipelines.INDENT}↳ c", "x | d"]
 
 
 def test_the_study_ranks_by_value_and_gives_the_gain_over_none():

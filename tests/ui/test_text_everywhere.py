@@ -74,6 +74,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "datasets/content.sizes: value",
             "datasets/sections._draw_report: title",
             "clipping/suggestions._row: name",
+            "clipping/tune.effects: _left(view)",
             "clipping/sweep._start: sweep_origin.hide",
             "clipping/sweep._start: sweep_origin.show",
             "benchmarks/curves._downloads: label",
