@@ -27,6 +27,7 @@ WITHOUT_NEGATIVES = ("byol", "barlow", "vicreg")  # objectives with nothing to c
 OBJECTIVES = (SIMCLR, MOCO, *WITHOUT_NEGATIVES)  # `training.objectives`
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # replace "auto"
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
+GREYS = ("wv-net",)  # recipes for images of one channel
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without images, and its backbone
 
 
@@ -77,6 +78,7 @@ class BackboneConfig:
         image_size: side of the input in pixels; None for the model's default.
         train: trainable layers: "frozen", "last-N" (the last N blocks) or "all".
         pool: "token" (class token of a transformer) or "avg" (mean of its patches); None for the model's default.
+        grey: recipe for images of one channel, such as "wv-net"; None for colour. It sets frame and normalisation.
     """
 
     name: str = AUTO
@@ -84,6 +86,7 @@ class BackboneConfig:
     image_size: int | None = None
     train: str = "frozen"
     pool: str | None = None
+    grey: str | None = None
 
     def __post_init__(self) -> None:
         _check_texts("backbone.", self)
@@ -92,8 +95,11 @@ class BackboneConfig:
             raise InputError(f"backbone.train is {quoted(self.train)}; choose frozen, all, or last-N such as last-2")
         if self.pool is not None:
             _one_of("backbone.", self, "pool", ("token", "avg"))
-        if self.name == IDENTITY and (self.weights or self.image_size or self.pool or self.train != "frozen"):
-            raise InputError(f"backbone {IDENTITY} has no network; leave weights, image_size, pool and train out")
+        if self.grey is not None:
+            _one_of("backbone.", self, "grey", GREYS)
+        given = self.weights or self.image_size or self.pool or self.grey or self.train != "frozen"
+        if self.name == IDENTITY and given:
+            raise InputError(f"backbone {IDENTITY} has no network; leave weights, image_size, pool, grey and train out")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from transclipped.clipping import AMOUNTS, RULES
 from transclipped.config import (
     ANNOTATIONS,
     AUTO,
+    GREYS,
     OBJECTIVES,
     DataConfig,
     RunConfig,
@@ -56,6 +57,7 @@ FLAGS = (
     Flag("--image-size", "backbone.image_size", int, "side of the images in pixels, 32 to 2048 (default: the model's)"),
     Flag("--backbone-train", "backbone.train", str, "trainable layers: frozen, last-N (the last N blocks) or all"),
     Flag("--pool", "backbone.pool", str, "class token or mean of the patches (default: the model's)", ("token", "avg")),
+    Flag("--grey", "backbone.grey", str, "recipe for images of one channel (default: colour)", GREYS),
     Flag("--bits", "quantizer.bits", int, "code length, a multiple of the base-2 logarithm of --codewords"),
     Flag("--dim", "quantizer.dim", int, "width D of the embedding, a multiple of the number of codebooks"),
     Flag("--codewords", "quantizer.codewords", int, "codewords K per codebook, a power of two from 2 to 256"),

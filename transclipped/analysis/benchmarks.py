@@ -28,6 +28,7 @@ class Row:
         k: K of the mAP and of the recall.
         precision: at rank 100.
         recall: of all relevant images, within K.
+        map_by_class: mean over classes of the mean AP of their queries.
         whole: False where training images, database or queries were limited.
     """
 
@@ -37,6 +38,7 @@ class Row:
     bits: int
     map: float | None
     map_tie_aware: float | None
+    map_by_class: float | None
     precision: float | None
     recall: float | None
     bytes: int
@@ -96,6 +98,7 @@ def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
             clipping=learned(config),
             map=result.get("map"),
             map_tie_aware=result.get("map_tie_aware"),
+            map_by_class=_mean(result.get("per_class") or {}),
             precision=_at(result.get("precision"), RANK),
             recall=_at(result.get("recall"), metrics["k"]),
             k=metrics["k"],
@@ -239,6 +242,10 @@ def _at(points: dict[str, list] | None, rank: int) -> float | None:
     if not points or rank not in points["k"]:
         return None
     return points["value"][points["k"].index(rank)]
+
+
+def _mean(values: dict[str, float]) -> float | None:
+    return sum(values.values()) / len(values) if values else None
 
 
 def _sum(*parts: float | None) -> float | None:

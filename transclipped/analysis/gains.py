@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from transclipped.analysis.baselines import CIFAR10, Setting
 from transclipped.analysis.benchmarks import clips, compared, learned, protocol_of
+from transclipped.analysis.headline import BITS, K
 from transclipped.analysis.seeds import SEED, Interval, interval
 from transclipped.config import RunConfig
 from transclipped.errors import InputError
@@ -59,6 +61,14 @@ def gains(runs: Iterable[RunDir], *, search: str = "asymmetric") -> list[Gain]:
             key = tuple((path, value) for path, value in settings(item[1]).items() if path != SEED)
             groups.setdefault(key, []).append((rival, item))
     return sorted((_gain(pairs, search) for pairs in groups.values()), key=lambda gain: -gain.gain.mean)
+
+
+def start(gain: Gain) -> Setting | None:
+    """The run without clipping of a pair, beside the headline's; None unless data, code length and K are its own."""
+    data = f"{gain.dataset} {gain.protocol}"
+    if (data, gain.bits, gain.k) != (CIFAR10, BITS, K):
+        return None
+    return Setting(f"{gain.without:.3f} of {gain.runs[0][0]}", gain.backbone, searched=None)
 
 
 def looks(configs: dict[str, RunConfig]) -> dict[str, tuple[int, bool]]:

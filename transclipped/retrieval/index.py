@@ -46,6 +46,11 @@ class _Index:
         """Vectors `[Q, D]` as queries of `search`: unchanged."""
         return vectors
 
+    @property
+    def faiss_index(self) -> faiss.IndexFlatCodes:
+        """The index of faiss; its scores are M times ours."""
+        return self._faiss
+
     def search(self, queries: np.ndarray, k: int) -> Hits:
         """The min(k, N) most similar items of queries `[Q, D]` float32."""
         k = min(k, self.n)
@@ -139,11 +144,6 @@ class PQIndex(_Index):
         """Items by code and an index of the distinct codes, where many items share one."""
         shared = shared_codes(self.codes)
         return shared and (shared, _index_pq(self.codebooks, shared.codes))
-
-    @property
-    def faiss_index(self) -> faiss.IndexPQ:
-        """The index of faiss; its scores are M times ours."""
-        return self._faiss
 
     def decoded(self) -> np.ndarray:
         """Codewords of all items, `[N, D]` float32, scaled so that an inner product with a query is a score."""

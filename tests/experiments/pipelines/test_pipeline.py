@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 import transclipped as tc
 from transclipped.config import DataConfig
@@ -127,6 +128,32 @@ def test_a_saved_pipeline_gives_equal_hits(line, source, tmp_path):
     assert loaded.ranker.bytes_per_item == pipeline.ranker.bytes_per_item
 
 
+@pytest.mark.parametrize("line", [f"{CNN} | l2 | pca(8) | float", FUSED])
+def test_folders_of_arrays_alone_still_load(line, source, tmp_path):
+    """Earlier versions wrote the items of every index to index.safetensors, and no index.faiss."""
+    pipeline = tc.Pipeline(line).fit(source)
+    folder = pipeline.save(tmp_path / "saved")
+    record = json.loads((folder / "pipeline.json").read_text())
+    arrays = {}
+    for name in record.pop("indexes"):
+        prefix = name.removesuffix("index.faiss")
+        chain = pipeline.ranker.chains[int(prefix[6]) - 1] if prefix else pipeline.ranker
+        if hasattr(chain.index, "embeddings"):
+            arrays[f"{prefix}embeddings"] = chain.index.embeddings
+        else:
+            arrays[f"{prefix}codes"], arrays[f"{prefix}width"] = chain.index.codes.codes, np.array(1280)
+        (folder / name).unlink()
+    save_file(arrays, folder / "index.safetensors")
+    (folder / "pipeline.json").write_text(json.dumps(record))
+    query = int(source.split.query[0])
+    a, b = (each.search(query, k=12) for each in (pipeline, tc.Pipeline.load(folder)))
+    np.testing.assert_array_equal(a.rows, b.rows)
+    for content in (b"", (folder / "state.safetensors").read_bytes()):
+        (folder / "index.safetensors").write_bytes(content)
+        with pytest.raises(InputError):
+            tc.Pipeline.load(folder)
+
+
 def test_damaged_saved_pipelines_are_refused(source, tmp_path):
     folder = tc.Pipeline(f"{CNN} | l2 | pq(16)").fit(source).save(tmp_path / "saved")
     record = json.loads((folder / "pipeline.json").read_text())
@@ -137,11 +164,30 @@ def test_damaged_saved_pipelines_are_refused(source, tmp_path):
             b'{"pipeline": 3}',
             *(
                 json.dumps(record | change).encode()
-                for change in ({"fingerprints": ["x"]}, {"fingerprints": []}, {"fingerprints": 3}, {"data": {"x": 1}})
+                for change in (
+                    {"fingerprints": ["x"]},
+                    {"fingerprints": []},
+                    {"fingerprints": 3},
+                    {"data": {"x": 1}},
+                    {"indexes": {}},
+                    {"indexes": {"index.faiss": 3}},
+                    *(
+                        {"indexes": {"index.faiss": record["indexes"]["index.faiss"] | entry}}
+                        for entry in (
+                            {"sha256": ""},
+                            {"width": 7},
+                            {"width": -1},
+                            {"width": 10**12},
+                            {"width": "x"},
+                            {"kind": "floats"},
+                            {"kind": "head"},
+                        )
+                    ),
+                )
             ),
         ],
         "state.safetensors": [b"", b"x" * 50],
-        "index.safetensors": [b"", (folder / "state.safetensors").read_bytes()],
+        "index.faiss": [b"", (folder / "state.safetensors").read_bytes()],
     }
     for name, contents in cases.items():
         before = (folder / name).read_bytes()

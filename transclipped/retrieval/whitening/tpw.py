@@ -41,7 +41,7 @@ def fit(vectors: np.ndarray, *, dim: int = 128, outside: np.ndarray, database: n
     kind="transform",
     idea="Whiten by what another data set taught, then keep the directions in which this database differs most.",
     formula="unit((x − μ) W U_d), W = V (Λ + 1e-5)^(−½) of outside vectors, U axes of the whitened database",
-    source="UTRL, IEEE TNNLS 2025",
+    source="UTRL, doi 10.1109/TNNLS.2024.3363163",
     fit=fit,
     needs=("outside", "database"),
     bounds={"dim": (1, 2**15)},

@@ -15,9 +15,8 @@ from transclipped.analysis.clipping.report import AnchorSteps, Spread
 from transclipped.clipping import RULES
 from transclipped.ui.charts import cached_figure, set_layout
 from transclipped.ui.codebooks.charts import heatmap
-from transclipped.ui.components.histogram import PALE
 from transclipped.ui.text import for_plotly
-from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT
+from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT, pale
 
 SQUARE, LOW = 460, 300  # pixels; low where a class shall see all of it
 WRITTEN = 12  # most classes whose rates are written into the cells
@@ -122,7 +121,7 @@ def by_negative(
     for name, colour, cut, mask in _groups(steps, split=clipped):
         bars = mask[order]
         if bars.any():
-            style = {"marker_line_width": 0, "marker_color": colour, "opacity": PALE if cut else 1}
+            style = {"marker_line_width": 0, "marker_color": pale(colour) if cut else colour}
             hover = f"{name}: %{{y:.4f}}<extra></extra>"
             figure.add_bar(x=np.flatnonzero(bars), y=values[order][bars], name=name, hovertemplate=hover, **style)
     figure.update_layout(bargap=0, barmode="overlay")
@@ -159,12 +158,7 @@ def forces(steps: AnchorSteps, *, key: str, height: int) -> go.Figure:
     _arrow(figure, (0, -distance), (0, -distance * (1 - pull)), POSITIVE, False)
     for name, colour, cut, mask in groups:
         if mask.any():
-            style = {
-                "size": 11,
-                "color": colour,
-                "opacity": PALE if cut else 1,
-                "line": {"color": colour, "width": 2 * cut},
-            }
+            style = {"size": 11, "color": pale(colour) if cut else colour, "line": {"color": colour, "width": 2 * cut}}
             _points(figure, x[mask], y[mask], name, style, f"{name}: cosine", steps.similarity[:n][mask])
     style, cosine = {"size": 13, "color": POSITIVE}, [steps.positive_similarity]
     _points(figure, [0], [-distance], "positive, pulled in", style, "the other view: cosine", cosine)

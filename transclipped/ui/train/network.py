@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from transclipped.config import SIMCLR, WITHOUT_NEGATIVES, suited_backbone
+from transclipped.config import GREYS, SIMCLR, WITHOUT_NEGATIVES, suited_backbone
 from transclipped.models import zoo
 from transclipped.ui import access
 from transclipped.ui.train.link import key, number, one_of, text
@@ -23,7 +23,9 @@ OBJECTIVES = {
     "vicreg": "VICReg",
 }
 SELECTIONS = ("last", "validation")
-DEFAULTS = {key("bits"): BITS, key("learns"): "frozen", key("lr"): 3e-3, key("select"): "last"}
+COLOUR = "colour"
+CHANNELS = {COLOUR: "three, in colour"} | {name: f"one, as {name}" for name in GREYS}
+DEFAULTS = {key("bits"): BITS, key("learns"): "frozen", key("lr"): 3e-3, key("select"): "last", key("grey"): COLOUR}
 DEFAULTS |= {key("objective"): SIMCLR}
 LINKED = {  # name in the address: key of the widget, and how to parse its value
     "backbone": (key("backbone"), one_of((*zoo.BUNDLED, OTHER))),
@@ -36,6 +38,7 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
     "lr": (key("lr"), number(float, 1e-5, 1.0)),
     "views": (key("views"), number(int, 2, 16)),
     "select": (key("select"), one_of(SELECTIONS)),
+    "grey": (key("grey"), one_of(CHANNELS)),
 }
 HELP = {
     "backbone": "Turns an image into the embedding that the head is trained on. The parts of the bundled ones were "
@@ -52,6 +55,8 @@ HELP = {
     "batch": "Images per step; each gives two views, so an anchor has 2 · batch − 2 negatives.",
     "lr": "Peak learning rate of the head: linear warm-up, then cosine decay.",
     "views": "Encoded versions of each image: original, mirrored, the others augmented.",
+    "grey": "For measurements such as radar images: padded or cut to a frame instead of scaled, one grey value in all "
+    "three channels, normalised by the constants of the named network.",
     "select": "last: of the last epoch. validation: of the epoch with the best validation mAP, which uses labels.",
 }
 
@@ -109,6 +114,9 @@ def details(backbone: str | None, slots: dict[str, DeltaGenerator]) -> dict:
     if backbone is not None:
         options = {"key": key("learns"), "format_func": LAYERS.get, "help": HELP["learns"]}
         changes["backbone.train"] = st.selectbox("Trainable layers", list(LAYERS), **options)
+        options = {"key": key("grey"), "format_func": CHANNELS.get, "help": HELP["grey"]}
+        grey = st.selectbox("Channels", list(CHANNELS), **options)
+        changes["backbone.grey"] = None if grey == COLOUR else grey
     changes["select"] = st.selectbox("Checkpoint", SELECTIONS, key=key("select"), help=HELP["select"])
     slots["select"] = st.empty()
     return changes
