@@ -34,7 +34,7 @@ FOCUS = """() => {
 CHARTS = "charts => charts.map((chart) => [chart.role, chart.ariaLabel || ''])"
 
 FAINT = """() => {
-  const NOT_READ = "svg, canvas, button:disabled, [aria-disabled=true], [data-stale=true], .described, code, "
+  const NOT_READ = "svg, canvas, button:disabled, [aria-disabled=true], [data-stale=true], code, "
     + ".term-meaning, .strip, .stSkeleton, [data-testid=stSliderTickBar], [data-testid=stSliderThumbValue]";
   const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
@@ -87,8 +87,8 @@ def test_a_page_has_its_title_and_headings_in_order(server, page, name, title):
     levels = page.evaluate(HEADINGS)
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(lower <= upper + 1 for upper, lower in pairwise(levels)), levels
-    charts = page.locator(".stPlotlyChart .js-plotly-plot").evaluate_all(CHARTS)
-    assert all(role == "img" and text.startswith("Chart.") and ":" in text for role, text in charts), charts
+    charts = page.locator(".stPlotlyChart").evaluate_all(CHARTS)
+    assert all(role == "figure" and text.startswith("Chart.") and ":" in text for role, text in charts), charts
 
 
 @pytest.mark.parametrize("name", [name for name, _ in PAGES])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -40,8 +39,8 @@ def show(figure: go.Figure, *, key: str, name: str, **options):
     """
     config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}}
     grown = enlarged(figure, scale())
-    selection = st.plotly_chart(grown, key=key, config=config, **{"width": widest(grown)} | options)
-    st.html(_description(figure, key))
+    options = {"width": widest(grown), "alt": described(figure)} | options
+    selection = st.plotly_chart(grown, key=key, config=config, **options)
     with saving(key), st.popover("Save", type="tertiary", icon=":material/download:"):
         st.caption(SAVED)
         offer(lambda: csv_of(figure), key=key, name=name)
@@ -136,12 +135,6 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
     for shape in grown.layout.shapes:
         shape.line.width = (shape.line.width or LINE) * factor
     return grown
-
-
-def _description(figure: go.Figure, key: str) -> str:
-    """A figure's hidden description, which components/shell.js attaches to the chart of this key."""
-    place = "st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", key)  # as Streamlit names the class
-    return f'<p class="described" data-of="{place}">{html.escape(described(figure))}</p>'
 
 
 def _grow(trace, factor: float) -> None:

@@ -37,6 +37,7 @@ def class_map(runs: list[str], classes: list[str], cells: np.ndarray, *, key: st
     return set_layout(figure, "", "", key=key).update_layout(height=110 + ROW * len(runs))
 
 
+@charts.cached_figure
 def gains(pairs: list[Gain], *, key: str) -> go.Figure:
     """mAP without (open) and with clipping (filled) of each pair, in a colour of its own, with the gain beside it."""
     figure = go.Figure()

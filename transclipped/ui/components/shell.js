@@ -1,7 +1,6 @@
 // Arrow keys step through the pages by clicking the links that Python drew; a button restarts the app.
 // Once per session, while the browser is idle, the scripts of other pages are fetched and compiled; running them as
 // well would block the page for up to half a second.
-// Each chart gets the description that Python drew below it, for screen readers.
 // The browser's Back button undoes one action of the visitor: Streamlit adds a history entry for every change of the
 // address that Python makes, three of them when an image leads to another page.
 
@@ -37,31 +36,6 @@ function oneEntryPerAction() {
 
 oneEntryPerAction();
 
-function describeCharts() {
-  for (const text of document.querySelectorAll(".described[data-of]")) {
-    const chart = document.querySelector(`.${CSS.escape(text.dataset.of)} .js-plotly-plot`);
-    if (!chart || chart.ariaLabel === text.textContent) continue;
-    chart.role = "img";
-    chart.ariaLabel = text.textContent;
-  }
-}
-
-// Charts are drawn later than their text, and again when they change.
-function whileDrawing() {
-  let waiting = false;
-  const observer = new MutationObserver(() => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      describeCharts();
-    });
-  });
-  observer.observe(document.body, { childList: true, subtree: true });
-  describeCharts();
-  return observer;
-}
-
 function step(event) {
   if (event.key === "Escape" && document.activeElement?.matches(".term")) document.activeElement.blur();
   const link = LINKS[event.key];
@@ -87,9 +61,5 @@ export default function (component) {
   loadAhead(data.ahead.map((path) => new URL(path, location.origin).href));
   const listen = (event) => step(event); // a new function, so that an older instance does not remove it
   document.addEventListener("keydown", listen);
-  const observer = whileDrawing();
-  return () => {
-    observer.disconnect();
-    document.removeEventListener("keydown", listen);
-  };
+  return () => document.removeEventListener("keydown", listen);
 }
