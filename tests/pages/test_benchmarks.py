@@ -101,6 +101,17 @@ def test_the_study_is_shown_if_it_has_results(finished, tmp_path, monkeypatch):
     assert "The study" in words(benchmarks(study_part="rules"))  # an old link, without a section
 
 
+def test_objectives_are_compared_by_map_and_by_mean_cosine(finished):
+    app = benchmarks(section="study", study_part="objectives")
+    table = app.dataframe[0].value
+    assert not app.error and len(table) == 14 and set(table["seeds"]) == {3}
+    means = table.set_index("label")["mAP"]
+    for name in ("NT-Xent", "MoCo", "HN", "Full-HN", "Margin-HN"):
+        assert means[f"{name}, clipped"] > means[name] + 0.03
+    app.selectbox(key="study_value").set_value("mean_cosine").run()
+    assert not app.error and "mean cosine of images" in app.dataframe[0].value
+
+
 @pytest.mark.parametrize(("section", "stays"), [("measured", False), ("published", True)])
 def test_another_section_survives_a_reload_after_the_study(finished, section, stays):
     app = benchmarks(section="study")

@@ -22,6 +22,7 @@ from transclipped.experiments.lab.sweep import RESULTS, SETTINGS, STATE, Sweep, 
 from transclipped.features import labset
 from transclipped.runs.run import RunDir
 from transclipped.ui import theme
+from transclipped.ui.clipping import rules
 from transclipped.ui.clipping.batch import SOURCES
 
 SECTIONS = ("tune", "mistakes", "steps", "rules", "sweep")
@@ -128,7 +129,9 @@ def test_two_heads_are_compared_by_one_press(home):
 
 
 def test_a_table_of_all_rules_has_no_share_of_nothing(home):
-    table = opened("clipping", look="rules", size="64").dataframe[0].value
+    app = opened("clipping", look="rules", size="64")
+    assert rules.OBJECTIVES in [caption.value for caption in app.caption]
+    table = app.dataframe[0].value
     debiased = table[table["rule"].str.startswith("debiased")].iloc[0]
     assert debiased["precision"] == "–" and debiased["share clipped"] == "0.0%"
     shares = table[["share clipped", "precision", "recall", "repulsion on false negatives"]].to_numpy().ravel()

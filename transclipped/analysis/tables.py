@@ -17,10 +17,21 @@ BY = {  # part: columns that make a line
     "batch": ["batch", "label"],
     "codes": ["bits", "label"],
     "backbone": ["label", "rule"],
+    "objectives": ["label"],
 }
 LATEX = {character: f"\\{character}" for character in "&%$#_{}"}
 LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
-VALUES = ("map", "map_tie_aware", "validation_map", "symmetric", "float", "soft", "clip_fraction", "clip_precision")
+VALUES = (
+    "map",
+    "map_tie_aware",
+    "validation_map",
+    "symmetric",
+    "float",
+    "soft",
+    "clip_fraction",
+    "clip_precision",
+    "mean_cosine",
+)
 
 
 def results(folder: Path, part: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from transclipped.cli.options import add_shared, device_of, finish, print_result
 from transclipped.errors import InputError
 
 FOLDER = Path("assets/study")
-NAMES = "curve, rules-I, rules-II, shared, ideas, batch, codes or backbone"  # for the help, without importing them
+NAMES = "curve, rules-I, rules-II, shared, ideas, batch, codes, backbone or objectives"  # for the help
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,9 @@
 """The parts of the study, with the bundled results."""
 
 from transclipped.analysis.tables import BY, results
+from transclipped.config import OBJECTIVES, WITHOUT_NEGATIVES
 from transclipped.experiments.study.parts import PARTS, Plan
+from transclipped.training.objectives.triplet import RULES
 from transclipped.ui.benchmarks import view as benchmarks_view
 from transclipped.utils.files import ASSETS
 
@@ -21,3 +23,16 @@ def test_part_shared_uses_the_amounts_with_the_best_validation():
     for rule in ("rank", "threshold", "adaptive"):
         best = max((line for line in lines if line["rule"] == rule), key=lambda line: line["validation_map"])
         assert {trial.amount for trial in trials if trial.label == rule} == {best["amount"]}
+
+
+def test_part_objectives_compares_everything_at_equal_epochs():
+    trials = PARTS["objectives"](Plan(out=STUDY))
+    assert len({trial.key for trial in trials}) == len(trials) == 14 * 3
+    configs = [trial.config for trial in trials]
+    assert len({(config.schedule, config.quantizer, config.loss.temperature) for config in configs}) == 1
+    objectives = {config.loss.objective for config in configs}
+    assert objectives == set(OBJECTIVES) and set(RULES) <= {trial.variant for trial in trials}
+    for trial in trials:
+        clips = trial.label.endswith(", clipped")
+        assert (trial.config.clipping.rule != "none") == clips
+        assert not clips or trial.config.loss.objective not in WITHOUT_NEGATIVES

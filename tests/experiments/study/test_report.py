@@ -67,3 +67,15 @@ def test_rules_are_ordered_by_map_at_32_bits_and_training_without_clipping_is_bo
     assert values == sorted(values, reverse=True)
     (bold,) = [row[0] for row in rows if "**" in row[0]]
     assert bold.startswith("**none")
+
+
+def test_a_collapsed_head_is_marked(copy):
+    def marked():
+        return [line.split("|")[1].strip() for line in report(copy).splitlines() if "(collapsed)" in line]
+
+    before = marked()
+    rows = [json.loads(line) for line in (copy / "objectives.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["mean_cosine"] = 0.991 if row["label"] == "VICReg" else row["mean_cosine"]
+    (copy / "objectives.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "VICReg" not in before and sorted(marked()) == sorted([*before, "VICReg"])

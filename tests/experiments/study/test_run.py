@@ -113,6 +113,17 @@ def test_every_search_is_measured_where_codes_are_compared(out):
         assert all(0 < result[name] <= 1 for name in ("map", "symmetric", "float", "soft"))
 
 
+@pytest.mark.parametrize("label", ["MoCo, clipped", "BYOL, no predictor, no slow copy", "Full-HN, clipped"])
+def test_objectives_are_trained_and_measured(small, out, label, monkeypatch):
+    monkeypatch.setattr(study_parts, "SHARED", 0.2)  # the small curve has no 0.3
+    trials = study_parts.PARTS["objectives"](Plan(out=out, backbone=CNN, limit=300))
+    trial = next(trial for trial in trials if trial.label == label)
+    assert (trial.config.clipping.rule == "adaptive") == label.endswith("clipped")
+    result = return_value(measured(trial.config, variant=trial.variant))
+    assert 0 < result["map"] < 1 and -1 <= result["mean_cosine"] <= 1
+    assert (result["clip_fraction"] > 0) == label.endswith("clipped")
+
+
 def test_tables_hold_means_and_half_ranges(tmp_path):
     lines = [{"bits": 32, "label": "none", "map": value} for value in (0.5, 0.6, 0.7)]
     (tmp_path / "codes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -10,9 +10,10 @@
 | `batch`    | batch size, 64 to 1,024                                    | (I), 32 bits, one seed        |
 | `codes`    | soft, hard, asymmetric, symmetric, float                   | (I), 16/32/64, one seed       |
 | `backbone` | CNN, distilled hybrid, hybrid trained with and without     | (I), 32 bits, three seeds     |
+| `objectives` | what the head learns from, at equal epochs               | (I), 32 bits, three seeds     |
 
 `curve` holds out 5,000 training images and uses their labels to choose a temperature and an amount for each rule; no
-choice uses queries.
+choice uses queries. The part `objectives` takes over the setting of `adaptive` at one temperature.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ RANKED = 0.1  # q of rank+threshold, and of a learned quantile
 SHARED = 0.3  # temperature of the part `shared`
 SAME = "none, τ of adaptive"  # for the effect of clipping at equal temperature
 BATCHES = (64, 128, 256, 512, 1024)
+SHORT = ScheduleConfig(epochs=2)  # of the part `objectives`
+NO_PREDICTOR = "no predictor"
+TRIPLETS = {"HN": "hn", "Full-HN": "full", "Margin-HN": "margin"}  # rule by label
 SEEDS = (0, 1, 2)
 BITS = (16, 32, 64)
 
@@ -73,12 +77,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trial:
-    """A training to measure; `label` names it in tables."""
+    """A training to measure; `label` names it in tables, `variant` what no configuration of a run expresses."""
 
     part: str
     label: str
     config: RunConfig
     every_search: bool = False
+    variant: str = ""  # `NO_PREDICTOR`, or a rule of triplets
 
     @property
     def key(self) -> str:
@@ -215,6 +220,32 @@ def _backbone(plan: Plan) -> list[Trial]:
     ]
 
 
+def _objectives(plan: Plan) -> list[Trial]:
+    settings = chosen(plan, temperature=SHARED)
+    none, clipped = settings["none"], settings["adaptive"]
+
+    def learns(objective: str, config: RunConfig = none) -> RunConfig:
+        return replace(config, loss=replace(config.loss, objective=objective))
+
+    variants = {
+        "NT-Xent": (none, ""),
+        "NT-Xent, clipped": (clipped, ""),
+        "MoCo": (learns("moco"), ""),
+        "MoCo, clipped": (learns("moco", clipped), ""),
+        "Barlow Twins": (learns("barlow"), ""),
+        "VICReg": (learns("vicreg"), ""),
+        "BYOL": (learns("byol"), ""),
+        "BYOL, no predictor, no slow copy": (learns("byol"), NO_PREDICTOR),
+    }
+    for label, rule in TRIPLETS.items():
+        variants |= {label: (none, rule), f"{label}, clipped": (clipped, rule)}
+    return [
+        Trial("objectives", label, replace(_on(plan, config, seed=seed), schedule=SHORT), variant=variant)
+        for seed in SEEDS
+        for label, (config, variant) in variants.items()
+    ]
+
+
 PARTS = {
     "curve": _curve,
     "rules-I": partial(_rules, protocol="I"),
@@ -224,6 +255,7 @@ PARTS = {
     "batch": _batch,
     "codes": _codes,
     "backbone": _backbone,
+    "objectives": _objectives,
 }
 
 

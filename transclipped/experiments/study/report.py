@@ -18,9 +18,11 @@ from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 from transclipped.experiments.study.parts import FIELDS, PARTS, RANKED, SAME, SHARED, TRIED, VALIDATION, Plan
 from transclipped.experiments.study.run import left
+from transclipped.training.collapse import has_collapsed
 from transclipped.utils.files import ASSETS, read_json, replacing
 
 FILE = "README.md"
+CLIPPED = ", clipped"  # end of a label
 TEXT = Path(__file__).with_suffix(".md")  # the prose, with fields for tables and numbers
 
 
@@ -50,7 +52,7 @@ def report(folder: Path) -> str:
     return TEXT.read_text(encoding="utf-8").format(
         trials=len(trials),
         hours=sum(trial["training_s"] for trial in trials) / 3600,
-        epochs={trial["protocol"]: trial["epochs"] for trial in trials},
+        epochs={trial["protocol"]: trial["epochs"] for trial in trials if "protocol" in trial},
         validation=VALIDATION,
         ranked=RANKED,
         shared=SHARED,
@@ -60,6 +62,7 @@ def report(folder: Path) -> str:
         **_shared(folder),
         **_curve(folder),
         **_tables(folder),
+        **_objectives(folder),
     )
 
 
@@ -127,6 +130,25 @@ def _tables(folder: Path) -> dict[str, str]:
         "variants": markdown(variants),
         "batches": markdown(batches.rename_axis(index="batch size", columns=None).reset_index()),
         "codes": markdown(codes.rename(columns={"label": "clipping", "map": "asymmetric", "soft": "soft codes"})),
+    }
+
+
+def _objectives(folder: Path) -> dict[str, str]:
+    table = summary(folder, "objectives").sort_values("map", ascending=False, kind="stable")
+    values, trials = table.set_index("label")["map"], pd.DataFrame(results(folder, "objectives"))
+    seconds = trials.groupby("label")["training_s"].median()  # over seeds, since other work may slow a training down
+    names = [label for label in values.index if f"{label}{CLIPPED}" in values]
+    columns = {
+        "objective": table["label"],
+        "mAP@1000": _means(table),
+        "clipped": [f"{share:.1%}" if share else "" for share in table["clip_fraction"]],
+        "same class among clipped": [f"{p:.0%}" if p == p else "" for p in table["clip_precision"]],  # NaN: none
+        "mean cosine": [f"{c:.2f}{' (collapsed)' * has_collapsed(c)}" for c in table["mean_cosine"]],
+    }
+    return {
+        "objectives": markdown(columns),
+        "objective_gains": ", ".join(f"{name} {values[name + CLIPPED] - values[name]:+.3f}" for name in names),
+        "objective_seconds": f"{seconds.min():.0f} to {seconds.max():.0f}",
     }
 
 

@@ -16,6 +16,10 @@ from transclipped.experiments.study.trial import measured
 from transclipped.features.cache import Progress
 from transclipped.utils.files import append_json_line, hold
 
+SHARED = {  # settings left out of a part's lines, since all its trials share them
+    "objectives": ("part", "protocol", "bits", "batch", "epochs", "backbone", "temperature"),
+}
+
 
 def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Progress]:
     """Run the missing trials of the parts; results are lines of `<part>.jsonl` in the plan's folder.
@@ -30,7 +34,8 @@ def study(parts: list[str], plan: Plan, *, device: str = "cpu") -> Iterator[Prog
             started = time.monotonic()
             for n, trial in enumerate(todo):
                 yield Progress(f"study: {part}", n, len(todo), time.monotonic() - started)
-                result = yield from measured(trial.config, every_search=trial.every_search, device=device)
+                options = {"every_search": trial.every_search, "variant": trial.variant, "device": device}
+                result = yield from measured(trial.config, **options)
                 rounded = {name: round(x, 5) if isinstance(x, float) else x for name, x in result.items()}
                 append_json_line(plan.out / f"{part}.jsonl", _setting(trial) | rounded)
             yield Progress(f"study: {part}", len(todo), len(todo), time.monotonic() - started)
@@ -45,7 +50,7 @@ def left(part: str, plan: Plan) -> list[Trial]:
 def _setting(trial: Trial) -> dict[str, Any]:
     """The settings in a line of results."""
     config = trial.config
-    return {
+    setting = {
         "v": 1,
         "key": trial.key,
         "part": trial.part,
@@ -60,3 +65,4 @@ def _setting(trial: Trial) -> dict[str, Any]:
         "seed": config.seed,
         "backbone": trial.label if trial.part == "backbone" else config.backbone.name,
     }
+    return {name: value for name, value in setting.items() if name not in SHARED.get(trial.part, ())}

@@ -31,7 +31,7 @@ class SlowState(nn.Module):
 
     def __init__(self, model: nn.Module, config: RunConfig) -> None:
         super().__init__()
-        self.on = config.clipping.on
+        self.on, self.momentum = config.clipping.on, MOMENTUM
         self.copy = deepcopy(model).requires_grad_(False).eval()
         self.predictor = None
         if config.loss.objective != MOCO:
@@ -58,7 +58,7 @@ class SlowState(nn.Module):
     @torch.no_grad()
     def follow(self, model: nn.Module, codes: Codes, rows: np.ndarray) -> None:
         """After a step: move the copy towards the model, and replace the oldest entries by the second views' codes."""
-        torch._foreach_lerp_(list(self.copy.parameters()), list(model.parameters()), 1 - MOMENTUM)
+        torch._foreach_lerp_(list(self.copy.parameters()), list(model.parameters()), 1 - self.momentum)
         for mine, theirs in zip(self.copy.buffers(), model.buffers(), strict=True):
             mine.copy_(theirs)
         if self.predictor is not None:

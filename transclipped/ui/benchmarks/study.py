@@ -23,6 +23,7 @@ VALUES = {
     "validation_map": "validation mAP",
     "clip_fraction": "share of pairs clipped",
     "clip_precision": "precision of clipping",
+    "mean_cosine": "mean cosine of images",
 }
 
 

@@ -15,6 +15,10 @@ from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
 
 UNKNOWN = "–"
+OBJECTIVES = (
+    "Clipping can help objectives that push negatives away, such as NT-Xent, MoCo's queue and mined triplets; BYOL, "
+    "Barlow Twins and VICReg have no negatives to clip (*Benchmarks* compares them)."
+)
 SAY = "All rules guess false negatives from similarity alone; they differ in where they cut each anchor's negatives."
 
 
@@ -29,6 +33,7 @@ def side_by_side(view: View) -> None:
             f" {UNKNOWN}: nothing is clipped, or nothing is pushed: `debiased` may reach its floor at every anchor."
         )
     st.caption(caption)
+    st.caption(OBJECTIVES)
     rows = []
     for rule in RULES:
         for treatment in ("remove", "clamp") if RULES[rule].clips else ("remove",):
