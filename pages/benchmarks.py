@@ -7,11 +7,12 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.ui import headline, links, presenting, runs
-from transclipped.ui.benchmarks import curves, gains, pipelines, study, view
+from transclipped.ui.benchmarks import curves, field, gains, pipelines, study, view
 from transclipped.ui.guard import shows_input_errors
 
-RUNS, PIPELINES, STUDY, PUBLISHED = "measured", "pipelines", "study", "published"
-SECTIONS = {RUNS: "Measured here", PIPELINES: "Pipelines", STUDY: "The study", PUBLISHED: "Published elsewhere"}
+RUNS, PIPELINES, STUDY, FIELD, PUBLISHED = "measured", "pipelines", "study", "field", "published"
+SECTIONS = {RUNS: "Measured here", PIPELINES: "Pipelines", STUDY: "The study", FIELD: "The field"}
+SECTIONS |= {PUBLISHED: "Published elsewhere"}
 
 
 @shows_input_errors
@@ -31,5 +32,6 @@ st.title("Benchmarks")
 headline.draw()
 runs.current()  # draws the app around a page that was opened directly
 section = links.section(SECTIONS, opened_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
-{RUNS: measured, PIPELINES: pipelines.draw, STUDY: study.draw, PUBLISHED: view.published}[section]()
+DRAW = {RUNS: measured, PIPELINES: pipelines.draw, STUDY: study.draw, FIELD: field.draw, PUBLISHED: view.published}
+DRAW[section]()
 presenting.say("Compare pairs, not single numbers: in a pair, only the rule and its temperature differ.")

@@ -18,18 +18,17 @@ SECTIONS = {
     "sweep": "Live sweep",
 }
 ABOUT = (
-    "Each image but the [anchor] is a [negative] and is pushed away. One that shows the anchor's class is a [false "
-    "negative](false negative): the push separates images that a search should find together. [Clipping](clipping) "
-    "leaves out the most similar negatives, which are likely false. Clip too many, and nothing keeps different classes "
-    "apart. Training never sees labels."
+    "Each image but the [anchor] is a [negative] and is pushed away, even one of the anchor's class: a [false "
+    "negative]. [Clipping](clipping) leaves out the most similar negatives, which are likely false. Clip too many, and "
+    "nothing keeps classes apart."
 )
 
 st.title("Clipping")
 run, view, in_class = runs.current(), None, presenting.folded()
 top, row = st.container(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
 body, foot = st.container(), st.container()
-with foot if in_class else top:
-    glossary.paragraph(ABOUT)
+with foot if presenting.projector() else top:
+    glossary.paragraph(ABOUT if in_class else f"{ABOUT} Training never sees labels.")
 options = {"key": "look", "default": "tune", "required": True, "label_visibility": "collapsed"}
 with row:
     section = links.choose(st.segmented_control, "Section", SECTIONS, **options)

@@ -7,7 +7,7 @@ imports.through_app()  # before this page imports anything else
 import streamlit as st
 
 from transclipped.ui import links, runs
-from transclipped.ui.codebooks import codeword, sections
+from transclipped.ui.codebooks import codeword, hashes, sections
 from transclipped.ui.guard import shows_input_errors
 
 SECTIONS = {
@@ -16,14 +16,17 @@ SECTIONS = {
     "alike": "Codeword similarity",
     "pairs": "Overlap",
     "cost": "Coding cost",
+    "hashes": "Hashes and trees",
 }
 FORMER = {"Codebook dependence": "pairs"}  # texts in old links
-OPENED_BY = {"epochs": "use"}
+OPENED_BY = {"epochs": "use", "hash": "hashes", "tree": "hashes"}
 
 
 @shows_input_errors
 def page(run) -> None:
     section = links.section(SECTIONS, opened_by=OPENED_BY, former=FORMER)
+    if section == "hashes":
+        return hashes.draw()
     pair, m = sections.choices(run, one=section in ("word", "alike"))
     if section == "word":
         codeword.draw(pair, m)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transclipped import flags
-from transclipped.config import RunConfig, from_dict, to_dict
+from transclipped.config import SIMCLR, RunConfig, from_dict, to_dict
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS
@@ -88,3 +88,12 @@ def test_bundled_runs_read_as_written(path):
     assert run.events() == [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
     assert run.status() == json.loads((path / "status.json").read_text())
     assert run.problem() is None
+
+
+def test_runs_from_before_objectives_read_as_simclr():
+    values = to_dict(RunConfig())
+    del values["loss"]["objective"]
+    assert from_dict(RunConfig, values) == RunConfig() and RunConfig().loss.objective == SIMCLR
+    assert "--objective" not in flags.arguments(RunConfig())
+    chosen = flags.configured(RunConfig(), {"loss.objective": "byol"})
+    assert flags.arguments(chosen) == ["--objective", "byol"] and from_dict(RunConfig, to_dict(chosen)) == chosen

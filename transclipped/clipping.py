@@ -161,16 +161,20 @@ class Clipped:
     prior: float | None = None
 
 
-def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf) -> Clipped:
+def clip(
+    similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf, candidates: Tensor | None = None
+) -> Clipped:
     """Apply the configured rule, with its warm-up strength at this epoch.
 
     Args:
         similarity: `[2B, 2B]` cosines; rows i and i + B are two views of one image.
         epoch: fractional epochs done; by default any warm-up is over.
+        candidates: bool, True for negatives; by default `negatives(2B)`. With it, similarities may have any number of
+            columns, such as those with a queue.
 
     Raises:
         InputError: the rule is unknown.
-        ValueError: the matrix, or a rule's mask, is not `[2B, 2B]`.
+        ValueError: the matrix, or a rule's mask, is not `[2B, 2B]`, or not of the shape of `candidates`.
 
     Examples:
         The first two of three images look the same: each view of one clips both views of the other.
@@ -190,10 +194,13 @@ def clip(similarity: Tensor, config: ClippingConfig, *, epoch: float = math.inf)
     import torch
 
     rule = RULES[config.rule]
-    if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
+    if similarity.ndim != 2 or (candidates is None and similarity.shape[0] != similarity.shape[1]):
         raise ValueError(f"need similarities [2B, 2B], got {[*similarity.shape]}")
+    if candidates is not None and candidates.shape != similarity.shape:
+        raise ValueError(f"need candidates {[*similarity.shape]}, got {[*candidates.shape]}")
     similarity = similarity.detach().to(torch.promote_types(similarity.dtype, torch.float32))
-    candidates = negatives(len(similarity), device=similarity.device)
+    if candidates is None:
+        candidates = negatives(len(similarity), device=similarity.device)
 
     picked, level = rule.pick(similarity, candidates, config)
     if picked.dtype != torch.bool or picked.shape != candidates.shape:

@@ -22,8 +22,12 @@ MAX_SEED = 2**32 - 1  # accepted by every random number generator
 MAX_FLOAT = 1e6  # for rates, weights and temperatures
 LONGEST_TEXT = 4096  # characters in a path or name
 AUTO = "auto"
+NT_XENT, SIMCLR, MOCO = "nt-xent", "simclr", "moco"
+WITHOUT_NEGATIVES = ("byol", "barlow", "vicreg")  # objectives with nothing to clip
+OBJECTIVES = (SIMCLR, MOCO, *WITHOUT_NEGATIVES)  # `training.objectives`
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # replace "auto"
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
+GREYS = ("wv-net",)  # recipes for images of one channel
 EMBEDDINGS, IDENTITY = "embeddings", "identity"  # the data set without images, and its backbone
 
 
@@ -74,6 +78,7 @@ class BackboneConfig:
         image_size: side of the input in pixels; None for the model's default.
         train: trainable layers: "frozen", "last-N" (the last N blocks) or "all".
         pool: "token" (class token of a transformer) or "avg" (mean of its patches); None for the model's default.
+        grey: recipe for images of one channel, such as "wv-net"; None for colour. It sets frame and normalisation.
     """
 
     name: str = AUTO
@@ -81,6 +86,7 @@ class BackboneConfig:
     image_size: int | None = None
     train: str = "frozen"
     pool: str | None = None
+    grey: str | None = None
 
     def __post_init__(self) -> None:
         _check_texts("backbone.", self)
@@ -89,8 +95,11 @@ class BackboneConfig:
             raise InputError(f"backbone.train is {quoted(self.train)}; choose frozen, all, or last-N such as last-2")
         if self.pool is not None:
             _one_of("backbone.", self, "pool", ("token", "avg"))
-        if self.name == IDENTITY and (self.weights or self.image_size or self.pool or self.train != "frozen"):
-            raise InputError(f"backbone {IDENTITY} has no network; leave weights, image_size, pool and train out")
+        if self.grey is not None:
+            _one_of("backbone.", self, "grey", GREYS)
+        given = self.weights or self.image_size or self.pool or self.grey or self.train != "frozen"
+        if self.name == IDENTITY and given:
+            raise InputError(f"backbone {IDENTITY} has no network; leave weights, image_size, pool, grey and train out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,15 +196,23 @@ class LossConfig:
         entropy: λ >= 0, weight of the mean entropy of the soft codes (nats).
         diversity: γ >= 0, weight of the mean cosine between codewords of a codebook.
         name: "nt-xent", or a contrastive loss from a plug-in.
+        objective: what the head learns from: "simclr" applies the loss `name` to the batch; the others have losses of
+            their own.
     """
 
     temperature: float = 0.3
     entropy: float = 0.0
     diversity: float = 0.1
-    name: str = "nt-xent"
+    name: str = NT_XENT
+    objective: str = SIMCLR
 
     def __post_init__(self) -> None:
         _check_texts("loss.", self)
+        _one_of("loss.", self, "objective", OBJECTIVES)
+        if self.name != NT_XENT and self.objective != SIMCLR:
+            raise InputError(
+                f"loss.name is {quoted(self.name)}, which needs loss.objective {SIMCLR}; leave one of them out"
+            )
         _positive("loss.", self, "temperature")
         _within("loss.", self, 0, MAX_FLOAT, "entropy", "diversity")
 
@@ -271,6 +288,10 @@ class RunConfig:
         _one_of("", self, "select", ("last", "validation"))
         _within("", self, 1, MAX_EPOCHS, "validate_every")
         _within("", self, 1, MAX_IMAGES, "k")
+        if self.loss.objective == MOCO and self.clipping.rule == "debiased":
+            raise InputError(
+                f"clipping.rule debiased corrects the sum over a batch; with loss.objective {MOCO} choose another rule"
+            )
         if self.select == "validation" and not self.data.validation:
             raise InputError("select is 'validation' but data.validation is 0; hold out some images, such as 2000")
 

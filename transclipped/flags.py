@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transclipped.clipping import AMOUNTS, RULES
-from transclipped.config import ANNOTATIONS, AUTO, DataConfig, RunConfig, from_dict, suited_backbone, to_dict
+from transclipped.config import (
+    ANNOTATIONS,
+    AUTO,
+    GREYS,
+    OBJECTIVES,
+    DataConfig,
+    RunConfig,
+    from_dict,
+    suited_backbone,
+    to_dict,
+)
 
 FEWER = ", other values for few images"
 SIZED = ("schedule.batch", "schedule.epochs")  # their defaults depend on the number of images
@@ -47,6 +57,7 @@ FLAGS = (
     Flag("--image-size", "backbone.image_size", int, "side of the images in pixels, 32 to 2048 (default: the model's)"),
     Flag("--backbone-train", "backbone.train", str, "trainable layers: frozen, last-N (the last N blocks) or all"),
     Flag("--pool", "backbone.pool", str, "class token or mean of the patches (default: the model's)", ("token", "avg")),
+    Flag("--grey", "backbone.grey", str, "recipe for images of one channel (default: colour)", GREYS),
     Flag("--bits", "quantizer.bits", int, "code length, a multiple of the base-2 logarithm of --codewords"),
     Flag("--dim", "quantizer.dim", int, "width D of the embedding, a multiple of the number of codebooks"),
     Flag("--codewords", "quantizer.codewords", int, "codewords K per codebook, a power of two from 2 to 256"),
@@ -57,6 +68,13 @@ FLAGS = (
     Flag("--clip-start", "clipping.start", float, "epoch where clipping starts, such as 0.5"),
     Flag("--clip-full", "clipping.full", float, "epoch where clipping reaches full strength"),
     Flag("--clip-on", "clipping.on", str, "embeddings to compare", ("quantized", "continuous", "backbone")),
+    Flag(
+        "--objective",
+        "loss.objective",
+        str,
+        "what the head learns from; the last three clip nothing",
+        OBJECTIVES,
+    ),
     Flag("--loss", "loss.name", str, "contrastive loss, nt-xent or one from a plug-in"),
     Flag("--temperature", "loss.temperature", float, "temperature τ of the contrastive loss, above 0"),
     Flag("--entropy", "loss.entropy", float, "weight λ of the entropy of soft codes, 0 or more"),

@@ -34,15 +34,54 @@ register = LOSSES.register
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What an objective has besides the views of the batch; none of it gets a gradient, but for `predict`.
+
+    Attributes:
+        queue: `[Q, D]` embeddings of earlier batches; seen: `[Q, E]`, their embeddings for clipping, None for `queue`.
+        rows: `[Q]` int64, the image of each; −1 for an empty place.
+        candidates: `[2B, Q]` bool, True where an entry is a negative of the anchor, so not its own image.
+        targets: `[2B, D]`, the views as a slow copy of the head embeds them.
+        predict: maps `[2B, D]` to predictions of `targets`.
+    """
+
+    queue: Tensor | None = None
+    seen: Tensor | None = None
+    rows: Tensor | None = None
+    candidates: Tensor | None = None
+    targets: Tensor | None = None
+    predict: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a head learns from.
+
+    Attributes:
+        losses: `losses(views [2B, D], memory, *, similarity, clipped, clipping, loss, epoch)` returns the loss of each
+            anchor, `[2B]`. With negatives, `similarity` holds the cosines `[2B, 2B + Q]` of views with views and queue,
+            and `clipped` the pairs to leave out; without, they are None and empty.
+        negatives: whether other images are pushed away, so that there is something to clip.
+    """
+
+    losses: Callable[..., Tensor]
+    negatives: bool = True
+
+
+OBJECTIVES: Registry[Objective] = Registry("loss.objective", Objective)  # the others: `training.objectives`
+NOTHING = Memory()
+
+
+@dataclass(frozen=True)
 class LossParts:
     """The training loss and its terms.
 
     Attributes:
         total: contrastive + λ · entropy + γ · diversity.
-        contrastive: mean over anchors, nats.
+        contrastive: mean of the objective over anchors; nats if it is contrastive.
         entropy: mean entropy of the soft codes, nats; 0 if its weight is 0 and `log_codes` is False.
         diversity: mean cosine of different codewords of a codebook.
-        per_anchor: `[2B]` contrastive losses, nats.
+        per_anchor: `[2B]`, the objective's loss of each anchor.
         clipped: the pairs that the rule clipped.
     """
 
@@ -141,8 +180,9 @@ def training_loss(
     loss: LossConfig,
     epoch: float = math.inf,
     log_codes: bool = True,
+    memory: Memory = NOTHING,
 ) -> LossParts:
-    """Clipped contrastive loss of soft codes, with both regularisers.
+    """Loss of soft codes by the configured objective, with both regularisers.
 
     Args:
         z: `[2B, D]` soft codes; rows i and i + B are two views of one image.
@@ -151,26 +191,74 @@ def training_loss(
         detect: `[2B, E]` embeddings whose similarities decide what is clipped, None for `z`; they get no gradient.
         epoch: fractional epochs done, for the warm-up of clipping.
         log_codes: compute the entropy even if its weight is 0, which takes a tenth of a head's step.
+        memory: of an objective that needs one.
 
     Raises:
         ValueError: shapes disagree.
-        InputError: the clipping rule or the loss is unknown.
+        InputError: the clipping rule, the loss or the objective is unknown.
     """
     detector = z if detect is None else detect
     if assignment.ndim != 3 or codewords.ndim != 3 or not len(z) == len(assignment) == len(detector):
         shapes = ", ".join(str([*t.shape]) for t in (z, assignment, codewords, detector))
         raise ValueError(f"need [2B, D], [2B, M, K], [M, K, d] and [2B, E], got {shapes}")
     with torch.autocast(z.device.type, enabled=False):
-        similarity = cosines(z)  # [2B, 2B]
-        clipped = clip(similarity.detach() if detect is None else cosines(detect.detach()), clipping, epoch=epoch)
-        contrast = LOSSES[loss.name]
-        per_anchor = contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
-        contrastive = per_anchor.mean()
-        soft = assignment if loss.entropy else assignment.detach()  # saves a backward pass
-        entropy = assignment_entropy(soft) if log_codes or loss.entropy else contrastive.new_zeros(())
-        diversity = codeword_similarity(codewords)
-        total = contrastive + loss.entropy * entropy + loss.diversity * diversity
+        objective = OBJECTIVES[loss.objective]
+        similarity, clipped = _compared(z, detect, memory, clipping, epoch) if objective.negatives else (None, empty(z))
+        settings = {"clipping": clipping, "loss": loss, "epoch": epoch}
+        per_anchor = objective.losses(z, memory, similarity=similarity, clipped=clipped, **settings)
+        return regularised(per_anchor, clipped, assignment, codewords, loss=loss, log_codes=log_codes)
+
+
+def _compared(
+    z: Tensor, detect: Tensor | None, memory: Memory, clipping: ClippingConfig, epoch: float
+) -> tuple[Tensor, Clipped]:
+    """Cosines `[2B, 2B + Q]` of views with views and queue, and the clipped pairs."""
+    similarity, candidates = cosines(z, memory.queue), None
+    if memory.candidates is not None:
+        candidates = torch.cat([negatives(len(z), device=z.device), memory.candidates], 1)
+    seen = memory.queue if memory.seen is None else memory.seen
+    compared = similarity.detach() if detect is None else cosines(detect.detach(), seen)
+    return similarity, clip(compared, clipping, epoch=epoch, candidates=candidates)
+
+
+def empty(z: Tensor) -> Clipped:
+    """No clipped pair of the rows `[n, D]`."""
+    n = len(z)
+    return Clipped(torch.zeros(n, n, dtype=torch.bool, device=z.device), torch.ones(n, 1, device=z.device))
+
+
+def regularised(
+    per_anchor: Tensor,
+    clipped: Clipped,
+    assignment: Tensor,
+    codewords: Tensor,
+    *,
+    loss: LossConfig,
+    log_codes: bool = True,
+) -> LossParts:
+    """The losses `[2B]` of anchors with both regularisers; arguments as `training_loss`."""
+    contrastive = per_anchor.mean()
+    soft = assignment if loss.entropy else assignment.detach()  # saves a backward pass
+    entropy = assignment_entropy(soft) if log_codes or loss.entropy else contrastive.new_zeros(())
+    diversity = codeword_similarity(codewords)
+    total = contrastive + loss.entropy * entropy + loss.diversity * diversity
     return LossParts(total, contrastive, entropy, diversity, per_anchor, clipped)
+
+
+@OBJECTIVES.register("simclr")
+def simclr(
+    views: Tensor,
+    memory: Memory,
+    *,
+    similarity: Tensor,
+    clipped: Clipped,
+    clipping: ClippingConfig,
+    loss: LossConfig,
+    epoch: float,
+) -> Tensor:
+    """The contrastive loss `loss.name` of the batch, as in SimCLR: its cosines are all that it needs."""
+    contrast = LOSSES[loss.name]
+    return contrast(similarity, clipped, clipping=clipping, temperature=loss.temperature, epoch=epoch)
 
 
 @register("nt-xent")
@@ -275,13 +363,17 @@ def codeword_similarity(codewords: Tensor) -> Tensor:
     return ((unit.sum(1).square().sum(-1) - k) / (k * (k - 1))).mean()
 
 
-def cosines(z: Tensor) -> Tensor:
-    """Cosine similarities `[n, n]` in [−1, 1] of rows `[n, D]`, float32 or better even under autocast."""
+def cosines(z: Tensor, more: Tensor | None = None) -> Tensor:
+    """Cosine similarities `[n, n + m]` in [−1, 1] of rows `[n, D]` with themselves and rows `more` `[m, D]`.
+
+    Float32 or better, even under autocast.
+    """
     if z.ndim != 2:
         raise ValueError(f"need embeddings [n, D], got {[*z.shape]}")
     with torch.autocast(z.device.type, enabled=False):
         z = F.normalize(_precise(z), dim=-1)
-        return (z @ z.T).clamp(-1, 1)
+        others = z if more is None else torch.cat([z, F.normalize(more.to(z.dtype), dim=-1)])
+        return (z @ others.T).clamp(-1, 1)
 
 
 def _precise(x: Tensor) -> Tensor:

@@ -5,8 +5,10 @@ from collections import Counter
 
 import pytest
 
-from transclipped.analysis import references
+import transclipped as tc
+from transclipped.analysis import field, references
 from transclipped.config import BackboneConfig, ClippingConfig, DataConfig, RunConfig
+from transclipped.retrieval.stages import STAGES
 
 WHERE = {"inproceedings": "booktitle", "article": "journal", "techreport": "institution", "misc": None}
 TEXT = references.FILE.read_text(encoding="utf-8")
@@ -27,9 +29,41 @@ def test_citations_follow_the_settings():
     assert "caron2021" not in references.cited(dino)
 
 
+OWN = "this project"
+ABSTRACTS = ("Serrano et al. 2010, ICPR", "NCAA 2018", "ICME 2020", "after ICME 2020")
+"""Works that are known by their abstracts alone, whose titles could not be compared."""
+
+
+def stages():
+    """Sources of our stages by name; plug-ins have their own."""
+    tc.Pipeline("float")  # imports all
+    ours = {name: s for name, s in STAGES.items() if s.function.__module__.startswith("transclipped.")}
+    return {name: stage.source for name, stage in ours.items()}
+
+
+def test_the_source_of_every_stage_has_an_entry():
+    cites = {name: references.of_stage(source) for name, source in stages().items()}
+    unknown = {name for name, keys in cites.items() if not keys}
+    assert unknown == {n for n, source in stages().items() if source in ABSTRACTS or source == OWN}
+    expected = {
+        "gem": ["radenovic2019"],
+        "pq": ["jegou2011"],
+        "exact": ["jegou2011b"],
+        "rocchio": ["rocchio1971"],
+        "sum": ["fox1994"],
+        "mpfa": ["hoang2017"],
+        "clipped": ["wang2022"],
+        "float": ["douze2024"],
+        "backbone": ["wightman2019"],
+    }
+    assert {name: cites[name] for name in expected} == expected
+
+
 def test_every_cited_work_has_an_entry():
     cites = {*references._ALWAYS, "wightman2019", *references._DATASETS.values()}
     cites |= {*references._BACKBONES.values()} | {key for keys in references._RULES.values() for key in keys}
+    cites |= {key for source in stages().values() for key in references.of_stage(source)}
+    cites |= {system.key for system in field.SYSTEMS} - {""}
     assert cites == references.entries(TEXT).keys()
 
 
@@ -47,7 +81,7 @@ def test_entries_are_consistent():
     for name, entry in references.entries(TEXT).items():
         kind, key, fields = parsed(entry)
         surname = fields["author"].partition(",")[0].replace(r"{\'e}", "e").replace("-", "").lower()
-        assert key == name == f"{surname}{fields['year']}"
+        assert key.rstrip("b") == name.rstrip("b") == f"{surname}{fields['year']}"
         assert fields.keys() & set(WHERE.values()) == {WHERE[kind]} - {None}, key
         assert ("eprint" in fields) == (fields.get("archivePrefix") == "arXiv"), key
         if "eprint" in fields:

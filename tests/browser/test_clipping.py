@@ -14,6 +14,7 @@ from transclipped.clipping import turned
 from transclipped.config import ClippingConfig
 from transclipped.experiments.lab import curves
 from transclipped.features import labset
+from transclipped.ui import theme
 
 pytestmark = pytest.mark.browser
 LAB = "from=lab&size=64"
@@ -65,24 +66,17 @@ def test_the_slider_shows_the_counts_of_the_library_and_the_server_follows(serve
 def test_the_legend_has_the_colours_of_the_bars_pale_if_clipped(server, page):
     go(page, server, f"{LAB}&delta=0.40")
     number(page, "amount").wait_for()
-    marks = page.locator(".legend i").evaluate_all(
-        "marks => marks.map((mark) => getComputedStyle(mark)).map((style) => [style.background, style.opacity])"
+    marks = page.locator(".legend i").evaluate_all("marks => marks.map((mark) => getComputedStyle(mark).background)")
+    bars = page.locator(".plot .bar").evaluate_all(
+        "bars => bars.map((bar) => [getComputedStyle(bar).fill, bar.getBoundingClientRect().left])"
     )
-    bars = page.locator(".plot rect[fill-opacity]").evaluate_all(
-        """bars => bars.map((bar) => [getComputedStyle(bar).fill, bar.getAttribute('fill-opacity'),
-                                     bar.getBoundingClientRect().left])"""
-    )
-    (other, _), (same, _), (strong, full), (pale, faint) = marks
-    colours = [background.partition(")")[0] + ")" for background in (other, same)]
-    assert strong == pale and all(colour in strong for colour in colours)
-    assert float(faint) < float(full) == 1
+    marks = [re.findall(r"rgba?\([^)]+\)", mark.partition("gradient")[2] or mark)[:2] for mark in marks]
+    (other, *_), (same, *_), strong, pale = marks
+    assert strong == [other, same] and pale == [theme.pale(theme.IRRELEVANT), theme.pale(theme.RELEVANT)]
     line = page.locator(".plot line.cut").bounding_box()["x"]
-    bars = [(colour, float(opacity), left) for colour, opacity, left in bars if colour in colours]
     width = 12  # of a bar: the one under the line may be both
-    assert {opacity for _, opacity, left in bars if left > line + width} == {float(faint)}
-    assert {opacity for _, opacity, left in bars if left < line - width} == {1.0}
-    clipped_other = [colour for colour, opacity, left in bars if left > line + width and colour == colours[0]]
-    assert clipped_other  # true negatives right of the line are drawn, too
+    assert {colour for colour, left in bars if left > line + width} == set(pale)  # some true negatives, too
+    assert {colour for colour, left in bars if left < line - width} == set(strong)
 
 
 @pytest.mark.parametrize("rule", turned())
@@ -111,6 +105,13 @@ def test_gain_and_price_are_those_of_the_library(server, page):
     price, gain = dial(batch, ClippingConfig(rule="threshold"), temperature=0.3).removed[40]
     wait_for_number(page, "gain", f"{100 * gain:.0f}%")
     wait_for_number(page, "price", f"{100 * price:.0f}%")
+
+
+def test_in_a_window_at_200_percent_numbers_histogram_and_slider_are_on_one_screen(server, page):
+    page.set_viewport_size({"width": 640, "height": 450})
+    go(page, server, LAB)
+    first, last = (page.locator(place).bounding_box() for place in (".numbers:not(.details)", ".histogram .ends"))
+    assert last["y"] + last["height"] - first["y"] <= 450
 
 
 @pytest.mark.parametrize("query", ["", "&lesson=1", "&projector=true", "&lesson=1&projector=true"])

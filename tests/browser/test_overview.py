@@ -62,3 +62,10 @@ def test_nothing_is_wider_than_a_narrow_screen(server, page):
         "all => Math.max(...all.map(f => f.getBoundingClientRect().right))"
     )
     assert right <= 360
+
+
+def test_four_results_stand_two_by_two_in_a_narrow_window(overview, server):
+    overview.set_viewport_size({"width": 600, "height": 900})
+    settled(overview)
+    boxes = [box.bounding_box() for box in overview.locator('.st-key-results [data-testid="stMetric"]').all()]
+    assert [len({round(box[side]) for box in boxes}) for side in ("x", "y")] == [2, 2] and len(boxes) == 4

@@ -59,6 +59,7 @@ def test_buttons_go_through_the_steps(finished):
 
 def test_a_lesson_begins_with_the_first_step(finished):
     assert titles(opened("anatomy", lesson="1")) == TITLES[:1]
+    assert titles(opened("anatomy", projector="true")) == TITLES[:1]
     assert titles(opened("anatomy", lesson="1", step="5")) == TITLES[:5]
 
 

@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from tests.pages.conftest import keys, opened, words
-from transclipped.analysis import benchmarks_study
+from transclipped.analysis import benchmarks_study, field, headline
 from transclipped.experiments.lab.keep import ROUNDED
 from transclipped.runs.run import RunDir
-from transclipped.ui.benchmarks import charts, view
+from transclipped.ui.benchmarks import charts, pipelines, view
+from transclipped.ui.benchmarks import field as field_view
 
 benchmarks = partial(opened, "benchmarks")
+ROOM = 820  # px, of a page beside the sidebar of a window of 1280
 
 
 def test_the_table_holds_each_measured_run_with_its_map(finished, home):
@@ -160,6 +162,23 @@ def test_pairs_come_first_with_gain_rule_and_backbone_in_sight(finished, home):
     assert app.dataframe[1].value["Run"].tolist() == ["tiny", "without"]
 
 
+def test_columns_that_decide_fit_beside_the_sidebar_and_others_are_hidden(finished, home):
+    changed(finished, "without", "config.json", clipping={"rule": "none"})
+    pairs, runs = (json.loads(element.proto.columns) for element in benchmarks().dataframe[:2])
+    hidden = [{name for name, column in each.items() if column.get("hidden")} - {"_index"} for each in (pairs, runs)]
+    assert hidden == [{"Over", "Runs"}, {view.NAMES[name][0] for name in view.HIDDEN}]
+    assert sum(view.WIDTHS.values()) <= ROOM
+    order = [name for name in view.NAMES if name in view.WIDTHS]
+    assert all(runs[view.NAMES[name][0]]["width"] == view.WIDTHS[name] for name in order)
+
+
+def test_each_stage_is_indented_below_the_row_that_it_continues():
+    rows = pd.DataFrame(
+        {"pipeline": ["a", "a | b", "a | b | c", "x | d"], "before": ["", "a", "a | b", ""], "stage": list("abcd")}
+    )
+    assert pipelines.tree(rows) == ["a", "↳ b", f"{pipelines.INDENT}↳ c", "x | d"]
+
+
 def test_the_study_ranks_by_value_and_gives_the_gain_over_none():
     columns = ["label", "bits", "n", "mean", "half"]
     rows = [
@@ -174,3 +193,22 @@ def test_the_study_ranks_by_value_and_gives_the_gain_over_none():
     alone = benchmarks_study.ranked(pd.DataFrame(rows[:2], columns=columns), "label", [])
     assert alone["gain"].tolist() == pytest.approx([0.1, 0.0])
     assert "gain" not in benchmarks_study.ranked(pd.DataFrame(rows[1:2], columns=columns), "label", ["bits"])
+
+
+def test_the_field_lists_sixteen_systems_with_measured_gains_and_the_rounds_of_uair(finished):
+    app = opened("benchmarks", section="field")
+    assert not app.error and not app.exception
+    table, columns = app.table[0].value, field.columns(field.gains(field.measured(), own=headline.headline()))
+    assert table.index.tolist() == columns["System"] and len(table) == 16
+    assert table["Gain here"].tolist() == columns["Gain here"]
+    assert "no gain" in table.loc["UAIR", "Gain here"] and "pipeline?pipe=" in table.loc["UAIR", field_view.HERE]
+    assert "It gains nothing over QE here" in words(app)
+
+
+def test_class_averaged_map_is_the_mean_over_classes(finished, home):
+    by_class = RunDir(finished).metrics()["modes"]["asymmetric"]["per_class"]
+    total = 0.0
+    for value in by_class.values():
+        total += value
+    table = benchmarks().dataframe[0].value
+    assert table["mAP, class mean"].tolist() == [pytest.approx(total / len(by_class))]

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import keys, opened, words
 from transclipped.analysis.clipping.batches import batch_of, lab_batch
-from transclipped.analysis.clipping.dials import dial
+from transclipped.analysis.clipping.dials import dial, positions
 from transclipped.analysis.clipping.report import report
 from transclipped.analysis.clipping.trained import trained
-from transclipped.clipping import amount_of, turned
+from transclipped.clipping import DELTA, amount_of, turned
 from transclipped.config import ClippingConfig
 from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.sweep import RESULTS, SETTINGS, STATE, Sweep, head_file, run_sweep
 from transclipped.features import labset
 from transclipped.runs.run import RunDir
+from transclipped.ui import theme
 from transclipped.ui.clipping.batch import SOURCES
 
 SECTIONS = ("tune", "mistakes", "steps", "rules", "sweep")
@@ -134,6 +135,11 @@ def test_a_table_of_all_rules_has_no_share_of_nothing(home):
     assert all(share == "–" or re.fullmatch(r"\d+\.\d%", share) for share in shares)
 
 
+def test_a_table_of_all_rules_offers_only_what_changes_it(home):
+    shown = keys(opened("clipping", look="rules", size="64"))
+    assert "clip_tau" in shown and not {"clip_rule", "clip_treatment"} & shown
+
+
 def test_links_have_short_names_and_old_ones_with_texts_still_work(finished):
     app = opened("clipping", look="Live sweep", **{"from": SOURCES["lab"]})
     assert app.segmented_control(key="look").value == "sweep"
@@ -227,7 +233,7 @@ def test_each_visitor_sees_whose_results_a_sweep_shows(home, children):
     shutil.rmtree(folder)
     stored_sweep(home, Sweep())
     pale = [json.loads(app.run().get("plotly_chart")[0].proto.spec)["data"][-2] for app in (first, second)]
-    assert [trace["opacity"] < 1 for trace in pale] == [False, True]
+    assert [trace["line"]["color"] == theme.pale(theme.RELEVANT) for trace in pale] == [False, True]
     assert [trace["mode"] for trace in pale] == ["lines+markers"] * 2
 
 
@@ -247,6 +253,29 @@ def test_the_change_in_repulsion_matches_the_displayed_shares(home, delta):
     before, after, _ = opened("clipping", delta=delta, size="64").metric
     change = Decimal(after.value.rstrip("%")) - Decimal(before.value.rstrip("%"))
     assert Decimal(after.delta.removesuffix(" points").replace("−", "-")) == change
+
+
+def test_what_is_removed_of_the_repulsion_leads_to_the_shares_of_what_is_left(home):
+    app = opened("clipping", delta="0.5", size="64")
+    lab = labset.load()
+    batch = lab_batch(lab, labset.load_head(lab, next(iter(labset.STAGES))), size=64, seed=0)
+    counts = dial(batch, ClippingConfig(rule="threshold"), temperature=0.3)
+    price, gain = counts.removed[int(abs(counts.amounts - 0.5).argmin())]
+    (text,) = (element.value for element in app.markdown if element.value.startswith("This setting clips"))
+    assert f"{gain:.0%} of the repulsion on false negatives and {price:.0%}" in text
+    assert [metric.value for metric in app.metric][:2] == [f"{share:.1%}" for share in lab_report(0.5).repulsion]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_best_by_labels_is_a_row_of_its_own_unless_a_suggestion_has_its_threshold(home, monkeypatch, same):
+    from transclipped.ui.clipping import suggestions
+
+    suggested = float(opened("clipping", size="64").button(key="use 0").label.rpartition("= ")[2])
+    index = int(abs(positions(DELTA) - suggested).argmin()) if same else 100
+    monkeypatch.setattr(suggestions, "best_by_labels", lambda counts: index)
+    app = opened("clipping", size="64")
+    assert ("use best" in keys(app)) != same
+    assert [("*Otsu*" in caption.value) for caption in app.caption if "F₁" in caption.value] == [same]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -272,7 +301,7 @@ def test_a_run_without_labels_opens_every_section(finished, monkeypatch, section
     app = opened("clipping", look=section, size="64")
     ui._run_batch.clear()
     assert not app.error, [e.value for e in app.error]
-    assert not [metric for metric in app.metric if "Repulsion" in metric.label]
+    assert not [metric for metric in app.metric if "repulsion" in metric.label]
     assert not [c for c in app.segmented_control if c.key == "order" and len(c.options) > 1]
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from tests.pages.conftest import arrived, opened, words
 from transclipped.analysis import codebooks as cb
+from transclipped.analysis import hashes
 from transclipped.analysis.overlap import Overlap, in_words, overlap
+from transclipped.features import labset
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.ui.codebooks.codeword import sentence
@@ -197,3 +199,25 @@ def test_a_lesson_has_a_sentence_to_say_and_folds_the_choice_of_a_second_run(fin
     app = arrived("codebooks", section=section, lesson="1")
     assert not app.error and len(said) == 1 and said[0] in words(app)
     assert app.expander[0].label == "Compare" and app.expander[0].selectbox[0].key == "beside"
+
+
+@pytest.mark.parametrize("name", ["trees", "udh"])
+def test_hashes_explain_a_hit_by_trees_or_bits(finished, name):
+    app = opened("codebooks", section="hashes", hash=name, hash_query="3")
+    assert not app.error and not app.exception
+    code = hashes.hashed(name, labset.load())
+    row = int(code.hits(3, 1)[1][0])
+    if name == "trees":
+        agree = hashes.trees_agree(code, 3, row)
+        assert f"{int(agree.sum())} of {len(agree)} trees" in words(app)
+        assert app.number_input(key="tree").value == int(agree.argmax()) + 1
+    else:
+        both = hashes.bits(np.stack([code.queries[3], code.items[row]]), code.state)
+        assert f"{int((both[0] == both[1]).sum())} of 32 bits" in words(app)
+        assert "purity" in words(app) and app.header[-1].value == "Pseudo-classes"
+
+
+def test_a_link_with_a_tree_opens_it(finished):
+    app = opened("codebooks", tree="7", hash_hit="2")
+    assert app.segmented_control(key="section").value == "hashes"
+    assert app.number_input(key="tree").value == 7 and app.number_input(key="hash_hit").value == 2

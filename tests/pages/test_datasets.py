@@ -82,7 +82,13 @@ def test_protocol_in_the_address_changes_the_rows(finished):
 
 
 @pytest.mark.parametrize(
-    ("name", "file"), [("mirflickr", "flickr25k_targets.txt"), ("nuswide", "Imagelist.txt"), ("folder", "labels.csv")]
+    ("name", "file"),
+    [
+        ("mirflickr", "flickr25k_targets.txt"),
+        ("nuswide", "Imagelist.txt"),
+        ("fashionmnist", "t10k-labels-idx1-ubyte"),
+        ("folder", "labels.csv"),
+    ],
 )
 def test_a_missing_set_comes_with_its_layout(finished, name, file):
     app = opened("datasets", set=name)

@@ -12,6 +12,7 @@ from PIL import Image
 import transclipped as tc
 from tests.pages.conftest import arrived, keys, opened, words
 from transclipped.experiments.pipelines.stepwise import BEFORE, STEPS
+from transclipped.retrieval.advice import advice
 from transclipped.ui.benchmarks import pipelines as measured
 from transclipped.ui.pipeline import editor, flow, html, jobs, ladder, select
 from transclipped.ui.pipeline.query import FIRST
@@ -37,6 +38,13 @@ def expected(line, query):
     pipeline = tc.Pipeline(line).fit("caltech101")
     identity = str(pipeline.source.stored.query_ids[query])
     return pipeline, pipeline.ladder(identity, means=True)
+
+
+@pytest.mark.parametrize("line", [f"{RUN} | flow(10) | cprr(10)", RUN])
+def test_advice_stands_below_the_line(home, line):
+    app = arrived("pipeline", pipe=line)
+    sentences = [caption.value for caption in app.caption if caption.value.startswith(":material/info:")]
+    assert [sentence.split(" ", 1)[1] for sentence in sentences] == advice(tc.Pipeline(line).line)
 
 
 @pytest.mark.parametrize(("line", "query"), [(editor.DEFAULT, 0), (f"{RUN} | flow(10)", 444), (RUN, 999)])

@@ -38,6 +38,19 @@ def test_the_tour_visits_pages_in_the_order_of_the_app():
     assert visited == sorted(visited) and visited[0] == 0
 
 
+def test_leaving_takes_the_bar_and_the_address_away_until_a_link_brings_it_back(finished):
+    app = opened("clipping", **{tour.KEY: "2"} | tour.STEPS[1].query)
+    app.button(key="leave tour").click().run()
+    assert not bar(app) and tour.KEY not in app.query_params
+    app.query_params[tour.KEY] = "2"
+    assert bar(app.run())
+
+
+def test_the_first_step_can_be_left(finished):
+    app = opened("overview")
+    assert bar(app) and not bar(app.button(key="leave tour").click().run())
+
+
 @pytest.mark.parametrize("value", ["", "0", "6", "two", "-1", "1"])
 def test_no_bar_for_another_page_or_nonsense(finished, value):
     assert not bar(opened("clipping", **{tour.KEY: value}))

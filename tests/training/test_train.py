@@ -69,7 +69,17 @@ def test_finished_run_has_all_files(whole):
 def test_events_follow_their_contract(whole):
     events = RunDir(whole).events()
     common = {"v", "t", "kind", "epoch", "step"}
-    parts = {"loss", "contrastive", "entropy", "diversity", "clip_fraction", "lr", "images_per_s", "perplexity"}
+    parts = {
+        "loss",
+        "contrastive",
+        "entropy",
+        "diversity",
+        "clip_fraction",
+        "mean_cosine",
+        "lr",
+        "images_per_s",
+        "perplexity",
+    }
     for event in events:
         if event["kind"] == "state":
             assert set(event) == common | {"state"}

@@ -48,7 +48,7 @@ def test_events_are_steps_and_means_of_epochs():
     assert [event.step for event in events if event.kind == "step"] == list(range(1, 13))
     assert {event.total for event in events} == {12}
     assert [event.epoch for event in events if event.kind == "epoch"] == [1, 2, 3]
-    names = {"loss", *TERMS, "clip_fraction", "perplexity", "lr", "images_per_s"}
+    names = {"loss", *TERMS, "clip_fraction", "mean_cosine", "perplexity", "lr", "images_per_s"}
     assert all(set(event.values) == names for event in events)
     for name in names - {"images_per_s"}:
         mean = np.mean([event.values[name] for event in events[:4]])

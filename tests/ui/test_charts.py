@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from transclipped.ui import charts
 from transclipped.ui.charts import csv_of, enlarged
 
 
@@ -64,3 +65,10 @@ def test_at_scale_one_the_figure_itself_is_returned():
 def test_heat_maps_and_bars_can_be_enlarged():
     figure = go.Figure([go.Heatmap(z=[[1, 2]]), go.Bar(x=[1], y=[2])])
     assert enlarged(figure, 2).layout.height == 900
+
+
+def test_beyond_some_width_a_figure_only_gets_flatter():
+    line = charts.set_layout(go.Figure(go.Scatter(y=[1, 2])), "x", "y", key="k")
+    square = go.Figure(line).update_yaxes(scaleanchor="x")
+    assert charts.widest(line) > 2 * charts.widest(square) > charts.HEIGHT
+    assert charts.widest(go.Figure(line).update_layout(height=2 * charts.HEIGHT)) == 2 * charts.widest(line)

@@ -125,3 +125,12 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
     return np.array(rows) @ cones
+
+
+@pytest.mark.parametrize("colour", [theme.RELEVANT, theme.IRRELEVANT, theme.NEUTRAL])
+def test_the_pale_form_stands_out_from_the_dark_background_and_from_the_strong_form(colour):
+    red, green, blue, alpha = map(float, re.findall(r"[\d.]+", theme.pale(colour)))
+    light = f"#{int(red):02x}{int(green):02x}{int(blue):02x}"
+    dark, white = (blended(light, THEMES[scheme]["backgroundColor"], alpha) for scheme in ("dark", "light"))
+    assert contrast(dark, THEMES["dark"]["backgroundColor"]) >= 3
+    assert contrast(white, colour) > 1.8

@@ -39,6 +39,7 @@ class Headline:
         gains: clipped − without for each seed.
         settings: of both, rule, amount and temperature in a few words.
         backbone: of both.
+        temperature: τ without clipping; None where it is unknown.
     """
 
     without: float
@@ -46,6 +47,7 @@ class Headline:
     gains: tuple[float, ...]
     settings: tuple[str, str]
     backbone: str
+    temperature: float | None = None
 
     @property
     def gain(self) -> float:
@@ -87,11 +89,11 @@ class InvertedU:
 
 def headline(folder: Path = STUDY) -> Headline | None:
     """The pair from the results of the study; None where they are missing."""
-    tried = _results(folder, "curve", "validation_map")
+    tried = results(folder, "curve", "validation_map")
     if not tried:
         return None
     rule = max(tried, key=lambda line: line["validation_map"])["rule"]
-    measured = [line for line in _results(folder, "rules-I", "label", "bits", "seed") if line["bits"] == BITS]
+    measured = [line for line in results(folder, "rules-I", "label", "bits", "seed") if line["bits"] == BITS]
     without, clipped = ({line["seed"]: line for line in measured if line["label"] == label} for label in ("none", rule))
     seeds = sorted(without.keys() & clipped.keys())
     if not seeds:
@@ -100,7 +102,7 @@ def headline(folder: Path = STUDY) -> Headline | None:
     means = [fsum(values) / len(seeds) for values in zip(*pairs, strict=True)]
     gains = tuple(after - before for before, after in pairs)
     first = (without[seeds[0]], clipped[seeds[0]])
-    return Headline(*means, gains, tuple(map(_setting, first)), first[0]["backbone"])
+    return Headline(*means, gains, tuple(map(_setting, first)), first[0]["backbone"], first[0]["temperature"])
 
 
 def inverted_u(file: Path = CURVES) -> InvertedU | None:
@@ -118,7 +120,7 @@ def inverted_u(file: Path = CURVES) -> InvertedU | None:
     return InvertedU(amounts, values, without[0]["map"], without[0]["k"])
 
 
-def _results(folder: Path, part: str, *names: str) -> list[dict[str, Any]]:
+def results(folder: Path, part: str, *names: str) -> list[dict[str, Any]]:
     """Results of a part that have all of `COMMON` and `names`."""
     needed = {*COMMON, *names}
     return [line for line in json_lines(folder / f"{part}.jsonl") if isinstance(line, dict) and needed <= line.keys()]

@@ -20,7 +20,7 @@ def _pairs(words: str) -> dict[str, str]:
 
 
 _DATASETS = _pairs("""cifar10=krizhevsky2009 caltech101=feifei2004 collage=feifei2004 mirflickr=huiskes2008
-    flickr25k=huiskes2008 nuswide=chua2009 nus-wide=chua2009 embeddings=gao2021""")
+    flickr25k=huiskes2008 nuswide=chua2009 nus-wide=chua2009 fashionmnist=xiao2017 embeddings=gao2021""")
 _RULES = {"rank": ("dubey2024",), "rank+threshold": ("dubey2024", "huynh2022"), "debiased": ("chuang2020",)}
 # of timm's, by a part of the name; all that match
 _BACKBONES = _pairs("""vit_=dosovitskiy2021 efficientnet=tan2019 resnet=he2016 convnext=liu2022 .dino=caron2021
@@ -37,6 +37,17 @@ def cited(config: RunConfig) -> list[str]:
     if config.data.dataset in _DATASETS:
         keys.add(_DATASETS[config.data.dataset])
     return sorted(keys)
+
+
+def of_stage(source: str) -> list[str]:
+    """Keys of the works that the source of a pipeline's stage names, by arXiv number or DOI, or by author and year."""
+    result = []
+    for key, entry in entries(FILE.read_text(encoding="utf-8")).items():
+        number = re.search(r"^  (?:eprint|doi) = \{(?:10\.48550/arXiv\.)?(.+)\}", entry, re.MULTILINE)
+        author, year = re.match(r"([a-z]+)(\d+)", key).groups()
+        named = number[1] in source if number else re.search(rf"\b{author}\b.*{year}", source.lower())
+        result += [key] if named else []
+    return result
 
 
 def bibtex(keys: Iterable[str]) -> str:

@@ -41,9 +41,13 @@ def _action(actions: Any, name: str, summary: str) -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> None:
     from transclipped.experiments.pipelines.pipeline import Pipeline
+    from transclipped.retrieval.advice import advice
 
     _check(arguments)
-    pipeline = Pipeline(arguments.line).fit(data_of(arguments), validation=arguments.validation)
+    pipeline = Pipeline(arguments.line)
+    for sentence in advice(pipeline.line):
+        print(sentence, file=sys.stderr)
+    pipeline.fit(data_of(arguments), validation=arguments.validation)
     result = pipeline.evaluate(arguments.k)
     if arguments.out is not None:
         result["saved"] = str(pipeline.save(arguments.out))
@@ -101,6 +105,7 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _explain(arguments: argparse.Namespace) -> None:
     from transclipped.experiments.pipelines.pipeline import Pipeline
+    from transclipped.retrieval.advice import advice
 
     stages, name = _stages(), arguments.line.strip()
     if name in stages:
@@ -109,15 +114,19 @@ def _explain(arguments: argparse.Namespace) -> None:
     line = Pipeline(arguments.line).line
     steps = [step for branch in line.steps[0].branches for step in branch.steps] + list(line.steps)
     facts = [_facts(step.name, step.stage) for step in steps]
-    texts = [str(line), *(_text(each) for each in facts)]
-    print_result(arguments, {"pipeline": str(line), "stages": facts}, "\n\n".join(texts))
+    sentences = advice(line)
+    texts = [str(line), *sentences, *(_text(each) for each in facts)]
+    print_result(arguments, {"pipeline": str(line), "advice": sentences, "stages": facts}, "\n\n".join(texts))
 
 
 def _facts(name: str, stage: Any) -> dict[str, Any]:
     import inspect
 
+    from transclipped.analysis.references import of_stage
+
     options = {option: None if value is inspect.Parameter.empty else value for option, value in stage.options.items()}
     facts = {"name": name, "kind": stage.kind, "idea": stage.idea, "formula": stage.formula, "source": stage.source}
+    facts["cites"] = of_stage(stage.source)
     return {**facts, "options": options, "bounds": {option: list(ends) for option, ends in stage.bounds.items()}}
 
 

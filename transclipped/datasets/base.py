@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from transclipped.datasets.images.decode import Unusable, open_image, square, to_png
+from transclipped.datasets.images.decode import Unusable, frame, open_image, square, to_png
 from transclipped.datasets.labels.names import Names
 from transclipped.datasets.sampling import sample
 from transclipped.errors import InputError
@@ -126,25 +126,29 @@ class ImageSet(ABC):
         """RGB, upright, for display: the shorter side may be reduced, but not below `side` pixels."""
         return self.image(row)
 
-    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
-        """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`."""
+    def pixels(self, rows: np.ndarray, size: int, *, framed: bool = False) -> torch.Tensor:
+        """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`.
+
+        With `framed`, images are not resized, but padded with zeros or cut to `size` around their centre.
+        """
+        fit = self._framed if framed else self._square
         with ThreadPoolExecutor(DECODERS) as pool:
-            squares = pool.map(lambda row: np.asarray(self._square(int(row), size)), rows)
+            squares = pool.map(lambda row: np.asarray(fit(int(row), size)), rows)
             return _stacked(list(squares), size)
 
-    def decoded(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, torch.Tensor]:
+    def decoded(self, rows: np.ndarray, size: int, *, framed: bool = False) -> tuple[np.ndarray, torch.Tensor]:
         """The readable ones of `rows`, with their `pixels`; the others are added to `unreadable`.
 
         InputError if the whole folder is gone.
         """
-        rows = self.readable(rows)
+        rows, options = self.readable(rows), {"framed": True} if framed else {}
         try:
-            return rows, self.pixels(rows, size)
+            return rows, self.pixels(rows, size, **options)
         except Unusable:  # rare, so each image is tried alone
             for row in rows:
                 self._try_to_decode(int(row), size)
             rows = self.readable(rows)
-            return rows, self.pixels(rows, size)
+            return rows, self.pixels(rows, size, **options)
 
     @cached_property
     def unreadable(self) -> dict[int, str]:
@@ -188,6 +192,9 @@ class ImageSet(ABC):
     def _square(self, row: int, size: int) -> Image.Image:
         return square(self.image(row), size)
 
+    def _framed(self, row: int, size: int) -> Image.Image:
+        return frame(self.image(row), size)
+
 
 class EncodedSet(ImageSet):
     """Images as encoded files in memory: `files` is `[n]` binary, such as a column of a parquet file."""
@@ -199,9 +206,9 @@ class EncodedSet(ImageSet):
     def encoded(self, row: int) -> bytes:
         return self._files[int(row)].as_py()
 
-    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+    def pixels(self, rows: np.ndarray, size: int, *, framed: bool = False) -> torch.Tensor:
         if self.native_size is None:
-            return super().pixels(rows, size)
+            return super().pixels(rows, size, framed=framed)
         if "all_pixels" in self.__dict__:  # decoded already
             return self.all_pixels[np.asarray(rows, np.int64)]
         return self._decoded(rows)
@@ -229,10 +236,10 @@ class ArraySet(ImageSet):
     def image(self, row: int) -> Image.Image:
         return Image.fromarray(np.ascontiguousarray(self._pixels[int(row)].transpose(1, 2, 0)))
 
-    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+    def pixels(self, rows: np.ndarray, size: int, *, framed: bool = False) -> torch.Tensor:
         import torch
 
-        return torch.from_numpy(self._pixels[np.asarray(rows, np.int64)])
+        return torch.from_numpy(np.ascontiguousarray(self._pixels[np.asarray(rows, np.int64)]))
 
 
 def fingerprint(*parts: bytes | memoryview) -> str:

@@ -81,7 +81,7 @@ class Embeddings(ImageSet):
             x = x / np.where(length > 0, length, 1)
         return (x * math.sqrt(x.shape[1])).astype(np.float16)
 
-    def pixels(self, rows: np.ndarray, size: int) -> torch.Tensor:
+    def pixels(self, rows: np.ndarray, size: int, *, framed: bool = False) -> torch.Tensor:
         raise InputError(f"{self.name} holds numbers and no images; choose the backbone identity, frozen")
 
     def image(self, row: int) -> Image.Image:

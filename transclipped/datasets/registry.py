@@ -29,10 +29,11 @@ _SETS = {
     "collage": ("transclipped.datasets.collage", "2,525 pairs of Caltech-101 photographs, two labels each; bundled"),
     "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several per image"),
     "nuswide": ("transclipped.datasets.nuswide", "NUS-WIDE: 195,834 photographs with the 21 most frequent labels"),
+    "fashionmnist": ("transclipped.datasets.fashion_mnist", "Fashion-MNIST: 70,000 grey images of 10 kinds of clothes"),
     "folder": ("transclipped.datasets.folder", "a folder of your own images, with or without labels"),
     "embeddings": ("transclipped.datasets.embeddings", "existing embeddings, in a .npy, .npz or parquet file"),
 }
-_ALIASES = {"flickr25k": "mirflickr", "nus-wide": "nuswide"}
+_ALIASES = {"flickr25k": "mirflickr", "nus-wide": "nuswide", "fashion-mnist": "fashionmnist"}
 _LISTED = ("mirflickr", "nuswide")  # images are named by lists, and searched for in all sub-folders
 _FILES = ("folder", *_LISTED)
 _LABELS = ("folder", "embeddings", "mirflickr", "nuswide")  # accept a file or folder of labels

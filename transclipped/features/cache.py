@@ -200,7 +200,7 @@ def encode(
     rows = images.readable(rows)
 
     def embed(chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        chunk, pixels = images.decoded(chunk, backbone.image_size)
+        chunk, pixels = images.decoded(chunk, backbone.image_size, framed=backbone.framed)
         if not len(chunk):
             return chunk, np.zeros((0, backbone.width), np.float16)
         part = None if parameters is None else parameters[chunk]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from transclipped.config import AUTO, IDENTITY, BackboneConfig, from_dict
 from transclipped.errors import InputError
 from transclipped.models import custom, hub, hybrid
+from transclipped.models.grey import RECIPES, OneChannel
 from transclipped.models.hybrid import EARLY_STRIDE, STEM, STEM_PREFIX, STRIDE, BesideCnn, OnMaps, joined, without_stem
 from transclipped.models.weights import load_tensors, without_wrapper
 from transclipped.models.zoo import BUNDLED, CNN, DISTILLED, HYBRID, MODELS, PHOTOGRAPHS
@@ -59,6 +60,7 @@ class Backbone(nn.Module):
         image_size: pixels per side of its input.
         mean, std: normalisation of each channel, on the scale [0, 1].
         variant: distinguishes it from others with the same name and weights, such as by pooling.
+        framed: whether images are padded or cut to `image_size`, instead of scaled.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class Backbone(nn.Module):
         mean: tuple[float, ...],
         std: tuple[float, ...],
         variant: str = "",
+        framed: bool = False,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last).eval()
         self.name, self.image_size, self.mean, self.std = name, image_size, tuple(mean), tuple(std)
+        self.framed = framed
         self.width = getattr(network, "head_hidden_size", None) or network.num_features
         self._variant = variant
         self.fingerprint = _fingerprint(name + variant, self.network)
@@ -96,7 +100,7 @@ def load_backbone(
     Args:
         config: name of a bundled, custom or timm model, or a configuration.
         default_size: pixels per side for a bundled or custom model without `image_size`.
-        settings: with a name: `weights`, `image_size` and `pool`, as in `BackboneConfig`.
+        settings: with a name: `weights`, `image_size`, `pool` and `grey`, as in `BackboneConfig`.
 
     Raises:
         InputError: the name is unknown, or the weights are unavailable or do not fit.
@@ -114,6 +118,9 @@ def load_backbone(
         config = replace(config, name=HYBRID)
     if config.name == IDENTITY:
         return _identity(default_size)
+    recipe = RECIPES.get(config.grey)
+    if recipe is not None and config.image_size is None:
+        config = replace(config, image_size=recipe.size)
     variant = ""
     if config.name in BUNDLED:
         network = _bundled(config)
@@ -126,7 +133,11 @@ def load_backbone(
         size, mean, std = config.image_size or data["input_size"][-1], data["mean"], data["std"]
         variant = _set_pooling(network, config)
     network.requires_grad_(False)
-    return Backbone(network, name=config.name, image_size=size, mean=mean, std=std, variant=variant)
+    if recipe is not None:
+        network, variant = OneChannel(network, size), f"{variant} grey {config.grey} {size}"
+        size, mean, std = recipe.frame, (recipe.mean,) * 3, (recipe.std,) * 3
+    framed = recipe is not None
+    return Backbone(network, name=config.name, image_size=size, mean=mean, std=std, variant=variant, framed=framed)
 
 
 def stem_backbone(size: int, *, stride: int = STRIDE) -> Backbone:
@@ -143,7 +154,7 @@ def on_stem(backbone: Backbone) -> tuple[Backbone, nn.Module] | None:
     Stored feature maps of the stem serve the CNN and every hybrid over it. Hybrids that trained the stem's last stages
     share the first ones.
     """
-    if backbone.name not in BUNDLED:
+    if backbone.name not in BUNDLED or backbone.framed:
         return None
     prefix, rest = OVER_STEM[backbone.name]
     state = backbone.network.state_dict()
@@ -240,7 +251,7 @@ def _from_timm(config: BackboneConfig) -> nn.Module:
         network = _created(config.name, size=config.image_size)
         state = without_wrapper(load_tensors(path), network.state_dict())
         try:
-            return _filled(network, _translated(state, network), path)
+            return _filled(network, _strict(_translated(state, network), network, path), path)
         except InputError as error:
             usual = _created(config.name).state_dict().items() if config.image_size is not None else ()
             if usual and all(name in state and state[name].shape == tensor.shape for name, tensor in usual):
@@ -335,6 +346,29 @@ def _translated(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tenso
         return translate(dict(state), network) if translate else state
     except (KeyError, RuntimeError, ValueError, IndexError, AssertionError):
         return state  # of another model; `_filled` reports the difference
+
+
+def _strict(state: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
+    """`state`, whose batch-norm statistics are the network's: embeddings would be wrong without a sign of it.
+
+    Those of layers that the network lacks altogether, such as a classifier or projector, do not matter.
+    """
+    expected, layers = network.state_dict().keys(), {name for name, _ in network.named_children()}
+    missing = {name for name in expected if name not in state}
+    extra = {n for n in state if n not in expected and n.partition(".")[0] in layers and _is_statistic(n)}
+    if not all(map(_is_statistic, missing)):  # of another model, which `_filled` reports
+        return state
+    for verb, names in (("lacks", missing), ("has unexpected", extra)):
+        if names:
+            raise InputError(
+                f"{path} {verb} batch-norm statistics, {len(names)} tensors such as {min(names)}; its embeddings would "
+                "be wrong, so save the model's whole state_dict() and use that"
+            )
+    return state
+
+
+def _is_statistic(name: str) -> bool:
+    return name.rpartition(".")[2] in ("running_mean", "running_var", "num_batches_tracked")
 
 
 def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Module:

@@ -336,7 +336,7 @@ class Fused:
         self.chains = [Chain(branch, source, store) for branch in self.fusion.branches]
         self.memo: dict[Any, Any] = {}
 
-    @property
+    @cached_property
     def index(self) -> Index:
         """Items of all branches, side by side: a score is the sum of the branches' scores."""
         return _Joined([chain.index for chain in self.chains])
@@ -385,23 +385,25 @@ class _Joined:
         self.bytes_per_item = sum(index.bytes_per_item for index in indexes)
 
     @cached_property
+    def _decoded(self) -> tuple[FlatIndex, np.ndarray]:
+        """All items, and what each of their numbers is multiplied by for a query."""
+        items = [index.decoded() for index in self.indexes]
+        factors = [np.full(x.shape[1], to_query(index)) for x, index in zip(items, self.indexes, strict=True)]
+        return FlatIndex(np.concatenate(items, 1), codebooks=1), np.concatenate(factors)
+
+    @property
     def to_query(self) -> np.ndarray:
         """What a decoded item is multiplied by to be a query, `[D']`."""
-        factors = [to_query(index) for index in self.indexes]
-        return np.repeat(np.array(factors, np.float32), [index.decoded().shape[1] for index in self.indexes])
-
-    @cached_property
-    def _flat(self) -> FlatIndex:
-        return FlatIndex(np.concatenate([index.decoded() for index in self.indexes], 1), codebooks=1)
+        return self._decoded[1]
 
     def embed(self, vectors: np.ndarray) -> np.ndarray:
         return vectors
 
     def search(self, queries: np.ndarray, k: int) -> Hits:
-        return self._flat.search(queries, k)
+        return self._decoded[0].search(queries, k)
 
     def decoded(self) -> np.ndarray:
-        return self._flat.embeddings
+        return self._decoded[0].embeddings
 
 
 def ranker(line: Line, source: Source, store: Store) -> Chain | Fused:

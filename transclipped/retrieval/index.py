@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 
 from transclipped.errors import InputError
+from transclipped.retrieval.checks import same_width
 from transclipped.retrieval.coding.product import decode, picked, tables
 from transclipped.retrieval.ties import SharedCodes, border, shared_codes
 
@@ -45,6 +46,11 @@ class _Index:
     def embed(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors `[Q, D]` as queries of `search`: unchanged."""
         return vectors
+
+    @property
+    def faiss_index(self) -> faiss.IndexFlatCodes:
+        """The index of faiss; its scores are M times ours."""
+        return self._faiss
 
     def search(self, queries: np.ndarray, k: int) -> Hits:
         """The min(k, N) most similar items of queries `[Q, D]` float32."""
@@ -140,11 +146,6 @@ class PQIndex(_Index):
         shared = shared_codes(self.codes)
         return shared and (shared, _index_pq(self.codebooks, shared.codes))
 
-    @property
-    def faiss_index(self) -> faiss.IndexPQ:
-        """The index of faiss; its scores are M times ours."""
-        return self._faiss
-
     def decoded(self) -> np.ndarray:
         """Codewords of all items, `[N, D]` float32, scaled so that an inner product with a query is a score."""
         return decode(self.codebooks, self.codes) / self.m
@@ -202,6 +203,12 @@ class FlatIndex(_Index):
         self.bytes_per_item = 4.0 * embeddings.shape[1]
         self._faiss = faiss.IndexFlatIP(embeddings.shape[1])
         self._faiss.add(self.embeddings)
+
+    def embed(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors `[Q, D]` as queries of `search`: unchanged. Raises InputError if they are of another width."""
+        if self.n and len(vectors):  # nothing has no width
+            same_width("the index", self.embeddings.shape[1], vectors.shape[1])
+        return vectors
 
     def decoded(self) -> np.ndarray:
         """All items, `[N, D]` float32, scaled so that an inner product with a query is a score."""

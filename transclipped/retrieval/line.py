@@ -30,6 +30,7 @@ PRESETS = {
     "pyretri-caltech": "head32 | gem(3) | l2 | pca(512) | l2 | dba(10) | float | qe(10) | k-reciprocal(20, 6, 0.3)",
     "pyretri-indoor": "head32 | gem(3) | l2 | pca(512) | l2 | dba(10) | float | qe(10)",
     "utrl": "stem16 | utrl | l2 | float",
+    "mpfa": "stem16 | mpfa(0.5) | mean | l2 | whiten | l2 | float",
     "selective": "select(head32 | gem | l2 | float + stem16 | scda | l2 | float)",
     "run": "run:hybrid-cifar10-32-clipped",
 }

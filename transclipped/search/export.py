@@ -171,8 +171,9 @@ def _checked(path: Path, encoder: Encoder, example: Tensor) -> bool:
 
 
 def _preprocessing(backbone: Backbone, run: RunDir) -> dict[str, Any]:
+    fit = "padded with zeros or cut around the centre" if backbone.framed else "largest centre square, resized"
     return {
-        "input": "pixels, float32: (c / 255 - mean) / std of RGB, channels first; largest centre square, resized",
+        "input": f"pixels, float32: (c / 255 - mean) / std of RGB, channels first; {fit}",
         "image_size": backbone.image_size,
         "native_size": run.record.get("native_size"),
         "centre": run.record.get("centre"),

@@ -18,7 +18,7 @@ from PIL import Image
 
 from transclipped.config import IDENTITY, DataConfig
 from transclipped.datasets.images import thumbnails
-from transclipped.datasets.images.decode import data_address, open_image, square, to_png
+from transclipped.datasets.images.decode import data_address, frame, open_image, square, to_png
 from transclipped.datasets.labels.names import Names
 from transclipped.datasets.registry import load, paths
 from transclipped.datasets.views import render
@@ -152,7 +152,8 @@ class Searcher:
             )
         backbone, head = self.model
         size = self.about.get("native_size") or backbone.image_size
-        pixels = torch.from_numpy(np.stack([np.asarray(square(p, size)) for p in images])).permute(0, 3, 1, 2)
+        fit = frame if backbone.framed and size == backbone.image_size else square
+        pixels = torch.from_numpy(np.stack([np.asarray(fit(p, size)) for p in images])).permute(0, 3, 1, 2)
         with inference(torch.device("cpu")):
             features = backbone(render(pixels, None, size=backbone.image_size, mean=backbone.mean, std=backbone.std))
         return embed_in_batches(head, features.half().numpy())[0].numpy()

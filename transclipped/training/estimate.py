@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from transclipped.config import BackboneConfig, RunConfig
+from transclipped.config import SIMCLR, BackboneConfig, RunConfig
 from transclipped.datasets.base import ImageSet
 from transclipped.datasets.protocols import Split
 from transclipped.features.cache import FeatureCache, Progress
@@ -135,4 +135,6 @@ def _speeds(config: RunConfig, images: ImageSet, width: int, device: str) -> _Ke
     training = f"{encoding} {config.backbone.train}"
     if config.backbone.train == "frozen":
         training = f"{machine} train {width} {config.quantizer.bits}"
+    if config.loss.objective != SIMCLR:
+        training += f" {config.loss.objective}"
     return _Keys(encoding, training, f"{machine} rank")

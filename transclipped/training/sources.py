@@ -89,7 +89,7 @@ class FreshViews:
         for step in range(skip, len(order) // batch):
             rows = order[step * batch : (step + 1) * batch]
             rng = np.random.default_rng([self.seed, epoch, step])
-            rows, pixels = self.images.decoded(rows, size)
+            rows, pixels = self.images.decoded(rows, size, framed=self.backbone.framed)
             if len(rows) < 2:
                 raise InputError(f"only {len(rows)} of {batch} images in a batch can be read; is their disk connected?")
             pixels = pixels.to(self.device).repeat(2, 1, 1, 1)

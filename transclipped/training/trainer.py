@@ -22,12 +22,15 @@ from torch import Tensor, nn
 
 from transclipped.config import RunConfig, ScheduleConfig
 from transclipped.errors import InputError
-from transclipped.losses import LossParts, training_loss
+from transclipped.losses import NOTHING, LossParts, Memory, training_loss
 from transclipped.models.head import Codes, Head
 from transclipped.models.precision import fastest_dtype
 from transclipped.retrieval.relevance import relevance
 from transclipped.runs.checkpoint import packed, unpack
+from transclipped.training.collapse import mean_cosine
 from transclipped.training.defaults import check_batch
+from transclipped.training.objectives.state import state_of
+from transclipped.training.objectives.views import compared
 from transclipped.training.sources import Source
 
 MOMENTUM = 0.9  # of SGD
@@ -37,7 +40,7 @@ MOMENTUM = 0.9  # of SGD
 class Event:
     """An event of kind "step" or "epoch", after `epoch` fractional epochs and `step` of `total` steps.
 
-    values: loss, contrastive, entropy, diversity (nats, nats, nats, cosine), clip_fraction, perplexity
+    values: loss, contrastive, entropy, diversity (nats, nats, nats, cosine), clip_fraction, mean_cosine, perplexity
     (codewords), lr, images_per_s; with labels clip_precision, and at epochs validation_map.
     """
 
@@ -79,7 +82,8 @@ class Trainer:
         self._sums: dict[str, tuple[float, int]] = {}  # sum and count of this epoch's metrics
         self.steps_per_epoch = len(source.rows) // config.schedule.batch
         self.total_steps = self.steps_per_epoch * config.schedule.epochs
-        self.optimizer = _optimizer(model, config.schedule)
+        self.slow = state_of(model, config)
+        self.optimizer = _optimizer(model, config.schedule, self.slow and self.slow.predictor)
         device = next(model.parameters()).device
         self._autocast = torch.autocast(
             device.type,
@@ -129,9 +133,13 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["scale"]
         device = next(self.model.parameters()).device
+        views, memory, slow = views.to(device, non_blocking=True), NOTHING, None
         with self._autocast:
-            codes = self.model(views.to(device, non_blocking=True))
-        parts = loss_of(codes, _head(self.model), self.config, epoch=self.epoch, log_codes=self.log_codes)
+            codes = self.model(views)
+            if self.slow is not None:
+                memory, slow = self.slow.memory(views, rows)
+        options = {"epoch": self.epoch, "log_codes": self.log_codes, "memory": memory}
+        parts = loss_of(codes, _head(self.model), self.config, **options)
         if not torch.isfinite(parts.total):
             raise InputError(
                 f"the loss became {parts.total.item()} at step {self.step}; choose a smaller learning rate "
@@ -141,33 +149,41 @@ class Trainer:
         parts.total.backward()
         self.optimizer.step()
         self.step += 1
-        return {**self._observed(parts, codes, rows), "lr": lr}
+        values = self._observed(parts, codes, rows, memory)
+        if self.slow is not None:
+            self.slow.follow(self.model, slow, rows)
+        return {**values, "lr": lr}
 
-    def _observed(self, parts: LossParts, codes: Codes, rows: np.ndarray) -> dict[str, float]:
-        mask = parts.clipped.mask
+    def _observed(self, parts: LossParts, codes: Codes, rows: np.ndarray, memory: Memory) -> dict[str, float]:
+        mask = parts.clipped.mask  # [2B, 2B + Q]
         clipped = int(mask.sum())
         values = {
             "loss": parts.total.item(),
             "contrastive": parts.contrastive.item(),
             "diversity": parts.diversity.item(),
-            "clip_fraction": clipped / max(1, len(mask) * (len(mask) - 2)),
+            "clip_fraction": clipped / max(1, _pairs(mask, memory)),
+            "mean_cosine": mean_cosine(codes.quantized.detach().flatten(1)),
         }
         if self.log_codes:
             values |= {"entropy": parts.entropy.item(), "perplexity": perplexity(codes.assignment.detach())}
         if self.labels is not None and clipped:
             both = self.labels[np.tile(rows, 2)]
-            same = torch.from_numpy(relevance(both, both)).to(mask.device)
+            more = both if memory.rows is None else np.concatenate([both, self.labels[memory.rows.cpu().numpy()]])
+            same = torch.from_numpy(relevance(both, more)).to(mask.device)
             values["clip_precision"] = int((mask & same).sum()) / clipped
         return values
 
     def state(self) -> dict[str, Tensor]:
         """The state for `restore`, as a flat dictionary of copied tensors."""
         sums = {f"sum.{name}": torch.tensor(pair, dtype=torch.float64) for name, pair in self._sums.items()}
-        return packed(self.model, self.optimizer, self.step) | {"ended": torch.tensor(self._ended)} | sums
+        slow = {} if self.slow is None else self.slow.tensors()
+        return packed(self.model, self.optimizer, self.step) | {"ended": torch.tensor(self._ended)} | sums | slow
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Restore a saved state; InputError if it is from a model of another shape or another schedule."""
         step, ended = unpack(state, self.model, self.optimizer)
+        if self.slow is not None:
+            self.slow.load(state)
         ended = step // self.steps_per_epoch if ended is None else ended
         done, epochs = ended * self.steps_per_epoch, self.config.schedule.epochs
         if ended > epochs or not done <= step <= min(done + self.steps_per_epoch, self.total_steps):
@@ -180,19 +196,32 @@ class Trainer:
         self._sums = {name: (total, int(count)) for name, (total, count) in sums.items() if count >= 1}
 
 
-def loss_of(codes: Codes, head: Head, config: RunConfig, *, epoch: float, log_codes: bool = True) -> LossParts:
-    """The training loss of the codes of two views; `log_codes` as in `training_loss`."""
-    detect = {"quantized": None, "continuous": codes.continuous, "backbone": codes.features}[config.clipping.on]
+def loss_of(
+    codes: Codes,
+    head: Head,
+    config: RunConfig,
+    *,
+    epoch: float,
+    log_codes: bool = True,
+    memory: Memory = NOTHING,
+) -> LossParts:
+    """The training loss of the codes of two views; `log_codes` and `memory` as in `training_loss`."""
     return training_loss(
         codes.quantized.flatten(1),
         codes.assignment,
         head.quantizer.codewords(),
-        detect=None if detect is None else detect.detach().flatten(1),
+        detect=compared(codes, config.clipping.on),
         clipping=config.clipping,
         loss=config.loss,
         epoch=epoch,
         log_codes=log_codes,
+        memory=memory,
     )
+
+
+def _pairs(mask: Tensor, memory: Memory) -> int:
+    """Number of pairs of an anchor and a negative."""
+    return len(mask) * (len(mask) - 2) + (0 if memory.candidates is None else int(memory.candidates.sum()))
 
 
 def scheduled_lr(epoch: float, schedule: ScheduleConfig) -> float:
@@ -237,11 +266,13 @@ def perplexity(assignment: Tensor) -> float:
     return torch.special.entr(usage).sum(-1).exp().mean().item()
 
 
-def _optimizer(model: nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, schedule: ScheduleConfig, predictor: nn.Module | None) -> torch.optim.Optimizer:
     head = _head(model)
     groups = decay_groups(head, schedule.weight_decay, exempt=head.no_weight_decay(), scale=1.0)
     if head is not model:
         groups += decay_groups(model.backbone, schedule.weight_decay, scale=schedule.backbone_lr / schedule.lr)
+    if predictor is not None:
+        groups += decay_groups(predictor, schedule.weight_decay, scale=1.0)
     if schedule.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=schedule.lr, momentum=MOMENTUM)
     return torch.optim.AdamW(groups, lr=schedule.lr)

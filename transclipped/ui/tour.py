@@ -12,6 +12,8 @@ import streamlit as st
 from transclipped.ui.shell import ROOT
 
 KEY = "tour"  # in the address
+LEFT = "tour left"  # in the session: its first step is no longer drawn
+HELP = "Back to the start, in the sidebar, shows it again."
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def draw(page: str) -> None:
     number = 1 if not page else _number(st.query_params.get(KEY))
     if number is None or STEPS[number - 1].page != (page or STEPS[0].page):
         return
+    if number == 1 and st.session_state.get(LEFT):
+        return
     step = STEPS[number - 1]
     if st.session_state.get("tour step") != number:
         st.session_state["tour step"] = number
@@ -69,6 +73,13 @@ def draw(page: str) -> None:
             _link(right, STEPS[number], f"Next: {STEPS[number].name} →", {KEY: str(number + 1)})
         else:
             _link(right, STEPS[0], "Back to Overview →", {})
+        right.button("Leave this tour", key="leave tour", type="tertiary", on_click=_leave, help=HELP)
+
+
+def _leave() -> None:
+    st.session_state[LEFT] = True
+    st.session_state.pop("tour step", None)
+    st.query_params.pop(KEY, None)
 
 
 def _number(value: str | None) -> int | None:

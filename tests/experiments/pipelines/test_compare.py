@@ -107,3 +107,6 @@ def test_list_and_explain_name_every_stage(capsys):
         assert main(["pipeline", *words]) == 0
     assert "arXiv 1711.02512" in capsys.readouterr().out
     refused(capsys, "pipeline", "explain", "gemm")
+    for line, sentences in (("l2 | float | flow | cprr", 1), ("l2 | float | flow", 0)):
+        assert main(["pipeline", "explain", line, "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["advice"]) == sentences

@@ -48,3 +48,8 @@ def test_a_removed_stage_is_gone_even_if_no_pipeline_is_left():
     with pytest.raises(InputError):
         line(edit.without(line(LINE), 1))
     assert edit.without(line("float"), 0) == ""
+
+
+def test_a_second_stage_that_makes_all_lists_anew_is_not_offered():
+    assert {"flow", "cprr", "k-reciprocal"} <= set(edit.fitting(line(LINE)))
+    assert not {"flow", "cprr", "k-reciprocal"} & set(edit.fitting(line(f"{LINE} | flow")))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 import transclipped as tc
 from transclipped.config import DataConfig
@@ -13,7 +14,9 @@ from transclipped.experiments.pipelines.features import Maps
 from transclipped.experiments.pipelines.source import images_of
 from transclipped.experiments.pipelines.store import DiskStore
 from transclipped.retrieval.chain import Store
+from transclipped.retrieval.index import Hits
 from transclipped.retrieval.metrics import measure_hits
+from transclipped.retrieval.stages import stage
 
 DATA = {"dataset": "cifar10", "train_limit": 120, "database_limit": 120, "query_limit": 30}
 CONFIG = DataConfig(**DATA)
@@ -127,6 +130,68 @@ def test_a_saved_pipeline_gives_equal_hits(line, source, tmp_path):
     assert loaded.ranker.bytes_per_item == pipeline.ranker.bytes_per_item
 
 
+@pytest.mark.parametrize("line", [f"{CNN} | l2 | pca(8) | float", FUSED])
+def test_folders_of_arrays_alone_still_load(line, source, tmp_path):
+    """Earlier versions wrote the items of every index to index.safetensors, and no index.faiss."""
+    pipeline = tc.Pipeline(line).fit(source)
+    folder = pipeline.save(tmp_path / "saved")
+    record = json.loads((folder / "pipeline.json").read_text())
+    arrays = {}
+    for name in record.pop("indexes"):
+        prefix = name.removesuffix("index.faiss")
+        chain = pipeline.ranker.chains[int(prefix[6]) - 1] if prefix else pipeline.ranker
+        if hasattr(chain.index, "embeddings"):
+            arrays[f"{prefix}embeddings"] = chain.index.embeddings
+        else:
+            arrays[f"{prefix}codes"], arrays[f"{prefix}width"] = chain.index.codes.codes, np.array(1280)
+        (folder / name).unlink()
+    save_file(arrays, folder / "index.safetensors")
+    (folder / "pipeline.json").write_text(json.dumps(record))
+    query = int(source.split.query[0])
+    a, b = (each.search(query, k=12) for each in (pipeline, tc.Pipeline.load(folder)))
+    np.testing.assert_array_equal(a.rows, b.rows)
+    for content in (b"", (folder / "state.safetensors").read_bytes()):
+        (folder / "index.safetensors").write_bytes(content)
+        with pytest.raises(InputError):
+            tc.Pipeline.load(folder)
+
+
+def test_an_index_of_a_plug_in_is_built_again_from_its_vectors(own_registries, tmp_path):
+    class Bare:
+        """Search without faiss."""
+
+        def __init__(self, vectors):
+            self.items, self.n, self.bytes_per_item = vectors, len(vectors), 1.0
+
+        def embed(self, vectors):
+            return vectors
+
+        def search(self, queries, k):
+            scores = queries @ self.items.T
+            rows = np.argsort(-scores, 1, kind="stable")[:, :k]
+            return Hits(np.take_along_axis(scores, rows, 1), rows)
+
+        def decoded(self):
+            return self.items
+
+    @stage("bare", kind="coding", idea="", formula="", source="")
+    def bare(vectors):
+        return Bare(vectors)
+
+    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    for line, files in (
+        ("l2 | bare", {"index.safetensors"}),
+        ("l2 | float", {"index.faiss"}),
+        ("rrf(l2 | bare + l2 | pca(4) | l2 | pq(16))", {"index.safetensors", "branch2.index.faiss"}),
+    ):
+        pipeline = tc.Pipeline(line).fit(vectors)
+        folder = pipeline.save(tmp_path / "saved")
+        assert files <= {path.name for path in folder.iterdir()}
+        assert ("index.safetensors" in files) == (folder / "index.safetensors").exists()
+        loaded = tc.Pipeline.load(folder)
+        np.testing.assert_array_equal(loaded.search(vectors[:4]).rows, pipeline.search(vectors[:4]).rows)
+
+
 def test_damaged_saved_pipelines_are_refused(source, tmp_path):
     folder = tc.Pipeline(f"{CNN} | l2 | pq(16)").fit(source).save(tmp_path / "saved")
     record = json.loads((folder / "pipeline.json").read_text())
@@ -137,11 +202,30 @@ def test_damaged_saved_pipelines_are_refused(source, tmp_path):
             b'{"pipeline": 3}',
             *(
                 json.dumps(record | change).encode()
-                for change in ({"fingerprints": ["x"]}, {"fingerprints": []}, {"fingerprints": 3}, {"data": {"x": 1}})
+                for change in (
+                    {"fingerprints": ["x"]},
+                    {"fingerprints": []},
+                    {"fingerprints": 3},
+                    {"data": {"x": 1}},
+                    {"indexes": {}},
+                    {"indexes": {"index.faiss": 3}},
+                    *(
+                        {"indexes": {"index.faiss": record["indexes"]["index.faiss"] | entry}}
+                        for entry in (
+                            {"sha256": ""},
+                            {"width": 7},
+                            {"width": -1},
+                            {"width": 10**12},
+                            {"width": "x"},
+                            {"kind": "floats"},
+                            {"kind": "head"},
+                        )
+                    ),
+                )
             ),
         ],
         "state.safetensors": [b"", b"x" * 50],
-        "index.safetensors": [b"", (folder / "state.safetensors").read_bytes()],
+        "index.faiss": [b"", (folder / "state.safetensors").read_bytes()],
     }
     for name, contents in cases.items():
         before = (folder / name).read_bytes()

@@ -37,9 +37,28 @@ def test_scores_are_shares_of_trees_and_ties_come_by_row():
     assert index.bytes_per_item == 7
 
 
-def test_trees_of_no_depth_score_everything_one():
+def test_scores_of_paths_are_shares_of_questions_answered_alike():
+    x, queries = some(), some(4, seed=1)
+    state = fit(x, trees=7, depth=3)
+    index = bagged(x, state, trees=7, depth=3, score="path")
+    hits = index.search(index.embed(queries), 80)
+    items = leaves(x, state).tolist()
+    for reached, scores, rows in zip(leaves(queries, state).tolist(), hits.scores, hits.rows.tolist(), strict=True):
+        alike = []
+        for item in items:
+            ways = [(f"{a:03b}", f"{b:03b}") for a, b in zip(reached, item, strict=True)]
+            alike.append(sum(next((i for i in range(3) if a[i] != b[i]), 3) for a, b in ways))
+        assert rows == sorted(range(80), key=lambda row: (-alike[row], row))
+        np.testing.assert_allclose(scores, sorted(np.array(alike) / 21, reverse=True), rtol=1e-6)
+    itself = index.search(index.embed(x), 1).scores
+    np.testing.assert_allclose(itself, 1, rtol=1e-6)
+    assert index.bytes_per_item == 7
+
+
+@pytest.mark.parametrize("score", ["leaf", "path"])
+def test_trees_of_no_depth_score_everything_one(score):
     x = some()
-    index = bagged(x, fit(x, trees=3, depth=0), trees=3, depth=0)
+    index = bagged(x, fit(x, trees=3, depth=0), trees=3, depth=0, score=score)
     assert (index.search(index.embed(x), 80).scores == 1).all()
 
 

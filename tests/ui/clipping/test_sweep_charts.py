@@ -4,6 +4,7 @@ import pytest
 
 from transclipped.clipping import swept
 from transclipped.experiments.lab import curves
+from transclipped.ui import theme
 from transclipped.ui.clipping.sweep_charts import figure
 
 
@@ -47,7 +48,7 @@ def test_one_line_without_clipping_is_drawn_at_the_temperature_of_the_results():
 
 def test_results_of_an_earlier_session_are_pale():
     now, earlier = (drawn(values={0.5: 0.5}, pale=pale).data[-1] for pale in (False, True))
-    assert now.opacity == 1 > earlier.opacity
+    assert earlier.line.color == theme.pale(now.line.color)
 
 
 def test_an_unknown_rule_or_no_curve_is_an_empty_figure():

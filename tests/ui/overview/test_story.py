@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from transclipped.analysis.story import Pairs
+from transclipped.analysis.story import Pairs, Story
 from transclipped.datasets.images.decode import open_image
-from transclipped.ui.overview import story
+from transclipped.models import zoo
+from transclipped.ui.overview import sections, story
 from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
 
 
@@ -53,3 +54,20 @@ def test_the_square_that_the_network_sees_is_framed_in_an_image_that_is_not_squa
         (top, left), (bottom, right) = frame.min(0), frame.max(0)
         assert bottom - top == right - left == min(image.size) - 1
         assert abs((top + bottom) - (image.height - 1)) <= 1 and abs((left + right) - (image.width - 1)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("backbone", "name", "makes"),
+    [
+        (zoo.CNN, "Positions", "a feature vector"),
+        *((backbone, "Places", "A small CNN") for backbone in zoo.BUNDLED if backbone != zoo.CNN),
+        ("vit_tiny_patch16_224", "Patches", "cuts the image"),
+    ],
+)
+def test_the_second_step_names_what_this_kind_of_network_makes_of_an_image(backbone, name, makes):
+    unit = np.eye(2, 4, dtype=np.float32)
+    path = Story(unit, unit, np.zeros(2, np.uint8), np.ones(2), 256)
+    image = Image.new("RGB", (32, 32))
+    text = story.stations(image, path, image_size=96, stride=16, scale=1, kind=sections._kind(backbone))
+    assert f"</i>{name}<" in text and makes in text and "6 × 6" in text
+    assert ("patches, each" in text) == (name == "Patches")

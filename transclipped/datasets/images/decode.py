@@ -136,6 +136,12 @@ def square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
 
 
+def frame(image: Image.Image, size: int) -> Image.Image:
+    """An image padded with black or cut to `size` pixels per side around its centre, not scaled."""
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return image.crop((left, top, left + size, top + size))  # outside the image, Pillow fills with zeros
+
+
 def to_png(image: Image.Image) -> bytes:
     """PNG file of an image."""
     return _encoded(image, "PNG")

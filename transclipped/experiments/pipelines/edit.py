@@ -6,6 +6,7 @@ import inspect
 from contextlib import suppress
 
 from transclipped.errors import InputError
+from transclipped.retrieval.advice import REBUILDING
 from transclipped.retrieval.line import Line, parse
 from transclipped.retrieval.stages import STAGES
 
@@ -38,9 +39,15 @@ def with_stage(line: Line | None, name: str) -> str | None:
 
 
 def fitting(line: Line | None) -> dict[str, str]:
-    """Stages that fit somewhere, as lines with them; those that need a name or branches are left out."""
+    """Stages that fit somewhere, as lines with them.
+
+    Those that need a name or branches are left out, and a second one that makes all lists anew.
+    """
     result = {}
+    rebuilt = line is not None and any(step.name in REBUILDING for step in line.steps)
     for name, stage in STAGES.items():
+        if rebuilt and name in REBUILDING:
+            continue
         if stage.kind != "fusion" and inspect.Parameter.empty not in stage.options.values():
             text = with_stage(line, name)
             if text is not None:

@@ -236,7 +236,7 @@ class Pipeline:
         return self._prefixes[prefix]
 
     def save(self, folder: str | os.PathLike) -> Path:
-        """Write pipeline.json, state.safetensors and index.safetensors."""
+        """Write pipeline.json, state.safetensors and index.faiss."""
         from transclipped.experiments.pipelines.files import save
 
         return save(self, Path(folder))

@@ -51,7 +51,7 @@ def fit(batches: Iterable[np.ndarray], *, faithful: bool = False) -> State:
     kind="aggregation",
     idea="Attend to where an object is and to its strongest place, and weaken channels that respond everywhere.",
     formula="v = unit(Σ_scales Σ_xy √(max t/t_c) (A F + A₁ F)), A = √(S²G/‖S²G‖), S = Σ_{c ∈ V} F_c",
-    source="UTRL, IEEE TNNLS 2025",
+    source="UTRL, doi 10.1109/TNNLS.2024.3363163",
     fit=fit,
 )
 def utrl(maps: np.ndarray, state: State, *, upsample: bool = False, faithful: bool = False) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Bagged trees: an item is described by the leaf that it reaches in each of many random trees.
 
-The score of query and item is the share of trees in which they reach the same leaf; no distance is computed. A tree is
-a codebook and a leaf a codeword, so that T trees take T bytes an item. Each node of a tree halves the vectors that
-reach it, at the median along a random direction in the space of the first 64 principal axes; each tree sees a sample of
-the training vectors drawn with replacement.
+The score of query and item is the share of trees in which they reach the same leaf; no distance is computed. With
+score=path it is the share of questions that both answer alike before they part, which deep trees need: few items reach
+one leaf of many. A tree is a codebook and a leaf a codeword, so that T trees take T bytes an item. Each node of a tree
+halves the vectors that reach it, at the median along a random direction in the space of the first 64 principal axes;
+each tree sees a sample of the training vectors drawn with replacement.
 
 Source: Fakhr et al. 2018, "BT-retrieval", Neural Computing and Applications, known to us by its abstract; the trees are
 those of Dasgupta & Freund 2008, "Random projection trees and low dimensional manifolds".
@@ -19,6 +20,7 @@ from transclipped.retrieval.stages import State, stage
 from transclipped.retrieval.whitening.pca import pca as principal
 
 AXES, DIRECTIONS, SEED = 64, 512, 0
+SCORES = LEAF, PATH = ("leaf", "path")
 
 
 def fit(vectors: np.ndarray, *, trees: int = 100, depth: int = 6) -> State:
@@ -59,23 +61,33 @@ def _middle(values: np.ndarray) -> float:
     "trees",
     kind="coding",
     idea="Describe an item by the leaf that it reaches in each of many random trees.",
-    formula="score = Σ_t [leaf_t(q) = leaf_t(x)] / T",
+    formula="score = Σ_t [leaf_t(q) = leaf_t(x)] / T; path: Σ_t questions answered alike / (T · depth)",
     source="10.1145/1374376.1374452",
     fit=fit,
-    bounds={"trees": (1, 1024), "depth": (0, 8)},
+    bounds={"trees": (1, 1024), "depth": (0, 8), "score": SCORES},
 )
-def bagged(vectors: np.ndarray, state: State, *, trees: int = 100, depth: int = 6) -> ProjectedIndex:
-    """Index of vectors `[N, D]`, a byte per tree and item; an embedded query has 2^depth numbers per tree."""
+def bagged(vectors: np.ndarray, state: State, *, trees: int = 100, depth: int = 6, score: str = LEAF) -> ProjectedIndex:
+    """Index of vectors `[N, D]`, a byte per tree and item; an embedded query has `codewords` side by side."""
     from transclipped.retrieval.index import PQIndex  # imports faiss
 
-    one_hot = np.eye(2**depth, dtype=np.float32)
+    words = codewords(depth, score=score)
 
     def project(vectors: np.ndarray) -> np.ndarray:
         reached = leaves(vectors, state)
-        return one_hot[reached].reshape(len(reached), trees * 2**depth)
+        return words[reached].reshape(len(reached), trees * words.shape[1])
 
-    index = PQIndex(np.broadcast_to(one_hot, (trees, *one_hot.shape)), leaves(vectors, state))
-    return ProjectedIndex(index, project, scale=1 / trees)
+    index = PQIndex(np.broadcast_to(words, (trees, *words.shape)), leaves(vectors, state))
+    return ProjectedIndex(index, project, scale=1 / (trees * int(words[0].sum())))
+
+
+def codewords(depth: int, *, score: str) -> np.ndarray:
+    """Vectors of 0 and 1 of the leaves, `[2^depth, d]`, whose inner product counts the nodes that two leaves share.
+
+    Nodes are the leaves themselves, or all below the root on the way to them.
+    """
+    leaf = np.arange(2**depth)
+    levels = range(1, depth + 1) if score == PATH and depth else (depth,)
+    return np.concatenate([np.eye(2**level, dtype=np.float32)[leaf >> (depth - level)] for level in levels], 1)
 
 
 def leaves(vectors: np.ndarray, state: State) -> np.ndarray:

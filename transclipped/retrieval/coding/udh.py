@@ -32,7 +32,7 @@ def fit(vectors: np.ndarray, *, bits: int = 32, clusters: int = 100, rounds: int
     matrix = axes @ np.random.default_rng(SEED).normal(size=(axes.shape[1], bits))
     codes = signs(x @ matrix).astype(np.float64)
     for turn in range(rounds):
-        classes = _clusters(x @ matrix if turn else x, clusters)
+        classes = clustered(x @ matrix if turn else x, clusters)
         codes, matrix = learned(x, classes, codes)
     return {"mean": mean, "matrix": matrix.astype(np.float32)}
 
@@ -98,7 +98,7 @@ def objective(x: np.ndarray, y: np.ndarray, codes: np.ndarray, weights: np.ndarr
     return float(errors + NU * ((codes - x @ matrix) ** 2).sum())
 
 
-def _clusters(x: np.ndarray, k: int) -> np.ndarray:
+def clustered(x: np.ndarray, k: int) -> np.ndarray:
     """Cluster `[n]` of each row, of at most k."""
     import faiss  # not at the top, since listing the methods needs no faiss
 

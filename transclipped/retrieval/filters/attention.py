@@ -15,7 +15,7 @@ from transclipped.retrieval.stages import State, stage
     kind="filter",
     idea="Weight places by where an object is and by how near they are to its strongest place.",
     formula="(A + A₁) F, A = √(S²G/‖S²G‖), S = Σ_{c ∈ V} F_c",
-    source="UTRL, IEEE TNNLS 2025",
+    source="UTRL, doi 10.1109/TNNLS.2024.3363163",
     fit=fit,
 )
 def attention(maps: np.ndarray, state: State, *, faithful: bool = False) -> np.ndarray:

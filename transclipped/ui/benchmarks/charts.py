@@ -52,11 +52,11 @@ def gains(pairs: list[Gain], *, key: str) -> go.Figure:
         look = {"mode": "lines+markers+text", "marker": marker, "line": {"color": colour, "width": 3}}
         figure.add_scatter(x=ends, y=[name] * 2, name=name, text=text, textposition=beside, cliponaxis=False, **look)
     values = [value for pair in pairs for value in (pair.without, pair.clipped)]
-    room = 0.45 * (max(values) - min(values) or 0.1)
-    figure.update_xaxes(range=[min(values) - room / 3, max(values) + room])
-    figure.update_yaxes(autorange="reversed", type="category")
+    room = 0.7 * (max(values) - min(values) or 0.1)
+    figure.update_xaxes(range=[min(values) - room / 4, max(values) + room], nticks=6)
+    figure.update_yaxes(autorange="reversed", type="category", ticklabelposition="inside top")  # narrow windows
     figure = set_layout(figure, "mAP@K", "", key=key, showlegend=False)
-    return figure.update_layout(height=80 + 3 * ROW * len(pairs) // 2)
+    return figure.update_layout(height=80 + 2 * ROW * len(pairs))
 
 
 @charts.cached_figure
@@ -86,7 +86,7 @@ def inverted_u(lines: pd.DataFrame, unclipped: pd.DataFrame, *, x: str, value: s
             marks = {"color": mark["color"], "size": [9, 0], "symbol": "circle-open"}
             look = {"mode": "lines+markers", "line": dashed, "marker": marks}
             figure.add_scatter(x=ends, y=[base.iloc[0]] * 2, name=f"{name}, no clipping", **look)
-    figure = set_layout(figure, f"{x} (← more is clipped)", value, key=key)
+    figure = set_layout(figure, f"{x}<br>(← more is clipped)", value, key=key)
     margin = step / 2
     ends = [min(*ordered, end) - margin, max(*ordered, end) + margin]
     labels = [*(f"{amount:g}" for amount in ordered), "none"]

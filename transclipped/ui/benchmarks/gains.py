@@ -9,8 +9,9 @@ from transclipped.analysis import gains
 from transclipped.analysis.gains import Gain
 from transclipped.analysis.headline import RUNS
 from transclipped.runs.run import RunDir
-from transclipped.ui import charts, glossary, presenting, runs
+from transclipped.ui import charts, glossary, headline, presenting, runs
 from transclipped.ui.benchmarks import charts as figures
+from transclipped.ui.benchmarks.view import EMPTY
 
 DISAGREE = (
     "mAP and [recall] can disagree: mAP rewards relevant hits for coming early, recall counts them anywhere "
@@ -23,6 +24,7 @@ OVER = {
 HEADINGS = {"gain": "Gain", "half": "± (95%)", "over": "Over", "rule": "Rule", "backbone": "Backbone"}
 HEADINGS |= {"without": "No clipping", "clipped": "Clipping", "dataset": "Data set", "protocol": "Protocol"}
 HEADINGS |= {"bits": "Bits", "k": "K", "runs": "Runs"}
+HIDDEN = ("Over", "Runs")  # until chosen in the table's menu; without them all fit into a window of 1280 px
 NUMBERS = {"Gain": "%+.4f", "± (95%)": "%.4f", "No clipping": "%.4f", "Clipping": "%.4f"}
 
 
@@ -52,8 +54,10 @@ def draw(search: str) -> None:
     st.caption(" ".join(OVER[over] for over in OVER if over in {pair.over for pair in pairs}))
     if any(RUNS in pair.runs for pair in pairs):
         st.caption("The pair at the top is a mean over seeds of the study; the runs on its backbone repeat one seed.")
+    headline.beside(*(gains.start(pair) for pair in pairs if RUNS not in pair.runs))
     columns = {name: st.column_config.NumberColumn(format=form) for name, form in NUMBERS.items()}
-    st.dataframe(table(pairs), hide_index=True, key="gains table", width="stretch", column_config=columns)
+    columns |= dict.fromkeys(HIDDEN)
+    st.dataframe(table(pairs), hide_index=True, key="gains table", column_config=columns, placeholder=EMPTY)
 
 
 def table(pairs: list[Gain]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ import streamlit as st
 
 from transclipped.analysis import report, tables
 from transclipped.experiments.pipelines import tables as pipelines
-from transclipped.ui import charts, links
+from transclipped.ui import charts, links, presenting
+from transclipped.ui.benchmarks.view import EMPTY
 from transclipped.ui.glossary import paragraph
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
@@ -18,6 +19,8 @@ from transclipped.utils.files import ASSETS
 FOLDER = ASSETS / "pipeline"
 KEY = "pipelines"  # in the address: the data set
 NAMES = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage"}
+WIDE, INDENT = 300, "\u2003"  # px, of a stage; the space by which it is indented
+HIDDEN = ("pipeline", "n", "fit")  # until chosen in the table's menu; the rest fits into a window of 1280 px
 FORMATS = {"map": "%.4f", "map_r": "%.4f", "precision@10": "%.3f", "recall@K": "%.3f", "gain": "%+.4f"}
 FORMATS |= {"spread": "%.4f", "ms": "%.2f", "bytes": "%.0f", "fit": "%.1f"}
 HEADINGS = {
@@ -52,14 +55,16 @@ def draw() -> None:
     queries, images, k = (int(part[name].iloc[0]) for name in ("n_queries", "n_database", "k"))
     st.caption(
         f"{queries:,} queries, {images:,} images, K = {k:,}. "
-        "Each row adds a stage to a row above it. Observed with labels, which no stage sees."
+        "A row with ↳ adds a stage to the less indented row above it. Observed with labels, which no stage sees."
     )
     _table(rows, key="pipelines table")
     gains = pipelines.reranking(rows)
     if not gains.empty:
         st.header("Re-ranking on codes and on floats")
         paragraph("What each re-ranking adds to mAP-min, on [codes](code) of a few bytes and on floats.")
-        st.dataframe(gains, hide_index=True, key="pipelines gains", width="stretch", column_config=_gain_columns(gains))
+        st.dataframe(
+            gains, hide_index=True, key="pipelines gains", column_config=_gain_columns(gains), placeholder=EMPTY
+        )
     _downloads(rows, chosen)
 
 
@@ -74,16 +79,26 @@ def _name(group: str) -> str:
 
 
 def _table(rows: pd.DataFrame, *, key: str) -> None:
-    config = {}
+    config, wide = {}, round(WIDE * presenting.scale())
     for name, (heading, about) in HEADINGS.items():
         if name in FORMATS:
             config[name] = st.column_config.NumberColumn(heading, help=about, format=FORMATS[name])
         else:
-            config[name] = st.column_config.TextColumn(
-                heading, help=about, width="large" if name == "pipeline" else None
-            )
-    columns = [name for name in HEADINGS if name in rows]
-    st.dataframe(rows[columns], hide_index=True, key=key, width="stretch", column_config=config)
+            config[name] = st.column_config.TextColumn(heading, help=about, width=wide if name == "stage" else None)
+    config |= dict.fromkeys(HIDDEN)
+    columns = [name for name in HEADINGS if name in rows and name != "pipeline"]
+    shown = rows[[*columns, "pipeline"]].assign(stage=tree(rows))
+    st.dataframe(shown, hide_index=True, key=key, column_config=config, placeholder=EMPTY)
+
+
+def tree(rows: pd.DataFrame) -> list[str]:
+    """The stage that each row adds, indented below the row that it continues; the whole line where there is none."""
+    depths: dict[str, int] = {}
+    cells = []
+    for line, before, stage in zip(rows["pipeline"], rows["before"], rows["stage"], strict=True):
+        depth = depths[line] = depths.get(before, -1) + 1
+        cells.append(INDENT * (depth - 1) + f"↳ {stage}" if depth else line)
+    return cells
 
 
 def _gain_columns(gains: pd.DataFrame) -> dict:

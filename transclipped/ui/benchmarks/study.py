@@ -6,12 +6,13 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks_study
 from transclipped.clipping import amount_for
-from transclipped.ui import charts, links, presenting
+from transclipped.ui import charts, headline, links, presenting
 from transclipped.ui.benchmarks import charts as figures
 from transclipped.ui.benchmarks import view
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
+LOWER = (0.2, 0.3)  # temperatures of the curve where a head without clipping is worse than at its best one
 NARROW = 360  # px, of a choice of a few words
 SETTINGS = ("amount", "temperature")  # columns of a table besides those that a figure shows
 VALUES = {
@@ -60,6 +61,7 @@ def _inverted_u(results) -> None:
     lines, unclipped = benchmarks_study.inverted_u(results, rule)
     amount = amount_for(rule)
     name = f"{amount.symbol}, {amount.help}" if amount else rule
+    headline.beside(*map(headline.study, LOWER))
     figure = figures.inverted_u(lines, unclipped, x=name, value="mAP", key=f"inverted u {rule}")
     charts.show(figure, key="inverted u", name=f"study-curve-{rule}")
 
@@ -85,4 +87,4 @@ def _part(parts: list[str]) -> None:
     table = benchmarks_study.means(results, settings, value=value)
     table = benchmarks_study.ranked(table, x, [*panels, *lines])
     headings = {"n": "seeds", "mean": VALUES[value], "half": "± (95%)", "gain": "over none", "temperature": "τ"}
-    st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", width="stretch")
+    st.dataframe(table.rename(columns=headings).round(4), hide_index=True, key="study table", placeholder=view.EMPTY)

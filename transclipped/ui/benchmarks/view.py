@@ -10,12 +10,13 @@ import streamlit as st
 
 from transclipped.analysis import benchmarks, benchmarks_study, report
 from transclipped.runs.run import RunDir
-from transclipped.ui import runs
+from transclipped.ui import presenting, runs
 from transclipped.ui.text import plain
 from transclipped.utils.files import ASSETS
 
 STUDY = ASSETS / "study"
 SAMPLED = "a sample"
+EMPTY = "–"  # in a cell without a value
 WHOLE = 20  # rows that a table shows without scrolling
 LABELS = "Labels are for evaluation only: no training saw them."
 SEARCH = "Asymmetric: the query is not coded, the database is. Symmetric: both are coded. Float: neither is."
@@ -37,6 +38,11 @@ NAMES = {  # column: (heading, format, help)
     "clipping": ("Clipping", None, "Which negatives were left out, and how many."),
     "map": ("mAP", "%.4f", "Mean average precision among the first K hits, ties in order of the database."),
     "map_tie_aware": ("mAP, tie-aware", "%.4f", "The expected value when hits of equal score come in random order."),
+    "map_by_class": (
+        "mAP, class mean",
+        "%.4f",
+        "Mean over classes of their queries' mAP; rare ones count as much.",
+    ),
     "precision": ("Precision@100", "%.4f", "Share of relevant images among the first 100 hits."),
     "recall": ("Recall@K", "%.4f", "Share of all relevant images that are among the first K hits."),
     "k": ("K", "%d", "Number of hits that count."),
@@ -51,6 +57,9 @@ NAMES = {  # column: (heading, format, help)
     "network": ("Network and search", None, None),
     **{f"mAP, {bits} bits": (f"mAP, {bits} bits", "%.4f", None) for bits in (16, 32, 64)},
 }
+WIDTHS = {"run": 182, "dataset": 76, "protocol": 64, "k": 48, "database": 70, "bits": 44, "map": 60}  # px
+WIDTHS |= {"clipping": 116, "backbone": 152}  # all of them fit beside the sidebar of a window of 1280 px
+HIDDEN = ("map_tie_aware", "bytes", "queries", "training_s", "measuring_s", "seed")  # until chosen in the table's menu
 PARTS = {  # part of the study: (heading, question, x, lines, panels)
     "rules": ("Rules", "Which rule helps, at every code length?", "label", ["protocol"], ["bits"]),
     "shared": ("One temperature", "Which rule helps if nothing else changes?", "label", [], ["bits"]),
@@ -79,6 +88,7 @@ def measured(search: str) -> list[benchmarks.Row]:
         return []
     st.header("All measured runs")
     st.caption(f"By {search} search. Compare only rows of the same data set, protocol, K and database. " + LABELS)
+    st.caption("Tie-aware mAP, times and seed: in the table's menu of columns.")
     draw(table(table_rows, every), key="table")
     return table_rows
 
@@ -108,7 +118,7 @@ def rows(runs: dict[str, RunDir], search: str) -> tuple[list[benchmarks.Row], di
 
 
 def table(rows: list[benchmarks.Row], runs: dict[str, RunDir]) -> dict[str, list]:
-    """The table of the rows, with the columns that decide what is comparable first.
+    """The table of the rows: what decides which are comparable, then mAP, rule and backbone, then the rest.
 
     Columns for samples and for rounded embeddings are added if they apply to any row.
     """
@@ -119,7 +129,8 @@ def table(rows: list[benchmarks.Row], runs: dict[str, RunDir]) -> dict[str, list
     samples = ["" if whole else SAMPLED for whole in columns.pop("whole")]
     first = {name: columns.pop(name) for name in ("run", "dataset", "protocol", "k", "database")}
     notes = {name: cells for name, cells in (("sample", samples), ("features", features)) if any(cells)}
-    return {**first, **notes, **columns}
+    then = {name: columns.pop(name) for name in ("bits", "map", "clipping", "backbone")}
+    return {**first, **notes, **then, **columns}
 
 
 def study(part: str) -> pd.DataFrame:
@@ -141,12 +152,14 @@ def columns(table: dict[str, list]) -> dict[str, list]:
 def draw(table: dict[str, list], *, key: str) -> None:
     """Draw a table whose headings have a help text."""
     config = {}
-    for heading, form, text in NAMES.values():
+    for name, (heading, form, text) in NAMES.items():
         kind = st.column_config.NumberColumn if form else st.column_config.Column
-        config[heading] = kind(heading, help=text, **({"format": form} if form else {}))
+        width = round(WIDTHS[name] * presenting.scale()) if name in WIDTHS else None
+        options = {"help": text, "width": width} | ({"format": form} if form else {})
+        config[heading] = None if name in HIDDEN else kind(heading, **options)
     frame = pd.DataFrame(columns(table))
     height = "content" if len(frame) <= WHOLE else "auto"
-    st.dataframe(frame, column_config=config, hide_index=True, key=key, width="stretch", height=height)
+    st.dataframe(frame, column_config=config, hide_index=True, key=key, height=height, placeholder=EMPTY)
 
 
 def html_report(table: dict[str, list], figures: dict[str, Any], commands: dict[str, str], search: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from transclipped.analysis import baselines
+from transclipped.analysis.baselines import Setting
 from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.batches import batch_of, lab_batch
 from transclipped.analysis.clipping.dials import Dial, dial
@@ -154,6 +156,11 @@ def reached(rule: str, temperature: float) -> MapCurve | None:
     """mAP of the lab's precomputed heads along a rule's slider; None if there are none."""
     path = labset.FOLDER / curves.FILE
     return curves.reached(precomputed(path.stat().st_mtime_ns if path.exists() else 0), rule, temperature)
+
+
+def unclipped(curve: MapCurve | None) -> Setting | None:
+    """Where a curve starts, without clipping, and its setting."""
+    return None if curve is None else baselines.of_lab(curve.none, k=curve.k, temperature=curve.temperature)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from transclipped.analysis.baselines import Setting
 from transclipped.analysis.clipping import mistakes
 from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.report import AnchorSteps, Report
 from transclipped.clipping import amount_of, described
 from transclipped.ui import charts, headline, links, presenting
+from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import charts as figures
 from transclipped.ui.clipping import pair, rules, suggestions, tune
 from transclipped.ui.clipping.batch import View
@@ -65,12 +67,18 @@ def section(name: str, view: View) -> None:
 def tuning(view: View, report: Report) -> None:
     """What a setting does to the batch, to one anchor and to training, and settings that need no labels."""
     tune.effects(view, report)
-    headline.draw()
+    headline.draw(*baselines_of(view))
     tune.to_train(view)
     gradient(view)
     pair.section(view)
     suggestions.section(view)
     presenting.say(tune.sentence(view))
+
+
+def baselines_of(view: View) -> list[Setting | None]:
+    """Values without clipping that the slider and the suggestions show."""
+    settings, study = [lab_batch.unclipped(tune.reached(view))], suggestions.results()
+    return settings if study is None else [*settings, headline.study(study.temperature)]
 
 
 def mistaken(view: View, report: Report) -> None:

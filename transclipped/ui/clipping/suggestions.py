@@ -14,6 +14,7 @@ from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.glossary import TERMS, term
+from transclipped.ui.text import plain
 
 HELP = (
     "Otsu's method and a mixture of two normal distributions use the histogram alone. A threshold that separates the "
@@ -34,11 +35,17 @@ def section(view: View) -> None:
             f"without clipping, mAP was {study.none:.3f}."
         )
     st.caption(text, unsafe_allow_html=True)
-    for i, (name, value) in enumerate(lab_batch.suggested(view)):
+    suggested = lab_batch.suggested(view)
+    for i, (name, value) in enumerate(suggested):
         _row(view, counts, f"**{term(name) if name in TERMS else name}**", value, _result(study, name), key=f"use {i}")
-    if (best := best_by_labels(counts)) is not None:
-        st.caption("For comparison, with labels: most of both precision and recall, but not the best to train with.")
-        _row(view, counts, f"**best {term('F1', 'F₁')}, by labels**", float(counts.amounts[best]), "", key="use best")
+    if (index := best_by_labels(counts)) is not None:
+        best = float(counts.amounts[index])
+        same = [name for name, value in suggested if nearest(DELTA, value) == best]
+        where = f": here the δ of *{plain(same[0])}*" if same else ""
+        text = f"For comparison, with labels: the best {term('F1', 'F₁')}, most of both precision and recall{where}."
+        st.caption(f"{text} It is not the best δ to train with.", unsafe_allow_html=True)
+        if not same:
+            _row(view, counts, "**best F₁, by labels**", best, "", key="use best")
 
 
 def _row(view: View, counts: Dial, name: str, value: float, result: str, *, key: str) -> None:

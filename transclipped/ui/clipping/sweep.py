@@ -10,7 +10,7 @@ from transclipped.errors import InputError
 from transclipped.experiments.lab import curves
 from transclipped.experiments.lab.sweep import DEFAULT_HEADS, Sweep, seconds_left
 from transclipped.experiments.lab.sweep import results as results_in
-from transclipped.ui import access, acts, charts, glossary, presenting
+from transclipped.ui import access, acts, charts, glossary, headline, presenting
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import sweep_charts, sweep_jobs, sweep_keep, sweep_origin
 from transclipped.ui.guard import shows_input_errors
@@ -53,6 +53,8 @@ def section() -> None:
         sweep = selected()
     with figure:
         watch(sweep)
+        base = lab_batch.unclipped(lab_batch.reached(sweep.rule, sweep.temperature))
+        headline.beside(base, where="on Overview")
     presenting.say(SAY)
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from transclipped.clipping import RULES
 from transclipped.experiments.lab.sweep import MARKED
+from transclipped.ui import theme
 from transclipped.ui.charts import set_layout
 from transclipped.ui.text import for_plotly
 from transclipped.ui.theme import NEUTRAL, RELEVANT
@@ -19,7 +20,6 @@ PRECOMPUTED = {0.2: "#92dadd", 0.3: "#b9ac70", 0.5: "#e0a3c8"}  # colours, by te
 ADAPTIVE = "#832db6"
 HEIGHT, LOW = 430, 310  # pixels; low where a class shall see all of it
 FAINT, FAINTER = 0.75, 0.25  # opacity of precomputed curves, and of those at other temperatures
-PALE = 0.4  # opacity of an earlier session's results
 DASHES = ("solid", "dash", "dot", "dashdot")
 Result = dict[str, Any]
 
@@ -113,8 +113,7 @@ def _sweep(
             mode="lines+markers",
             name=f"this sweep{', earlier' if pale else ''}" if front else for_plotly(name),
             marker={"size": size},
-            line={"color": RELEVANT, "width": 3.5 if front else 2, "dash": dash},
-            opacity=PALE if pale else 1,
+            line={"color": theme.pale(RELEVANT) if pale else RELEVANT, "width": 3.5 if front else 2, "dash": dash},
             customdata=[[100 * r["clip_fraction"], 100 * (r["clip_precision"] or 0)] for r in curve],
             hovertemplate=f"{symbol} = %{{x:g}}: mAP %{{y:.3f}}<br>%{{customdata[0]:.1f}}% of "
             "pairs clipped, %{customdata[1]:.0f}% of them false negatives<extra></extra>",
@@ -123,7 +122,8 @@ def _sweep(
         place = {"x": r["amount"], "xanchor": "center", "y": 1, "yref": "paper", "yanchor": "bottom"}
         figure.add_annotation(text=f"<b>{r['map']:.3f}</b>", showarrow=False, **place)
     if adaptive is not None:
-        marker = {"symbol": "star", "size": size + 5, "color": ADAPTIVE, "line": {"width": 1, "color": "white"}}
+        colour = theme.pale(ADAPTIVE) if pale else ADAPTIVE
+        marker = {"symbol": "star", "size": size + 5, "color": colour, "line": {"width": 1, "color": "white"}}
         x, y, text = [landing(rule, adaptive)], [adaptive["map"]], f"adaptive, c = 2: {adaptive['map']:.3f}{label}"
-        style = {"mode": "markers", "marker": marker, "opacity": PALE if pale else 1}
+        style = {"mode": "markers", "marker": marker}
         figure.add_scatter(x=x, y=y, name=text, hovertemplate="adaptive, c = 2: mAP %{y:.3f}<extra></extra>", **style)

@@ -15,6 +15,7 @@ from transclipped.analysis.clipping.dials import STEPS, Dial, nearest
 from transclipped.analysis.clipping.report import Report
 from transclipped.clipping import RULES, Amount, amount_for, turned
 from transclipped.config import ClippingConfig
+from transclipped.experiments.lab.curves import MapCurve
 from transclipped.ui import absent, links, presenting
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping.batch import View
@@ -30,10 +31,10 @@ HELP = {
     "treatment": "remove: clipped pairs leave the loss. clamp: their similarity is held constant, so they stay in the "
     "denominator without a gradient.",
     "tau": "τ divides the similarities in the loss: the smaller, the more the most similar negatives count.",
-    "before": "Repulsion is the gradient that pushes negatives away. Share of it between images of the same class, "
-    "without clipping. " + LABELS,
-    "after": "The same share with clipping. It falls even where clipping goes too far: the price, above, is what true "
-    "negatives lose. " + LABELS,
+    "before": "Repulsion is the gradient that pushes negatives away. Share of all of it that falls on images of the "
+    "anchor's class, without clipping. " + LABELS,
+    "after": "The same share with clipping, of the repulsion that is left. It falls even where clipping goes too far: "
+    "the price, above, is what true negatives lose. " + LABELS,
     "loss": "Mean contrastive loss of the batch in nats, and its change by clipping.",
 }
 
@@ -132,18 +133,23 @@ def counts(view: View) -> tuple[Dial, str]:
     return lab_batch.turned(view, current(), temperature=temperature(view))
 
 
+def reached(view: View) -> MapCurve | None:
+    """mAP of heads trained with the current rule on the lab set, along its slider; None if there are none."""
+    return lab_batch.reached(current().rule, temperature(view))
+
+
 def dial(view: View, *, figures: bool = True) -> Report:
     """The slider of the selected rule, and what it clips; with `figures`, over the histogram and its curves."""
     for other in RULES[current().rule].beside:
         _number(other)
     config, tau = current(), temperature(view)
     dial, version = counts(view)
-    amount, reached = position(RULES[config.rule].amount), lab_batch.reached(config.rule, tau)
+    amount = position(RULES[config.rule].amount)
 
     def moved(rule: str, value: float) -> None:
         move(RULES[rule].amount, value)
 
-    options = {"key": "dial", "on_amount": moved, "reached": reached, "figures": figures}
+    options = {"key": "dial", "on_amount": moved, "reached": reached(view), "figures": figures}
     histogram.draw(dial, amount=amount, version=version, **options)
     return lab_batch.report(view, config, temperature=tau)
 
@@ -163,33 +169,52 @@ def effects(view: View, report: Report) -> None:
     pairs, clipped = max(0, len(report.mask) * (len(report.mask) - 2)), int(report.mask.sum())
     sentence = f"This setting clips **{clipped:,}** of {pairs:,} pairs, {report.share:.1%}."
     if report.repulsion is not None:
-        sentence += f" {int((report.mask & view.batch.false).sum()):,} of them are false negatives."
+        sentence += f" {int((report.mask & view.batch.false).sum()):,} of them are false negatives.{_left(view)}"
     st.markdown(sentence)
     columns, grey = st.columns(3), {"delta_color": "off", "delta_arrow": "off"}
     if report.repulsion is not None:
         before, after = (round(100 * share, 1) for share in report.repulsion)  # as displayed, so that they add up
-        columns[0].metric("Repulsion on false negatives, unclipped", f"{before:.1f}%", help=HELP["before"])
+        columns[0].metric("False negatives' share of all repulsion", f"{before:.1f}%", help=HELP["before"])
         change = f"{after - before:+.1f} points".replace("-", "−")
-        columns[1].metric("… with clipping", f"{after:.1f}%", change, help=HELP["after"], **grey)
+        columns[1].metric("… of what clipping leaves", f"{after:.1f}%", change, help=HELP["after"], **grey)
     tau = temperature(view)
     unclipped, loss = (lab_batch.mean_loss(view, each, temperature=tau) for each in (config_of("none"), current()))
     change = f"{loss - unclipped:+.3f}".replace("-", "−")
     columns[2].metric("Mean loss", f"{loss:.3f} nats", change, help=HELP["loss"], **grey)
 
 
+def _left(view: View) -> str:
+    """What is removed of the repulsion, which explains the two shares below it."""
+    if (removed := _removed(view)) is None:
+        return ""
+    price, gain = removed
+    return (
+        f" That takes away {gain:.0%} of the repulsion on false negatives and {price:.0%} of that on true ones, which "
+        "changes the false ones' share of what is left:"
+    )
+
+
+def _removed(view: View) -> tuple[float, float] | None:
+    """Share of the repulsion on true and on false negatives that the current setting removes; None if unknown."""
+    dial, _ = counts(view)
+    if not view.labelled or dial.removed is None:
+        return None
+    removed = dial.removed[int(abs(dial.amounts - position(RULES[current().rule].amount)).argmin())]
+    return None if np.isnan(removed).any() else tuple(removed.tolist())
+
+
 def sentence(view: View) -> str:
     """What the current setting does, to say to a class."""
-    config, tau = current(), temperature(view)
-    amount = RULES[config.rule].amount
-    (dial, _), reached = counts(view), lab_batch.reached(config.rule, tau)
+    amount = RULES[current().rule].amount
+    (dial, _), curve = counts(view), reached(view)
     k = int(abs(dial.amounts - position(amount)).argmin())
     text = f"At {plain(amount.symbol)} = {dial.amounts[k]:g}, clipping leaves out {dial.share[k]:.1%} of the pairs."
-    if view.labelled and dial.removed is not None and not np.isnan(dial.removed[k]).any():
-        price, gain = dial.removed[k]
+    if (removed := _removed(view)) is not None:
+        price, gain = removed
         text += f" That takes away {gain:.0%} of the push on false negatives, and {price:.0%} of that on true ones."
-    if reached is not None:
-        value = float(reached.at(dial.amounts[k]))
-        text += f" A head trained so reaches mAP {value:.3f}, without clipping {reached.none:.3f}."
+    if curve is not None:
+        value = float(curve.at(dial.amounts[k]))
+        text += f" A head trained so reaches mAP {value:.3f}, without clipping {curve.none:.3f}."
     return text
 
 

@@ -102,7 +102,7 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     hover = "codeword %{customdata}, %{y}: %{z:.0%}"
     figure = heatmap(shares[order].T.round(3), unit="share", hover=hover, **options)
     figure.update_yaxes(autorange="reversed")
-    x = "codewords, grouped by their most frequent class"
+    x = "codewords, by their most frequent class"
     return set_layout(figure, x, "", key=key, xaxis_showticklabels=False)
 
 

@@ -45,7 +45,7 @@ class Dial {
       if (this.held) this.report();
       this.held = false;
     };
-    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes = new ResizeObserver(() => this.root.clientWidth !== this.width && this.resize()); // it also fires at the start
     this.sizes.observe(root);
   }
 
@@ -144,13 +144,12 @@ class Dial {
   buildLegend() {
     const { hits, colours, pale, figures, savable } = this.data;
     this.legend.hidden = !figures;
-    const swatch = (colour, before, text, clipped = false) => {
+    const swatch = (colour, before, text) => {
       const mark = element("i");
       mark.style.background = colour;
-      if (clipped) mark.style.opacity = pale;
       return element("span", {}, mark, element("span", { class: "long" }, before), text);
     };
-    const both = hits ? `linear-gradient(90deg, ${colours.other} 50%, ${colours.same} 50%)` : colours.all;
+    const both = ({ other, same, all }) => (hits ? `linear-gradient(90deg, ${other} 50%, ${same} 50%)` : all);
     const entries = hits
       ? [swatch(colours.other, "other class: ", "true negatives"), swatch(colours.same, "same class: ", "false negatives")]
       : [swatch(colours.all, "", "negatives, of unknown class")];
@@ -169,7 +168,7 @@ class Dial {
       button("SVG", "Save the current figure.", () => this.save("svg", "image/svg+xml", this.svg())),
       button("CSV", "Save the counts at every slider position.", () => this.save("csv", "text/csv", this.csv())),
     );
-    this.legend.replaceChildren(...entries, swatch(both, "strong: ", "not clipped"), swatch(both, "pale: ", "✂ clipped", true), buttons);
+    this.legend.replaceChildren(...entries, swatch(both(colours), "strong: ", "not clipped"), swatch(both(pale), "pale: ", "✂ clipped"), buttons);
   }
 
   save(ending, type, text) {
@@ -271,19 +270,19 @@ class Dial {
     const unit = (base - top) / most.reduce((sum, count) => sum + long(count), 0);
     const axis = top + unit * long(most[0]);
     const parts = [], y = (count, side) => (side ? axis + unit * long(count) : axis - unit * long(count));
-    const bar = (b, from, to, side, colour, clipped) => {
+    const bar = (b, from, to, side, kind, clipped) => {
       if (to <= from) return;
       const [upper, lower] = [y(from, side), y(to, side)].sort((one, other) => one - other);
-      const outline = clipped ? ` stroke="${colour}" stroke-width="1" stroke-opacity="0.9"` : "";
-      parts.push(`<rect x="${(LEFT + b * wide).toFixed(1)}" y="${upper.toFixed(1)}" height="${(lower - upper).toFixed(1)}"
-        width="${Math.max(0.5, wide - 1).toFixed(1)}" fill="${colour}" fill-opacity="${clipped ? pale : 1}"${outline}/>`);
+      const outline = clipped ? ` stroke="${colours[kind]}" stroke-width="1" stroke-opacity="0.9"` : "";
+      parts.push(`<rect class="bar" x="${(LEFT + b * wide).toFixed(1)}" y="${upper.toFixed(1)}" height="${(lower - upper).toFixed(1)}"
+        width="${Math.max(0.5, wide - 1).toFixed(1)}" fill="${(clipped ? pale : colours)[kind]}"${outline}/>`);
     };
     for (let b = 0; b < this.bins; b++) {
       for (const side of sides) {
-        const colour = hits ? (side ? colours.same : colours.other) : colours.all;
+        const kind = hits ? (side ? "same" : "other") : "all";
         const cut = this.cut[(this.at * 2 + side) * this.bins + b];
-        bar(b, 0, cut, side, colour, true);
-        bar(b, cut, histogram[side][b], side, colour, false);
+        bar(b, 0, cut, side, kind, true);
+        bar(b, cut, histogram[side][b], side, kind, false);
       }
     }
     for (let tick = Math.ceil(edges[0] * 5) / 5; tick <= 1.001; tick += 0.2) {
@@ -351,7 +350,7 @@ class Dial {
     for (const k of TICKS.filter((tick) => tick <= last)) {
       parts.push(`<text x="${this.place(k)}" y="${base + 15 * scale}" text-anchor="middle">${amounts[k].toFixed(1)}</text>`);
     }
-    const title = element("div", { class: "title" }, element("b", {}, reached.name), ` ${reached.text}, over ${symbol}. Dashed: no clipping.`);
+    const title = element("div", { class: "title" }, element("b", {}, reached.name), ` ${reached.text}, over ${symbol}. Dot between points: interpolated. Dashed: no clipping.`);
     const svg = element("div");
     svg.innerHTML = `<svg height="${height}" role="img" aria-label="${reached.name} at every position">${parts.join("")}</svg>`;
     this.reached.replaceChildren(title, svg);

@@ -18,11 +18,10 @@ from transclipped.experiments.lab.curves import MapCurve
 from transclipped.ui.components.component import component
 from transclipped.ui.glossary import TERMS
 from transclipped.ui.presenting import lesson, scale
-from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT
+from transclipped.ui.theme import IRRELEVANT, NEUTRAL, RELEVANT, pale
 
 COLOURS = {"same": RELEVANT, "other": IRRELEVANT, "all": NEUTRAL, "share": NEUTRAL}
 COLOURS |= {"precision": "#832db6", "recall": "#009e73"}
-PALE = 0.4  # opacity of what is clipped
 TIPS = {name: TERMS[term] for name, term in {"gain": "repulsion", "price": "repulsion", "map": "mAP@K"}.items()}
 TIPS |= {name: TERMS[name] for name in ("precision", "recall")}
 _component = component("histogram")
@@ -80,7 +79,7 @@ def draw(
         "scale": scale(),
         "savable": not lesson(),
         "colours": COLOURS,
-        "pale": PALE,
+        "pale": {name: pale(COLOURS[name]) for name in ("same", "other", "all")},  # what is clipped
         "tips": TIPS,
     }
     _component(key=key, data=data, on_amount_change=moved)

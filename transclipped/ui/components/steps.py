@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from transclipped.ui.components.component import component
-from transclipped.ui.presenting import lesson
+from transclipped.ui.presenting import folded
 
 KEY, VISIT = "step", "walk visit"  # in the session: the step (also in the address), and the number of changes
 
@@ -15,13 +15,13 @@ _component = component("steps")
 
 
 def choose(steps: Sequence[str]) -> int:
-    """The last step to show, 1 … len(steps): by default all of them, in a lesson the first."""
+    """The last step to show, 1 … len(steps): by default all of them, to be read; in front of a class the first."""
     numbers = range(1, len(steps) + 1)
     if st.session_state.get(KEY, 1) not in numbers:  # another page's
         st.session_state.pop(KEY)
     about = "In a lecture, start at 1 and continue with the arrow keys."
     options = {"required": True, "key": KEY, "bind": "query-params", "on_change": _visit, "help": about}
-    return st.segmented_control("Show up to step", numbers, default=1 if lesson() else len(steps), **options)
+    return st.segmented_control("Show up to step", numbers, default=1 if folded() else len(steps), **options)
 
 
 def here(steps: Sequence[str], step: int) -> None:

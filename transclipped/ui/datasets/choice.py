@@ -5,19 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from transclipped.config import POTENTIAL, DataConfig
-from transclipped.datasets import flickr25k, nuswide
+from transclipped.datasets import fashion_mnist, flickr25k, nuswide
 from transclipped.ui import links, shell
 from transclipped.ui.datasets import cached, sections
 from transclipped.ui.datasets import folder as folders
 from transclipped.ui.guard import shows_input_errors
 
-NEEDS_FOLDER = ("mirflickr", "nuswide", "folder", "embeddings")
+NEEDS_FOLDER = ("mirflickr", "nuswide", "fashionmnist", "folder", "embeddings")
 TITLES = {
     "cifar10": "CIFAR-10",
     "caltech101": "Caltech-101",
     "collage": "Collages",
     "mirflickr": "Flickr25K",
     "nuswide": "NUS-WIDE",
+    "fashionmnist": "Fashion-MNIST",
     "folder": "Your own folder",
 }
 ABOUT = {
@@ -26,6 +27,7 @@ ABOUT = {
     "collage": "Pairs of Caltech-101 photographs with both labels: multi-label retrieval without a download.",
     "mirflickr": "MIRFLICKR-25000: 25,000 Flickr photographs with 24 labels, several per image.",
     "nuswide": "Flickr photographs with the 21 most frequent of 81 concepts, about 195,800 of 269,648.",
+    "fashionmnist": "70,000 grey images of clothes, 28 × 28 pixels, in 10 classes.",
     "folder": "Any of your images, in sub-folders or not, with or without labels.",
 }
 GET = {
@@ -33,12 +35,15 @@ GET = {
     f"{flickr25k.URL}, unpack both, and give the folder:",
     "nuswide": f"It may not be bundled. The lists are at {nuswide.URL}; the images are available on request, and most "
     "copies lack some, which are listed below. Give the folder:",
+    "fashionmnist": f"It does not come with the app. Download the four files from {fashion_mnist.URL}, unpack them, "
+    "and give the folder:",
     "folder": "Type the path of a folder on this machine. Sub-folders are included; if there are at least "
     "two at the top level, their names are the labels. A CSV can give labels instead:",
 }
 LAYOUT = {
     "mirflickr": flickr25k.LAYOUT,
     "nuswide": nuswide.LAYOUT,
+    "fashionmnist": fashion_mnist.LAYOUT,
     "folder": "holiday/beach/1.jpg        labels from folders: beach, mountains\nholiday/mountains/2.heic\n\n"
     "id,label                   labels.csv: one label, or several with ;\nbeach/1.jpg,sea;sky\nmountains/2.heic,snow",
 }

@@ -7,7 +7,7 @@ import random
 import streamlit as st
 
 from transclipped.analysis import benchmarks, readiness
-from transclipped.models.zoo import CNN, HYBRID, available
+from transclipped.models.zoo import BUNDLED, CNN, HYBRID, available
 from transclipped.ui import absent, access, cached, glossary, headline, presenting, quantities, runs, shell
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.overview import cached as overview_cached
@@ -52,7 +52,7 @@ def idea(run, query: int, image) -> None:
         _strip(run, query, image)
     with right:
         _numbers()
-    headline.draw()
+    headline.draw(headline.lab())
 
 
 def _strip(run, query: int, image) -> None:
@@ -84,10 +84,17 @@ def path_to_code(run, query: int, image) -> None:
     backbone = run.config.backbone.name
     network = {"image_size": run.record.get("image_size") or 96, "stride": STRIDE.get(backbone, 16)}
     path = overview_cached.story_of(run.fingerprint, query, run)
-    st.html(story.stations(image, path, **network, scale=presenting.scale(), cnn=backbone == CNN))
+    st.html(story.stations(image, path, **network, scale=presenting.scale(), kind=_kind(backbone)))
     if (shell.ROOT / "pages" / "anatomy.py").is_file():
         label, icon = "Follow this image through the network, step by step", ":material/account_tree:"
         st.page_link("pages/anatomy.py", label=label, icon=icon, query_params={"query": str(query)})
+
+
+def _kind(backbone: str) -> str:
+    if backbone == CNN:
+        return story.CNN
+    bundled = BUNDLED.get(backbone)
+    return story.HYBRID if bundled is not None and bundled.kind == "hybrid" else story.TRANSFORMER
 
 
 def results(run) -> None:
@@ -95,7 +102,7 @@ def results(run) -> None:
     st.header("Results of this run")
     metrics = cached.metrics(run)
     mode = metrics["modes"].get("asymmetric", {})
-    row, note = st.container(horizontal=True, gap="medium"), ""
+    row, note = st.container(horizontal=True, gap="medium", key="results"), ""
     if mode.get("map") is not None:
         gain, note = _gain(run, mode["map"])
         few = f", {metrics['n_queries']:,} queries" if metrics["n_queries"] < quantities.FEW else ""
@@ -104,7 +111,7 @@ def results(run) -> None:
     row.metric("Code", f"{plain(metrics['bytes_per_item'])} bytes", help=HELP["code"], width="content")
     size = quantities.size(metrics["n_database"] * metrics["bytes_per_item"])
     row.metric(f"All {metrics['n_database']:,} codes", size, help=HELP["all"], width="content")
-    row.metric("Clipping", plain(benchmarks.clipping_of(run.config.clipping)), help=HELP["clipping"], width="content")
+    row.metric("Clipping", plain(benchmarks.learned(run.config)), help=HELP["clipping"], width="content")
     if note:
         st.caption(note)
 
@@ -140,6 +147,8 @@ def next_pages(run, query: int, image) -> None:
     seconds = cached.metrics(run).get("seconds", {}).get("training")
     text = "The loss during training" + ("." if seconds is None else f" ({quantities.duration(seconds)}).")
     _page(three, "train", "Train a run", "model_training", story.sparkline(losses), text)
+    label, options = "The field: sixteen published systems, and what each gains here", {"icon": ":material/public:"}
+    st.page_link("pages/benchmarks.py", label=label, query_params={"section": "field"}, **options)
 
 
 def _pairs_text(pairs) -> str:

@@ -24,18 +24,27 @@ _RESAMPLING = {True: Image.Resampling.NEAREST, False: Image.Resampling.LANCZOS} 
 HITS = {True: "relevant hit", False: "irrelevant hit", None: "hit"}  # for screen readers
 DRAWN = 4  # codebooks whose codewords are drawn
 BORDER = "#cc79a7"  # line of the histogram, distinct from the colours of pairs
+CNN, HYBRID, TRANSFORMER = "cnn", "hybrid", "transformer"
+SEEN = {  # by kind of network: name of the step, and what the network makes of the image
+    CNN: ("Positions", "The network turns {square} into {n} × {n} positions, each with a feature vector."),
+    HYBRID: (
+        "Places",
+        "A small CNN turns {square} into {n} × {n} places, each compared with all others.",
+    ),
+    TRANSFORMER: ("Patches", "The network cuts {square} into {n} × {n} patches, each compared with all others."),
+}
 COLD, MIDDLE, WARM = (33, 102, 172), (247, 247, 247), (178, 24, 43)  # −1, 0 and 1, as on Codebooks
 STYLE = sheet(__file__)
 
 
-def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, scale: float, cnn: bool) -> str:
+def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, scale: float, kind: str) -> str:
     """Six drawings: image, patches, projection, sub-vectors, codewords, code.
 
     Args:
         image_size: pixels per side of the network's input.
         stride: pixels per side of a patch.
         scale: of the page, see `presenting.scale`.
-        cnn: a convolutional network, which has positions of a feature map instead of patches.
+        kind: of the network: `CNN`, `HYBRID` or `TRANSFORMER`.
     """
     m, d = path.parts.shape
     n = max(1, image_size // stride)
@@ -43,9 +52,8 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
     numbers = ", ".join(f"{value:.2f}" for value in flat[:4]).replace("-", "−")
     projection = _stripe(flat, 34, "the embedding") + f'<span class="number">{numbers}, …</span>'
     parts = "".join(_stripe(part, 12, f"sub-vector {i}") for i, part in enumerate(path.parts, 1))
-    places = "positions, each with a feature vector" if cnn else "patches, each compared with all others"
-    inside = "" if image.width == image.height else "the square inside the frame as "
-    seen = f"The network sees {inside}{n} × {n} {places}."
+    name, seen = SEEN[kind]
+    seen = seen.format(square="the image" if image.width == image.height else "the square inside the frame", n=n)
     projected = (
         f"The network computes an embedding, which a learned matrix projects to {m * d} numbers (blue below 0, red "
         "above); similar images get similar embeddings."
@@ -53,7 +61,7 @@ def stations(image: Image.Image, path: Story, *, image_size: int, stride: int, s
     replaced = f"Each piece (top) is replaced by the most similar of {path.n_codewords} learned codewords (below)."
     steps = [
         ("Image", _whole(image, scale), "An image of this run. Training never sees its label."),
-        ("Patches", _patches(image, image_size, n, scale), seen),
+        (name, _patches(image, image_size, n, scale), seen),
         ("Projection", projection, projected),
         ("Sub-vectors", parts, f"Split into {m} pieces of {d} numbers, each scaled to length 1; 3 shows them scaled."),
         ("Codewords", _codewords(path), replaced),

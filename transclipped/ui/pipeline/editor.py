@@ -7,6 +7,7 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines import edit
 from transclipped.experiments.pipelines.pipeline import Pipeline
+from transclipped.retrieval.advice import advice
 from transclipped.retrieval.line import Line, presets
 from transclipped.retrieval.stages import STAGES
 from transclipped.ui import links, presenting, runs
@@ -46,6 +47,8 @@ def draw() -> tuple[Line, Place] | None:
             _add(line)
             data = CALTECH if line is None or line.steps[0].name == "run" else _data()
             share.link(key="pipe link", hint="Copies a link to this view.")
+        for sentence in () if line is None else advice(line):
+            st.caption(f":material/info: {plain(sentence)}")
         try:
             return None if line is None else (line, place_of(line, data))
         except InputError as error:

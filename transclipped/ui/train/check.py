@@ -31,7 +31,12 @@ def load_split(data: DataConfig) -> tuple[ImageSet, Split]:
     except InputError as error:
         labels = data.labels is not None and data.labels in str(error)
         raise InputError(str(error), setting=error.setting or ("data.labels" if labels else "data.data")) from error
-    return images, draw(images, data)
+    return images, _drawn(data, images) if bundled and data.split is None else draw(images, data)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)  # read-only; the form needs it three times in a run
+def _drawn(data: DataConfig, _images: ImageSet) -> Split:
+    return draw(_images, data)
 
 
 def problems(config: RunConfig) -> dict[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from transclipped.analysis import benchmarks
+from transclipped.analysis import baselines, benchmarks
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
-from transclipped.ui import runs
+from transclipped.ui import headline, runs
 from transclipped.ui.quantities import FEW, duration
 from transclipped.ui.text import plain
 from transclipped.ui.train.words import in_app_words
@@ -21,9 +21,11 @@ def of(run: RunDir) -> str:
         return f"**{plain(run.name)}** is finished: {database} can be searched; mAP needs labels."
     queries = metrics.get("n_queries", 0)
     rough = f", only {plain(queries)} queries: a rough value" if queries < FEW else ""
-    unclipped = "" if run.config.clipping.rule == "none" else f" · without clipping: {_unclipped(run)}"
+    unclipped = f" · without clipping: {_unclipped(run)}" if benchmarks.clips(run.config) else ""
     result = f"**mAP@{plain(metrics['k'])} {value:.3f}** ({database}, asymmetric{rough})"
-    return f"**{plain(run.name)}** is finished: {result}{unclipped}."
+    setting = baselines.of_run(run, metrics, value)
+    bridge = baselines.sentence("mAP", [baselines.of_headline(headline.pair(), "on Overview", both=True), setting])
+    return f"**{plain(run.name)}** is finished: {result}{unclipped}. {plain(bridge)}".strip()
 
 
 def sentence(run: RunDir | None) -> str:
