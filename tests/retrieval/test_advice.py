@@ -50,6 +50,7 @@ def test_stages_that_repeat_or_undo_each_other_are_named(line, stages):
         "l2 | dba | float | flow",
         "l2 | whiten(0.5) | l2 | opq(16)",
         "l2 | whiten | l2 | pq(16)",
+        "standardise | whiten(0.5) | l2 | float",
         "l2 | opq(16) | rocchio | cprr",
         "pca(8) | l2",
         "l2 | pca(16) | itq(16)",

@@ -19,6 +19,7 @@ KINDS = {
     "listings": "names, sizes and times of the files in a folder, so that only changed ones are opened",
     "unreadable": "names of images that cannot be decoded, with the reason",
     "checks": "reports of data set checks, with file names",
+    "light": "the light of images, 18 numbers each",
     "maps": "positions of points on the Embeddings page",
     "pipelines": "outputs of pipelines' stages: what they learned, vectors, neighbours and hits",
     "precision.json": "fastest number format on this machine",

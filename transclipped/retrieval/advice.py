@@ -13,7 +13,7 @@ from transclipped.retrieval.line import Line, Step
 REBUILDING = ("k-reciprocal", "flow", "cprr")  # re-rankers that make lists of all items anew
 SMOOTHING, EXPANDING = ("dba", "smooth"), ("qe", "aqe", "rocchio")  # means of neighbours, of items and of queries
 AXES = ("pca", "whiten", "svd")
-UNIT = ("l2", "tpw", "rmac", "utrl")  # give vectors of length 1
+EVEN = ("l2", "tpw", "rmac", "utrl", "standardise")  # give vectors of one length, or numbers on one scale
 BY_LENGTH = ("float", "pq", "opq")  # codes whose scores grow with the length of vectors
 
 
@@ -67,7 +67,7 @@ def _lengths(steps: Sequence[Step]) -> Iterator[str]:
     for before, step, then in zip((None, *steps), steps, (*steps[1:], None), strict=False):
         if step.name not in AXES:
             continue
-        if before is not None and before.name not in UNIT:
+        if before is not None and before.name not in EVEN:
             yield f"{step.name} learns best from vectors of length 1; write l2 before it."
         if then is not None and then.name in BY_LENGTH:
             yield f"{step.name} changes lengths, which {then.name} would count; write l2 after it."

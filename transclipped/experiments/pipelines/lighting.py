@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cached_property, partial
 
 import numpy as np
 from tqdm import tqdm
@@ -33,6 +34,7 @@ from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.sampling import uniform
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
+from transclipped.experiments.pipelines.light_cache import BATCH, LightCache
 from transclipped.retrieval.stages import stage
 
 LEVELS = 16
@@ -42,7 +44,6 @@ AZURE = 7 / 6 * np.pi  # 210°, opposite the orange of incandescent light
 GRID = ((1, 1), (1, 3), (3, 1), (3, 3))  # centres of the fixed windows, in quarters of height and width
 RANDOM = 6  # further windows
 OFFSETS = ((0, 1), (1, 0), (1, 1), (1, -1))
-BATCH = 64  # images at once
 
 
 def lighting(images: np.ndarray, rows: np.ndarray | None = None, *, seed: int = 0) -> np.ndarray:
@@ -140,23 +141,46 @@ def _homogeneity(levels: np.ndarray, coloured: np.ndarray | None = None) -> np.n
 
 
 class Lighting:
-    """The light of the images of a data set."""
+    """The light of the images of a data set; that of a data set is cached, that of uploaded images is not."""
 
     def __init__(self, images: ImageSet, size: int, seed: int) -> None:
         self.images, self.size, self.seed = images, size, seed
         self.fingerprint = hashlib.sha256(f"lighting 1 {size} {seed}".encode()).hexdigest()
 
+    @property
+    def side(self) -> int:
+        """Pixels of a side as they are looked at."""
+        return self.images.native_size or self.size
+
+    @cached_property
+    def cache(self) -> LightCache:
+        return LightCache(self.images, self.fingerprint, self.size, partial(lighting, seed=self.seed))
+
     def batches(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
+        if view or getattr(self.images, "transient", False):
+            yield from self.computed(np.asarray(rows), view=view)
+            return
+        with tqdm(total=len(rows), desc="lighting", disable=None) as bar:  # shown in a terminal
+            for done, total in self.cache.fill(rows):
+                bar.update(len(rows) - total + done - bar.n)
+        self._check(len(rows) - len(self.images.readable(rows)))
+        yield self.cache.values[rows]
+
+    def computed(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
+        """As `batches`, without the cache."""
         parameters = view_parameters(len(self.images), view=view, seed=0) if view else None
-        for start in tqdm(range(0, len(rows), BATCH), "lighting", disable=None):  # shown in a terminal
-            chunk = np.asarray(rows)[start : start + BATCH]
+        for start in range(0, len(rows), BATCH):
+            chunk = rows[start : start + BATCH]
             readable, pixels = self.images.decoded(chunk, self.size)
-            if damaged := len(chunk) - len(readable):
-                raise InputError(f"{damaged} images of {self.images.name} cannot be decoded; start again without them")
+            self._check(len(chunk) - len(readable))
             if parameters is not None:
                 drawn = render(pixels, parameters[chunk], size=pixels.shape[-1], mean=(0, 0, 0), std=(1, 1, 1))
                 pixels = (255 * drawn).round().byte()
             yield lighting(pixels.permute(0, 2, 3, 1).numpy(), chunk, seed=self.seed)
+
+    def _check(self, damaged: int) -> None:
+        if damaged:
+            raise InputError(f"{damaged} images of {self.images.name} cannot be decoded; start again without them")
 
 
 @stage(

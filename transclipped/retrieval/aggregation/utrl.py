@@ -65,7 +65,7 @@ def utrl(maps: np.ndarray, state: State, *, upsample: bool = False, faithful: bo
     for scale in SCALES:
         part = resized(x, -(-x.shape[1] // scale), -(-x.shape[2] // scale)) if scale > 1 else x
         attended = part * sum(attentions(part, state["channels"], faithful=faithful))[..., None]
-        result += attended.sum((1, 2)) * _channel_weights(attended)
+        result += attended.sum((1, 2)) * channel_weights(attended)
     return unit(result)
 
 
@@ -104,7 +104,7 @@ def _extreme(total: np.ndarray, *, weakest: bool) -> np.ndarray:
     return np.stack(np.unravel_index(best, total.shape[1:]), 1)
 
 
-def _channel_weights(x: np.ndarray) -> np.ndarray:
+def channel_weights(x: np.ndarray) -> np.ndarray:
     """√(max t/(t_c + 1e-5)) `[B, C]` of maps `[B, h, w, C]`."""
     columns = x.max(1)  # [B, w, C]
     t = columns.sum(1) * (columns > 0).sum(1, dtype=np.float32)
