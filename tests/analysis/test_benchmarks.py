@@ -11,19 +11,22 @@ import plotly.graph_objects as go
 import pytest
 
 from transclipped.analysis import benchmarks, benchmarks_study, report, tables
-from transclipped.config import ClippingConfig, DataConfig, QuantizerConfig, RunConfig
+from transclipped.config import ClippingConfig, DataConfig, LossConfig, QuantizerConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir, write_config
 
 RANKS = [1, 10, 100, 1000]
 
 
-def make_run(folder, name, *, rule="none", bits=32, map_=0.5, classes=("cat", "dog"), **data) -> RunDir:
+def make_run(
+    folder, name, *, rule="none", objective="simclr", bits=32, map_=0.5, classes=("cat", "dog"), **data
+) -> RunDir:
     """A measured run of two classes, without any weights."""
     path = folder / name
     path.mkdir()
     clipping = ClippingConfig(rule=rule)
-    write_config(path, RunConfig(data=DataConfig(**data), quantizer=QuantizerConfig(bits=bits), clipping=clipping))
+    loss, quantizer = LossConfig(objective=objective), QuantizerConfig(bits=bits)
+    write_config(path, RunConfig(data=DataConfig(**data), quantizer=quantizer, clipping=clipping, loss=loss))
     mode = {
         "map": map_,
         "map_tie_aware": map_ + 0.001,
@@ -36,6 +39,17 @@ def make_run(folder, name, *, rule="none", bits=32, map_=0.5, classes=("cat", "d
     metrics |= {"modes": {"asymmetric": mode}, "seconds": {"training": 12.0, "encoding": 1.25, "measuring": 0.5}}
     (path / "metrics.json").write_text(json.dumps(metrics))
     return RunDir(path)
+
+
+def test_runs_of_different_objectives_are_no_pair_and_those_without_negatives_clip_nothing(tmp_path):
+    none, clipped = make_run(tmp_path, "none"), make_run(tmp_path, "clipped", rule="rank")
+    moco = make_run(tmp_path, "moco", rule="rank", objective="moco")
+    barlow = make_run(tmp_path, "barlow", rule="rank", objective="barlow")
+    every = [none, clipped, moco, barlow]
+    assert [benchmarks.clips(run.config) for run in every] == [False, True, True, False]
+    assert [benchmarks.without_clipping(run, every) for run in every[1:]] == [none, None, None]
+    words = [benchmarks.row(run).clipping for run in every]
+    assert words[1] == "rank q = 0.05" and words[2] == f"moco, {words[1]}" and words[3] == "barlow"
 
 
 def test_a_row_holds_settings_and_measurements(tmp_path):

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from transclipped.analysis import field
-from transclipped.analysis.headline import headline
+from transclipped.analysis.headline import STUDY, headline
 from transclipped.retrieval.line import parse
 from transclipped.utils.files import json_lines
 
@@ -17,16 +17,23 @@ def test_every_line_of_a_pair_was_measured_and_is_canonical():
     values = field.measured()
     for system in field.SYSTEMS:
         for pair in system.pairs:
-            for line in (pair.before, pair.after):
+            for line in () if pair.data == field.OBJECTIVES else (pair.before, pair.after):
                 assert str(parse(line)) == line
                 assert (pair.data, line) in values, f"{system.name}: {line}"
 
 
 def test_gains_are_differences_of_the_files_lines():
     lines = [line for file in field.FOLDER.glob("*.jsonl") for line in json_lines(file)]
+    lines += [
+        {"data": field.OBJECTIVES, "pipeline": line["label"], "map_r": line["map"]}
+        for line in json_lines(STUDY / f"{field.OBJECTIVES}.jsonl")
+    ]
     gains = field.gains(field.measured(), own=headline())
     for system in field.SYSTEMS[:-1]:
-        for pair, gain in zip(system.pairs, gains[system.name], strict=True):
+        known = {(line["data"], line["pipeline"]) for line in lines}
+        pairs = [pair for pair in system.pairs if {(pair.data, pair.before), (pair.data, pair.after)} <= known]
+        assert len(pairs) == len(system.pairs) or {pair.data for pair in system.pairs} == {field.OBJECTIVES}
+        for pair, gain in zip(pairs, gains[system.name], strict=True):
             of = [[x["map_r"] for x in lines if (x["data"], x["pipeline"]) == (pair.data, line)] for line in
                   (pair.before, pair.after)]  # fmt: skip
             before, after = (sum(values) / len(values) for values in of)
@@ -41,7 +48,7 @@ def test_a_missing_line_leaves_a_dash_and_a_loss_is_no_gain(tmp_path):
             ((0, 0.5), (1, 0.7))]  # fmt: skip
     rows += [{"data": pair.data, "pipeline": pair.before, "seed": 1, "map_r": 0.9}, {"pipeline": None, "map_r": None}]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, [*rows, 3])) + "\n{torn")
-    values = field.measured(tmp_path)
+    values = field.measured(tmp_path, tmp_path)
     assert values == {(pair.data, pair.before): pytest.approx(0.7)}
     table = field.columns(field.gains(values, own=None))
     assert set(table["Gain here"]) == set(table["Measured"]) == {"–"}
@@ -63,3 +70,12 @@ def test_links_open_lines_and_pages_that_exist():
             assert parts.path in pages
             for line in parse_qs(parts.query).get("pipe", []):
                 assert parse(line)
+
+
+def test_objectives_are_read_from_their_part_of_the_study(tmp_path):
+    rows = [{"label": label, "seed": seed, "map": value} for label, seed, value in
+            (("NT-Xent", 0, 0.6), ("NT-Xent", 1, 0.62), ("MoCo", 0, 0.65), ("HN", 0, 0.5), ("HN", 0, 0.4))]  # fmt: skip
+    (tmp_path / "objectives.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    gains = field.gains(field.measured(tmp_path / "none", tmp_path), own=None)
+    (moco,) = gains["Review of contrastive retrieval"]
+    assert (moco.before, moco.after) == (pytest.approx(0.61), 0.65) and gains["Intramodal consistency"] == []

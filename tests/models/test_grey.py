@@ -6,6 +6,7 @@ import timm
 import torch
 from PIL import Image
 
+from transclipped.cli import main
 from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets import folder
 from transclipped.datasets.images.decode import frame
@@ -14,6 +15,8 @@ from transclipped.errors import InputError
 from transclipped.features.cache import encode, gather
 from transclipped.models.backbone import Backbone, load_backbone, on_stem
 from transclipped.models.grey import RECIPES, OneChannel
+from transclipped.runs.run import RunDir
+from transclipped.search.searcher import Searcher
 
 WV = RECIPES["wv-net"]
 
@@ -157,3 +160,20 @@ def test_missing_or_unexpected_batch_norm_statistics_are_refused(resnet50, tmp_p
         expected = "has unexpected batch-norm statistics, 1 tensors such as layer1.0.bn9.running_mean"
     with pytest.raises(InputError, match=expected):
         load_backbone("resnet50", weights=saved(state, tmp_path / "weights.pth"))
+
+
+def test_an_uploaded_image_is_embedded_as_the_stored_query(tmp_path, own_cache):
+    rng = np.random.default_rng(2)
+    (tmp_path / "images").mkdir()
+    for i in range(12):
+        array = rng.integers(0, 256, (440 + 9 * i, 470), dtype=np.uint8)
+        Image.fromarray(array).save(tmp_path / "images" / f"{i}.png")
+    flags = f"--dataset folder --data {tmp_path / 'images'} --backbone efficientnet-lite0 --grey wv-net --image-size 64"
+    flags += f" --epochs 1 --batch 4 --views 2 --bits 16 --run {tmp_path / 'run'}"
+    assert main(["train", *flags.split()]) == 0
+    run = RunDir(tmp_path / "run")
+    assert run.config.backbone.grey == "wv-net"
+    searcher = Searcher(run)
+    for name, stored in zip(searcher.stored.query_ids.tolist(), searcher.stored.queries, strict=True):
+        embedded = searcher.embed([Image.open(tmp_path / "images" / name).convert("RGB")])[0]
+        np.testing.assert_allclose(embedded, stored.astype(np.float32), atol=5e-3)

@@ -83,6 +83,8 @@ def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, own_registries, mo
         ({"rule": "rank", "q": "0.1"}, ["--clip-fraction 0.1"]),
         ({"rule": "rank+threshold", "q": "0.2", "delta": "-0.3"}, ["--clip-fraction 0.2", "--clip-threshold -0.3"]),
         ({"rule": "adaptive", "c": "1.25"}, ["--clip adaptive", "--clip-sigma 1.25"]),
+        ({"objective": "barlow"}, ["--objective barlow"]),
+        ({"objective": "moco", "rule": "rank"}, ["--objective moco", "--run runs/cifar10-rank"]),
         ({"preset": "careful"}, ["--validation 2000", "--epochs 8"]),
         ({"preset": "Careful"}, ["--validation 2000", "--epochs 8"]),
     ],
@@ -122,6 +124,29 @@ def test_every_setting_reaches_the_command(home):
     )
     for flag in flags.split("|"):
         assert flag in command(app), command(app)
+
+
+def test_an_objective_without_negatives_says_that_nothing_is_clipped(home):
+    app = opened("train", objective="nonsense")
+    assert app.selectbox(key="set objective").value == "simclr" and "--objective" not in command(app)
+    assert "no negatives" not in words(app)
+    fill(app, objective="vicreg")
+    assert "no negatives" in words(app) and "--objective vicreg" in command(app)
+    assert app.query_params["objective"] == "vicreg"
+
+
+def test_a_rule_that_an_objective_cannot_use_is_explained(home):
+    app = fill(opened("train", rule="debiased"), objective="moco")
+    assert not app.exception and any("debiased" in box.value for box in app.error)
+
+
+def test_a_collapsed_head_raises_an_alarm(finished):
+    events = finished / "events.jsonl"
+    assert train_live.COLLAPSE not in [box.value for box in opened("train", watch="tiny").warning]
+    last = RunDir(finished).events("epoch")[-1]
+    with events.open("a") as file:
+        file.write(json.dumps(last | {"mean_cosine": 0.995}) + "\n")
+    assert train_live.COLLAPSE in [box.value for box in opened("train", watch="tiny").warning]
 
 
 def test_each_data_set_has_its_fields(home):
@@ -430,6 +455,9 @@ def test_a_term_that_is_not_in_the_loss_says_so(finished, home):
     variant(finished, "other", loss={"entropy": 0.0 if weighted else 0.5})
     assert ("not in" in train_live.label_of(RunDir(home / "other"), train_live.ENTROPY)) == weighted
     assert train_live.label_of(RunDir(finished), "total") == "total"
+    variant(finished, "twins", loss={"objective": "barlow"})
+    labels = [train_live.label_of(RunDir(path), "contrastive") for path in (finished, home / "twins")]
+    assert labels == ["contrastive", network.OBJECTIVES["barlow"]]
 
 
 def test_a_small_change_of_map_is_drawn_small(finished):

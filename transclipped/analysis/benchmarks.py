@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from transclipped.clipping import amount_of, described
-from transclipped.config import ClippingConfig, DataConfig, RunConfig
+from transclipped.config import SIMCLR, WITHOUT_NEGATIVES, ClippingConfig, DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 
@@ -95,7 +95,7 @@ def row(run: RunDir, *, search: str = "asymmetric") -> Row | None:
             protocol=protocol_of(config.data),
             bits=config.quantizer.bits,
             backbone=config.backbone.name,
-            clipping=clipping_of(config.clipping),
+            clipping=learned(config),
             map=result.get("map"),
             map_tie_aware=result.get("map_tie_aware"),
             map_by_class=_mean(result.get("per_class") or {}),
@@ -133,6 +133,18 @@ def in_order(lines: Iterable[Row]) -> list[Row]:
 def clipping_of(config: ClippingConfig) -> str:
     """Rule and amount in a few words."""
     return described(config.rule, amount_of(config))
+
+
+def learned(config: RunConfig) -> str:
+    """How a run learned, in a few words: clipping, and the objective unless it is SimCLR's."""
+    objective = config.loss.objective
+    words = [] if objective == SIMCLR else [objective]
+    return ", ".join(words if objective in WITHOUT_NEGATIVES else [*words, clipping_of(config.clipping)])
+
+
+def clips(config: RunConfig) -> bool:
+    """Whether a run has a rule, and negatives to apply it to."""
+    return config.clipping.rule != "none" and config.loss.objective not in WITHOUT_NEGATIVES
 
 
 def protocol_of(data: DataConfig) -> str:
@@ -185,19 +197,19 @@ def without_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
     Like means the same images, backbone, codes, schedule and seed; the loss may differ, since each rule has its own
     best temperature.
     """
-    return None if run.config.clipping.rule == "none" else _counterpart(run, others, clipped=False)
+    return _counterpart(run, others, clipped=False) if clips(run.config) else None
 
 
 def with_clipping(run: RunDir, others: Iterable[RunDir]) -> RunDir | None:
     """The measured run like `run`, which clips nothing, that clips; None if none exists, or `run` clips itself."""
-    return _counterpart(run, others, clipped=True) if run.config.clipping.rule == "none" else None
+    return None if clips(run.config) else _counterpart(run, others, clipped=True)
 
 
 def _counterpart(run: RunDir, others: Iterable[RunDir], *, clipped: bool) -> RunDir | None:
     task = compared(run.config)
     for other in others:
         with suppress(InputError):
-            same = (other.config.clipping.rule != "none") == clipped and compared(other.config) == task
+            same = clips(other.config) == clipped and compared(other.config) == task
             if same and other.metrics() is not None:
                 return other
     return None
@@ -222,8 +234,8 @@ def alike(run: RunDir, others: Iterable[RunDir]) -> list[RunDir]:
 
 
 def compared(config: RunConfig) -> tuple:
-    """The settings that runs share which differ in clipping and loss only."""
-    return config.data, config.backbone, config.quantizer, config.schedule, config.seed
+    """The settings that runs share which differ in clipping and loss only, if they have the same objective."""
+    return config.data, config.backbone, config.quantizer, config.schedule, config.seed, config.loss.objective
 
 
 def _at(points: dict[str, list] | None, rank: int) -> float | None:

@@ -1,7 +1,8 @@
 """The field: published systems of image retrieval, where each is in this app, and what it gained here.
 
 A gain is a difference of two measured lines of `assets/pipeline`, in mAP-min@K (precisions at relevant ranks, summed,
-over min(K, R)); of the app's own method, the headline pair of the study, in mAP@K. No number is written here.
+over min(K, R)); of objectives, of two labels of that part of the study, and of the app's own method its headline pair,
+both in mAP@K. No number is written here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from transclipped.analysis import headline
 from transclipped.utils.files import ASSETS, json_lines
 
 FOLDER = ASSETS / "pipeline"
-DATA = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage"}
+OBJECTIVES = "objectives"  # part of the study
+DATA = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage", OBJECTIVES: "CIFAR-10, heads"}
 ABSTRACT, EQUATIONS = "reconstruction", "published equations"  # what a system was built from
 CNN, HYBRID = "head32(size=0)", "hybrid-vit-photographs(size=0) | l2"
 SMALL = "hybrid-vit(size=0) | l2"
@@ -32,7 +34,7 @@ SELECTED = (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two lines measured on the same data: `what` names the later one against the earlier one."""
+    """Two lines measured on the same data, or two labels of `OBJECTIVES`; `what` says how the second one differs."""
 
     data: str
     what: str
@@ -125,7 +127,7 @@ SYSTEMS = (
     System(
         "WV-Net",
         "Contrastive features for radar images of the sea, with one channel",
-        (("Train", "train"),),
+        (("Train", "train?grey=wv-net"),),
         "Glaser et al. 2025, AIES",
         "glaser2025",
         basis=EQUATIONS,
@@ -160,10 +162,16 @@ SYSTEMS = (
     System(
         "Review of contrastive retrieval",
         "Families of contrastive objectives, side by side",
-        (("Train", "train"), ("The study", "benchmarks?section=study")),
+        (("Train", "train?objective=barlow"), ("The study", "benchmarks?section=study&study_part=objectives")),
         "Liu 2024, ACE",
         "",
-        basis="a review",
+        (
+            Pair(OBJECTIVES, "MoCo instead of NT-Xent", "NT-Xent", "MoCo"),
+            Pair(OBJECTIVES, "BYOL instead of NT-Xent", "NT-Xent", "BYOL"),
+            Pair(OBJECTIVES, "Barlow Twins instead of NT-Xent", "NT-Xent", "Barlow Twins"),
+            Pair(OBJECTIVES, "VICReg instead of NT-Xent", "NT-Xent", "VICReg"),
+        ),
+        "a review",
     ),
     System(
         "UTRL and TPW",
@@ -286,10 +294,14 @@ SYSTEMS = (
     System(
         "Intramodal consistency",
         "Triplets that also keep images of one kind apart",
-        (("Train", "train"),),
+        (("The study", "benchmarks?section=study&study_part=objectives"),),
         "Mallea et al. 2025, Machine Learning",
         "",
-        basis=EQUATIONS,
+        (
+            Pair(OBJECTIVES, "Full-HN instead of HN", "HN", "Full-HN"),
+            Pair(OBJECTIVES, "Full-HN, clipped instead of not", "Full-HN", "Full-HN, clipped"),
+        ),
+        EQUATIONS,
     ),
     System(
         "Selective rank fusion",
@@ -310,13 +322,22 @@ SYSTEMS = (
 )
 
 
-def measured(folder: Path = FOLDER) -> dict[tuple[str, str], float]:
-    """mAP-min of each line by (data, line), the mean over seeds; the last measurement of a seed counts."""
+def measured(folder: Path = FOLDER, study: Path = headline.STUDY) -> dict[tuple[str, str], float]:
+    """mAP-min of each line by (data, line), and mAP of each objective by (`OBJECTIVES`, label): means over seeds.
+
+    The last measurement of a seed counts.
+    """
     values: dict[tuple[str, str], dict[object, float]] = {}
+
+    def put(data: object, name: object, line: dict, measure: str) -> None:
+        if isinstance(line.get(measure), int | float):
+            values.setdefault((data, name), {})[line.get("seed")] = line[measure]
+
     for file in sorted(folder.glob("*.jsonl")):
-        for line in json_lines(file):
-            if isinstance(line, dict) and isinstance(line.get("map_r"), int | float):
-                values.setdefault((line.get("data"), line.get("pipeline")), {})[line.get("seed")] = line["map_r"]
+        for line in filter(lambda line: isinstance(line, dict), json_lines(file)):
+            put(line.get("data"), line.get("pipeline"), line, "map_r")
+    for line in filter(lambda line: isinstance(line, dict), json_lines(study / f"{OBJECTIVES}.jsonl")):
+        put(OBJECTIVES, line.get("label"), line, "map")
     return {key: fsum(seeds.values()) / len(seeds) for key, seeds in values.items()}
 
 

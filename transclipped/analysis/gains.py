@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from transclipped.analysis.baselines import CIFAR10, Setting
-from transclipped.analysis.benchmarks import clipping_of, compared, protocol_of
+from transclipped.analysis.benchmarks import clips, compared, learned, protocol_of
 from transclipped.analysis.headline import BITS, K
 from transclipped.analysis.seeds import SEED, Interval, interval
 from transclipped.config import RunConfig
@@ -52,12 +52,12 @@ def gains(runs: Iterable[RunDir], *, search: str = "asymmetric") -> list[Gain]:
     measured = [item for run in runs if (item := _measured(run, search))]
     without = {}
     for item in measured:
-        if item[1].clipping.rule == "none":
+        if not clips(item[1]):
             without.setdefault(compared(item[1]), item)
     groups: dict[tuple, list[tuple]] = {}
     for item in measured:
         rival = without.get(compared(item[1]))
-        if item[1].clipping.rule != "none" and rival and rival[2]["k"] == item[2]["k"]:
+        if clips(item[1]) and rival and rival[2]["k"] == item[2]["k"]:
             key = tuple((path, value) for path, value in settings(item[1]).items() if path != SEED)
             groups.setdefault(key, []).append((rival, item))
     return sorted((_gain(pairs, search) for pairs in groups.values()), key=lambda gain: -gain.gain.mean)
@@ -79,7 +79,7 @@ def looks(configs: dict[str, RunConfig]) -> dict[str, tuple[int, bool]]:
     result: dict[str, tuple[int, bool]] = {}
     numbers: dict[tuple, int] = {}
     for name, config in configs.items():
-        dashed, task = config.clipping.rule == "none", compared(config)
+        dashed, task = not clips(config), compared(config)
         number = numbers.setdefault(task, len(numbers))
         if (number, dashed) in result.values():
             number = numbers[(task, name)] = len(numbers)
@@ -110,7 +110,7 @@ def _gain(pairs: list[tuple], search: str) -> Gain:
             gain, over = Interval(gain.mean, spread.half, spread.n), CLASSES
     _, config, metrics = pairs[0][1]
     return Gain(
-        rule=clipping_of(config.clipping),
+        rule=learned(config),
         backbone=config.backbone.name,
         dataset=config.data.dataset,
         protocol=protocol_of(config.data),

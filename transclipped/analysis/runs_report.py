@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from transclipped.analysis.benchmarks import SEARCHES, clipping_of
+from transclipped.analysis.benchmarks import SEARCHES, learned
 from transclipped.analysis.tables import markdown
 from transclipped.errors import InputError
 from transclipped.flags import command
@@ -50,7 +50,7 @@ def row(run: RunDir) -> dict[str, Any]:
         "run": f"`{run.name}`",
         "backbone": config.backbone.name,
         "bits": config.quantizer.bits,
-        "clipping": f"{clipping_of(config.clipping)}, τ = {config.loss.temperature:g}",
+        "clipping": f"{learned(config)}, τ = {config.loss.temperature:g}",
         "epochs": config.schedule.epochs,
         "seed": config.seed,
         "held out": f"{config.data.validation:,}",

@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 
 from transclipped.errors import InputError
+from transclipped.retrieval.checks import same_width
 from transclipped.retrieval.coding.product import decode, picked, tables
 from transclipped.retrieval.ties import SharedCodes, border, shared_codes
 
@@ -202,6 +203,12 @@ class FlatIndex(_Index):
         self.bytes_per_item = 4.0 * embeddings.shape[1]
         self._faiss = faiss.IndexFlatIP(embeddings.shape[1])
         self._faiss.add(self.embeddings)
+
+    def embed(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors `[Q, D]` as queries of `search`: unchanged. Raises InputError if they are of another width."""
+        if self.n and len(vectors):  # nothing has no width
+            same_width("the index", self.embeddings.shape[1], vectors.shape[1])
+        return vectors
 
     def decoded(self) -> np.ndarray:
         """All items, `[N, D]` float32, scaled so that an inner product with a query is a score."""

@@ -13,12 +13,7 @@ from transclipped.retrieval.lists import entries, parts
 
 @dataclass(frozen=True)
 class Order:
-    """Lists in the order of a step.
-
-    Attributes:
-        lists: `[n, L]` int64.
-        values: `[n, L]` float32 that they were sorted by, descending, infinity for the list's own item.
-    """
+    """Lists `[n, L]` int64, and the values `[n, L]` float32 that they were sorted by, descending."""
 
     lists: np.ndarray
     values: np.ndarray
@@ -79,23 +74,23 @@ def sort(lists: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return lists, values
 
 
-def ordered_by(lists: np.ndarray, values: Callable[[slice], np.ndarray], *, width: int = 0) -> Order:
+def ordered_by(lists: np.ndarray, values: Callable[[slice], np.ndarray], *, width: int = 0) -> np.ndarray:
     """All lists sorted by `values(part)` `[p, L]`, which may take `width` numbers for each list."""
-    result = Order(np.empty(lists.shape, np.int64), np.empty(lists.shape, np.float32))
+    result = np.empty(lists.shape, np.int64)
     for part in parts(len(lists), max(width, lists.shape[1])):
-        result.lists[part], result.values[part] = _placed(*sort(lists[part], values(part)))
+        result[part] = sort(lists[part], values(part))[0]
     return result
 
 
-def ordered_with_entering(lists: np.ndarray, values: Callable[[slice], sp.csr_array]) -> Order:
+def ordered_with_entering(lists: np.ndarray, values: Callable[[slice], sp.csr_array]) -> np.ndarray:
     """All lists, and further items that `values(part)` `[p, n]` stores a number of, sorted by it and cut to L."""
-    result = Order(np.empty(lists.shape, np.int64), np.empty(lists.shape, np.float32))
+    result = np.empty(lists.shape, np.int64)
     for part in parts(len(lists), len(lists)):
-        result.lists[part], result.values[part] = _placed(*with_entering(lists[part], values(part)))
+        result[part] = with_entering(lists[part], values(part))
     return result
 
 
-def with_entering(lists: np.ndarray, values: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
+def with_entering(lists: np.ndarray, values: sp.csr_array) -> np.ndarray:
     """Lists `[p, L]` and all columns that `values` `[p, n]` stores, sorted and cut to L; a missing number is 0."""
     row, column = entries(values)
     new = Positions(lists).of(column, row) == lists.shape[1]
@@ -106,15 +101,7 @@ def with_entering(lists: np.ndarray, values: sp.csr_array) -> tuple[np.ndarray, 
     extra[0, row, place], extra[1, row, place] = data, column
     known = sampled(values, lists)
     rows = np.concatenate([lists, np.maximum(extra[1], -1).astype(np.int64)], 1)
-    rows, numbers = sort(rows, np.concatenate([known, extra[0]], 1))
-    return rows[:, : lists.shape[1]], numbers[:, : lists.shape[1]]
-
-
-def _placed(lists: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lists and their values as `Order` has them."""
-    values = values.astype(np.float32)
-    values[:, 0] = np.inf
-    return lists, -np.sort(-values, 1)
+    return sort(rows, np.concatenate([known, extra[0]], 1))[0][:, : lists.shape[1]]
 
 
 def sampled(a: sp.csr_array, columns: np.ndarray) -> np.ndarray:

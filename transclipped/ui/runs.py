@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from transclipped.config import DataConfig, QuantizerConfig
+from transclipped.config import SIMCLR, WITHOUT_NEGATIVES, DataConfig, QuantizerConfig
 from transclipped.errors import InputError
 from transclipped.models.zoo import HYBRID
 from transclipped.runs.manage import renamed
@@ -155,9 +155,11 @@ def summary(run: RunDir) -> str:
         config, metrics = run.config, run.metrics()
     except InputError as error:
         return str(error)
-    rule = config.clipping.rule
+    objective = config.loss.objective
+    rule = "none" if objective in WITHOUT_NEGATIVES else config.clipping.rule
     clipping = "no clipping" if rule == "none" else f"{rule} clipping"
     parts = [config.data.dataset, f"{config.quantizer.bits} bits", clipping, config.backbone.name]
+    parts += [] if objective == SIMCLR else [objective]
     if metrics and "asymmetric" in metrics["modes"]:
         parts.append(f"mAP@{metrics['k']} {metrics['modes']['asymmetric']['map']:.3f}")
     return " · ".join(parts)

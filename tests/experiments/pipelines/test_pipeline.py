@@ -14,7 +14,9 @@ from transclipped.experiments.pipelines.features import Maps
 from transclipped.experiments.pipelines.source import images_of
 from transclipped.experiments.pipelines.store import DiskStore
 from transclipped.retrieval.chain import Store
+from transclipped.retrieval.index import Hits
 from transclipped.retrieval.metrics import measure_hits
+from transclipped.retrieval.stages import stage
 
 DATA = {"dataset": "cifar10", "train_limit": 120, "database_limit": 120, "query_limit": 30}
 CONFIG = DataConfig(**DATA)
@@ -152,6 +154,42 @@ def test_folders_of_arrays_alone_still_load(line, source, tmp_path):
         (folder / "index.safetensors").write_bytes(content)
         with pytest.raises(InputError):
             tc.Pipeline.load(folder)
+
+
+def test_an_index_of_a_plug_in_is_built_again_from_its_vectors(own_registries, tmp_path):
+    class Bare:
+        """Search without faiss."""
+
+        def __init__(self, vectors):
+            self.items, self.n, self.bytes_per_item = vectors, len(vectors), 1.0
+
+        def embed(self, vectors):
+            return vectors
+
+        def search(self, queries, k):
+            scores = queries @ self.items.T
+            rows = np.argsort(-scores, 1, kind="stable")[:, :k]
+            return Hits(np.take_along_axis(scores, rows, 1), rows)
+
+        def decoded(self):
+            return self.items
+
+    @stage("bare", kind="coding", idea="", formula="", source="")
+    def bare(vectors):
+        return Bare(vectors)
+
+    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    for line, files in (
+        ("l2 | bare", {"index.safetensors"}),
+        ("l2 | float", {"index.faiss"}),
+        ("rrf(l2 | bare + l2 | pca(4) | l2 | pq(16))", {"index.safetensors", "branch2.index.faiss"}),
+    ):
+        pipeline = tc.Pipeline(line).fit(vectors)
+        folder = pipeline.save(tmp_path / "saved")
+        assert files <= {path.name for path in folder.iterdir()}
+        assert ("index.safetensors" in files) == (folder / "index.safetensors").exists()
+        loaded = tc.Pipeline.load(folder)
+        np.testing.assert_array_equal(loaded.search(vectors[:4]).rows, pipeline.search(vectors[:4]).rows)
 
 
 def test_damaged_saved_pipelines_are_refused(source, tmp_path):

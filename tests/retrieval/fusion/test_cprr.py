@@ -126,7 +126,7 @@ def test_joining_agrees_with_pooling_each_query_with_the_database():
         lists = [lists_of(np.concatenate([queries[q : q + 1], items]), 80) for items, queries in made]
         expected = [i - 1 for i in fused(lists, k=20)[0].tolist() if i][:10]
         shared.append(len(set(rows[:10]) & set(expected)))
-    assert np.mean(shared) >= 9
+    assert np.mean(shared) >= 9.7
 
 
 def test_no_query_sees_another():

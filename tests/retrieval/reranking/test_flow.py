@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from tests.retrieval.clustered import UGLY, assert_in_order, clustered, flat
-from tests.retrieval.reranking.test_cprr import BAD, extended, lists_of, sort_by
+from tests.retrieval.reranking.test_cprr import BAD, all_changed, lists_of, sort_by
 from transclipped.errors import InputError
 from transclipped.retrieval.lists import own_lists
 from transclipped.retrieval.orders import Order
-from transclipped.retrieval.reranking.cprr import Joined, first_place
-from transclipped.retrieval.reranking.flow import STEPS, flow, hyperedges, steps
-from transclipped.retrieval.reranking.flow_queries import _by_parts, _moved, after_each_step, hyperedge, rerank
+from transclipped.retrieval.reranking.flow import STEPS, flow, steps
+from transclipped.retrieval.reranking.flow_queries import _by_parts, after_each_step, join, rerank
 
 
 def position(lists, q, i):
@@ -167,66 +166,54 @@ def test_unusable_lists_are_refused(case):
         flow(lists_of(clustered(60)[0], 20), k=1)
 
 
-def joined_to(items, queries, k):
-    """Queries that have joined, in the places of their first hits, and the database's steps."""
-    hits, collection = flat(items, queries, k=29)
-    first = own_lists(collection, 30)
-    joined = first_place(Order(first.rows, first.scores), queries, hits.rows, collection)
-    return joined, steps(first.rows, k=k, rounds=2, sharpness=0.1, components=True)
+def test_where_all_lists_change_a_query_is_an_item():
+    items, queries = clustered(40, queries=8)
+    _, collection = flat(items, queries)
+    own, k = own_lists(collection, 40), 6
+    first, database = Order(own.rows, own.scores), steps(own.rows, k=k, rounds=2, sharpness=0.1, components=False)
+    for query in queries:
+        near = all_changed(first, database.back, query, collection)
+        ours = join(database, near, k, 2, 0.1)
+        full = flow(lists_of(np.concatenate([items, query[None]]), 40), k=k, components=False).steps
+        assert {step: order.tolist() for step, order in ours.items()} == {s: x[-1].tolist() for s, x in full.items()}
 
 
-def test_the_hyperedges_of_a_query_are_its_row_of_those_of_all_lists():
-    items, queries = clustered(60, queries=8)
-    k = 6
-    joined, database = joined_to(items, queries, k)
-    lists = database.orders[0].lists
-    ours = hyperedge(joined, hyperedges(lists, k), lists, k)
-    for q in range(8):
-        w = np.zeros((61, 61))
-        for i, row in enumerate(extended(joined, q, lists)):
-            w[i, row[:k]] = 1 - np.log(np.arange(1, k + 1)) / np.log(k)
-        e = w + w @ w
-        h = (e * e.T)[60]
-        np.testing.assert_allclose(ours.h.toarray()[q], h[:60], atol=1e-12)
-        assert ours.own[q] == pytest.approx(h[60])
-
-
-def test_a_query_counts_in_parts_that_it_is_among_the_strongest_of():
+@pytest.mark.parametrize("connects", [True, False])
+def test_a_query_counts_in_parts_that_it_is_among_the_strongest_of(connects):
     items, queries = clustered(60, queries=20)
-    n, k = 60, 6
-    joined, database = joined_to(items, queries, k)
-    edge, found = hyperedge(joined, database.edges[-1], database.orders[-2].lists, k), database.parts
-    ours, changed = _by_parts(joined, edge, found, n), 0
+    n, k, rng = 60, 6, np.random.default_rng(0)
+    hits = flat(items, queries, k=29)[0]
+    database = steps(lists_of(items, 30), k=k, rounds=2, sharpness=0.1, components=True)
+    found, old_h, changed = database.parts, database.edges[-1].h.toarray(), 0
+    members = [np.flatnonzero(row).tolist() for row in found.members.toarray()]
     for q in range(20):
-        h = [*edge.h.toarray()[q].tolist(), edge.own[q]]
-        members = [np.flatnonzero(row).tolist() for row in found.members.toarray()]
-        sums = [[*row, sum(h[o] for o in m)] for row, m in zip(found.sums.toarray().tolist(), members, strict=True)]
-        v = [sum(a * b for a, b in zip(h, row, strict=True)) for row in sums]
+        order = [n, *hits.rows[q].tolist()]
+        h = [*(old_h[order[1]] * rng.uniform(0.8, 1.2)).tolist(), rng.uniform(1, 4)]
+        own = int(found.part[order[1]]) if connects else -1
+        rows = [[*row.tolist(), h[i]] for i, row in enumerate(old_h)] + [h]
+        similarity = [sum(a * b for a, b in zip(h, row, strict=True)) for row in rows]
+        inside = [m + [n] * (r == own) for r, m in enumerate(members)]
+        sums = [[sum(rows[o][i] for o in m) for i in range(n + 1)] for m in inside]
+        v = [[sum(a * b for a, b in zip(row, c, strict=True)) for c in sums] for row in rows]
+        v = [[*x.tolist()] for x in found.embedding.toarray()] + [v[n]]  # items' own stay, but for the part that grows
+        if own >= 0:
+            for i in range(n):
+                v[i][own] += similarity[i]
         value = {}
         for row in sums:
             best = sorted((i for i in range(n + 1) if row[i] > 0), key=lambda i, row=row: (-row[i], i))[:k]
             if n in best:
                 for j, b in enumerate(best, start=1):
-                    other = v if b == n else found.embedding.toarray()[b]
-                    inner = sum(x * y for x, y in zip(v, other, strict=True))
-                    place = position({0: joined.rows[q].tolist()}, 0, b)
-                    value[b] = (1 + math.sqrt((best.index(n) + 1) * j) * inner) / place
-        old = joined.rows[q].tolist()
-        longer = old + sorted(i for i in value if i not in old)
+                    inner = sum(x * y for x, y in zip(v[n], v[b], strict=True))
+                    value[b] = (1 + math.sqrt((best.index(n) + 1) * j) * inner) / position({0: order}, 0, b)
+        longer = order + sorted(i for i in value if i not in order)
         new = sorted(longer, key=lambda i, value=value: -value.get(i, 0))
         at = new.index(n)
         new[0], new[at] = new[at], new[0]
-        assert ours[q].tolist() == new[:30]
-        changed += new[:30] != old
+        ours = _by_parts(np.array(order), np.array(h), np.array(similarity), own, found, k)
+        assert ours.tolist() == new[:30]
+        changed += new[:30] != order
     assert changed > 3
-
-
-def test_a_query_that_shares_nothing_with_an_item_does_not_rise_in_its_list():
-    order = Order(np.array([[0, 1, 2, 3]]), np.array([[np.inf, 2, 0, 0]], np.float32))
-    for value, place in ((0.0, 3), (1.0, 2), (3.0, 1)):
-        joined = Joined(np.array([[1, 0]]), np.array([[0, 3]]))
-        moved = _moved(joined, np.array([[5.0, 1]]), np.array([[5.0, value]]), order)
-        assert moved.back.tolist() == [[0, place]]
 
 
 def test_joining_agrees_with_pooling_each_query_with_the_database():

@@ -7,7 +7,7 @@ import streamlit as st
 
 import transclipped
 from transclipped.ui import shell
-from transclipped.ui.anatomy import strips
+from transclipped.ui.anatomy import html
 from transclipped.ui.components.component import component
 
 PACKAGE = Path(transclipped.__file__).parent
@@ -44,6 +44,6 @@ def test_each_style_sheet_lies_beside_its_module():
 
 
 def test_a_sheet_is_an_element_of_its_file():
-    css = (PACKAGE / "ui/anatomy/strips.css").read_text(encoding="utf-8")
-    assert f"<style>{css}</style>" == strips.CSS and ".strip i.dark" in css
+    css = (PACKAGE / "ui/anatomy/html.css").read_text(encoding="utf-8")
+    assert f"<style>{css}</style>" == html.CSS and ".an-patches" in css
     assert "st-key-aside-" in shell.LESSON_STYLE and "st-key-aside-" not in shell.STYLE

@@ -19,9 +19,10 @@ import numpy as np
 from transclipped.errors import InputError
 from transclipped.retrieval.fusion.together import together
 from transclipped.retrieval.index import Hits
-from transclipped.retrieval.lists import by_place, checked, dots, first_distinct, parts, reaching, start
-from transclipped.retrieval.orders import Order, Positions, sampled, sort
+from transclipped.retrieval.lists import by_place, checked, first_distinct, parts, reaching, start
+from transclipped.retrieval.orders import Positions, sampled, sort
 from transclipped.retrieval.reranking import cprr as alone
+from transclipped.retrieval.reranking.joining import Near, joined, nearest, places
 from transclipped.retrieval.stages import Collection, stage
 
 
@@ -30,14 +31,14 @@ class Together:
     """The database's fused lists.
 
     Attributes:
-        rankers: rounds of each. first: united lists. total: `[n, L]`, the sum of S of their entries.
-        orders, weights: of the last rounds.
+        rankers: rounds of each. positions: in the lists of each, as they came.
+        weights: of the last rounds. lists: `[n, L]`, at the end.
     """
 
     rankers: list[alone.Rounds]
-    first: Order
-    orders: list[Order]
+    positions: list[Positions]
     weights: list[alone.Weights]
+    lists: np.ndarray
 
 
 def fused(rankers: Sequence[np.ndarray], *, k: int = 20) -> np.ndarray:
@@ -47,7 +48,7 @@ def fused(rankers: Sequence[np.ndarray], *, k: int = 20) -> np.ndarray:
         raise InputError(f"fusion needs lists of one shape, got {[[*lists.shape] for lists in rankers]}")
     if not 1 <= k < rankers[0].shape[1]:
         raise InputError(f"k is {k}, but must be from 1 to {rankers[0].shape[1] - 1}, less than the lists' length")
-    return united([alone.rounds(lists, k) for lists in rankers], k).orders[-1].lists
+    return united([alone.rounds(lists, k) for lists in rankers], k).lists
 
 
 def united(rankers: list[alone.Rounds], k: int) -> Together:
@@ -65,12 +66,11 @@ def united(rankers: list[alone.Rounds], k: int) -> Together:
             values += s[-1] + absent * (back + sum(s[:-1]))
         rows, values = _sorted_union(rows, values)
         lists[part], total[part] = rows[:, :length], values[:, :length]
-    first = Order(lists, _falling(total))
-    orders, weights = [], []
+    weights = []
     for extra in (total, None):
-        weights.append(alone.weights_of(orders[-1].lists if orders else lists, k))
-        orders.append(alone.again(orders[-1].lists if orders else lists, weights[-1], extra))
-    return Together(rankers, first, orders, weights)
+        weights.append(alone.weights_of(lists, k))
+        lists = alone.again(lists, weights[-1], extra)
+    return Together(rankers, positions, weights, lists)
 
 
 def _union(lists: list[np.ndarray]) -> np.ndarray:
@@ -88,12 +88,6 @@ def _sorted_union(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     repeated = rows == rows[:, :1]
     repeated[:, 0] = False
     return sort(rows, np.where(repeated, -np.inf, values))
-
-
-def _falling(total: np.ndarray) -> np.ndarray:
-    values = total.astype(np.float32)
-    values[:, 0] = np.inf
-    return -np.sort(-values, 1)
 
 
 @stage(
@@ -120,39 +114,61 @@ def fuse(hits: Sequence[Hits], collections: Sequence[Collection], *, k: int = 20
     width = rankers[0].first.lists.shape[1] - 1
     rows = [reaching(*part, width) for part in zip(hits, queries, collections, strict=True)]
     result = np.empty(first.shape, np.int64)
-    for part in parts(len(first), 4 * collections[0].index.n):
-        joined = _join(memo[name], [q[part] for q in queries], [r[part] for r in rows], collections, k)
-        result[part] = first_distinct(np.concatenate([joined.rows[:, 1:], first[part]], 1), length)
+    for q in range(len(first)):
+        own = _join(memo[name], [x[q] for x in queries], [r[q] for r in rows], collections, k)
+        result[q] = first_distinct(np.concatenate([own[1:], first[q]])[None], length)[0]
     return by_place(result)
 
 
 def _join(
-    database: Together, queries: list[np.ndarray], rows: list[np.ndarray], collections: Sequence[Collection], k: int
-) -> alone.Joined:
-    """Queries in the fused lists, of each ranker's vectors `[Q, D]` and rows `[Q, L - 1]`."""
-    n, length = database.first.lists.shape
-    union = _union([np.concatenate([np.full((len(r), 1), n), r], 1) for r in rows])
-    total = np.zeros(union.shape)
-    others = np.where(union[:, 1:] == n, union[:, 1:2], union[:, 1:])
-    for ranker, query, row, collection in zip(database.rankers, queries, rows, collections, strict=True):
-        _, s = alone.join(ranker, alone.first_place(ranker.first, query, row, collection), k)
-        back = length - ranker.first.place(others, dots(query, collection.items, others))
-        absent = ~_isin(others, row)
-        s = [np.take_along_axis(x, others, 1) for x in s]
-        total[:, 1:] += s[-1] + absent * (back + sum(s[:-1]))
-    total[:, 0] = np.inf
-    union, total = _sorted_union(union, total)
-    union, total = union[:, :length], total[:, :length]
-    back = np.maximum(1, database.first.place(union[:, 1:], total[:, 1:]))
-    joined = alone.Joined(union, np.concatenate([np.zeros_like(back[:, :1]), back], 1))
-    before = [database.first, *database.orders]
-    for i, extra in enumerate((total, None)):
-        joined, _ = alone.join_round(joined, database.weights[i], before[i].lists, before[i + 1], k, extra)
-    return joined
+    database: Together, queries: list[np.ndarray], hits: list[np.ndarray], collections: Sequence[Collection], k: int
+) -> np.ndarray:
+    """Fused list `[L]` of a query, N for itself at the front, of each ranker's vector `[D]` and hits `[L - 1]`."""
+    ends = zip(database.rankers, queries, hits, collections, strict=True)
+    place = [places(ranker.first, query, rows, collection) for ranker, query, rows, collection in ends]
+    changed = np.unique(np.concatenate([nearest(rows, at, k) for rows, at in zip(hits, place, strict=True)]))
+    nears = [
+        joined(ranker.first.lists, ranker.back, rows, at, changed)
+        for ranker, rows, at in zip(database.rankers, hits, place, strict=True)
+    ]
+    lists = _union([near.lists for near in nears])
+    total = np.zeros(lists.shape)
+    for ranker, positions, near, rows, at in zip(database.rankers, database.positions, nears, hits, place, strict=True):
+        total += _of_ranker(ranker, positions, near, lists, rows, at, k)
+    lists, total = _sorted_union(lists, total)
+    lists, total = lists[:, : near.lists.shape[1]], total[:, : near.lists.shape[1]]
+    for weights, extra in zip(database.weights, (total, 0.0), strict=True):
+        s = alone.together(weights, near.rows, lists, k)
+        lists, _ = sort(lists, np.take_along_axis(s, lists, 1) + extra)
+    return lists[-1]
+
+
+def _of_ranker(
+    ranker: alone.Rounds,
+    positions: Positions,
+    near: Near,
+    lists: np.ndarray,
+    hits: np.ndarray,
+    place: np.ndarray,
+    k: int,
+) -> np.ndarray:
+    """What a ranker adds to the values of united lists `[c, m]` that a query changes."""
+    n, length = near.rows[-1], near.lists.shape[1]
+    _, s = alone.join(ranker, near, k)
+    s = [np.take_along_axis(x, lists, 1) for x in s]
+    here, there = np.full(n + 1, length), np.full(n + 1, length)
+    here[hits], there[hits] = np.arange(1, len(hits) + 1), np.minimum(place, length)
+    own = np.broadcast_to(near.rows[:, None], lists.shape)
+    items = (own < n) & (lists < n)
+    back = np.full(lists.shape, length)  # position of the list's own item in the lists of its entries
+    back[items] = positions.of(own[items], lists[items])
+    back = np.where(items, back + (back >= there[lists]), np.where(own == n, there[lists], here[own]))
+    absent = ~_isin(lists, near.lists)
+    return s[-1] + absent * (np.maximum(0, length - back) + sum(s[:-1]))
 
 
 def _isin(rows: np.ndarray, lists: np.ndarray) -> np.ndarray:
-    """Whether rows `[Q, m]` occur in the query's list `[Q, L]`."""
+    """Whether rows `[c, m]` occur in the list `[c, L]`."""
     positions = Positions(lists)
     own = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
     return positions.of(rows, own) < lists.shape[1]

@@ -11,6 +11,8 @@ From lists τ `[n, L]` alone, positions p from 1, in four steps:
    c_r, those at ranks i and j get (1 + √(ij) ⟨v_a, v_b⟩) / p_a(b). Where parts overlap, the part whose
    representative has the larger row decides.
 
+An item of strength 0 is no member; the authors' program fills parts of fewer than k with such items.
+
 Sorting is stable, and a list's own item changes back to the front each time. Sums are float64.
 
 References:
@@ -29,7 +31,6 @@ import scipy.sparse as sp
 from transclipped.errors import InputError
 from transclipped.retrieval.lists import checked, entries, matrix, parts
 from transclipped.retrieval.orders import (
-    Order,
     Positions,
     back_positions,
     ordered_by,
@@ -75,6 +76,7 @@ class Parts:
     Attributes:
         members: `[c, n]`, 1 where an item belongs to a part. sums: c_r, `[c, n]`.
         strongest: rows of the k strongest members of each c_r, best first; strength: of these.
+        least: value of the weakest pair that connects.
     """
 
     members: sp.csr_array
@@ -83,13 +85,19 @@ class Parts:
     strength: list[np.ndarray]
     embedding: sp.csr_array
     part: np.ndarray
+    least: float
 
 
 @dataclass(frozen=True)
 class Steps:
-    """All of the database: lists after each sorting, the hyperedges between them, and the connected parts."""
+    """All of the database: lists after each sorting, the hyperedges between them, and the connected parts.
 
-    orders: list[Order]
+    Attributes:
+        back: `[n, L]`, position of each item in the lists of its entries, at first.
+    """
+
+    back: np.ndarray
+    orders: list[np.ndarray]
     edges: list[Hyperedges]
     parts: Parts | None
 
@@ -97,7 +105,7 @@ class Steps:
         """Lists by step."""
         rounds = len(self.edges) - 1 - (self.parts is not None)
         at = [0, rounds, rounds + 1] + [rounds + 2] * (self.parts is not None)
-        return {name: self.orders[i].lists for name, i in zip(STEPS, at, strict=False)}
+        return {name: self.orders[i] for name, i in zip(STEPS, at, strict=False)}
 
 
 def flow(lists: np.ndarray, *, k: int = 20, rounds: int = 2, sharpness: float = 0.1, components: bool = True) -> Flow:
@@ -118,7 +126,7 @@ def flow(lists: np.ndarray, *, k: int = 20, rounds: int = 2, sharpness: float = 
     found = result.parts
     nothing = sp.csr_array((len(lists), 0))
     return Flow(
-        lists=result.orders[-1].lists,
+        lists=result.orders[-1],
         steps=result.lists(),
         embedding=nothing if found is None else found.embedding,
         part=np.full(len(lists), -1) if found is None else found.part,
@@ -127,17 +135,18 @@ def flow(lists: np.ndarray, *, k: int = 20, rounds: int = 2, sharpness: float = 
 
 def steps(lists: np.ndarray, *, k: int, rounds: int, sharpness: float, components: bool) -> Steps:
     """All steps on checked lists."""
-    orders, edges, found = [normalised(lists, k, sharpness)], [], None
+    back = back_positions(lists)
+    orders, edges, found = [ordered_by(lists, lambda part: normalised(back[part], k, sharpness))], [], None
     for _ in range(rounds):
-        edges.append(hyperedges(orders[-1].lists, k))
-        orders.append(by_similarity(orders[-1].lists, edges[-1].h))
-    edges.append(hyperedges(orders[-1].lists, k))
-    orders.append(by_product(orders[-1].lists, edges[-1]))
+        edges.append(hyperedges(orders[-1], k))
+        orders.append(by_similarity(orders[-1], edges[-1].h))
+    edges.append(hyperedges(orders[-1], k))
+    orders.append(by_product(orders[-1], edges[-1]))
     if components:
-        edges.append(hyperedges(orders[-1].lists, k))
-        found = connected(orders[-1].lists, edges[-1], k)
-        orders.append(by_parts(orders[-1].lists, found))
-    return Steps(orders, edges, found)
+        edges.append(hyperedges(orders[-1], k))
+        found = connected(orders[-1], edges[-1], k)
+        orders.append(by_parts(orders[-1], found))
+    return Steps(back, orders, edges, found)
 
 
 def sigma(position: np.ndarray, k: int, sharpness: float) -> np.ndarray:
@@ -145,16 +154,11 @@ def sigma(position: np.ndarray, k: int, sharpness: float) -> np.ndarray:
     return np.where(position == 1, 1.0, 1 - 1 / (1 + np.exp(-sharpness * (position - k // 2))))
 
 
-def normalised(lists: np.ndarray, k: int, sharpness: float) -> Order:
-    """Step 1."""
-    length, back = lists.shape[1], back_positions(lists)
+def normalised(back: np.ndarray, k: int, sharpness: float) -> np.ndarray:
+    """Values of step 1, from the positions of lists' own items with their entries, `[p, L]` from 0."""
+    length = back.shape[1]
     forth = sigma(np.arange(1, length + 1), k, sharpness) ** 2
-
-    def values(part: slice) -> np.ndarray:
-        position = np.where(back[part] < length, back[part] + 1, length + 2)
-        return forth * sigma(position, k, sharpness)
-
-    return ordered_by(lists, values)
+    return forth * sigma(np.where(back < length, back + 1, length + 2), k, sharpness)
 
 
 def weight(position: np.ndarray, k: int) -> np.ndarray:
@@ -186,13 +190,13 @@ def strongest_sums(h: sp.csr_array, k: int) -> np.ndarray:
     return result
 
 
-def by_similarity(lists: np.ndarray, h: sp.csr_array) -> Order:
+def by_similarity(lists: np.ndarray, h: sp.csr_array) -> np.ndarray:
     """Step 2, one round."""
     position = np.arange(1, lists.shape[1] + 1)
     return ordered_by(lists, lambda part: sampled(h[part] @ h, lists[part]) / position, width=len(lists))
 
 
-def by_product(lists: np.ndarray, edges: Hyperedges) -> Order:
+def by_product(lists: np.ndarray, edges: Hyperedges) -> np.ndarray:
     """Step 3."""
     weighted = sp.csr_array(edges.h.multiply(edges.e[:, None]))  # diag(e) H
 
@@ -225,7 +229,8 @@ def connected(lists: np.ndarray, edges: Hyperedges, k: int) -> Parts:
         order = np.lexsort((row, -data))[:k]
         strongest.append(row[order])
         strength.append(data[order])
-    return Parts(members, sums, strongest, strength, sp.csr_array(h @ sums.T), column)
+    least = float(value.ravel()[best].min(initial=np.inf))
+    return Parts(members, sums, strongest, strength, sp.csr_array(h @ sums.T), column, least)
 
 
 def roots(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
@@ -243,7 +248,7 @@ def roots(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
     return np.array([find(i) for i in range(n)], np.int64)
 
 
-def by_parts(lists: np.ndarray, found: Parts) -> Order:
+def by_parts(lists: np.ndarray, found: Parts) -> np.ndarray:
     """Step 4."""
     n, length = lists.shape
     left, right, root = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]

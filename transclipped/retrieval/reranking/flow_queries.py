@@ -1,36 +1,23 @@
-"""Rank flow embedding of queries that are no items: each joins the database's lists, hyperedges and parts as they are.
+"""Rank flow embedding of queries that are no items, which join as `joining` says.
 
-A query stands in an item's list where its own value places it, so that its hyperedge, and the numbers that items have
-for it, follow from the database's matrices. With its weights b of items, and its weights a in their lists,
-
-    E_q = 2b + bW,  E_·q = 2a + Wa,  H_q = E_q ∘ E_·q,
-
-and the other steps are the rows of the query in the products of `flow`.
+Of the hyperedges, those of the lists that a query changes are made anew, rows of E and columns of E alike, and of all
+products the rows of these lists. The connected parts stay, but a query may connect to one, and counts in all that it is
+among the strongest of.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from transclipped.retrieval.index import Hits
-from transclipped.retrieval.lists import by_place, first_distinct, matrix, own_lists, parts, reaching, start
+from transclipped.retrieval.lists import by_place, first_distinct, matrix, own_lists, reaching, start
 from transclipped.retrieval.orders import Order, sort, with_entering
-from transclipped.retrieval.reranking.cprr import Change, Joined, first_place
-from transclipped.retrieval.reranking.flow import Hyperedges, Parts, Steps, sigma, steps, strongest_sums, weight
+from transclipped.retrieval.reranking.flow import Hyperedges, Parts, Steps, normalised, steps, strongest_sums, weight
+from transclipped.retrieval.reranking.joining import Near, joining, without
 from transclipped.retrieval.stages import Collection, stage
 
 DEPTH = 200  # length of the lists
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Hyperedges of queries: H of items `[Q, N]`, and of each query itself `[Q]`."""
-
-    h: sp.csr_array
-    own: np.ndarray
 
 
 @stage(
@@ -71,102 +58,111 @@ def after_each_step(
     database, first = collection.memo[name], Order(first.rows, first.scores)
     rows = reaching(hits, queries, collection, first.lists.shape[1] - 1)
     result: dict[str, list[np.ndarray]] = {}
-    for part in parts(len(rows), 4 * collection.index.n):
-        joined = first_place(first, queries[part], rows[part], collection)
-        for step, order in join(database, joined, k, rounds, sharpness).items():
-            both = np.concatenate([order[:, 1:], hits.rows[part]], 1)
+    for q, near in enumerate(joining(first, database.back, queries, rows, collection, k=k)):
+        for step, order in join(database, near, k, rounds, sharpness).items():
+            both = np.concatenate([order[1:], hits.rows[q]])[None]
             result.setdefault(step, []).append(first_distinct(both, hits.rows.shape[1]))
     return {"before": hits} | {step: by_place(np.concatenate(lists)) for step, lists in result.items()}
 
 
-def join(database: Steps, joined: Joined, k: int, rounds: int, sharpness: float) -> dict[str, np.ndarray]:
-    """Rows `[Q, L]` of queries after each step, N for the query itself at the front."""
-    orders, edges, length = iter(database.orders), iter(database.edges), joined.rows.shape[1]
-    forth = sigma(np.arange(1, length + 1), k, sharpness)
-    position = np.where(joined.back < length, joined.back + 1, length + 2)
-    back = sigma(position, k, sharpness)
-    order = next(orders)
-    joined = _moved(joined, forth**2 * back, forth * back**2, order)
-    result = {"normalised": joined.rows}
+def join(database: Steps, near: Near, k: int, rounds: int, sharpness: float) -> dict[str, np.ndarray]:
+    """The list `[L]` of a query after each step, N for the query itself at the front."""
+    edges, position = iter(database.edges), np.arange(1, near.lists.shape[1] + 1)
+    lists, _ = sort(near.lists, normalised(near.back, k, sharpness))
+    result = {"normalised": lists[-1]}
     for _ in range(rounds):
-        edge = hyperedge(joined, own := next(edges), order.lists, k)
-        similarity = _similarity(edge, own.h, joined.rows)
-        values = similarity / np.arange(1, length + 1)
-        order = next(orders)
-        joined = _moved(joined, values, similarity / (joined.back + 1), order)
-    result["hyperedges"] = joined.rows
-    edge = hyperedge(joined, own := next(edges), order.lists, k)
-    order = next(orders)
-    joined = _product(joined, edge, own, k, order)
-    result["product"] = joined.rows
+        others = next(edges)
+        similarity = products(hyperedges(others, near.rows, lists, k), near.rows, others.h)
+        lists, _ = sort(lists, np.take_along_axis(similarity, lists, 1) / position)
+    result["hyperedges"] = lists[-1]
+    others = next(edges)
+    lists = _product(hyperedges(others, near.rows, lists, k), near.rows, lists, others, k)
+    result["product"] = lists[-1]
     if database.parts is not None:
-        edge = hyperedge(joined, next(edges), order.lists, k)
-        result["components"] = _by_parts(joined, edge, database.parts, len(database.orders[0].lists))
+        others = next(edges)
+        h = hyperedges(others, near.rows, lists, k)
+        similarity, e = products(h, near.rows, others.h)[-1], strengths(h, near.rows, others, k)
+        own = own_part(lists[-1, 1:k], similarity * e * e[-1], database.parts)
+        result["components"] = _by_parts(lists[-1], h[-1], similarity, own, database.parts, k)
     return result
 
 
-def hyperedge(joined: Joined, database: Hyperedges, before: np.ndarray, k: int) -> Edge:
-    """H of queries in the places that they have."""
-    n = database.w.shape[0]
-    near = matrix(joined.rows[:, 1 : k - 1], weight(np.arange(2, k), k), n)
-    lists = matrix(joined.rows[:, 1:], weight(joined.back[:, 1:] + 1.0, k), n)
-    lists.eliminate_zeros()
-    change = Change(joined, before, np.append(weight(np.arange(1.0, k), k), [0, 0]))
-    forth = 2 * near + near @ database.w + change.left(near)
-    h = forth.multiply(2 * lists + lists @ database.transposed + change.right(lists))
-    return Edge(sp.csr_array(h), (2 + near.multiply(lists).sum(1)) ** 2)
+def hyperedges(database: Hyperedges, rows: np.ndarray, lists: np.ndarray, k: int) -> np.ndarray:
+    """Rows of H, `[c, N + 1]`, where the lists of `rows` `[c]` are `lists` `[c, L]`, and all others as they were."""
+    changed, n = rows[:-1], rows[-1]
+    w = matrix(lists[:, : k - 1], weight(np.arange(1, k), k), n + 1)
+    inside = w[:, rows]
+    forth = sp.csr_array(w + inside @ w).toarray()
+    forth[:, :n] += (without(w[:, :n], changed) @ database.w).toarray()
+    columns = np.zeros_like(forth)  # of W, as rows
+    columns[:-1, :n] = without(database.transposed[changed], changed).toarray()
+    columns[:, rows] = inside.T.toarray()
+    twice, sparse = np.empty_like(columns), sp.csr_array(columns)
+    twice[:, :n] = (sparse[:, :n] @ database.transposed).toarray()
+    twice[:, rows] = (sparse @ w.T).toarray()
+    return forth * (columns + twice)
 
 
-def _similarity(edge: Edge, h: sp.csr_array, rows: np.ndarray) -> np.ndarray:
-    """⟨H_q, H_i⟩ of a query's rows `[Q, L]`, itself first."""
-    similarity = (edge.h @ h + sp.csr_array(edge.h.multiply(edge.own[:, None]))).toarray()
-    own = edge.h.multiply(edge.h).sum(1) + edge.own**2
-    return np.concatenate([own[:, None], np.take_along_axis(similarity, rows[:, 1:], 1)], 1)
+def products(h: np.ndarray, rows: np.ndarray, others: sp.csr_array, e: np.ndarray | float = 1.0) -> np.ndarray:
+    """Σ_o h_o e_o H_o· `[c, N + 1]` of rows `h` of H, which stand for `rows` of it; the `others` are as they were."""
+    weighted = h * e
+    result = weighted[:, rows] @ h
+    result[:, :-1] += (without(sp.csr_array(weighted[:, :-1]), rows) @ others).toarray()
+    result[:, rows] = weighted @ h.T
+    return result
 
 
-def _moved(joined: Joined, values: np.ndarray, back_values: np.ndarray, order: Order) -> Joined:
-    """Queries with lists sorted by their values; `back_values` place them in the lists of items."""
-    back = np.maximum(1, order.place(joined.rows[:, 1:], back_values[:, 1:]))
-    back = np.where(back_values[:, 1:] > 0, back, np.maximum(back, joined.back[:, 1:]))
-    back = np.concatenate([np.zeros_like(back[:, :1]), back], 1)
-    number = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    number, _ = sort(number, values)
-    return Joined(np.take_along_axis(joined.rows, number, 1), np.take_along_axis(back, number, 1))
+def strengths(h: np.ndarray, rows: np.ndarray, database: Hyperedges, k: int) -> np.ndarray:
+    """e of all items and the query, `[N + 1]`."""
+    e = np.append(database.e, 0)
+    e[rows] = strongest_sums(sp.csr_array(h), k) / database.largest
+    return e
 
 
-def _product(joined: Joined, edge: Edge, database: Hyperedges, k: int, order: Order) -> Joined:
-    whole = sp.csr_array(sp.hstack([edge.h, sp.csr_array(edge.own[:, None])], format="csr"))
-    e = strongest_sums(whole, k) / database.largest
-    weighted = sp.csr_array(edge.h.multiply(database.e))
-    s = weighted @ database.h + sp.csr_array(edge.h.multiply((e * edge.own)[:, None]))
-    s = sp.csr_array(sp.hstack([s, sp.csr_array(np.full((len(e), 1), np.inf))], format="csr"))  # itself first
-    rows, values = with_entering(joined.rows, s)
-    back = np.maximum(1, order.place(rows[:, 1:], values[:, 1:]))
-    back = np.where(values[:, 1:] > 0, back, order.lists.shape[1])
-    return Joined(rows, np.concatenate([np.zeros_like(back[:, :1]), back], 1))
+def _product(h: np.ndarray, rows: np.ndarray, lists: np.ndarray, database: Hyperedges, k: int) -> np.ndarray:
+    """Lists `[c, L]` after step 3."""
+    s = products(h, rows, database.h, strengths(h, rows, database, k))
+    s[np.arange(len(rows)), rows] = np.inf  # an item's own comes first
+    return with_entering(lists, sp.csr_array(s))
 
 
-def _by_parts(joined: Joined, edge: Edge, found: Parts, n: int) -> np.ndarray:
-    """Rows `[Q, L]` after step 4: a query among the k strongest of a part counts as one of them."""
-    strength = sp.csr_array(edge.h @ found.members.T)  # of the query in c_r, `[Q, c]`
-    embedding = sp.csr_array(edge.h @ found.sums.T + strength.multiply(edge.own[:, None]))
-    length = joined.rows.shape[1]
-    table = sp.lil_array((len(joined.rows), n + 1))
-    for q in range(len(joined.rows)):
-        own = slice(strength.indptr[q], strength.indptr[q + 1])
-        for r, strong in sorted(zip(strength.indices[own].tolist(), strength.data[own].tolist(), strict=True)):
-            members, before = found.strongest[r], int((found.strength[r] > strong).sum())
-            if before == len(members):
-                continue
-            rows = np.concatenate([members[:before], [n], members[before:-1]])
-            root = np.sqrt((before + 1) * np.arange(1, len(rows) + 1))
-            others = rows != n
-            position = np.full(len(rows), length + 2)
-            at = (joined.rows[q] == rows[:, None]).argmax(1)
-            present = joined.rows[q, at] == rows
-            position[present] = at[present] + 1
-            product = np.full(len(rows), embedding[[q]].multiply(embedding[[q]]).sum())
-            product[others] = (found.embedding[rows[others]] @ embedding[[q]].T).toarray().ravel()
-            table[q, rows] = (1 + root * product) / position
-    rows, _ = with_entering(joined.rows, sp.csr_array(table))
-    return rows
+def own_part(near: np.ndarray, value: np.ndarray, found: Parts) -> int:
+    """The part that a query connects to by its best pair with an item of `near`; −1 if that is too weak."""
+    best = near[value[near].argmax()]
+    return int(found.part[best]) if value[best] >= found.least else -1
+
+
+def _by_parts(order: np.ndarray, h: np.ndarray, similarity: np.ndarray, own: int, found: Parts, k: int) -> np.ndarray:
+    """The list `[L]` of a query after step 4: among the k strongest of a part, it counts as one of them.
+
+    Args:
+        h: its row of H, `[N + 1]`. similarity: ⟨H_q, H_i⟩, `[N + 1]`. own: the part that it connects to, or −1.
+    """
+    n, length, items = len(h) - 1, len(order), h[:-1]
+    strength = found.members @ items  # of the query in c_r
+    embedding = found.sums @ items
+    if own >= 0:
+        strength[own] += h[n]
+        embedding[own] += items @ items
+    embedding += h[n] * strength
+    table = np.zeros(n + 1)
+    for r in np.flatnonzero(strength):
+        members, strong = found.strongest[r], found.strength[r]
+        if r == own:
+            total = found.sums[[r]].toarray()[0] + items
+            members = np.lexsort((np.arange(n), -total))[:k]
+            members, strong = members[total[members] > 0], total[members][total[members] > 0]
+        before = int((strong > strength[r]).sum())
+        if before == k:
+            continue
+        rows = np.insert(members, before, n)[:k]
+        root = np.sqrt((before + 1) * np.arange(1, len(rows) + 1))
+        product = np.full(len(rows), embedding @ embedding)
+        others = rows != n
+        product[others] = found.embedding[rows[others]] @ embedding
+        if own >= 0:
+            product[others] += similarity[rows[others]] * embedding[own]
+        present = order == rows[:, None]
+        position = np.where(present.any(1), present.argmax(1) + 1, length + 2)
+        table[rows] = (1 + root * product) / position
+    return with_entering(order[None], sp.csr_array(table[None]))[0]

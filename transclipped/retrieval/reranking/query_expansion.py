@@ -13,6 +13,7 @@ References:
 
 import numpy as np
 
+from transclipped.errors import InputError
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.lists import Moved, as_queries, codebooks, dots, parts, start
 from transclipped.retrieval.stages import Collection, stage
@@ -44,7 +45,10 @@ def aqe(hits: Hits, collection: Collection, *, k: int = 10, alpha: float = 3.0) 
     """Hits `[Q, K]` of the moved queries."""
     queries = start(hits, collection)
     rows, items = hits.rows[:, :k], as_queries(collection)
-    weights = np.maximum(0, dots(queries, collection.items, rows)) ** np.float32(alpha)
+    with np.errstate(over="ignore"):
+        weights = np.maximum(0, dots(queries, collection.items, rows)) ** np.float32(alpha)
+    if not np.isfinite(weights).all():
+        raise InputError(f"similarities to the power of {alpha:g} are too large; write l2 before the code")
     moved = queries.copy()
     for part in parts(len(rows), rows.shape[1] * items.shape[1]):
         moved[part] += np.einsum("ij,ijd->id", weights[part], items[rows[part]])

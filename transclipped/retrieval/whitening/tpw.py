@@ -4,7 +4,8 @@ W = V (Λ + 1e-5)^(−½) whitens the outside vectors. The database whitened by 
 d are kept: unit((x − μ) W U_d), with μ the mean of the database. Plain whitening (PW) instead keeps the first d columns
 of W, chosen by the variances of the other data set.
 
-If the outside vectors are the database, U is the identity and TPW equals PW. So it needs a set of its own.
+If the outside vectors are the database, U is the identity and TPW equals PW. So it needs a set of its own, and of more
+vectors than they hold numbers: where those of the other set do not vary, W amplifies whatever the database does there.
 
 Source: Zhang et al. 2025, UTRL, IEEE TNNLS.
 """

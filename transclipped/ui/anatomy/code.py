@@ -87,6 +87,8 @@ def code_bytes(stored, unit) -> None:
         f"Uncoded, the {m * d} numbers take {4 * m * d} bytes. The codes of all {n:,} database images take "
         f"{n * m / 1000:,.0f} kB."
     )
+    options = {"icon": ":material/account_tree:", "query_params": {"section": "hashes"}}
+    st.page_link("pages/codebooks.py", label="Other codes of a few bytes: bits and trees", **options)
 
 
 @st.fragment

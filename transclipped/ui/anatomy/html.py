@@ -62,13 +62,13 @@ def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:
     look = "an-patches an-crisp" if crisp else "an-patches"
     gap = 6 if grid[1] <= 8 else 3
     columns = f"grid-template-columns: repeat({grid[1]}, 1fr); gap: {gap}px"
-    return f'{CSS}<div class="{look}" role="img" aria-label="{about}" style="{columns}">{tiles}</div>'
+    return f'<div class="{look}" role="img" aria-label="{about}" style="{columns}">{tiles}</div>'
 
 
 def pair(one: str, other: str, *, crisp: bool) -> str:
     """Two images side by side, given as data URLs."""
     look = "an-pair an-crisp" if crisp else "an-pair"
-    return f'{CSS}<div class="{look}"><img src="{one}" alt="the query"><img src="{other}" alt="the hit"></div>'
+    return f'<div class="{look}"><img src="{one}" alt="the query"><img src="{other}" alt="the hit"></div>'
 
 
 def candidates(codebook: int, words: list[Word], *, rest: float, others: int, bits: float, crisp: bool) -> str:
@@ -86,7 +86,7 @@ def candidates(codebook: int, words: list[Word], *, rest: float, others: int, bi
 def cards(inner: list[str], *, width: float) -> str:
     """Cards side by side, each at least `width` rem wide."""
     columns = f"grid-template-columns: repeat(auto-fit, minmax(min(100%, {width}rem), 1fr))"
-    return f'{CSS}<div class="an-cards" style="{columns}">{"".join(inner)}</div>'
+    return f'<div class="an-cards" style="{columns}">{"".join(inner)}</div>'
 
 
 def byte(codebook: int, decimal: str, hexadecimal: str, bits: str) -> str:
@@ -106,7 +106,7 @@ def total(terms: list[Term], score: float) -> str:
     ]
     size = "" if len(terms) <= 4 else ' style="font-size: 1.4rem"'
     result = f"<span>=</span><span><b>{score:.3f}</b><small>score</small></span>"
-    return f'{CSS}<div class="an-sum"{size}>{"<span>+</span>".join(parts)}{result}</div>'
+    return f'<div class="an-sum"{size}>{"<span>+</span>".join(parts)}{result}</div>'
 
 
 def _word(word: Word, top: float, crisp: bool) -> str:

@@ -30,7 +30,7 @@ def patches(run, subject, view) -> None:
     data = cached.run_data(run)
     image, crisp = anatomy_cached.enlarged(data, subject.key, grid, subject), anatomy_cached.crisp(data)
     left, right = st.columns(2, gap="large")
-    left.html(html.patches(image, (1, 1), crisp=crisp))
+    left.html(html.CSS + html.patches(image, (1, 1), crisp=crisp))  # once for all steps
     left.caption(plain(subject.caption))
     if grid != (1, 1):
         right.html(html.patches(image, grid, crisp=crisp))

@@ -1,4 +1,4 @@
-"""Rows of numbers as colours, blue below 0 and red above: plain HTML, since a chart renders ten times as slowly."""
+"""Rows of numbers as colours, blue below 0 and red above: HTML, since a chart renders ten times as slowly."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import numpy as np
-import streamlit as st
 
 from transclipped.analysis import report
 from transclipped.ui import charts
 from transclipped.ui.codebooks.charts import DIVERGING
-from transclipped.ui.styles import sheet
+from transclipped.ui.components import strips as component
 
 FULL = 98  # percentile of the absolute values that gets the full colour, so that outliers do not pale the rest
 DARK = 0.75  # of the full colour, beyond which text on it is white
 REM, CELL, LEAST, GAP = 16, 4, 900, 8  # pixels of a saved drawing: a rem, narrowest cell and row, gap between rows
 BEFORE, AFTER, SQUARE = 120, 90, 20  # pixels for the name of a row, for the number after it, a side of a frame
 INK, PAPER = "#1c2430", "#fff"
-CSS = sheet(__file__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +64,7 @@ class HeatStrips:
             name = f"<span>{self.names[row]}</span>" if self.names else ""
             lines.append(f'{name}<div class="strip" style="height: {self.height}rem">{"".join(cells)}</div>{after}')
         columns = " ".join(["auto"] * bool(self.names) + ["1fr"] + ["auto"] * (self.picked is not None))
-        return f'{CSS}<div class="strips" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
+        return f'<div class="rows" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
 
     def svg(self) -> bytes:
         """An SVG drawing to save."""
@@ -114,7 +112,7 @@ class HeatStrips:
 def draw_numbers(run, values, names=(), *, key: str, **options) -> None:
     """Draw rows of numbers as colours, with buttons that save them."""
     strips = HeatStrips(values, names, **options)
-    st.html(strips.html())
+    component.draw(strips.html(), key=f"strips {key}")
     with charts.saving(key):
         charts.offer(strips.svg, key=key, name=f"{run.name}-{key}", kind="svg", type="tertiary")
         charts.offer(strips.csv, key=key, name=f"{run.name}-{key}", type="tertiary")

@@ -20,7 +20,7 @@ from transclipped.ui.theme import CLASS_COLOURS, IRRELEVANT, NEUTRAL, RELEVANT, 
 
 SQUARE, LOW = 460, 300  # pixels; low where a class shall see all of it
 WRITTEN = 12  # most classes whose rates are written into the cells
-THIN = 0.65  # opacity of a pale arrow, which is thin
+THIN, HEAD = 0.65, 10  # opacity of a pale arrow, which is thin, and pixels of an arrow's head
 BINS = 60  # of a histogram
 AROUND = 24  # negatives drawn around an anchor
 COLOURS = [CLASS_COLOURS[i] for i in (0, 1, 2, 4, 5, 6)]  # of rules, without grey
@@ -145,17 +145,6 @@ def forces(steps: AnchorSteps, *, key: str, height: int) -> go.Figure:
     longest = 0.45 * max(float(radius.max(initial=0.5)), distance)
     figure, groups = go.Figure(), [(*group, mask[:n]) for *group, mask in _groups(steps, split=True)]
 
-    def push(values: np.ndarray, mask: np.ndarray, colour: str, *, faint: bool) -> None:
-        for i in np.flatnonzero(mask):
-            end = 1 + longest * values[i] / most / radius[i]
-            _arrow(figure, (x[i], y[i]), (x[i] * end, y[i] * end), colour, faint)
-
-    for _, colour, cut, mask in groups:
-        if cut:
-            push(before, mask & (before - after > 1e-3 * most), colour, faint=True)
-        push(after, mask & (after > 1e-3 * most), colour, faint=False)
-    pull = min(0.8, abs(steps.after.positive_gradient) / most * longest / distance)
-    _arrow(figure, (0, -distance), (0, -distance * (1 - pull)), POSITIVE, False)
     for name, colour, cut, mask in groups:
         if mask.any():
             style = {"size": 11, "color": pale(colour) if cut else colour, "line": {"color": colour, "width": 2 * cut}}
@@ -163,6 +152,17 @@ def forces(steps: AnchorSteps, *, key: str, height: int) -> go.Figure:
     style, cosine = {"size": 13, "color": POSITIVE}, [steps.positive_similarity]
     _points(figure, [0], [-distance], "positive, pulled in", style, "the other view: cosine", cosine)
     _points(figure, [0], [0], "anchor", {"size": 16, "symbol": "star", "color": ANCHOR}, "the anchor: cosine", [1.0])
+
+    def push(values: np.ndarray, mask: np.ndarray, colour: str, *, faint: bool) -> None:
+        starts = np.stack([x, y])[:, mask]
+        _arrows(figure, starts, starts * (1 + longest * values[mask] / most / radius[mask]), colour, faint)
+
+    for _, colour, cut, mask in groups:
+        if cut:
+            push(before, mask & (before - after > 1e-3 * most), colour, faint=True)
+        push(after, mask & (after > 1e-3 * most), colour, faint=False)
+    pull = min(0.8, abs(steps.after.positive_gradient) / most * longest / distance)
+    _arrows(figure, np.array([[0], [-distance]]), np.array([[0], [-distance * (1 - pull)]]), POSITIVE, False)
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False}
     figure = set_layout(figure, "distance from the anchor: 1 − cosine", "", key=key, xaxis=hidden, yaxis=hidden)
     figure.update_yaxes(scaleanchor="x")
@@ -174,8 +174,12 @@ def _points(figure: go.Figure, x, y, name: str, marker: dict, hover: str, cosine
     figure.add_scatter(x=x, y=y, name=name, hovertemplate=f"{hover} %{{customdata:.2f}}<extra></extra>", **options)
 
 
-def _arrow(figure: go.Figure, start: tuple, end: tuple, colour: str, faint: bool) -> None:
-    (x, y), (ax, ay) = end, start
-    axes = {"xref": "x", "yref": "y", "axref": "x", "ayref": "y"}
-    style = {"arrowwidth": 1.5 if faint else 2.5, "arrowcolor": colour, "opacity": THIN if faint else 1, "arrowhead": 2}
-    figure.add_annotation(x=x, y=y, ax=ax, ay=ay, text="", showarrow=True, **axes, **style)
+def _arrows(figure: go.Figure, starts: np.ndarray, ends: np.ndarray, colour: str, faint: bool) -> None:
+    """Arrows between points `[2, n]` as one line with gaps, since the browser draws annotations one by one."""
+    n = starts.shape[1]
+    x, y = np.stack([starts, ends, np.full((2, n), np.nan)], axis=-1).reshape(2, 3 * n)  # a gap after each arrow
+    marker = {"symbol": "arrow", "angleref": "previous", "size": [0, HEAD, 0] * n, "color": colour}
+    look = {"line": {"width": 1.5 if faint else 2.5, "color": colour}, "opacity": THIN if faint else 1}
+    look |= {"marker": marker, "hoverinfo": "skip", "showlegend": False}
+    if n:
+        figure.add_scatter(x=x, y=y, name="force", mode="lines+markers", **look)

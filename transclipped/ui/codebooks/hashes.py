@@ -108,7 +108,7 @@ def _bits(code: hashes.Hashed, query: int, row: int, start: str) -> None:
     """The bits of query and hit as a bar code, and which agree."""
     both = hashes.bits(np.stack([code.queries[query], code.items[row]]), code.state)
     same = int((both[0] == both[1]).sum())
-    st.markdown(f"{start}: **{same} of {both.shape[1]} bits** agree.")
+    st.markdown(f"{start}: **{same} of {both.shape[1]} bits** agree. Bright: 1.")
     with st.container(width=round(WIDE * presenting.scale())):
         charts.show(bar_code(both, key=f"{code.name} {query} {row}"), key="bar code", name=f"{code.name}-bits")
     presenting.say(f"{same} of {both.shape[1]} bits agree; four bytes an image are enough to find it.")

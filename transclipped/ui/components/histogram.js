@@ -45,7 +45,7 @@ class Dial {
       if (this.held) this.report();
       this.held = false;
     };
-    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes = new ResizeObserver(() => this.root.clientWidth !== this.width && this.resize()); // it also fires at the start
     this.sizes.observe(root);
   }
 

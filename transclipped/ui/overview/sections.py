@@ -111,7 +111,7 @@ def results(run) -> None:
     row.metric("Code", f"{plain(metrics['bytes_per_item'])} bytes", help=HELP["code"], width="content")
     size = quantities.size(metrics["n_database"] * metrics["bytes_per_item"])
     row.metric(f"All {metrics['n_database']:,} codes", size, help=HELP["all"], width="content")
-    row.metric("Clipping", plain(benchmarks.clipping_of(run.config.clipping)), help=HELP["clipping"], width="content")
+    row.metric("Clipping", plain(benchmarks.learned(run.config)), help=HELP["clipping"], width="content")
     if note:
         st.caption(note)
 

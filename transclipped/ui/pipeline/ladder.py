@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from transclipped.analysis.hashes import OPTIONS
 from transclipped.analysis.ladder import compared, moves
 from transclipped.experiments.pipelines.pipeline import Pipeline, Rung
 from transclipped.retrieval.stages import NOTE, STAGES
@@ -99,3 +100,6 @@ def stages(pipeline: Pipeline) -> None:
         text = f"{note}{escape(stage.idea)} <code>{escape(stage.formula)}</code> <small>{escape(stage.source)}</small>"
         items.append(f"<dt>{escape(name)}</dt><dd>{text}</dd>")
     st.html(f'{html.CSS}<dl class="stages">{"".join(items)}</dl>')
+    if code := next((step.name for step in steps if step.name in OPTIONS), None):
+        options = {"icon": ":material/account_tree:", "query_params": {"section": "hashes", "hash": code}}
+        st.page_link("pages/codebooks.py", label="Why a hit of such a code is one", **options)

@@ -23,8 +23,8 @@ from transclipped.ui.train.live import FIGURES, WATCHED, action, cells, chosen, 
 NO_RUN = "No run yet: choose a preset and press Start."
 TOTAL_LOSS = "**Total loss**, which training minimises."
 INCOMPARABLE = (
-    "These runs differ in temperature, clipping or batch size, so their losses are not comparable and each has an axis "
-    "of its own: lower is not better. Compare mAP instead."
+    "These runs differ in objective, temperature, clipping or batch size, so their losses are not comparable and each "
+    "has an axis of its own: lower is not better. Compare mAP instead."
 )
 MOST = 8  # compared runs; more lines are hard to tell apart
 

@@ -14,9 +14,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from transclipped.clipping import RULES
+from transclipped.config import WITHOUT_NEGATIVES
 from transclipped.errors import InputError
 from transclipped.runs import manage
 from transclipped.runs.run import STOP_FILE, RunDir
+from transclipped.training.collapse import COLLAPSED, has_collapsed
 from transclipped.ui import absent, access, acts, charts, links, presenting, runs
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.line_labels import label_ends
@@ -24,15 +26,20 @@ from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
+from transclipped.ui.train.network import OBJECTIVES
 from transclipped.ui.train.words import in_app_words
 
+COLLAPSE = (
+    "The head has collapsed: it maps all images to nearly one point (mean cosine of different images above "
+    f"{COLLAPSED:g}), so its hits mean nothing. Choose another objective, clip less, or lower the learning rate."
+)
 PATIENCE = 20.0  # seconds after which a training that does not stop may be killed
 OBSERVED = "Labels are used for monitoring only; training never sees them."
-ENTROPY = "entropy of soft codes"  # a legend in `FIGURES`
+CONTRASTIVE, ENTROPY = "contrastive", "entropy of soft codes"  # legends in `FIGURES`
 FIGURES = {  # a sentence, the logged values by legend, axis, help
     "loss": (
         "**Loss and its terms.**",
-        {"total": "loss", "contrastive": "contrastive", ENTROPY: "entropy", "diversity": "diversity"},
+        {"total": "loss", CONTRASTIVE: "contrastive", ENTROPY: "entropy", "diversity": "diversity"},
         "nats; cosine for diversity",
         "Total = contrastive + λ · entropy + γ · diversity; with λ = 0 the entropy is only monitored.",
     ),
@@ -249,8 +256,12 @@ def chosen() -> list[str]:
 def curves(run: RunDir) -> None:
     """The chosen curves of a run, two in a row; an empty figure keeps its place."""
     figures, events = chosen(), run.events("step", "epoch")
+    if events and has_collapsed(events[-1].get("mean_cosine")):
+        st.warning(COLLAPSE, icon=":material/warning:")
     for column, figure in cells(figures):
         sentence, _, axis, meaning = FIGURES[figure]
+        if figure == "loss" and run.config.loss.objective in WITHOUT_NEGATIVES:
+            axis = "loss"  # not in nats
         values = lines(events, figure)
         with column:
             st.caption(sentence, help=meaning)
@@ -262,7 +273,10 @@ def curves(run: RunDir) -> None:
 
 
 def label_of(run: RunDir, legend: str) -> str:
-    """The label of a line: its legend, and of the entropy also whether the loss contains it."""
+    """The label of a line: its legend, or the objective, if it is not contrastive, or whether entropy counts."""
+    objective = run.config.loss.objective
+    if legend == CONTRASTIVE and objective in WITHOUT_NEGATIVES:
+        return OBJECTIVES[objective]
     return "entropy, not in the loss" if legend == ENTROPY and not run.config.loss.entropy else legend
 
 

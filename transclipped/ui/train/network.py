@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from transclipped.config import GREYS, suited_backbone
+from transclipped.config import GREYS, SIMCLR, WITHOUT_NEGATIVES, suited_backbone
 from transclipped.models import zoo
 from transclipped.ui import access
 from transclipped.ui.train.link import key, number, one_of, text
@@ -15,15 +15,24 @@ OTHER = "another of timm's …"  # in links, so its wording stays
 BITS, TAU = 32, 0.3  # defaults
 BITS_OFFERED = (16, 32, 64)
 LAYERS = {"frozen": "head", "last-1": "head and last block", "last-2": "head and last 2 blocks", "all": "everything"}
+OBJECTIVES = {
+    SIMCLR: "NT-Xent (SimCLR)",
+    "moco": "NT-Xent with a queue (MoCo)",
+    "byol": "BYOL",
+    "barlow": "Barlow Twins",
+    "vicreg": "VICReg",
+}
 SELECTIONS = ("last", "validation")
 COLOUR = "colour"
 CHANNELS = {COLOUR: "three, in colour"} | {name: f"one, as {name}" for name in GREYS}
 DEFAULTS = {key("bits"): BITS, key("learns"): "frozen", key("lr"): 3e-3, key("select"): "last", key("grey"): COLOUR}
+DEFAULTS |= {key("objective"): SIMCLR}
 LINKED = {  # name in the address: key of the widget, and how to parse its value
     "backbone": (key("backbone"), one_of((*zoo.BUNDLED, OTHER))),
     "timm": (key("timm"), text),
     "bits": (key("bits"), one_of(BITS_OFFERED)),
     "learns": (key("learns"), one_of(LAYERS)),
+    "objective": (key("objective"), one_of(OBJECTIVES)),
     "epochs": (key("epochs"), number(int, 1, 1000)),
     "batch": (key("batch"), number(int, 2, 2048)),
     "lr": (key("lr"), number(float, 1e-5, 1.0)),
@@ -36,6 +45,9 @@ HELP = {
     "trained on ImageNet and its labels; training here uses no label of your images.",
     "timm": "Such as vit_small_patch16_224.dino. Its weights are downloaded once, which needs a network connection.",
     "learns": "With the head only, images are encoded once; otherwise in every epoch, which takes much longer.",
+    "objective": "What pulls views of an image together, and what keeps images apart: negatives (NT-Xent, MoCo), a "
+    "predictor (BYOL), or statistics of the batch (Barlow Twins, VICReg). MoCo and BYOL use a slow copy of the head, "
+    "which is nearly pointless while the backbone is frozen.",
     "bits": "Code length: 2, 4 or 8 bytes per image.",
     "tau": "Of the contrastive loss: a smaller τ weights the most similar negatives more. The default is 0.3, where "
     "validation chose c = 2; over all settings, the study on Benchmarks chose 0.2 with c = 1.5.",
@@ -94,8 +106,11 @@ def steps(slots: dict[str, DeltaGenerator]) -> dict:
 
 
 def details(backbone: str | None, slots: dict[str, DeltaGenerator]) -> dict:
-    """Draw the choice of trainable layers and of the checkpoint to keep; returns the settings."""
-    changes = {}
+    """Draw the choice of objective, trainable layers and checkpoint to keep; returns the settings."""
+    options = {"key": key("objective"), "format_func": OBJECTIVES.get, "help": HELP["objective"]}
+    changes = {"loss.objective": st.selectbox("Objective", list(OBJECTIVES), **options)}
+    if changes["loss.objective"] in WITHOUT_NEGATIVES:
+        st.caption("It has no negatives, so nothing is clipped.")
     if backbone is not None:
         options = {"key": key("learns"), "format_func": LAYERS.get, "help": HELP["learns"]}
         changes["backbone.train"] = st.selectbox("Trainable layers", list(LAYERS), **options)

@@ -21,7 +21,7 @@ def of(run: RunDir) -> str:
         return f"**{plain(run.name)}** is finished: {database} can be searched; mAP needs labels."
     queries = metrics.get("n_queries", 0)
     rough = f", only {plain(queries)} queries: a rough value" if queries < FEW else ""
-    unclipped = "" if run.config.clipping.rule == "none" else f" · without clipping: {_unclipped(run)}"
+    unclipped = f" · without clipping: {_unclipped(run)}" if benchmarks.clips(run.config) else ""
     result = f"**mAP@{plain(metrics['k'])} {value:.3f}** ({database}, asymmetric{rough})"
     setting = baselines.of_run(run, metrics, value)
     bridge = baselines.sentence("mAP", [baselines.of_headline(headline.pair(), "on Overview", both=True), setting])

@@ -14,8 +14,8 @@ data.protocol=Protocol, data.validation=Validation images, data.train_limit=Trai
 data.query_limit=Query images, data.database_limit=Database images, backbone.name=Backbone,
 backbone.train=Trainable layers, quantizer.bits=Bits, clipping.rule=Clipping rule, clipping.treatment=Clipped pairs,
 clipping.start=Clip from epoch, clipping.full=Full strength from epoch, clipping.on=Compared embeddings,
-loss.temperature=Temperature τ, schedule.epochs=Epochs, schedule.batch=Batch, schedule.lr=Learning rate,
-schedule.views=Views, seed=Seed, select=Checkpoint"""
+loss.temperature=Temperature τ, loss.objective=Objective, schedule.epochs=Epochs, schedule.batch=Batch,
+schedule.lr=Learning rate, schedule.views=Views, seed=Seed, select=Checkpoint"""
 FIELDS = dict(pair.strip().split("=") for pair in _LABELS.split(","))  # label by setting
 FIELDS |= {f"clipping.{amount.field}": amount.label for amount in AMOUNTS}
 _BY_FLAG = {flag.name: FIELDS[flag.path] for flag in FLAGS if flag.path in FIELDS}
