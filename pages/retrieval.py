@@ -22,7 +22,7 @@ def page(run) -> None:
     with choices, presenting.controls("Search"):
         how, name, top = controls.options(run)
         more = st.container(horizontal=True, vertical_alignment="bottom")
-    section = hits.section(main)
+    section = hits.section(main, run)
     left, right = main.columns(hits.columns(section), gap="medium")
     image, beside = left.container(), left.container()
     with right:

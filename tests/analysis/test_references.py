@@ -30,7 +30,7 @@ def test_citations_follow_the_settings():
 
 
 OWN = "this project"
-ABSTRACTS = ("Serrano et al. 2010, ICPR", "NCAA 2018", "ICME 2020", "after ICME 2020")
+ABSTRACTS = ("Serrano et al. 2010, ICPR", "NCAA 2018", "ICME 2020", "after ICME 2020", "Ding et al. 2018, CAC")
 """Works that are known by their abstracts alone, whose titles could not be compared."""
 
 

@@ -144,14 +144,18 @@ SYSTEMS = (
     System(
         "Ismail",
         "Propagate keywords and similarities to each other",
-        (),
+        (
+            ("Words", "retrieval?section=words"),
+            ("Typicality", "embeddings?map_typical=true"),
+            ("Pipeline", pipe("run:hybrid-caltech101-32-clipped | propagate")),
+        ),
         "Ben Ismail 2011, thesis",
         "",
     ),
     System(
         "SDA loop closure",
         "Recognise a place that a camera visits again",
-        (("Pipeline", "pipeline"),),
+        (("Loops of a walk", "pipeline?section=walk"),),
         "Ding et al. 2018, CAC",
         "",
     ),

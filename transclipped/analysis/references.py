@@ -19,8 +19,9 @@ def _pairs(words: str) -> dict[str, str]:
     return dict(pair.split("=") for pair in words.split())
 
 
-_DATASETS = _pairs("""cifar10=krizhevsky2009 caltech101=feifei2004 collage=feifei2004 mirflickr=huiskes2008
-    flickr25k=huiskes2008 nuswide=chua2009 nus-wide=chua2009 fashionmnist=xiao2017 embeddings=gao2021""")
+_DATASETS = _pairs("""cifar10=krizhevsky2009 caltech101=feifei2004 collage=feifei2004 walk=feifei2004
+    mirflickr=huiskes2008 flickr25k=huiskes2008 nuswide=chua2009 nus-wide=chua2009 fashionmnist=xiao2017
+    embeddings=gao2021""")
 _RULES = {"rank": ("dubey2024",), "rank+threshold": ("dubey2024", "huynh2022"), "debiased": ("chuang2020",)}
 # of timm's, by a part of the name; all that match
 _BACKBONES = _pairs("""vit_=dosovitskiy2021 efficientnet=tan2019 resnet=he2016 convnext=liu2022 .dino=caron2021

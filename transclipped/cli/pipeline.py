@@ -96,7 +96,7 @@ def _list(arguments: argparse.Namespace) -> None:
     lines, previous = [], ""
     for name, stage in stages:
         lines += [f"\n{stage.kind}"] if stage.kind != previous else []
-        lines.append(f"  {name:<22} {stage.idea}")
+        lines.append(f"  {name:<22} {stage.idea}{f' It {stage.note}.' if stage.note else ''}")
         previous = stage.kind
     lines += ["\npresets", *(f"  {name:<22} {line}" for name, line in presets().items())]
     result = {"stages": [_facts(name, stage) for name, stage in stages], "presets": presets()}
@@ -127,11 +127,13 @@ def _facts(name: str, stage: Any) -> dict[str, Any]:
     options = {option: None if value is inspect.Parameter.empty else value for option, value in stage.options.items()}
     facts = {"name": name, "kind": stage.kind, "idea": stage.idea, "formula": stage.formula, "source": stage.source}
     facts["cites"] = of_stage(stage.source)
+    facts |= {"note": stage.note} if stage.note else {}
     return {**facts, "options": options, "bounds": {option: list(ends) for option, ends in stage.bounds.items()}}
 
 
 def _text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['name']} ({facts['kind']}): {facts['idea']}", f"  {facts['formula']}", f"  {facts['source']}"]
+    lines += [f"  {facts['note']}"] if "note" in facts else []
     for option, value in facts["options"].items():
         ends = facts["bounds"].get(option)
         choice = ""

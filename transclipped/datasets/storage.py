@@ -22,6 +22,7 @@ KINDS = {
     "light": "the light of images, 18 numbers each",
     "maps": "positions of points on the Embeddings page",
     "pipelines": "outputs of pipelines' stages: what they learned, vectors, neighbours and hits",
+    "sda": "auto-encoders that pipelines have learned from images",
     "precision.json": "fastest number format on this machine",
     "batches.json": "fastest batch size of each network on this machine",
     "speed.json": "speed of encoding, training and ranking on this machine, for time estimates",

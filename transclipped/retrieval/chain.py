@@ -20,10 +20,12 @@ from types import CodeType
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from transclipped import __version__
 from transclipped.retrieval.augmentation.dba import smooth
 from transclipped.retrieval.index import FlatIndex, Hits
+from transclipped.retrieval.keywords import keywords
 from transclipped.retrieval.line import Line, Step
 from transclipped.retrieval.stages import STAGES, Collection, Index, State, to_query
 
@@ -43,6 +45,9 @@ class Source(Protocol):
 
     def maps(self, step: Step, block: str) -> Iterable[np.ndarray]:
         """Batches of maps `[b, C, h, w]` float32, not negative; can be repeated."""
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of queries and database; keywords for the stages that use them."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,7 @@ class Chain:
         blocks |= {"database"} if augmented or what.startswith(("index", "lists", "hits")) else set()
         inputs = [f"{name} {self.source.key(self.features, name)}" for name in sorted(blocks - {block})]
         inputs += [self.source.key(self.features, block)] if block else []
+        inputs += _of_keywords(prefix, self.source)
         learned = prefix[:-1] if what == "state" else prefix
         named = [_digest(self.state(j)) for j, step in enumerate(learned) if "name" in dict(step.options)]
         code = [code_version(step.name) for step in prefix]
@@ -248,6 +254,7 @@ class Chain:
             neighbours=self.neighbours,
             floats=None if items.dtype == np.uint8 else (x, items),  # bytes are the codes of a run
             memo=self.memo,
+            keywords=_keywords(self.steps, self.source),
         )
 
     def encoded(self, inputs: Iterable[np.ndarray] | np.ndarray) -> np.ndarray:
@@ -352,6 +359,7 @@ class Fused:
         """As of `Chain`."""
         keys = [chain.key(len(chain.steps) - 1, f"hits {k}", "query") for chain in self.chains]
         code = [code_version(step.name) for step in self.line.steps]
+        code += _of_keywords(self.after, self.chains[0].source)
         return _timed(self, hashlib.sha256("\n".join([str(self.line), *keys, *code]).encode()).hexdigest()[:32], k)
 
     def search(self, xs: list[np.ndarray], k: int) -> Hits:
@@ -360,7 +368,8 @@ class Fused:
         depth = max(k, LISTS)
         hits = [chain.search(x, depth) for chain, x in zip(self.chains, xs, strict=True)]
         joined = np.concatenate([collection.queries for collection in collections], 1)
-        collection = Collection(self.index, joined, neighbours=self._neighbours, memo=self.memo)
+        words = _keywords(self.after, self.chains[0].source)
+        collection = Collection(self.index, joined, neighbours=self._neighbours, memo=self.memo, keywords=words)
         fused = self.fusion.stage.function(hits, collections, **dict(self.fusion.options))
         return _cut(reranked(fused, collection, self.after), k)
 
@@ -449,6 +458,18 @@ def _code_digest(code: CodeType) -> str:
     for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+def _keywords(steps: Sequence[Step], source: Source) -> csr_array | None:
+    """Words of the database's images, from its labels; None unless a step uses them."""
+    labels = source.labels() if any(step.stage.uses_labels for step in steps) else None
+    return None if labels is None else keywords(labels[1])
+
+
+def _of_keywords(steps: Sequence[Step], source: Source) -> list[str]:
+    """What of the labels an output depends on."""
+    words = _keywords(steps, source)
+    return [] if words is None else [_digest({"indices": words.indices, "indptr": words.indptr})]
 
 
 def _digest(state: State) -> str:

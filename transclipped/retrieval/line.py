@@ -74,6 +74,11 @@ class Line:
     def __str__(self) -> str:
         return " | ".join(map(str, self.steps))
 
+    @property
+    def uses_labels(self) -> bool:
+        """Whether a stage takes labels of the database as keywords."""
+        return any(step.stage.uses_labels or any(b.uses_labels for b in step.branches) for step in self.steps)
+
     def first(self, kind: str) -> int | None:
         """Position of the first step of a kind."""
         return next((i for i, step in enumerate(self.steps) if step.stage.kind == kind), None)

@@ -42,9 +42,13 @@ import numpy as np
 from transclipped.registry import Registry
 
 if TYPE_CHECKING:  # importing a method loads no faiss
+    from scipy.sparse import csr_array
+
     from transclipped.retrieval.index import Hits
 
 KINDS = ("features", "filter", "aggregation", "transform", "augmentation", "coding", "reranking", "fusion")
+
+NOTE = "uses labels as keywords"  # stands wherever such a method does
 
 State = dict[str, np.ndarray]  # what a stage has learned; saved as safetensors
 
@@ -60,7 +64,7 @@ class Stage:
         fit: learns the state; None if there is nothing to learn.
         needs: further keyword arguments of `fit`, which the pipeline provides: "views" `[V, n, D]`, augmented views of
             the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`. Of a re-ranking,
-            "floats": see `Collection`.
+            "floats" or "keywords": see `Collection`.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
         gives: "maps" or "vectors", of features.
     """
@@ -74,6 +78,16 @@ class Stage:
     needs: tuple[str, ...] = ()
     bounds: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     gives: str = "vectors"
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether labels of the database are its keywords."""
+        return "keywords" in self.needs
+
+    @property
+    def note(self) -> str:
+        """What a reader has to know first, "" if there is nothing."""
+        return NOTE if self.uses_labels else ""
 
     @cached_property
     def options(self) -> dict[str, Any]:
@@ -130,6 +144,7 @@ class Collection:
         neighbours: returns the database's own lists, computed once and shared; see `neighbours`.
         floats: queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
         memo: where methods keep what they compute of the database; collections of one database may share it.
+        keywords: words of the items, sparse `[N, W]`, only for methods that need them; None without labels.
     """
 
     def __init__(
@@ -140,9 +155,10 @@ class Collection:
         neighbours: Callable[[int], Hits] | None = None,
         floats: tuple[np.ndarray, np.ndarray] | None = None,
         memo: dict[Any, Any] | None = None,
+        keywords: csr_array | None = None,
     ) -> None:
         self.index, self.queries, self._neighbours = index, queries, neighbours
-        self.floats, self.memo = floats, {} if memo is None else memo
+        self.floats, self.memo, self.keywords = floats, {} if memo is None else memo, keywords
 
     @cached_property
     def items(self) -> np.ndarray:

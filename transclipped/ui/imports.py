@@ -24,7 +24,7 @@ from transclipped.ui.text import plain
 
 UI_FIRST = """absent access glossary guard headline train.imported_form overview.cached overview.numbers
     overview.sections overview.story overview.strip presenting quantities runs shell threads tour warm"""
-SETS = "caltech101 cifar10 collage embeddings fashion_mnist flickr25k folder nuswide registry"  # of any run
+SETS = "caltech101 cifar10 collage embeddings fashion_mnist flickr25k folder nuswide registry walk"  # of any run
 FIRST = (  # modules of app.py and Overview
     "pyarrow.parquet",  # of the bundled images
     "transclipped.analysis.benchmarks",

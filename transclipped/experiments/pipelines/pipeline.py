@@ -15,7 +15,7 @@ from PIL import Image
 from transclipped.config import DataConfig, from_dict
 from transclipped.datasets.images.decode import open_image
 from transclipped.errors import InputError
-from transclipped.experiments.pipelines import features, lighting, trained  # noqa: F401 - registers their stages
+from transclipped.experiments.pipelines import features, lighting, sda, trained  # noqa: F401 - registers their stages
 from transclipped.experiments.pipelines.source import ImageSource, RunSource, VectorSource, images_of
 from transclipped.experiments.pipelines.store import DiskStore
 from transclipped.retrieval.chain import Chain, Fused, Store, chains, ranker

@@ -130,6 +130,7 @@ class Uploaded(ArraySet):
     transient = True
 
     def __init__(self, uploaded: list[Image.Image], *, like: ImageSet, step: Step) -> None:
+        self.like = like  # features may have learned from it
         side = like.native_size or dict(step.options).get("size") or like.default_size
         pixels = np.stack([np.asarray(square(image.convert("RGB"), side)) for image in uploaded]).transpose(0, 3, 1, 2)
         super().__init__(

@@ -5,10 +5,21 @@ from transclipped.retrieval.reranking import (
     exact,
     flow_queries,
     k_reciprocal,
+    propagate,
     query_expansion,
     rocchio,
     sequence,
     uair,
 )
 
-__all__ = ["cprr", "exact", "flow_queries", "k_reciprocal", "query_expansion", "rocchio", "sequence", "uair"]
+__all__ = [
+    "cprr",
+    "exact",
+    "flow_queries",
+    "k_reciprocal",
+    "propagate",
+    "query_expansion",
+    "rocchio",
+    "sequence",
+    "uair",
+]

@@ -9,6 +9,7 @@ import streamlit as st
 
 from transclipped.analysis import report, tables
 from transclipped.experiments.pipelines import tables as pipelines
+from transclipped.retrieval.stages import NOTE
 from transclipped.ui import charts, links, presenting
 from transclipped.ui.benchmarks.view import EMPTY
 from transclipped.ui.glossary import paragraph
@@ -52,11 +53,15 @@ def draw() -> None:
     part = groups[chosen]
     rows = pipelines.rows(part)
     st.header("Each stage")
+    using = rows["pipeline"].str.contains("propagate", regex=False).any()
     queries, images, k = (int(part[name].iloc[0]) for name in ("n_queries", "n_database", "k"))
     st.caption(
         f"{queries:,} queries, {images:,} images, K = {k:,}. "
-        "A row with ↳ adds a stage to the less indented row above it. Observed with labels, which no stage sees."
+        "A row with ↳ adds a stage to the less indented row above it. "
+        f"Observed with labels{'' if using else ', which no stage sees'}."
     )
+    if using:
+        st.markdown(f":orange[:material/label: **propagate {NOTE}**]")
     _table(rows, key="pipelines table")
     gains = pipelines.reranking(rows)
     if not gains.empty:

@@ -21,12 +21,13 @@ from transclipped.runs.run import RunDir
 from transclipped.search.searcher import label_names
 from transclipped.ui import access, cached
 
-CALTECH, CIFAR = "caltech101", "cifar10"
+CALTECH, CIFAR, WALK = "caltech101", "cifar10", "walk"
 CONFIGS = {
     CALTECH: DataConfig(dataset="caltech101"),
     CIFAR: DataConfig(dataset="cifar10", train_limit=5000, database_limit=5000, query_limit=200),
+    WALK: DataConfig(dataset="walk"),
 }
-NAMES = {CALTECH: "Caltech-101", CIFAR: "CIFAR-10, a part"}
+NAMES = {CALTECH: "Caltech-101", CIFAR: "CIFAR-10, a part", WALK: "A walk"}
 AT_ONCE = 5000  # items of a run whose codes are ranked without asking
 STORES = 4  # data sets and runs whose outputs stay in memory
 

@@ -9,8 +9,8 @@ from transclipped.experiments.pipelines import edit
 from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.retrieval.advice import advice
 from transclipped.retrieval.line import Line, presets
-from transclipped.retrieval.stages import STAGES
-from transclipped.ui import links, presenting, runs
+from transclipped.retrieval.stages import NOTE, STAGES
+from transclipped.ui import cached, links, presenting, runs
 from transclipped.ui.components import share
 from transclipped.ui.pipeline.data import CALTECH, NAMES, Place, place_of
 from transclipped.ui.text import plain
@@ -85,6 +85,8 @@ def _chips(line: Line | None) -> None:
 
 def _add(line: Line | None) -> None:
     options = _fitting(None if line is None else str(line))
+    if not _labelled(line):
+        options = {name: text for name, text in options.items() if not STAGES[name].uses_labels}
 
     def added() -> None:
         if (name := st.session_state.get(ADD)) in options:
@@ -92,10 +94,22 @@ def _add(line: Line | None) -> None:
         st.session_state[ADD] = None
 
     def described(name: str) -> str:
-        return f"{name} · {STAGES[name].kind}"
+        note = f" · {NOTE}" if STAGES[name].uses_labels else ""
+        return f"{name} · {STAGES[name].kind}{note}"
 
     about = {"placeholder": "Add a stage", "label_visibility": "collapsed", "width": 220, "help": HELP[ADD]}
     st.selectbox("Add a stage", list(options), None, key=ADD, format_func=described, on_change=added, **about)
+
+
+def _labelled(line: Line | None) -> bool:
+    """Whether the images have labels: bundled sets do, and runs of labelled data."""
+    if line is None or line.steps[0].name != "run":
+        return True
+    try:
+        run = place_of(line, CALTECH).run
+        return run is None or cached.arrays(run).database_labels is not None
+    except InputError:  # shown elsewhere
+        return True
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

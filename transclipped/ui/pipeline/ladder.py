@@ -10,7 +10,7 @@ import streamlit as st
 from transclipped.analysis.hashes import OPTIONS
 from transclipped.analysis.ladder import compared, moves
 from transclipped.experiments.pipelines.pipeline import Pipeline, Rung
-from transclipped.retrieval.stages import STAGES
+from transclipped.retrieval.stages import NOTE, STAGES
 from transclipped.ui.glossary import paragraph
 from transclipped.ui.pipeline import html
 from transclipped.ui.pipeline.data import Place, query_ids
@@ -23,7 +23,7 @@ MOVES = "▲ and ▼: ranks gained and lost to the column on its left; new: not 
 NUMBERS = (
     "AP@K is the sum of the [precision] at each [relevant] hit within K, divided by the relevant hits within K; AP-min "
     "divides it by min(K, R), with R relevant images in the [database]. [mAP] and mAP-min are their means over all "
-    "queries of the data set. Observed with labels, which no stage sees. Time is that of this search; bytes are those "
+    "queries of the data set. Observed with labels{seen}. Time is that of this search; bytes are those "
     "of an image in the index."
 )
 
@@ -39,7 +39,8 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
             means = means_of(*key, pipeline)
     spot.html(_html(rungs, means, pipeline, place))
     st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
-    paragraph(NUMBERS)
+    seen = "" if pipeline.line.uses_labels else ", which no stage sees"
+    paragraph(NUMBERS.format(seen=seen))
     return rungs
 
 
@@ -95,7 +96,8 @@ def stages(pipeline: Pipeline) -> None:
     items = []
     for name in dict.fromkeys(step.name for step in steps):
         stage = STAGES[name]
-        text = f"{escape(stage.idea)} <code>{escape(stage.formula)}</code> <small>{escape(stage.source)}</small>"
+        note = f'<b class="labels">This {NOTE}.</b> ' if stage.uses_labels else ""
+        text = f"{note}{escape(stage.idea)} <code>{escape(stage.formula)}</code> <small>{escape(stage.source)}</small>"
         items.append(f"<dt>{escape(name)}</dt><dd>{text}</dd>")
     st.html(f'{html.CSS}<dl class="stages">{"".join(items)}</dl>')
     if code := next((step.name for step in steps if step.name in OPTIONS), None):

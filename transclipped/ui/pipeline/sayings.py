@@ -10,6 +10,8 @@ GENERAL = "Retrieval is a chain of small steps: follow one wrong image from left
 FLOW = "The lists alone say which images belong together: nobody looked at the images again."
 SELECT = "Two good rankers gain most when they err differently; lists alone tell which ones are good."
 
+WALK = "One frame may look like another place by chance; ten frames in a row rarely do."
+
 
 def sentence(section: str, rungs: Sequence[Rung]) -> str:
     """Of the ladder, with the first and last AP of the query where it has labels."""

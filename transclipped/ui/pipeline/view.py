@@ -6,6 +6,7 @@ import streamlit as st
 
 from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.retrieval.line import Line
+from transclipped.retrieval.stages import NOTE
 from transclipped.ui import access, links, presenting
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.pipeline import editor, flow, ladder, query, sayings
@@ -13,10 +14,11 @@ from transclipped.ui.pipeline.data import Place
 from transclipped.ui.pipeline.jobs import Job, jobs
 from transclipped.ui.text import plain
 
-LADDER, FLOW, SELECT = "ladder", "flow", "select"
+LADDER, FLOW, SELECT, WALK = "ladder", "flow", "select", "walk"
 COLUMNS = (1, 3)  # of the query and its hits
-SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse"}
+SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse", WALK: "Loops of a walk"}
 
+WARNING = f":orange[:material/label: **A stage of this line {NOTE}**]"  # Markdown
 ABOUT = (
     "From a [query] to its [hits](hit) in stages, such as features, [codes](code) and [re-ranking], written as one "
     "line."
@@ -26,11 +28,15 @@ ABOUT = (
 @shows_input_errors
 def draw() -> None:
     """The page below its title."""
-    section = links.section(SECTIONS, opened_by={flow.STEP: FLOW, "beta": SELECT})
+    section = links.section(SECTIONS, opened_by={flow.STEP: FLOW, "beta": SELECT, "walk_length": WALK})
     if section == SELECT:
         from transclipped.ui.pipeline import select
 
         return select.draw()
+    if section == WALK:
+        from transclipped.ui.pipeline import walk
+
+        return walk.draw()
     chosen = editor.draw()
     if chosen is None:
         return
@@ -40,6 +46,8 @@ def draw() -> None:
 
 
 def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
+    if pipeline.line.uses_labels:
+        st.markdown(WARNING)
     left, right = st.columns(COLUMNS, gap="medium")
     with left:
         subject = query.draw(pipeline, place)

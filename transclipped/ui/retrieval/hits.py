@@ -9,15 +9,16 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from transclipped.runs.run import RunDir
 from transclipped.search.arrange import DEPTH, Arrangement, arranged
 from transclipped.search.searcher import Hit
-from transclipped.ui import links, presenting
+from transclipped.ui import cached, links, presenting
 from transclipped.ui.components import gallery
-from transclipped.ui.retrieval import address, cost, feedback, filters, queries, sections, why
+from transclipped.ui.retrieval import address, cost, feedback, filters, queries, sections, why, words
 from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles
 from transclipped.ui.retrieval.sections import LARGE, MEDIUM, SMALL
 
-HITS, WHY, FEEDBACK = "hits", "why", "teach"
+HITS, WHY, FEEDBACK, WORDS = "hits", "why", "teach", "words"
 SECTIONS = {
     HITS: "Hits",
     WHY: "Why this hit",
@@ -26,6 +27,7 @@ SECTIONS = {
     "quality": "Quality",
     "extremes": "Hard queries",
     "cost": "Size and speed",
+    WORDS: "Words",
     FEEDBACK: "Feedback",
 }
 FORMER = {"How good": "quality", "Hardest and easiest": "extremes", "Teach it": FEEDBACK}  # texts in old links
@@ -45,10 +47,12 @@ class Ranking:
     how: Arrangement
 
 
-def section(place: DeltaGenerator) -> str:
-    """Draw the choice of a section; returns its key."""
+def section(place: DeltaGenerator, run: RunDir) -> str:
+    """Draw the choice of a section; returns its key. Without labels there are no words."""
+    labelled = cached.arrays(run).database_labels is not None
+    texts = {key: text for key, text in SECTIONS.items() if key != WORDS or labelled}
     with place:
-        return links.section(SECTIONS, opened_by=OPENED_BY, former=FORMER)
+        return links.section(texts, opened_by=OPENED_BY, former=FORMER)
 
 
 def columns(name: str) -> tuple[float, float]:
@@ -82,14 +86,14 @@ def grid(target: SearchTarget, query: Query, ranking: Ranking) -> None:
     codes, n = target.searcher.index.codes, target.searcher.index.n
     frames = "" if mask is None else " Solid blue ✓: shares a class with the query. Dashed orange ✗: does not. "
     which = f"{len(hits)} of the {min(DEPTH, n):,} best" if ranking.how.filters else f"The {len(hits)} most similar"
-    words, images = st.container(), st.container()
+    about, images = st.container(), st.container()
     if presenting.folded():  # a class sees the images first
-        images, words = words, images
+        images, about = about, images
     with images:
         size = FRONT if presenting.projector() else gallery.TILE
         click = partial(address.search_with, target)
         gallery.draw(tiles(target, hits, mask), key="hits", size=size, on_click=click, hint=sections.CLICK)
-    words.caption(
+    about.caption(
         f"{which} of {n:,} images, ranked by codes of {codes.shape[1]} bytes.{frames}"
         f"{sections.share(hits, mask, query_ids=query.ids(target))} {sections.ties(hits, codes)} Click one to "
         "search with it.",
@@ -125,6 +129,7 @@ def draw_section(name: str, target: SearchTarget, query: Query, ranking: Ranking
         "quality": lambda: sections.quality(target, query, mask),
         "extremes": lambda: queries.extremes(target, query),
         "cost": lambda: cost.cost(target),
+        WORDS: lambda: words.draw(target, query, mask),
         FEEDBACK: lambda: feedback.draw(
             target, query, mask, search=partial(search, target, query, mask=mask, how=ranking.how, top=top)
         ),

@@ -24,6 +24,7 @@ def sentence(name: str, target: SearchTarget, query: Query, ranking: Ranking) ->
         "quality": "Precision asks how many hits are right, recall how many of the right images were found.",
         "extremes": "A mean hides the hard queries: look at these before you trust one number.",
         "cost": f"{n:,} images fit into {memory}, {sizes.ratio:.0f} times less than their floats.",
+        "words": "The neighbours name the query: each word comes with the images that voted for it.",
         "teach": "Marks move the query, not the network: nothing is trained.",
     }
     if name == HITS and ranking.mask is not None and ranking.hits and not ranking.how.filters:

@@ -8,12 +8,16 @@ divided by their sum,
 both from the matrices of the round before. λ makes the largest entry of a product 1, so that similarities up to 1 stay
 so. S_v keeps the k largest entries of each row, and is symmetric: an entry stays if one of its two rows keeps it.
 
-This uses labels as keywords, so it is no stage of a pipeline, where no label takes part. What is measured with labels
-must leave them out here: an image without words, such as a query, has an empty row in Z and keeps a S_v⁰.
+As a re-ranking, the rounds run on the database alone. A query joins them once, at the end: its row of Z, z, is what its
+hits vote for (`retrieval.keywords`), and its hits are scored by a s⁰ + (1 − a) λ z S_t Zᵀ, s⁰ and the product up to 1.
+
+This uses labels of the database as keywords, unlike all other stages; a query's own label is never among them, so an
+image that is searched with may not be in the database. Labels take no part in training.
 
 References:
     Wang, Ma, Xue & Li 2004, "Multi-model similarity propagation and its application for web image retrieval",
-    ACM Multimedia, doi 10.1145/1027527.1027746: the idea, of which only the abstract was at hand.
+    ACM Multimedia, doi 10.1145/1027527.1027746: the idea. Only the abstract was at hand, so that the rounds, and how a
+    query joins, are a reconstruction.
 """
 
 from __future__ import annotations
@@ -24,7 +28,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from transclipped.errors import InputError
-from transclipped.retrieval.lists import parts
+from transclipped.retrieval.index import Hits, ordered
+from transclipped.retrieval.keywords import K, by_image, probabilities
+from transclipped.retrieval.lists import matrix, own_lists, parts, start
+from transclipped.retrieval.stages import Collection, stage
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,11 @@ def propagate(
     for name, value, low, high in (("a", a, 0, 1), ("b", b, 0, 1), ("rounds", rounds, 0, 1000), ("k", k, 1, np.inf)):
         if not low <= value <= high:
             raise InputError(f"{name} is {value}, but must be from {low} to {high}")
-    total = words.sum(1)
-    links = sp.csr_array(sp.diags_array(1 / np.where(total > 0, total, 1)) @ words)  # Z
-    start = images = sp.csr_array((visual + visual.T) / 2)
+    links = by_image(words)  # Z
+    begin = images = sp.csr_array((visual + visual.T) / 2)
     similarity = first
     for _ in range(rounds):
-        moved = images if a == 1 else _images(start, links, similarity, a, k)
+        moved = images if a == 1 else _images(begin, links, similarity, a, k)
         similarity = b * first + (1 - b) * _largest_one((links.T @ images @ links).toarray())
         images = moved
     return Propagated(images, similarity)
@@ -93,7 +99,7 @@ def _check(visual: sp.csr_array, words: sp.csr_array, similarity: np.ndarray) ->
         raise InputError("the similarity of words must be symmetric")
 
 
-def _images(start: sp.csr_array, links: sp.csr_array, similarity: np.ndarray, a: float, k: int) -> sp.csr_array:
+def _images(begin: sp.csr_array, links: sp.csr_array, similarity: np.ndarray, a: float, k: int) -> sp.csr_array:
     """The next S_v: in blocks of rows, of which the k largest entries are kept."""
     n = links.shape[0]
     through, back = links @ similarity, links.T.tocsr()  # [n, W]
@@ -101,7 +107,7 @@ def _images(start: sp.csr_array, links: sp.csr_array, similarity: np.ndarray, a:
     scale = (1 - a) / largest if largest > 0 else 0.0
     rows = [sp.csr_array((0, n))]
     for part in parts(n, n):
-        block = a * start[part].toarray() + scale * (through[part] @ back)
+        block = a * begin[part].toarray() + scale * (through[part] @ back)
         if k < block.shape[1]:
             least = np.partition(block, -k, axis=1)[:, -k, None]
             block[block < least] = 0  # what ties with the last stays
@@ -113,3 +119,44 @@ def _images(start: sp.csr_array, links: sp.csr_array, similarity: np.ndarray, a:
 def _largest_one(product: np.ndarray) -> np.ndarray:
     largest = product.max(initial=0)
     return product / largest if largest > 0 else product
+
+
+@stage(
+    "propagate",
+    kind="reranking",
+    idea="Images are alike if their keywords are, and keywords if their images are; a reconstruction.",
+    formula="S ← a S⁰ + (1 − a) λ Z T Zᵀ, T ← a T⁰ + (1 − a) λ Zᵀ S Z",
+    source="doi 10.1145/1027527.1027746",
+    needs=("keywords",),
+    bounds={"a": (0, 1), "rounds": (0, 100), "k": (1, 1000)},
+)
+def rerank(hits: Hits, collection: Collection, *, a: float = 0.7, rounds: int = 10, k: int = K) -> Hits:
+    """The hits `[Q, K]` in the order of propagated similarity; a = 1 changes nothing.
+
+    Raises:
+        InputError: the database has no labels, or as the functions that it uses.
+    """
+    if collection.keywords is None:
+        raise InputError("propagate uses labels as keywords, but these images have none; leave it out")
+    start(hits, collection)
+    if a == 1 or not hits.rows.size:
+        return hits
+    links = by_image(collection.keywords)
+    name = ("propagate", a, rounds, k)
+    if name not in collection.memo:
+        own = own_lists(collection, k + 1)
+        largest = float(own.scores.max(initial=0)) or 1.0
+        visual = matrix(own.rows, np.clip(own.scores / largest, 0, 1), collection.index.n)
+        collection.memo[name] = propagate(visual, collection.keywords, a=a, b=a, rounds=rounds, k=k).words
+    words = probabilities(hits, collection.keywords, k=k) @ collection.memo[name]  # [Q, W]
+    scores = a * _of_one(hits.scores.astype(np.float64))
+    for part in parts(len(words), collection.index.n):
+        product = words[part] @ links.T  # [p, N]
+        scores[part] += (1 - a) * _of_one(np.take_along_axis(product, hits.rows[part], 1))
+    return Hits(*ordered(scores.astype(np.float32), hits.rows))
+
+
+def _of_one(x: np.ndarray) -> np.ndarray:
+    """Rows divided by their largest number, negative ones 0."""
+    largest = x.max(1, keepdims=True)
+    return np.maximum(0, x) / np.where(largest > 0, largest, 1)

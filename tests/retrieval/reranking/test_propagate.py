@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import transclipped as tc
+from tests.retrieval.clustered import clustered, flat
 from transclipped.errors import InputError
 from transclipped.retrieval import lists
-from transclipped.retrieval.fusion.propagate import propagate
-from transclipped.retrieval.stages import STAGES
+from transclipped.retrieval.chain import Store
+from transclipped.retrieval.index import Hits
+from transclipped.retrieval.keywords import keywords, probabilities
+from transclipped.retrieval.reranking.propagate import propagate, rerank
+from transclipped.retrieval.stages import STAGES, Collection
 
 
 def some(n=9, w=4, seed=0):
@@ -56,6 +61,7 @@ def test_similarities_are_those_of_loops(given_words, sparse, monkeypatch):
     np.testing.assert_allclose(result.words, similar, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 5), st.integers(1, 12), st.floats(0, 1))
 def test_results_are_symmetric_and_from_0_to_1(seed, n, w, k, a):
     result = propagate(*some(n, w, seed), k=k, a=a, b=1 - a, rounds=4)
@@ -116,5 +122,67 @@ def test_wrong_input_is_refused():
         propagate(visual, words, word_similarity=np.triu(np.ones((4, 4))))
 
 
-def test_what_takes_labels_is_no_stage():
-    assert "propagate" not in STAGES
+def collection_of(labels, seed=0):
+    hits, collection = flat(*clustered(40, queries=8, seed=seed))
+    words = None if labels is None else keywords(labels)
+    return hits, Collection(collection.index, collection.queries, keywords=words)
+
+
+def test_hits_are_scored_by_similarity_and_words():
+    labels = np.random.default_rng(1).integers(-1, 4, 40)
+    hits, collection = collection_of(labels)
+    result = rerank(hits, collection, a=0.6, rounds=3, k=5)
+    similar = collection.memo["propagate", 0.6, 3, 5]
+    words = keywords(labels).toarray()
+    for q in range(len(hits.rows)):
+        z = probabilities(Hits(hits.scores[[q]], hits.rows[[q]]), keywords(labels), k=5)[0]
+        product = [sum(z[s] * similar[s, t] * words[i, t] for s in range(4) for t in range(4)) for i in hits.rows[q]]
+        most, best = max(product) or 1, max(hits.scores[q])
+        expected = {
+            int(i): 0.6 * max(0, s) / best + 0.4 * p / most
+            for i, s, p in zip(hits.rows[q], hits.scores[q], product, strict=True)
+        }
+        np.testing.assert_allclose(result.scores[q], [expected[i] for i in result.rows[q].tolist()], atol=1e-5)
+        assert (np.diff(result.scores[q]) <= 1e-7).all()
+    assert np.array_equal(np.sort(result.rows, 1), np.sort(hits.rows, 1))  # nothing new enters
+
+
+def test_with_a_of_1_no_hit_moves():
+    hits, collection = collection_of(np.arange(40) % 3)
+    result = rerank(hits, collection, a=1.0)
+    np.testing.assert_array_equal(result.rows, hits.rows)
+    np.testing.assert_array_equal(result.scores, hits.scores)
+
+
+def test_without_labels_the_stage_says_what_it_lacks():
+    with pytest.raises(InputError, match="labels as keywords"):
+        rerank(*collection_of(None))
+    assert STAGES["propagate"].uses_labels
+    assert [name for name, stage in STAGES.items() if stage.uses_labels] == ["propagate"]
+
+
+def test_a_pipeline_never_shows_it_the_labels_of_queries():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(60, 8)).astype(np.float32), rng.integers(0, 3, 60)
+    queries, own = rng.normal(size=(9, 8)).astype(np.float32), rng.integers(0, 3, 9)
+    hits = []
+    for query_labels in (own, (own + 1) % 3):
+        line = tc.Pipeline("float | propagate").fit(x, queries=queries, labels=labels, query_labels=query_labels)
+        hits.append(line.search(queries, k=20))
+    np.testing.assert_array_equal(hits[0].rows, hits[1].rows)
+    other = tc.Pipeline("float | propagate").fit(x, queries=queries, labels=labels[::-1].copy(), query_labels=own)
+    assert not np.array_equal(other.search(queries, k=20).rows, hits[0].rows)
+    with pytest.raises(InputError, match="labels as keywords"):
+        tc.Pipeline("float | propagate").fit(x).search(queries)
+
+
+def test_other_labels_are_measured_anew_with_one_store():
+    rng = np.random.default_rng(0)
+    x, queries = rng.normal(size=(60, 8)).astype(np.float32), rng.normal(size=(9, 8)).astype(np.float32)
+    labels, store = rng.integers(0, 3, 60), Store()
+    rows = []
+    for each in (labels, labels[::-1].copy()):
+        line = tc.Pipeline("float | propagate")
+        line.fit(x, queries=queries, labels=each, query_labels=labels[:9], store=store)
+        rows.append(line.fitted.hits(20).value.rows)
+    assert not np.array_equal(*rows)
