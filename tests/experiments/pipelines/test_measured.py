@@ -29,6 +29,6 @@ def measured(rule, *, epochs, bits=32):
 def test_clipping_is_ahead_of_none_for_each_seed_and_on_average():
     clipped, none = measured("adaptive", epochs=16), measured("none", epochs=16)
     common = clipped.keys() & none.keys()
-    assert len(common) >= 2
+    assert len(common) >= 3
     assert all(clipped[seed] > none[seed] for seed in common)
     assert mean(clipped[seed] - none[seed] for seed in common) >= GAIN
