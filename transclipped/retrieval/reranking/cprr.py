@@ -25,7 +25,7 @@ from transclipped.errors import InputError
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.lists import by_place, checked, first_distinct, matrix, own_lists, reaching, start
 from transclipped.retrieval.orders import Order, back_positions, ordered_by, sampled, sort
-from transclipped.retrieval.reranking.joining import Near, joining, without
+from transclipped.retrieval.reranking.joining import Near, joining, replaced, without
 from transclipped.retrieval.stages import Collection, stage
 
 ROUNDS = 2
@@ -145,8 +145,6 @@ def together(weights: Weights, rows: np.ndarray, lists: np.ndarray, k: int) -> n
     changed, n = rows[:-1], rows[-1]
     w, others = (matrix(lists[:, at:k], k - np.arange(at, k), n + 1) for at in (0, 1))
     first = sp.csr_array(w[:, rows].T @ w).toarray()
-    first[:-1, :n] += (without(weights.transposed[changed], changed) @ weights.w).toarray()
-    second = np.empty_like(first)
-    second[:, :n] = (others[:, :n] @ weights.others_transposed).toarray()
-    second[:, rows] = (others @ others.T).toarray()
-    return 2 * (first + second)
+    first[:-1, :n] += (without(weights.transposed[changed], changed, n) @ weights.w).toarray()
+    second = without(others, rows[-1:], n) @ weights.others_transposed
+    return 2 * (first + replaced(second, rows, others @ others.T).toarray())

@@ -11,10 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from transclipped.retrieval.index import Hits
-from transclipped.retrieval.lists import by_place, first_distinct, matrix, own_lists, reaching, start
-from transclipped.retrieval.orders import Order, sort, with_entering
+from transclipped.retrieval.lists import by_place, entries, first_distinct, matrix, own_lists, reaching, start
+from transclipped.retrieval.orders import Order, sampled, sort, with_entering
 from transclipped.retrieval.reranking.flow import Hyperedges, Parts, Steps, normalised, steps, strongest_sums, weight
-from transclipped.retrieval.reranking.joining import Near, joining, without
+from transclipped.retrieval.reranking.joining import Near, joining, replaced, without
 from transclipped.retrieval.stages import Collection, stage
 
 DEPTH = 200  # length of the lists
@@ -73,7 +73,7 @@ def join(database: Steps, near: Near, k: int, rounds: int, sharpness: float) -> 
     for _ in range(rounds):
         others = next(edges)
         similarity = products(hyperedges(others, near.rows, lists, k), near.rows, others.h)
-        lists, _ = sort(lists, np.take_along_axis(similarity, lists, 1) / position)
+        lists, _ = sort(lists, sampled(similarity, lists) / position)
     result["hyperedges"] = lists[-1]
     others = next(edges)
     lists = _product(hyperedges(others, near.rows, lists, k), near.rows, lists, others, k)
@@ -81,49 +81,49 @@ def join(database: Steps, near: Near, k: int, rounds: int, sharpness: float) -> 
     if database.parts is not None:
         others = next(edges)
         h = hyperedges(others, near.rows, lists, k)
-        similarity, e = products(h, near.rows, others.h)[-1], strengths(h, near.rows, others, k)
-        own = own_part(lists[-1, 1:k], similarity * e * e[-1], database.parts)
-        result["components"] = _by_parts(lists[-1], h[-1], similarity, own, database.parts, k)
+        similarity, own = (x[[-1]].toarray()[0] for x in (products(h, near.rows, others.h), h))
+        e = strengths(h, near.rows, others, k)
+        part = own_part(lists[-1, 1:k], similarity * e * e[-1], database.parts)
+        result["components"] = _by_parts(lists[-1], own, similarity, part, database.parts, k)
     return result
 
 
-def hyperedges(database: Hyperedges, rows: np.ndarray, lists: np.ndarray, k: int) -> np.ndarray:
+def hyperedges(database: Hyperedges, rows: np.ndarray, lists: np.ndarray, k: int) -> sp.csr_array:
     """Rows of H, `[c, N + 1]`, where the lists of `rows` `[c]` are `lists` `[c, L]`, and all others as they were."""
     changed, n = rows[:-1], rows[-1]
     w = matrix(lists[:, : k - 1], weight(np.arange(1, k), k), n + 1)
-    inside = w[:, rows]
-    forth = sp.csr_array(w + inside @ w).toarray()
-    forth[:, :n] += (without(w[:, :n], changed) @ database.w).toarray()
-    columns = np.zeros_like(forth)  # of W, as rows
-    columns[:-1, :n] = without(database.transposed[changed], changed).toarray()
-    columns[:, rows] = inside.T.toarray()
-    twice, sparse = np.empty_like(columns), sp.csr_array(columns)
-    twice[:, :n] = (sparse[:, :n] @ database.transposed).toarray()
-    twice[:, rows] = (sparse @ w.T).toarray()
-    return forth * (columns + twice)
+    inside = sp.csr_array(w[:, rows])
+    forth = w + inside @ w + without(without(w, rows, n) @ database.w, rows[:0], n + 1)
+    others = sp.vstack([database.transposed[changed], sp.csr_array((1, n))], format="csr")
+    columns = replaced(others, rows, sp.csr_array(inside.T))  # of W, as rows
+    twice = replaced(without(columns, rows[-1:], n) @ database.transposed, rows, sp.csr_array(columns @ w.T))
+    return sp.csr_array(forth.multiply(columns + twice))
 
 
-def products(h: np.ndarray, rows: np.ndarray, others: sp.csr_array, e: np.ndarray | float = 1.0) -> np.ndarray:
-    """Σ_o h_o e_o H_o· `[c, N + 1]` of rows `h` of H, which stand for `rows` of it; the `others` are as they were."""
-    weighted = h * e
-    result = weighted[:, rows] @ h
-    result[:, :-1] += (without(sp.csr_array(weighted[:, :-1]), rows) @ others).toarray()
-    result[:, rows] = weighted @ h.T
-    return result
+def products(h: sp.csr_array, rows: np.ndarray, others: sp.csr_array, e: np.ndarray | None = None) -> sp.csr_array:
+    """Σ_o h_o e_o H_o· `[c, N + 1]` of rows `h` of H, which stand for `rows` of it; the `others` are as they were.
+
+    e: `[N + 1]`, 1 if None.
+    """
+    n = rows[-1]
+    weighted = h if e is None else sp.csr_array(h.multiply(e))
+    result = sp.csr_array(weighted[:, rows]) @ h + without(without(weighted, rows, n) @ others, rows[:0], n + 1)
+    return replaced(result, rows, sp.csr_array(weighted @ h.T))
 
 
-def strengths(h: np.ndarray, rows: np.ndarray, database: Hyperedges, k: int) -> np.ndarray:
+def strengths(h: sp.csr_array, rows: np.ndarray, database: Hyperedges, k: int) -> np.ndarray:
     """e of all items and the query, `[N + 1]`."""
     e = np.append(database.e, 0)
-    e[rows] = strongest_sums(sp.csr_array(h), k) / database.largest
+    e[rows] = strongest_sums(h, k) / database.largest
     return e
 
 
-def _product(h: np.ndarray, rows: np.ndarray, lists: np.ndarray, database: Hyperedges, k: int) -> np.ndarray:
+def _product(h: sp.csr_array, rows: np.ndarray, lists: np.ndarray, database: Hyperedges, k: int) -> np.ndarray:
     """Lists `[c, L]` after step 3."""
     s = products(h, rows, database.h, strengths(h, rows, database, k))
-    s[np.arange(len(rows)), rows] = np.inf  # an item's own comes first
-    return with_entering(lists, sp.csr_array(s))
+    row, column = entries(s)
+    s.data[column == rows[row]] = np.inf  # an item's own comes first
+    return with_entering(lists, s)
 
 
 def own_part(near: np.ndarray, value: np.ndarray, found: Parts) -> int:

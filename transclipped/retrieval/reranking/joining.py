@@ -78,6 +78,17 @@ def joined(lists: np.ndarray, back: np.ndarray, hits: np.ndarray, place: np.ndar
     )
 
 
-def without(a: sp.csr_array, columns: np.ndarray) -> sp.csr_array:
-    """A sparse matrix whose numbers in some columns are 0."""
-    return sp.csr_array((np.where(np.isin(a.indices, columns), 0, a.data), a.indices, a.indptr), a.shape)
+def without(a: sp.csr_array, columns: np.ndarray, width: int) -> sp.csr_array:
+    """A sparse matrix `[c, width]` of the numbers of another, but for some columns."""
+    marked = np.zeros(max(width, a.shape[1]), bool)
+    marked[columns] = True
+    stays = ~marked[a.indices]
+    ends = np.concatenate([[0], stays.cumsum()])[a.indptr]
+    return sp.csr_array((a.data[stays], a.indices[stays], ends), (a.shape[0], width))
+
+
+def replaced(a: sp.csr_array, rows: np.ndarray, block: sp.csr_array) -> sp.csr_array:
+    """A sparse matrix `[c, N + 1]` whose columns `rows` are those of a block `[c, c]`."""
+    n = rows[-1]
+    spread = sp.csr_array((np.ones(len(rows)), rows, np.arange(len(rows) + 1)), (len(rows), n + 1))
+    return without(a, rows, n + 1) + block @ spread
