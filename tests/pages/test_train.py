@@ -83,7 +83,7 @@ def test_a_rule_of_a_plug_in_is_offered_with_its_amount(home, own_registries, mo
         ({"rule": "rank", "q": "0.1"}, ["--clip-fraction 0.1"]),
         ({"rule": "rank+threshold", "q": "0.2", "delta": "-0.3"}, ["--clip-fraction 0.2", "--clip-threshold -0.3"]),
         ({"rule": "adaptive", "c": "1.25"}, ["--clip adaptive", "--clip-sigma 1.25"]),
-        ({"objective": "barlow"}, ["--objective barlow"]),
+        ({"objective": "barlow"}, ["--objective barlow", "--run runs/cifar10-barlow-32"]),
         ({"objective": "moco", "rule": "rank"}, ["--objective moco", "--run runs/cifar10-rank"]),
         ({"preset": "careful"}, ["--validation 2000", "--epochs 8"]),
         ({"preset": "Careful"}, ["--validation 2000", "--epochs 8"]),

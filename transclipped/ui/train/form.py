@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from transclipped.clipping import RULES
-from transclipped.config import DataConfig, RunConfig
+from transclipped.config import WITHOUT_NEGATIVES, DataConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.flags import configured
 from transclipped.ui.text import plain
@@ -128,7 +128,8 @@ def usual() -> RunConfig:
 
 def stem(config: RunConfig) -> str:
     """A name for a run, made of its main settings."""
-    rule = config.clipping.rule.replace("+", "-")
+    objective, rule = config.loss.objective, config.clipping.rule.replace("+", "-")
+    rule = objective if objective in WITHOUT_NEGATIVES else rule
     return f"{config.data.dataset}-{rule}-{config.quantizer.bits}-s{config.seed}"
 
 
