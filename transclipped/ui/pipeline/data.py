@@ -1,4 +1,4 @@
-"""What a pipeline on the page searches: the data set of its run, or one of two bundled ones."""
+"""What a pipeline on the page searches: the data set of its run, or a bundled one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from transclipped.runs.run import RunDir
 from transclipped.search.searcher import label_names
 from transclipped.ui import access, cached
 
-CALTECH, CIFAR = "caltech101", "cifar10"
+CALTECH, CIFAR, COLLAGE = "caltech101", "cifar10", "collage"
 CONFIGS = {
     CALTECH: DataConfig(dataset="caltech101"),
     CIFAR: DataConfig(dataset="cifar10", train_limit=5000, database_limit=5000, query_limit=200),
+    COLLAGE: DataConfig(dataset="collage"),
 }
-NAMES = {CALTECH: "Caltech-101", CIFAR: "CIFAR-10, a part"}
+NAMES = {CALTECH: "Caltech-101", CIFAR: "CIFAR-10, a part", COLLAGE: "Collages"}
 AT_ONCE = 5000  # items of a run whose codes are ranked without asking
 STORES = 4  # data sets and runs whose outputs stay in memory
 
