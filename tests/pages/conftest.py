@@ -48,6 +48,20 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def own_pipelines():
+    """No pipeline, source of images or light of a database stays from other tests, or for them."""
+    from transclipped.ui import light
+    from transclipped.ui.pipeline import data, jobs, ladder, masks
+
+    caches = (data.source, data.store, jobs.jobs, ladder.means_of, ladder._rungs, masks._maps, masks._strip, light.work)
+    for cache in caches:
+        cache.clear()
+    yield
+    for cache in caches:
+        cache.clear()
+
+
+@pytest.fixture
 def said(monkeypatch) -> list[str]:
     """Sentences to say that the lesson view has drawn; others are left out."""
     from transclipped.ui import presenting

@@ -120,7 +120,10 @@ SYSTEMS = (
     System(
         "Similar lighting",
         "Find images in the same light, whatever they show",
-        (("Pipeline", pipe("lighting | float")),),
+        (
+            ("Retrieval", "retrieval?section=light"),
+            ("Pipeline", pipe("lighting | standardise | whiten(0.5) | l2 | float")),
+        ),
         "Serrano et al. 2010, ICPR",
         "",
     ),

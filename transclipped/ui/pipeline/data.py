@@ -1,4 +1,4 @@
-"""What a pipeline on the page searches: the data set of its run, or one of two bundled ones."""
+"""What a pipeline on the page searches: the data set of its run, or a bundled one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from transclipped.runs.run import RunDir
 from transclipped.search.searcher import label_names
 from transclipped.ui import access, cached
 
-CALTECH, CIFAR, WALK = "caltech101", "cifar10", "walk"
+CALTECH, CIFAR, COLLAGE, WALK = "caltech101", "cifar10", "collage", "walk"
 CONFIGS = {
     CALTECH: DataConfig(dataset="caltech101"),
     CIFAR: DataConfig(dataset="cifar10", train_limit=5000, database_limit=5000, query_limit=200),
+    COLLAGE: DataConfig(dataset="collage"),
     WALK: DataConfig(dataset="walk"),
 }
-NAMES = {CALTECH: "Caltech-101", CIFAR: "CIFAR-10, a part", WALK: "A walk"}
+NAMES = {CALTECH: "Caltech-101", CIFAR: "CIFAR-10, a part", COLLAGE: "Collages", WALK: "A walk"}
 AT_ONCE = 5000  # items of a run whose codes are ranked without asking
 STORES = 4  # data sets and runs whose outputs stay in memory
 

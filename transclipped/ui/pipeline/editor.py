@@ -7,6 +7,7 @@ import streamlit as st
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines import edit
 from transclipped.experiments.pipelines.pipeline import Pipeline
+from transclipped.experiments.pipelines.same_light import LINE as LIGHT
 from transclipped.retrieval.advice import advice
 from transclipped.retrieval.line import Line, presets
 from transclipped.retrieval.stages import NOTE, STAGES
@@ -21,6 +22,10 @@ EXAMPLES = {
     "codes of a run": DEFAULT,
     "features": "hybrid-vit | l2 | pca(128) | l2 | dba(10) | pq(32) | qe(10) | k-reciprocal",
     "maps": "head32 | gem(3) | l2 | pca(128) | l2 | float | qe(10)",
+    "prominent channels": "stem16 | mpfa(0.5) | mean | l2",
+    "regions": "stem16 | regions | mean | l2",
+    "flatness": "stem16 | flatness | mean | l2",
+    "light": LIGHT,
     "fusion": "rrf(hybrid-vit | l2 + stem16 | scda | l2) | k-reciprocal",
 }
 HELP = {

@@ -13,7 +13,7 @@ from transclipped.ui import links
 from transclipped.ui.glossary import paragraph
 from transclipped.ui.pipeline import html, ladder
 from transclipped.ui.pipeline.data import Place
-from transclipped.ui.pipeline.query import Subject, crisp, thumbnail
+from transclipped.ui.pipeline.query import Subject, crisp
 from transclipped.ui.text import plain
 
 STEP = "flow_step"
@@ -82,9 +82,6 @@ def _parts(flow: FlowSteps, pipeline: Pipeline, place: Place) -> None:
     st.header("Connected parts")
     st.caption("Groups of the database that no label made, the largest first; their strongest images.")
     for number, rows in enumerate(parts, start=1):
-        cells = []
-        for row in rows[:MEMBERS].tolist():
-            identity, labels = pipeline.source.described(row)
-            cells.append(html.Cell(thumbnail(place, identity), ", ".join(labels) or str(identity), None, 0))
+        cells = ladder.row_cells(rows[:MEMBERS], pipeline, place)
         st.caption(f"Part {number}: {len(rows):,} images")
         st.html(html.row(cells, label=f"Part {number}", crisp=crisp(place)))

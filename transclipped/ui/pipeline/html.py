@@ -47,6 +47,22 @@ def row(cells: Sequence[Cell], *, label: str, crisp: bool) -> str:
     return f'{CSS}<ol class="{kind}" aria-label="{escape(label)}">{inside}</ol>'
 
 
+def figures(drawings: Sequence[tuple[str, str]], *, label: str) -> str:
+    """Drawings as data URLs in a row, each with its words below."""
+    texts = [(url, escape(visible(words))) for url, words in drawings]
+    inside = "".join(
+        f'<figure><img src="{url}" alt="{text}"><figcaption>{text}</figcaption></figure>' for url, text in texts
+    )
+    return f'{CSS}<div class="seen" role="group" aria-label="{escape(label)}">{inside}</div>'
+
+
+def legend(names: Sequence[str], colours: Sequence[str]) -> str:
+    """Names with the colour of each."""
+    pairs = zip(names, colours, strict=True)
+    inside = "".join(f'<li><i style="background: {colour}"></i>{escape(visible(name))}</li>' for name, colour in pairs)
+    return f'{CSS}<ul class="seen-legend">{inside}</ul>'
+
+
 def _column(column: Column) -> str:
     cells = "".join(_cell(cell, rank) for rank, cell in enumerate(column.cells, start=1))
     numbers = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in column.numbers.items())

@@ -82,6 +82,18 @@ def cells(rung: Rung, before: Sequence, pipeline: Pipeline, place: Place) -> lis
     return result
 
 
+def row_cells(
+    rows: Sequence[int], pipeline: Pipeline, place: Place, relevant: Sequence | None = None
+) -> list[html.Cell]:
+    """Items of the database in a row, without a rank before; relevant or not where that is known."""
+    result = []
+    for i, row in enumerate(rows):
+        identity, labels = pipeline.source.described(int(row))
+        same = None if relevant is None else bool(relevant[i])
+        result.append(html.Cell(thumbnail(place, identity), ", ".join(labels) or str(identity), same, 0))
+    return result
+
+
 def numbers(rung: Rung, map_: float | None = None, map_r: float | None = None) -> dict[str, str]:
     """What stands below a column."""
     shares = {"AP": rung.ap, "AP-min": rung.ap_r, "mAP": map_, "mAP-min": map_r}

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import streamlit as st
+from PIL import Image
 
 from transclipped.datasets.images.decode import data_address, data_url, to_jpeg
 from transclipped.errors import InputError
@@ -71,6 +72,13 @@ def _of_set(pipeline: Pipeline, place: Place) -> Subject | None:
     number = int(st.number_input("Query number", 0, last, first, key=NUMBER, bind="query-params", width=150))
     identity = ids[number]
     return Subject(f"id {identity}", str(identity), labels_of(place, identity), thumbnail(place, identity))
+
+
+def image_of(place: Place, subject: Subject) -> Image.Image:
+    """The query's image, as large as it is."""
+    if isinstance(subject.query, str):
+        return place.images.image(place.images.row_of(subject.query))
+    return subject.query
 
 
 def thumbnail(place: Place, identity: object) -> str:

@@ -9,14 +9,22 @@ from transclipped.retrieval.line import Line
 from transclipped.retrieval.stages import NOTE
 from transclipped.ui import access, links, presenting
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.pipeline import editor, flow, ladder, query, sayings
+from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings
 from transclipped.ui.pipeline.data import Place
 from transclipped.ui.pipeline.jobs import Job, jobs
 from transclipped.ui.text import plain
 
-LADDER, FLOW, SELECT, WALK = "ladder", "flow", "select", "walk"
+LADDER, FLOW, LIGHT, SELECT, WALK = "ladder", "flow", "light", "select", "walk"
 COLUMNS = (1, 3)  # of the query and its hits
-SECTIONS = {LADDER: "The ladder", FLOW: "Flow, step by step", SELECT: "Which rankers to fuse", WALK: "Loops of a walk"}
+SECTIONS = {
+    LADDER: "The ladder",
+    FLOW: "Flow, step by step",
+    LIGHT: "Same light",
+    SELECT: "Which rankers to fuse",
+    WALK: "Loops of a walk",
+}
+OPENED_BY = {flow.STEP: FLOW, "exposure": LIGHT, "warmth": LIGHT, "beta": SELECT, "walk_length": WALK}
+FEATURES = "This line needs features of the images. What is computed is kept for the next time."
 
 WARNING = f":orange[:material/label: **A stage of this line {NOTE}**]"  # Markdown
 ABOUT = (
@@ -28,7 +36,7 @@ ABOUT = (
 @shows_input_errors
 def draw() -> None:
     """The page below its title."""
-    section = links.section(SECTIONS, opened_by={flow.STEP: FLOW, "beta": SELECT, "walk_length": WALK})
+    section = links.section(SECTIONS, opened_by=OPENED_BY)
     if section == SELECT:
         from transclipped.ui.pipeline import select
 
@@ -56,17 +64,22 @@ def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
         st.html(query.picture(subject, place))
         st.caption(plain(", ".join(subject.labels)))
     with right:
-        draw = flow.draw if section == FLOW else ladder.draw
+        draw = {FLOW: flow.draw, LIGHT: light.draw}.get(section, ladder.draw)
         rungs = draw(pipeline, place, subject)
     if section == LADDER:
+        masks.draw(pipeline, place, subject, ready=_ready)
         with presenting.controls("What each stage does"):
             st.header("What each stage does")
             ladder.stages(pipeline)
     presenting.say(sayings.sentence(section, rungs))
 
 
-def _ready(line: Line, place: Place) -> Pipeline | None:
-    """The fitted pipeline; None while it has to be started, runs, or has failed, which is drawn."""
+def _ready(line: Line, place: Place, why: str = FEATURES) -> Pipeline | None:
+    """The fitted pipeline; None while it has to be started, runs, or has failed, which is drawn.
+
+    Args:
+        why: it has to be started, and what for, as Markdown.
+    """
     text = str(line)
     if place.at_once:
         with st.spinner("Opening the codes …"):
@@ -79,7 +92,7 @@ def _ready(line: Line, place: Place) -> Pipeline | None:
         return None
     if job is not None:
         st.error(plain(job.error), icon=":material/error:")
-    st.info("This line needs features of the images. What is computed is kept for the next time.")
+    st.info(why)
 
     def start() -> None:
         access.require(access.TRAIN)

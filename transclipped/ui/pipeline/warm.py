@@ -2,13 +2,17 @@
 
 from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.runs.run import RunDir
-from transclipped.ui.pipeline import editor, ladder
+from transclipped.ui import streamlit_internals
+from transclipped.ui.pipeline import editor, ladder, light
 from transclipped.ui.pipeline.data import CALTECH, place_of
 from transclipped.ui.pipeline.jobs import jobs
 
 
 def warm(run: RunDir) -> None:
-    """Rank all queries by the default line."""
+    """Rank all queries by the default line, and begin to look at the light of its database."""
     line = Pipeline(editor.DEFAULT).line
     place = place_of(line, CALTECH)
-    ladder.means_of(str(line), place.key, jobs().ready(str(line), place))
+    pipeline = jobs().ready(str(line), place)
+    ladder.means_of(str(line), place.key, pipeline)
+    if streamlit_internals.is_served():
+        light.prepare(pipeline, place)

@@ -14,14 +14,15 @@ from transclipped.search.arrange import DEPTH, Arrangement, arranged
 from transclipped.search.searcher import Hit
 from transclipped.ui import cached, links, presenting
 from transclipped.ui.components import gallery
-from transclipped.ui.retrieval import address, cost, feedback, filters, queries, sections, why, words
+from transclipped.ui.retrieval import address, cost, feedback, filters, light, queries, sections, why, words
 from transclipped.ui.retrieval.query import Query, SearchTarget, relevant, tiles
 from transclipped.ui.retrieval.sections import LARGE, MEDIUM, SMALL
 
-HITS, WHY, FEEDBACK, WORDS = "hits", "why", "teach", "words"
+HITS, WHY, LIGHT, FEEDBACK, WORDS = "hits", "why", "light", "teach", "words"
 SECTIONS = {
     HITS: "Hits",
     WHY: "Why this hit",
+    LIGHT: "Same light",
     "searches": "Three searches",
     "lengths": "Code lengths",
     "quality": "Quality",
@@ -31,7 +32,7 @@ SECTIONS = {
     FEEDBACK: "Feedback",
 }
 FORMER = {"How good": "quality", "Hardest and easiest": "extremes", "Teach it": FEEDBACK}  # texts in old links
-OPENED_BY = {"hit": WHY}
+OPENED_BY = {"hit": WHY, "exposure": LIGHT, "warmth": LIGHT}
 GRIDS = (HITS, FEEDBACK)  # sections that are the hits themselves
 FRONT = 72  # px of a hit on a projector, times its scale: three times CIFAR-10's
 BESIDE = 12  # most hits beside a section
@@ -124,6 +125,7 @@ def draw_section(name: str, target: SearchTarget, query: Query, ranking: Ranking
     draw = {
         HITS: lambda: grid(target, query, ranking),
         WHY: lambda: why.draw(target, query, ranking.hits, mask),
+        LIGHT: lambda: light.draw(target, query, mask),
         "searches": lambda: sections.searches(target, query, mask),
         "lengths": lambda: sections.lengths(target, query),
         "quality": lambda: sections.quality(target, query, mask),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transclipped.retrieval import speed
+from transclipped.ui import light
 from transclipped.ui.quantities import size
 from transclipped.ui.retrieval.hits import HITS, Ranking
 from transclipped.ui.retrieval.query import Query, SearchTarget
@@ -19,6 +20,7 @@ def sentence(name: str, target: SearchTarget, query: Query, ranking: Ranking) ->
     fixed = {
         HITS: f"To search {n:,} images, the computer reads {m} bytes of each and opens none of them.",
         "why": f"A score is a sum that anybody can check: each of the {m} codebooks adds {part(m)}.",
+        "light": light.SAYING,
         "searches": "Only the database must be coded: the query keeps its exact numbers, so fewer hits tie.",
         "lengths": "More bytes draw finer distinctions; look where the hits stop to change.",
         "quality": "Precision asks how many hits are right, recall how many of the right images were found.",
