@@ -149,7 +149,6 @@ SYSTEMS = (
         "Propagate keywords and similarities to each other",
         (
             ("Words", "retrieval?section=words"),
-            ("Typicality", "embeddings?map_typical=true"),
             ("Pipeline", pipe("run:hybrid-caltech101-32-clipped | propagate")),
         ),
         "Ben Ismail 2011, thesis",
