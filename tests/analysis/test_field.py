@@ -34,8 +34,10 @@ def test_gains_are_differences_of_the_files_lines():
         pairs = [pair for pair in system.pairs if {(pair.data, pair.before), (pair.data, pair.after)} <= known]
         assert len(pairs) == len(system.pairs) or {pair.data for pair in system.pairs} == {field.OBJECTIVES}
         for pair, gain in zip(pairs, gains[system.name], strict=True):
-            of = [[x["map_r"] for x in lines if (x["data"], x["pipeline"]) == (pair.data, line)] for line in
-                  (pair.before, pair.after)]  # fmt: skip
+            of = [
+                [x["map_r"] for x in lines if (x["data"], x["pipeline"]) == (pair.data, line)]
+                for line in (pair.before, pair.after)
+            ]
             before, after = (sum(values) / len(values) for values in of)
             assert gain.difference == pytest.approx(after - before)
     own = headline()
@@ -44,8 +46,8 @@ def test_gains_are_differences_of_the_files_lines():
 
 def test_a_missing_line_leaves_a_dash_and_a_loss_is_no_gain(tmp_path):
     pair = field.SYSTEMS[0].pairs[0]
-    rows = [{"data": pair.data, "pipeline": pair.before, "seed": seed, "map_r": value} for seed, value in
-            ((0, 0.5), (1, 0.7))]  # fmt: skip
+    values = ((0, 0.5), (1, 0.7))
+    rows = [{"data": pair.data, "pipeline": pair.before, "seed": seed, "map_r": value} for seed, value in values]
     rows += [{"data": pair.data, "pipeline": pair.before, "seed": 1, "map_r": 0.9}, {"pipeline": None, "map_r": None}]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, [*rows, 3])) + "\n{torn")
     values = field.measured(tmp_path, tmp_path)
@@ -73,8 +75,8 @@ def test_links_open_lines_and_pages_that_exist():
 
 
 def test_objectives_are_read_from_their_part_of_the_study(tmp_path):
-    rows = [{"label": label, "seed": seed, "map": value} for label, seed, value in
-            (("NT-Xent", 0, 0.6), ("NT-Xent", 1, 0.62), ("MoCo", 0, 0.65), ("HN", 0, 0.5), ("HN", 0, 0.4))]  # fmt: skip
+    values = (("NT-Xent", 0, 0.6), ("NT-Xent", 1, 0.62), ("MoCo", 0, 0.65), ("HN", 0, 0.5), ("HN", 0, 0.4))
+    rows = [{"label": label, "seed": seed, "map": value} for label, seed, value in values]
     (tmp_path / "objectives.jsonl").write_text("\n".join(map(json.dumps, rows)))
     gains = field.gains(field.measured(tmp_path / "none", tmp_path), own=None)
     (moco,) = gains["Review of contrastive retrieval"]

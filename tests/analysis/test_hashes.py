@@ -24,9 +24,16 @@ def lab():
     ones, about = np.ones, {"class_names": [str(i) for i in range(6)]}
     rows, query_rows = np.arange(600), np.arange(12)
     return LabSet(
-        items[None], ones((1, 600), np.float16), queries, ones(12, np.float16), rows, query_rows, labels, query_labels,
+        items[None],
+        ones((1, 600), np.float16),
+        queries,
+        ones(12, np.float16),
+        rows,
+        query_rows,
+        labels,
+        query_labels,
         about,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@
 (gamma 1.6). For each of the 900 images, the share of the first 10 others that have its light; a third by chance. Then
 the images per second of `lighting`.
 
-How vectors are compared was chosen on four times 300 photographs of the database (`--choose`, means), and is measured
-on 300 queries, once. On one core:
+How vectors are compared was chosen on four times 300 photographs of the database (`--choose`, means); five ways were
+also measured on 300 queries. On one core:
 
 | | choosing | queries |
 | --- | --- | --- |

@@ -7,13 +7,14 @@ import transclipped as tc
 from tests.retrieval.clustered import clustered, flat
 from transclipped.errors import InputError
 from transclipped.retrieval.index import FlatIndex, Hits
+from transclipped.retrieval.keywords import keywords
 from transclipped.retrieval.line import load_methods, parse
 from transclipped.retrieval.stages import STAGES, Collection
 
 load_methods()
 OURS = {name: s for name, s in STAGES.items() if s.function.__module__.startswith("transclipped.retrieval.")}
 ON_VECTORS = ("transform", "augmentation", "coding", "reranking", "fusion")
-NEEDY = {"tpw"}  # needs a second data set, which vectors do not have
+NEEDY = {"tpw", *(name for name, s in OURS.items() if s.uses_labels)}  # need a second data set or labels
 SMALL = {"bits": 8, "trees": 5, "rounds": 2, "dim": 3}  # so that each stage is quick, and fits vectors of 8 numbers
 BEFORE = {"filter": "stem16 | ", "aggregation": "stem16 | ", "reranking": "float | "}  # what a stage needs before it
 
@@ -149,11 +150,12 @@ def test_a_long_line_an_unknown_stage_and_a_wrong_place_are_refused():
 
 def test_a_database_whose_memo_is_shared_gives_equal_hits():
     """One database, several collections: what a method keeps of the database must not depend on the queries."""
-    memo = {}
+    memo, words = {}, keywords(np.arange(len(ITEMS)) % 5)
     for name in RERANKERS:
         for part in (slice(0, 2), slice(2, 5), slice(0, 5)):
             index = FlatIndex(ITEMS, codebooks=1)
-            shared = Collection(index, QUERIES[part], memo=memo, floats=(QUERIES[part], ITEMS))
-            alone = Collection(index, QUERIES[part], floats=(QUERIES[part], ITEMS))
+            given = {"floats": (QUERIES[part], ITEMS), "keywords": words}
+            shared = Collection(index, QUERIES[part], memo=memo, **given)
+            alone = Collection(index, QUERIES[part], **given)
             hits = [OURS[name].function(c.search(c.queries, 20), c) for c in (shared, alone)]
             np.testing.assert_array_equal(hits[0].rows, hits[1].rows, err_msg=name)
