@@ -22,8 +22,8 @@ MAX_SEED = 2**32 - 1  # accepted by every random number generator
 MAX_FLOAT = 1e6  # for rates, weights and temperatures
 LONGEST_TEXT = 4096  # characters in a path or name
 AUTO = "auto"
-NT_XENT, SIMCLR, MOCO = "nt-xent", "simclr", "moco"
-WITHOUT_NEGATIVES = ("byol", "barlow", "vicreg")  # objectives with nothing to clip
+NT_XENT, SIMCLR, MOCO, BYOL = "nt-xent", "simclr", "moco", "byol"
+WITHOUT_NEGATIVES = (BYOL, "barlow", "vicreg")  # objectives with nothing to clip
 OBJECTIVES = (SIMCLR, MOCO, *WITHOUT_NEGATIVES)  # `training.objectives`
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # replace "auto"
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38

@@ -17,7 +17,7 @@ def test_every_line_of_a_pair_was_measured_and_is_canonical():
     values = field.measured()
     for system in field.SYSTEMS:
         for pair in system.pairs:
-            for line in () if pair.data == field.OBJECTIVES else (pair.before, pair.after):
+            for line in () if pair.data == field.HEADS else (pair.before, pair.after):
                 assert str(parse(line)) == line
                 assert (pair.data, line) in values, f"{system.name}: {line}"
 
@@ -25,14 +25,14 @@ def test_every_line_of_a_pair_was_measured_and_is_canonical():
 def test_gains_are_differences_of_the_files_lines():
     lines = [line for file in field.FOLDER.glob("*.jsonl") for line in json_lines(file)]
     lines += [
-        {"data": field.OBJECTIVES, "pipeline": line["label"], "map_r": line["map"]}
-        for line in json_lines(STUDY / f"{field.OBJECTIVES}.jsonl")
+        {"data": field.HEADS, "pipeline": line["label"], "map_r": line["map"]}
+        for line in json_lines(STUDY / f"{field.HEADS}.jsonl")
     ]
     gains = field.gains(field.measured(), own=headline())
     for system in field.SYSTEMS[:-1]:
         known = {(line["data"], line["pipeline"]) for line in lines}
         pairs = [pair for pair in system.pairs if {(pair.data, pair.before), (pair.data, pair.after)} <= known]
-        assert len(pairs) == len(system.pairs) or {pair.data for pair in system.pairs} == {field.OBJECTIVES}
+        assert len(pairs) == len(system.pairs) or {pair.data for pair in system.pairs} == {field.HEADS}
         for pair, gain in zip(pairs, gains[system.name], strict=True):
             of = [
                 [x["map_r"] for x in lines if (x["data"], x["pipeline"]) == (pair.data, line)]

@@ -4,6 +4,7 @@ import pytest
 
 from transclipped.analysis.runs_report import FILE, report, row, write_report
 from transclipped.cli import main
+from transclipped.config import OBJECTIVES
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir, find_runs
 from transclipped.utils.files import ASSETS, read_json, write_json
@@ -25,6 +26,18 @@ def test_a_row_holds_the_measurements():
         assert line[search] == modes[search]["map"]
     assert line["tie-aware"] == modes["asymmetric"]["map_tie_aware"]
     assert (line["bits"], line["epochs"], line["clipping"]) == (32, 6, "adaptive c = 2.5, τ = 0.2")
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_temperature_stands_only_where_the_loss_has_one(objective, tmp_path):
+    source = RUNS / "hybrid-cifar10-32-clipped"
+    config = read_json(source / "config.json")
+    config["loss"]["objective"] = objective
+    write_json(tmp_path / "config.json", config)
+    write_json(tmp_path / "metrics.json", read_json(source / "metrics.json"))
+    clipping = row(RunDir(tmp_path))["clipping"]
+    assert ("τ = 0.2" in clipping) == (objective in ("simclr", "moco"))
+    assert objective == "simclr" or clipping.startswith(objective)
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from PIL import Image
 from transclipped.cli import main
 from transclipped.config import BackboneConfig, DataConfig
 from transclipped.datasets import folder
-from transclipped.datasets.images.decode import frame
+from transclipped.datasets.base import ArraySet
+from transclipped.datasets.images.decode import fitted, frame
 from transclipped.datasets.views import render
 from transclipped.errors import InputError
 from transclipped.features.cache import encode, gather
-from transclipped.models.backbone import Backbone, load_backbone, on_stem
+from transclipped.models.backbone import Backbone, load_backbone, on_stem, set_trainable
 from transclipped.models.grey import RECIPES, OneChannel
 from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Searcher
@@ -118,6 +119,34 @@ def test_grey_is_part_of_the_fingerprint_and_colour_leaves_it_as_it_was():
     assert on_stem(grey) is None and on_stem(plain) is not None
     x = torch.rand(1, 3, 450, 450)
     torch.testing.assert_close(sized(x), plain(sized.network.grey(x)))
+
+
+@pytest.mark.parametrize(("native_size", "framed", "side"), [(None, True, 90), (32, True, 32), (None, False, 90)])
+def test_an_image_is_framed_only_without_a_native_size(native_size, framed, side):
+    image = Image.fromarray(np.random.default_rng(3).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    array = np.asarray(fitted(image, 90, native_size=native_size, framed=framed))
+    assert array.shape == (side, side, 3)
+    assert bool((array == 0).all(2).mean() > 0.5) == (framed and native_size is None)
+
+
+def test_a_query_of_one_native_size_is_embedded_as_the_stored_one():
+    pixels = np.random.default_rng(4).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8)
+    facts = {"labels": None, "class_names": (), "fingerprint": "0" * 16, "default_k": 1}
+    images = ArraySet(pixels=pixels, name="x", ids=np.arange(3), **facts)
+    stored = images.pixels(np.arange(3), WV.frame, framed=True).numpy()
+    options = {"native_size": images.native_size, "framed": True}
+    for row in range(3):
+        uploaded = np.asarray(fitted(images.image(row), WV.frame, **options)).transpose(2, 0, 1)
+        np.testing.assert_array_equal(uploaded, stored[row])
+
+
+def test_last_n_trains_the_blocks_of_a_grey_backbone_too():
+    plain, grey = load_backbone("efficientnet-lite0"), load_backbone("efficientnet-lite0", grey="wv-net")
+    for mode in ("last-2", "all", "frozen"):
+        assert len(set_trainable(grey, mode)) == len(set_trainable(plain, mode))
+        learning = [name for name, tensor in grey.network.named_parameters() if tensor.requires_grad]
+        expected = [f"network.{name}" for name, tensor in plain.network.named_parameters() if tensor.requires_grad]
+        assert learning == expected and bool(learning) == (mode != "frozen")
 
 
 def test_unknown_recipes_are_refused():

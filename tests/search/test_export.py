@@ -156,6 +156,15 @@ def test_bad_requests_are_reported_in_one_line(tiny_run, tmp_path, capsys):
         list(export.embeddings(RunDir(tiny_run), tmp_path / "x.parquet", layer="middle"))
 
 
+@pytest.mark.parametrize(("framed", "native_size"), [(True, None), (True, 32), (False, None)])
+def test_preprocessing_says_padded_only_for_framed_images_without_a_native_size(tiny_run, framed, native_size):
+    run = RunDir(tiny_run)
+    backbone, _ = trained_model(run)
+    backbone.framed, run.record["native_size"] = framed, native_size
+    about = export._preprocessing(backbone, run)
+    assert ("padded" in about["input"]) == (framed and native_size is None) and about["native_size"] == native_size
+
+
 def test_names_with_dots_have_separate_files():
     stems = {"set.2023": "set.2023", "set.2024": "set.2024", "index.faiss": "index", "encoder.onnx": "encoder"}
     for name, stem in (stems | {"v1.5.onnx": "v1.5", "plain": "plain"}).items():

@@ -17,8 +17,8 @@ from transclipped.analysis import headline
 from transclipped.utils.files import ASSETS, json_lines
 
 FOLDER = ASSETS / "pipeline"
-OBJECTIVES = "objectives"  # part of the study
-DATA = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage", OBJECTIVES: "CIFAR-10, heads"}
+HEADS = "objectives"  # part of the study
+DATA = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage", HEADS: "CIFAR-10, heads"}
 ABSTRACT, EQUATIONS = "reconstruction", "published equations"  # what a system was built from
 CNN, HYBRID = "head32(size=0)", "hybrid-vit-photographs(size=0) | l2"
 SMALL = "hybrid-vit(size=0) | l2"
@@ -34,7 +34,7 @@ SELECTED = (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two lines measured on the same data, or two labels of `OBJECTIVES`; `what` says how the second one differs."""
+    """Two lines measured on the same data, or two labels of `HEADS`; `what` says how the second one differs."""
 
     data: str
     what: str
@@ -168,10 +168,10 @@ SYSTEMS = (
         "Liu 2024, ACE",
         "",
         (
-            Pair(OBJECTIVES, "MoCo instead of NT-Xent", "NT-Xent", "MoCo"),
-            Pair(OBJECTIVES, "BYOL instead of NT-Xent", "NT-Xent", "BYOL"),
-            Pair(OBJECTIVES, "Barlow Twins instead of NT-Xent", "NT-Xent", "Barlow Twins"),
-            Pair(OBJECTIVES, "VICReg instead of NT-Xent", "NT-Xent", "VICReg"),
+            Pair(HEADS, "MoCo instead of NT-Xent", "NT-Xent", "MoCo"),
+            Pair(HEADS, "BYOL instead of NT-Xent", "NT-Xent", "BYOL"),
+            Pair(HEADS, "Barlow Twins instead of NT-Xent", "NT-Xent", "Barlow Twins"),
+            Pair(HEADS, "VICReg instead of NT-Xent", "NT-Xent", "VICReg"),
         ),
         "a review",
     ),
@@ -300,8 +300,8 @@ SYSTEMS = (
         "Mallea et al. 2025, Machine Learning",
         "",
         (
-            Pair(OBJECTIVES, "Full-HN instead of HN", "HN", "Full-HN"),
-            Pair(OBJECTIVES, "Full-HN, clipped instead of not", "Full-HN", "Full-HN, clipped"),
+            Pair(HEADS, "Full-HN instead of HN", "HN", "Full-HN"),
+            Pair(HEADS, "Full-HN, clipped instead of not", "Full-HN", "Full-HN, clipped"),
         ),
         EQUATIONS,
     ),
@@ -325,7 +325,7 @@ SYSTEMS = (
 
 
 def measured(folder: Path = FOLDER, study: Path = headline.STUDY) -> dict[tuple[str, str], float]:
-    """mAP-min of each line by (data, line), and mAP of each objective by (`OBJECTIVES`, label): means over seeds.
+    """mAP-min of each line by (data, line), and mAP of each objective by (`HEADS`, label): means over seeds.
 
     The last measurement of a seed counts.
     """
@@ -338,8 +338,8 @@ def measured(folder: Path = FOLDER, study: Path = headline.STUDY) -> dict[tuple[
     for file in sorted(folder.glob("*.jsonl")):
         for line in filter(lambda line: isinstance(line, dict), json_lines(file)):
             put(line.get("data"), line.get("pipeline"), line, "map_r")
-    for line in filter(lambda line: isinstance(line, dict), json_lines(study / f"{OBJECTIVES}.jsonl")):
-        put(OBJECTIVES, line.get("label"), line, "map")
+    for line in filter(lambda line: isinstance(line, dict), json_lines(study / f"{HEADS}.jsonl")):
+        put(HEADS, line.get("label"), line, "map")
     return {key: fsum(seeds.values()) / len(seeds) for key, seeds in values.items()}
 
 

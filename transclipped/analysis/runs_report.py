@@ -10,6 +10,7 @@ from typing import Any
 
 from transclipped.analysis.benchmarks import SEARCHES, learned
 from transclipped.analysis.tables import markdown
+from transclipped.config import WITHOUT_NEGATIVES
 from transclipped.errors import InputError
 from transclipped.flags import command
 from transclipped.runs.run import RunDir, find_runs
@@ -45,12 +46,15 @@ def row(run: RunDir) -> dict[str, Any]:
     """A run as a line of its table."""
     config, metrics = run.config, run.metrics()
     seconds = metrics.get("seconds", {}).get("training")
+    loss, words = config.loss, [learned(config)]
+    if loss.objective not in WITHOUT_NEGATIVES:
+        words.append(f"τ = {loss.temperature:g}")
     value = {search: modes["map"] for search, modes in metrics["modes"].items()}
     return {
         "run": f"`{run.name}`",
         "backbone": config.backbone.name,
         "bits": config.quantizer.bits,
-        "clipping": f"{learned(config)}, τ = {config.loss.temperature:g}",
+        "clipping": ", ".join(words),
         "epochs": config.schedule.epochs,
         "seed": config.seed,
         "held out": f"{config.data.validation:,}",

@@ -129,7 +129,8 @@ class ImageSet(ABC):
     def pixels(self, rows: np.ndarray, size: int, *, framed: bool = False) -> torch.Tensor:
         """Pixels `[B, 3, s, s]` uint8: s is `native_size`, else the centre square resized to `size`.
 
-        With `framed`, images are not resized, but padded with zeros or cut to `size` around their centre.
+        With `framed`, images without a native size are not resized, but padded with zeros or cut to `size` around
+        their centre.
         """
         fit = self._framed if framed else self._square
         with ThreadPoolExecutor(DECODERS) as pool:

@@ -60,7 +60,7 @@ class Backbone(nn.Module):
         image_size: pixels per side of its input.
         mean, std: normalisation of each channel, on the scale [0, 1].
         variant: distinguishes it from others with the same name and weights, such as by pooling.
-        framed: whether images are padded or cut to `image_size`, instead of scaled.
+        framed: whether images without a native size are padded or cut to `image_size`, instead of scaled.
     """
 
     def __init__(
@@ -173,12 +173,13 @@ def set_trainable(backbone: Backbone, mode: str) -> list[nn.Parameter]:
     Raises:
         InputError: the model has fewer blocks.
     """
-    parameters = dict(backbone.network.named_parameters())
+    network = backbone.network.network if isinstance(backbone.network, OneChannel) else backbone.network
+    parameters = dict(network.named_parameters())
     trained = set(parameters) if mode == "all" else set()
     if mode.startswith("last-"):
-        if not hasattr(backbone.network, "group_matcher"):
+        if not hasattr(network, "group_matcher"):
             raise InputError(f"{backbone.name} has no blocks to choose from; train it frozen or all")
-        groups = group_parameters(backbone.network, backbone.network.group_matcher(coarse=False))
+        groups = group_parameters(network, network.group_matcher(coarse=False))
         blocks = [names for _, names in sorted(groups.items())]  # from input to output
         if len(blocks) > 1:  # layers after the last block count as part of it
             blocks[-2:] = [blocks[-2] + blocks[-1]]

@@ -1,9 +1,10 @@
 """One channel: the preprocessing of images that are measurements, such as radar's, in front of any backbone.
 
-An image is padded with zeros or cut to `frame` pixels per side around its centre, not scaled; its grey value is resized
-to `size`, bilinear, with corners aligned and without antialiasing, repeated to three channels and normalised. Resizing
-commutes with normalisation, since its weights sum to 1; so images are normalised first, as those of any backbone, and
-the network begins with the rest.
+An image is padded with zeros or cut to `frame` pixels per side around its centre, not scaled; but in a data set whose
+images have one native size, such as CIFAR-10, they are scaled to `frame`. The grey value is resized to `size`,
+bilinear, with corners aligned and without antialiasing, repeated to three channels and normalised. Resizing commutes
+with normalisation, since its weights sum to 1; so images are normalised first, as those of any backbone, and the
+network begins with the rest.
 
 Source: Glaser et al. 2025, WV-Net, arXiv 2406.18765, and the constants of its public loader.
 """
@@ -24,7 +25,7 @@ class Recipe:
     """Constants of a preset.
 
     Attributes:
-        frame: side in pixels that images are padded or cut to.
+        frame: side in pixels that images are padded or cut to, or scaled to if they have one native size.
         size: side in pixels of the network's input.
         mean, std: of the grey value, on the scale [0, 1].
     """

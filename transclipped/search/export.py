@@ -171,11 +171,13 @@ def _checked(path: Path, encoder: Encoder, example: Tensor) -> bool:
 
 
 def _preprocessing(backbone: Backbone, run: RunDir) -> dict[str, Any]:
-    fit = "padded with zeros or cut around the centre" if backbone.framed else "largest centre square, resized"
+    native_size, fit = run.record.get("native_size"), "largest centre square, resized"
+    if backbone.framed and native_size is None:
+        fit = "padded with zeros or cut around the centre"
     return {
         "input": f"pixels, float32: (c / 255 - mean) / std of RGB, channels first; {fit}",
         "image_size": backbone.image_size,
-        "native_size": run.record.get("native_size"),
+        "native_size": native_size,
         "centre": run.record.get("centre"),
         "mean": list(backbone.mean),
         "std": list(backbone.std),

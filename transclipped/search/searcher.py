@@ -18,7 +18,7 @@ from PIL import Image
 
 from transclipped.config import IDENTITY, DataConfig
 from transclipped.datasets.images import thumbnails
-from transclipped.datasets.images.decode import data_address, frame, open_image, square, to_png
+from transclipped.datasets.images.decode import data_address, fitted, open_image, square, to_png
 from transclipped.datasets.labels.names import Names
 from transclipped.datasets.registry import load, paths
 from transclipped.datasets.views import render
@@ -151,9 +151,9 @@ class Searcher:
                 "search with one of its items instead"
             )
         backbone, head = self.model
-        size = self.about.get("native_size") or backbone.image_size
-        fit = frame if backbone.framed and size == backbone.image_size else square
-        pixels = torch.from_numpy(np.stack([np.asarray(fit(p, size)) for p in images])).permute(0, 3, 1, 2)
+        options = {"native_size": self.about.get("native_size"), "framed": backbone.framed}
+        arrays = [np.asarray(fitted(image, backbone.image_size, **options)) for image in images]
+        pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
         with inference(torch.device("cpu")):
             features = backbone(render(pixels, None, size=backbone.image_size, mean=backbone.mean, std=backbone.std))
         return embed_in_batches(head, features.half().numpy())[0].numpy()

@@ -14,7 +14,7 @@ from transclipped.errors import InputError
 from transclipped.losses import OBJECTIVES as REGISTERED
 from transclipped.losses import Memory, cosines, training_loss
 from transclipped.training.objectives import state as module
-from transclipped.training.objectives.state import predictor
+from transclipped.training.objectives.state import predictor, state_of
 
 SLOW = ("moco", "byol")
 
@@ -64,6 +64,13 @@ def test_every_objective_moves_projection_and_codebooks(objective):
 def test_resuming_gives_the_same_result(objective, stop, optimizer):
     config = settings(objective, optimizer=optimizer)
     check_resuming(lambda: blobs.trainer(config), stop)
+
+
+@pytest.mark.parametrize("objective", SLOW)
+def test_the_state_is_on_the_models_device(objective):
+    config = settings(objective)
+    state = state_of(blobs.head(config).to("meta"), config)
+    assert {tensor.device.type for tensor in state.state_dict().values()} == {"meta"}
 
 
 def test_a_state_without_the_objectives_part_is_rejected():

@@ -142,6 +142,14 @@ def frame(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))  # outside the image, Pillow fills with zeros
 
 
+def fitted(image: Image.Image, size: int, *, native_size: int | None, framed: bool) -> Image.Image:
+    """An image as those of a data set reach a network: framed to `size`, or its centre square, resized.
+
+    Images of one native size are never framed: the square has this size, and is scaled to `size` on the way.
+    """
+    return frame(image, size) if framed and native_size is None else square(image, native_size or size)
+
+
 def to_png(image: Image.Image) -> bytes:
     """PNG file of an image."""
     return _encoded(image, "PNG")

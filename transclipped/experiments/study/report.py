@@ -133,7 +133,7 @@ def _tables(folder: Path) -> dict[str, str]:
     }
 
 
-def _objectives(folder: Path) -> dict[str, str]:
+def _objectives(folder: Path) -> dict[str, Any]:
     table = summary(folder, "objectives").sort_values("map", ascending=False, kind="stable")
     values, trials = table.set_index("label")["map"], pd.DataFrame(results(folder, "objectives"))
     seconds = trials.groupby("label")["training_s"].median()  # over seeds, since other work may slow a training down
@@ -147,6 +147,7 @@ def _objectives(folder: Path) -> dict[str, str]:
     }
     return {
         "objectives": markdown(columns),
+        "objective_amount": trials.loc[trials["rule"] == "adaptive", "amount"].iloc[0],
         "objective_gains": ", ".join(f"{name} {values[name + CLIPPED] - values[name]:+.3f}" for name in names),
         "objective_seconds": f"{seconds.min():.0f} to {seconds.max():.0f}",
     }

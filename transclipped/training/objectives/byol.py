@@ -3,9 +3,9 @@
     ℓ_i = 2 − 2 cos(q(z_i), z'_{i⁺}),   no gradient through z'
 
 q is a small predictor that only training has, z' the embedding by the copy, θ' ← 0.99 θ' + 0.01 θ. Without a predictor,
-one point for all images is optimal, and a linear head finds it: with θ' = θ it collapses within two epochs of CIFAR-10
-(mean cosine of different images 1.00; 0.5 by then behind the slow copy). Apart from that, the copy is nearly pointless
-on frozen features, since only the head moves; with θ' = θ this is SimSiam.
+one point for all images is optimal, and a linear head finds it: with θ' = θ and no predictor it collapses within two
+epochs of CIFAR-10 (mean cosine of different images 1.00 for three seeds; 0.51, 0.64 and 0.53 with predictor and slow
+copy). On frozen features the copy matters little, since only the head moves; with θ' = θ this is SimSiam.
 
 References:
     Grill et al. 2020, arXiv 2006.07733, eq. 1 and 2; Chen & He 2021, arXiv 2011.10566 (SimSiam).
@@ -18,6 +18,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from transclipped.config import BYOL
 from transclipped.losses import OBJECTIVES, Memory
 from transclipped.training.objectives.views import halves, other_views
 
@@ -36,7 +37,7 @@ def byol_losses(predictions: Tensor, targets: Tensor) -> Tensor:
     return 2 - 2 * F.cosine_similarity(predictions.float(), other_views(targets.detach()).float(), dim=-1)
 
 
-@OBJECTIVES.register("byol", negatives=False)
+@OBJECTIVES.register(BYOL, negatives=False)
 def byol(views: Tensor, memory: Memory, **settings: Any) -> Tensor:
     """`byol_losses` of the predicted views against the slow copy's."""
     return byol_losses(memory.predict(views), memory.targets)

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from transclipped.config import MOCO, RunConfig
+from transclipped.config import BYOL, MOCO, RunConfig
 from transclipped.errors import InputError
 from transclipped.losses import Memory
 from transclipped.models.head import Codes, Head
 from transclipped.training.objectives.moco import QUEUE
 from transclipped.training.objectives.views import compared
 
-NEED = (MOCO, "byol")  # objectives with a state
+NEED = (MOCO, BYOL)  # objectives with a state
 MOMENTUM = 0.99  # m of θ' ← m θ' + (1 − m) θ, as in both papers
 HIDDEN = 4  # width of the predictor's hidden layer, in units of D
 PREFIX = "memory."  # of its tensors in a saved training
@@ -33,11 +33,11 @@ class SlowState(nn.Module):
         super().__init__()
         self.on, self.momentum = config.clipping.on, MOMENTUM
         self.copy = deepcopy(model).requires_grad_(False).eval()
-        self.predictor = None
+        self.predictor, device = None, next(model.parameters()).device
         if config.loss.objective != MOCO:
-            self.predictor = predictor(config.quantizer.dim, seed=config.seed)
+            self.predictor = predictor(config.quantizer.dim, seed=config.seed).to(device)
             return
-        head, device = self.copy if isinstance(model, Head) else self.copy.head, next(model.parameters()).device
+        head = self.copy if isinstance(model, Head) else self.copy.head
         dim, width = head.projection.weight.shape
         seen = {"quantized": 0, "continuous": dim, "backbone": width}[self.on]
         self.register_buffer("queue", torch.zeros(QUEUE, dim, device=device))

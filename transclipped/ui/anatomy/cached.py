@@ -11,7 +11,7 @@ from PIL import Image
 
 from transclipped.analysis import anatomy, codebooks
 from transclipped.config import IDENTITY
-from transclipped.datasets.images.decode import data_url, frame, placeholder, square
+from transclipped.datasets.images.decode import data_url, fitted, placeholder, square
 from transclipped.errors import InputError
 from transclipped.models.head import Head
 from transclipped.retrieval.coding.product import decode
@@ -54,9 +54,9 @@ def seen(fingerprint: str, key: str, _run: RunDir, _subject: Subject) -> anatomy
     if _run.config.backbone.name == IDENTITY:
         raise InputError(f"{_run.name} was trained on precomputed embeddings and has no backbone")
     microscope = model(fingerprint, _run).microscope
-    side = _run.record.get("native_size") or microscope.backbone.image_size
-    fit = frame if microscope.backbone.framed and side == microscope.backbone.image_size else square
-    pixels = np.array(fit(_subject.image(), side))
+    backbone, native_size = microscope.backbone, _run.record.get("native_size")
+    image = fitted(_subject.image(), backbone.image_size, native_size=native_size, framed=backbone.framed)
+    pixels = np.array(image)
     return microscope.look(torch.from_numpy(pixels).permute(2, 0, 1))
 
 

@@ -60,7 +60,7 @@ NAMES = {  # column: (heading, format, help)
 WIDTHS = {"run": 182, "dataset": 76, "protocol": 64, "k": 48, "database": 70, "bits": 44, "map": 60}  # px
 WIDTHS |= {"clipping": 116, "backbone": 152}  # all of them fit beside the sidebar of a window of 1280 px
 HIDDEN = ("map_tie_aware", "bytes", "queries", "training_s", "measuring_s", "seed")  # until chosen in the table's menu
-OBJECTIVES = (
+ABOUT_OBJECTIVES = (
     "What should the head learn from? Two epochs each; triplets (HN) add a CNN as second encoder. Only objectives with "
     "negatives can be clipped."
 )
@@ -71,7 +71,7 @@ PARTS = {  # part of the study: (heading, question, x, lines, panels)
     "batch": ("Batch", "Which batch size?", "batch", ["label"], []),
     "codes": ("Codes", "Which code length?", "bits", ["label"], []),
     "backbone": ("Backbone", "How much comes from the backbone?", "label", ["rule"], []),
-    "objectives": ("Objective", OBJECTIVES, "label", [], []),
+    "objectives": ("Objective", ABOUT_OBJECTIVES, "label", [], []),
 }
 
 

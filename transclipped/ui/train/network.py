@@ -15,7 +15,7 @@ OTHER = "another of timm's …"  # in links, so its wording stays
 BITS, TAU = 32, 0.3  # defaults
 BITS_OFFERED = (16, 32, 64)
 LAYERS = {"frozen": "head", "last-1": "head and last block", "last-2": "head and last 2 blocks", "all": "everything"}
-OBJECTIVES = {
+OBJECTIVE_NAMES = {
     SIMCLR: "NT-Xent (SimCLR)",
     "moco": "NT-Xent with a queue (MoCo)",
     "byol": "BYOL",
@@ -32,7 +32,7 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
     "timm": (key("timm"), text),
     "bits": (key("bits"), one_of(BITS_OFFERED)),
     "learns": (key("learns"), one_of(LAYERS)),
-    "objective": (key("objective"), one_of(OBJECTIVES)),
+    "objective": (key("objective"), one_of(OBJECTIVE_NAMES)),
     "epochs": (key("epochs"), number(int, 1, 1000)),
     "batch": (key("batch"), number(int, 2, 2048)),
     "lr": (key("lr"), number(float, 1e-5, 1.0)),
@@ -55,8 +55,8 @@ HELP = {
     "batch": "Images per step; each gives two views, so an anchor has 2 · batch − 2 negatives.",
     "lr": "Peak learning rate of the head: linear warm-up, then cosine decay.",
     "views": "Encoded versions of each image: original, mirrored, the others augmented.",
-    "grey": "For measurements such as radar images: padded or cut to a frame instead of scaled, one grey value in all "
-    "three channels, normalised by the constants of the named network.",
+    "grey": "For measurements such as radar images: padded or cut to a frame instead of scaled (but CIFAR-10 and "
+    "Fashion-MNIST are scaled), one grey value in all three channels, normalised by the named network's constants.",
     "select": "last: of the last epoch. validation: of the epoch with the best validation mAP, which uses labels.",
 }
 
@@ -107,8 +107,8 @@ def steps(slots: dict[str, DeltaGenerator]) -> dict:
 
 def details(backbone: str | None, slots: dict[str, DeltaGenerator]) -> dict:
     """Draw the choice of objective, trainable layers and checkpoint to keep; returns the settings."""
-    options = {"key": key("objective"), "format_func": OBJECTIVES.get, "help": HELP["objective"]}
-    changes = {"loss.objective": st.selectbox("Objective", list(OBJECTIVES), **options)}
+    options = {"key": key("objective"), "format_func": OBJECTIVE_NAMES.get, "help": HELP["objective"]}
+    changes = {"loss.objective": st.selectbox("Objective", list(OBJECTIVE_NAMES), **options)}
     if changes["loss.objective"] in WITHOUT_NEGATIVES:
         st.caption("It has no negatives, so nothing is clipped.")
     if backbone is not None:
