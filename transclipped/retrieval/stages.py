@@ -17,7 +17,7 @@ A method is one file in the folder of its kind: a function whose keyword argumen
 
 | kind | function | fit, where the method learns |
 | --- | --- | --- |
-| features | (images) → `Features`, which gives maps or vectors | |
+| features | (images[, training]) → `Features`, which gives maps or vectors | |
 | filter | (maps[, state]) → maps | (batches of maps) → state |
 | aggregation | (maps[, state]) → vectors | (batches of maps) → state |
 | transform | (vectors[, state]) → vectors | (vectors) → state |
@@ -64,7 +64,8 @@ class Stage:
         fit: learns the state; None if there is nothing to learn.
         needs: further keyword arguments of `fit`, which the pipeline provides: "views" `[V, n, D]`, augmented views of
             the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`. Of a re-ranking,
-            "floats" or "keywords": see `Collection`.
+            "floats" or "keywords": see `Collection`. Of features, "training": the data set of the pipeline and its
+            training rows, which the function takes second.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
         gives: "maps" or "vectors", of features.
     """

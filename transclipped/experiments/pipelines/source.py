@@ -54,11 +54,13 @@ class ImageSource:
                 "this pipeline begins with vectors; for images begin with a features stage: hybrid-vit | …"
             )
         name = (str(step), images.fingerprint)
-        if getattr(images, "transient", False):
-            return step.stage.function(images, **dict(step.options))
-        if name not in self._features:
-            self._features[name] = step.stage.function(images, **dict(step.options))
-        return self._features[name]
+        if name in self._features:
+            return self._features[name]
+        training = [(self.images, self.split.train)] if "training" in step.stage.needs else []
+        features = step.stage.function(images, *training, **dict(step.options))
+        if not getattr(images, "transient", False):
+            self._features[name] = features
+        return features
 
     def key(self, step: Step | None, block: str) -> str:
         images, rows, view = self.part(block)
@@ -130,7 +132,6 @@ class Uploaded(ArraySet):
     transient = True
 
     def __init__(self, uploaded: list[Image.Image], *, like: ImageSet, step: Step) -> None:
-        self.like = like  # features may have learned from it
         side = like.native_size or dict(step.options).get("size") or like.default_size
         pixels = np.stack([np.asarray(square(image.convert("RGB"), side)) for image in uploaded]).transpose(0, 3, 1, 2)
         super().__init__(
