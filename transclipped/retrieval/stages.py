@@ -146,6 +146,7 @@ class Collection:
         floats: queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
         memo: where methods keep what they compute of the database; collections of one database may share it.
         keywords: words of the items, sparse `[N, W]`, only for methods that need them; None without labels.
+        own: row of the item that the only query is, if it is one: its keywords are the query's own.
     """
 
     def __init__(
@@ -157,9 +158,11 @@ class Collection:
         floats: tuple[np.ndarray, np.ndarray] | None = None,
         memo: dict[Any, Any] | None = None,
         keywords: csr_array | None = None,
+        own: int | None = None,
     ) -> None:
         self.index, self.queries, self._neighbours = index, queries, neighbours
-        self.floats, self.memo, self.keywords = floats, {} if memo is None else memo, keywords
+        self.floats, self.memo = floats, {} if memo is None else memo
+        self.keywords, self.own = keywords, own
 
     @cached_property
     def items(self) -> np.ndarray:

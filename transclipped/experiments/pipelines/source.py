@@ -98,6 +98,11 @@ class ImageSource:
         row = self.images.find(query) if known else None
         return None if row is None else self.images.labels[[row]]
 
+    def item_of(self, query: str | int) -> int | None:
+        """Row of the database of an id; None if it is not of the database."""
+        row = self.images.find(query)
+        return _first(self.split.database == row) if row is not None else None
+
     @property
     def default_k(self) -> int:
         return self.images.default_k
@@ -227,6 +232,10 @@ class RunSource:
         rows = np.flatnonzero(self.stored.query_ids.astype(str) == str(query))
         return self.stored.query_labels[rows[:1]] if len(rows) else None
 
+    def item_of(self, query: str | int) -> int | None:
+        """As of `ImageSource`."""
+        return _first(self.stored.database_ids.astype(str) == str(query))
+
     def facts(self) -> dict[str, Any]:
         data, sizes = (
             self.run.config.data,
@@ -246,6 +255,11 @@ class RunSource:
 
     def maps(self, step: Step, block: str) -> Iterable[np.ndarray]:
         raise InputError("a line that begins with a run has no maps")
+
+
+def _first(marked: np.ndarray) -> int | None:
+    """Row of the first mark in `[n]` bool."""
+    return int(marked.argmax()) if marked.any() else None
 
 
 def held_out(split: Split, n: int, *, seed: int = 0) -> Split:
