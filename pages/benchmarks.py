@@ -13,6 +13,7 @@ from transclipped.ui.guard import shows_input_errors
 RUNS, PIPELINES, STUDY, FIELD, PUBLISHED = "measured", "pipelines", "study", "field", "published"
 SECTIONS = {RUNS: "Measured here", PIPELINES: "Pipelines", STUDY: "The study", FIELD: "The field"}
 SECTIONS |= {PUBLISHED: "Published elsewhere"}
+SAYINGS = {RUNS: "Compare pairs, not single numbers: in a pair, only the rule and its temperature differ."}
 
 
 @shows_input_errors
@@ -34,4 +35,4 @@ runs.current()  # draws the app around a page that was opened directly
 section = links.section(SECTIONS, opened_by=dict.fromkeys(("study_rule", "study_part", "study_value"), STUDY))
 DRAW = {RUNS: measured, PIPELINES: pipelines.draw, STUDY: study.draw, FIELD: field.draw, PUBLISHED: view.published}
 DRAW[section]()
-presenting.say("Compare pairs, not single numbers: in a pair, only the rule and its temperature differ.")
+presenting.say(SAYINGS.get(section, "Compare pairs, not single numbers: in a pair, one thing differs."))

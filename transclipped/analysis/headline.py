@@ -25,8 +25,8 @@ SWEPT, TEMPERATURE = "threshold", 0.3  # of the inverted U
 COMMON = ("rule", "amount", "temperature", "backbone", "map")  # of every result
 COUNTS = {1: "seed", 2: "two seeds", 3: "three seeds"}
 ELSEWHERE = (
-    "Other pairs gain less where the backbone was itself trained with clipping, as hybrid-vit was, and more where both "
-    "rules share one temperature, as in the live sweep."
+    "Other pairs gain less, or nothing, where the backbone was itself trained with clipping, as hybrid-vit was, and "
+    "more where both rules share one temperature, as in the live sweep."
 )
 
 

@@ -24,7 +24,7 @@ BREATH = 0.02  # seconds after each batch, for the threads of visitors
 IDEA = (
     "Similar in which sense? The first answer ranks by what an image *shows*, the second by its *light* alone: hue, "
     "saturation and intensity of ten windows, 18 numbers without a network. Move a slider: the second answer follows, "
-    "the first hardly does."
+    "the first changes less."
 )
 MEASURED = (
     "300 photographs were rendered in three lights each. Of the first ten hits, 0.745 have the query's light; of those "

@@ -27,6 +27,12 @@ def test_tooltips_hold_the_numbers_in_order():
     assert re.findall(r"<span>(\w+)</span>", html) == ["one", "two"]
 
 
+def test_names_are_text():
+    strip = HeatStrips(np.ones((1, 1)), ["<b>"], what="<img>", height=2)
+    for drawn in (strip.html(), strip.svg().decode()):
+        assert "&lt;b&gt;" in drawn and "&lt;img&gt;" in drawn and "<img" not in drawn
+
+
 def test_the_picked_number_of_each_row_is_framed_and_follows_it():
     values = np.arange(6.0).reshape(2, 3) - 2
     html = HeatStrips(values, what="codeword", height=2, picked=np.array([0, 2], np.uint8)).html()

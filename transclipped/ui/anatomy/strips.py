@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from html import escape
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class HeatStrips:
                 i = int(self.picked[row])
                 cells[i] = cells[i].replace('class="', 'class="picked ', 1)
                 after = f"<b>{_signed(f'{numbers[i]:+.3f}')}</b>"
-            name = f"<span>{self.names[row]}</span>" if self.names else ""
+            name = f"<span>{escape(self.names[row])}</span>" if self.names else ""
             lines.append(f'{name}<div class="strip" style="height: {self.height}rem">{"".join(cells)}</div>{after}')
         columns = " ".join(["auto"] * bool(self.names) + ["1fr"] + ["auto"] * (self.picked is not None))
         return f'<div class="rows" style="grid-template-columns: {columns}">{"".join(lines)}</div>'
@@ -103,7 +104,7 @@ class HeatStrips:
         return f'<i class="{dark}" style="background:{shade}" title="{self._label(i, number)}">{text}</i>'
 
     def _label(self, i: int, number: float) -> str:
-        return f"{self.what} {i}: {_signed(f'{number:.3f}')}"
+        return f"{escape(self.what)} {i}: {_signed(f'{number:.3f}')}"
 
     def _dark(self, number: float) -> bool:
         return abs(number) > DARK * self._full
@@ -128,7 +129,7 @@ def colours(shares: np.ndarray) -> list[str]:
 
 def _text(x: float, middle: float, text: str, **style: str) -> str:
     attributes = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in style.items())
-    return f'<text x="{x:.6g}" y="{middle:.6g}" dy="0.35em"{attributes}>{text}</text>'
+    return f'<text x="{x:.6g}" y="{middle:.6g}" dy="0.35em"{attributes}>{escape(text)}</text>'
 
 
 def _frame(x: float, y: float) -> str:

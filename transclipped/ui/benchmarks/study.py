@@ -37,8 +37,9 @@ def draw() -> None:
         return
     st.header("The study")
     st.caption(
-        "Linear heads on one backbone, trained and measured by `python -m transclipped study`; everything but the "
-        f"varied setting is equal. Whiskers: 95% interval of the mean over seeds, if there are several. {view.LABELS}"
+        "Linear heads, trained and measured by `python -m transclipped study`. Only the varied setting differs, and "
+        "with a rule the temperature that suits it. "
+        f"Whiskers: 95% interval of the mean over seeds, if there are several. {view.LABELS}"
     )
     if "curve" in parts:
         _inverted_u(view.study("curve"))
@@ -79,7 +80,7 @@ def _part(parts: list[str]) -> None:
             value = links.choose(st.selectbox, "Value", values, key="study_value", default=next(iter(values)))
     _, question, x, lines, panels = view.PARTS[part]
     table = benchmarks_study.means(results, [x, *lines, *panels], value=value)
-    st.caption(f"{question} Mean over seeds of the {VALUES[value]}. Dashed line: no clipping, where it was measured.")
+    st.caption(f"{question} Mean over seeds of the {VALUES[value]}. A dashed line, if any: no clipping.")
     lines, panels = ([name for name in names if name in table] for names in (lines, panels))
     figure = figures.means(table, x=x, line=lines, panel=panels, value=VALUES[value], key=f"study {part}")
     with st.container(width=charts.WIDEST):

@@ -13,6 +13,7 @@ from transclipped.ui import cached, charts, glossary, links, presenting
 from transclipped.ui.codebooks import charts as figures
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.pipeline import html
+from transclipped.ui.theme import NEUTRAL, RELEVANT
 
 NAMES = {"trees": "Random trees", "udh": "UDH", "strp": "ST-RPNN"}
 ABOUT = {
@@ -26,6 +27,7 @@ ABOUT = {
 SHOWN, CLASSES, LEAF = 8, 8, 12  # hits, pseudo-classes, images of a leaf or a pseudo-class
 SIDES = {False: "first", True: "last"}
 HEIGHT, WIDE, NUMBER = 170, 960, 120  # px, of the bar code, of charts, and of a number
+COLOURS = [[0, NEUTRAL], [1, RELEVANT]]  # of bits 0 and 1
 LABELS = "Observed with labels, which no code sees."
 
 
@@ -40,7 +42,7 @@ def draw() -> None:
     scores, rows = code.hits(query, SHOWN)
     labels = lab.labels[rows]
     _row([int(lab.query_rows[query])], "The query")
-    st.caption(f"The query, and its {len(rows)} best of {len(code.items):,} images. {LABELS}")
+    st.caption(f"The query, and its {len(rows)} best of {len(code.items):,} images. {html.FRAMES} {LABELS}")
     own = lab.query_labels[query]
     _row(lab.rows[rows].tolist(), "Its hits", relevant=[bool(label == own) for label in labels])
     row, score = int(rows[hit - 1]), float(scores[hit - 1])
@@ -108,7 +110,7 @@ def _bits(code: hashes.Hashed, query: int, row: int, start: str) -> None:
     """The bits of query and hit as a bar code, and which agree."""
     both = hashes.bits(np.stack([code.queries[query], code.items[row]]), code.state)
     same = int((both[0] == both[1]).sum())
-    st.markdown(f"{start}: **{same} of {both.shape[1]} bits** agree. Bright: 1.")
+    st.markdown(f"{start}: **{same} of {both.shape[1]} bits** agree. Blue: 1, grey: 0.")
     with st.container(width=round(WIDE * presenting.scale())):
         charts.show(bar_code(both, key=f"{code.name} {query} {row}"), key="bar code", name=f"{code.name}-bits")
     presenting.say(f"{same} of {both.shape[1]} bits agree; four bytes an image are enough to find it.")
@@ -118,8 +120,9 @@ def _bits(code: hashes.Hashed, query: int, row: int, start: str) -> None:
 def bar_code(both: np.ndarray, *, key: str) -> go.Figure:
     """Bits of query and hit `[2, bits]`, and below them where they agree."""
     z = np.stack([both[0] == both[1], both[1], both[0]]).astype(int)
-    options = {"y": ["agree", "hit", "query"], "x": np.arange(1, both.shape[1] + 1), "showscale": False, "xgap": 2}
-    figure = figures.heatmap(z, unit="bit", hover="bit %{x}, %{y}: %{z}", ygap=6, zmin=0, zmax=1, **options)
+    options = {"y": ["agree", "hit", "query"], "x": np.arange(1, both.shape[1] + 1), "showscale": False}
+    options |= {"zmin": 0, "zmax": 1, "colorscale": COLOURS, "xgap": 2, "ygap": 6}
+    figure = figures.heatmap(z, unit="bit", hover="bit %{x}, %{y}: %{z}", **options)
     figure = charts.set_layout(figure, "bit", "", key=key)
     return figure.update_layout(height=HEIGHT).update_yaxes(showgrid=False)
 

@@ -20,9 +20,9 @@ STEP = "flow_step"
 TITLES = {
     BEFORE: "Before",
     "normalised": "1 · Ranks",
-    "hyperedges": "2 · Hyperedges",
+    "hyperedges": "2 · Edges",
     "product": "3 · Product",
-    "components": "4 · Components",
+    "components": "4 · Parts",
 }
 MEANINGS = {
     BEFORE: "The hits as the code ranks them.",
@@ -58,7 +58,7 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
         for i, rung in enumerate(shown)
     ]
     st.html(html.ladder(columns, label="Hits after each step", crisp=crisp(place)))
-    st.caption(f"{ladder.FRAMES} {ladder.MOVES} Observed with labels. {plain(STAGES['flow'].source)}")
+    st.caption(f"{html.FRAMES} {ladder.MOVES} Observed with labels. {plain(STAGES['flow'].source)}")
     if shown[-1].stage == STEPS[-1]:
         _parts(flow, pipeline, place)
     return shown

@@ -10,6 +10,7 @@ from transclipped.ui.styles import sheet
 from transclipped.ui.text import visible
 
 CSS = sheet(__file__)
+FRAMES = "Solid blue: the query's class; dashed orange: another."
 KINDS = {True: ("relevant", "same class"), False: ("irrelevant", "another class"), None: ("unknown", "class unknown")}
 
 

@@ -18,7 +18,6 @@ from transclipped.ui.pipeline.query import Subject, crisp, thumbnail
 from transclipped.ui.quantities import duration
 
 SHOWN = 5  # hits of a column
-FRAMES = "Solid blue: the query's class; dashed orange: another."
 MOVES = "▲ and ▼: ranks gained and lost to the column on its left; new: not among its first K hits."
 NUMBERS = (
     "AP@K is the sum of the [precision] at each [relevant] hit within K, divided by the relevant hits within K; AP-min "
@@ -38,7 +37,7 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
         with st.spinner("Measuring all queries …"):
             means = means_of(*key, pipeline)
     spot.html(_html(rungs, means, pipeline, place))
-    st.caption(f"K = {pipeline.depth():,}. {FRAMES} {MOVES}")
+    st.caption(f"K = {pipeline.depth():,}. {html.FRAMES} {MOVES}")
     seen = "" if pipeline.line.uses_labels else ", which no stage sees"
     paragraph(NUMBERS.format(seen=seen))
     return rungs

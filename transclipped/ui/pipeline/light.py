@@ -61,7 +61,7 @@ def _explore(pipeline: Pipeline, place: Place, subject: Subject, ranker: SameLig
     answers["Same light"] = (LINE, before, after)
     for name, (line, before, after) in answers.items():
         st.header(name)
-        st.caption(f"{plain(line)}{'. ' + light.replaced(before, after) if moved else ''}")
+        st.caption(f"{plain(line)}. {html.FRAMES}{' ' + light.replaced(before, after) if moved else ''}")
         st.html(html.row(_cells(after, pipeline, place, subject), label=name, crisp=crisp(place)))
 
 

@@ -49,11 +49,12 @@ def _explore(rankers: Rankers) -> None:
     beta = st.slider("β", -6.0, 6.0, -1.0, 0.5, key=BETA, bind="query-params", help=about)
     a, b = rankers.best(beta)
     first, second = (plain(rankers.names[i]) for i in (a, b))
-    single, again = float(rankers.map_r.max()), float(rankers.reranked.max())
+    single, again = int(rankers.map_r.argmax()), int(rankers.reranked.argmax())
     st.markdown(
-        f"Chosen: **{first} + {second}**. Fused: mAP-min@{rankers.k} **{rankers.pairs[a, b]:.3f}**. The best single "
-        f"ranker: {single:.3f}, or {again:.3f} after the fusion's rounds on it alone. Over all pairs, predicted score "
-        f"and mAP-min have rank correlation {rankers.agreement(beta):.2f}."
+        f"Chosen: **{first} + {second}**. Fused: mAP-min@{rankers.k} **{rankers.pairs[a, b]:.3f}**. The best "
+        f"single ranker is {plain(rankers.names[single])} with {rankers.map_r[single]:.3f}; re-ranked alone by the "
+        f"rounds of the fusion, the best is {plain(rankers.names[again])} with {rankers.reranked[again]:.3f}. Over all "
+        f"pairs, predicted score and mAP-min have rank correlation {rankers.agreement(beta):.2f}."
     )
     left, right = st.columns(2, gap="medium")
     with left:

@@ -136,7 +136,10 @@ def stem(config: RunConfig) -> str:
 def _clipping() -> dict:
     options = {"key": "rule", "bind": "query-params", "help": HELP["rule"]}
     rule = st.selectbox("Clipping rule", list(RULES), index=list(RULES).index(RULE), **options)
-    st.caption(f"Clips {plain(RULES[rule].does)}.")
+    if st.session_state.get(key("objective")) in WITHOUT_NEGATIVES:
+        st.caption("The objective under More settings has no negatives, so nothing is clipped.")
+    else:
+        st.caption(f"Clips {plain(RULES[rule].does)}.")
     changes = {"clipping.rule": rule}
     for amount in RULES[rule].settings:
         changes[f"clipping.{amount.field}"] = st.slider(
@@ -155,7 +158,7 @@ def _clipping_details(rule: str, slots: dict[str, DeltaGenerator]) -> dict:
     if rule != "none":
         if RULES[rule].clips:
             changes["clipping.on"] = st.selectbox("Compared embeddings", COMPARED, key=key("on"), help=HELP["on"])
-        fields = ("start", "Clip from epoch"), ("full", "Full strength from epoch")
+        fields = ("start", "Clip from epoch"), ("full", "Full from epoch")
         for column, (name, label) in zip(st.columns(2), fields, strict=True):
             changes[f"clipping.{name}"] = column.number_input(
                 label, 0.0, 1000.0, step=0.5, key=train_link.key(name), help=HELP["warm-up"]

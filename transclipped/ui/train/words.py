@@ -13,7 +13,7 @@ data.dataset=Data set, data.data=Folder or file, data.labels=Labels, data.annota
 data.protocol=Protocol, data.validation=Validation images, data.train_limit=Training images,
 data.query_limit=Query images, data.database_limit=Database images, backbone.name=Backbone,
 backbone.train=Trainable layers, quantizer.bits=Bits, clipping.rule=Clipping rule, clipping.treatment=Clipped pairs,
-clipping.start=Clip from epoch, clipping.full=Full strength from epoch, clipping.on=Compared embeddings,
+clipping.start=Clip from epoch, clipping.full=Full from epoch, clipping.on=Compared embeddings,
 loss.temperature=Temperature τ, loss.objective=Objective, schedule.epochs=Epochs, schedule.batch=Batch,
 schedule.lr=Learning rate, schedule.views=Views, seed=Seed, select=Checkpoint"""
 FIELDS = dict(pair.strip().split("=") for pair in _LABELS.split(","))  # label by setting
