@@ -1,4 +1,4 @@
-"""The made walk: what a frame shows, its truth, and its roles."""
+"""The synthetic walk: what a frame shows, its truth, and its roles."""
 
 import numpy as np
 import pytest

@@ -133,3 +133,26 @@ def test_the_pipeline_page_answers_twice(home, rows, monkeypatch):
     app.slider(key="exposure").set_value(-2.0).run()
     assert not app.exception and rows["Same light"] != before and len(rows["Same light"]) == light.SHOWN
     assert "The sliders replaced" in words(app)
+
+
+def test_a_failed_computation_starts_again_at_the_next_visit(finished, galleries, monkeypatch):
+    from transclipped.experiments.pipelines.light_cache import LightCache
+
+    fill = LightCache.fill
+    monkeypatch.setattr(LightCache, "fill", lambda *arguments: 1 / 0)
+    app = arrived("retrieval", exposure="1.25", **SECTION)
+    assert any("ZeroDivisionError" in error.value for error in app.error) and "hits Same light" not in galleries
+    assert app.query_params["exposure"] in ("1.25", ["1.25"])
+    monkeypatch.setattr(LightCache, "fill", fill)
+    answered(app.run(), galleries, "hits Same light")
+    assert app.slider(key="exposure").value == 1.25
+
+
+def test_a_visitor_starts_no_computation_over_a_collection(collection, galleries, monkeypatch):
+    from transclipped.ui import access
+
+    monkeypatch.setattr(light, "Work", lambda opened: 1 / 0)
+    monkeypatch.setattr(access, "owner", lambda: False)
+    monkeypatch.setattr(access, "readable", lambda path: path)
+    app = arrived("retrieval", collection="my-collection", **SECTION)
+    assert access.NEEDS_OWNER in words(app) and "hits Same light" not in galleries

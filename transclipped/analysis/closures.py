@@ -91,21 +91,17 @@ def reduced(summed: np.ndarray, cells: int) -> tuple[np.ndarray, int]:
     return np.where(np.isfinite(blocks), blocks, np.nan), side
 
 
-def matches(s: np.ndarray, *, length: int = 1, exclude: int = 1) -> Matches:
-    """The match of each frame by means over `length` frames of similarities `[n, n]`; equal ones by the earlier frame.
-
-    Raises:
-        InputError: as `scores`.
-    """
-    n, summed = len(s), scores(s, length=length, exclude=exclude)
+def matches(summed: np.ndarray, *, exclude: int = 1) -> Matches:
+    """The match of each frame by `scores` `[n, n]` with the same `exclude`; equal ones by the earlier frame."""
+    n = len(summed)
     frame = np.arange(exclude, n)
     earlier = summed[exclude:].argmax(1) if n > exclude else frame
     return Matches(frame, earlier, summed[frame, earlier])
 
 
-def right(found: Matches, place: np.ndarray, *, within: int = WITHIN) -> np.ndarray:
+def right(results: Matches, place: np.ndarray, *, within: int = WITHIN) -> np.ndarray:
     """Whether each match `[m]` is at the same place, from the places `[n]` of all frames."""
-    return np.abs(place[found.frame] - place[found.earlier]) <= within
+    return np.abs(place[results.frame] - place[results.earlier]) <= within
 
 
 def returning(place: np.ndarray, *, exclude: int, within: int = WITHIN) -> np.ndarray:
@@ -115,12 +111,12 @@ def returning(place: np.ndarray, *, exclude: int, within: int = WITHIN) -> np.nd
     return (same & (np.arange(n)[:, None] - np.arange(n) >= exclude)).any(1)
 
 
-def curve(found: Matches, place: np.ndarray, *, exclude: int, within: int = WITHIN) -> Curve:
+def curve(results: Matches, place: np.ndarray, *, exclude: int, within: int = WITHIN) -> Curve:
     """Precision and recall at each threshold; matches of equal score are reported together."""
-    correct = right(found, place, within=within)
+    correct = right(results, place, within=within)
     loops = int(returning(place, exclude=exclude, within=within).sum())
-    order = np.argsort(-found.score, kind="stable")
-    score, hits = found.score[order], correct[order].cumsum()
+    order = np.argsort(-results.score, kind="stable")
+    score, hits = results.score[order], correct[order].cumsum()
     last = np.ones(len(score), bool)
     last[:-1] = score[1:] != score[:-1]
     reported = np.flatnonzero(last) + 1

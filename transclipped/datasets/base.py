@@ -243,6 +243,12 @@ class ArraySet(ImageSet):
         return torch.from_numpy(np.ascontiguousarray(self._pixels[np.asarray(rows, np.int64)]))
 
 
+def check_readable(images: ImageSet, rows: np.ndarray) -> None:
+    """InputError if some of the rows are known not to be decodable."""
+    if damaged := len(rows) - len(images.readable(rows)):
+        raise InputError(f"{damaged} images of {images.name} cannot be decoded; start again, and they are left out")
+
+
 def fingerprint(*parts: bytes | memoryview) -> str:
     """16 hex digits of SHA-256."""
     digest = hashlib.sha256()

@@ -1,8 +1,8 @@
-"""A made walk along a wall of photographs that returns to some places: frames in order of time, with a known truth.
+"""A synthetic walk along a wall of photographs that returns to some places: frames in order of time.
 
 Photographs of Caltech-101 hang side by side, and a square window slides along them, a step each frame. After 700 places
 it goes back and passes 300 of them again until the walk ends, in three other lights, with an offset and out of focus.
-The frames are made when the set is opened, so that nothing is bundled; they are the same on every machine.
+The frames are rendered when the set is opened, by the same recipe everywhere, so that nothing is bundled.
 
 The label of a frame is the number on the wall of the photograph in the middle of its window. Queries are the frames of
 the return, the database those of the first visits, both in order of time.
@@ -46,7 +46,7 @@ class Walk(ArraySet):
     """Frames in order of time.
 
     Attributes:
-        route: the truth.
+        route: the ground truth.
     """
 
     def __init__(self, *, route: Route, **rest: object) -> None:

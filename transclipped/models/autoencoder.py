@@ -65,7 +65,7 @@ class Stack(nn.Module):
 
 
 def masked(x: Tensor, *, generator: torch.Generator, share: float = NOISE) -> Tensor:
-    """Inputs with a share of the numbers, drawn anew, set to 0."""
+    """Inputs with a share of the numbers, redrawn at each call, set to 0."""
     return x * (torch.rand(x.shape, generator=generator) >= share)
 
 

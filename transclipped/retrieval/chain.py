@@ -244,8 +244,8 @@ class Chain:
         index = self.index
         return self._lists(self.coding, k, lambda depth: index.search(index.decoded() * to_query(index), depth))
 
-    def collection(self, x: np.ndarray) -> Collection:
-        """Queries, as vectors `[Q, D]` before coding, and the database."""
+    def collection(self, x: np.ndarray, own: int | None = None) -> Collection:
+        """Queries, as vectors `[Q, D]` before coding, and the database; `own` as in `Collection`."""
         floats = any("floats" in step.stage.needs for step in self.steps) and not self.loaded
         items = self.vectors(self.coding - 1, "database") if floats else np.zeros(0, np.uint8)
         return Collection(
@@ -255,6 +255,7 @@ class Chain:
             floats=None if items.dtype == np.uint8 else (x, items),  # bytes are the codes of a run
             memo=self.memo,
             keywords=_keywords(self.steps, self.source),
+            own=own,
         )
 
     def encoded(self, inputs: Iterable[np.ndarray] | np.ndarray) -> np.ndarray:
@@ -270,9 +271,9 @@ class Chain:
             return through(inputs)
         return np.concatenate([through(maps) for maps in inputs])
 
-    def search(self, x: np.ndarray, k: int) -> Hits:
-        """The best min(k, N) items for vectors `[Q, D]` before coding."""
-        collection = self.collection(x)
+    def search(self, x: np.ndarray, k: int, own: int | None = None) -> Hits:
+        """The best min(k, N) items for vectors `[Q, D]` before coding; `own` as in `Collection`."""
+        collection = self.collection(x, own)
         depth = max(k, LISTS) if len(self.steps) > self.coding + 1 else k
         hits = collection.search(collection.queries, min(depth, self.index.n))
         return _cut(reranked(hits, collection, self.steps[self.coding + 1 :]), k)
@@ -362,14 +363,16 @@ class Fused:
         code += _of_keywords(self.after, self.chains[0].source)
         return _timed(self, hashlib.sha256("\n".join([str(self.line), *keys, *code]).encode()).hexdigest()[:32], k)
 
-    def search(self, xs: list[np.ndarray], k: int) -> Hits:
-        """The best items for queries before coding, one `[Q, D]` for each branch."""
+    def search(self, xs: list[np.ndarray], k: int, own: int | None = None) -> Hits:
+        """The best items for queries before coding, one `[Q, D]` for each branch; `own` as in `Collection`."""
         collections = [chain.collection(x) for chain, x in zip(self.chains, xs, strict=True)]
         depth = max(k, LISTS)
-        hits = [chain.search(x, depth) for chain, x in zip(self.chains, xs, strict=True)]
+        hits = [chain.search(x, depth, own) for chain, x in zip(self.chains, xs, strict=True)]
         joined = np.concatenate([collection.queries for collection in collections], 1)
         words = _keywords(self.after, self.chains[0].source)
-        collection = Collection(self.index, joined, neighbours=self._neighbours, memo=self.memo, keywords=words)
+        collection = Collection(
+            self.index, joined, neighbours=self._neighbours, memo=self.memo, keywords=words, own=own
+        )
         fused = self.fusion.stage.function(hits, collections, **dict(self.fusion.options))
         return _cut(reranked(fused, collection, self.after), k)
 

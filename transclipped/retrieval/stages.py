@@ -17,7 +17,7 @@ A method is one file in the folder of its kind: a function whose keyword argumen
 
 | kind | function | fit, where the method learns |
 | --- | --- | --- |
-| features | (images) → `Features`, which gives maps or vectors | |
+| features | (images[, training]) → `Features`, which gives maps or vectors | |
 | filter | (maps[, state]) → maps | (batches of maps) → state |
 | aggregation | (maps[, state]) → vectors | (batches of maps) → state |
 | transform | (vectors[, state]) → vectors | (vectors) → state |
@@ -64,7 +64,8 @@ class Stage:
         fit: learns the state; None if there is nothing to learn.
         needs: further keyword arguments of `fit`, which the pipeline provides: "views" `[V, n, D]`, augmented views of
             the training vectors; "outside" `[m, D]`, vectors of another data set; "database" `[N, D]`. Of a re-ranking,
-            "floats" or "keywords": see `Collection`.
+            "floats" or "keywords": see `Collection`. Of features, "training": the data set of the pipeline and its
+            training rows, which the function takes second.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
         gives: "maps" or "vectors", of features.
     """
@@ -145,6 +146,7 @@ class Collection:
         floats: queries `[Q, F]` and items `[N, F]` before coding, for `exact` re-ranking; None if not at hand.
         memo: where methods keep what they compute of the database; collections of one database may share it.
         keywords: words of the items, sparse `[N, W]`, only for methods that need them; None without labels.
+        own: row of the item that the only query is, if it is one: its keywords are the query's own.
     """
 
     def __init__(
@@ -156,9 +158,11 @@ class Collection:
         floats: tuple[np.ndarray, np.ndarray] | None = None,
         memo: dict[Any, Any] | None = None,
         keywords: csr_array | None = None,
+        own: int | None = None,
     ) -> None:
         self.index, self.queries, self._neighbours = index, queries, neighbours
-        self.floats, self.memo, self.keywords = floats, {} if memo is None else memo, keywords
+        self.floats, self.memo = floats, {} if memo is None else memo
+        self.keywords, self.own = keywords, own
 
     @cached_property
     def items(self) -> np.ndarray:

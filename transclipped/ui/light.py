@@ -9,11 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from transclipped.config import DataConfig
 from transclipped.datasets.images.relight import STOPS, WARMEST
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines.lighting import Lighting
 from transclipped.experiments.pipelines.same_light import TINY, SameLight
-from transclipped.ui import absent
+from transclipped.ui import absent, access
 from transclipped.ui.text import plain
 
 EXPOSURE, WARMTH = "exposure", "warmth"  # keys of the sliders, and names in the address
@@ -73,24 +74,51 @@ class Work:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def work(key: str, _opened: Callable[[], tuple[Lighting, np.ndarray]]) -> Work:
     """The computation for a database, started once; `key` changes with its content."""
+    _started().add(key)
     return Work(_opened)
 
 
-def ready(key: str, opened: Callable[[], tuple[Lighting, np.ndarray]]) -> SameLight | None:
-    """The ranker of a database; None while its light is computed, which is drawn, or after showing why it cannot be."""
+@st.cache_resource(show_spinner=False)
+def _started() -> set[str]:
+    """Keys of all computations."""
+    return set()
+
+
+def bundled(data: DataConfig) -> bool:
+    """Whether a set comes with the app, so that its light is cheap."""
+    return data.data is None
+
+
+def ready(key: str, opened: Callable[[], tuple[Lighting, np.ndarray]], *, free: bool) -> SameLight | None:
+    """The ranker of a database; None while its light is computed, which is drawn, or after showing why it cannot be.
+
+    Args:
+        free: any visitor may start the computation.
+    """
     st.caption(IDEA, help=MEASURED)
+    if not (free or key in _started() or access.may(access.TRAIN)):
+        _without_sliders()
+        st.info(access.NEEDS_OWNER)
+        return None
     job = work(key, opened)
     job.thread.join(AT_ONCE)
     if job.running:
-        for name in (EXPOSURE, WARMTH):  # its slider is drawn later
-            absent.resolve(name)
+        _without_sliders()
         _follow(job)
     elif job.error:
-        st.info(plain(job.error))
+        _without_sliders()
+        st.error(plain(job.error), icon=":material/error:")
+        work.clear(key, opened)  # the next visit tries again
     elif job.ranker.size < TINY:
         side = job.ranker.size
         st.caption(f"These images are {side:,} pixels wide, so a window has {side // 4} × {side // 4} pixels.")
     return job.ranker
+
+
+def _without_sliders() -> None:
+    """Keep what the address says about them."""
+    for name in (EXPOSURE, WARMTH):
+        absent.resolve(name)
 
 
 @st.fragment(run_every="1s")

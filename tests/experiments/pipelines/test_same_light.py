@@ -63,6 +63,14 @@ def test_an_interrupted_computation_continues(images, counted, monkeypatch):
     assert counted == list(range(8, 40))
 
 
+def test_two_computations_keep_what_the_other_has_stored(images, counted):
+    first, second = light(images).cache, light(images).cache
+    for cache, rows in ((first, np.arange(5)), (second, np.arange(5, 9))):
+        assert list(cache.fill(rows))
+    counted.clear()
+    assert not list(light(images).cache.fill(np.arange(9))) and not counted
+
+
 def test_files_that_are_missing_or_damaged_are_never_hits(tmp_path, monkeypatch):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path / "cache"))
     paths, rng = [], np.random.default_rng(0)

@@ -176,7 +176,30 @@ def test_a_pipeline_never_shows_it_the_labels_of_queries():
         tc.Pipeline("float | propagate").fit(x).search(queries)
 
 
-def test_other_labels_are_measured_anew_with_one_store():
+@pytest.mark.parametrize("line", ["lighting | propagate", "rrf(lighting | l2 + lighting(seed=1) | l2) | propagate"])
+def test_an_item_that_is_searched_with_does_not_vote_for_itself(line, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path))
+    voters = []
+
+    def recorded(hits, words, **options):
+        voters[:] = hits.rows.tolist()
+        return probabilities(hits, words, **options)
+
+    monkeypatch.setattr("transclipped.retrieval.reranking.propagate.probabilities", recorded)
+    pipeline = tc.Pipeline(line).fit("cifar10", train_limit=60, database_limit=60, query_limit=5)
+    source, own = pipeline.source, 17
+    item, query = (source.images.ids[row].item() for row in (source.split.database[own], source.split.query[0]))
+    for identity in (item, str(item)):
+        hits = pipeline.search(identity, 60)
+        assert len(voters[0]) == 59 and own not in voters[0] and own in hits.rows[0]
+    assert voters and pipeline.ladder(item, k=5) and own not in voters[0]
+    pipeline.search(query, 10)
+    assert len(voters[0]) == 60
+    pipeline.search([source.images.image(source.images.row_of(item))], 10)
+    assert len(voters[0]) == 60  # whose image it is, nobody knows
+
+
+def test_other_labels_are_measured_again_with_one_store():
     rng = np.random.default_rng(0)
     x, queries = rng.normal(size=(60, 8)).astype(np.float32), rng.normal(size=(9, 8)).astype(np.float32)
     labels, store = rng.integers(0, 3, 60), Store()

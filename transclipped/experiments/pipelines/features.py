@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from transclipped.config import IDENTITY, BackboneConfig
-from transclipped.datasets.base import ImageSet
+from transclipped.datasets.base import ImageSet, check_readable
 from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
@@ -44,7 +44,7 @@ class Pooled:
         cache = FeatureCache(self.images, self.backbone)
         for _ in with_bars(cache.fill(view, rows)):
             pass
-        _check_readable(self.images, rows)
+        check_readable(self.images, rows)
         yield cache.view(view)[rows]
 
 
@@ -60,17 +60,12 @@ class Maps:
         for start in tqdm(range(0, len(rows), BATCH), "maps", disable=None):  # shown in a terminal
             chunk = rows[start : start + BATCH]
             _, pixels = self.images.decoded(chunk, self.backbone.image_size)
-            _check_readable(self.images, chunk)
+            check_readable(self.images, chunk)
             part = None if parameters is None else parameters[chunk]
             size, mean, std = self.backbone.image_size, self.backbone.mean, self.backbone.std
             with inference(torch.device("cpu")):
                 maps = self.network(render(pixels, part, size=size, mean=mean, std=std)).clamp(min=0).float().numpy()
             yield maps
-
-
-def _check_readable(images: ImageSet, rows: np.ndarray) -> None:
-    if damaged := len(rows) - len(images.readable(rows)):
-        raise InputError(f"{damaged} images of {images.name} cannot be decoded; start again, and they are left out")
 
 
 class _Stem(nn.Module):

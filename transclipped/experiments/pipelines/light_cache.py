@@ -79,5 +79,7 @@ class LightCache:
         return np.full((len(self.images), WIDTH), np.nan, np.float32)
 
     def _save(self) -> None:
+        gaps, stored = np.isnan(self.values[:, 0]), self._stored()  # another process may have filled some
+        self.values[gaps] = stored[gaps]
         with suppress(InputError), replacing(self.path, durable=False) as temporary, temporary.open("wb") as file:
             np.save(file, self.values)  # without space, the next visit computes it again

@@ -29,7 +29,7 @@ from functools import cached_property, partial
 import numpy as np
 from tqdm import tqdm
 
-from transclipped.datasets.base import ImageSet
+from transclipped.datasets.base import ImageSet, check_readable
 from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.sampling import uniform
 from transclipped.datasets.views import render, view_parameters
@@ -163,7 +163,7 @@ class Lighting:
         with tqdm(total=len(rows), desc="lighting", disable=None) as bar:  # shown in a terminal
             for done, total in self.cache.fill(rows):
                 bar.update(len(rows) - total + done - bar.n)
-        self._check(len(rows) - len(self.images.readable(rows)))
+        check_readable(self.images, rows)
         yield self.cache.values[rows]
 
     def computed(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
@@ -171,16 +171,12 @@ class Lighting:
         parameters = view_parameters(len(self.images), view=view, seed=0) if view else None
         for start in range(0, len(rows), BATCH):
             chunk = rows[start : start + BATCH]
-            readable, pixels = self.images.decoded(chunk, self.size)
-            self._check(len(chunk) - len(readable))
+            _, pixels = self.images.decoded(chunk, self.size)
+            check_readable(self.images, chunk)
             if parameters is not None:
                 drawn = render(pixels, parameters[chunk], size=pixels.shape[-1], mean=(0, 0, 0), std=(1, 1, 1))
                 pixels = (255 * drawn).round().byte()
             yield lighting(pixels.permute(0, 2, 3, 1).numpy(), chunk, seed=self.seed)
-
-    def _check(self, damaged: int) -> None:
-        if damaged:
-            raise InputError(f"{damaged} images of {self.images.name} cannot be decoded; start again without them")
 
 
 @stage(

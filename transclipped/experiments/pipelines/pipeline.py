@@ -154,7 +154,7 @@ class Pipeline:
         """
         if k < 1:
             raise InputError(f"k is {k}; choose 1 or more")
-        return self._search(self.fitted, self._features(query), k)
+        return self._search(self.fitted, self._features(query), k, self._own(query))
 
     def _features(self, query: Any) -> dict[Step | None, Any]:
         """Features of a query by features stage; maps in batches."""
@@ -163,9 +163,14 @@ class Pipeline:
         given = {chain.features: self.source.of(chain.features, query) for chain in chains(self.fitted)}
         return {step: x if isinstance(x, np.ndarray) else list(x) for step, x in given.items()}
 
-    def _search(self, of: Chain | Fused, given: dict[Step | None, Any], k: int) -> Hits:
+    def _own(self, query: Any) -> int | None:
+        """Row of the database that the id of a query names, where that matters."""
+        by_id = self.line.uses_labels and isinstance(query, str | int | np.integer)
+        return self.source.item_of(query) if by_id else None
+
+    def _search(self, of: Chain | Fused, given: dict[Step | None, Any], k: int, own: int | None = None) -> Hits:
         xs = [chain.encoded(given[chain.features]) for chain in chains(of)]
-        return of.search(xs if isinstance(of, Fused) else xs[0], k)
+        return of.search(xs if isinstance(of, Fused) else xs[0], k, own)
 
     def depth(self, k: int | None = None) -> int:
         """K of AP@K: by default the data set's, at most the size of the database."""
@@ -203,12 +208,13 @@ class Pipeline:
         _ = self.fitted
         k = self.depth(k)
         labels, own, given = self.source.labels(), self.source.label_of(query), self._features(query)
+        item = self._own(query)
         rungs = []
         for prefix, stage in self.line.prefixes():
             of = self._of_prefix(prefix)
-            self._search(of, given, k)  # computes what is needed once
+            self._search(of, given, k, item)  # computes what is needed once
             started = time.perf_counter()
-            hits = self._search(of, given, k)
+            hits = self._search(of, given, k, item)
             seconds = time.perf_counter() - started
             one = None if labels is None or own is None else measure_hits(hits, own, labels[1], k=k)
             all_ = measure_hits(of.hits(k).value, *labels, k=k) if means and labels is not None else None

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from transclipped.datasets.base import ImageSet
+from transclipped.datasets.base import ImageSet, check_readable
 from transclipped.datasets.embeddings import Embeddings
 from transclipped.datasets.sampling import sample
 from transclipped.datasets.views import render, view_parameters
@@ -43,21 +43,20 @@ BATCH = 128
 
 
 class Codes:
-    """Unit codes of the images of a data set."""
+    """Unit codes of images, by a network that learns from rows of `source`."""
 
-    def __init__(self, images: ImageSet, steps: int, seed: int) -> None:
-        self.images, self.steps, self.seed = images, steps, seed
-        self.source: ImageSet = getattr(images, "like", images)  # what uploaded images are compared with
-        rows = self.source.roles(self.source.protocols[0], seed=0).train
-        self.rows = sample(self.source.readable(rows), TRAINING, seed=seed, purpose="sda")
-        key = f"sda 1 {WIDTHS} {steps} {seed} {self.source.fingerprint} ".encode() + self.rows.astype("<i8").tobytes()
+    def __init__(self, images: ImageSet, source: ImageSet, rows: np.ndarray, steps: int, seed: int) -> None:
+        self.images, self.source, self.steps, self.seed = images, source, steps, seed
+        self.rows = sample(source.readable(rows), TRAINING, seed=seed, purpose="sda")
+        key = f"sda 1 {WIDTHS} {steps} {seed} {source.fingerprint} ".encode() + self.rows.astype("<i8").tobytes()
         self.fingerprint = hashlib.sha256(key).hexdigest()
 
     def batches(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
         stack = self.stack
         for x in _grey(self.images, rows, view):
             with inference(torch.device("cpu")):
-                yield unit(stack(x).float().numpy())
+                codes = unit(stack(x).float().numpy())
+            yield codes
 
     @cached_property
     def stack(self) -> Stack:
@@ -86,9 +85,8 @@ def _grey(images: ImageSet, rows: np.ndarray, view: int) -> Iterator[Tensor]:
     parameters = view_parameters(len(images), view=view, seed=0) if view else None
     for start in range(0, len(rows), BATCH):
         chunk = np.asarray(rows)[start : start + BATCH]
-        readable, pixels = images.decoded(chunk, SIDE)
-        if damaged := len(chunk) - len(readable):
-            raise InputError(f"{damaged} images of {images.name} cannot be decoded; start again without them")
+        _, pixels = images.decoded(chunk, SIDE)
+        check_readable(images, chunk)
         part = None if parameters is None else parameters[chunk]
         x = pixels.float() / 255
         if part is not None:
@@ -103,10 +101,11 @@ def _grey(images: ImageSet, rows: np.ndarray, view: int) -> Iterator[Tensor]:
     idea="The code of a stacked denoising auto-encoder, which learns to restore grey images; a reconstruction.",
     formula="h = σ(x W + b), x̂ = σ(h Wᵀ + c), three times: 1024-512-256-64",
     source="Ding et al. 2018, CAC",
+    needs=("training",),
     bounds={"steps": (1, 10_000), "seed": (0, 2**31 - 1)},
 )
-def sda(images: ImageSet, *, steps: int = 300, seed: int = 0) -> Codes:
-    """Learned in `steps` of 128 images for each layer and for all together."""
+def sda(images: ImageSet, training: tuple[ImageSet, np.ndarray], *, steps: int = 300, seed: int = 0) -> Codes:
+    """Learned from rows of a data set in `steps` of 128 images for each layer and for all together."""
     if isinstance(images, Embeddings):
         raise InputError(f"{images.name} has no pixels to learn from; choose a data set of images")
-    return Codes(images, steps, seed)
+    return Codes(images, *training, steps, seed)

@@ -54,11 +54,13 @@ class ImageSource:
                 "this pipeline begins with vectors; for images begin with a features stage: hybrid-vit | …"
             )
         name = (str(step), images.fingerprint)
-        if getattr(images, "transient", False):
-            return step.stage.function(images, **dict(step.options))
-        if name not in self._features:
-            self._features[name] = step.stage.function(images, **dict(step.options))
-        return self._features[name]
+        if name in self._features:
+            return self._features[name]
+        training = [(self.images, self.split.train)] if "training" in step.stage.needs else []
+        features = step.stage.function(images, *training, **dict(step.options))
+        if not getattr(images, "transient", False):
+            self._features[name] = features
+        return features
 
     def key(self, step: Step | None, block: str) -> str:
         images, rows, view = self.part(block)
@@ -96,6 +98,11 @@ class ImageSource:
         row = self.images.find(query) if known else None
         return None if row is None else self.images.labels[[row]]
 
+    def item_of(self, query: str | int) -> int | None:
+        """Row of the database of an id; None if it is not of the database."""
+        row = self.images.find(query)
+        return _first(self.split.database == row) if row is not None else None
+
     @property
     def default_k(self) -> int:
         return self.images.default_k
@@ -130,7 +137,6 @@ class Uploaded(ArraySet):
     transient = True
 
     def __init__(self, uploaded: list[Image.Image], *, like: ImageSet, step: Step) -> None:
-        self.like = like  # features may have learned from it
         side = like.native_size or dict(step.options).get("size") or like.default_size
         pixels = np.stack([np.asarray(square(image.convert("RGB"), side)) for image in uploaded]).transpose(0, 3, 1, 2)
         super().__init__(
@@ -226,6 +232,10 @@ class RunSource:
         rows = np.flatnonzero(self.stored.query_ids.astype(str) == str(query))
         return self.stored.query_labels[rows[:1]] if len(rows) else None
 
+    def item_of(self, query: str | int) -> int | None:
+        """As of `ImageSource`."""
+        return _first(self.stored.database_ids.astype(str) == str(query))
+
     def facts(self) -> dict[str, Any]:
         data, sizes = (
             self.run.config.data,
@@ -245,6 +255,11 @@ class RunSource:
 
     def maps(self, step: Step, block: str) -> Iterable[np.ndarray]:
         raise InputError("a line that begins with a run has no maps")
+
+
+def _first(marked: np.ndarray) -> int | None:
+    """Row of the first mark in `[n]` bool."""
+    return int(marked.argmax()) if marked.any() else None
 
 
 def held_out(split: Split, n: int, *, seed: int = 0) -> Split:

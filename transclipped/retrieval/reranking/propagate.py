@@ -11,8 +11,8 @@ so. S_v keeps the k largest entries of each row, and is symmetric: an entry stay
 As a re-ranking, the rounds run on the database alone. A query joins them once, at the end: its row of Z, z, is what its
 hits vote for (`retrieval.keywords`), and its hits are scored by a s⁰ + (1 − a) λ z S_t Zᵀ, s⁰ and the product up to 1.
 
-This uses labels of the database as keywords, unlike all other stages; a query's own label is never among them, so an
-image that is searched with may not be in the database. Labels take no part in training.
+This uses labels of the database as keywords, unlike all other stages. A query's own label never votes: an item that is
+searched with by its id is left out of the hits that do. Labels take no part in training.
 
 References:
     Wang, Ma, Xue & Li 2004, "Multi-model similarity propagation and its application for web image retrieval",
@@ -148,12 +148,20 @@ def rerank(hits: Hits, collection: Collection, *, a: float = 0.7, rounds: int = 
         largest = float(own.scores.max(initial=0)) or 1.0
         visual = matrix(own.rows, np.clip(own.scores / largest, 0, 1), collection.index.n)
         collection.memo[name] = propagate(visual, collection.keywords, a=a, b=a, rounds=rounds, k=k).words
-    words = probabilities(hits, collection.keywords, k=k) @ collection.memo[name]  # [Q, W]
+    words = probabilities(_voters(hits, collection.own), collection.keywords, k=k) @ collection.memo[name]  # [Q, W]
     scores = a * _of_one(hits.scores.astype(np.float64))
     for part in parts(len(words), collection.index.n):
         product = words[part] @ links.T  # [p, N]
         scores[part] += (1 - a) * _of_one(np.take_along_axis(product, hits.rows[part], 1))
     return Hits(*ordered(scores.astype(np.float32), hits.rows))
+
+
+def _voters(hits: Hits, own: int | None) -> Hits:
+    """Hits of one query without the item that it is itself."""
+    if own is None:
+        return hits
+    others = hits.rows[0] != own
+    return Hits(hits.scores[:, others], hits.rows[:, others])
 
 
 def _of_one(x: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ ABOUT = {
     "cifar10": "60,000 images of 32 × 32 pixels in 10 classes, bundled as JPEG re-encodings.",
     "caltech101": "3,030 photographs of 101 kinds of object, bundled.",
     "collage": "Pairs of Caltech-101 photographs with both labels: multi-label retrieval without a download.",
-    "walk": "1,000 frames of a made walk along Caltech-101 photographs that returns to 300 places in another light.",
+    "walk": "1,000 frames of a synthetic walk along Caltech-101 photographs that returns to 300 places in other light.",
     "mirflickr": "MIRFLICKR-25000: 25,000 Flickr photographs with 24 labels, several per image.",
     "nuswide": "Flickr photographs with the 21 most frequent of 81 concepts, about 195,800 of 269,648.",
     "fashionmnist": "70,000 grey images of clothes, 28 × 28 pixels, in 10 classes.",

@@ -26,7 +26,7 @@ from transclipped.ui.text import plain
 
 def draw(pipeline: Pipeline, place: Place, subject: Subject) -> None:
     """Both answers, as soon as the light of the database is known."""
-    ranker = light.ready(place.key, partial(_opened, pipeline, place))
+    ranker = light.ready(place.key, partial(_opened, pipeline, place), free=light.bundled(place.config))
     if ranker is not None:
         _explore(pipeline, place, subject, ranker)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from transclipped.datasets.images.decode import data_address, data_url, to_jpeg
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines.pipeline import Pipeline
-from transclipped.ui import absent, cached, links
+from transclipped.ui import absent, links
 from transclipped.ui.components import intake
 from transclipped.ui.pipeline import html
 from transclipped.ui.pipeline.data import Place, labels_of, query_ids
@@ -85,13 +85,13 @@ def thumbnail(place: Place, identity: object) -> str:
     """An image of the data set as a data URL; "" if it cannot be read."""
     try:
         row = place.images.find(identity)
-        return "" if row is None else _thumbnail(cached.named_data(place.config), row, place)
+        return "" if row is None else _thumbnail(place.images.fingerprint, row, place)
     except (InputError, NotImplementedError):  # unreadable, or embeddings without images
         return ""
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _thumbnail(data: tuple, row: int, _place: Place) -> str:
+def _thumbnail(images: str, row: int, _place: Place) -> str:
     images = _place.images
     if images.native_size is not None and images.native_size <= CRISP:
         return data_url(images.image(row))

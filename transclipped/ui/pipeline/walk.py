@@ -12,10 +12,11 @@ import streamlit as st
 from transclipped.analysis import closures
 from transclipped.analysis.closures import Curve, Matches
 from transclipped.config import DataConfig
+from transclipped.datasets.registry import load
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.models.zoo import CNN
-from transclipped.ui import access, charts, links, presenting
+from transclipped.ui import access, cached, charts, links, presenting
 from transclipped.ui.glossary import paragraph
 from transclipped.ui.pipeline import html, sayings
 from transclipped.ui.pipeline.data import WALK, Place, place_of
@@ -26,7 +27,7 @@ from transclipped.ui.theme import class_colour
 
 SOURCE, FOLDER, LENGTH, EXCLUDE, FRAME = "walk_of", "walk_folder", "walk_length", "walk_t", "walk_frame"
 MADE, OWN = "made", "folder"
-SOURCES = {MADE: "The made walk", OWN: "Your frames"}
+SOURCES = {MADE: "The synthetic walk", OWN: "Your frames"}
 LINES = {"sda": "Auto-encoder (SDA)", CNN: "EfficientNet-Lite0"}
 CELLS = 250  # of the heat map, each way
 MOST = 4000  # frames: all are compared with all
@@ -34,7 +35,7 @@ ABOUT = (
     "A camera comes back to a place: which earlier frame shows it? A window slides along a wall of photographs and, "
     "after 700 frames, passes 300 places again in another light, with an offset and out of focus. Each frame is "
     "compared with all earlier ones; the return is the bright diagonal. A mean along the diagonal lets the frames "
-    "before a match count too, so that a chance likeness is outvoted."
+    "before a match count too, so that a chance resemblance is outvoted."
 )
 NOTE = (
     "The stacked denoising auto-encoder learns to restore grey images of 32 × 32 pixels from noise, without labels; "
@@ -51,11 +52,21 @@ HELP = {
 
 @dataclass(frozen=True)
 class Frames:
-    """Similarities `[n, n]` by a kind of features, with its name, and each frame's place if it is known."""
+    """Similarities `[n, n]` by a kind of features, with its name and key, and each frame's place if it is known."""
 
     name: str
+    key: tuple[str, str]
     s: np.ndarray
     place: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Matches of all frames, and their scores `[m, m]` in blocks of `side` frames."""
+
+    matches: Matches
+    cells: np.ndarray
+    side: int
 
 
 def draw() -> None:
@@ -82,25 +93,27 @@ def _source() -> Place | None:
         return None
     path = access.readable(text)
     config = DataConfig(dataset="folder", data=str(path))
-    place = Place(f"walk {path} {path.stat().st_mtime_ns if path.exists() else 0}", config, None)
-    if len(place.images) > MOST:
-        raise InputError(f"{text} has {len(place.images):,} images; choose a folder with at most {MOST:,} frames")
-    return place
+    images, name = load(config), cached.named_data(config)
+    if len(images) > MOST:
+        raise InputError(f"{text} has {len(images):,} images; choose a folder with at most {MOST:,} frames")
+    if cached.images(name).fingerprint != images.fingerprint:  # frames have changed since
+        cached.images.clear(name)
+    return Place(f"walk {images.fingerprint}", config, None)
 
 
 def _frames(place: Place) -> list[Frames]:
     """Similarities by each kind of features; none while they have to be started, are computed or have failed."""
     lines = [str(Pipeline(name).line) for name in LINES]
-    found = [jobs().find(line, place) for line in lines]
-    if any(job is not None and job.running for job in found):
+    started = [jobs().find(line, place) for line in lines]
+    if any(job is not None and job.running for job in started):
         _follow(lines, place)
         return []
-    for job in found:
+    for job in started:
         if job is not None and job.error:
             st.error(plain(job.error), icon=":material/error:")
-    if all(job is not None and job.pipeline is not None for job in found):
-        each = zip(LINES.values(), lines, found, strict=True)
-        return [Frames(title, _similarity(line, place.key, job.pipeline), _places(place)) for title, line, job in each]
+    if all(job is not None and job.pipeline is not None for job in started):
+        each = zip(LINES.values(), lines, started, strict=True)
+        return [_described(title, line, place, job.pipeline) for title, line, job in each]
     st.info("The auto-encoder learns from the frames, and both networks describe them: about a minute, once.")
 
     def start() -> None:
@@ -116,11 +129,15 @@ def _frames(place: Place) -> list[Frames]:
 @st.fragment(run_every="1s")
 def _follow(lines: Sequence[str], place: Place) -> None:
     """Progress, until the computation ends."""
-    found = [jobs().find(line, place) for line in lines]
-    if not any(job is not None and job.running for job in found):
+    started = [jobs().find(line, place) for line in lines]
+    if not any(job is not None and job.running for job in started):
         st.rerun()
-    ended = sum(job is not None and job.pipeline is not None for job in found)
+    ended = sum(job is not None and job.pipeline is not None for job in started)
     st.progress(ended / len(lines), f"Describing the frames, {ended} of {len(lines)} kinds of features done …")
+
+
+def _described(title: str, line: str, place: Place, pipeline: Pipeline) -> Frames:
+    return Frames(title, (line, place.key), _similarity(line, place.key, pipeline), _places(place))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing all frames …")
@@ -128,6 +145,13 @@ def _similarity(line: str, place: str, _pipeline: Pipeline) -> np.ndarray:
     source, step = _pipeline.source, _pipeline.line.steps[0]
     batches = source.features(step, source.images).batches(_in_order(source.images))
     return closures.similarity(np.concatenate([np.asarray(batch, np.float32) for batch in batches]))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def compared(key: tuple[str, str], length: int, exclude: int, _s: np.ndarray) -> Compared:
+    """What is drawn of similarities `[n, n]`, which change with `key`."""
+    summed = closures.scores(_s, length=length, exclude=exclude)
+    return Compared(closures.matches(summed, exclude=exclude), *closures.reduced(summed, CELLS))
 
 
 def _in_order(images) -> np.ndarray:
@@ -150,12 +174,13 @@ def _explore(frames: list[Frames], place: Place) -> None:
     if n <= exclude + 1:
         st.info(f"{n} frames are too few for t = {exclude}; choose a smaller t.")
         return
-    results = [closures.matches(each.s, length=length, exclude=exclude) for each in frames]
-    for column, each in zip(st.columns(len(frames), gap="medium"), frames, strict=True):
+    both = [compared(each.key, length, exclude, each.s) for each in frames]
+    results = [each.matches for each in both]
+    for column, each, of in zip(st.columns(len(frames), gap="medium"), frames, both, strict=True):
         with column:
             st.header(plain(each.name))
             key = f"walk {each.name}"
-            charts.show(heat(each, length, exclude), key=key, name="walk-similarity")
+            charts.show(heat(each.name, of.cells, of.side), key=key, name="walk-similarity")
     if frames[0].place is not None:
         _loops(frames, results, length, exclude)
     _frame(frames, results, place, exclude)
@@ -173,7 +198,7 @@ def _loops(frames: list[Frames], results: list[Matches], length: int, exclude: i
     paragraph(
         "A loop is reported where the score of the best earlier frame exceeds a threshold, and is right within "
         f"{closures.WITHIN} frames of the true place. [Precision](precision): right among reported; recall: among "
-        "the frames that return. The truth is known since the walk is made; no method sees it."
+        "the frames that return. The walk is synthetic, so its ground truth is known; no method sees it."
     )
 
 
@@ -198,16 +223,15 @@ def _frame(frames: list[Frames], results: list[Matches], place: Place, exclude: 
     st.caption(plain(" · ".join(names)) + ". Solid blue: the same place; dashed orange: another.")
 
 
-def heat(frames: Frames, length: int, exclude: int) -> go.Figure:
-    """The scores of all earlier frames of each frame; bright is similar."""
-    cells, side = closures.reduced(closures.scores(frames.s, length=length, exclude=exclude), CELLS)
-    known = cells[np.isfinite(cells)]
-    low, high = np.quantile(known, [0.5, 0.9995]) if len(known) else (0.0, 1.0)
+def heat(name: str, cells: np.ndarray, side: int) -> go.Figure:
+    """Scores `[m, m]` of blocks of `side` frames; bright is similar."""
+    finite = cells[np.isfinite(cells)]
+    low, high = np.quantile(finite, [0.5, 0.9995]) if len(finite) else (0.0, 1.0)
     at = np.arange(len(cells)) * side
     look = {"zmin": float(low), "zmax": float(high), "colorscale": "Cividis", "colorbar": {"thickness": 10}}
     hover = "frame %{y}, earlier frame %{x}: %{z:.3f}<extra></extra>"
     z = np.round(cells, 3)
-    figure = go.Figure(go.Heatmap(z=z, x=at, y=at, name=for_plotly(frames.name), hovertemplate=hover, **look))
+    figure = go.Figure(go.Heatmap(z=z, x=at, y=at, name=for_plotly(name), hovertemplate=hover, **look))
     figure.update_yaxes(autorange="reversed")
     return charts.set_layout(figure, "earlier frame", "frame", key="walk").update_layout(height=360)
 

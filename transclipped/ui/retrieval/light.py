@@ -23,7 +23,8 @@ from transclipped.ui.retrieval.sections import LABELS, MEDIUM, clickable, share
 
 def draw(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
     """Both answers, as soon as the light of the database is known."""
-    ranker = light.ready(target.key, partial(_opened, target))
+    free = not target.is_collection and light.bundled(target.run.config.data)
+    ranker = light.ready(target.key, partial(_opened, target), free=free)
     if ranker is not None:
         _explore(target, query, mask, ranker)
 
