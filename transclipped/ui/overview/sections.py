@@ -148,7 +148,7 @@ def next_pages(run, query: int, image) -> None:
     text = "The loss during training" + ("." if seconds is None else f" ({quantities.duration(seconds)}).")
     _page(three, "train", "Train a run", "model_training", story.sparkline(losses), text)
     others = len(field.SYSTEMS) - 1
-    label = f"The field: {others} other published systems, and what those measured gain"
+    label = f"The field: {others} other published systems, and the gains measured here"
     options = {"icon": ":material/public:", "query_params": {"section": "field"}}
     st.page_link("pages/benchmarks.py", label=label, **options)
 
