@@ -1,4 +1,4 @@
-"""Typicality: recovers clusters that were planted among noise, and which features a cluster heeds."""
+"""Typicality: recovers clusters that were planted among noise, and how a cluster weighs features."""
 
 import numpy as np
 import pytest
@@ -50,12 +50,20 @@ def test_newton_steps_come_near_the_most_likely_beta():
     np.testing.assert_allclose([a[0, 0], b[0, 0]], expected, rtol=1e-3)
 
 
-def test_a_cluster_heeds_the_features_in_which_it_is_narrow():
+def test_a_cluster_weighs_most_the_features_in_which_it_is_narrow():
     rng = np.random.default_rng(0)
     x = np.stack([rng.beta(80, 80, 200), rng.random(200), rng.beta(80, 80, 200)], 1)
     result = typicality(x, clusters=1)
     np.testing.assert_allclose(result.weights.sum(1), 1)
     assert result.weights[0, 1] < result.weights[0, [0, 2]].min()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_few_items_are_judged_by_the_clusters_that_they_can_begin_with(seed):
+    x = planted(seed, each=6, noise=0)[0]
+    most, expected = typicality(x, clusters=10**6, seed=seed), typicality(x, clusters=9, seed=seed)
+    np.testing.assert_array_equal(most.u, expected.u)
+    np.testing.assert_array_equal(most.weights, expected.weights)
 
 
 def test_vectors_become_numbers_between_0_and_1():

@@ -77,7 +77,7 @@ def test_masks_bars_and_the_images_that_excite_a_channel(drawn):
     assert len(drawn["Collages"]) == len(masks.STRIP)
     ranked = map_filters.accumulated(state)
     spec = json.loads(app.main.get("plotly_chart")[0].proto.spec)
-    assert [len(bar["hovertext"]) for bar in spec["data"]] == [ranked.kept.sum(), (~ranked.kept).sum()]
+    assert [len(bar["hovertext"]) for bar in spec["data"]] == [ranked.selection.sum(), (~ranked.selection).sum()]
     assert spec["data"][0]["hovertext"][0] == f"channel {ranked.order[0]}"
     app.button(key="compute").click().run()
     until(app, lambda: "Images that excite the last channel" in drawn)

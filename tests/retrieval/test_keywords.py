@@ -21,7 +21,7 @@ def some(seed=0, q=4, n=12, w=5, k=6):
 
 
 def reference(scores, rows, words, k):
-    last = scores[min(k, len(scores) - 1)]
+    last = scores[k] if k < len(scores) else 0.0
     weights = [max(0.0, float(s - last)) for s in scores[:k]]
     weights = weights if sum(weights) else [1.0] * len(weights)
     p = [0.0] * words.shape[1]
@@ -29,6 +29,13 @@ def reference(scores, rows, words, k):
         for t in range(words.shape[1]):
             p[t] += weight / sum(weights) * words[row, t] / max(1e-300, words[row].sum())
     return p
+
+
+def test_without_a_further_hit_the_last_one_votes_too():
+    hits = Hits(np.array([[0.6, 0.2]], np.float32), np.array([[1, 0]]))
+    first, second = annotate(hits, keywords(np.array([0, 1])), k=2)
+    assert (first.word, second.word, second.voters) == (1, 0, [0])
+    assert (first.p, second.p) == (pytest.approx(0.75), pytest.approx(0.25))
 
 
 @pytest.mark.parametrize("k", [1, 3, 6, 50])

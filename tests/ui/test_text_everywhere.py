@@ -104,6 +104,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "pipeline/light._explore: name",
             "pipeline/masks._excited: name",
             "pipeline/masks.bars: name",
+            "label_note.draw: subject",
             "pipeline/view._ready: why",
             "retrieval/why.draw: part(m)",
             "retrieval/why.codeword_cards: part(m).replace('its cosine', 'the cosine')",

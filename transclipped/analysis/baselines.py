@@ -1,4 +1,4 @@
-"""mAP that the app shows for several settings, and the settings in one sentence, so that no two are taken for rivals.
+"""mAP that the app shows for several settings, described in one sentence so that they are not compared by mistake.
 
 Without clipping, heads reach 0.63 on Overview, 0.42 to 0.52 on the lab set and 0.70 in a bundled run: backbone, images
 searched, K or temperature differ. No pandas here, as in headline.py.

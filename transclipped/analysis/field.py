@@ -92,6 +92,14 @@ def pipe(line: str, **more: str) -> str:
     return "pipeline?" + "&".join(f"{name}={quote(value)}" for name, value in {"pipe": line, **more}.items())
 
 
+OWN = System(
+    "TransClippedCLR",
+    "Short codes by contrastive quantization, likely false negatives clipped",
+    (("Overview", "overview"), ("Clipping", "clipping")),
+    "Dubey et al. 2024, ICIP",
+    "dubey2024",
+    basis=EQUATIONS,
+)
 SYSTEMS = (
     System(
         "PyRetri",
@@ -313,14 +321,7 @@ SYSTEMS = (
         "valem2020",
         (Pair("caltech101", "The chosen pair instead of the best ranker", f"{HYBRID} | float", SELECTED),),
     ),
-    System(
-        "TransClippedCLR",
-        "Short codes by contrastive quantization, likely false negatives clipped",
-        (("Overview", "overview"), ("Clipping", "clipping")),
-        "Dubey et al. 2024, ICIP",
-        "dubey2024",
-        basis=EQUATIONS,
-    ),
+    OWN,
 )
 
 
@@ -348,7 +349,7 @@ def gains(values: Mapping[tuple[str, str], float], *, own: headline.Headline | N
     result = {system.name: _gains(system, values) for system in SYSTEMS}
     if own is not None:
         what, data = "Clipping instead of none", f"{headline.DATA}, {headline.BITS} bits"
-        result[SYSTEMS[-1].name] = [Gain(what, data, own.without, own.clipped)]
+        result[OWN.name] = [Gain(what, data, own.without, own.clipped)]
     return result
 
 

@@ -91,10 +91,10 @@ def questions(code: Hashed, tree: int, query: int, row: int) -> tuple[list[Quest
     state = code.state
     direction, threshold = state["direction"][tree], state["threshold"][tree]
     project = state["matrix"][:, direction]  # [F, nodes]
-    items, asked = (code.items - state["mean"]) @ project, (code.queries[query] - state["mean"]) @ project
+    items, projection = (code.items - state["mean"]) @ project, (code.queries[query] - state["mean"]) @ project
     members, node, result, together = np.arange(len(items)), 0, [], True
     for _ in range(len(direction).bit_length()):  # depth
-        high, side = items[members, node] > threshold[node], bool(asked[node] > threshold[node])
+        high, side = items[members, node] > threshold[node], bool(projection[node] > threshold[node])
         order = members[np.argsort(items[members, node], kind="stable")]
         item = bool(items[row, node] > threshold[node]) if together else None
         result.append(Question(len(members), order[:EXTREMES], order[::-1][:EXTREMES], side, item))

@@ -49,12 +49,12 @@ class Channels:
 
     Attributes:
         order: `[C]` numbers of the channels; equal values keep the order of numbers.
-        values: `[C]` in that order. kept: `[C]` bool, whether the filter lets a channel pass.
+        values: `[C]` in that order. selection: `[C]` bool, whether the filter lets a channel pass.
     """
 
     order: np.ndarray
     values: np.ndarray
-    kept: np.ndarray
+    selection: np.ndarray
 
 
 def layers(method: str, maps: np.ndarray, state: State, options: Mapping[str, Any]) -> list[Layer]:
@@ -88,14 +88,14 @@ def channels(method: str, maps: np.ndarray, state: State, options: Mapping[str, 
         return accumulated(state)
     if method == "flatness":
         values = flatness.weights(x)[0]
-        kept = values > 0
+        selection = values > 0
     elif method == "utrl":
         attended = x * sum(utrl.attentions(x, state["channels"], faithful=options["faithful"]))[..., None]
         values = np.where(attended.any((0, 1, 2)), utrl.channel_weights(attended)[0], 0)
-        kept = values > 0
+        selection = values > 0
     else:
         return None
-    return _ranked(values, kept)
+    return _ranked(values, selection)
 
 
 def accumulated(state: State) -> Channels:
@@ -104,9 +104,9 @@ def accumulated(state: State) -> Channels:
     return _ranked(values, np.isin(np.arange(len(values)), state["channels"]))
 
 
-def _ranked(values: np.ndarray, kept: np.ndarray) -> Channels:
+def _ranked(values: np.ndarray, selection: np.ndarray) -> Channels:
     order = np.argsort(-values, kind="stable")
-    return Channels(order, values[order], kept[order])
+    return Channels(order, values[order], selection[order])
 
 
 def enlarged(layer: Layer, side: int) -> np.ndarray:

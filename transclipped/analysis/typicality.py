@@ -48,7 +48,7 @@ class Typicality:
     """Clusters of n items.
 
     Attributes:
-        u: `[n, K]`, typicality in [0, 1]. weights: `[K, D]`, how much a cluster heeds each feature; rows sum to 1.
+        u: `[n, K]`, typicality in [0, 1]. weights: `[K, D]`, a cluster's weights of the features; rows sum to 1.
         alpha, beta: `[K, D]`.
     """
 
@@ -96,26 +96,18 @@ def typicality(x: np.ndarray, *, clusters: int = CLUSTERS, seed: int = 0) -> Typ
         empty = np.zeros((0, x.shape[1]))
         return Typicality(np.zeros((0, 0)), empty, empty, empty)
     z = _start(x, clusters, seed)
-    u, w = np.ones(z.shape), np.full((z.shape[1], x.shape[1]), 1 / x.shape[1])
+    u, scattered = np.ones(z.shape), np.log(z.shape[1])  # nats that cutting noise into K parts gains
     for _ in range(ROUNDS):
         before = u
-        alpha, beta = _betas(x, z * u**2)
-        d, density = _distances(x, alpha, beta)
-        weight = z * u**2
-        gain = np.einsum("ik,ikd->kd", weight, density) / np.maximum(weight.sum(0), 1e-9)[:, None]
-        u, w = _memberships(d, z, u, gain)
+        u, w, alpha, beta, density, gain = _update(x, z, u)
         z = _posterior(density.sum(2), z * u)
-        sizes = {"size": (z * u).sum(0), "gain": gain.sum(1) - np.log(clusters), "least": max(LEAST, SHARE * len(x))}
+        sizes = {"size": (z * u).sum(0), "gain": gain.sum(1) - scattered, "least": max(LEAST, SHARE * len(x))}
         keep = _kept(x, alpha, beta, z * u**2, density.sum(2), **sizes)
         if not keep.all():
-            u, z, w, before = u[:, keep], _share(z[:, keep]), w[keep], before[:, keep]
+            u, z, before = u[:, keep], _share(z[:, keep]), before[:, keep]
         elif np.abs(u - before).max() < 1e-3:
             break
-    alpha, beta = _betas(x, z * u**2)
-    d, density = _distances(x, alpha, beta)
-    weight = z * u**2
-    gain = np.einsum("ik,ikd->kd", weight, density) / np.maximum(weight.sum(0), 1e-9)[:, None]
-    u, w = _memberships(d, z, u, gain)
+    u, w, alpha, beta, _, _ = _update(x, z, u)
     return Typicality(u, w, alpha, beta)
 
 
@@ -156,6 +148,15 @@ def _distances(x: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> tuple[np.n
     highest = (alpha - 1) * np.log(mode) + (beta - 1) * np.log1p(-mode)
     here = (alpha - 1) * np.log(x)[:, None] + (beta - 1) * np.log1p(-x)[:, None]
     return np.maximum(0, highest - here), here - betaln(alpha, beta)
+
+
+def _update(x: np.ndarray, z: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, ...]:
+    """u, w, α and β of a round, then ln Beta of each item `[n, K, D]` and its mean `[K, D]`."""
+    weight = z * u**2
+    alpha, beta = _betas(x, weight)
+    d, density = _distances(x, alpha, beta)
+    gain = np.einsum("ik,ikd->kd", weight, density) / np.maximum(weight.sum(0), 1e-9)[:, None]
+    return *_memberships(d, z, u, gain), alpha, beta, density, gain
 
 
 def _memberships(d: np.ndarray, z: np.ndarray, u: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

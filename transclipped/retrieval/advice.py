@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from transclipped.retrieval.line import Line, Step
 
-REBUILDING = ("k-reciprocal", "flow", "cprr")  # re-rankers that make lists of all items anew
+REBUILDING = ("k-reciprocal", "flow", "cprr")  # re-rankers that rebuild the lists of all items
 SMOOTHING, EXPANDING = ("dba", "smooth"), ("qe", "aqe", "rocchio")  # means of neighbours, of items and of queries
 AXES = ("pca", "whiten", "svd")
 EVEN = ("l2", "tpw", "rmac", "utrl", "standardise")  # give vectors of one length, or numbers on one scale

@@ -1,13 +1,13 @@
 """Labels as keywords: which words belong to a query, by the words of its hits. Never part of training.
 
-The k best hits vote, the more the more similar they are. With w_i = s_i − s_{k+1}, at least 0, for the hit i, and Z the
-words of the database's images, a row divided by its sum,
+The k best hits vote, the more the more similar they are. With w_i = s_i − s_{k+1}, at least 0, for the hit i, where
+s_{k+1} is 0 if there are only k hits, and Z the words of the database's images, a row divided by its sum,
 
     P(t | q) = Σ_{i ≤ k} w_i Z_it / Σ_{i ≤ k} w_i.
 
 References:
-    Ben Ismail 2011, thesis, University of Louisville: annotation by keywords. Only the abstract was at hand, so that
-        this is a reconstruction.
+    Ben Ismail 2011, thesis, University of Louisville: annotation by keywords; reconstructed from
+        the abstract.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def by_image(words: sp.csr_array) -> sp.csr_array:
 
 
 def votes(hits: Hits, *, k: int = K) -> np.ndarray:
-    """Weights w `[Q, k']` of the k' = min(k, K) first hits; equal ones if all scores are equal."""
-    k = min(k, hits.scores.shape[1])
-    last = hits.scores[:, min(k, hits.scores.shape[1] - 1), None] if k else hits.scores[:, :1]
-    weights = np.maximum(0, hits.scores[:, :k].astype(np.float64) - last)
+    """Weights w `[Q, k']` of the k' = min(k, K) first hits; equal ones if all are 0."""
+    scores = hits.scores.astype(np.float64)
+    following = scores[:, k, None] if k < scores.shape[1] else 0.0
+    weights = np.maximum(0, scores[:, :k] - following)
     return np.where(weights.sum(1, keepdims=True) > 0, weights, 1.0)
 
 

@@ -65,11 +65,6 @@ class Measured:
         )
 
     @property
-    def map_by_class(self) -> float | None:
-        """Mean over classes of the mean AP of their queries: a rare class counts as much as others; None without."""
-        return sum(self.per_class.values()) / len(self.per_class) if self.per_class else None
-
-    @property
     def map(self) -> float:
         """Plain mAP@K."""
         return float(self.average_precision.mean()) if len(self.average_precision) else 0.0

@@ -14,7 +14,7 @@ MARKS = {True: "✓", False: "✗", None: ""}
 
 
 def pale(colour: str) -> str:
-    """The form of what is clipped: on white as with an opacity of 0.4; on the dark background it still has 3:1."""
+    """Colour of clipped items: on white as with an opacity of 0.4; on the dark background it still has 3:1."""
     light = (round(0.55 * int(colour[i : i + 2], 16) + 0.45 * 255) for i in (1, 3, 5))
     return f"rgba({', '.join(map(str, light))}, 0.7)"
 

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 import transclipped as tc
 from transclipped.config import DataConfig
 from transclipped.errors import InputError
+from transclipped.experiments.pipelines import files as saved
 from transclipped.experiments.pipelines.features import Maps
 from transclipped.experiments.pipelines.source import images_of
 from transclipped.experiments.pipelines.store import DiskStore
@@ -128,6 +129,32 @@ def test_a_saved_pipeline_gives_equal_hits(line, source, tmp_path):
         np.testing.assert_array_equal(a.rows, b.rows)
         np.testing.assert_array_equal(a.scores, b.scores)
     assert loaded.ranker.bytes_per_item == pipeline.ranker.bytes_per_item
+
+
+@pytest.mark.parametrize("line", ["l2 | float", "l2 | pq(16)"])
+def test_vectors_wider_than_a_folder_holds_are_refused_and_a_folder_with_a_record_is_complete(
+    line, tmp_path, monkeypatch
+):
+    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    folder = tc.Pipeline(line).fit(vectors).save(tmp_path / "saved")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    other = tc.Pipeline(line).fit(vectors[::-1])
+    with monkeypatch.context() as patch:
+        patch.setattr(saved, "WIDEST", 7)
+        with pytest.raises(InputError, match="8 numbers"):
+            other.save(folder)
+        with pytest.raises(InputError):
+            tc.Pipeline.load(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+    def full(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saved, "save_tensors", full)
+        with pytest.raises(OSError, match="no space left"):
+            other.save(folder)
+    assert not (folder / saved.RECORD).exists()
 
 
 @pytest.mark.parametrize("line", [f"{CNN} | l2 | pca(8) | float", FUSED])

@@ -7,6 +7,7 @@ import pytest
 from transclipped.analysis.tables import latex
 from transclipped.experiments.pipelines import tables
 from transclipped.experiments.pipelines.pipeline import Pipeline
+from transclipped.retrieval.stages import stage
 
 A, B = "head32 | gem", "head32 | gem | l2"
 
@@ -85,6 +86,20 @@ def test_lines_of_unknown_stages_are_shown_without_gain(write):
     (row,) = table.to_dict("records")
     assert row["pipeline"] == "gone | stage" and row["gain"] != row["gain"]
     assert tables.reranking(table).empty
+
+
+def test_stages_that_use_labels_are_named_be_they_of_a_plug_in_or_a_branch(own_registries, write):
+    @stage("vote", kind="reranking", idea="", formula="", source="", needs=("keywords",))
+    def vote(hits, collection):
+        return hits
+
+    def named(*lines):
+        return set(tables.label_stages(rows(write(*(measurement(line, 0.5) for line in lines)))))
+
+    assert named(A) == set()
+    assert named(A, f"{B} | vote") == named(f"rrf({B} + {A} | float | vote)") == {"vote"}
+    assert named(A, f"{B} | vote", f"{A} | propagate") == {"vote", "propagate"}
+    assert tables.label_stages(rows(write(measurement(A, 0.5) | {"pipeline": "gone | propagate"}))) == []
 
 
 def test_latex_escapes_what_is_special():

@@ -41,7 +41,7 @@ def with_stage(line: Line | None, name: str) -> str | None:
 def fitting(line: Line | None) -> dict[str, str]:
     """Stages that fit somewhere, as lines with them.
 
-    Those that need a name or branches are left out, and a second one that makes all lists anew.
+    Those that need a name or branches are left out, and a second one that rebuilds all lists.
     """
     result = {}
     rebuilt = line is not None and any(step.name in REBUILDING for step in line.steps)

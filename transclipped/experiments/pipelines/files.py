@@ -33,7 +33,13 @@ WIDEST = 2**16  # numbers of a vector that an index may hold
 
 
 def save(pipeline: Pipeline, folder: Path) -> Path:
-    """Write a fitted pipeline; the record comes last, so that a folder with one is complete."""
+    """Write a fitted pipeline; the record goes first and comes last, so that a folder with one is complete.
+
+    Raises:
+        InputError: vectors are wider than `load` reads.
+    """
+    kinds = {prefix: _kind(chain) for prefix, chain in _named(pipeline) if _stored(chain.index) is not None}
+    (folder / RECORD).unlink(missing_ok=True)
     states, arrays, indexes = {}, {}, {}
     for prefix, chain in _named(pipeline):
         for i, step in enumerate(chain.steps):
@@ -42,7 +48,7 @@ def save(pipeline: Pipeline, folder: Path) -> Path:
             arrays[f"{prefix}vectors"] = chain.vectors(chain.coding - 1, "database")
         else:
             sha256 = index_file.write(index.faiss_index, folder / f"{prefix}{INDEX}")
-            indexes[f"{prefix}{INDEX}"] = {**_kind(chain), "sha256": sha256}
+            indexes[f"{prefix}{INDEX}"] = {**kinds[prefix], "sha256": sha256}
     record = {
         "pipeline": str(pipeline),
         **pipeline.source.about,
@@ -100,11 +106,13 @@ def _stored(index: Index) -> FlatIndex | PQIndex | None:
 
 def _kind(chain: Chain) -> dict[str, Any]:
     """What makes the index of no item: "floats", a "head", or "codes", and the width of the vectors before coding."""
-    if isinstance(chain.index, FlatIndex):
-        return {"kind": "floats", "width": chain.index.embeddings.shape[1]}
     if isinstance(chain.index, HeadIndex):
         return {"kind": "head", "width": 0}
-    return {"kind": "codes", "width": chain.vectors(chain.coding - 1, "database").shape[1]}
+    floats = isinstance(chain.index, FlatIndex)
+    width = (chain.index.embeddings if floats else chain.vectors(chain.coding - 1, "database")).shape[1]
+    if width > WIDEST:
+        raise InputError(f"vectors of {width:,} numbers cannot be saved; shorten them to {WIDEST:,}, as pca(512) does")
+    return {"kind": "floats" if floats else "codes", "width": width}
 
 
 def _index(chain: Chain, state: State, prefix: str, folder: Path, indexes: Any) -> Index:

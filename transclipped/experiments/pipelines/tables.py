@@ -80,6 +80,14 @@ def reranking(table: pd.DataFrame) -> pd.DataFrame:
     return wide.reset_index()
 
 
+def label_stages(table: pd.DataFrame) -> list[str]:
+    """Stages of its lines that take labels of the database as keywords."""
+    lines = [line for text in table["pipeline"] if (line := _line(text)) is not None]
+    lines += [branch for line in lines for branch in line.steps[0].branches]
+    steps = [step for line in lines for step in line.steps]
+    return list(dict.fromkeys(step.name for step in steps if step.stage.uses_labels))
+
+
 def _line(text: str) -> Line | None:
     try:
         return Pipeline(text).line

@@ -1,6 +1,6 @@
 """Rank flow embedding of queries that are no items, which join as `joining` says.
 
-Of the hyperedges, those of the lists that a query changes are made anew, rows of E and columns of E alike, and of all
+Of the hyperedges, those of the lists that a query changes are recomputed, rows of E and columns of E alike, and of all
 products the rows of these lists. The connected parts stay, but a query may connect to one, and counts in all that it is
 among the strongest of.
 """

@@ -1,7 +1,7 @@
 """How a query that is no item joins the lists of a database.
 
 If it were an item, all lists that hold it would change, and with them, step by step, all others. Here the lists of the
-items nearest to it, and of those that hold it near their front, are made anew in every step with the query among them;
+items nearest to it, and of those that hold it near their front, are rebuilt in every step with the query among them;
 all others stay as they are without it. What a step needs of the others is at hand, so that a query takes milliseconds.
 """
 

@@ -16,8 +16,8 @@ searched with by its id is left out of the hits that do. Labels take no part in 
 
 References:
     Wang, Ma, Xue & Li 2004, "Multi-model similarity propagation and its application for web image retrieval",
-    ACM Multimedia, doi 10.1145/1027527.1027746: the idea. Only the abstract was at hand, so that the rounds, and how a
-    query joins, are a reconstruction.
+    ACM Multimedia, doi 10.1145/1027527.1027746: the idea. The rounds, and how a query joins, are
+    reconstructed from the abstract.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ import streamlit as st
 
 from transclipped.analysis import report, tables
 from transclipped.experiments.pipelines import tables as pipelines
-from transclipped.retrieval.stages import NOTE
-from transclipped.ui import charts, links, presenting
+from transclipped.ui import charts, label_note, links, presenting
 from transclipped.ui.benchmarks.view import EMPTY
 from transclipped.ui.glossary import paragraph
 from transclipped.ui.guard import shows_input_errors
@@ -53,7 +52,7 @@ def draw() -> None:
     part = groups[chosen]
     rows = pipelines.rows(part)
     st.header("Each stage")
-    using = rows["pipeline"].str.contains("propagate", regex=False).any()
+    using = pipelines.label_stages(rows)
     queries, images, k = (int(part[name].iloc[0]) for name in ("n_queries", "n_database", "k"))
     st.caption(
         f"{queries:,} queries, {images:,} images, K = {k:,}. "
@@ -61,7 +60,7 @@ def draw() -> None:
         f"Observed with labels{'' if using else ', which no stage sees'}."
     )
     if using:
-        st.markdown(f":orange[:material/label: **propagate {NOTE}**]")
+        label_note.draw(f"A stage of these lines ({plain(', '.join(using))})")
     _table(rows, key="pipelines table")
     gains = pipelines.reranking(rows)
     if not gains.empty:
@@ -92,8 +91,8 @@ def _table(rows: pd.DataFrame, *, key: str) -> None:
             config[name] = st.column_config.TextColumn(heading, help=about, width=wide if name == "stage" else None)
     config |= dict.fromkeys(HIDDEN)
     columns = [name for name in HEADINGS if name in rows and name != "pipeline"]
-    shown = rows[[*columns, "pipeline"]].assign(stage=tree(rows))
-    st.dataframe(shown, hide_index=True, key=key, column_config=config, placeholder=EMPTY)
+    table = rows[[*columns, "pipeline"]].assign(stage=tree(rows))
+    st.dataframe(table, hide_index=True, key=key, column_config=config, placeholder=EMPTY)
 
 
 def tree(rows: pd.DataFrame) -> list[str]:

@@ -19,7 +19,7 @@ ABOUT = (
 
 
 def draw() -> None:
-    """Two charts, and what came of it."""
+    """Two charts, and the result."""
     if not FILE.exists():
         return
     rounds = _read(str(FILE), FILE.stat().st_mtime_ns)
@@ -28,7 +28,7 @@ def draw() -> None:
     st.markdown(verdict(rounds))
     left, right = st.columns(2, gap="medium")
     with left:
-        st.caption("What G proposes: the share that is true. What D believes: the share that it tells apart rightly.")
+        st.caption("What G proposes: the share that is true. What D believes: the share that it classifies correctly.")
         lines = {"G proposes": _points(rounds.proposed), "D believes": _points(rounds.believed)}
         charts.show(charts.curves(lines, x="round", y="share", key="uair"), key="uair", name="uair-networks")
     with right:

@@ -6,7 +6,7 @@ import random
 
 import streamlit as st
 
-from transclipped.analysis import benchmarks, readiness
+from transclipped.analysis import benchmarks, field, readiness
 from transclipped.models.zoo import BUNDLED, CNN, HYBRID, available
 from transclipped.ui import absent, access, cached, glossary, headline, presenting, quantities, runs, shell
 from transclipped.ui.guard import shows_input_errors
@@ -147,8 +147,10 @@ def next_pages(run, query: int, image) -> None:
     seconds = cached.metrics(run).get("seconds", {}).get("training")
     text = "The loss during training" + ("." if seconds is None else f" ({quantities.duration(seconds)}).")
     _page(three, "train", "Train a run", "model_training", story.sparkline(losses), text)
-    label, options = "The field: sixteen published systems, and what each gains here", {"icon": ":material/public:"}
-    st.page_link("pages/benchmarks.py", label=label, query_params={"section": "field"}, **options)
+    others = len(field.SYSTEMS) - 1
+    label = f"The field: {others} other published systems, and the gains measured here"
+    options = {"icon": ":material/public:", "query_params": {"section": "field"}}
+    st.page_link("pages/benchmarks.py", label=label, **options)
 
 
 def _pairs_text(pairs) -> str:

@@ -10,7 +10,8 @@ import streamlit as st
 from transclipped.analysis.hashes import OPTIONS
 from transclipped.analysis.ladder import compared, moves
 from transclipped.experiments.pipelines.pipeline import Pipeline, Rung
-from transclipped.retrieval.stages import NOTE, STAGES
+from transclipped.retrieval.stages import STAGES
+from transclipped.ui import label_note
 from transclipped.ui.glossary import paragraph
 from transclipped.ui.pipeline import html
 from transclipped.ui.pipeline.data import Place, query_ids
@@ -107,10 +108,10 @@ def stages(pipeline: Pipeline) -> None:
     items = []
     for name in dict.fromkeys(step.name for step in steps):
         stage = STAGES[name]
-        note = f'<b class="labels">This {NOTE}.</b> ' if stage.uses_labels else ""
+        note = label_note.html() if stage.uses_labels else ""
         text = f"{note}{escape(stage.idea)} <code>{escape(stage.formula)}</code> <small>{escape(stage.source)}</small>"
         items.append(f"<dt>{escape(name)}</dt><dd>{text}</dd>")
     st.html(f'{html.CSS}<dl class="stages">{"".join(items)}</dl>')
     if code := next((step.name for step in steps if step.name in OPTIONS), None):
         options = {"icon": ":material/account_tree:", "query_params": {"section": "hashes", "hash": code}}
-        st.page_link("pages/codebooks.py", label="Why a hit of such a code is one", **options)
+        st.page_link("pages/codebooks.py", label="Why is this a hit?", **options)

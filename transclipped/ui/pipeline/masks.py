@@ -35,7 +35,7 @@ ABOUT = {
     "mpfa": "Bright: prominent places. *max*: some channel responds most here; *sum*: all channels together respond at "
     "least as much as at the median place. Channels that add up to most there, over the training images, stay. "
     "Choosing them by these sums is our reading of an abstract.",
-    "regions": "Places with alike responses form a region, and all its places get one weight. Segmentation here is "
+    "regions": "Places with similar responses form a region, and all its places get one weight. Segmentation here is "
     "clustering, not a trained network (an FCN): our reading of an abstract.",
     "flatness": "A channel that responds alike at all places counts little, one with a single peak counts fully. One "
     "scale, not several: our reading of an abstract.",
@@ -131,7 +131,7 @@ def _of_step(seen: Seen, number: int, pipeline: Pipeline, place: Place, subject:
         st.html(html.legend(names, [class_colour(i) for i in range(len(names))]))
     if (ranked := map_filters.channels(method, *given)) is not None:
         key = f"{line} {place.key} {subject.key} {number}"
-        figure = bars(ranked.order, ranked.values, ranked.kept, *BARS[method], key=key)
+        figure = bars(ranked.order, ranked.values, ranked.selection, *BARS[method], key=key)
         charts.show(figure, key=f"channels {number}", name="channels")
     if place.config.dataset != COLLAGES.dataset:
         st.caption("The same on collages of two photographs.")
@@ -175,17 +175,17 @@ def _words(layer: Layer) -> str:
 
 
 @charts.cached_figure
-def bars(order: np.ndarray, values: np.ndarray, kept: np.ndarray, x: str, y: str, *, key: str) -> go.Figure:
+def bars(order: np.ndarray, values: np.ndarray, selection: np.ndarray, x: str, y: str, *, key: str) -> go.Figure:
     """Channels `[C]` by falling value, as in `Channels`: blue what is kept, grey what is not."""
     figure = go.Figure()
-    for name, chosen, colour in (("kept", kept, RELEVANT), ("dropped", ~kept, NEUTRAL)):
+    for name, chosen, colour in (("kept", selection, RELEVANT), ("dropped", ~selection, NEUTRAL)):
         if chosen.any():
             places = np.flatnonzero(chosen) + 1
             text = [f"channel {channel}" for channel in order[chosen].tolist()]
             more = {"marker": {"color": colour, "line": {"width": 0}}, "hovertext": text}
             figure.add_bar(x=places, y=values[chosen], name=name, **more)
     figure.update_layout(bargap=0)
-    return charts.set_layout(figure, x, y, key=key, showlegend=bool((~kept).any()))
+    return charts.set_layout(figure, x, y, key=key, showlegend=bool((~selection).any()))
 
 
 def _excited(seen: Seen, place: Place, ready: Callable[[Line, Place, str], Pipeline | None]) -> None:

@@ -6,8 +6,7 @@ import streamlit as st
 
 from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.retrieval.line import Line
-from transclipped.retrieval.stages import NOTE
-from transclipped.ui import access, links, presenting
+from transclipped.ui import access, label_note, links, presenting
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings
 from transclipped.ui.pipeline.data import Place
@@ -26,7 +25,6 @@ SECTIONS = {
 OPENED_BY = {flow.STEP: FLOW, "exposure": LIGHT, "warmth": LIGHT, "beta": SELECT, "walk_length": WALK}
 FEATURES = "This line needs features of the images. What is computed is kept for the next time."
 
-WARNING = f":orange[:material/label: **A stage of this line {NOTE}**]"  # Markdown
 ABOUT = (
     "From a [query] to its [hits](hit) in stages, such as features, [codes](code) and [re-ranking], written as one "
     "line."
@@ -55,7 +53,7 @@ def draw() -> None:
 
 def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
     if pipeline.line.uses_labels:
-        st.markdown(WARNING)
+        label_note.draw("A stage of this line")
     left, right = st.columns(COLUMNS, gap="medium")
     with left:
         subject = query.draw(pipeline, place)

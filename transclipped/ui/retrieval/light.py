@@ -46,9 +46,9 @@ def _explore(target: SearchTarget, query: Query, mask: np.ndarray | None, ranker
     with right:
         exposure, warmth = light.sliders()
     images = [in_other_light(image, exposure=exposure, warmth=warmth) for image in originals]
-    shown = [gallery.Tile(str(i), gallery.of_image(image), title="the query") for i, image in enumerate(images)]
+    queries = [gallery.Tile(str(i), gallery.of_image(image), title="the query") for i, image in enumerate(images)]
     with left:
-        gallery.draw(shown, key="relit", size=MEDIUM)
+        gallery.draw(queries, key="relit", size=MEDIUM)
     moved = bool(exposure or warmth)
     vector = _embedding(target, query, images, f"{exposure:g} {warmth:g}") if moved else query.embedding
     answers = {

@@ -7,14 +7,13 @@ import streamlit as st
 
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.keywords import K, Proposal, annotate, keywords
-from transclipped.retrieval.stages import NOTE
 from transclipped.search.searcher import Hit
+from transclipped.ui import label_note
 from transclipped.ui.retrieval import sections
 from transclipped.ui.retrieval.query import Query, SearchTarget, tiles
 from transclipped.ui.text import plain
 
 WORDS, VOTERS = 4, 6  # words that are shown, and voters of each
-WARNING = f":orange[:material/label: **This {NOTE}**]"  # Markdown
 ABOUT = (
     f"The {K} best hits vote with their labels, each by how far its score exceeds that of the hit after them. "
     "Only labels of the database vote, never the query's own, and none takes part in training. A reconstruction, by "
@@ -24,7 +23,7 @@ ABOUT = (
 
 def draw(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
     """The most probable words, each with its voters."""
-    st.markdown(WARNING)
+    label_note.draw("This")
     st.caption(ABOUT)
     labels = target.searcher.stored.database_labels
     if labels is None:
