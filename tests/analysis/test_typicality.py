@@ -60,8 +60,8 @@ def test_a_cluster_weighs_most_the_features_in_which_it_is_narrow():
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_few_items_are_judged_by_the_clusters_that_they_can_begin_with(seed):
-    x = planted(seed, each=6, noise=0)[0]
-    most, expected = typicality(x, clusters=10**6, seed=seed), typicality(x, clusters=9, seed=seed)
+    x = planted(seed, each=12, noise=0)[0]
+    most, expected = typicality(x, clusters=10**6, seed=seed), typicality(x, clusters=18, seed=seed)
     np.testing.assert_array_equal(most.u, expected.u)
     np.testing.assert_array_equal(most.weights, expected.weights)
 
