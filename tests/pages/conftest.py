@@ -112,7 +112,7 @@ def unfinish(run: Path, **status) -> None:
 
 def arrived(page: str, **query) -> AppTest:
     """A page opened by a link, without exceptions."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=240)
     for name, value in query.items():
         app.query_params[name] = value
     if page != "overview":

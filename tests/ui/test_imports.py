@@ -29,7 +29,7 @@ class Navigated(PagesManager):
 app_test.PagesManager = Navigated
 from transclipped.ui import imports
 loaded = lambda: {{name for name in sys.modules if name.partition('.')[0] in {PACKAGES!r}}}
-app = AppTest.from_file({APP!r}, default_timeout=120)
+app = AppTest.from_file({APP!r}, default_timeout=240)
 """
 
 
@@ -61,7 +61,7 @@ def test_no_thread_sees_a_half_imported_module(ring, monkeypatch):
         return [name for name in ring if name in sys.modules and not hasattr(sys.modules[name], "DONE")]
 
     with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(half_imported, (imports.first, imports.everything) * 4, timeout=20))
+        assert not any(pool.map(half_imported, (imports.first, imports.everything) * 4, timeout=120))
     assert all(name in sys.modules for name in ring)
 
 

@@ -14,7 +14,7 @@ from transclipped.utils import machine
 def test_the_first_page_configures_threads_and_imports_no_slow_library(tmp_path):
     program = (
         "import os, sys; from streamlit.testing.v1 import AppTest;"
-        f"app = AppTest.from_file({str(shell.ROOT / 'app.py')!r}, default_timeout=60).run();"
+        f"app = AppTest.from_file({str(shell.ROOT / 'app.py')!r}, default_timeout=240).run();"
         "assert not app.exception and app.metric;"
         "assert not {'torch', 'timm', 'faiss', 'pandas'} & sys.modules.keys();"
         "print(sys.getswitchinterval(), os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"

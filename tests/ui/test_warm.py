@@ -58,7 +58,7 @@ def test_it_starts_once_per_server(started, tiny_run):
 def test_apptest_starts_no_warm_up(monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSCLIPPED_RUNS", str(tmp_path))
     monkeypatch.setattr(warm, "_start", _refused)
-    assert not AppTest.from_file(APP, default_timeout=60).run().exception
+    assert not AppTest.from_file(APP, default_timeout=240).run().exception
 
 
 def test_first_screens_come_from_the_cache(cold, tiny_run, monkeypatch):
