@@ -167,14 +167,14 @@ def test_a_sweep_trains_heads_and_shows_results(server, page, own_runs):
     page.get_by_role("button", name="Train 7 heads").click()
     page.get_by_text("Head 1 of 7: none").wait_for()
     page.get_by_text(re.compile(r"Head 1 of 7: none, step .* left")).wait_for(timeout=3 * PATIENCE)
-    page.get_by_text("mAP without clipping").wait_for(timeout=3 * PATIENCE)  # after the second head
+    page.get_by_text("Best so far").wait_for(timeout=3 * PATIENCE)  # after the second head
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Train the rest").wait_for()
     settled(page)
     assert len(list((own_runs / "sweeps").glob("*/results.jsonl"))) == 1
     page.get_by_role("button", name="Start empty").click()
     page.get_by_role("button", name="Train 7 heads").wait_for()
-    assert page.get_by_text("mAP without clipping").count() == 0
+    assert page.get_by_text("Best so far").count() == 0
     page.reload()  # another session
     page.get_by_text("earlier or by another visitor").wait_for()
 

@@ -174,7 +174,7 @@ def effects(view: View, report: Report) -> None:
     columns, grey = st.columns(3), {"delta_color": "off", "delta_arrow": "off"}
     if report.repulsion is not None:
         before, after = (round(100 * share, 1) for share in report.repulsion)  # as displayed, so that they add up
-        columns[0].metric("False negatives' share of all repulsion", f"{before:.1f}%", help=HELP["before"])
+        columns[0].metric("False negatives' share of repulsion", f"{before:.1f}%", help=HELP["before"])
         change = f"{after - before:+.1f} points".replace("-", "−")
         columns[1].metric("… of what clipping leaves", f"{after:.1f}%", change, help=HELP["after"], **grey)
     tau = temperature(view)
