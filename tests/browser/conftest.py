@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.serving import ROOT, launched, program, served
 
-__all__ = ["PATIENCE", "ROOT", "settled"]
+__all__ = ["PATIENCE", "ROOT", "bounds", "settled"]
 PATIENCE = 60_000  # ms; slowness is not a failure
 QUIET = 100  # ms
 IDLE = """([call, quiet]) => {
@@ -66,6 +66,18 @@ def settled(tab) -> None:
     """Wait until the page is drawn and no script has run for a moment: one begins shortly after a key or click."""
     tab.wait_for_function(IDLE, arg=[next(_calls), QUIET], timeout=PATIENCE)
     assert tab.locator('[data-testid="stException"]').count() == 0, "an exception is shown"
+
+
+def bounds(locator) -> dict[str, float]:
+    """Where an element stands, in pixels, once it has stayed there for a moment."""
+    before = None
+    for _ in range(PATIENCE // QUIET):
+        now = locator.bounding_box()
+        if now is not None and now == before:
+            return now
+        before = now
+        locator.page.wait_for_timeout(QUIET)
+    raise AssertionError(f"{locator} is hidden or does not come to rest")
 
 
 def _serious(message) -> bool:

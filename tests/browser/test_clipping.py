@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import PATIENCE, settled
+from tests.browser.conftest import PATIENCE, bounds, settled
 from transclipped.analysis.clipping.batches import lab_batch
 from transclipped.analysis.clipping.dials import dial
 from transclipped.analysis.clipping.report import report
@@ -73,7 +73,7 @@ def test_the_legend_has_the_colours_of_the_bars_pale_if_clipped(server, page):
     marks = [re.findall(r"rgba?\([^)]+\)", mark.partition("gradient")[2] or mark)[:2] for mark in marks]
     (other, *_), (same, *_), strong, pale = marks
     assert strong == [other, same] and pale == [theme.pale(theme.IRRELEVANT), theme.pale(theme.RELEVANT)]
-    line = page.locator(".plot line.cut").bounding_box()["x"]
+    line = bounds(page.locator(".plot line.cut"))["x"]
     width = 12  # of a bar: the one under the line may be both
     assert {colour for colour, left in bars if left > line + width} == set(pale)  # some true negatives, too
     assert {colour for colour, left in bars if left < line - width} == set(strong)
@@ -90,7 +90,7 @@ def test_more_clipping_is_left_for_every_rule_and_the_dot_follows(server, page, 
         if (curve := reached(rule)) is not None:
             amount = float(number(page, "amount").inner_text().partition("= ")[2])
             assert number(page, "map").inner_text() == f"{curve.at(amount):.3f}"
-            dots.append(page.locator(".reached .dot").bounding_box()["x"])
+            dots.append(bounds(page.locator(".reached .dot"))["x"])
     assert clipped[0] > clipped[1] > clipped[2]
     assert dots == sorted(dots) and len(dots) == (3 if reached(rule) else 0)
     assert page.locator(".ends span").first.inner_text().startswith("← more is clipped")
@@ -110,7 +110,7 @@ def test_gain_and_price_are_those_of_the_library(server, page):
 def test_in_a_window_at_200_percent_numbers_histogram_and_slider_are_on_one_screen(server, page):
     page.set_viewport_size({"width": 640, "height": 450})
     go(page, server, LAB)
-    first, last = (page.locator(place).bounding_box() for place in (".numbers:not(.details)", ".histogram .ends"))
+    first, last = (bounds(page.locator(place)) for place in (".numbers:not(.details)", ".histogram .ends"))
     assert last["y"] + last["height"] - first["y"] <= 450
 
 
@@ -118,7 +118,7 @@ def test_in_a_window_at_200_percent_numbers_histogram_and_slider_are_on_one_scre
 def test_histogram_slider_and_figures_fit_on_one_screen(server, page, query):
     go(page, server, LAB + query)
     for place in (".numbers:not(.details)", ".plot svg", '.histogram input[type="range"]', ".ends", ".reached .dot"):
-        box = page.locator(place).bounding_box()
+        box = bounds(page.locator(place))
         assert box["y"] >= 0 and box["y"] + box["height"] <= 900, place
 
 
@@ -126,7 +126,7 @@ def test_threshold_is_dragged_in_the_histogram_itself(server, page):
     go(page, server, f"{LAB}&delta=0.90")
     wait_for_number(page, "amount", "δ = 0.90")
     plot = page.locator(".plot svg")
-    box = plot.bounding_box()
+    box = bounds(plot)
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 60, steps=4)

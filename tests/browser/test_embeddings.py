@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import PATIENCE, ROOT, settled
+from tests.browser.conftest import PATIENCE, ROOT, bounds, settled
 from transclipped.analysis.maps import bundled as bundled_maps
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections
@@ -60,7 +60,7 @@ def large(page) -> str:
 def position(page, item_maps, kind, row):
     """Position of a row on the screen, from the `data-view` of the canvas."""
     scale, x, y = (float(v) for v in panel(page, kind, "canvas.points").get_attribute("data-view").split(","))
-    box = panel(page, kind).bounding_box()
+    box = bounds(panel(page, kind))
     across, down = (float(v) for v in item_maps[1][kind][row])
     return box["x"] + (across - x) * scale, box["y"] + (y - down) * scale
 
@@ -109,7 +109,7 @@ def save(page, label):
 
 def test_lasso_selects_what_lies_inside_and_gallery_bars_export_and_link_agree(panels, item_maps):
     items, kind = item_maps[0], "continuous"
-    box = panel(panels, kind).bounding_box()
+    box = bounds(panel(panels, kind))
     left, top = box["x"] + 0.25 * box["width"] + 0.5, box["y"] + 0.2 * box["height"] + 0.5
     right, bottom = box["x"] + 0.6 * box["width"] + 0.5, box["y"] + 0.75 * box["height"] + 0.5
     positions = [position(panels, item_maps, kind, row) for row in range(len(items))]
@@ -186,13 +186,13 @@ def test_click_on_a_point_or_an_image_makes_it_the_query_with_neighbours_by_a_ch
 
 
 def test_a_click_on_a_small_map_and_enter_swap_it_with_the_large_one(panels, server):
-    large_width = panel(panels, "continuous").bounding_box()["width"]
-    assert large(panels) == "continuous" and large_width > 2 * panel(panels, "backbone").bounding_box()["width"]
-    box = panel(panels, "backbone").bounding_box()
+    large_width = bounds(panel(panels, "continuous"))["width"]
+    assert large(panels) == "continuous" and large_width > 2 * bounds(panel(panels, "backbone"))["width"]
+    box = bounds(panel(panels, "backbone"))
     panels.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     panels.wait_for_url("**large=backbone**")
     assert large(panels) == "backbone"
-    assert panel(panels, "backbone").bounding_box()["width"] == large_width
+    assert bounds(panel(panels, "backbone"))["width"] == large_width
     panel(panels, "quantized").focus()
     panels.keyboard.press("Enter")
     panels.wait_for_url("**large=quantized**")
@@ -205,7 +205,7 @@ def test_a_click_on_a_small_map_and_enter_swap_it_with_the_large_one(panels, ser
 def test_a_small_window_has_the_large_map_above_the_small_ones(panels):
     panels.set_viewport_size({"width": 600, "height": 900})
     panels.wait_for_selector(".map.narrow")
-    boxes = {kind: panel(panels, kind).bounding_box() for kind in projections.KINDS}
+    boxes = {kind: bounds(panel(panels, kind)) for kind in projections.KINDS}
     one, two, big = boxes["backbone"], boxes["quantized"], boxes["continuous"]
     assert big["width"] > 500 and one["y"] == two["y"] > big["y"] + big["height"] and one["x"] < two["x"]
     assert panels.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -310,11 +310,11 @@ def test_the_large_map_is_saved_as_svg_and_png(panels, item_maps):
 
 
 def test_full_screen_enlarges_the_map(panels):
-    before = panel(panels, "continuous").bounding_box()
+    before = bounds(panel(panels, "continuous"))
     panels.get_by_role("button", name="Full screen").click()
     panels.wait_for_function("document.fullscreenElement !== null")
     panels.wait_for_timeout(300)
-    after = panel(panels, "continuous").bounding_box()
+    after = bounds(panel(panels, "continuous"))
     assert after["width"] > before["width"] and after["height"] > before["height"]
     panels.get_by_role("button", name="Full screen").click()
     panels.wait_for_function("document.fullscreenElement === null")
@@ -323,7 +323,7 @@ def test_full_screen_enlarges_the_map(panels):
 def test_pan_and_zoom_move_the_view_and_whole_map_resets_it(panels):
     canvas = panel(panels, "continuous", "canvas.points")
     before = canvas.get_attribute("data-view")
-    box = panel(panels, "continuous").bounding_box()
+    box = bounds(panel(panels, "continuous"))
     x, y = box["x"] + 4, box["y"] + 4
     panels.mouse.move(x, y)
     panels.mouse.down()
@@ -341,7 +341,7 @@ def test_double_click_in_the_legend_isolates_a_class_for_the_lasso(panels, item_
     entry = panels.locator(".map .entry").first
     entry.dblclick()
     assert panels.locator(".map .entry.off").count() == panels.locator(".map .entry").count() - 1
-    box = panel(panels, "continuous").bounding_box()
+    box = bounds(panel(panels, "continuous"))
     (x0, y0), (x1, y1) = (box["x"] + 6, box["y"] + 6), (box["x"] + box["width"] - 7, box["y"] + box["height"] - 7)
     lasso(panels, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     first = item_maps[0].labels.min()  # the legend is ordered by class

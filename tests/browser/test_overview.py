@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import bounds, settled
 from transclipped.ui.tour import KEY, STEPS
 
 pytestmark = pytest.mark.browser
@@ -67,5 +67,5 @@ def test_nothing_is_wider_than_a_narrow_screen(server, page):
 def test_four_results_stand_two_by_two_in_a_narrow_window(overview, server):
     overview.set_viewport_size({"width": 600, "height": 900})
     settled(overview)
-    boxes = [box.bounding_box() for box in overview.locator('.st-key-results [data-testid="stMetric"]').all()]
+    boxes = [bounds(box) for box in overview.locator('.st-key-results [data-testid="stMetric"]').all()]
     assert [len({round(box[side]) for box in boxes}) for side in ("x", "y")] == [2, 2] and len(boxes) == 4

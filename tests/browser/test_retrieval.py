@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.browser.conftest import PATIENCE, settled
+from tests.browser.conftest import PATIENCE, bounds, settled
 from tests.image_files import encoded
 from transclipped.datasets.registry import load
 from transclipped.retrieval.coding.product import decode
@@ -213,7 +213,7 @@ def test_a_click_on_a_hit_beside_why_explains_it(at, engine):
     shows(page, [first[2]], ".st-key-why-image .ask")
     settled(page)
     assert ids_in(page, ".st-key-hits .on .ask") == [first[2]] and "hit=3" in page.url
-    assert page.locator(".st-key-why-image").bounding_box()["y"] < 600  # in sight
+    assert bounds(page.locator(".st-key-why-image"))["y"] < 600  # in sight
 
 
 def test_the_link_to_a_view_is_copied_and_opens_it(at, page):
@@ -242,5 +242,5 @@ def test_on_a_projector_nothing_overlaps_or_is_cut(at, section):
         "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1 || "
         "one.getBoundingClientRect().right > innerWidth).length"
     )
-    assert cut == 0 and page.locator(HITS).first.bounding_box()["y"] < 850
+    assert cut == 0 and bounds(page.locator(HITS).first)["y"] < 850
     assert page.locator(".st-key-query button").first.is_visible()  # the stepper is there
