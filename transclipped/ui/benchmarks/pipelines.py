@@ -56,7 +56,7 @@ def draw() -> None:
     queries, images, k = (int(part[name].iloc[0]) for name in ("n_queries", "n_database", "k"))
     st.caption(
         f"{queries:,} queries, {images:,} images, K = {k:,}. "
-        "A row with ↳ adds a stage to the less indented row above it. "
+        "A row with ↳ adds stages to a shorter measured line, and its gain is over that line. "
         f"Observed with labels{'' if using else ', which no stage sees'}."
     )
     if using:

@@ -23,7 +23,7 @@ SECTIONS = {
     WALK: "Loops of a walk",
 }
 OPENED_BY = {flow.STEP: FLOW, "exposure": LIGHT, "warmth": LIGHT, "beta": SELECT, "walk_length": WALK}
-FEATURES = "This line needs features of the images. What is computed is kept for the next time."
+FEATURES = "This line needs features of the images: a minute or two at first. They are kept for the next time."
 
 ABOUT = (
     "From a [query] to its [hits](hit) in stages, such as features, [codes](code) and [re-ranking], written as one "

@@ -15,9 +15,9 @@ from transclipped.ui.text import plain
 
 WORDS, VOTERS = 4, 6  # words that are shown, and voters of each
 ABOUT = (
-    f"The {K} best hits vote with their labels, each by how far its score exceeds that of the hit after them. "
-    "Only labels of the database vote, never the query's own, and none takes part in training. A reconstruction, by "
-    "the abstract of Ben Ismail 2011."
+    f"The {K} best hits vote with their labels, each weighted by how far its score exceeds that of hit {K + 1}; a tie "
+    "with that hit does not count. Only labels of the database vote, never the query's own, and none takes part in "
+    "training. Reconstructed from the abstract of Ben Ismail 2011."
 )
 
 
@@ -50,6 +50,7 @@ def _proposal(target: SearchTarget, proposal: Proposal, hits: dict[int, Hit], ma
     names = target.searcher.class_names
     name = names[proposal.word] if proposal.word < len(names) else f"class {proposal.word}"
     voters = [hits[row] for row in proposal.voters]
-    st.markdown(f"**{plain(name)}** · {proposal.p:.0%}, by {len(voters)} of the best hits")
+    first = f"; the first {VOTERS} here" if len(voters) > VOTERS else ""
+    st.markdown(f"**{plain(name)}** · {proposal.p:.0%}, by {len(voters)} of the best hits{first}")
     images = tiles(target, voters[:VOTERS], mask)
     sections.clickable(target, images, key=f"voters {proposal.word}", size=sections.MEDIUM)
