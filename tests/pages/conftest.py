@@ -9,6 +9,8 @@ import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
 
+from transclipped.ui.components import gallery
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
@@ -108,6 +110,19 @@ def unfinish(run: Path, **status) -> None:
     for name in ("metrics.json", "retrieval.npz", "model.safetensors"):
         (run / name).unlink()
     (run / "status.json").write_text(json.dumps({"v": 1, "pid": -1, "heartbeat": 0, **status}))
+
+
+@pytest.fixture
+def galleries(monkeypatch):
+    """Tiles of every gallery that was drawn last, by its key."""
+    result, draw = {}, gallery.draw
+
+    def recorded(tiles, *, key, **rest):
+        result[key] = tiles
+        return draw(tiles, key=key, **rest)
+
+    monkeypatch.setattr(gallery, "draw", recorded)
+    return result
 
 
 def arrived(page: str, **query) -> AppTest:

@@ -13,26 +13,12 @@ from transclipped.experiments.pipelines.same_light import SameLight, in_other_li
 from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Searcher
 from transclipped.ui import light
-from transclipped.ui.components import gallery
 from transclipped.ui.pipeline import data, html
 
 SECTION = {"section": "light"}
 
 
 pytestmark = pytest.mark.usefixtures("own_pipelines")
-
-
-@pytest.fixture
-def galleries(monkeypatch):
-    """Tiles of every gallery that was drawn last, by its key."""
-    result, draw = {}, gallery.draw
-
-    def recorded(tiles, *, key, **rest):
-        result[key] = tiles
-        return draw(tiles, key=key, **rest)
-
-    monkeypatch.setattr(gallery, "draw", recorded)
-    return result
 
 
 @pytest.fixture

@@ -32,19 +32,6 @@ retrieval = partial(opened, "retrieval")
 
 
 @pytest.fixture
-def galleries(monkeypatch):
-    """Tiles of every gallery that was drawn last, by its key."""
-    result, draw = {}, gallery.draw
-
-    def recorded(tiles, *, key, **rest):
-        result[key] = tiles
-        return draw(tiles, key=key, **rest)
-
-    monkeypatch.setattr(gallery, "draw", recorded)
-    return result
-
-
-@pytest.fixture
 def engine(finished):
     return Searcher(RunDir(finished))
 

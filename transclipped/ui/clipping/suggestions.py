@@ -9,7 +9,7 @@ from transclipped.analysis.clipping.mistakes import best_by_labels
 from transclipped.analysis.clipping.trained import ADAPTIVE, Trained, trained
 from transclipped.clipping import DELTA
 from transclipped.config import ClippingConfig
-from transclipped.ui import quantities
+from transclipped.ui import glossary, quantities
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
@@ -27,14 +27,13 @@ def section(view: View) -> None:
     st.header("A threshold without labels", help=HELP)
     counts, _ = lab_batch.turned(view, ClippingConfig(rule="threshold"), temperature=tune.temperature(view))
     study = results()
-    text = f"All are for the rule {term('threshold')}. {term('precision', 'Precision')}, {term('recall')} and "
-    text += f"{term('mAP')} are computed with labels."
+    text = "All are for the rule [threshold]. [Precision](precision), [recall] and [mAP] are computed with labels."
     if study is not None and study.none is not None:
         text += (
             f" In the study (32 bits, τ = {study.temperature:g}), each rule set the threshold anew in every batch; "
             f"without clipping, mAP was {study.none:.3f}."
         )
-    st.caption(text, unsafe_allow_html=True)
+    glossary.caption(text)
     suggested = lab_batch.suggested(view)
     for i, (name, value) in enumerate(suggested):
         _row(view, counts, f"**{term(name) if name in TERMS else name}**", value, _result(study, name), key=f"use {i}")
@@ -42,8 +41,8 @@ def section(view: View) -> None:
         best = float(counts.amounts[index])
         same = [name for name, value in suggested if nearest(DELTA, value) == best]
         where = f": here the δ of *{plain(same[0])}*" if same else ""
-        text = f"For comparison, with labels: the best {term('F1', 'F₁')}, most of both precision and recall{where}."
-        st.caption(f"{text} It is not the best δ to train with.", unsafe_allow_html=True)
+        text = f"For comparison, with labels: the best [F₁](F1), most of both precision and recall{where}."
+        glossary.caption(f"{text} It is not the best δ to train with.")
         if not same:
             _row(view, counts, "**best F₁, by labels**", best, "", key="use best")
 
