@@ -25,6 +25,16 @@ def test_part_shared_uses_the_amounts_with_the_best_validation():
         assert {trial.amount for trial in trials if trial.label == rule} == {best["amount"]}
 
 
+def test_no_two_trials_of_a_part_share_a_key():
+    """A key says nothing of `variant`, so that a label has to say which one it is."""
+    for part, trials in PARTS.items():
+        trials = trials(Plan(out=STUDY))
+        distinct = {(trial.label, trial.config, trial.every_search, trial.variant) for trial in trials}
+        assert len({trial.key for trial in trials}) == len(distinct) == len(trials), part
+        variants = {(trial.label, trial.variant) for trial in trials}
+        assert len(variants) == len({trial.label for trial in trials}), part
+
+
 def test_part_objectives_compares_everything_at_equal_epochs():
     trials = PARTS["objectives"](Plan(out=STUDY))
     assert len({trial.key for trial in trials}) == len(trials) == 14 * 3
