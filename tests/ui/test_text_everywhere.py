@@ -65,6 +65,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "presenting.controls: label",
             "presenting.say: sentence",
             "glossary.caption: prose(text)",
+            "glossary.markdown: text",
             "components/steps.buttons: steps[step]",
             "benchmarks/curves.draw: _figure(kind, metrics, search)",
             "codebooks/charts.heatmap: hover",
