@@ -375,7 +375,7 @@ def test_bundled_maps_come_first_and_a_click_shows_what_the_rule_clips_for_that_
     page.locator(".panel.large canvas.marks").scroll_into_view_if_needed()
     row = isolated(both, "quantized")
     page.mouse.click(*position(page, both, "quantized", row))
-    taken = map_clipping.taken(items.vectors["quantized"], run.config.clipping, anchor=row)
+    taken = map_clipping.false_negatives(items.vectors["quantized"], run.config.clipping, anchor=row)
     page.get_by_text(f"{taken.sum():,} clipped").wait_for()
     page.locator(".map .entry").nth(2).wait_for()
     assert page.locator(".map .entry").all_inner_texts() == ["clipped", "kept as negatives", "the anchor"]

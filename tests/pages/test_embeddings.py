@@ -77,7 +77,7 @@ def test_what_the_rule_clips_is_counted_for_the_query_and_for_all(finished):
     app = embeddings(map_colour="clipped", point=str(run.retrieval().query_ids[7]))
     assert f"**{int(0.2 * 39)} clipped**" in words(app)
     items = projections.items(run.retrieval(), "queries")
-    clipped = map_clipping.taken(items.vectors[config.on], config, anchor=7)
+    clipped = map_clipping.false_negatives(items.vectors[config.on], config, anchor=7)
     subject = SimpleNamespace(items=items, version="some")
     colours, _ = map_colours.clipping(run, subject, row=7, query=None)
     names = [colours.legend[i][0] for i in colours.index]

@@ -165,16 +165,16 @@ def measure_hits(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarr
         raise ValueError(f"hits of {n} queries and K = {k}, but {len(query_labels)} labels of queries")
     k = min(k, depth)
     average, precision, recall = np.zeros(n), np.zeros(k), np.zeros(k)
-    relevant, found = n_relevant(query_labels, database_labels), np.zeros(n)
+    relevant, hits_relevant = n_relevant(query_labels, database_labels), np.zeros(n)
     for start in range(0, n, step := max(1, HITS // max(1, k))):
         part = slice(start, start + step)
         average[part], counts = average_precision(relevance(query_labels[part], database_labels, hits.rows[part, :k]))
-        found[part] = counts.max(1, initial=0)
+        hits_relevant[part] = counts.max(1, initial=0)
         precision += (counts / np.arange(1, k + 1)).sum(0)
         recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
     return Measured(
         average_precision=average,
-        average_precision_r=average * found / np.maximum(1, np.minimum(k, relevant)),
+        average_precision_r=average * hits_relevant / np.maximum(1, np.minimum(k, relevant)),
         map_tie_aware=None,
         precision=precision / max(1, n),
         recall=recall / max(1, n),

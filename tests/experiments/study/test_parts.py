@@ -1,7 +1,7 @@
 """The parts of the study, with the bundled results."""
 
 from transclipped.analysis.tables import BY, results
-from transclipped.config import OBJECTIVES, WITHOUT_NEGATIVES
+from transclipped.config import OBJECTIVE_NAMES, WITHOUT_NEGATIVES
 from transclipped.experiments.study.parts import PARTS, Plan
 from transclipped.training.objectives.triplet import RULES
 from transclipped.ui.benchmarks import view as benchmarks_view
@@ -41,7 +41,7 @@ def test_part_objectives_compares_everything_at_equal_epochs():
     configs = [trial.config for trial in trials]
     assert len({(config.schedule, config.quantizer, config.loss.temperature) for config in configs}) == 1
     objectives = {config.loss.objective for config in configs}
-    assert objectives == set(OBJECTIVES) and set(RULES) <= {trial.variant for trial in trials}
+    assert objectives == set(OBJECTIVE_NAMES) and set(RULES) <= {trial.variant for trial in trials}
     for trial in trials:
         clips = trial.label.endswith(", clipped")
         assert (trial.config.clipping.rule != "none") == clips
