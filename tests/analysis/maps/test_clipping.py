@@ -8,7 +8,7 @@ import pytest
 
 from transclipped import clipping
 from transclipped.analysis.maps import clipping as map_clipping
-from transclipped.analysis.maps.projections import Items
+from transclipped.analysis.maps.store import Items
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 

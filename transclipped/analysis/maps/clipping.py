@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from transclipped.analysis.maps.plane import sample
-from transclipped.analysis.maps.projections import CONTINUOUS, QUANTIZED, Items
+from transclipped.analysis.maps.projections import CONTINUOUS, QUANTIZED
+from transclipped.analysis.maps.store import Items
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError

@@ -9,7 +9,7 @@ import streamlit as st
 
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections
-from transclipped.analysis.maps.projections import Items
+from transclipped.analysis.maps.store import Items
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.runs.run import RunDir
