@@ -261,7 +261,7 @@ SYSTEMS = (
             ("Flatness", pipe("head32 | flatness | mean | l2 | float")),
         ),
         "Li et al. 2020, ICME",
-        "",
+        "li2020",
         (
             Pair(
                 "collage",
