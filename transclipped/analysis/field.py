@@ -130,7 +130,7 @@ SYSTEMS = (
         "Find images in the same light, whatever they show",
         (
             ("Retrieval", "retrieval?section=light"),
-            ("Pipeline", pipe("lighting | standardise | whiten(0.5) | l2 | float")),
+            ("Pipeline", pipe("lighting | l2 | whiten(0.6) | l2 | float")),
         ),
         "Serrano et al. 2010, ICPR",
         "",

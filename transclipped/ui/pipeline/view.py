@@ -10,8 +10,9 @@ from transclipped.ui import access, label_note, links, presenting
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings
 from transclipped.ui.pipeline.data import Place
-from transclipped.ui.pipeline.jobs import Job, jobs
+from transclipped.ui.pipeline.jobs import jobs
 from transclipped.ui.text import plain
+from transclipped.ui.thread_job import Job
 
 LADDER, FLOW, LIGHT, SELECT, WALK = "ladder", "flow", "light", "select", "walk"
 COLUMNS = (1, 3)  # of the query and its hits
@@ -83,8 +84,8 @@ def _ready(line: Line, place: Place, why: str = FEATURES) -> Pipeline | None:
         with st.spinner("Opening the codes …"):
             return jobs().ready(text, place)
     job = jobs().find(text, place)
-    if job is not None and job.pipeline is not None:
-        return job.pipeline
+    if job is not None and job.result is not None:
+        return job.result
     if job is not None and job.running:
         _follow(text, place)
         return None
