@@ -78,9 +78,10 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """The gain with its sign; a loss, or nothing at three digits, is no gain."""
-        number = f"{self.difference:+.3f}".replace("-", "−")
-        return number if round(self.difference, 3) > 0 else f"no gain ({number})"
+        """The gain with its sign, between the rounded numbers of `words`; a loss, or nothing, is no gain."""
+        change = round(round(self.after, 3) - round(self.before, 3), 3)
+        number = f"{change:+.3f}".replace("-", "−")
+        return number if change > 0 else f"no gain ({number})"
 
     @property
     def words(self) -> str:

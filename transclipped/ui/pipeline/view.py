@@ -8,7 +8,7 @@ from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.retrieval.line import Line
 from transclipped.ui import access, label_note, links, presenting
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings
+from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings, why
 from transclipped.ui.pipeline.data import Place
 from transclipped.ui.pipeline.jobs import jobs
 from transclipped.ui.text import plain
@@ -66,6 +66,7 @@ def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
         draw = {FLOW: flow.draw, LIGHT: light.draw}.get(section, ladder.draw)
         rungs = draw(pipeline, place, subject)
     if section == LADDER:
+        why.draw(pipeline, place, subject, rungs)
         masks.draw(pipeline, place, subject, ready=_ready)
         with presenting.controls("What each stage does"):
             st.header("What each stage does")
@@ -73,11 +74,11 @@ def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
     presenting.say(sayings.sentence(section, rungs))
 
 
-def _ready(line: Line, place: Place, why: str = FEATURES) -> Pipeline | None:
+def _ready(line: Line, place: Place, reason: str = FEATURES) -> Pipeline | None:
     """The fitted pipeline; None while it has to be started, runs, or has failed, which is drawn.
 
     Args:
-        why: it has to be started, and what for, as Markdown.
+        reason: it has to be started, and what for, as Markdown.
     """
     text = str(line)
     if place.at_once:
@@ -91,7 +92,7 @@ def _ready(line: Line, place: Place, why: str = FEATURES) -> Pipeline | None:
         return None
     if job is not None:
         st.error(plain(job.error), icon=":material/error:")
-    st.info(why)
+    st.info(reason)
 
     def start() -> None:
         access.require(access.TRAIN)
