@@ -10,14 +10,14 @@ from functools import partial
 import streamlit as st
 
 from transclipped.experiments.pipelines.pipeline import Pipeline
-from transclipped.ui.pipeline.data import Place, fitted, query_ids
+from transclipped.ui.pipeline.data import STORES, Place, fitted, query_ids
 from transclipped.ui.thread_job import Job
 
-MOST = 8  # pipelines that stay ready
+MOST = 32  # pipelines of a place that stay ready: their outputs are in its store, beside what re-rankings compute
 
 
 class Jobs:
-    """All jobs by line, their name, and place; finished ones beyond `MOST` are forgotten, the oldest first."""
+    """All jobs by line, their name, and place; those that ended stay as long as their outputs, see `data.store`."""
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[tuple[str, str], Job] = OrderedDict()
@@ -47,10 +47,18 @@ class Jobs:
         with self._lock:
             self._jobs[job.name, place.key] = job
             self._jobs.move_to_end((job.name, place.key))
-            ended = [key for key, each in self._jobs.items() if not each.running]
-            for key in ended[: max(0, len(self._jobs) - MOST)]:
-                del self._jobs[key]
+            self._forget()
             return job
+
+    def _forget(self) -> None:
+        """Drop what ended at all but the `STORES` latest places, and at each of these beyond `MOST`."""
+        of_place: dict[str, list[tuple[str, str]]] = {}
+        for key in reversed(self._jobs):  # the latest first
+            of_place.setdefault(key[1], []).append(key)
+        for i, keys in enumerate(of_place.values()):
+            for key in keys[MOST if i < STORES else 0 :]:
+                if not self._jobs[key].running:
+                    del self._jobs[key]
 
 
 def _fit(job: Job, place: Place) -> Pipeline:
