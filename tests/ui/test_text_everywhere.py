@@ -64,6 +64,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "presenting.controls: label",
             "presenting.say: sentence",
             "glossary.caption: prose(text)",
+            "glossary.markdown: text",
             "components/steps.buttons: steps[step]",
             "benchmarks/curves.draw: _figure(kind, metrics, search)",
             "codebooks/charts.heatmap: hover",
@@ -324,6 +325,11 @@ def every_doubt() -> list[tuple[str, str]]:
 
 def test_every_rendered_text_is_constant_or_escaped() -> None:
     assert [f"{where} {doubt}" for where, doubt in every_doubt() if doubt not in REVIEWED] == []
+
+
+def test_only_the_glossary_allows_html_in_markdown() -> None:
+    files = [file for file in FILES if "unsafe_allow_html" in file.read_text(encoding="utf-8")]
+    assert [file.name for file in files] == ["glossary.py"]
 
 
 def test_every_review_is_still_needed() -> None:

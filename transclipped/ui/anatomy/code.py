@@ -11,7 +11,6 @@ from transclipped.ui import cached, glossary, links
 from transclipped.ui.anatomy import arithmetic, html, other_codes
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy.strips import draw_numbers
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -26,7 +25,7 @@ ALPHA = (
 def sub_vectors(run, unit, projected) -> None:
     """Step 4: sub-vectors `[M, d]` of unit length; `projected` is None if the network is unavailable."""
     m, d = unit.shape
-    parts = term("sub-vector", "sub-vectors")
+    parts = "[sub-vectors](sub-vector)"
     html.heading(4, f"The projection is split into **{m}** {parts} of {d} numbers, each scaled to length 1.")
     names = [f"sub-vector {i}" for i in range(1, m + 1)]
     draw_numbers(run, unit, names, what="number", key="parts", height=2.5, limit=1.0, written=d <= WRITTEN)
@@ -42,7 +41,7 @@ def codewords(run, stored, unit) -> None:
     k = stored.codebooks.shape[1]
     html.heading(
         5,
-        f"Each sub-vector is compared with the **{k}** {term('codeword', 'codewords')} of its {term('codebook')}; "
+        f"Each sub-vector is compared with the **{k}** [codewords](codeword) of its [codebook]; "
         "the nearest ★ replaces it.",
     )
     options = {"key": "alpha", "bind": "query-params", "help": ALPHA}
@@ -78,7 +77,7 @@ def code_bytes(stored, unit) -> None:
     m, k, d = stored.codebooks.shape
     html.heading(
         6,
-        f"The numbers of the nearest codewords are the {term('code')}: **{m} byte{'s'[: m > 1]}** for the whole image.",
+        f"The numbers of the nearest codewords are the [code]: **{m} byte{'s'[: m > 1]}** for the whole image.",
     )
     spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
     st.html(html.cards([html.byte(i, *number) for i, number in enumerate(spelled, 1)], width=11.5))
@@ -129,8 +128,8 @@ def _compared(by: str, stored) -> str:
         return other_codes.heading(by, stored)
     m = len(stored.codebooks)
     return (
-        f"The {term('query')} gives {m} tables: its {term('cosine')} with each codeword, divided by {m}. The code of a "
-        f"{term('hit')} picks **one number from each**."
+        f"The [query] gives {m} tables: its [cosine] with each codeword, divided by {m}. The code of a "
+        "[hit] picks **one number from each**."
     )
 
 

@@ -9,7 +9,6 @@ from transclipped.analysis.reasons import TREES
 from transclipped.retrieval.coding.product import decode
 from transclipped.ui import cached, reasons
 from transclipped.ui.anatomy import cached as anatomy_cached
-from transclipped.ui.glossary import term
 from transclipped.ui.pipeline import html
 from transclipped.ui.text import plain
 
@@ -28,11 +27,11 @@ def names(codebooks: np.ndarray) -> dict[str, str]:
 
 
 def heading(name: str, stored) -> str:
-    """What such a code compares, in a sentence of HTML."""
+    """What such a code compares, in a sentence, see `glossary.prose`."""
     if name == TREES:
-        return f"Every tree sends {term('query')} and {term('hit')} to a **leaf**, by one question after the other."
+        return "Every tree sends [query] and [hit] to a **leaf**, by one question after the other."
     bits = anatomy_cached.bits(stored)
-    return f"A {term('code')} can also be **{bits} bits**: query and {term('hit')} are compared bit by bit."
+    return f"A [code] can also be **{bits} bits**: query and [hit] are compared bit by bit."
 
 
 def draw(run, name: str, unit: np.ndarray, row: int) -> None:
