@@ -30,7 +30,7 @@ def section(view: View) -> None:
     text = "All are for the rule [threshold]. [Precision](precision), [recall] and [mAP] are computed with labels."
     if study is not None and study.none is not None:
         text += (
-            f" In the study (32 bits, τ = {study.temperature:g}), each rule set the threshold anew in every batch; "
+            f" In the study (32 bits, τ = {study.temperature:g}), each rule set a new threshold for every batch; "
             f"without clipping, mAP was {study.none:.3f}."
         )
     glossary.caption(text)
