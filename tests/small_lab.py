@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transclipped.features.labset import LabSet, quantized
+from transclipped.features.labset import LabSet, to_int8
 
 
 def small_lab(*, images=300, queries=60, width=16, seed=0) -> LabSet:
@@ -14,8 +14,8 @@ def small_lab(*, images=300, queries=60, width=16, seed=0) -> LabSet:
 
     labels, query_labels = np.arange(images) % 3, np.arange(queries) % 3
     plain = around(labels)
-    views, view_scales = quantized(np.stack([plain + rng.normal(scale=0.1, size=plain.shape) for _ in range(3)]))
-    numbers, scales = quantized(around(query_labels))
+    views, view_scales = to_int8(np.stack([plain + rng.normal(scale=0.1, size=plain.shape) for _ in range(3)]))
+    numbers, scales = to_int8(around(query_labels))
     about = {"backbone": "efficientnet-lite0", "image_size": 32, "fingerprint": "made up"}
     about |= {"projected": False, "class_names": ["a", "b", "c"]}
     rows, query_rows = np.arange(images), 50_000 + np.arange(queries)

@@ -191,29 +191,46 @@ def clip(
                 [1, 0, 0, 1, 0, 0],
                 [0, 0, 0, 0, 0, 0]], dtype=torch.int32)
     """
+    rule, w = RULES[config.rule], strength(config, epoch)
+    similarity, candidates = _comparable(similarity, candidates)
+    mask, level = _picked(rule, similarity, candidates, config)
+    if w < 1:
+        mask = most_similar(similarity, mask, share_of(mask.sum(1), w))
+    prior = config.class_prior * w if rule.amount is PRIOR else None
+    return Clipped(mask, _level_column(level, similarity, mask), config.treatment, prior)
+
+
+def _comparable(similarity: Tensor, candidates: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Cosines without gradient in float32 or better, and the candidates, by default all negatives."""
     import torch
 
-    rule = RULES[config.rule]
     if similarity.ndim != 2 or (candidates is None and similarity.shape[0] != similarity.shape[1]):
         raise ValueError(f"need similarities [2B, 2B], got {[*similarity.shape]}")
     if candidates is not None and candidates.shape != similarity.shape:
         raise ValueError(f"need candidates {[*similarity.shape]}, got {[*candidates.shape]}")
     similarity = similarity.detach().to(torch.promote_types(similarity.dtype, torch.float32))
-    if candidates is None:
-        candidates = negatives(len(similarity), device=similarity.device)
+    return similarity, negatives(len(similarity), device=similarity.device) if candidates is None else candidates
 
-    picked, level = rule.pick(similarity, candidates, config)
-    if picked.dtype != torch.bool or picked.shape != candidates.shape:
-        raise ValueError(f"rule {config.rule!r} must pick a bool {[*candidates.shape]}, got {[*picked.shape]}")
-    mask = picked & candidates
-    w = strength(config, epoch)
-    if w < 1:
-        mask = most_similar(similarity, mask, share_of(mask.sum(1), w))
+
+def _picked(
+    rule: Rule, similarity: Tensor, candidates: Tensor, config: ClippingConfig
+) -> tuple[Tensor, Tensor | float | None]:
+    """The candidates that the rule picks, and its level; ValueError if its mask does not fit."""
+    import torch
+
+    mask, level = rule.pick(similarity, candidates, config)
+    if mask.dtype != torch.bool or mask.shape != candidates.shape:
+        raise ValueError(f"rule {config.rule!r} must pick a bool {[*candidates.shape]}, got {[*mask.shape]}")
+    return mask & candidates, level
+
+
+def _level_column(level: Tensor | float | None, similarity: Tensor, mask: Tensor) -> Tensor:
+    """A rule's level as `[2B, 1]`; None becomes the smallest clipped cosine of each anchor, 1 if there is none."""
+    import torch
+
     if level is None:
         level = similarity.masked_fill(~mask, 1.0).amin(1, keepdim=True)
-    level = torch.as_tensor(level, dtype=similarity.dtype, device=similarity.device)
-    prior = config.class_prior * w if rule.amount is PRIOR else None
-    return Clipped(mask, level.expand(len(similarity), 1), config.treatment, prior)
+    return torch.as_tensor(level, dtype=similarity.dtype, device=similarity.device).expand(len(similarity), 1)
 
 
 def turned() -> dict[str, Amount]:

@@ -24,7 +24,7 @@ LONGEST_TEXT = 4096  # characters in a path or name
 AUTO = "auto"
 NT_XENT, SIMCLR, MOCO, BYOL = "nt-xent", "simclr", "moco", "byol"
 WITHOUT_NEGATIVES = (BYOL, "barlow", "vicreg")  # objectives with nothing to clip
-OBJECTIVES = (SIMCLR, MOCO, *WITHOUT_NEGATIVES)  # `training.objectives`
+OBJECTIVE_NAMES = (SIMCLR, MOCO, *WITHOUT_NEGATIVES)  # `training.objectives`
 SUITED, SUITED_TO_PHOTOGRAPHS = "hybrid-vit", "hybrid-vit-photographs"  # replace "auto"
 ANNOTATIONS = POTENTIAL, RELEVANT, _ = ("potential", "relevant", "both")  # MIRFLICKR's: 24, 14 stricter ones, all 38
 GREYS = ("wv-net",)  # recipes for images of one channel
@@ -208,7 +208,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _check_texts("loss.", self)
-        _one_of("loss.", self, "objective", OBJECTIVES)
+        _one_of("loss.", self, "objective", OBJECTIVE_NAMES)
         if self.name != NT_XENT and self.objective != SIMCLR:
             raise InputError(
                 f"loss.name is {quoted(self.name)}, which needs loss.objective {SIMCLR}; leave one of them out"

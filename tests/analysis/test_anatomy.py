@@ -191,7 +191,7 @@ def test_projection_is_the_heads(head):
 
 @pytest.mark.parametrize("alpha", [0.5, 10, 500])
 def test_soft_assignment_is_the_quantizers(alpha):
-    quantizer = ProductQuantizer.from_config(QuantizerConfig(bits=32, dim=32, alpha=alpha))
+    quantizer = ProductQuantizer(dim=32, codebooks=4, alpha=alpha)
     x = unit_vectors(4, 8)
     with torch.inference_mode():
         expected = quantizer(torch.from_numpy(x)[None]).assignment[0].numpy()

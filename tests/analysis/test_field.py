@@ -1,6 +1,7 @@
 """The field: every number comes from a measured line, every link opens something, every system has a source."""
 
 import json
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -59,6 +60,15 @@ def test_a_missing_line_leaves_a_dash_and_a_loss_is_no_gain(tmp_path):
     assert table["Gain here"][0] == "no gain (−0.100)"
     table = field.columns(field.gains({**values, (pair.data, pair.after): 0.7004}, own=None))
     assert table["Gain here"][0].startswith("no gain")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"), [(0.2134, 0.1979, "no gain (−0.015)"), (0.5538, 0.5664, "+0.012")]
+)
+def test_a_gain_is_that_between_the_numbers_beside_it(before, after, text):
+    gain = field.Gain("", "", before, after)
+    first, last = (float(number) for number in gain.words.split(": ")[1].split(" → "))
+    assert gain.verdict == text and abs(last - first) == pytest.approx(abs(float(re.sub("[^0-9.]", "", text))))
 
 
 def test_links_open_lines_and_pages_that_exist():

@@ -1,4 +1,4 @@
-"""Why a hashed hit is one: bits, trees and questions against loops on planted vectors."""
+"""Codes of the lab set, and the questions of trees, against loops on planted vectors."""
 
 from collections import Counter
 
@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from transclipped.analysis import hashes
+from transclipped.analysis.reasons import why
 from transclipped.features.labset import LabSet
 from transclipped.retrieval.coding.trees import leaves
+from transclipped.retrieval.vectors import unit
 
 
 @pytest.fixture(scope="module")
@@ -41,42 +43,44 @@ def trees(lab):
     return hashes.hashed("trees", lab)
 
 
-@pytest.mark.parametrize("name", ["udh", "strp"])
-def test_scores_of_bits_follow_from_the_bits_that_agree(lab, name):
+@pytest.mark.parametrize("name", ["udh", "strp", "trees"])
+def test_hits_are_of_the_query_class_and_in_the_order_of_what_they_share(lab, name):
     code = hashes.hashed(name, lab)
-    scores, rows = code.hits(3, 20)
-    own, items = hashes.bits(code.queries[3:4], code.state)[0], hashes.bits(code.items, code.state)
-    every = [sum(a == b for a, b in zip(own, item, strict=True)) for item in items]
-    assert rows.tolist() == sorted(range(600), key=lambda row: (-every[row], row))[:20]
-    np.testing.assert_allclose(scores, [2 * every[row] / 32 - 1 for row in rows], atol=1e-6)
+    query = unit(lab.query_features)[3]
+    scores, rows = code.hits(query, 20)
+    every = [why(name, code.index, query, row, code.options).score for row in range(600)]
+    assert rows.tolist() == sorted(range(600), key=lambda row: (-round(every[row], 9), row))[:20]
+    np.testing.assert_allclose(scores, [every[row] for row in rows], atol=1e-6)
     assert (lab.labels[rows] == lab.query_labels[3]).all()
 
 
 def test_questions_lead_to_the_leaf_that_the_code_stores(trees):
-    reached, asked = leaves(trees.items, trees.state), leaves(trees.queries, trees.state)
-    for tree, query, row in ((0, 0, 7), (5, 3, 599), (99, 11, 0)):
-        questions, leaf = hashes.questions(trees, tree, query, row)
-        way = "".join(str(int(question.query)) for question in questions)
-        assert int(way, 2) == asked[query, tree]
-        assert sorted(leaf.tolist()) == [i for i in range(600) if reached[i, tree] == asked[query, tree]]
-        item = [question.item for question in questions]
-        parted = next((i for i in range(6) if f"{reached[row, tree]:06b}"[i] != way[i]), 6)
-        assert item[:parted] == [question.query for question in questions][:parted]
-        assert item[parted + 1 :] == [None] * (5 - parted if parted < 6 else 0)
-        assert questions[0].members == 600 and len(leaf) < questions[-1].members
+    reached = leaves(trees.items, trees.state)
+    for tree, leaf in ((0, 7), (5, 63), (99, 0)):
+        way = f"{leaf:06b}"
+        questions, rows = hashes.questions(trees.state, trees.items, tree, np.array([side == "1" for side in way]))
+        assert sorted(rows.tolist()) == [i for i in range(600) if reached[i, tree] == leaf]
+        for number, question in enumerate(questions):
+            assert question.members == sum(f"{one:06b}".startswith(way[:number]) for one in reached[:, tree])
+        assert len(questions) == 6 and questions[0].members == 600
 
 
 def test_extremes_are_the_smallest_and_largest_projections(trees):
-    questions, _ = hashes.questions(trees, 2, 0, 0)
-    state = trees.state
-    values = (trees.items - state["mean"]) @ state["matrix"][:, state["direction"][2, 0]]
-    assert values[questions[0].low].tolist() == sorted(values.tolist())[:4]
-    assert values[questions[0].high].tolist() == sorted(values.tolist(), reverse=True)[:4]
+    state, low, high = trees.state, np.zeros(6, bool), np.ones(6, bool)
+    for answers in (low, high):
+        question = hashes.questions(state, trees.items, 2, answers)[0][1]
+        node = 1 + int(answers[0])
+        first = (trees.items - state["mean"]) @ state["matrix"][:, state["direction"][2, 0]]
+        values = (trees.items - state["mean"]) @ state["matrix"][:, state["direction"][2, node]]
+        side = (first > state["threshold"][2, 0]) == answers[0]
+        assert values[question.low].tolist() == pytest.approx(sorted(values[side].tolist())[:4], abs=1e-5)
+        assert values[question.high].tolist() == pytest.approx(sorted(values[side].tolist())[:-5:-1], abs=1e-5)
 
 
-def test_trees_that_agree_are_counted_like_leaves(trees):
-    both = leaves(np.stack([trees.queries[1], trees.items[100]]), trees.state)
-    assert hashes.trees_agree(trees, 1, 100).tolist() == [a == b for a, b in zip(*both.tolist(), strict=True)]
+def test_trees_of_depth_0_ask_nothing_and_reach_all_items(lab):
+    code = hashes.fitted("trees", unit(lab.features[0]), trees=2, depth=0)
+    questions, rows = hashes.questions(code.state, code.items, 1, np.zeros(0, bool))
+    assert questions == [] and rows.tolist() == list(range(600))
 
 
 def test_purities_are_shares_of_the_most_frequent_label():

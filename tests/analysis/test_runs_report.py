@@ -4,7 +4,7 @@ import pytest
 
 from transclipped.analysis.runs_report import FILE, report, row, write_report
 from transclipped.cli import main
-from transclipped.config import OBJECTIVES
+from transclipped.config import OBJECTIVE_NAMES
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir, find_runs
 from transclipped.utils.files import ASSETS, read_json, write_json
@@ -28,7 +28,7 @@ def test_a_row_holds_the_measurements():
     assert (line["bits"], line["epochs"], line["clipping"]) == (32, 6, "adaptive c = 2.5, τ = 0.2")
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
 def test_a_temperature_stands_only_where_the_loss_has_one(objective, tmp_path):
     source = RUNS / "hybrid-cifar10-32-clipped"
     config = read_json(source / "config.json")

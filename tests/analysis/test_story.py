@@ -96,10 +96,10 @@ def test_the_first_page_needs_neither_torch_nor_pandas():
 
 def test_every_check_reports_its_value(tmp_path):
     checks = {check.name: check for check in readiness.checks(tmp_path / "not" / "there")}
-    assert checks["Python"].ok and int(checks["Processor cores"].found) >= 1
-    assert "streamlit" in checks["Packages"].found
-    assert "GB free for runs" in checks["Disk"].found
-    assert "runs" in checks["Bundled files"].found
+    assert checks["Python"].ok and int(checks["Processor cores"].value) >= 1
+    assert "streamlit" in checks["Packages"].value
+    assert "GB free for runs" in checks["Disk"].value
+    assert "runs" in checks["Bundled files"].value
 
 
 def test_an_old_or_missing_package_is_named(monkeypatch):

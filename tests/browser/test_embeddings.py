@@ -13,6 +13,8 @@ from tests.browser.conftest import PATIENCE, ROOT, bounds, settled
 from transclipped.analysis.maps import bundled as bundled_maps
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections
+from transclipped.analysis.maps.plane import pca
+from transclipped.analysis.maps.store import UmapSettings
 from transclipped.datasets.registry import load
 from transclipped.runs.run import RunDir
 
@@ -27,7 +29,7 @@ def item_maps(own_runs, tiny_run):
     run = RunDir(own_runs / RUN)
     items = projections.items(run.retrieval(), "queries")
     items = projections.with_features(run, items, load(run.config.data), items.ids)
-    return items, {kind: projections.pca(vectors).xy for kind, vectors in items.vectors.items()}
+    return items, {kind: pca(vectors).xy for kind, vectors in items.vectors.items()}
 
 
 @pytest.fixture
@@ -363,7 +365,7 @@ def test_bundled_maps_come_first_and_a_click_shows_what_the_rule_clips_for_that_
     run = RunDir(ROOT / "assets" / "runs" / "hybrid-cifar10-32-clipped")
     items = projections.items(run.retrieval(), "queries")
     maps = bundled_maps.load(bundled_maps.content(run, run.retrieval(), "queries"), len(items))
-    bundled = {kind: maps[kind, projections.UmapSettings()] for kind in projections.KINDS}
+    bundled = {kind: maps[kind, UmapSettings()] for kind in projections.KINDS}
     page.goto(f"{server}/embeddings?run={run.name}&map_colour=clipped")
     page.wait_for_selector("canvas.points[data-view]", timeout=PATIENCE)
     settled(page)
@@ -375,7 +377,7 @@ def test_bundled_maps_come_first_and_a_click_shows_what_the_rule_clips_for_that_
     page.locator(".panel.large canvas.marks").scroll_into_view_if_needed()
     row = isolated(both, "quantized")
     page.mouse.click(*position(page, both, "quantized", row))
-    taken = map_clipping.taken(items.vectors["quantized"], run.config.clipping, anchor=row)
+    taken = map_clipping.false_negatives(items.vectors["quantized"], run.config.clipping, anchor=row)
     page.get_by_text(f"{taken.sum():,} clipped").wait_for()
     page.locator(".map .entry").nth(2).wait_for()
     assert page.locator(".map .entry").all_inner_texts() == ["clipped", "kept as negatives", "the anchor"]

@@ -20,16 +20,16 @@ def cosine(a, b):
 
 def test_eight_bits_keep_the_direction_of_an_embedding():
     values = np.random.default_rng(0).normal(size=(50, 256)).astype(np.float32) * np.logspace(-2, 2, 50)[:, None]
-    numbers, scales = labset.quantized(values)
+    numbers, scales = labset.to_int8(values)
     assert numbers.dtype == np.int8 and np.abs(numbers).max(1).tolist() == [127] * 50
-    again = labset.dequantized(numbers, scales).astype(np.float32)
+    again = labset.from_int8(numbers, scales).astype(np.float32)
     assert cosine(values, again).min() > 0.9998
     assert np.abs(again / values - 1)[np.abs(values) > np.abs(values).max(1, keepdims=True) / 2].max() < 0.02
 
 
 def test_a_row_of_zeros_stays_zero():
-    numbers, scales = labset.quantized(np.zeros((2, 8), np.float32))
-    assert not numbers.any() and np.isfinite(labset.dequantized(numbers, scales)).all()
+    numbers, scales = labset.to_int8(np.zeros((2, 8), np.float32))
+    assert not numbers.any() and np.isfinite(labset.from_int8(numbers, scales)).all()
 
 
 def test_saved_sets_are_restored(tmp_path):

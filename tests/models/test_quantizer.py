@@ -17,8 +17,9 @@ SHAPES = [(16, 64, 256), (32, 64, 256), (64, 64, 256), (12, 12, 16), (3, 6, 2)] 
 
 
 def quantizer(bits=12, dim=12, codewords=16, *, seed=0, alpha=10.0):
-    config = QuantizerConfig(bits=bits, dim=dim, codewords=codewords, alpha=alpha)
-    return ProductQuantizer.from_config(config, generator=torch.Generator().manual_seed(seed))
+    codebooks = QuantizerConfig(bits=bits, dim=dim, codewords=codewords).codebooks
+    generator = torch.Generator().manual_seed(seed)
+    return ProductQuantizer(dim, codebooks, codewords, alpha=alpha, generator=generator)
 
 
 def sub_vectors(rows, pq, *, seed=1, dtype=torch.float32):

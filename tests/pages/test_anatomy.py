@@ -8,11 +8,13 @@ import pytest
 from PIL import Image
 
 from tests.pages.conftest import opened, words
-from transclipped.analysis import anatomy
+from transclipped.analysis import anatomy, hashes
 from transclipped.datasets.images.decode import to_png
+from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Searcher
+from transclipped.ui import reasons
 from transclipped.ui.anatomy.html import STEPS
 
 TITLES = [f"{i} · {title}" for i, title in enumerate(STEPS, 1)]
@@ -176,3 +178,37 @@ def test_steps_two_and_three_are_omitted_without_the_network(finished):
     (finished / "model.safetensors").unlink()
     app = opened("anatomy")
     assert app.warning and titles(app) == TITLES[:1] + TITLES[3:]
+
+
+@pytest.mark.parametrize("name", ["udh", "itq", "trees"])
+def test_the_same_hit_is_explained_by_bits_or_trees(finished, stored, name):
+    app = opened("anatomy", query="5", hit="7", code_by=name)
+    assert not app.error and not app.warning and titles(app) == TITLES
+    unit = stored.queries[5].astype(np.float32)
+    row = Searcher(RunDir(finished)).search(unit, top=7)[-1].row
+    items = decode(stored.codebooks, stored.codes)  # all of them, since there are 200
+    code = hashes.fitted(name, items, **({} if name == "trees" else {"bits": 32}))
+    facts = code.why(unit, items[row])
+    assert reasons.sentence(facts) in words(app)
+    if name == "trees":
+        lines = re.findall(r"<tr class=\"[^\"]*\">(?:<td>(\d+)</td>)(?:<td>(\d+)</td>)(?:<td>(\d+)</td>)", html(app))
+        assert [int(leaf) for _, leaf, _ in lines] == facts.query.tolist()
+        assert [int(leaf) for _, _, leaf in lines] == facts.item.tolist()
+        app.number_input(key="why_tree").set_value(9).run()
+        assert f"Tree 9: the query reaches leaf {facts.query[8]}, the hit leaf {facts.item[8]}." in html(app)
+    else:
+        cells = re.findall(r'class="(equal|differ)" title="[^"]*"><b>(\d)</b><b>(\d)</b>', html(app))
+        assert [kind == "equal" for kind, _, _ in cells] == facts.equal.tolist()
+        assert [(int(a), int(b)) for _, a, b in cells] == list(zip(facts.query, facts.item, strict=True))
+    assert 'class="an-sum"' not in html(app)
+    app.segmented_control(key="code_by").set_value("product").run()
+    assert not app.exception and 'class="an-sum"' in html(app) and "why-" not in html(app)
+
+
+def test_another_code_is_fitted_only_when_it_is_chosen(finished, monkeypatch):
+    fits = []
+    monkeypatch.setattr(hashes, "fitted", lambda *_, **__: fits.append(1))
+    app = opened("anatomy")
+    assert not app.error and not fits
+    app = opened("anatomy", code_by="udh", step="6")
+    assert not app.error and not fits

@@ -190,6 +190,19 @@ def test_each_stage_is_indented_below_the_row_that_it_continues():
     assert pipelines.tree(rows) == ["a", "↳ b", f"{pipelines.INDENT}↳ c", "x | d"]
 
 
+def test_a_data_set_is_one_column_of_gains_unless_it_has_several_protocols():
+    groups = {
+        name: pd.DataFrame({"row": [name]}) for name in ("cifar10", "cifar10, I", "x", "caltech101, a", "caltech101, b")
+    }
+    rows = {name: part["row"].tolist() for name, part in pipelines._by_data(groups).items()}
+    assert rows == {
+        "CIFAR-10": ["cifar10", "cifar10, I"],
+        "x": ["x"],
+        "Caltech-101 (a)": ["caltech101, a"],
+        "Caltech-101 (b)": ["caltech101, b"],
+    }
+
+
 def test_the_study_ranks_by_value_and_gives_the_gain_over_none():
     columns = ["label", "bits", "n", "mean", "half"]
     rows = [

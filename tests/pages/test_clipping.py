@@ -130,7 +130,7 @@ def test_two_heads_are_compared_by_one_press(home):
 
 def test_a_table_of_all_rules_has_no_share_of_nothing(home):
     app = opened("clipping", look="rules", size="64")
-    assert rules.ABOUT_OBJECTIVES in [caption.value for caption in app.caption]
+    assert rules.ABOUT_NEGATIVES in [caption.value for caption in app.caption]
     table = app.dataframe[0].value
     debiased = table[table["rule"].str.startswith("debiased")].iloc[0]
     assert debiased["precision"] == "–" and debiased["share clipped"] == "0.0%"

@@ -9,9 +9,12 @@ from tests.pages.conftest import arrived, opened, words
 from transclipped.analysis import codebooks as cb
 from transclipped.analysis import hashes
 from transclipped.analysis.overlap import Overlap, in_words, overlap
+from transclipped.analysis.reasons import why
 from transclipped.features import labset
 from transclipped.retrieval.store import Retrieval
+from transclipped.retrieval.vectors import unit
 from transclipped.runs.run import RunDir
+from transclipped.ui import reasons
 from transclipped.ui.codebooks.codeword import sentence
 from transclipped.ui.codebooks.sections import verdict
 
@@ -203,17 +206,20 @@ def test_a_lesson_has_a_sentence_to_say_and_folds_the_choice_of_a_second_run(fin
 
 @pytest.mark.parametrize("name", ["trees", "udh"])
 def test_hashes_explain_a_hit_by_trees_or_bits(finished, name):
-    app = opened("codebooks", section="hashes", hash=name, hash_query="3")
+    app = opened("codebooks", section="hashes", hash=name, hash_query="3", hash_hit="2")
     assert not app.error and not app.exception
-    code = hashes.hashed(name, labset.load())
-    row = int(code.hits(3, 1)[1][0])
+    lab = labset.load()
+    code, query = hashes.hashed(name, lab), unit(lab.query_features)[3]
+    facts = why(name, code.index, query, int(code.hits(query, 2)[1][1]), code.options)
+    assert reasons.sentence(facts) in words(app)
+    drawn = "".join(element.proto.body for element in app.get("html"))
     if name == "trees":
-        agree = hashes.trees_agree(code, 3, row)
-        assert f"{int(agree.sum())} of {len(agree)} trees" in words(app)
-        assert app.number_input(key="tree").value == int(agree.argmax()) + 1
+        tree = int(facts.alike.argmax())
+        assert app.number_input(key="tree").value == tree + 1
+        asked, leaf = hashes.questions(code.state, code.items, tree, facts.answers[0, tree])
+        assert drawn.count('aria-label="Question ') == 2 * len(asked) and f"leaf: {len(leaf)} images" in words(app)
     else:
-        both = hashes.bits(np.stack([code.queries[3], code.items[row]]), code.state)
-        assert f"{int((both[0] == both[1]).sum())} of 32 bits" in words(app)
+        assert drawn.count('class="differ"') == facts.distance
         assert "purity" in words(app) and app.header[-1].value == "Pseudo-classes"
 
 

@@ -8,15 +8,17 @@ import time
 import pytest
 from PIL import Image
 
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import keys, opened, words
 from transclipped.config import DataConfig
 from transclipped.datasets import storage
 from transclipped.datasets.images import listing
 from transclipped.datasets.images.check import Check
 from transclipped.datasets.registry import load
+from transclipped.errors import InputError
 from transclipped.search import collection_job
 from transclipped.ui import access, runs
 from transclipped.ui.datasets import cached as datasets_cached
+from transclipped.ui.datasets import choice
 from transclipped.ui.datasets import folder as datasets_folder
 from transclipped.ui.datasets import job as datasets_job
 from transclipped.ui.text import plain
@@ -93,6 +95,21 @@ def test_protocol_in_the_address_changes_the_rows(finished):
 def test_a_missing_set_comes_with_its_layout(finished, name, file):
     app = opened("datasets", set=name)
     assert not app.error and any(file in code.value for code in app.code)
+
+
+@pytest.mark.parametrize("name", sorted(choice.TITLES.keys() & set(choice.NEEDS_FOLDER)))
+def test_labels_are_asked_for_where_a_set_takes_them(finished, tmp_path, name):
+    """And what the address says about them is ignored elsewhere."""
+    lists = tmp_path / "lists"
+    config = DataConfig(dataset=name, data=str(tmp_path), labels=str(lists))
+    with pytest.raises(InputError) as refusal:
+        load(config)
+    own = "has its own labels" in str(refusal.value)
+    app = opened("datasets", set=name, folder=str(tmp_path), labels=str(lists))
+    assert ("typed labels" in keys(app)) != own and not app.exception
+    app.button(key="open folder").click().run()
+    assert not app.exception and "has its own labels" not in words(app)
+    assert (plain(lists) in words(app)) != own  # it does not exist
 
 
 def test_collages_and_caltech_are_shown(finished):

@@ -77,7 +77,7 @@ def test_what_the_rule_clips_is_counted_for_the_query_and_for_all(finished):
     app = embeddings(map_colour="clipped", point=str(run.retrieval().query_ids[7]))
     assert f"**{int(0.2 * 39)} clipped**" in words(app)
     items = projections.items(run.retrieval(), "queries")
-    clipped = map_clipping.taken(items.vectors[config.on], config, anchor=7)
+    clipped = map_clipping.false_negatives(items.vectors[config.on], config, anchor=7)
     subject = SimpleNamespace(items=items, version="some")
     colours, _ = map_colours.clipping(run, subject, row=7, query=None)
     names = [colours.legend[i][0] for i in colours.index]
@@ -114,16 +114,16 @@ def test_umap_is_offered_started_and_cancelled(finished, empty_maps):
     assert shows_pca_meanwhile(app)
 
 
-def random_map(n: int, trust: float = 0.77, seed: int = 0) -> projections.Map:
-    return projections.Map(np.random.default_rng(seed).normal(size=(n, 2)), trust)
+def random_map(n: int, trust: float = 0.77, seed: int = 0) -> map_store.Map:
+    return map_store.Map(np.random.default_rng(seed).normal(size=(n, 2)), trust)
 
 
 def test_stored_maps_are_shown_at_once(finished, empty_maps):
     items = projections.items(RunDir(finished).retrieval(), "queries")
     for n in (5, 15, 50):
-        settings = projections.UmapSettings(n_neighbors=n)
-        key = projections.map_key(projections.digest(items.vectors["quantized"]), settings)
-        projections.store_map(key, random_map(40, 0.9, seed=n))
+        settings = map_store.UmapSettings(n_neighbors=n)
+        key = map_store.map_key(map_store.digest(items.vectors["quantized"]), settings)
+        map_store.store_map(key, random_map(40, 0.9, seed=n))
     app = embeddings()
     app.segmented_control(key="map_method").set_value("UMAP").run()
     app.segmented_control(key="map_compare").set_value("settings").run()
@@ -137,7 +137,7 @@ def bundled(finished, tmp_path, monkeypatch):
 
     All maps of the queries, and those of the database at the default settings.
     """
-    folder, run, settings = tmp_path / "bundled-maps", RunDir(finished), projections.UmapSettings()
+    folder, run, settings = tmp_path / "bundled-maps", RunDir(finished), map_store.UmapSettings()
     monkeypatch.setattr(bundled_maps, "FOLDER", folder)
     queries = {panel: random_map(40) for panel in bundled_maps.wanted(projections.items(run.retrieval(), "queries"))}
     queries["backbone", settings] = random_map(40, 0.66)
@@ -213,9 +213,9 @@ def test_three_panels_stay_while_some_are_not_computed_and_missing_ones_are_enco
     app = embeddings()
     assert list(trust()) == list(projections.KINDS) and drawn["empty"] == {} and "compute" not in keys(app)
     items = projections.items(RunDir(bundled.parents[1] / "runs" / "tiny").retrieval(), "queries")
-    settings = projections.UmapSettings(n_neighbors=20)
+    settings = map_store.UmapSettings(n_neighbors=20)
     for kind in ("continuous", "quantized"):
-        projections.store_map(projections.map_key(items.digests[kind], settings), random_map(40))
+        map_store.store_map(map_store.map_key(items.digests[kind], settings), random_map(40))
     app.slider(key="map_nn").set_value(20).run()
     assert list(trust()) == ["continuous", "quantized"]
     assert drawn["empty"] == {"backbone": map_layouts.NOT_HERE}

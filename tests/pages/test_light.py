@@ -8,6 +8,7 @@ import pytest
 import transclipped as tc
 from tests.pages.conftest import arrived, words
 from transclipped.datasets.registry import load
+from transclipped.experiments.pipelines import same_light
 from transclipped.experiments.pipelines.lighting import light as light_of
 from transclipped.experiments.pipelines.same_light import SameLight, in_other_light
 from transclipped.runs.run import RunDir
@@ -89,6 +90,16 @@ def test_a_collection_is_ranked_by_light_without_its_missing_files(collection, g
     assert len(shown) == 11 and not any(gone.name in name for name in shown)
 
 
+def test_the_tooltip_gives_the_stored_measurement(finished, galleries, monkeypatch, tmp_path):
+    stored = same_light.measured()
+    tooltip = answered(arrived("retrieval", **SECTION), galleries, "hits Same light").caption
+    (help_,) = [caption.help for caption in tooltip if caption.value == light.IDEA]
+    for number in (stored.precision[same_light.LINE], stored.precision[same_light.NETWORK], stored.chance):
+        assert f"{number:.3f}" in help_
+    monkeypatch.setattr(light, "measured", lambda: same_light.measured(tmp_path / "nowhere.json"))
+    assert light._quality() is None
+
+
 def test_embeddings_without_images_have_no_light(home, tmp_path, galleries):
     from transclipped.datasets.embeddings import Embeddings
     from transclipped.errors import InputError
@@ -97,9 +108,9 @@ def test_embeddings_without_images_have_no_light(home, tmp_path, galleries):
     images.name = "vectors"
     with pytest.raises(InputError, match="no pixels"):
         light_of(images)
-    job = light.Work(lambda: (light_of(images), np.arange(3)))
+    job = light.work("vectors", lambda: (light_of(images), np.arange(3)))
     job.thread.join(20)
-    assert "vectors" in job.error and job.ranker is None
+    assert "vectors" in job.error and job.result is None
 
 
 def test_the_pipeline_page_answers_twice(home, rows, monkeypatch):
@@ -137,7 +148,7 @@ def test_a_failed_computation_starts_again_at_the_next_visit(finished, galleries
 def test_a_visitor_starts_no_computation_over_a_collection(collection, galleries, monkeypatch):
     from transclipped.ui import access
 
-    monkeypatch.setattr(light, "Work", lambda opened: 1 / 0)
+    monkeypatch.setattr(light, "work", lambda *arguments: 1 / 0)
     monkeypatch.setattr(access, "owner", lambda: False)
     monkeypatch.setattr(access, "readable", lambda path: path)
     app = arrived("retrieval", collection="my-collection", **SECTION)

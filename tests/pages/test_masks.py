@@ -1,10 +1,14 @@
 """What map filters see, on the Pipeline page: drawings and numbers are the library's."""
 
+import base64
+import io
 import json
 import time
 
 import numpy as np
 import pytest
+from PIL import Image
+from plotly.colors import sequential
 
 import transclipped as tc
 from tests.pages.conftest import arrived, keys, words
@@ -120,3 +124,30 @@ def test_every_method_has_an_example_words_and_a_note_where_it_is_a_reading():
     assert {*map_filters.METHODS} == {*masks.ABOUT}
     for method in map_filters.READINGS:
         assert "our reading" in masks.ABOUT[method] and any(f"| {method}" in line for line in lines)
+
+
+@pytest.mark.parametrize("grey", [0, 60, 128, 200, 255])
+def test_where_a_layer_is_strong_stands_out_on_any_image(grey):
+    values = np.zeros((4, 4), np.float32)
+    values[:, 2:] = 1
+    layer = map_filters.Layer("rest", values)
+    drawing = data_image(masks.over(Image.new("RGB", (300, 200), (grey,) * 3), layer))
+    weak, strong = (luminance(drawing[100, x]) for x in (10, masks.SIDE - 10))
+    assert (strong + 0.05) / (weak + 0.05) >= 3
+
+
+def data_image(url):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB"))
+
+
+def luminance(colour):
+    """Of WCAG 2, from sRGB bytes."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.asarray(colour) / 255]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def test_heat_follows_the_scale_of_other_heat_maps():
+    colours = [tuple(int(text[i : i + 2], 16) for i in (1, 3, 5)) for text in sequential.Cividis[::3]]
+    values = np.array([[[0.0], [1 / 3], [0.5], [1.0]]])
+    expected = [colours[0], colours[1], np.mean(colours[1:3], 0), colours[3]]
+    np.testing.assert_allclose(masks._heat(values)[0], expected, atol=1e-4)

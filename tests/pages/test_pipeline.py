@@ -11,8 +11,10 @@ from PIL import Image
 
 import transclipped as tc
 from tests.pages.conftest import arrived, keys, opened, words
+from transclipped.analysis.reasons import why
 from transclipped.experiments.pipelines.stepwise import BEFORE, STEPS
 from transclipped.retrieval.advice import advice
+from transclipped.ui import reasons
 from transclipped.ui.benchmarks import pipelines as measured
 from transclipped.ui.pipeline import editor, flow, html, jobs, ladder, select
 from transclipped.ui.pipeline.query import FIRST
@@ -143,6 +145,37 @@ def test_a_computed_line_has_its_ladder(home, ladders, monkeypatch):
     assert [column.title for column in ladders] == ["branch 1", "branch 2", "rrf", "qe"]
     assert [rung.stage for rung in rungs[2:]] == ["rrf", "qe"]
     assert [column.numbers["AP"] for column in ladders] == [f"{rung.ap:.3f}" for rung in rungs]
+
+
+@pytest.mark.parametrize("code", ["trees(9, 3, path)", "udh(16, 4)", "lsh(16)"])
+def test_a_hit_of_bits_or_trees_is_explained(home, ladders, monkeypatch, code):
+    from transclipped.config import DataConfig
+    from transclipped.ui.pipeline import data
+
+    small = DataConfig(dataset="cifar10", train_limit=60, database_limit=60, query_limit=5)
+    monkeypatch.setitem(data.CONFIGS, data.CIFAR, small)
+    line = f"stem16(64) | mean | l2 | {code} | qe(3)"
+    app = arrived("pipeline", pipe=line, pipe_data="cifar10", pipe_query="3", pipe_hit="2")
+    app.button(key="compute").click().run()
+    deadline = time.monotonic() + 120
+    while not ladders and time.monotonic() < deadline:
+        time.sleep(0.2)
+        app.run()
+    assert not app.exception and not app.error
+    pipeline = tc.Pipeline(line).fit(small)
+    query, chain = int(pipeline.source.images.ids[pipeline.source.split.query[3]]), pipeline.fitted
+    vector = chain.encoded(list(chain.source.of(chain.features, query)))[0]
+    step = chain.steps[chain.coding]
+    for hit in (2, 5):
+        app.segmented_control(key="pipe_hit").set_value(hit).run()
+        row = int(pipeline.ladder(query)[-1].hits.rows[0][hit - 1])
+        facts = why(step.name, chain.index, vector, row, dict(step.options))
+        assert reasons.sentence(facts) in words(app)
+    assert ("why_tree" in keys(app)) == code.startswith("trees")
+
+
+def test_a_line_without_such_a_code_explains_none(home):
+    assert "pipe_hit" not in keys(arrived("pipeline"))
 
 
 def test_an_upload_finds_what_the_library_finds(home, ladders):

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from transclipped.ui.glossary import TERMS, prose, term
 
@@ -68,6 +69,16 @@ def test_an_unknown_word_is_an_error():
 def test_marked_words_are_terms_and_all_else_is_text():
     text = prose("<b> [view] and [anchors](anchor) & co")
     assert text.startswith("&lt;b&gt; <span") and text.endswith(" &amp; co") and text.count('class="term"') == 2
+
+
+def test_foreign_text_is_neither_markup_nor_marked():
+    def page():
+        from transclipped.ui import glossary
+
+        glossary.markdown("The rule **{rule}** clips the [query].", rule="<b>[hit] {rule}</b>")
+
+    text = AppTest.from_function(page).run().markdown[0].value
+    assert r"\<b>\[hit\] \{rule\}\</b>" in text and text.count('class="term"') == 1
 
 
 def test_an_unmarked_entry_is_an_error():

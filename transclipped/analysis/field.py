@@ -78,9 +78,10 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """The gain with its sign; a loss, or nothing at three digits, is no gain."""
-        number = f"{self.difference:+.3f}".replace("-", "−")
-        return number if round(self.difference, 3) > 0 else f"no gain ({number})"
+        """The gain with its sign, between the rounded numbers of `words`; a loss, or nothing, is no gain."""
+        change = round(round(self.after, 3) - round(self.before, 3), 3)
+        number = f"{change:+.3f}".replace("-", "−")
+        return number if change > 0 else f"no gain ({number})"
 
     @property
     def words(self) -> str:
@@ -130,7 +131,7 @@ SYSTEMS = (
         "Find images in the same light, whatever they show",
         (
             ("Retrieval", "retrieval?section=light"),
-            ("Pipeline", pipe("lighting | standardise | whiten(0.5) | l2 | float")),
+            ("Pipeline", pipe("lighting | l2 | whiten(0.6) | l2 | float")),
         ),
         "Serrano et al. 2010, ICPR",
         "",
@@ -261,7 +262,7 @@ SYSTEMS = (
             ("Flatness", pipe("head32 | flatness | mean | l2 | float")),
         ),
         "Li et al. 2020, ICME",
-        "",
+        "li2020",
         (
             Pair(
                 "collage",

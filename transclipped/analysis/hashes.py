@@ -1,23 +1,24 @@
-"""Why a hashed hit is a hit: bits that agree, trees that agree, and the questions that one tree asks.
+"""Codes of vectors by hashes and trees, and what is behind a hit: the questions that a tree asks, and pseudo-classes.
 
-Codes are fitted on a part of the lab set: its plain view is both training set and database, its queries are the
-queries. Labels only measure how pure a pseudo-class is.
+On the lab set, a part of its plain view is both training set and database. Labels only measure how pure a pseudo-class
+is.
 """
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from transclipped.analysis.reasons import TREES, SharedBits, SharedLeaves, why
 from transclipped.features.labset import LabSet
-from transclipped.retrieval.coding import trees, udh
+from transclipped.retrieval.coding import udh
 from transclipped.retrieval.line import load_methods
-from transclipped.retrieval.stages import STAGES, Index, State
+from transclipped.retrieval.stages import STAGES, Index, Stage, State
 from transclipped.retrieval.vectors import unit
 
-TREES, BITS = "trees", ("udh", "strp")
 CLUSTERS = 50  # pseudo-classes of UDH
 OPTIONS: dict[str, dict[str, Any]] = {
     TREES: {"trees": 100, "depth": 6, "score": "path"},
@@ -30,76 +31,82 @@ EXTREMES = 4  # images on each side of a question
 
 @dataclass(frozen=True)
 class Hashed:
-    """A code of the lab set.
+    """A code and what it was fitted on.
 
     Attributes:
-        items, queries: unit vectors `[N, F]` and `[Q, F]` float32.
+        name, options: of the stage.
+        items: vectors `[N, F]` float32, also the database of `index`.
     """
 
     name: str
+    options: dict[str, Any]
     state: State
     index: Index
     items: np.ndarray
-    queries: np.ndarray
 
-    def hits(self, query: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and rows `[k]` of the best items."""
-        result = self.index.search(self.index.embed(self.queries[query : query + 1]), k)
+    @property
+    def stage(self) -> Stage:
+        return STAGES[self.name]
+
+    def hits(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and rows `[k]` of the items best for a query `[F]`."""
+        result = self.index.search(self.index.embed(query[None]), k)
         return result.scores[0], result.rows[0]
+
+    def why(self, query: np.ndarray, item: np.ndarray) -> SharedBits | SharedLeaves:
+        """What a query `[F]` shares with an item `[F]`, which need not be one of `items`."""
+        index = self.stage.function(item[None], self.state, **self.options)
+        return why(self.name, index, query, 0, self.options)
 
 
 @dataclass(frozen=True)
 class Question:
-    """A node of a tree on a query's way to its leaf.
+    """A node of a tree on the way to a leaf.
 
     Attributes:
-        members: rows of the items that reach the node.
+        members: number of items that reach the node.
         low, high: rows of those with the smallest and the largest projection, the most extreme first.
-        query, item: whether each is on the high side; `item` is None once the item has left the way.
     """
 
     members: int
     low: np.ndarray
     high: np.ndarray
-    query: bool
-    item: bool | None
+
+
+def fitted(name: str, items: np.ndarray, **more: Any) -> Hashed:
+    """A code of vectors `[N, F]`, learned from them, with `OPTIONS` or others."""
+    load_methods()
+    stage = STAGES[name]
+    options = stage.options | OPTIONS.get(name, {}) | more
+    taken = inspect.signature(stage.fit).parameters
+    state = stage.fit(items, **{option: value for option, value in options.items() if option in taken})
+    return Hashed(name, options, state, stage.function(items, state, **options), items)
 
 
 def hashed(name: str, lab: LabSet) -> Hashed:
-    """Fit a code on the lab set."""
-    load_methods()
-    items, queries = unit(lab.features[0][:ITEMS]), unit(lab.query_features)
-    stage, options = STAGES[name], OPTIONS[name]
-    fitted = {key: value for key, value in options.items() if key != "score"}
-    state = stage.fit(items, **fitted)
-    return Hashed(name, state, stage.function(items, state, **options), items, queries)
+    """A code of the lab set."""
+    return fitted(name, unit(lab.features[0][:ITEMS]))
 
 
-def bits(vectors: np.ndarray, state: State) -> np.ndarray:
-    """Bits `[n, bits]` bool of vectors: the sides of their projections; 0 counts as positive."""
-    return (vectors - state["mean"]) @ state["matrix"] >= 0
+def questions(state: State, items: np.ndarray, tree: int, answers: np.ndarray) -> tuple[list[Question], np.ndarray]:
+    """The questions on the way through a tree, from the root down, and the rows of the items in the leaf at its end.
 
-
-def trees_agree(code: Hashed, query: int, row: int) -> np.ndarray:
-    """Which trees `[T]` put a query and an item into one leaf."""
-    both = trees.leaves(np.stack([code.queries[query], code.items[row]]), code.state)
-    return both[0] == both[1]
-
-
-def questions(code: Hashed, tree: int, query: int, row: int) -> tuple[list[Question], np.ndarray]:
-    """The questions that a tree asks a query, from the root down, and the rows of the items in its leaf."""
-    state = code.state
-    direction, threshold = state["direction"][tree], state["threshold"][tree]
-    project = state["matrix"][:, direction]  # [F, nodes]
-    items, projection = (code.items - state["mean"]) @ project, (code.queries[query] - state["mean"]) @ project
-    members, node, result, together = np.arange(len(items)), 0, [], True
-    for _ in range(len(direction).bit_length()):  # depth
-        high, side = items[members, node] > threshold[node], bool(projection[node] > threshold[node])
-        order = members[np.argsort(items[members, node], kind="stable")]
-        item = bool(items[row, node] > threshold[node]) if together else None
-        result.append(Question(len(members), order[:EXTREMES], order[::-1][:EXTREMES], side, item))
-        together = item is side
-        members, node = members[high == side], 2 * node + 1 + side
+    Args:
+        state: of the trees. items: vectors `[N, F]`.
+        answers: `[depth]` bool, True for the high side.
+    """
+    sides = np.asarray(answers, bool).tolist()
+    nodes = [0]
+    for side in sides[:-1]:
+        nodes.append(2 * nodes[-1] + 1 + side)
+    nodes = np.array(nodes[: len(sides)], int)
+    directions, thresholds = state["direction"][tree, nodes], state["threshold"][tree, nodes]
+    projections = (items - state["mean"]) @ state["matrix"][:, directions]  # [N, depth]
+    members, result = np.arange(len(items)), []
+    for values, threshold, side in zip(projections.T, thresholds, sides, strict=True):
+        order = members[np.argsort(values[members], kind="stable")]
+        result.append(Question(len(members), order[:EXTREMES], order[::-1][:EXTREMES]))
+        members = members[(values[members] > threshold) == side]
     return result, members
 
 

@@ -29,7 +29,7 @@ class Check:
     """One line: name, value, whether it suffices (None: either is fine), and what to do otherwise."""
 
     name: str
-    found: str
+    value: str
     ok: bool | None
     remedy: str = ""
 

@@ -55,7 +55,7 @@ def _check(arguments: argparse.Namespace) -> dict[str, Any]:
     [check] = checks
     if arguments.names is not None:
         _write_names(arguments.names, check)
-    return _description(check.images, config) | (check.found() if arguments.quick else check.report)
+    return _description(check.images, config) | (check.listing() if arguments.quick else check.report)
 
 
 def _description(images, config: DataConfig) -> dict[str, Any]:

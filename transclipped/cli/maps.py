@@ -53,12 +53,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _compute(run_dir, stored, which: str):
     from transclipped.analysis.maps import bundled, projections
+    from transclipped.analysis.maps.store import UmapSettings
     from transclipped.datasets.registry import load
 
     images = load(run_dir.config.data)
     items = projections.items(stored, which)
     items = projections.with_features(run_dir, items, images, images.rows_of(items.ids.tolist()))
-    only = None if which == projections.QUERIES else [projections.UmapSettings()]
+    only = None if which == projections.QUERIES else [UmapSettings()]
     return bundled.make(items, _quietly, only=only)
 
 

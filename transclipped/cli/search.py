@@ -53,10 +53,10 @@ def _search_pipeline(arguments: argparse.Namespace, names: list[str]) -> None:
     pipeline = Pipeline.load(arguments.pipe) if saved.is_file() else Pipeline(arguments.pipe).fit(data_of(arguments))
     query = arguments.image[0] if arguments.image else arguments.id[0]
     hits = pipeline.search(query, k=arguments.top)
-    found = [pipeline.source.described(int(row)) for row in hits.rows[0]]
+    items = [pipeline.source.described(int(row)) for row in hits.rows[0]]
     result = [
         {"rank": rank, "row": int(row), "id": name, "score": float(score), "labels": labels}
-        for rank, (row, score, (name, labels)) in enumerate(zip(hits.rows[0], hits.scores[0], found, strict=True), 1)
+        for rank, (row, score, (name, labels)) in enumerate(zip(hits.rows[0], hits.scores[0], items, strict=True), 1)
     ]
     lines = [f"{hit['rank']:>4}  {hit['score']:7.4f}  {hit['id']!s:<24} {', '.join(hit['labels'])}" for hit in result]
     text = "\n".join([f"{'rank':>4}  {'score':>7}  {'id':<24} label", *lines])

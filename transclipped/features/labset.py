@@ -72,12 +72,12 @@ class LabSet:
     @cached_property
     def features(self) -> list[np.ndarray]:
         """The views as embeddings, V times `[N, F]` float16."""
-        return [dequantized(*pair) for pair in zip(self.views, self.view_scales, strict=True)]
+        return [from_int8(*pair) for pair in zip(self.views, self.view_scales, strict=True)]
 
     @cached_property
     def query_features(self) -> np.ndarray:
         """`[Q, F]` float16."""
-        return dequantized(self.queries, self.query_scales)
+        return from_int8(self.queries, self.query_scales)
 
 
 def lab_config(lab: LabSet, *, clipping: ClippingConfig, temperature: float, seed: int = 0) -> RunConfig:
@@ -147,7 +147,7 @@ def load_head(lab: LabSet, name: str, folder: Path = FOLDER) -> Head:
     return head
 
 
-def quantized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_int8(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """8-bit numbers `[…, F]` int8 and scales `[…]` float16, so that values ≈ scale · numbers, row by row."""
     scale = (np.abs(values).max(-1) / LARGEST).astype(np.float16)
     scale = np.maximum(scale, np.float16(6e-5))  # for a row of zeros; smaller float16 are imprecise
@@ -155,6 +155,6 @@ def quantized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return numbers.astype(np.int8), scale
 
 
-def dequantized(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Inverse of `quantized` except for rounding, `[…, F]` float16."""
+def from_int8(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Inverse of `to_int8` except for rounding, `[…, F]` float16."""
     return (numbers.astype(np.float32) * scales[..., None].astype(np.float32)).astype(np.float16)

@@ -121,23 +121,27 @@ def load_backbone(
     recipe = RECIPES.get(config.grey)
     if recipe is not None and config.image_size is None:
         config = replace(config, image_size=recipe.size)
-    variant = ""
-    if config.name in BUNDLED:
-        network = _bundled(config)
-        size, mean, std = config.image_size or default_size or DEFAULT_SIZE, LITE_MEAN, LITE_STD
-    elif config.name in custom.BACKBONES:
-        network, size, mean, std, variant = custom.create(config, default_size=default_size)
-    else:
-        network = _from_timm(config)
-        data = timm.data.resolve_model_data_config(network)
-        size, mean, std = config.image_size or data["input_size"][-1], data["mean"], data["std"]
-        variant = _set_pooling(network, config)
+    network, size, mean, std, variant = _network(config, default_size)
     network.requires_grad_(False)
     if recipe is not None:
         network, variant = OneChannel(network, size), f"{variant} grey {config.grey} {size}"
         size, mean, std = recipe.frame, (recipe.mean,) * 3, (recipe.std,) * 3
     framed = recipe is not None
     return Backbone(network, name=config.name, image_size=size, mean=mean, std=std, variant=variant, framed=framed)
+
+
+def _network(
+    config: BackboneConfig, default_size: int | None
+) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...], str]:
+    """The network, its image size, mean, std and variant, as `Backbone` describes them."""
+    if config.name in BUNDLED:
+        return _bundled(config), config.image_size or default_size or DEFAULT_SIZE, LITE_MEAN, LITE_STD, ""
+    if config.name in custom.BACKBONES:
+        return custom.create(config, default_size=default_size)
+    network = _from_timm(config)
+    data = timm.data.resolve_model_data_config(network)
+    size = config.image_size or data["input_size"][-1]
+    return network, size, data["mean"], data["std"], _set_pooling(network, config)
 
 
 def stem_backbone(size: int, *, stride: int = STRIDE) -> Backbone:

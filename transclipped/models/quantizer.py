@@ -71,11 +71,6 @@ class ProductQuantizer(nn.Module):
         shape = (codebooks, codewords, config.subspace)
         self.codebooks = nn.Parameter(F.normalize(torch.randn(shape, generator=generator), dim=-1))
 
-    @classmethod
-    def from_config(cls, config: QuantizerConfig, *, generator: torch.Generator | None = None) -> ProductQuantizer:
-        """The quantizer of a run's configuration."""
-        return cls(config.dim, config.codebooks, config.codewords, alpha=config.alpha, generator=generator)
-
     def codewords(self) -> Tensor:
         """Unit codewords `[M, K, d]`, float32."""
         return F.normalize(self.codebooks.float(), dim=-1)

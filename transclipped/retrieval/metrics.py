@@ -113,7 +113,29 @@ def measure(
         raise ValueError(
             f"{len(queries)} queries and {index.n} items, but {len(query_labels)} and {len(database_labels)} labels"
         )
-    k = min(k, index.n)
+    average, aware, precision, recall = _ranked(
+        index, queries, query_labels, database_labels, k=min(k, index.n), tie_aware=tie_aware
+    )
+    return Measured(
+        average_precision=average,
+        map_tie_aware=float(aware.mean()) if tie_aware and len(aware) else None,
+        precision=precision,
+        recall=recall,
+        curve=precision_recall(index, queries, query_labels, database_labels) if curve else None,
+        per_class=_per_class(average, query_labels, class_names),
+    )
+
+
+def _ranked(
+    index: PQIndex | FlatIndex,
+    queries: np.ndarray,
+    query_labels: np.ndarray,
+    database_labels: np.ndarray,
+    *,
+    k: int,
+    tie_aware: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """AP `[Q]`, plain and tie-aware (0 unless wanted), and mean precision and recall at each rank `[k]`."""
     average, aware, precision, recall = np.zeros(len(queries)), np.zeros(len(queries)), np.zeros(k), np.zeros(k)
     relevant = n_relevant(query_labels, database_labels)
     for part, hits in index.complete(queries, k):
@@ -124,14 +146,7 @@ def measure(
         if tie_aware:
             aware[part] = tie_aware_average_precision(hit, hits.scores, k)
     n = max(1, len(queries))
-    return Measured(
-        average_precision=average,
-        map_tie_aware=float(aware.mean()) if tie_aware and len(aware) else None,
-        precision=precision / n,
-        recall=recall / n,
-        curve=precision_recall(index, queries, query_labels, database_labels) if curve else None,
-        per_class=_per_class(average, query_labels, class_names),
-    )
+    return average, aware, precision / n, recall / n
 
 
 def measure_hits(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarray, *, k: int) -> Measured:
@@ -150,16 +165,16 @@ def measure_hits(hits: Hits, query_labels: np.ndarray, database_labels: np.ndarr
         raise ValueError(f"hits of {n} queries and K = {k}, but {len(query_labels)} labels of queries")
     k = min(k, depth)
     average, precision, recall = np.zeros(n), np.zeros(k), np.zeros(k)
-    relevant, found = n_relevant(query_labels, database_labels), np.zeros(n)
+    relevant, hits_relevant = n_relevant(query_labels, database_labels), np.zeros(n)
     for start in range(0, n, step := max(1, HITS // max(1, k))):
         part = slice(start, start + step)
         average[part], counts = average_precision(relevance(query_labels[part], database_labels, hits.rows[part, :k]))
-        found[part] = counts.max(1, initial=0)
+        hits_relevant[part] = counts.max(1, initial=0)
         precision += (counts / np.arange(1, k + 1)).sum(0)
         recall += (counts / np.maximum(1, relevant[part])[:, None]).sum(0)
     return Measured(
         average_precision=average,
-        average_precision_r=average * found / np.maximum(1, np.minimum(k, relevant)),
+        average_precision_r=average * hits_relevant / np.maximum(1, np.minimum(k, relevant)),
         map_tie_aware=None,
         precision=precision / max(1, n),
         recall=recall / max(1, n),

@@ -64,7 +64,7 @@ def fitting_name(text: str, *, otherwise: str = "run") -> str:
     return fitting_name(f"{otherwise}-{name}") if reserved else name
 
 
-def numbered(name: str, taken: Collection[str]) -> str:
+def first_free(name: str, taken: Collection[str]) -> str:
     """`name`, or the first of name-2, name-3, … that is not taken."""
     return next(new for i in range(1, 100_000) if (new := name if i == 1 else f"{name}-{i}") not in taken)
 
@@ -87,7 +87,7 @@ def place_numbered(
 ) -> Path:
     """`place` a folder in `home` under the first free of name, name-2, …; `prepare` is called with that name before."""
     while True:
-        path = home / numbered(name, {*taken, *(other.name for other in home.iterdir())})
+        path = home / first_free(name, {*taken, *(other.name for other in home.iterdir())})
         prepare(path.name)
         with suppress(InputError):  # another process was faster: the next number
             place(folder, path)

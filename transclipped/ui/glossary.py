@@ -7,6 +7,8 @@ from html import escape
 
 import streamlit as st
 
+from transclipped.ui.text import plain
+
 TERMS = {
     "adaptive": "A clipping rule whose threshold is each anchor's own mean similarity plus c standard deviations.",
     "anchor": "The image being trained on: its loss pulls its positive closer and pushes its negatives away.",
@@ -78,7 +80,7 @@ _MARKED = re.compile(r"\[([^\]]+)\](?:\(([^)]+)\))?")  # [word] or [words](entry
 
 
 def term(name: str, text: str | None = None) -> str:
-    """A word with its explanation, as HTML for `st.markdown(…, unsafe_allow_html=True)`, `st.caption` and `st.html`.
+    """A word with its explanation, as HTML for `st.html`, and for Markdown with HTML, see `markdown` and `caption`.
 
     It is dotted; hovering, tapping or focusing it shows the sentence, and a screen reader reads that as its
     description. Use it where a word first stands on a page, once. Labels of controls hold no HTML.
@@ -106,6 +108,14 @@ def prose(text: str) -> str:
 def caption(text: str) -> None:
     """Draw a caption of `prose`, whose Markdown counts: for texts of the app's own, numbers included."""
     st.caption(prose(text), unsafe_allow_html=True)
+
+
+def markdown(text: str, **foreign: object) -> None:
+    """Draw Markdown of `prose`; `{name}` in it stands for the foreign text of that name."""
+    text = prose(text)
+    for name, value in foreign.items():
+        text = text.replace(f"{{{name}}}", plain(value))
+    st.markdown(text, unsafe_allow_html=True)
 
 
 def paragraph(text: str) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from transclipped.config import DataConfig
 from transclipped.datasets.images.relight import STOPS, WARMEST
-from transclipped.errors import InputError
 from transclipped.experiments.pipelines.lighting import Lighting
-from transclipped.experiments.pipelines.same_light import TINY, SameLight
+from transclipped.experiments.pipelines.same_light import LINE, NETWORK, TINY, SameLight, measured
 from transclipped.ui import absent, access
 from transclipped.ui.text import plain
+from transclipped.ui.thread_job import Job
 
 EXPOSURE, WARMTH = "exposure", "warmth"  # keys of the sliders, and names in the address
 SHOWN = 12  # hits of each answer
@@ -26,10 +27,6 @@ IDEA = (
     "saturation and intensity of ten windows, 18 numbers without a network. Move a slider: the second answer follows, "
     "the first changes less."
 )
-MEASURED = (
-    "300 photographs were rendered in three lights each. Of the first ten hits, 0.745 have the query's light; of those "
-    "of a network 0.340; a third by chance."
-)
 SAYING = "Similar in which sense? A network is trained to overlook the light, and these 18 numbers see nothing else."
 HELP = {
     EXPOSURE: "Stops: +1 doubles the light of the query, −1 halves it.",
@@ -38,44 +35,23 @@ HELP = {
 _turn = threading.Lock()  # one computation at a time
 
 
-class Work:
-    """The light of a database, computed in a thread.
+@st.cache_resource(max_entries=8, show_spinner=False)
+def work(key: str, _opened: Callable[[], tuple[Lighting, np.ndarray]]) -> Job:
+    """The light of a database, computed in a thread that is started once; `key` changes with its content.
 
     Args:
-        opened: gives the reader of light and the rows `[N]` of the database.
-
-    Attributes:
-        done, total: images. error: why it failed, "" unless it did. ranker: when it is finished.
+        _opened: gives the reader of light and the rows `[N]` of the database.
     """
-
-    def __init__(self, opened: Callable[[], tuple[Lighting, np.ndarray]]) -> None:
-        self.done, self.total, self.error = 0, 0, ""
-        self.ranker: SameLight | None = None
-        self.thread = threading.Thread(target=self._run, args=(opened,), name="light", daemon=True)
-        self.thread.start()
-
-    @property
-    def running(self) -> bool:
-        return self.ranker is None and not self.error
-
-    def _run(self, opened: Callable[[], tuple[Lighting, np.ndarray]]) -> None:
-        try:
-            with _turn:
-                reader, rows = opened()
-                for self.done, self.total in reader.cache.fill(rows):
-                    time.sleep(BREATH)
-                self.ranker = SameLight(reader.cache.values[rows], reader.side)
-        except InputError as error:
-            self.error = str(error)
-        except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def work(key: str, _opened: Callable[[], tuple[Lighting, np.ndarray]]) -> Work:
-    """The computation for a database, started once; `key` changes with its content."""
     _started().add(key)
-    return Work(_opened)
+    return Job("light", total=0).start(partial(_rank, opened=_opened), turn=_turn)
+
+
+def _rank(job: Job, opened: Callable[[], tuple[Lighting, np.ndarray]]) -> SameLight:
+    """The ranker of a job, which counts images."""
+    reader, rows = opened()
+    for job.done, job.total in reader.cache.fill(rows):
+        time.sleep(BREATH)
+    return SameLight(reader.cache.values[rows], reader.side)
 
 
 @st.cache_resource(show_spinner=False)
@@ -95,7 +71,7 @@ def ready(key: str, opened: Callable[[], tuple[Lighting, np.ndarray]], *, free: 
     Args:
         free: any visitor may start the computation.
     """
-    st.caption(IDEA, help=MEASURED)
+    st.caption(IDEA, help=_quality())
     if not (free or key in _started() or access.may(access.TRAIN)):
         _without_sliders()
         st.info(access.NEEDS_OWNER)
@@ -109,10 +85,21 @@ def ready(key: str, opened: Callable[[], tuple[Lighting, np.ndarray]], *, free: 
         _without_sliders()
         st.error(plain(job.error), icon=":material/error:")
         work.clear(key, opened)  # the next visit tries again
-    elif job.ranker.size < TINY:
-        side = job.ranker.size
+    elif job.result.size < TINY:
+        side = job.result.size
         st.caption(f"These images are {side:,} pixels wide, so a window has {side // 4} × {side // 4} pixels.")
-    return job.ranker
+    return job.result
+
+
+def _quality() -> str | None:
+    """What both kinds of answer reach where the light is known; None where no measurement is stored."""
+    if (test := measured()) is None:
+        return None
+    own, network = (f"{test.precision[line]:.3f}" for line in (LINE, NETWORK))
+    return (
+        f"Measured on {test.photographs:,} photographs in {test.lights} lights each: of the first {test.first} hits, "
+        f"{own} have the query's light, of those of a network {network}, and by chance {test.chance:.3f}."
+    )
 
 
 def _without_sliders() -> None:
@@ -122,7 +109,7 @@ def _without_sliders() -> None:
 
 
 @st.fragment(run_every="1s")
-def _follow(job: Work) -> None:
+def _follow(job: Job) -> None:
     """Progress, until the computation ends."""
     if not job.running:
         st.rerun()

@@ -9,7 +9,8 @@ import pytest
 
 from transclipped.analysis.maps import bundled as bundled_maps
 from transclipped.analysis.maps import plane, projections, umap_layout
-from transclipped.analysis.maps.projections import BACKBONE, CONTINUOUS, QUANTIZED, Map, UmapSettings
+from transclipped.analysis.maps.projections import BACKBONE, CONTINUOUS, QUANTIZED
+from transclipped.analysis.maps.store import Items, Map, UmapSettings
 from transclipped.cli import main
 from transclipped.cli import maps as commands_maps
 from transclipped.runs.run import RunDir, find_runs
@@ -121,7 +122,7 @@ def test_content_stays_in_a_copy_and_changes_with_the_run(tiny_run, tmp_path):
 
 def test_backbone_can_be_drawn_without_its_embeddings_if_its_map_is_bundled():
     vectors, codes = np.eye(N, 8, dtype=np.float32), np.zeros((N, 1), np.uint8)
-    points = projections.Items("queries", np.arange(N), None, codes, {CONTINUOUS: vectors, QUANTIZED: vectors})
+    points = Items("queries", np.arange(N), None, codes, {CONTINUOUS: vectors, QUANTIZED: vectors})
     bundled = {(BACKBONE, PAGE): some_map()}
     assert bundled_maps.kinds(points, bundled, PAGE) == [BACKBONE, CONTINUOUS, QUANTIZED]
     assert bundled_maps.kinds(points, bundled, UmapSettings(n_neighbors=7)) == [CONTINUOUS, QUANTIZED]

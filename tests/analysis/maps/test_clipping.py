@@ -8,7 +8,7 @@ import pytest
 
 from transclipped import clipping
 from transclipped.analysis.maps import clipping as map_clipping
-from transclipped.analysis.maps.projections import Items
+from transclipped.analysis.maps.store import Items
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
 
@@ -51,10 +51,10 @@ def vectors():
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.rule}-{config.full:g}")
 def test_one_anchor_takes_what_the_equations_say(vectors, config):
     for row in (0, 17, 59):
-        result = map_clipping.taken(vectors, config, anchor=row)
+        result = map_clipping.false_negatives(vectors, config, anchor=row)
         assert set(np.flatnonzero(result)) == naive(vectors[row], vectors, config, row)
     other = np.array([1, -2, 0.5, 0, 3], np.float32)
-    result = map_clipping.taken(vectors, config, anchor=other)
+    result = map_clipping.false_negatives(vectors, config, anchor=other)
     assert set(np.flatnonzero(result)) == naive(other, vectors, config, None)
 
 
@@ -79,9 +79,9 @@ def test_equal_items_and_a_single_one_work():
     for n in (1, 2, 6):
         same = np.ones((n, 3), np.float32)
         for config in CONFIGS:
-            assert not map_clipping.taken(same, config, anchor=0)[0]
+            assert not map_clipping.false_negatives(same, config, anchor=0)[0]
             assert np.isfinite(map_clipping.share_of_anchors(same, config)).all()
-    assert map_clipping.taken(np.ones((6, 3), np.float32), CONFIGS[0], anchor=2).sum() == 5
+    assert map_clipping.false_negatives(np.ones((6, 3), np.float32), CONFIGS[0], anchor=2).sum() == 5
 
 
 def test_embeddings_that_are_missing_are_named(vectors):
@@ -96,4 +96,4 @@ def test_a_rule_that_needs_whole_batches_is_refused(vectors, monkeypatch):
     config = ClippingConfig()
     object.__setattr__(config, "rule", "square")
     with pytest.raises(InputError, match=r"square.*cannot be shown"):
-        map_clipping.taken(vectors, config, anchor=0)
+        map_clipping.false_negatives(vectors, config, anchor=0)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.points import stored_of
 from transclipped.analysis.maps import projections
+from transclipped.analysis.maps.store import Items
 from transclipped.datasets.registry import load
 from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, encode
@@ -114,5 +115,5 @@ def test_few_images_of_an_untrained_backbone_may_be_encoded(tiny_run):
     run = RunDir(tiny_run)
     points = projections.items(run.retrieval(), "queries")
     assert projections.can_encode(run, points)
-    many = projections.Items("queries", np.arange(1001), None, np.zeros((1001, 1), np.uint8), {})
+    many = Items("queries", np.arange(1001), None, np.zeros((1001, 1), np.uint8), {})
     assert not projections.can_encode(run, many)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.points import stored_of
 from transclipped.analysis.maps import selection as map_selection
-from transclipped.analysis.maps.projections import Items, items
+from transclipped.analysis.maps.projections import items
+from transclipped.analysis.maps.store import Items
 
 
 @pytest.mark.parametrize("sent", [None, 3, "12", b"1", {"rows": 1}, [None, "a", True, -1, 99, 1.5, np.nan, [2]]])

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import refused
 from transclipped.cli import main
+from transclipped.retrieval.advice import advice
+from transclipped.retrieval.line import parse
 
 SMALL = ["--dataset", "cifar10", "--database-limit", "100", "--queries", "20"]
 LINES = "# a comment\nefficientnet-lite0(32) | l2\n\nefficientnet-lite0(32) | l2 | pq(16) | qe(3)\n"
@@ -37,6 +39,17 @@ def test_run_prints_and_saves(tmp_path, capsys):
     words = ["search", "--id", "3", "--pipe", "efficientnet-lite0(32) | l2 | pq(16)", *SMALL[:4], "--top", "4"]
     assert main([*words, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["hits"]) == 4
+
+
+@pytest.mark.parametrize(("stages", "sentences"), [("pca(4)", 2), ("l2 | pca(4) | l2", 0)])
+def test_run_gives_advice_apart_from_its_result(stages, sentences, capsys):
+    line = f"efficientnet-lite0(32) | {stages} | float"
+    assert main(["pipeline", "run", line, *SMALL, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["k"] > 0
+    expected = advice(parse(line))
+    assert len(expected) == sentences
+    assert [text for text in printed.err.splitlines() if text.endswith(".")] == expected
 
 
 def test_compare_appends_a_line_each_and_resumes(file, tmp_path, capsys, monkeypatch):

@@ -1,5 +1,7 @@
 """Ranking by light: the cache, files, and which images are found."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,7 +10,7 @@ from transclipped.config import DataConfig
 from transclipped.experiments.pipelines import light_cache
 from transclipped.experiments.pipelines.light_cache import LightCache
 from transclipped.experiments.pipelines.lighting import light, lighting
-from transclipped.experiments.pipelines.same_light import Files, SameLight, in_other_light
+from transclipped.experiments.pipelines.same_light import LINE, Files, Measured, SameLight, in_other_light, measured
 from transclipped.experiments.pipelines.source import images_of
 
 
@@ -76,7 +78,8 @@ def test_files_that_are_missing_or_damaged_are_never_hits(tmp_path, monkeypatch)
     paths, rng = [], np.random.default_rng(0)
     for i in range(8):
         paths.append(str(tmp_path / f"{i}.png"))
-        Image.fromarray(rng.integers(0, 30 * i + 20, (90, 120, 3), np.uint8)).save(paths[-1])
+        colour, noise = rng.integers(30, 250, 3), rng.uniform(0.8, 1, (90, 120, 1))
+        Image.fromarray((noise * colour).astype(np.uint8)).save(paths[-1])
     (tmp_path / "4.png").write_bytes(b"no image")
     paths[6] = None
     paths[2] = str(tmp_path / "nowhere.png")
@@ -107,6 +110,22 @@ def test_a_query_in_other_light_finds_images_in_that_light():
     for light_of, (exposure, warmth) in enumerate(lights):
         rows = ranker.search([in_other_light(query, exposure=exposure, warmth=warmth)], 8).rows[0]
         assert (rows % 2 == light_of).sum() >= 7
+
+
+def test_light_is_told_apart_as_measured_and_networks_overlook_it():
+    test = measured()
+    assert test.photographs == 300 and test.chance == pytest.approx(299 / 899)
+    assert test.precision[LINE] >= 0.75
+    networks = [value for line, value in test.precision.items() if not line.startswith("lighting")]
+    assert len(networks) == 2 and max(networks) <= 0.45
+
+
+def test_a_measurement_is_the_mean_over_draws(tmp_path):
+    file = tmp_path / "light.json"
+    assert measured(file) is None
+    content = {"photographs": 3, "lights": 2, "first": 4, "precision": {"a": [0.25, 0.5]}}
+    file.write_text(json.dumps(content))
+    assert measured(file) == Measured(3, 2, 4, {"a": 0.375}) and measured(file).chance == 0.4
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(images, monkeypatch, tmp_path):

@@ -72,20 +72,49 @@ def test_data_sets_and_sizes_are_kept_apart(write):
     assert parts == {"caltech101": [0.2], "collage": [0.3]}
 
 
-def test_re_ranking_stands_side_by_side_on_codes_and_floats(write):
+def test_rows_stand_below_the_line_that_they_continue_and_say_what_they_add(write):
+    codes, dba, tpw = f"{B} | pq(32)", f"{B} | dba(5) | float", f"{B} | svd(8) | float"
+    values = {dba: 0.6, f"{B} | float": 0.5, f"{B} | svd(4) | l2 | float": 0.9, tpw: 0.4, codes: 0.3}
+    values |= {f"{dba} | flow": 0.7, f"{codes} | cprr": 0.35, A: 0.45}
+    table = rows(write(*(measurement(*item) for item in values.items())))
+    depth = {"": -1}
+    for line, before in zip(table["pipeline"], table["before"], strict=True):
+        assert before == "" or line.startswith(before.removesuffix(" | float"))
+        depth[line] = depth[before] + 1  # KeyError if the line that it continues stands below
+        later = table["pipeline"].tolist().index(line)
+        between = table["pipeline"].tolist()[table["pipeline"].tolist().index(before) + 1 : later] if before else []
+        assert all(depth[each] > depth[before] for each in between)
+    added = {line: stage for line, stage in zip(table["pipeline"], table["stage"], strict=True) if depth[line]}
+    assert {str(Pipeline(line)): added.get(str(Pipeline(line))) for line in values} == {
+        str(Pipeline(A)): None,
+        str(Pipeline(f"{B} | float")): "l2",
+        str(Pipeline(dba)): "dba(k=5, alpha=0)",
+        str(Pipeline(tpw)): "svd(dim=8)",
+        str(Pipeline(f"{B} | svd(4) | l2 | float")): None,
+        str(Pipeline(codes)): "pq(bits=32)",
+        str(Pipeline(f"{codes} | cprr")): "cprr(k=20, depth=400)",
+        str(Pipeline(f"{dba} | flow")): "flow(k=20, rounds=2, sharpness=0.1, components=true)",
+    }
+
+
+def test_re_ranking_stands_side_by_side_on_codes_and_floats_of_all_data_sets(write):
     lines = {f"{B} | float": 0.5, f"{B} | float | qe(10)": 0.6, f"{B} | pq(32)": 0.3, f"{B} | pq(32) | qe(10)": 0.5}
     lines[f"{B} | pq(32) | qe(10) | k-reciprocal"] = 0.9  # not alone
-    table = tables.reranking(rows(write(*(measurement(*item) for item in lines.items()))))
+    both = rows(write(*(measurement(*item) for item in lines.items())))
+    part = rows(write(measurement(f"{B} | pq(32)", 0.5), measurement(f"{B} | pq(32) | qe(10)", 0.1)))
+    table = tables.reranking({"One": both, "Two": part, "Three": part.iloc[:1]})
+    assert list(table) == ["Re-ranking", "One, codes", "One, floats", "Two, codes"]
     (row,) = table.to_dict("records")
     assert row["Re-ranking"] == "qe(k=10)"
-    assert (row["Gain on codes"], row["Gain on floats"]) == (pytest.approx(0.2), pytest.approx(0.1))
+    gains = (row["One, codes"], row["One, floats"], row["Two, codes"])
+    assert gains == (pytest.approx(0.2), pytest.approx(0.1), pytest.approx(-0.4))
 
 
 def test_lines_of_unknown_stages_are_shown_without_gain(write):
     table = rows(write(measurement(A, 0.5) | {"pipeline": "gone | stage"}))
     (row,) = table.to_dict("records")
     assert row["pipeline"] == "gone | stage" and row["gain"] != row["gain"]
-    assert tables.reranking(table).empty
+    assert tables.reranking({"": table}).empty and tables.reranking({}).empty
 
 
 def test_stages_that_use_labels_are_named_be_they_of_a_plug_in_or_a_branch(own_registries, write):

@@ -9,7 +9,7 @@ import torch
 from tests import blobs
 from tests.training.test_trainer import check_resuming
 from transclipped.clipping import negatives
-from transclipped.config import NT_XENT, OBJECTIVES, LossConfig, RunConfig
+from transclipped.config import NT_XENT, OBJECTIVE_NAMES, LossConfig, RunConfig
 from transclipped.errors import InputError
 from transclipped.losses import OBJECTIVES as REGISTERED
 from transclipped.losses import Memory, cosines, training_loss
@@ -35,11 +35,11 @@ def trained(objective, steps=None, **options):
 
 
 def test_the_names_of_the_configuration_are_those_registered():
-    assert set(OBJECTIVES) == set(REGISTERED)
+    assert set(OBJECTIVE_NAMES) == set(REGISTERED)
     assert {name for name, objective in REGISTERED.items() if objective.negatives} == {"simclr", "moco"}
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
 @pytest.mark.parametrize("on", ["quantized", "continuous", "backbone"])
 def test_every_objective_trains_and_clips_only_with_negatives(objective, on):
     _, events = trained(objective, rule="rank", fraction=0.3, on=on, epochs=4)
@@ -51,7 +51,7 @@ def test_every_objective_trains_and_clips_only_with_negatives(objective, on):
     assert ("clip_precision" in events[-1].values) == REGISTERED[objective].negatives
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
 def test_every_objective_moves_projection_and_codebooks(objective):
     before, (trainer, _) = blobs.head(settings(objective)), trained(objective, steps=2)
     for name, tensor in before.state_dict().items():

@@ -6,7 +6,8 @@ import pytest
 
 from transclipped.ui.pipeline import jobs as module
 from transclipped.ui.pipeline.data import STORES
-from transclipped.ui.pipeline.jobs import MOST, Job, Jobs
+from transclipped.ui.pipeline.jobs import MOST, Jobs
+from transclipped.ui.thread_job import Job
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def test_a_result_stays_whatever_is_computed_at_other_places_meanwhile(jobs):
     jobs.ready("sda", place("walk"))
     for i in range(2 * MOST):
         jobs.ready(f"line {i}", place("photographs"))
-    assert jobs.find("sda", place("walk")).pipeline == "sda at walk"
+    assert jobs.find("sda", place("walk")).result == "sda at walk"
     assert jobs.find("line 0", place("photographs")) is None
     assert all(jobs.find(f"line {i}", place("photographs")) for i in range(MOST, 2 * MOST))
 

@@ -1,7 +1,7 @@
 """What training with a suggested threshold gave: mAP from the stored study.
 
-The study let Otsu's method, a mixture of two normal distributions and the mean + 2σ of each anchor set the threshold
-anew in every batch, with one backbone, protocol, code length and temperature. Observed with labels, after training.
+In the study, Otsu's method, a mixture of two normal distributions or the mean + 2σ of each anchor set a new threshold
+for every batch, with one backbone, protocol, code length and temperature. Observed with labels, after training.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from transclipped.analysis.maps.plane import pca
-from transclipped.analysis.maps.projections import BACKBONE, KINDS, QUERIES, SETTINGS_COMPARED, Items
-from transclipped.analysis.maps.store import FORMAT, Map, UmapSettings
+from transclipped.analysis.maps.projections import BACKBONE, KINDS, QUERIES, SETTINGS_COMPARED
+from transclipped.analysis.maps.store import FORMAT, Items, Map, UmapSettings
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.utils.files import ASSETS, replacing

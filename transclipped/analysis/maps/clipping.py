@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from transclipped.analysis.maps.plane import sample
-from transclipped.analysis.maps.projections import CONTINUOUS, QUANTIZED, Items
+from transclipped.analysis.maps.projections import CONTINUOUS, QUANTIZED
+from transclipped.analysis.maps.store import Items
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.errors import InputError
@@ -40,7 +41,7 @@ def query_for_rule(stored: Retrieval, query: np.ndarray, config: ClippingConfig)
     raise InputError(f"the rule compares {config.on} embeddings, which runs do not store for queries")
 
 
-def taken(vectors: np.ndarray, config: ClippingConfig, *, anchor: int | np.ndarray) -> np.ndarray:
+def false_negatives(vectors: np.ndarray, config: ClippingConfig, *, anchor: int | np.ndarray) -> np.ndarray:
     """Which items `[n]` bool with vectors `[n, D]` the rule takes for false negatives of one anchor.
 
     Args:
@@ -64,7 +65,7 @@ def share_of_anchors(
 ) -> np.ndarray:
     """Share of the other items as anchors for which the rule takes an item for a false negative, `[n]` float32.
 
-    Of more than `anchors` items, a random sample serves as anchors. Raises InputError as `taken`.
+    Of more than `anchors` items, a random sample serves as anchors. Raises InputError as `false_negatives`.
     """
     x = torch.from_numpy(unit(vectors))
     n = len(x)

@@ -2,16 +2,15 @@
 
 Positions have no unit; sizes of groups and gaps between them mean nothing (least of all in UMAP). A map should keep
 neighbours in the embedding neighbours on the plane, which trustworthiness measures. Positions are computed in `plane`
-and `umap_layout`, cached in `store`, selected in `selection`; names that pages use are also exported here.
+and `umap_layout`, cached in `store`, selected in `selection`.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from transclipped.analysis.maps.plane import pca, place_by_neighbours, sample
-from transclipped.analysis.maps.selection import chosen, row_of_id, selection_table, to_csv, to_parquet
-from transclipped.analysis.maps.store import METRICS, Items, Map, UmapSettings, digest, map_key, store_map, stored_map
+from transclipped.analysis.maps.plane import place_by_neighbours, sample
+from transclipped.analysis.maps.store import Items, Map
 from transclipped.datasets.base import ImageSet
 from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode, encode
@@ -19,12 +18,6 @@ from transclipped.retrieval.store import Retrieval
 from transclipped.retrieval.vectors import neighbours
 from transclipped.runs.run import RunDir
 from transclipped.utils.progress import Progress
-
-__all__ = ["BACKBONE", "CONTINUOUS", "DATABASE", "ENCODED", "KINDS", "METRICS", "QUANTIZED", "QUERIES", "SAMPLE"]
-__all__ += ["SETTINGS_COMPARED", "Items", "Map", "UmapSettings", "cached_features", "can_encode", "chosen", "digest"]
-__all__ += ["encode_missing", "item_average_precision", "items", "locate_query", "map_key", "nearest_items"]
-__all__ += ["nearest_to", "pca", "row_of_id", "selection_table", "store_map", "stored_map", "to_csv", "to_parquet"]
-__all__ += ["typical_items", "with_features"]
 
 SAMPLE = 10_000  # database items on a map
 ENCODED = 1000  # items, at most, that a map encodes itself: some seconds

@@ -60,12 +60,12 @@ class Check:
                 yield Progress("checking", len(reports), n, time.monotonic() - started)
         ids = self.images.ids
         self.damaged = [(str(ids[row]), one.reason) for row, one in enumerate(reports) if one.reason]
-        self.report = {**self.found(), **_outcome(self.damaged, reports), **_doubles(ids, reports)}
+        self.report = {**self.listing(), **_outcome(self.damaged, reports), **_doubles(ids, reports)}
         self.report["seconds"] = round(time.monotonic() - started, 2)
         with suppress(InputError):  # without a cache the check is only repeated
             write_json(_report_file(self.images.fingerprint), self.report)
 
-    def found(self) -> dict[str, Any]:
+    def listing(self) -> dict[str, Any]:
         """The part of the report that needs no decoding."""
         images = self.images
         missing = getattr(images, "missing", [])

@@ -10,7 +10,7 @@ import numpy as np
 from transclipped.config import BackboneConfig, DataConfig, RunConfig
 from transclipped.datasets.protocols import readable
 from transclipped.features.cache import FeatureCache, Progress
-from transclipped.features.labset import DATA, VIEWS, WIDTH, LabSet, quantized, save
+from transclipped.features.labset import DATA, VIEWS, WIDTH, LabSet, save, to_int8
 from transclipped.retrieval.vectors import unit
 from transclipped.retrieval.whitening.pca import pca
 from transclipped.runs.session import prepare
@@ -46,4 +46,4 @@ def build(
     }
     rows = {"rows": split.train, "query_rows": split.query}
     rows |= {"labels": labels[split.train], "query_labels": labels[split.query]}
-    save(folder, LabSet(*quantized(np.stack(views)), *quantized(queries), **rows, about=about))
+    save(folder, LabSet(*to_int8(np.stack(views)), *to_int8(queries), **rows, about=about))

@@ -5,7 +5,7 @@ Every line of a file is one measurement; those that differ in seed only are aver
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -46,8 +46,8 @@ def groups(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]
 
 
 def rows(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a pipeline, in the order of the first measurement: means, spread, and gain over the line without its
-    last stage, where that was measured too; prefixes stand above the lines that continue them."""
+    """One row a pipeline: means, spread, and gain over the line without its last stage, where that was measured too;
+    the lines that continue a line stand right below it, and `stage` is what each of them adds to it."""
     by_line = table.groupby("pipeline", sort=False)
     result = by_line[list(MEANS)].mean().rename(columns=MEANS)
     result["ms"] *= 1000
@@ -55,27 +55,30 @@ def rows(table: pd.DataFrame) -> pd.DataFrame:
     result["spread"] = (by_line["map_r"].max() - by_line["map_r"].min()) / 2
     if (result["n"] < 2).all():
         result = result.drop(columns=["n", "spread"])
-    steps = {line: _steps(line) for line in result.index}
-    result["stage"] = [each[-1] for each in steps.values()]
-    before = {line: _before(line) for line in result.index}
     known = result["map_r"]
+    before = {line: _before(line) for line in sorted(result.index, key=_steps)}
+    before = {line: each if each in known.index else "" for line, each in before.items()}
+    result["stage"] = [_added(line, before[line]) for line in result.index]
     result["gain"] = [known[line] - known.get(before[line], float("nan")) for line in result.index]
-    result["before"] = [before[line] if before[line] in known.index else "" for line in result.index]
-    return result.reset_index().sort_values("pipeline", key=lambda lines: lines.map(lambda x: steps[x]), kind="stable")
+    result["before"] = [before[line] for line in result.index]
+    return result.loc[_below("", before)].reset_index()
 
 
-def reranking(table: pd.DataFrame) -> pd.DataFrame:
-    """Gain of each re-ranking right after the coding: mean over lines, on codes and on floats, side by side."""
+def reranking(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Gain of each re-ranking right after the coding: mean over lines, on codes and on floats of each of some tables
+    by name, side by side."""
     cells = []
-    for line, gain in zip(table["pipeline"], table["gain"], strict=True):
-        kinds, names = _kinds(line)
-        if gain == gain and kinds[-2:] == ["coding", "reranking"]:
-            where = FLOATS if names[-2] == "float" else CODES
-            cells.append({"Re-ranking": _steps(line)[-1], "on": where, "gain": gain})
+    for name, table in tables.items():
+        for line, gain in zip(table["pipeline"], table["gain"], strict=True):
+            kinds, names = _kinds(line)
+            if gain == gain and kinds[-2:] == ["coding", "reranking"]:
+                where = FLOATS if names[-2] == "float" else CODES
+                cells.append({"Re-ranking": _steps(line)[-1], "on": f"{name}, {where}", "gain": gain})
     if not cells:
         return pd.DataFrame()
     wide = pd.DataFrame(cells).pivot_table(index="Re-ranking", columns="on", values="gain", sort=False)
-    wide = wide.rename(columns={CODES: "Gain on codes", FLOATS: "Gain on floats"})
+    columns = [f"{name}, {where}" for name in tables for where in (CODES, FLOATS)]
+    wide = wide[[name for name in columns if name in wide]]
     wide.columns.name = None
     return wide.reset_index()
 
@@ -107,6 +110,21 @@ def _before(text: str) -> str | None:
         return None
     prefixes = [str(prefix) for prefix, _ in line.prefixes()]
     return prefixes[-2] if len(prefixes) > 1 and not line.steps[-1].branches else None
+
+
+def _added(text: str, before: str) -> str:
+    """The stages that a line adds to a prefix, both completed by the same last stage or not; else its last stage."""
+    steps, prior = _steps(text), _steps(before) if before else ()
+    if not prior:
+        return steps[-1]
+    shared = next((i for i, pair in enumerate(zip(steps, prior, strict=False)) if pair[0] != pair[1]), len(prior))
+    added = steps[shared:]
+    return " | ".join(added[:-1] if len(added) > 1 and added[-1] == prior[-1] else added)
+
+
+def _below(line: str, before: Mapping[str, str]) -> list[str]:
+    """The lines that continue a line, each with those that continue it, in the order of `before`."""
+    return [each for next_ in before if before[next_] == line for each in (next_, *_below(next_, before))]
 
 
 def _kinds(text: str) -> tuple[list[str], list[str]]:

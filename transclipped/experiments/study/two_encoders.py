@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from transclipped.config import RunConfig
+from transclipped.config import RunConfig, ScheduleConfig
 from transclipped.losses import regularised
 from transclipped.models.head import Head
 from transclipped.retrieval.relevance import relevance
@@ -42,9 +42,7 @@ def train_pair(
     schedule, rows = config.schedule, session.split.train
     source = CachedViews([np.hstack(pair) for pair in zip(views, others, strict=True)], rows, seed=config.seed)
     second = _linear(others[0].shape[1], config.quantizer.dim, seed=config.seed)
-    groups = [*decay_groups(head, schedule.weight_decay, exempt=head.no_weight_decay())]
-    groups += decay_groups(second, schedule.weight_decay)
-    optimizer = torch.optim.AdamW(groups, lr=schedule.lr)
+    optimizer = _optimizer(head, second, schedule)
     steps, values = len(rows) // schedule.batch, []
     for step in range(steps * schedule.epochs):
         epoch, within = divmod(step, steps)
@@ -63,10 +61,8 @@ def train_pair(
         optimizer.zero_grad(set_to_none=True)
         parts.total.backward()
         optimizer.step()
-        values.append(_observed(clipped.mask, session.images.labels[np.tile(batch.rows, 2)]))
-        values[-1]["mean_cosine"] = mean_cosine(z.detach())
-    names = {name for each in values for name in each}
-    return {name: float(np.mean([each[name] for each in values if name in each])) for name in sorted(names)}
+        values.append(_observed(z.detach(), clipped.mask, session.images.labels[np.tile(batch.rows, 2)]))
+    return _means(values)
 
 
 def _linear(width: int, dim: int, *, seed: int) -> nn.Linear:
@@ -75,10 +71,23 @@ def _linear(width: int, dim: int, *, seed: int) -> nn.Linear:
         return nn.Linear(width, dim, bias=False)
 
 
-def _observed(mask: torch.Tensor, labels: np.ndarray) -> dict[str, float]:
-    """Share of the pairs that are clipped, and of those, if there are any, the share of one class."""
+def _optimizer(head: Head, second: nn.Linear, schedule: ScheduleConfig) -> torch.optim.AdamW:
+    """AdamW of both heads."""
+    groups = [*decay_groups(head, schedule.weight_decay, exempt=head.no_weight_decay())]
+    groups += decay_groups(second, schedule.weight_decay)
+    return torch.optim.AdamW(groups, lr=schedule.lr)
+
+
+def _means(steps: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each value over the steps that have it."""
+    names = {name for step in steps for name in step}
+    return {name: float(np.mean([step[name] for step in steps if name in step])) for name in sorted(names)}
+
+
+def _observed(z: torch.Tensor, mask: torch.Tensor, labels: np.ndarray) -> dict[str, float]:
+    """Mean cosine, share of the pairs that are clipped, and of those, if there are any, the share of one class."""
     clipped, n = int(mask.sum()), len(mask)
-    values = {"clip_fraction": clipped / max(1, n * (n - 2))}
+    values = {"mean_cosine": mean_cosine(z), "clip_fraction": clipped / max(1, n * (n - 2))}
     if clipped:
         values["clip_precision"] = int((mask & torch.from_numpy(relevance(labels, labels))).sum()) / clipped
     return values

@@ -3,7 +3,7 @@
 Vectors X (centred) are clustered into classes Y by k-means, and codes B ∈ {−1, 1} minimise
 ‖Y − B W‖² + ‖W‖² + ν ‖B − X P‖² in closed form, one after the other:
 W = (BᵀB + I)⁻¹ BᵀY, P = (XᵀX + λI)⁻¹ XᵀB, and each bit l in turn b_l = sign(q_l − B₋ₗ W₋ₗ w_lᵀ), Q = Y Wᵀ + ν X P.
-Then X P is clustered anew, so that classes and code adapt to each other. An item's code is sign(x P).
+Then X P is clustered again, so that classes and code adapt to each other. An item's code is sign(x P).
 
 Source: Zhu et al. 2019, "Unsupervised deep hashing with adaptive features", IEEE SPL, known to us by its abstract; the
 objective is that of Shen et al. 2015, "Supervised discrete hashing", arXiv 1503.01557.
@@ -18,7 +18,7 @@ from transclipped.retrieval.stages import State, stage
 from transclipped.retrieval.whitening.pca import pca as principal
 
 NU = 1e-5  # ν, weight of the projection's error
-RIDGE = 1e-3  # λ, of the mean variance of a number
+RIDGE = 1.0  # λ, of the mean variance of a number; at 1e-3, 2,020 vectors of 1,536 numbers are learned by heart
 SWEEPS, SEED = 3, 0
 
 

@@ -21,7 +21,7 @@ EPSILON = 1e-6  # of a channel's mean
     kind="filter",
     idea="Weaken channels that respond alike everywhere.",
     formula="F_c · (1 − geometric mean F_c / arithmetic mean F_c)",
-    source="ICME 2020",
+    source="Li et al. 2020, ICME",
 )
 def flatness(maps: np.ndarray) -> np.ndarray:
     """Weighted maps `[B, C, h, w]`, negative values taken as 0."""

@@ -23,7 +23,7 @@ ROUNDS = 10  # of k-means
     kind="filter",
     idea="Group the places of an image into regions and weight each region as a whole.",
     formula="F · (mean S over r / mean S) / √(|r| / P) at the places of region r, S = Σ_c F_c",
-    source="after ICME 2020",
+    source="after Li et al. 2020, ICME",
     bounds={"groups": (1, 32)},
 )
 def regions(maps: np.ndarray, *, groups: int = 5) -> np.ndarray:

@@ -123,20 +123,20 @@ def flow(lists: np.ndarray, *, k: int = 20, rounds: int = 2, sharpness: float = 
     if not 2 <= k < lists.shape[1]:
         raise InputError(f"k is {k}, but must be from 2 to {lists.shape[1] - 1}, less than the lists' length")
     result = steps(lists, k=k, rounds=rounds, sharpness=sharpness, components=components)
-    found = result.parts
+    groups = result.parts
     nothing = sp.csr_array((len(lists), 0))
     return Flow(
         lists=result.orders[-1],
         steps=result.lists(),
-        embedding=nothing if found is None else found.embedding,
-        part=np.full(len(lists), -1) if found is None else found.part,
+        embedding=nothing if groups is None else groups.embedding,
+        part=np.full(len(lists), -1) if groups is None else groups.part,
     )
 
 
 def steps(lists: np.ndarray, *, k: int, rounds: int, sharpness: float, components: bool) -> Steps:
     """All steps on checked lists."""
     back = back_positions(lists)
-    orders, edges, found = [ordered_by(lists, lambda part: normalised(back[part], k, sharpness))], [], None
+    orders, edges, groups = [ordered_by(lists, lambda part: normalised(back[part], k, sharpness))], [], None
     for _ in range(rounds):
         edges.append(hyperedges(orders[-1], k))
         orders.append(by_similarity(orders[-1], edges[-1].h))
@@ -144,9 +144,9 @@ def steps(lists: np.ndarray, *, k: int, rounds: int, sharpness: float, component
     orders.append(by_product(orders[-1], edges[-1]))
     if components:
         edges.append(hyperedges(orders[-1], k))
-        found = connected(orders[-1], edges[-1], k)
-        orders.append(by_parts(orders[-1], found))
-    return Steps(back, orders, edges, found)
+        groups = connected(orders[-1], edges[-1], k)
+        orders.append(by_parts(orders[-1], groups))
+    return Steps(back, orders, edges, groups)
 
 
 def sigma(position: np.ndarray, k: int, sharpness: float) -> np.ndarray:
@@ -248,11 +248,11 @@ def roots(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
     return np.array([find(i) for i in range(n)], np.int64)
 
 
-def by_parts(lists: np.ndarray, found: Parts) -> np.ndarray:
+def by_parts(lists: np.ndarray, groups: Parts) -> np.ndarray:
     """Step 4."""
     n, length = lists.shape
     left, right, root = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
-    for rows in found.strongest:
+    for rows in groups.strongest:
         rank = np.sqrt(np.arange(1, len(rows) + 1))
         left.append(np.repeat(rows, len(rows)))
         right.append(np.tile(rows, len(rows)))
@@ -262,7 +262,7 @@ def by_parts(lists: np.ndarray, found: Parts) -> np.ndarray:
     left, right, root = (x[::-1][last] for x in (left, right, root))
     position = Positions(lists).of(right, left)
     position = np.where(position < length, position + 1, length + 2)
-    value = (1 + root * pair_products(found.embedding, found.embedding, left, right)) / position
+    value = (1 + root * pair_products(groups.embedding, groups.embedding, left, right)) / position
     table = sp.csr_array((value, (left, right)), (n, n))
     return ordered_with_entering(lists, lambda part: table[part])
 

@@ -126,30 +126,30 @@ def _product(h: sp.csr_array, rows: np.ndarray, lists: np.ndarray, database: Hyp
     return with_entering(lists, s)
 
 
-def own_part(near: np.ndarray, value: np.ndarray, found: Parts) -> int:
+def own_part(near: np.ndarray, value: np.ndarray, groups: Parts) -> int:
     """The part that a query connects to by its best pair with an item of `near`; −1 if that is too weak."""
     best = near[value[near].argmax()]
-    return int(found.part[best]) if value[best] >= found.least else -1
+    return int(groups.part[best]) if value[best] >= groups.least else -1
 
 
-def _by_parts(order: np.ndarray, h: np.ndarray, similarity: np.ndarray, own: int, found: Parts, k: int) -> np.ndarray:
+def _by_parts(order: np.ndarray, h: np.ndarray, similarity: np.ndarray, own: int, groups: Parts, k: int) -> np.ndarray:
     """The list `[L]` of a query after step 4: among the k strongest of a part, it counts as one of them.
 
     Args:
         h: its row of H, `[N + 1]`. similarity: ⟨H_q, H_i⟩, `[N + 1]`. own: the part that it connects to, or −1.
     """
     n, length, items = len(h) - 1, len(order), h[:-1]
-    strength = found.members @ items  # of the query in c_r
-    embedding = found.sums @ items
+    strength = groups.members @ items  # of the query in c_r
+    embedding = groups.sums @ items
     if own >= 0:
         strength[own] += h[n]
         embedding[own] += items @ items
     embedding += h[n] * strength
     table = np.zeros(n + 1)
     for r in np.flatnonzero(strength):
-        members, strong = found.strongest[r], found.strength[r]
+        members, strong = groups.strongest[r], groups.strength[r]
         if r == own:
-            total = found.sums[[r]].toarray()[0] + items
+            total = groups.sums[[r]].toarray()[0] + items
             members = np.lexsort((np.arange(n), -total))[:k]
             members, strong = members[total[members] > 0], total[members][total[members] > 0]
         before = int((strong > strength[r]).sum())
@@ -159,7 +159,7 @@ def _by_parts(order: np.ndarray, h: np.ndarray, similarity: np.ndarray, own: int
         root = np.sqrt((before + 1) * np.arange(1, len(rows) + 1))
         product = np.full(len(rows), embedding @ embedding)
         others = rows != n
-        product[others] = found.embedding[rows[others]] @ embedding
+        product[others] = groups.embedding[rows[others]] @ embedding
         if own >= 0:
             product[others] += similarity[rows[others]] * embedding[own]
         present = order == rows[:, None]

@@ -54,16 +54,9 @@ def triplet(
     Raises:
         ValueError: the rule is unknown, or shapes disagree.
     """
-    n = len(a)
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-    if candidates is None:
-        candidates = ~torch.eye(n, dtype=torch.bool, device=a.device)
-    reverse = candidates if reverse is None else reverse
-    if a.ndim != 2 or a.shape != b.shape or not candidates.shape == reverse.shape == (n, n):
-        shapes = ", ".join(str([*t.shape]) for t in (a, b, candidates, reverse))
-        raise ValueError(f"need two [n, D] and two [n, n], got {shapes}")
-    a, b = (F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1) for x in (a, b))
+    a, b, candidates, reverse = _comparable(a, b, candidates, reverse)
     cross = a @ b.T  # [n, n]
     caption, image = _hardest(cross, candidates), _hardest(cross.T, reverse)  # ĉ of a_i, î of b_i, [n]
     pair = torch.diagonal(cross)
@@ -78,6 +71,21 @@ def triplet(
         losses = losses + F.relu(alpha2 - pair + within_a) + F.relu(alpha2 - pair + within_b)
         losses = losses + F.relu(alpha2 - pair + between) * (image != caption)
     return losses * (candidates.any(1) & reverse.any(1))
+
+
+def _comparable(
+    a: Tensor, b: Tensor, candidates: Tensor | None, reverse: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Embeddings at unit length in float32 or better, and what may be mined, by default every other image."""
+    n = len(a)
+    if candidates is None:
+        candidates = ~torch.eye(n, dtype=torch.bool, device=a.device)
+    reverse = candidates if reverse is None else reverse
+    if a.ndim != 2 or a.shape != b.shape or not candidates.shape == reverse.shape == (n, n):
+        shapes = ", ".join(str([*t.shape]) for t in (a, b, candidates, reverse))
+        raise ValueError(f"need two [n, D] and two [n, n], got {shapes}")
+    a, b = (F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1) for x in (a, b))
+    return a, b, candidates, reverse
 
 
 def clipped_triplet(

@@ -9,12 +9,15 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from transclipped.analysis import anatomy, codebooks
+from transclipped.analysis import anatomy, codebooks, hashes
+from transclipped.analysis.reasons import TREES
 from transclipped.config import IDENTITY
 from transclipped.datasets.images.decode import data_url, fitted, placeholder, square
+from transclipped.datasets.sampling import sample
 from transclipped.errors import InputError
 from transclipped.models.head import Head
 from transclipped.retrieval.coding.product import decode
+from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.anatomy.subject import Subject
@@ -131,6 +134,21 @@ def standing(fingerprint: str, codebook: int, word: int, _run: RunDir) -> list[s
 def faces(fingerprint: str, words: tuple[tuple[int, ...], ...], _run: RunDir) -> list[list[list[str]]]:
     """`standing` for several codewords of each codebook."""
     return [[standing(fingerprint, m, word, _run) for word in row] for m, row in enumerate(words)]
+
+
+def bits(stored: Retrieval) -> int:
+    """Length of a code of bits beside a run's own, whose length it has up to 256 bits."""
+    return min(256, 8 * len(stored.codebooks))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Fitting the code …")
+def other_code(fingerprint: str, name: str, _run: RunDir) -> tuple[hashes.Hashed, np.ndarray]:
+    """A code of bits or trees of some of the database, as its own codes describe it, and their rows."""
+    stored = cached.arrays(_run)
+    rows = sample(np.arange(len(stored.codes)), hashes.ITEMS, seed=0, purpose="other code")
+    items = decode(stored.codebooks, stored.codes[rows])
+    options = {} if name == TREES else {"bits": bits(stored)}
+    return hashes.fitted(name, items, **options), rows
 
 
 def crisp(data: tuple) -> bool:

@@ -7,11 +7,10 @@ import streamlit as st
 
 from transclipped.analysis import anatomy
 from transclipped.retrieval.coding import product
-from transclipped.ui import cached, glossary
-from transclipped.ui.anatomy import arithmetic, html
+from transclipped.ui import cached, glossary, links
+from transclipped.ui.anatomy import arithmetic, html, other_codes
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy.strips import draw_numbers
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -26,7 +25,7 @@ ALPHA = (
 def sub_vectors(run, unit, projected) -> None:
     """Step 4: sub-vectors `[M, d]` of unit length; `projected` is None if the network is unavailable."""
     m, d = unit.shape
-    parts = term("sub-vector", "sub-vectors")
+    parts = "[sub-vectors](sub-vector)"
     html.heading(4, f"The projection is split into **{m}** {parts} of {d} numbers, each scaled to length 1.")
     names = [f"sub-vector {i}" for i in range(1, m + 1)]
     draw_numbers(run, unit, names, what="number", key="parts", height=2.5, limit=1.0, written=d <= WRITTEN)
@@ -42,7 +41,7 @@ def codewords(run, stored, unit) -> None:
     k = stored.codebooks.shape[1]
     html.heading(
         5,
-        f"Each sub-vector is compared with the **{k}** {term('codeword', 'codewords')} of its {term('codebook')}; "
+        f"Each sub-vector is compared with the **{k}** [codewords](codeword) of its [codebook]; "
         "the nearest ★ replaces it.",
     )
     options = {"key": "alpha", "bind": "query-params", "help": ALPHA}
@@ -78,7 +77,7 @@ def code_bytes(stored, unit) -> None:
     m, k, d = stored.codebooks.shape
     html.heading(
         6,
-        f"The numbers of the nearest codewords are the {term('code')}: **{m} byte{'s'[: m > 1]}** for the whole image.",
+        f"The numbers of the nearest codewords are the [code]: **{m} byte{'s'[: m > 1]}** for the whole image.",
     )
     spelled = anatomy.spelled(anatomy.code_of(unit, stored.codebooks), k)
     st.html(html.cards([html.byte(i, *number) for i, number in enumerate(spelled, 1)], width=11.5))
@@ -95,39 +94,57 @@ def code_bytes(stored, unit) -> None:
 @shows_input_errors
 def score(run, searcher, subject, unit) -> None:
     """Step 7: a hit and its score, the sum of the numbers that its code picks from the tables `[M, K]`."""
-    m, k, _ = searcher.stored.codebooks.shape
-    html.heading(
-        7,
-        f"The {term('query')} gives {m} tables: its {term('cosine')} with each codeword, divided by {m}. The code of a "
-        f"{term('hit')} picks **one number from each**.",
-    )
+    title = st.container()
     deepest = min(DEEPEST, searcher.index.n)
     if not 1 <= st.session_state.get("hit", 1) <= deepest:  # a link to a larger database
         st.session_state["hit"] = 1
     about = "1 is the most similar database image. The code of a dissimilar one picks smaller numbers."
-    rank = int(st.number_input("Rank of the hit", 1, deepest, key="hit", bind="query-params", width=160, help=about))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = {"key": "hit", "bind": "query-params", "width": 160, "help": about}
+        rank = int(st.number_input("Rank of the hit", 1, deepest, **options))
+        options = {"key": "code_by", "default": other_codes.PRODUCT, "required": True, "help": other_codes.HELP}
+        by = links.choose(st.segmented_control, "Code by", other_codes.names(searcher.stored.codebooks), **options)
     hit = searcher.search(unit.ravel(), top=rank)[-1]
-    code, tables = searcher.index.codes[hit.row], anatomy.tables(unit, searcher.stored.codebooks)
-    terms = product.picked(tables, code)
-    data = cached.run_data(run)
+    code, data = searcher.index.codes[hit.row], cached.run_data(run)
     query_image = anatomy_cached.portrait(data, subject.key, subject)
     hit_image = anatomy_cached.of_row(data, cached.images(data).row_of(hit.id))
     st.html(html.pair(query_image, hit_image, crisp=anatomy_cached.crisp(data)))
     labels = f": {plain(', '.join(hit.labels))}" if hit.labels else ""
-    st.caption(f"The query, and hit {rank}{labels}, code {' '.join(n for _, n, _ in anatomy.spelled(code, k))}.")
-    parts = [
-        _term(*part, m) for part in zip(terms.tolist(), code.tolist(), unit, searcher.stored.codebooks, strict=True)
-    ]
-    st.html(html.total(parts, float(terms.sum())))
-    st.markdown(
-        f"Search returns **{hit.score:.3f}**, the same sum. Click a number to see how it is computed; a frame marks it "
-        "in its table."
-    )
-    names, most = [f"table {i}" for i in range(1, m + 1)], float(np.abs(tables).max(initial=1e-6))
-    draw_numbers(run, tables, names, what="codeword", key="tables", height=2.75, limit=most, picked=code)
+    spelled = " ".join(n for _, n, _ in anatomy.spelled(code, searcher.stored.codebooks.shape[1]))
+    st.caption(f"The query, and hit {rank}{labels}, code {spelled}.")
+    with title:
+        html.heading(7, _compared(by, searcher.stored))
+    if by == other_codes.PRODUCT:
+        _sum(run, searcher.stored.codebooks, unit, code, hit.score)
+    else:
+        other_codes.draw(run, by, unit, hit.row)
     if subject.address:  # without `run`, which the sidebar adds
         options = {"icon": ":material/image_search:", "query_params": dict(subject.address)}
         st.page_link("pages/retrieval.py", label="See what else it finds", **options)
+
+
+def _compared(by: str, stored) -> str:
+    if by != other_codes.PRODUCT:
+        return other_codes.heading(by, stored)
+    m = len(stored.codebooks)
+    return (
+        f"The [query] gives {m} tables: its [cosine] with each codeword, divided by {m}. The code of a "
+        "[hit] picks **one number from each**."
+    )
+
+
+def _sum(run, codebooks, unit, code, score: float) -> None:
+    """The terms of a hit's score, and the tables that its code `[M]` picks them from."""
+    tables = anatomy.tables(unit, codebooks)
+    terms = product.picked(tables, code)
+    parts = [_term(*part, len(unit)) for part in zip(terms.tolist(), code.tolist(), unit, codebooks, strict=True)]
+    st.html(html.total(parts, float(terms.sum())))
+    st.markdown(
+        f"Search returns **{score:.3f}**, the same sum. Click a number to see how it is computed; a frame marks it in "
+        "its table. All numbers are rounded, so a sum may seem to be off by one in its last digit."
+    )
+    names, most = [f"table {i}" for i in range(1, len(unit) + 1)], float(np.abs(tables).max(initial=1e-6))
+    draw_numbers(run, tables, names, what="codeword", key="tables", height=2.75, limit=most, picked=code)
 
 
 def _term(value: float, word: int, sub_vector, codebook, m: int) -> html.Term:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from transclipped.analysis.anatomy import cut
 from transclipped.datasets.images.decode import data_url
+from transclipped.ui import glossary
 from transclipped.ui.styles import sheet
 
 CSS = sheet(__file__)
@@ -49,10 +50,10 @@ class Term:
 
 
 def heading(number: int, sentence: str) -> None:
-    """Draw the title of a step and the sentence that explains it."""
+    """Draw the title of a step and the sentence that explains it, as `glossary.prose`."""
     st.header(f"{number} · {STEPS[number - 1]}", anchor=STEPS[number - 1].lower())
-    with st.container(key=f"told-{number}"):
-        st.markdown(sentence, unsafe_allow_html=True)
+    with st.container(key=f"sentence-{number}"):
+        glossary.markdown(sentence)
 
 
 def patches(whole: np.ndarray, grid: tuple[int, int], *, crisp: bool) -> str:

@@ -11,7 +11,6 @@ from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy import html
 from transclipped.ui.anatomy.strips import draw_numbers
 from transclipped.ui.components import attention as component
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 
@@ -39,20 +38,17 @@ def patches(run, subject, view) -> None:
 
 
 def _places(view, h: int, w: int) -> str:
-    """What the network makes of an image, in a sentence."""
+    """What the network makes of an image, in a sentence of `glossary.prose`."""
     if view is None or view.grid is None:
         return "The input image. The patches of this network cannot be shown."
     if view.attention is None:
         return f"The network turns the image into a map of **{h} × {w} positions**, each a list of numbers."
-    tokens = term("token", "tokens")
     if view.stem:
-        cnn = term("stem", "A small CNN")
-        patch = term("patch")
         return (
-            f"{cnn} turns the image into **{h} × {w} places**; each sees its {patch} and some way around it, and "
-            f"becomes one of **{h * w}** {tokens}."
+            f"[A small CNN](stem) turns the image into **{h} × {w} places**; each sees its [patch] and some way around "
+            f"it, and becomes one of **{h * w}** [tokens](token)."
         )
-    return f"The image becomes **{h} × {w} = {h * w}** {tokens}: a list of numbers for each {term('patch')}."
+    return f"The image becomes **{h} × {w} = {h * w}** [tokens](token): a list of numbers for each [patch]."
 
 
 @st.fragment
@@ -65,7 +61,7 @@ def attention(run, subject, view) -> None:
     layers, heads, _, _ = view.attention.shape
     html.heading(
         2,
-        f"Tokens attend to each other ({term('attention')}). **Dark** patches are ignored; point at one to see what it "
+        "Tokens attend to each other ([attention]). **Dark** patches are ignored; point at one to see what it "
         "attends to.",
     )
     left, right = st.columns(2, gap="large")
@@ -117,7 +113,7 @@ def embedding(run, view, projected) -> None:
     html.heading(
         3,
         f"{'The class token becomes' if view.class_token else 'The places are averaged into'} one list, the "
-        f"{term('embedding')}, of **{f:,} numbers**; similar images have similar ones.",
+        f"[embedding], of **{f:,} numbers**; similar images have similar ones.",
     )
     draw_numbers(run, view.embedding[None], what="number of the embedding", key="embedding", height=4)
     st.markdown(f"A learned {m * d} × {f:,} matrix projects it to **{m * d} numbers**.")

@@ -1,4 +1,5 @@
-"""Pipelines on Benchmarks: measured lines by data set, each prefix in its own row, and what re-ranking gains."""
+"""Pipelines on Benchmarks: measured lines by data set, each below the line that it continues, and what re-ranking
+gains on all data sets."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ FORMATS = {"map": "%.4f", "map_r": "%.4f", "precision@10": "%.3f", "recall@K": "
 FORMATS |= {"spread": "%.4f", "ms": "%.2f", "bytes": "%.0f", "fit": "%.1f"}
 HEADINGS = {
     "pipeline": ("Pipeline", "A line, or the first stages of one."),
-    "stage": ("Stage", "The last stage of the row's line."),
+    "stage": ("Stage", "What a row with ↳ adds to the line that it stands below; otherwise the line."),
     "map": ("mAP", "Mean over queries of the sum of precisions at relevant ranks within K / relevant hits within K."),
     "map_r": ("mAP-min", "Mean over queries of the same sum / min(K, R), R relevant images in the database."),
     "gain": ("Gain", "mAP-min less that of the row's line without its last stage."),
@@ -42,27 +43,25 @@ HEADINGS = {
 @shows_input_errors
 def draw() -> None:
     """Tables of the data set that is chosen."""
-    frame = _frame(tuple((str(path), path.stat().st_mtime_ns) for path in sorted(FOLDER.glob("*.jsonl"))))
-    if frame.empty:
+    groups = _groups(tuple((str(path), path.stat().st_mtime_ns) for path in sorted(FOLDER.glob("*.jsonl"))))
+    if not groups:
         st.info("No pipeline is measured yet. `python -m transclipped pipeline compare FILE --out FILE` measures some.")
         return
-    groups = {f"{data}, {protocol}" if protocol else data: part for (data, protocol), part in pipelines.groups(frame)}
     texts = {name: _name(name) for name in groups}
     chosen = links.choose(st.segmented_control, "Data set", texts, key=KEY, default=next(iter(texts)), required=True)
-    part = groups[chosen]
-    rows = pipelines.rows(part)
+    part, rows = groups[chosen]
     st.header("Each stage")
     using = pipelines.label_stages(rows)
     queries, images, k = (int(part[name].iloc[0]) for name in ("n_queries", "n_database", "k"))
     st.caption(
         f"{queries:,} queries, {images:,} images, K = {k:,}. "
-        "A row with ↳ adds stages to a shorter measured line, and its gain is over that line. "
+        "A row with ↳ adds a stage to the line that it stands below, and its gain is over that line. "
         f"Observed with labels{'' if using else ', which no stage sees'}."
     )
     if using:
         label_note.draw(f"A stage of these lines ({plain(', '.join(using))})")
     _table(rows, key="pipelines table")
-    gains = pipelines.reranking(rows)
+    gains = pipelines.reranking(_by_data({name: rows for name, (_, rows) in groups.items()}))
     if not gains.empty:
         st.header("Re-ranking on codes and on floats")
         paragraph("What each re-ranking adds to mAP-min, on [codes](code) of a few bytes and on floats.")
@@ -73,8 +72,21 @@ def draw() -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _frame(files: tuple) -> pd.DataFrame:
-    return pipelines.frame([Path(path) for path, _ in files])
+def _groups(files: tuple) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Measurements and rows by data set and protocol."""
+    parts = pipelines.groups(pipelines.frame([Path(path) for path, _ in files]))
+    named = ((f"{data}, {protocol}" if protocol else data, part) for (data, protocol), part in parts)
+    return {name: (part, pipelines.rows(part)) for name, part in named}
+
+
+def _by_data(groups: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Rows by data set, as a run's lines do not name the protocol; by protocol where a data set has several."""
+    result: dict[str, list[pd.DataFrame]] = {}
+    for group, rows in groups.items():
+        data = group.partition(", ")[0]
+        several = sum(each.startswith(f"{data}, ") for each in groups) > 1
+        result.setdefault(_name(group if several else data), []).append(rows)
+    return {name: pd.concat(parts) for name, parts in result.items()}
 
 
 def _name(group: str) -> str:

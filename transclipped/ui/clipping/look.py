@@ -10,13 +10,12 @@ from transclipped.analysis.clipping import mistakes
 from transclipped.analysis.clipping import report as clipping
 from transclipped.analysis.clipping.report import AnchorSteps, Report
 from transclipped.clipping import amount_of, described
-from transclipped.ui import charts, headline, links, presenting
+from transclipped.ui import charts, glossary, headline, links, presenting
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import charts as figures
 from transclipped.ui.clipping import pair, rules, suggestions, tune
 from transclipped.ui.clipping.batch import View
 from transclipped.ui.components import gallery
-from transclipped.ui.glossary import term
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.text import plain
 from transclipped.ui.theme import MARKS
@@ -163,7 +162,8 @@ def _chosen(view: View) -> tuple[AnchorSteps, int]:
 
 
 def _draw(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
-    st.markdown(_explanation(steps, step), unsafe_allow_html=True)
+    config = tune.current()
+    glossary.markdown(_explanation(steps, step), rule=described(config.rule, amount_of(config)))
     left, right = st.columns([3, 2])
     with left:
         charts.show(_figure(steps, step), key=f"step {list(STEPS)[step]}", name=f"clipping-step-{step + 1}")
@@ -172,18 +172,18 @@ def _draw(view: View, anchor: int, steps: AnchorSteps, step: int) -> None:
 
 
 def _explanation(steps: AnchorSteps, step: int) -> str:
-    n, clipped, config = len(steps.other), int(steps.clipped.sum()), tune.current()
+    """What a step shows, as `glossary.markdown` takes it."""
+    n, clipped = len(steps.other), int(steps.clipped.sum())
     before, after = steps.before, steps.after
-    rule = f"The rule **{plain(described(config.rule, amount_of(config)))}**"
     texts = (
-        f"The anchor is compared with its other view ({term('cosine')} {steps.positive_similarity:.2f}) and with its "
+        f"The anchor is compared with its other view ([cosine] {steps.positive_similarity:.2f}) and with its "
         f"negatives, the {n} views of the other images, in the order of the batch.",
         "The same negatives, the most similar on the right. Those of the anchor's class gather there: false negatives.",
-        f"{rule} clips the {clipped} most similar of {n} negatives: the pale bars."
+        f"The rule **{{rule}}** clips the {clipped} most similar of {n} negatives: the pale bars."
         if clipped
-        else f"{rule} clips none of the {n} negatives of this anchor.",
-        f"The {term('softmax weight')} of a negative is how strongly it is pushed away. Loss of this anchor: "
-        f"{before.loss:.3f} {term('nats')} without clipping, **{after.loss:.3f}** with it. Weight of the positive: "
+        else f"The rule **{{rule}}** clips none of the {n} negatives of this anchor.",
+        f"The [softmax weight] of a negative is how strongly it is pushed away. Loss of this anchor: "
+        f"{before.loss:.3f} [nats] without clipping, **{after.loss:.3f}** with it. Weight of the positive: "
         f"{before.positive_weight:.1%} without, {after.positive_weight:.1%} with it.",
         "The gradient pulls the positive closer and pushes negatives away, the more similar the more strongly. Clipped "
         f"ones ({clipped} of {n}) get no push; pale arrows show the push that clipping removes.",

@@ -15,7 +15,7 @@ from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
 
 UNKNOWN = "–"
-ABOUT_OBJECTIVES = (
+ABOUT_NEGATIVES = (
     "Clipping can help objectives that push negatives away, such as NT-Xent, MoCo's queue and mined triplets; BYOL, "
     "Barlow Twins and VICReg have no negatives to clip (*Benchmarks* compares them)."
 )
@@ -33,7 +33,7 @@ def side_by_side(view: View) -> None:
             f" {UNKNOWN}: nothing is clipped, or nothing is pushed: `debiased` may reach its floor at every anchor."
         )
     st.caption(caption)
-    st.caption(ABOUT_OBJECTIVES)
+    st.caption(ABOUT_NEGATIVES)
     rows = []
     for rule in RULES:
         for treatment in ("remove", "clamp") if RULES[rule].clips else ("remove",):

@@ -13,7 +13,7 @@ from transclipped.ui import glossary, quantities
 from transclipped.ui.clipping import batch as lab_batch
 from transclipped.ui.clipping import tune
 from transclipped.ui.clipping.batch import View
-from transclipped.ui.glossary import TERMS, term
+from transclipped.ui.glossary import TERMS
 from transclipped.ui.text import plain
 
 HELP = (
@@ -30,13 +30,13 @@ def section(view: View) -> None:
     text = "All are for the rule [threshold]. [Precision](precision), [recall] and [mAP] are computed with labels."
     if study is not None and study.none is not None:
         text += (
-            f" In the study (32 bits, τ = {study.temperature:g}), each rule set the threshold anew in every batch; "
+            f" In the study (32 bits, τ = {study.temperature:g}), each rule set a new threshold for every batch; "
             f"without clipping, mAP was {study.none:.3f}."
         )
     glossary.caption(text)
     suggested = lab_batch.suggested(view)
     for i, (name, value) in enumerate(suggested):
-        _row(view, counts, f"**{term(name) if name in TERMS else name}**", value, _result(study, name), key=f"use {i}")
+        _row(view, counts, f"**{f'[{name}]' if name in TERMS else name}**", value, _result(study, name), key=f"use {i}")
     if (index := best_by_labels(counts)) is not None:
         best = float(counts.amounts[index])
         same = [name for name, value in suggested if nearest(DELTA, value) == best]
@@ -61,7 +61,8 @@ def _row(view: View, counts: Dial, name: str, value: float, result: str, *, key:
     disabled = tune.current().rule == "threshold" and tune.position(DELTA) == value
     options = {"on_click": _use, "args": (value,), "disabled": disabled, "width": "stretch"}
     left.button(f"Use δ = {value:.2f}", key=key, **options)
-    right.markdown(text, unsafe_allow_html=True)
+    with right:
+        glossary.markdown(text)
 
 
 def _result(study: Trained | None, name: str) -> str:

@@ -84,10 +84,9 @@ def draw(
         on_mark: gets the id and 1, -1 or 0 when a mark is set or removed. Without it there are no marks.
         hint: what a click does, as a tooltip.
     """
-    urls = [_url(tile.image, f"{key}-image-{i}") for i, tile in enumerate(tiles)]
     ids = {tile.id for tile in tiles}
     data = {
-        "tiles": [_data(tile, url) for tile, url in zip(tiles, urls, strict=True)],
+        "tiles": [_data(tile, _url(tile.image, f"{key}-image-{i}")) for i, tile in enumerate(tiles)],
         "size": size * scale(),
         "crisp": CRISP,
         "clickable": on_click is not None,
@@ -97,8 +96,7 @@ def draw(
     }
 
     def clicked() -> None:
-        identity = _message(key, "clicked")
-        if on_click is not None and identity in ids:
+        if on_click is not None and (identity := _message(key, "clicked")) in ids:
             on_click(identity)
 
     def marked() -> None:

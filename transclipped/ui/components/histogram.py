@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -46,7 +47,6 @@ def draw(
         reached: mAP of heads trained with the rule, if any were.
         figures: False draws the slider and its numbers alone.
     """
-    rule = RULES[dial.rule]
 
     def moved() -> None:
         message = (st.session_state.get(key) or {}).get("amount")
@@ -54,15 +54,21 @@ def draw(
         if isinstance(value, int | float):
             on_amount(message["rule"], nearest(turned()[message["rule"]], float(value)))
 
+    data = {"version": version, "amount": nearest(RULES[dial.rule].amount, amount), "figures": figures}
+    data |= {"reached": None if reached is None else _curve(reached, dial.amounts)}
+    _component(key=key, data=_dial(dial) | _style() | data, on_amount_change=moved)
+
+
+def _dial(dial: Dial) -> dict[str, Any]:
+    """The rule and the counts at every position of its slider, for histogram.js."""
+    rule = RULES[dial.rule]
     aligned = rule.amount.field == "threshold"
-    data = {
-        "version": version,
+    return {
         "rule": dial.rule,
         "symbol": rule.amount.symbol,
         "rising": rule.amount.rising,
         "label": f"Clip {rule.does}",
         "text": f"clips {rule.does}",
-        "amount": nearest(rule.amount, amount),
         "amounts": dial.amounts.tolist(),
         "clipped": dial.clipped.tolist(),
         "hits": None if dial.hits is None else dial.hits.tolist(),
@@ -74,15 +80,13 @@ def draw(
         "aligned": aligned,
         "levels": None if aligned else _numbers(dial.level),
         "removed": None if dial.removed is None else [_numbers(side) for side in dial.removed.T],
-        "reached": None if reached is None else _curve(reached, dial.amounts),
-        "figures": figures,
-        "scale": scale(),
-        "savable": not lesson(),
-        "colours": COLOURS,
-        "pale": {name: pale(COLOURS[name]) for name in ("same", "other", "all")},  # what is clipped
-        "tips": TIPS,
     }
-    _component(key=key, data=data, on_amount_change=moved)
+
+
+def _style() -> dict[str, Any]:
+    """Size, colours and explanations, for histogram.js."""
+    faint = {name: pale(COLOURS[name]) for name in ("same", "other", "all")}  # what is clipped
+    return {"scale": scale(), "savable": not lesson(), "colours": COLOURS, "pale": faint, "tips": TIPS}
 
 
 def _curve(reached: MapCurve, amounts: np.ndarray) -> dict:

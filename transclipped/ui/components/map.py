@@ -15,7 +15,8 @@ import streamlit as st
 
 from transclipped.analysis.maps import projections
 from transclipped.analysis.maps.names import densest
-from transclipped.analysis.maps.projections import KINDS, Items, Map
+from transclipped.analysis.maps.projections import KINDS
+from transclipped.analysis.maps.store import Items, Map
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached
 from transclipped.ui.components.component import component
@@ -50,15 +51,7 @@ def draw(
         empty: why a panel beside them has no map, by its title.
         state: query, neighbours, selection and so on, as map.js reads them.
     """
-    panels = [
-        {
-            "name": name,
-            "note": _note(layout),
-            "xy": _packed(layout.xy, "<f4"),
-            "places": _places(layout, colouring) if colouring.named else [],
-        }
-        for name, layout in maps.items()
-    ]
+    panels = [_panel(name, layout, colouring) for name, layout in maps.items()]
     panels += [{"name": visible(name), "reason": reason} for name, reason in (empty or {}).items()]
     layout = "".join(panel["name"] + panel.get("xy", panel.get("reason", "")) for panel in panels)
     sent = {
@@ -73,6 +66,12 @@ def draw(
         **state,
     }
     _component(key=key, data=sent, **changed)
+
+
+def _panel(name: str, layout: Map, colouring: Colouring) -> dict[str, Any]:
+    """A map for map.js."""
+    places = _places(layout, colouring) if colouring.named else []
+    return {"name": name, "note": _note(layout), "xy": _packed(layout.xy, "<f4"), "places": places}
 
 
 def _order(title: str) -> int:

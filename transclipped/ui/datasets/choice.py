@@ -43,6 +43,11 @@ GET = {
     "folder": "Type the path of a folder on this machine. Sub-folders are included; if there are at least "
     "two at the top level, their names are the labels. A CSV can give labels instead:",
 }
+LABELS = {  # what a path of labels leads to, in sets that do not come with their own
+    "mirflickr": "Folder of label lists",
+    "nuswide": "Folder of label lists",
+    "folder": "File of labels",
+}
 LAYOUT = {
     "mirflickr": flickr25k.LAYOUT,
     "nuswide": nuswide.LAYOUT,
@@ -59,7 +64,7 @@ def choose() -> DataConfig:
     if name not in NEEDS_FOLDER:
         return DataConfig(dataset=name)
     with shell.aside("folder"):
-        data, lists = folders.fields("File of labels" if name == "folder" else "Folder of label lists")
+        data, lists = folders.fields(LABELS.get(name))
         annotations = sections.annotations() if name == "mirflickr" else POTENTIAL
     return DataConfig(dataset=name, data=data or None, labels=lists or None, annotations=annotations)
 

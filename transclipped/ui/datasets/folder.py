@@ -47,18 +47,23 @@ def cleaned(text: str) -> str:
     return text.rstrip(os.sep + "/") or text[:1]
 
 
-def fields(labels: str) -> Named:
-    """Draw two fields, the second with this label; returns the folder and labels to open, empty until confirmed."""
-    named = tuple(cleaned(st.query_params.get(key, "")) for key in ("folder", "labels"))
+def fields(labels: str | None) -> Named:
+    """Draw a field for the folder, and one with this label for labels, if any.
+
+    Returns the folder and labels to open, empty until confirmed.
+    """
+    folder, lists = (cleaned(st.query_params.get(key, "")) for key in ("folder", "labels"))
+    named = (folder, "" if labels is None else lists)
     state = st.session_state
     if state.get(ADDRESS) != named or FOLDER not in state:  # a link was followed, or the visitor returned
         state[ADDRESS], state[FOLDER], state[LABELS] = named, *named
     help_folder = "A path on the machine that runs this app. Its files are not changed."
     help_labels = "Leave it empty if they are inside the folder."
     with st.form("own folder", border=False):
-        left, right = st.columns(2)
+        left, *right = st.columns(1 if labels is None else 2)
         left.text_input("Folder", key=FOLDER, placeholder="/home/me/photographs", help=help_folder)
-        right.text_input(plain(labels), key=LABELS, placeholder="optional", help=help_labels)
+        for place in right:
+            place.text_input(plain(labels), key=LABELS, placeholder="optional", help=help_labels)
         use = {"key": "use folder", "type": "primary", "on_click": _use_typed}
         st.form_submit_button("Use this folder", icon=":material/folder_open:", **use)
     _offer_recent(named)

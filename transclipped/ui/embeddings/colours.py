@@ -9,7 +9,7 @@ import streamlit as st
 
 from transclipped.analysis.maps import clipping as map_clipping
 from transclipped.analysis.maps import projections
-from transclipped.analysis.maps.projections import Items
+from transclipped.analysis.maps.store import Items
 from transclipped.clipping import RULES
 from transclipped.config import ClippingConfig
 from transclipped.runs.run import RunDir
@@ -131,7 +131,7 @@ def clipping(run: RunDir, subject, *, row: int | None, query: np.ndarray | None)
         )
         return by_value(shares, "share", top=float(shares.max()) or 1.0), caption
     anchor = row if row is not None else map_clipping.query_for_rule(cached.arrays(run), query, config)
-    clipped = map_clipping.taken(vectors, config, anchor=anchor)
+    clipped = map_clipping.false_negatives(vectors, config, anchor=anchor)
     caption = f"**{clipped.sum():,} clipped**: false negatives of the query by the rule {rule}, {batch}"
     return by_clipping(clipped, row), caption
 

@@ -10,8 +10,10 @@ import numpy as np
 import streamlit as st
 
 from transclipped.analysis.maps import projections
+from transclipped.analysis.maps import selection as map_selection
 from transclipped.analysis.maps.bundled import Bundled
-from transclipped.analysis.maps.projections import BACKBONE, DATABASE, QUANTIZED, QUERIES, Items, UmapSettings
+from transclipped.analysis.maps.projections import BACKBONE, DATABASE, QUANTIZED, QUERIES
+from transclipped.analysis.maps.store import METRICS, Items, UmapSettings
 from transclipped.errors import InputError
 from transclipped.runs.run import RunDir
 from transclipped.ui import cached, charts, glossary, links
@@ -149,8 +151,7 @@ def _umap_settings(compare: str) -> UmapSettings:
     n_neighbors = st.slider("n_neighbors", 2, 100, 15, key="map_nn", **bound)
     gap = "Smallest gap between points."
     min_dist = st.slider("min_dist", 0.0, 1.0, 0.1, 0.05, key="map_md", bind="query-params", help=gap)
-    metrics = projections.METRICS
-    metric = st.selectbox("metric", metrics, key="map_metric", bind="query-params", help=HELP["metric"])
+    metric = st.selectbox("metric", METRICS, key="map_metric", bind="query-params", help=HELP["metric"])
     return UmapSettings(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric)
 
 
@@ -225,9 +226,9 @@ def export(subject: Subject, selection: np.ndarray, layouts: Layouts, *, name: s
     name = f"{name}-{'selected' if len(selection) else 'map'}"
 
     def table() -> dict:
-        return projections.selection_table(subject.items, rows, subject.class_names, positions)
+        return map_selection.selection_table(subject.items, rows, subject.class_names, positions)
 
     options = {"on_click": "ignore", "icon": ":material/table:"}
-    st.download_button("CSV", lambda: projections.to_csv(table()), f"{name}.csv", "text/csv", key="csv", **options)
+    st.download_button("CSV", lambda: map_selection.to_csv(table()), f"{name}.csv", "text/csv", key="csv", **options)
     parquet = f"{name}.parquet"
-    st.download_button("Parquet", lambda: projections.to_parquet(table()), parquet, key="parquet", **options)
+    st.download_button("Parquet", lambda: map_selection.to_parquet(table()), parquet, key="parquet", **options)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from transclipped.analysis.maps import bundled as bundled_maps
-from transclipped.analysis.maps import projections, umap_job
+from transclipped.analysis.maps import plane, projections, umap_job
 from transclipped.analysis.maps.bundled import Bundled
-from transclipped.analysis.maps.projections import KINDS, SETTINGS_COMPARED, Items, Map, UmapSettings
+from transclipped.analysis.maps.projections import KINDS, SETTINGS_COMPARED
+from transclipped.analysis.maps.store import Items, Map, UmapSettings, map_key, stored_map
 from transclipped.runs.run import RunDir
 from transclipped.ui import access, cached
 from transclipped.ui.components import map as maps
@@ -79,7 +80,7 @@ def available(version: str, kind: str, settings: UmapSettings | None, items: Ite
         return None
     if settings is None:
         return pca(version, kind, items)
-    return projections.stored_map(projections.map_key(items.digests[kind], settings))
+    return stored_map(map_key(items.digests[kind], settings))
 
 
 @st.cache_resource(max_entries=12, ttl=300, show_spinner=False)
@@ -91,7 +92,7 @@ def bundled(fingerprint: str, which: str, _run: RunDir, _items: Items) -> Bundle
 @st.cache_data(max_entries=24, show_spinner="Projecting …")
 def pca(version: str, kind: str, _items: Items) -> Map:
     """PCA of one kind of embedding."""
-    return projections.pca(_items.vectors[kind])
+    return plane.pca(_items.vectors[kind])
 
 
 def offer(run: RunDir, subject, layouts: Layouts) -> None:

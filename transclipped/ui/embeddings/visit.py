@@ -14,7 +14,8 @@ import streamlit as st
 
 from transclipped.analysis.maps import projections
 from transclipped.analysis.maps import selection as map_selection
-from transclipped.analysis.maps.projections import BACKBONE, CONTINUOUS, KINDS, QUANTIZED, Items
+from transclipped.analysis.maps.projections import BACKBONE, CONTINUOUS, KINDS, QUANTIZED
+from transclipped.analysis.maps.store import Items
 from transclipped.ui import absent
 
 POINT, SELECTION, LARGE, NEAR, K = "point", "selection", "large", "near", "k"  # in the address

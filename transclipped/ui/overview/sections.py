@@ -185,7 +185,7 @@ def machine() -> None:
     with shell.aside("ready"), st.expander("Is this machine ready for a lesson?", icon=":material/fact_check:"):
         for check in readiness.checks(runs.home()):
             remedy = f" – {plain(check.remedy)}" if check.ok is False else ""
-            st.markdown(f"{MARKS[check.ok]} **{plain(check.name)}**: {plain(check.found)}{remedy}")
+            st.markdown(f"{MARKS[check.ok]} **{plain(check.name)}**: {plain(check.value)}{remedy}")
         st.caption(access.ABOUT)
         if st.button("Measure its speed", icon=":material/speed:", key="speed"):
             backbone = HYBRID if HYBRID in available() else CNN

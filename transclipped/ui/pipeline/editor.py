@@ -25,6 +25,8 @@ EXAMPLES = {
     "prominent channels": "stem16 | mpfa(0.5) | mean | l2",
     "regions": "stem16 | regions | mean | l2",
     "flatness": "stem16 | flatness | mean | l2",
+    "bits": "hybrid-vit-photographs | l2 | udh(32)",
+    "trees": "hybrid-vit-photographs | l2 | trees(100, 6, path)",
     "light": LIGHT,
     "fusion": "rrf(hybrid-vit | l2 + stem16 | scda | l2) | k-reciprocal",
 }

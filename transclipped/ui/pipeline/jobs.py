@@ -5,43 +5,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
-from transclipped.errors import InputError
 from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.ui.pipeline.data import STORES, Place, fitted, query_ids
+from transclipped.ui.thread_job import Job
 
 MOST = 32  # pipelines of a place that stay ready: their outputs are in its store, beside what re-rankings compute
 
 
-@dataclass
-class Job:
-    """The computation of a line's prefixes.
-
-    Attributes:
-        done, total: prefixes. stage: of the prefix that is being computed.
-        error: why it failed; "" unless it did.
-        pipeline: when it is finished.
-    """
-
-    line: str
-    done: int = 0
-    total: int = 1
-    stage: str = ""
-    waiting: bool = True
-    error: str = ""
-    pipeline: Pipeline | None = None
-    thread: threading.Thread | None = field(default=None, repr=False)
-
-    @property
-    def running(self) -> bool:
-        return self.pipeline is None and not self.error
-
-
 class Jobs:
-    """All jobs by line and place. Those that ended stay as long as the outputs of their place, see `data.store`."""
+    """All jobs by line, their name, and place; those that ended stay as long as their outputs, see `data.store`."""
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[tuple[str, str], Job] = OrderedDict()
@@ -56,24 +32,21 @@ class Jobs:
     def ready(self, line: str, place: Place) -> Pipeline:
         """A pipeline that is fitted at once."""
         job = self.find(line, place)
-        if job is None or job.pipeline is None:
-            job = self._add(place, Job(line, pipeline=fitted(line, place)))
-        return job.pipeline
+        if job is None or job.result is None:
+            job = self._add(place, Job(line, result=fitted(line, place)))
+        return job.result
 
     def start(self, line: str, place: Place) -> Job:
         """Compute in a thread, unless that is on already."""
         job = self.find(line, place)
-        if job is not None and (job.running or job.pipeline is not None):
+        if job is not None and (job.running or job.result is not None):
             return job
-        job = self._add(place, Job(line))
-        job.thread = threading.Thread(target=self._work, args=(job, place), name="pipeline", daemon=True)
-        job.thread.start()
-        return job
+        return self._add(place, Job(line)).start(partial(_fit, place=place), turn=self._turn)
 
     def _add(self, place: Place, job: Job) -> Job:
         with self._lock:
-            self._jobs[job.line, place.key] = job
-            self._jobs.move_to_end((job.line, place.key))
+            self._jobs[job.name, place.key] = job
+            self._jobs.move_to_end((job.name, place.key))
             self._forget()
             return job
 
@@ -87,20 +60,15 @@ class Jobs:
                 if not self._jobs[key].running:
                     del self._jobs[key]
 
-    def _work(self, job: Job, place: Place) -> None:
-        try:
-            with self._turn:
-                job.waiting = False
-                prefixes = list(Pipeline(job.line).line.prefixes())
-                job.total = len(prefixes)
-                for prefix, job.stage in prefixes:
-                    _rank_one(fitted(str(prefix), place))
-                    job.done += 1
-                job.pipeline = fitted(job.line, place)
-        except InputError as error:
-            job.error = str(error)
-        except Exception as error:
-            job.error = f"{job.line}: {type(error).__name__}: {error}"
+
+def _fit(job: Job, place: Place) -> Pipeline:
+    """The pipeline of a job, prefix by prefix."""
+    prefixes = list(Pipeline(job.name).line.prefixes())
+    job.total = len(prefixes)
+    for prefix, job.stage in prefixes:
+        _rank_one(fitted(str(prefix), place))
+        job.done += 1
+    return fitted(job.name, place)
 
 
 def _rank_one(pipeline: Pipeline) -> None:

@@ -26,22 +26,26 @@ from transclipped.ui.text import plain
 from transclipped.ui.theme import CLASS_COLOURS, NEUTRAL, RELEVANT, class_colour
 
 SIDE = 224  # pixels of a drawing
-DIM = 0.25  # of the brightness that remains where a layer is 0
+DIM = 0.25  # of the brightness that remains outside of a mask
 TINT = 0.55  # of a region's colour over the image
+HEAT = 0.6  # of the scale's colour over the grey image: 0 and 1 have a contrast of at least 3:1 on any image
+SCALE = ((0, 34, 78), (87, 93, 109), (165, 156, 116), (254, 232, 56))  # of other heat maps, Cividis, in equal steps
+GREY = (0.299, 0.587, 0.114)
 COLLAGES = DataConfig(dataset="collage")
 STRIP = (3, 700, 1200, 1900)  # rows of collages, any
 EXCITED = 10  # images of a channel
+HEATED = "From dark blue, no response, to yellow, the strongest."
+ATTENTIONS = "Soft attention: where an object is. Hard attention: how near its strongest place."
 ABOUT = {
     "mpfa": "Bright: prominent places. *max*: some channel responds most here; *sum*: all channels together respond at "
     "least as much as at the median place. Channels that add up to most there, over the training images, stay. "
     "Choosing them by these sums is our reading of an abstract.",
     "regions": "Places with similar responses form a region, and all its places get one weight. Segmentation here is "
     "clustering, not a trained network (an FCN): our reading of an abstract.",
-    "flatness": "A channel that responds alike at all places counts little, one with a single peak counts fully. One "
-    "scale, not several: our reading of an abstract.",
-    "attention": "Soft attention: where an object is. Hard attention: how near its strongest place.",
-    "utrl": "Soft attention: where an object is. Hard attention: how near its strongest place. Then channels that "
-    "respond everywhere are weakened.",
+    "flatness": f"{HEATED} A channel that responds alike at all places counts little, one with a single peak counts "
+    "fully. One scale, not several: our reading of an abstract.",
+    "attention": f"{HEATED} {ATTENTIONS}",
+    "utrl": f"{HEATED} {ATTENTIONS} Then channels that respond everywhere are weakened.",
 }
 NAMES = {
     "max": "max mask",
@@ -158,16 +162,25 @@ def _strip(line: str, place: str, number: int, _seen: Seen) -> list[tuple[str, s
 
 
 def over(image: Image.Image, layer: Layer) -> str:
-    """Data URL of the square that the network sees, darkened where a layer is 0, or in its regions' colours."""
+    """Data URL of the square that the network sees: dark outside of a mask, or with the colours of regions or heat."""
     pixels = np.asarray(square(image.convert("RGB"), SIDE), np.float32)
-    if layer.region is None:
-        shade = DIM + (1 - DIM) * map_filters.enlarged(layer, SIDE)
-        return data_url(Image.fromarray((pixels * shade[..., None]).round().astype(np.uint8)), exact=False)
-    palette = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in CLASS_COLOURS], np.float32)
-    h, w = layer.region.shape
-    places = layer.region[np.arange(SIDE)[:, None] * h // SIDE, np.arange(SIDE) * w // SIDE]
-    colours = palette[places % len(palette)]
-    return data_url(Image.fromarray(((1 - TINT) * pixels + TINT * colours).round().astype(np.uint8)), exact=False)
+    values = map_filters.enlarged(layer, SIDE)[..., None]  # [SIDE, SIDE, 1]
+    if layer.region is not None:
+        palette = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in CLASS_COLOURS], np.float32)
+        h, w = layer.region.shape
+        places = layer.region[np.arange(SIDE)[:, None] * h // SIDE, np.arange(SIDE) * w // SIDE]
+        drawing = (1 - TINT) * pixels + TINT * palette[places % len(palette)]
+    elif layer.bordered:
+        drawing = pixels * (DIM + (1 - DIM) * values)
+    else:
+        drawing = (1 - HEAT) * (pixels @ GREY)[..., None] + HEAT * _heat(values)
+    return data_url(Image.fromarray(drawing.round().astype(np.uint8)), exact=False)
+
+
+def _heat(values: np.ndarray) -> np.ndarray:
+    """Colours `[H, W, 3]` on `SCALE` of values `[H, W, 1]` in [0, 1]."""
+    stops = np.linspace(0, 1, len(SCALE))
+    return np.concatenate([np.interp(values, stops, channel) for channel in zip(*SCALE, strict=True)], -1)
 
 
 def _words(layer: Layer) -> str:

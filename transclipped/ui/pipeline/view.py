@@ -8,10 +8,11 @@ from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.retrieval.line import Line
 from transclipped.ui import access, label_note, links, presenting
 from transclipped.ui.guard import shows_input_errors
-from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings
+from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings, why
 from transclipped.ui.pipeline.data import Place
-from transclipped.ui.pipeline.jobs import Job, jobs
+from transclipped.ui.pipeline.jobs import jobs
 from transclipped.ui.text import plain
+from transclipped.ui.thread_job import Job
 
 LADDER, FLOW, LIGHT, SELECT, WALK = "ladder", "flow", "light", "select", "walk"
 COLUMNS = (1, 3)  # of the query and its hits
@@ -65,6 +66,7 @@ def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
         draw = {FLOW: flow.draw, LIGHT: light.draw}.get(section, ladder.draw)
         rungs = draw(pipeline, place, subject)
     if section == LADDER:
+        why.draw(pipeline, place, subject, rungs)
         masks.draw(pipeline, place, subject, ready=_ready)
         with presenting.controls("What each stage does"):
             st.header("What each stage does")
@@ -72,25 +74,25 @@ def _of_query(section: str, pipeline: Pipeline, place: Place) -> None:
     presenting.say(sayings.sentence(section, rungs))
 
 
-def _ready(line: Line, place: Place, why: str = FEATURES) -> Pipeline | None:
+def _ready(line: Line, place: Place, reason: str = FEATURES) -> Pipeline | None:
     """The fitted pipeline; None while it has to be started, runs, or has failed, which is drawn.
 
     Args:
-        why: it has to be started, and what for, as Markdown.
+        reason: it has to be started, and what for, as Markdown.
     """
     text = str(line)
     if place.at_once:
         with st.spinner("Opening the codes …"):
             return jobs().ready(text, place)
     job = jobs().find(text, place)
-    if job is not None and job.pipeline is not None:
-        return job.pipeline
+    if job is not None and job.result is not None:
+        return job.result
     if job is not None and job.running:
         _follow(text, place)
         return None
     if job is not None:
         st.error(plain(job.error), icon=":material/error:")
-    st.info(why)
+    st.info(reason)
 
     def start() -> None:
         access.require(access.TRAIN)

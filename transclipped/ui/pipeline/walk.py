@@ -112,9 +112,9 @@ def _frames(place: Place) -> list[Frames]:
     for job in started:
         if job is not None and job.error:
             st.error(plain(job.error), icon=":material/error:")
-    if all(job is not None and job.pipeline is not None for job in started):
+    if all(job is not None and job.result is not None for job in started):
         each = zip(LINES.values(), lines, started, strict=True)
-        return [_described(title, line, place, job.pipeline) for title, line, job in each]
+        return [_described(title, line, place, job.result) for title, line, job in each]
     st.info("The auto-encoder learns from the frames, and both networks describe them: about a minute, once.")
 
     def start() -> None:
@@ -133,7 +133,7 @@ def _follow(lines: Sequence[str], place: Place) -> None:
     started = [jobs().find(line, place) for line in lines]
     if not any(job is not None and job.running for job in started):
         st.rerun()
-    ended = sum(job is not None and job.pipeline is not None for job in started)
+    ended = sum(job is not None and job.result is not None for job in started)
     st.progress(ended / len(lines), f"Describing the frames, {ended} of {len(lines)} kinds of features done …")
 
 

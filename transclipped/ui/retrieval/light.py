@@ -75,14 +75,10 @@ def _embedding(target: SearchTarget, query: Query, images: list[Image.Image], ho
     """Mean embedding of the query's images in other light."""
     pairs = zip(query.images, images, strict=True)
     vectors = [
-        retrieval_cached.embedding(target.key, f"{image.key} {how}", target.searcher, partial(_same, relit))
+        retrieval_cached.embedding(target.key, f"{image.key} {how}", target.searcher, relit.copy)
         for image, relit in pairs
     ]
     return np.mean(vectors, axis=0, dtype=np.float32)
-
-
-def _same(image: Image.Image) -> Image.Image:
-    return image
 
 
 def _replaced(before: list[Hit], after: list[Hit]) -> str:

@@ -30,8 +30,8 @@ def draw(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
         st.info("These images have no labels, so there are no words to propose.")
         return
     itself = query.ids(target)
-    found = target.searcher.search(query.embedding, top=K + 1 + len(itself), first=itself)
-    hits = [hit for hit in found if str(hit.id) not in itself]
+    nearest = target.searcher.search(query.embedding, top=K + 1 + len(itself), first=itself)
+    hits = [hit for hit in nearest if str(hit.id) not in itself]
     proposals = proposed(hits, labels)
     if not proposals:
         st.info("None of the best hits has a label.")

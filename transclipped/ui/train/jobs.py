@@ -15,7 +15,7 @@ from transclipped.errors import InputError
 from transclipped.flags import exact
 from transclipped.models.zoo import BUNDLED
 from transclipped.runs import imported
-from transclipped.runs.manage import check_name, numbered
+from transclipped.runs.manage import check_name, first_free
 from transclipped.runs.run import RunDir
 from transclipped.training import queue
 from transclipped.ui import access, runs
@@ -106,7 +106,7 @@ def free_name(stem: str) -> str:
     """The first of stem, stem-2, … that no run and no queued training has."""
     home = runs.home()
     taken = {path.name for path in home.iterdir()} if home.is_dir() else set()
-    return numbered(stem, taken | set(runs.all_runs()))
+    return first_free(stem, taken | set(runs.all_runs()))
 
 
 def resume(run: RunDir, *, seconds: float | None = None) -> None:
