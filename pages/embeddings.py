@@ -8,7 +8,7 @@ import streamlit as st
 
 from transclipped.ui import glossary, presenting, runs
 from transclipped.ui.components import map as maps
-from transclipped.ui.embeddings import controls, view, visit
+from transclipped.ui.embeddings import controls, outliers, view, visit
 from transclipped.ui.embeddings import layouts as map_layouts
 from transclipped.ui.guard import shows_input_errors
 
@@ -44,6 +44,7 @@ def show(run, subject, panels, colour, query) -> None:
     maps.draw(items, layouts.maps, colours, version=version, key=KEY, changed=changed, **sent)
     controls.actions(run, subject, layouts, visited)
     controls.about(subject, layouts)
+    outliers.draw(subject, visited, KEY)
     presenting.say(controls.SAY)
 
 

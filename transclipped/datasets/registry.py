@@ -27,7 +27,10 @@ _SETS = {
     "cifar10": ("transclipped.datasets.cifar10", "60,000 images of 32 × 32 pixels in 10 classes; bundled"),
     "caltech101": ("transclipped.datasets.caltech101", "3,030 photographs in 101 classes; bundled"),
     "collage": ("transclipped.datasets.collage", "2,525 pairs of Caltech-101 photographs, two labels each; bundled"),
-    "walk": ("transclipped.datasets.walk", "1,000 frames of a synthetic walk along photographs; 300 show places again"),
+    "walk": (
+        "transclipped.datasets.walk",
+        "1,000 frames of a walk along photographs; the last 300 return to earlier places",
+    ),
     "mirflickr": ("transclipped.datasets.flickr25k", "Flickr25K: 25,000 photographs, 24 labels, several per image"),
     "nuswide": ("transclipped.datasets.nuswide", "NUS-WIDE: 195,834 photographs with the 21 most frequent labels"),
     "fashionmnist": ("transclipped.datasets.fashion_mnist", "Fashion-MNIST: 70,000 grey images of 10 kinds of clothes"),

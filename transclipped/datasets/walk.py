@@ -2,6 +2,7 @@
 
 Photographs of Caltech-101 hang side by side, and a square window slides along them, a step each frame. After 700 places
 it goes back and passes 300 of them again until the walk ends, in three other lights, with an offset and out of focus.
+A photograph is about ten places wide.
 The frames are rendered when the set is opened, by the same recipe everywhere, so that nothing is bundled.
 
 The label of a frame is the number on the wall of the photograph in the middle of its window. Queries are the frames of
@@ -71,7 +72,7 @@ def walk(photographs: ImageSet, *, places: int = PLACES, start: int = START, fra
     wall, hung = _wall(photographs, length)
     middle = route.place * STEP + SIDE // 2 + OFFSET + SHAKE
     labels = hung[middle]
-    names = tuple(f"place {i + 1}" for i in range(labels.max() + 1))
+    names = tuple(f"photograph {i + 1}" for i in range(labels.max() + 1))
     recipe = repr((SIDE, STEP, HEIGHT, SEED, places, start, frames, LIGHTS, BLUR, OFFSET, SHAKE, JITTER, 1))
     return Walk(
         route=route,

@@ -65,7 +65,7 @@ class Files:
 
         self.ids = paths_of(collection)
 
-    def preview(self, row: int) -> Image.Image:
+    def preview(self, row: int, *, side: int = 256) -> Image.Image:
         """A row, reduced to a thumbnail.
 
         Raises:
@@ -75,7 +75,7 @@ class Files:
 
         if (path := self.ids[row]) is None:
             raise InputError("the collection stores no path of this image; encode the folder again")
-        return small(Path(path))
+        return small(Path(path), side=side)
 
     image = preview
 

@@ -26,7 +26,8 @@ ABOUT = {
     "cifar10": "60,000 images of 32 × 32 pixels in 10 classes, bundled as JPEG re-encodings.",
     "caltech101": "3,030 photographs of 101 kinds of object, bundled.",
     "collage": "Pairs of Caltech-101 photographs with both labels: multi-label retrieval without a download.",
-    "walk": "1,000 frames of a synthetic walk along Caltech-101 photographs that returns to 300 places in other light.",
+    "walk": "1,000 frames of a window that slides along a wall of Caltech-101 photographs. The last 300 return to what "
+    "earlier frames show, in another light. A class is a photograph.",
     "mirflickr": "MIRFLICKR-25000: 25,000 Flickr photographs with 24 labels, several per image.",
     "nuswide": "Flickr photographs with the 21 most frequent of 81 concepts, about 195,800 of 269,648.",
     "fashionmnist": "70,000 grey images of clothes, 28 × 28 pixels, in 10 classes.",

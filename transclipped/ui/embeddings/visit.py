@@ -86,6 +86,14 @@ def callbacks(points: Items, key: str, version: str) -> dict[str, Any]:
     }
 
 
+def pick(points: Items, key: str, version: str, *, row: int, near: str) -> None:
+    """Make an item the query from outside the map, and list its neighbours by `near`, until the browser says else."""
+    for name, value in (("picked", {"row": row}), (NEAR, {"value": near})):
+        st.session_state[_replaced(key, name)] = (_sent(key, name), {"version": version, **value})
+    _write(POINT, str(points.ids[row]))
+    _write(NEAR, None if near == QUANTIZED else near)
+
+
 def nearest(points: Items, visit: Visit, query: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, str]:
     """Rows and distances of the neighbours of the picked item, or of a stored query `[D]`, and by which embedding."""
     if visit.picked is not None:
@@ -148,8 +156,20 @@ def _about_items() -> tuple[str | None, str | None]:
 
 def _message(key: str, name: str, version: str) -> dict[str, Any]:
     """The browser's last message if it is about these items, else empty."""
-    message = (st.session_state.get(key) or {}).get(name)
+    message = _sent(key, name)
+    before, instead = st.session_state.get(_replaced(key, name), (None, None))
+    if before is not None and message == before:  # without a message, the address holds the choice
+        message = instead
     return message if isinstance(message, dict) and message.get("version") == version else {}
+
+
+def _sent(key: str, name: str):
+    return (st.session_state.get(key) or {}).get(name)
+
+
+def _replaced(key: str, name: str) -> str:
+    """Where the session has the message that `pick` replaced, and by what."""
+    return f"{key} {name} replaced"
 
 
 def _write(name: str, value: str | None) -> None:

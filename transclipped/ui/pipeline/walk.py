@@ -32,10 +32,11 @@ LINES = {"sda": "Auto-encoder (SDA)", CNN: "EfficientNet-Lite0"}
 CELLS = 250  # of the heat map, each way
 MOST = 4000  # frames: all are compared with all
 ABOUT = (
-    "A camera comes back to a place: which earlier frame shows it? A window slides along a wall of photographs and, "
-    "after 700 frames, passes 300 places again in another light, with an offset and out of focus. Each frame is "
-    "compared with all earlier ones; the return is the bright diagonal. A mean along the diagonal lets the frames "
-    "before a match count too, so that a chance resemblance is outvoted."
+    "A camera comes back to where it was: a loop. Which earlier frame shows the same place? In the synthetic walk, a "
+    "window slides along a wall of photographs, one step to the right each frame. After 700 frames it goes back and "
+    "passes 300 of these 700 places again, in another light, with an offset and out of focus. Each frame is compared "
+    "with all earlier ones; the return is the bright diagonal. A mean along the diagonal lets the frames before a "
+    "match count too, so that a chance resemblance is outvoted."
 )
 NOTE = (
     "The stacked denoising auto-encoder learns to restore grey images of 32 × 32 pixels from noise, without labels; "
@@ -44,7 +45,7 @@ NOTE = (
 )
 HELP = {
     LENGTH: "Frames of the mean along the diagonal; 1 compares single frames.",
-    EXCLUDE: "Earlier frames at a distance of less than t are left out: they are alike without being a return.",
+    EXCLUDE: "The frames just before are like this one without being a return, so the last t of them are left out.",
     FRAME: "The frame, then its most similar earlier frame by each kind of features.",
     SOURCE: "A folder of frames is read in the order of their names; where its frames return is unknown.",
 }

@@ -15,9 +15,9 @@ from transclipped.ui.text import plain
 
 WORDS, VOTERS = 4, 6  # words that are shown, and voters of each
 ABOUT = (
-    f"The {K} best hits vote with their labels, each weighted by how far its score exceeds that of hit {K + 1}; a tie "
-    "with that hit does not count. Only labels of the database vote, never the query's own, and none takes part in "
-    "training. Reconstructed from the abstract of Ben Ismail 2011."
+    f"Those of the {K} best hits that score higher than hit {K + 1} vote with their labels, weighted by that "
+    "difference; if none does, all votes are equal. Only labels of the database vote, never the query's own, and none "
+    "takes part in training. Reconstructed from the abstract of Ben Ismail 2011."
 )
 
 
