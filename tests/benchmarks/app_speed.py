@@ -12,19 +12,16 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 from playwright.sync_api import sync_playwright
 
-from tests.browser.serving import launched, served
+from tests.browser.serving import open_tab, served
 from transclipped.config import DataConfig
 from transclipped.datasets.registry import load
 from transclipped.ui.shell import ORDER
 
-PATIENCE = 120_000  # ms
 UPLOADS = 5
 IMAGES = 50_000  # row of the first of CIFAR-10's test images
 IDLE = """document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'"""
@@ -57,9 +54,9 @@ def main() -> None:
     options = parser.parse_args()
     titles = [title for _, title, _ in ORDER]
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        with _tab(playwright) as tab:
+        with open_tab(playwright) as tab:
             _floor(tab, Path(home))
-        with _tab(playwright) as tab:
+        with open_tab(playwright) as tab:
             started = time.perf_counter()
             with served({"TRANSCLIPPED_RUNS": home, **os.environ}, look_every=0.03) as (address, server):
                 tab.goto(f"{address}/?{options.query}")
@@ -70,15 +67,6 @@ def main() -> None:
                 _switches(tab, titles, options.rounds)
                 print(f"memory after all pages                 {memory(server):6.0f} MB")
                 _uploads(tab, f"{address}/retrieval?how=upload&{options.query}")
-
-
-@contextmanager
-def _tab(playwright) -> Iterator:
-    browser = launched(playwright)
-    tab = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    tab.set_default_timeout(PATIENCE)
-    yield tab
-    browser.close()
 
 
 def _floor(tab, folder: Path) -> None:

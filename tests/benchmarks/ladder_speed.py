@@ -7,18 +7,16 @@ number to the frame with all columns and means: the median and the slowest query
 """
 
 import argparse
-import os
 import statistics
-import tempfile
 from urllib.parse import quote
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.serving import launched, served
+from tests.browser.serving import fresh_app
 from transclipped.ui.pipeline.editor import DEFAULT, EXAMPLES
 
 LINES = [DEFAULT, EXAMPLES["features"], EXAMPLES["maps"]]
-PATIENCE = 600_000  # ms, for features
+PATIENCE = 600.0  # seconds, for features
 IDLE = """document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'"""
 DRAWN = """() => [...document.querySelectorAll('.rung')].map(rung => rung.innerHTML).join()"""
 READY = f"before => {IDLE} && document.querySelector('.rung') !== null && ({DRAWN})() !== before"
@@ -44,13 +42,7 @@ def main() -> None:
     parser.add_argument("--line", nargs="+", default=LINES, help="pipelines (default: three)")
     parser.add_argument("--queries", type=int, default=8, help="queries after the first (default 8)")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as home,
-        served({"TRANSCLIPPED_RUNS": home, **os.environ}) as (address, _),
-        sync_playwright() as playwright,
-    ):
-        tab = launched(playwright).new_context(viewport={"width": 1280, "height": 900}).new_page()
-        tab.set_default_timeout(PATIENCE)
+    with fresh_app(patience=PATIENCE) as (address, tab):
         for line in options.line:
             times = measured(tab, f"{address}/pipeline?pipe={quote(line)}", options.queries)
             print(f"median {statistics.median(times):.2f} s, slowest {max(times):.2f} s: {line}", flush=True)

@@ -6,13 +6,9 @@ needs no server for it; the numbers below the slider, which do, follow on releas
 """
 
 import argparse
-import os
 import statistics
-import tempfile
 
-from playwright.sync_api import sync_playwright
-
-from tests.browser.serving import launched, served
+from tests.browser.serving import fresh_app
 from transclipped.clipping import turned
 
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -37,13 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[128, 512], help="images of the batch")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as home,
-        served({"TRANSCLIPPED_RUNS": home, **os.environ}) as (address, _),
-        sync_playwright() as playwright,
-    ):
-        tab = launched(playwright).new_context(viewport={"width": 1280, "height": 900}).new_page()
-        tab.set_default_timeout(120_000)
+    with fresh_app() as (address, tab):
         for size in options.sizes:
             for rule in turned():
                 tab.goto(f"{address}/clipping?from=lab&size={size}&clip_rule={rule.replace('+', '%2B')}")

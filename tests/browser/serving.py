@@ -1,5 +1,6 @@
 """The app as a separate process on a free port, and any installed Chromium."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -47,6 +48,34 @@ def served(
         finally:
             process.terminate()
             process.wait(20)
+
+
+@contextmanager
+def open_tab(playwright, *, patience: float = 120.0) -> Iterator:
+    """A tab of 1280 × 900 px in a browser of its own.
+
+    Args:
+        patience: seconds that it waits for anything.
+    """
+    browser = launched(playwright)
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(1000 * patience)
+    yield page
+    browser.close()
+
+
+@contextmanager
+def fresh_app(*, patience: float = 120.0) -> Iterator[tuple[str, object]]:
+    """Address of the app, served without runs of one's own, and a tab to open it in."""
+    from playwright.sync_api import sync_playwright  # optional for the tests that import this file
+
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served({"TRANSCLIPPED_RUNS": home, **os.environ}) as (address, _),
+        sync_playwright() as playwright,
+        open_tab(playwright, patience=patience) as page,
+    ):
+        yield address, page
 
 
 def program(playwright) -> str | None:

@@ -10,6 +10,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
 
 from transclipped.ui.components import gallery
+from transclipped.ui.train import form
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -146,8 +147,15 @@ def opened(page: str, **query) -> AppTest:
     return app
 
 
+def unfold(app: AppTest) -> AppTest:
+    """Open More settings on Train, which are drawn only then."""
+    app.session_state[form.MORE] = True
+    return app.run()
+
+
 def fill(app: AppTest, **values) -> AppTest:
     """Set fields of the Train form by name, then run the page."""
+    unfold(app)
     for name, value in values.items():
         next(e for e in app.main if getattr(e, "key", None) == f"set {name}").set_value(value)
     return app.run()

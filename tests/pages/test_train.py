@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.pages.conftest import absent, command, fill, opened, unfinish, words
+from tests.pages.conftest import absent, command, fill, opened, unfinish, unfold, words
 from transclipped import plugins
 from transclipped.clipping import RULES
 from transclipped.datasets.registry import load
@@ -107,6 +107,24 @@ def test_a_preset_fills_in_and_each_setting_can_be_changed(home):
     assert "--protocol" not in command(app)
 
 
+def test_settings_that_are_not_drawn_keep_their_values_until_the_page_is_left(home):
+    app = opened("train", epochs="5", lr="0.01")
+    assert not any(field.key == "set epochs" for field in app.number_input)
+    assert "--epochs 5" in command(app) and "--lr 0.01" in command(app)
+    fill(app, epochs=6, train=None, on="continuous")
+    app.session_state[train_form.MORE] = False
+    app.run().segmented_control(key="set bits").set_value(64).run()
+    assert not any(field.key == "set epochs" for field in app.number_input)
+    for flag in ("--epochs 6", "--lr 0.01", "--clip-on continuous", "--bits 64"):
+        assert flag in command(app), command(app)
+    assert "--train-limit" not in command(app)
+    app.switch_page("pages/codebooks.py").run()
+    app.query_params.clear()
+    app.switch_page("pages/train.py").run()
+    assert not app.exception and "--lr" not in command(app) and "--clip-on" not in command(app)
+    assert "--train-limit 2000" in command(app)
+
+
 def test_the_usual_settings_are_those_of_the_untouched_form(home, monkeypatch):
     configs = []
     monkeypatch.setattr(train_start, "estimated", configs.append)
@@ -127,7 +145,7 @@ def test_every_setting_reaches_the_command(home):
 
 
 def test_an_objective_without_negatives_says_that_nothing_is_clipped(home):
-    app = opened("train", objective="nonsense")
+    app = unfold(opened("train", objective="nonsense"))
     assert app.selectbox(key="set objective").value == "simclr" and "--objective" not in command(app)
     assert "no negatives" not in words(app)
     fill(app, objective="vicreg")

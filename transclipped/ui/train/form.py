@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,6 +21,7 @@ from transclipped.ui.train.link import key, number, one_of
 
 ABOUT = "Train a [head] and a [quantizer] on unlabelled images. Training continues when this page is closed."
 RULE = "adaptive"  # default
+MORE = "more settings"  # whether they are open
 COMPARED = ("quantized", "continuous", "backbone")
 DEFAULTS = images.DEFAULTS | network.DEFAULTS  # of widgets; the preset gives the others
 DEFAULTS |= {key("on"): "quantized", key("start"): 0.0, key("full"): 0.0}
@@ -30,6 +33,7 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
     "full": (key("full"), number(float, 0.0, 1000.0)),
     "name": ("name", train_link.text),
 }
+FOLDED = "train database query validation epochs batch lr views objective learns grey select on start full"
 HIDDEN = ("data.train_limit", "data.validation", "schedule.batch", "select")  # fields under More settings
 HELP = {
     "rule": "Which negatives are treated as false and left out of the loss. Training never sees labels.",
@@ -60,6 +64,9 @@ def form() -> Form:
     Raises:
         InputError: settings contradict each other; the whole form is drawn before that.
     """
+    if MORE not in st.session_state:  # on arrival; of all that the last visit left, only these are not yet forgotten
+        for name in FOLDED.split():
+            st.session_state.pop(key(name), None)
     train_link.restore(LINKED)
     presets.keep_linked()
     for name, value in DEFAULTS.items():
@@ -74,16 +81,17 @@ def form() -> Form:
         changes |= _clipping()
     with right:
         changes |= network.model(changes["data.dataset"], slots)
-    with st.expander("More settings", icon=":material/tune:"):
+    with st.expander("More settings", icon=":material/tune:", key=MORE, on_change="rerun") as more:
+        ask = partial(train_link.field, opened=more.open)
         left, middle, right = st.columns(3)
         with left:
-            changes |= images.limits(slots)
+            changes |= images.limits(slots, ask)
         note = presets.fill_suited(_count_training_images(changes))
         with middle:
-            changes |= network.steps(slots)
+            changes |= network.steps(slots, ask)
         with right:
-            changes |= _clipping_details(changes["clipping.rule"], slots)
-            changes |= network.details(changes.get("backbone.name"), slots)
+            changes |= _clipping_details(changes["clipping.rule"], slots, ask)
+            changes |= network.details(changes.get("backbone.name"), slots, ask)
     backbone = {key("backbone"): network.backbones(changes["data.dataset"])[0]}
     train_link.remember(LINKED, {**DEFAULTS, **presets.defaults(), **backbone})
     _check_pairs(changes, slots)
@@ -153,15 +161,14 @@ def _clipping() -> dict:
     return changes
 
 
-def _clipping_details(rule: str, slots: dict[str, DeltaGenerator]) -> dict:
+def _clipping_details(rule: str, slots: dict[str, DeltaGenerator], ask: Callable) -> dict:
     changes = {}
     if rule != "none":
         if RULES[rule].clips:
-            changes["clipping.on"] = st.selectbox("Compared embeddings", COMPARED, key=key("on"), help=HELP["on"])
+            changes["clipping.on"] = ask(st.selectbox, "Compared embeddings", COMPARED, key=key("on"), help=HELP["on"])
         fields = ("start", "Clip from epoch"), ("full", "Full from epoch")
         for column, (name, label) in zip(st.columns(2), fields, strict=True):
-            changes[f"clipping.{name}"] = column.number_input(
-                label, 0.0, 1000.0, step=0.5, key=train_link.key(name), help=HELP["warm-up"]
-            )
+            options = {"step": 0.5, "key": key(name), "help": HELP["warm-up"]}
+            changes[f"clipping.{name}"] = ask(column.number_input, label, 0.0, 1000.0, **options)
         slots["clipping.full"] = st.empty()
     return changes

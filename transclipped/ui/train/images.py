@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -63,16 +65,15 @@ def source(slots: dict[str, DeltaGenerator]) -> dict:
     return changes
 
 
-def limits(slots: dict[str, DeltaGenerator]) -> dict:
-    """Draw the numbers of images; returns the settings."""
+def limits(slots: dict[str, DeltaGenerator], ask: Callable) -> dict:
+    """Draw the numbers of images by `link.field`; returns the settings."""
     changes = {}
     for name, label in (("train", "Training"), ("database", "Database"), ("query", "Query")):
-        changes[f"data.{name}_limit"] = st.number_input(
-            f"{label} images", 1, MOST, None, 100, key=key(name), placeholder="all", help=HELP["limit"]
-        )
+        options = {"key": key(name), "placeholder": "all", "help": HELP["limit"]}
+        changes[f"data.{name}_limit"] = ask(st.number_input, f"{label} images", 1, MOST, None, 100, **options)
         slots[f"data.{name}_limit"] = st.empty()
-    changes["data.validation"] = st.number_input(
-        "Validation images", 0, 100_000, step=100, key=key("validation"), help=HELP["validation"]
+    changes["data.validation"] = ask(
+        st.number_input, "Validation images", 0, 100_000, step=100, key=key("validation"), help=HELP["validation"]
     )
     slots["data.validation"] = st.empty()
     return changes

@@ -43,6 +43,17 @@ def number(kind: type, low: float, high: float) -> Read:
     return read
 
 
+def field(widget: Callable[..., Any], label: str, *values: Any, opened: bool, key: str, **options: Any) -> Any:
+    """Value of a setting, with its widget only while its section is opened: twenty widgets cost a page 0.1 s.
+
+    Streamlit forgets the value of a widget that is not drawn, unless the script sets it.
+    """
+    if opened:
+        return widget(label, *values, key=key, **options)
+    st.session_state[key] = st.session_state[key]
+    return st.session_state[key]
+
+
 def restore(fields: Fields) -> None:
     """Set the widgets without a value to those in the address."""
     state = st.session_state

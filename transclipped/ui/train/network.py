@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -90,33 +92,32 @@ def model(dataset: str, slots: dict[str, DeltaGenerator]) -> dict:
     return changes
 
 
-def steps(slots: dict[str, DeltaGenerator]) -> dict:
-    """Draw epochs, batch, learning rate and views; returns the settings."""
+def steps(slots: dict[str, DeltaGenerator], ask: Callable) -> dict:
+    """Draw epochs, batch, learning rate and views by `link.field`; returns the settings."""
     changes = {}
     for name, label, low, high in (("epochs", "Epochs", 1, 1000), ("batch", "Batch", 2, 2048)):
-        changes[f"schedule.{name}"] = st.number_input(
-            label, low, high, key=key(name), help=HELP[name], on_change=mark_chosen, args=(name,)
-        )
+        options = {"key": key(name), "help": HELP[name], "on_change": mark_chosen, "args": (name,)}
+        changes[f"schedule.{name}"] = ask(st.number_input, label, low, high, **options)
     slots["schedule.batch"] = st.empty()
-    changes["schedule.lr"] = st.number_input(
-        "Learning rate", 1e-5, 1.0, step=1e-3, format="%.5f", key=key("lr"), help=HELP["lr"]
+    changes["schedule.lr"] = ask(
+        st.number_input, "Learning rate", 1e-5, 1.0, step=1e-3, format="%.5f", key=key("lr"), help=HELP["lr"]
     )
-    changes["schedule.views"] = st.number_input("Views", 2, 16, key=key("views"), help=HELP["views"])
+    changes["schedule.views"] = ask(st.number_input, "Views", 2, 16, key=key("views"), help=HELP["views"])
     return changes
 
 
-def details(backbone: str | None, slots: dict[str, DeltaGenerator]) -> dict:
-    """Draw the choice of objective, trainable layers and checkpoint to keep; returns the settings."""
+def details(backbone: str | None, slots: dict[str, DeltaGenerator], ask: Callable) -> dict:
+    """Draw objective, trainable layers and checkpoint to keep by `link.field`; returns the settings."""
     options = {"key": key("objective"), "format_func": OBJECTIVE_NAMES.get, "help": HELP["objective"]}
-    changes = {"loss.objective": st.selectbox("Objective", list(OBJECTIVE_NAMES), **options)}
+    changes = {"loss.objective": ask(st.selectbox, "Objective", list(OBJECTIVE_NAMES), **options)}
     if changes["loss.objective"] in WITHOUT_NEGATIVES:
         st.caption("It has no negatives, so nothing is clipped.")
     if backbone is not None:
         options = {"key": key("learns"), "format_func": LAYERS.get, "help": HELP["learns"]}
-        changes["backbone.train"] = st.selectbox("Trainable layers", list(LAYERS), **options)
+        changes["backbone.train"] = ask(st.selectbox, "Trainable layers", list(LAYERS), **options)
         options = {"key": key("grey"), "format_func": CHANNELS.get, "help": HELP["grey"]}
-        grey = st.selectbox("Channels", list(CHANNELS), **options)
+        grey = ask(st.selectbox, "Channels", list(CHANNELS), **options)
         changes["backbone.grey"] = None if grey == COLOUR else grey
-    changes["select"] = st.selectbox("Checkpoint", SELECTIONS, key=key("select"), help=HELP["select"])
+    changes["select"] = ask(st.selectbox, "Checkpoint", SELECTIONS, key=key("select"), help=HELP["select"])
     slots["select"] = st.empty()
     return changes
