@@ -56,7 +56,8 @@ def own_pipelines():
     from transclipped.ui import light
     from transclipped.ui.pipeline import data, jobs, ladder, masks
 
-    caches = (data.source, data.store, jobs.jobs, ladder.means_of, ladder._rungs, masks._maps, masks._strip)
+    caches = (data.source, data.store, jobs.jobs, masks._maps, masks._strip)
+    caches += (ladder.means_of, ladder._means, ladder._rungs)
     caches += (light.work, light._started)
     for cache in caches:
         cache.clear()

@@ -126,6 +126,22 @@ def test_a_line_with_features_waits_for_a_press_and_its_error_is_a_sentence(home
     assert "no space left" in words(app) and "compute" in keys(app)
 
 
+def test_the_bar_counts_images_while_a_pass_is_on_else_prefixes():
+    from transclipped.ui.pipeline.view import _progress
+    from transclipped.ui.thread_job import Job
+    from transclipped.utils.progress import Progress
+
+    job = Job("a | b", done=1, total=4, stage="gem")
+    assert _progress(job)[0] == 0
+    job.waiting = False
+    assert _progress(job)[0] == 1 / 4
+    job.see(Progress("maps", 800, 2000, 10.0))
+    share, text = _progress(job)
+    assert share == 0.4 and all(part in text for part in ("gem", "800", "2,000", "15 s"))
+    job.see(Progress("maps", 2000, 2000, 40.0))
+    assert _progress(job)[0] == 1 / 4 and "2,000" not in _progress(job)[1]
+
+
 def test_a_computed_line_has_its_ladder(home, ladders, monkeypatch):
     from transclipped.config import DataConfig
     from transclipped.ui.pipeline import data

@@ -1,13 +1,14 @@
-"""Progress files, as another process reads them during the work and after it."""
+"""Progress files, as another process reads them during the work and after it, and who else sees progress."""
 
 import json
 import os
+import threading
 
 import pytest
 
 from transclipped.errors import InputError
 from transclipped.utils.machine import process_start
-from transclipped.utils.progress import Progress, with_file
+from transclipped.utils.progress import Progress, counted, report, watched, with_bars, with_file
 
 
 def steps(n, *, fail=None):
@@ -59,3 +60,24 @@ def test_work_without_a_step_finishes(tmp_path):
 def test_without_a_file_nothing_is_written(tmp_path):
     assert len(list(with_file(steps(4), None))) == 4
     assert list(tmp_path.iterdir()) == []
+
+
+def test_batches_are_counted_for_whoever_watches_and_stay_as_they_are():
+    batches, seen = [[1, 2, 3], [], [4]], []
+    with watched(seen.append):
+        assert list(counted(batches, 9, "maps")) == batches
+    assert [(each.what, each.done, each.total) for each in seen] == [("maps", 3, 9), ("maps", 3, 9), ("maps", 4, 9)]
+    assert list(counted(batches, 9, "maps")) == batches and len(seen) == 3
+
+
+def test_the_innermost_watcher_of_a_thread_sees_progress_of_bars_too():
+    outer, inner = [], []
+    with watched(outer.append):
+        with pytest.raises(RuntimeError), watched(inner.append):
+            list(with_bars(steps(2, fail=RuntimeError("torn"))))
+        thread = threading.Thread(target=report, args=(Progress("other", 1, 1, 0.0),))
+        thread.start()
+        thread.join()
+        report(Progress("last", 1, 1, 0.0))
+    report(Progress("unseen", 1, 1, 0.0))
+    assert [each.done for each in inner] == [1, 2] and [each.what for each in outer] == ["last"]

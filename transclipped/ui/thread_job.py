@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transclipped.errors import InputError
+from transclipped.utils.progress import Progress, watched
 
 
 @dataclass
@@ -17,6 +18,7 @@ class Job:
     Attributes:
         name: stands before unexpected errors.
         done, total: steps. stage: the step that is being computed.
+        images: progress of the pass over images that is on; None between two.
         waiting: for its turn. error: why it failed; "" unless it did.
         result: when it is finished.
     """
@@ -25,6 +27,7 @@ class Job:
     done: int = 0
     total: int = 1
     stage: str = ""
+    images: Progress | None = None
     waiting: bool = True
     error: str = ""
     result: Any = None
@@ -34,6 +37,9 @@ class Job:
     def running(self) -> bool:
         return self.result is None and not self.error
 
+    def see(self, images: Progress) -> None:
+        self.images = images if images.done < images.total else None
+
     def start(self, work: Callable[[Job], Any], *, turn: threading.Lock) -> Job:
         """Begin, as soon as no other job has the turn; `work` gets the job and gives its result, which is not None."""
         self.thread = threading.Thread(target=self._run, args=(work, turn), name=self.name, daemon=True)
@@ -42,7 +48,7 @@ class Job:
 
     def _run(self, work: Callable[[Job], Any], turn: threading.Lock) -> None:
         try:
-            with turn:
+            with turn, watched(self.see):
                 self.waiting = False
                 self.result = work(self)
         except InputError as error:

@@ -1,19 +1,23 @@
-"""Progress of a long computation: a bar on standard error, or a file for other processes."""
+"""Progress of a long computation: a bar on standard error, a file for other processes, or a caller that watches."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from transclipped.errors import InputError
 from transclipped.utils.files import write_json
 from transclipped.utils.machine import identity
 
 WRITE_EVERY = 1.0  # seconds between two writes of a progress file
+Batch = TypeVar("Batch", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,38 @@ class Progress:
         return self.seconds / self.done * (self.total - self.done) if self.done else None
 
 
+_watcher: ContextVar[Callable[[Progress], None] | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(see: Callable[[Progress], None]) -> Iterator[None]:
+    """What reports progress within the block, in this thread and however deep, calls `see`."""
+    token = _watcher.set(see)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def report(progress: Progress) -> None:
+    """Tell whoever watches."""
+    if (see := _watcher.get()) is not None:
+        see(progress)
+
+
+def counted(batches: Iterable[Batch], total: int, what: str) -> Iterator[Batch]:
+    """Yield batches unchanged, and report how many of `total` images they make; a bar only in a terminal."""
+    from tqdm import tqdm
+
+    done, started = 0, time.monotonic()
+    with tqdm(total=total, desc=what, disable=None) as bar:
+        for batch in batches:
+            done += len(batch)
+            bar.update(len(batch))
+            report(Progress(what, done, total, time.monotonic() - started))
+            yield batch
+
+
 def with_bars(work: Iterable[Any]) -> Iterator[Any]:
     """Yield progress and events unchanged, with a bar for each stage on standard error."""
     from tqdm import tqdm
@@ -46,6 +82,8 @@ def with_bars(work: Iterable[Any]) -> Iterator[Any]:
             bar.total = total
             bar.set_postfix(note, refresh=False)
             bar.update(max(0, done - bar.n))
+            if isinstance(item, Progress):
+                report(item)
             yield item
     finally:
         if bar is not None:

@@ -1,6 +1,7 @@
 """Pipelines on real images: roles, sharing, runs as stages, saved pipelines."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from transclipped.retrieval.chain import Store
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.metrics import measure_hits
 from transclipped.retrieval.stages import stage
+from transclipped.utils.progress import watched
 
 DATA = {"dataset": "cifar10", "train_limit": 120, "database_limit": 120, "query_limit": 30}
 CONFIG = DataConfig(**DATA)
@@ -101,6 +103,20 @@ def test_maps_are_not_negative_and_pool_to_the_backbones_vector(source):
     means = np.concatenate(list(source.features(head, source.images).batches(rows))).mean((2, 3))
     vectors = np.concatenate(list(source.features(pooled, source.images).batches(rows)))
     np.testing.assert_allclose(means, vectors, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("features", ["head32(48) | mean", "efficientnet-lite0(48)", "lighting"])
+def test_who_watches_sees_images_counted(features, source, monkeypatch, tmp_path):
+    monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path))
+    fresh, seen = images_of(CONFIG), []
+    with watched(seen.append):
+        tc.Pipeline(f"{features} | l2 | float").fit(fresh, store=Store())
+    assert seen[-1].done == seen[-1].total == len(fresh.split.database)
+    assert all(0 < a.done <= b.done or a.done == a.total for a, b in pairwise(seen))
+    again = len(seen)
+    with watched(seen.append):
+        tc.Pipeline(f"{features} | l2 | float").fit(fresh, store=Store())
+    assert (len(seen) > again) == features.endswith("mean")  # maps are not kept
 
 
 @pytest.mark.parametrize("line", [f"{CNN} | l2 | float | qe(3)", MAPS, FUSED])

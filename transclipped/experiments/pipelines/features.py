@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from transclipped.config import IDENTITY, BackboneConfig
 from transclipped.datasets.base import ImageSet, check_readable
@@ -23,7 +22,7 @@ from transclipped.models.hybrid import CHANNELS, STRIDE
 from transclipped.models.precision import inference
 from transclipped.models.zoo import BUNDLED, CNN, HYBRID
 from transclipped.retrieval.stages import STAGES, stage
-from transclipped.utils.progress import with_bars
+from transclipped.utils.progress import counted, with_bars
 
 BATCH = 32  # images whose maps are computed at once
 SIZES = (0, 2048)  # pixels per side, 0 for the data set's default
@@ -56,8 +55,11 @@ class Maps:
         self.fingerprint = hashlib.sha256(f"{name} {backbone.fingerprint} {backbone.image_size}".encode()).hexdigest()
 
     def batches(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
+        return counted(self._maps(rows, view), len(rows), "maps")
+
+    def _maps(self, rows: np.ndarray, view: int) -> Iterator[np.ndarray]:
         parameters = view_parameters(len(self.images), view=view, seed=0) if view else None
-        for start in tqdm(range(0, len(rows), BATCH), "maps", disable=None):  # shown in a terminal
+        for start in range(0, len(rows), BATCH):
             chunk = rows[start : start + BATCH]
             _, pixels = self.images.decoded(chunk, self.backbone.image_size)
             check_readable(self.images, chunk)

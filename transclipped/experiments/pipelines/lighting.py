@@ -23,6 +23,7 @@ References:
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from functools import cached_property, partial
 
@@ -36,6 +37,7 @@ from transclipped.datasets.views import render, view_parameters
 from transclipped.errors import InputError
 from transclipped.experiments.pipelines.light_cache import BATCH, LightCache
 from transclipped.retrieval.stages import stage
+from transclipped.utils.progress import Progress, report
 
 LEVELS = 16
 WEIGHTS = 1 / (1 + np.arange(LEVELS, dtype=np.float32) ** 2)  # of homogeneity, by distance of levels
@@ -160,9 +162,11 @@ class Lighting:
         if view or getattr(self.images, "transient", False):
             yield from self.computed(np.asarray(rows), view=view)
             return
+        started = time.monotonic()
         with tqdm(total=len(rows), desc="lighting", disable=None) as bar:  # shown in a terminal
             for done, total in self.cache.fill(rows):
                 bar.update(len(rows) - total + done - bar.n)
+                report(Progress("lighting", done, total, time.monotonic() - started))
         check_readable(self.images, rows)
         yield self.cache.values[rows]
 

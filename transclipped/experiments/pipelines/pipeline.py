@@ -84,6 +84,7 @@ class Pipeline:
         self.ranker: Chain | Fused | None = None
         self.source: ImageSource | VectorSource | RunSource | None = None
         self._prefixes: dict[Line, Chain | Fused] = {}  # keep what their re-ranking computes of the database
+        self._searched: set[Line] = set()  # prefixes that have computed it
 
     def __str__(self) -> str:
         return str(self.line)
@@ -113,7 +114,8 @@ class Pipeline:
         else:
             data = from_dict(DataConfig, {"dataset": dataset, **settings}) if isinstance(dataset, str) else dataset
             self.source = self._source(data, validation)
-        self.ranker, self._prefixes = ranker(self.line, self.source, store or DiskStore()), {}
+        self.ranker = ranker(self.line, self.source, store or DiskStore())
+        self._prefixes, self._searched = {}, set()
         self.ranker.bytes_per_item  # noqa: B018 - codes the database
         return self
 
@@ -212,7 +214,9 @@ class Pipeline:
         rungs = []
         for prefix, stage in self.line.prefixes():
             of = self._of_prefix(prefix)
-            self._search(of, given, k, item)  # computes what is needed once
+            if prefix not in self._searched:
+                self._search(of, given, k, item)  # computes what is needed once
+                self._searched.add(prefix)
             started = time.perf_counter()
             hits = self._search(of, given, k, item)
             seconds = time.perf_counter() - started

@@ -21,6 +21,7 @@ FOLDER = ASSETS / "pipeline"
 KEY = "pipelines"  # in the address: the data set
 NAMES = {"caltech101": "Caltech-101", "cifar10": "CIFAR-10", "collage": "Collage"}
 WIDE, INDENT = 300, "\u2003"  # px, of a stage; the space by which it is indented
+FIRST = 190  # px, of a re-ranking, so that gains on all data sets fit beside it
 HIDDEN = ("pipeline", "n", "fit")  # until chosen in the table's menu; the rest fits into a window of 1280 px
 FORMATS = {"map": "%.4f", "map_r": "%.4f", "precision@10": "%.3f", "recall@K": "%.3f", "gain": "%+.4f"}
 FORMATS |= {"spread": "%.4f", "ms": "%.2f", "bytes": "%.0f", "fit": "%.1f"}
@@ -118,7 +119,10 @@ def tree(rows: pd.DataFrame) -> list[str]:
 
 
 def _gain_columns(gains: pd.DataFrame) -> dict:
-    return {name: st.column_config.NumberColumn(format="%+.4f") for name in gains.columns[1:]}
+    first = st.column_config.TextColumn(width=round(FIRST * presenting.scale()))
+    return {gains.columns[0]: first} | {
+        name: st.column_config.NumberColumn(format="%+.4f") for name in gains.columns[1:]
+    }
 
 
 def _downloads(rows: pd.DataFrame, name: str) -> None:

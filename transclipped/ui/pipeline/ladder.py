@@ -31,13 +31,13 @@ NUMBERS = (
 def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
     """Draw the ladder of a query; returns its rungs."""
     key = (str(pipeline), place.key)
-    rungs, means = _rungs(*key, subject.key, pipeline, subject), None
+    rungs, means = _rungs(*key, subject.key, pipeline, subject), _means(*key)
     spot = st.empty()
-    if pipeline.source.labels() is not None and query_ids(pipeline):
+    if not means and pipeline.source.labels() is not None and query_ids(pipeline):
         spot.html(_html(rungs, None, pipeline, place))
         with st.spinner("Measuring all queries …"):
-            means = means_of(*key, pipeline)
-    spot.html(_html(rungs, means, pipeline, place))
+            means[:] = means_of(*key, pipeline)
+    spot.html(_html(rungs, means or None, pipeline, place))
     st.caption(f"K = {pipeline.depth():,}. {html.FRAMES} {MOVES}")
     seen = "" if pipeline.line.uses_labels else ", which no stage sees"
     paragraph(NUMBERS.format(seen=seen))
@@ -47,6 +47,12 @@ def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _rungs(line: str, place: str, query: str, _pipeline: Pipeline, _subject: Subject) -> list[Rung]:
     return _pipeline.ladder(_subject.query)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _means(line: str, place: str) -> list[tuple[float | None, float | None]]:
+    """What `means_of` has found, empty before: with it, a ladder is drawn once instead of twice."""
+    return []
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

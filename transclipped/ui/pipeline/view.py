@@ -11,6 +11,7 @@ from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.pipeline import editor, flow, ladder, light, masks, query, sayings, why
 from transclipped.ui.pipeline.data import Place
 from transclipped.ui.pipeline.jobs import jobs
+from transclipped.ui.quantities import time_left
 from transclipped.ui.text import plain
 from transclipped.ui.thread_job import Job
 
@@ -108,10 +109,16 @@ def _follow(text: str, place: Place) -> None:
     job = jobs().find(text, place)
     if job is None or not job.running:
         st.rerun()
-    st.progress(job.done / max(1, job.total), _progress(job))
+    share, state = _progress(job)
+    st.progress(share, state)
 
 
-def _progress(job: Job) -> str:
+def _progress(job: Job) -> tuple[float, str]:
+    """Share and text of the bar: images while some are looked at, else prefixes."""
     if job.waiting:
-        return "Waiting for another computation …"
-    return f"Computing {plain(job.stage)}, {job.done + 1} of {job.total} …"
+        return 0.0, "Waiting for another computation …"
+    text = f"Computing {plain(job.stage)}, {job.done + 1} of {job.total}"
+    if (images := job.images) is None:
+        return job.done / max(1, job.total), f"{text} …"
+    left = time_left(images.seconds_left)
+    return images.done / images.total, f"{text}: {images.done:,} of {images.total:,} images{left}"
