@@ -124,6 +124,12 @@ SYSTEMS = (
                 f"{CNN} | mean | l2 | float",
                 f"{CNN} | mpfa(keep=0.5, mask=both) | mean | l2 | float",
             ),
+            Pair(
+                "collage",
+                "A quarter of the channels instead of all",
+                f"{CNN} | mean | l2 | float",
+                f"{CNN} | mpfa(keep=0.25, mask=both) | mean | l2 | float",
+            ),
         ),
     ),
     System(
@@ -196,6 +202,12 @@ SYSTEMS = (
         (
             Pair(
                 "caltech101",
+                "UTRL instead of the mean",
+                f"{CNN} | mean | l2 | float",
+                f"{CNN} | utrl(upsample=false, faithful=false) | l2 | float",
+            ),
+            Pair(
+                "collage",
                 "UTRL instead of the mean",
                 f"{CNN} | mean | l2 | float",
                 f"{CNN} | utrl(upsample=false, faithful=false) | l2 | float",
