@@ -54,11 +54,11 @@ def home(tmp_path, monkeypatch):
 def own_pipelines():
     """No pipeline, source of images or light of a database stays from other tests, or for them."""
     from transclipped.ui import light
-    from transclipped.ui.pipeline import data, jobs, ladder, masks
+    from transclipped.ui.pipeline import data, jobs, ladder, masks, why
 
     caches = (data.source, data.store, jobs.jobs, masks._maps, masks._strip)
     caches += (ladder.means_of, ladder._means, ladder._rungs)
-    caches += (light.work, light._started)
+    caches += (light.work, light._started, why._vector)
     for cache in caches:
         cache.clear()
     yield

@@ -164,7 +164,7 @@ def test_a_computed_line_has_its_ladder(home, ladders, monkeypatch):
 
 
 @pytest.mark.parametrize("code", ["trees(9, 3, path)", "udh(16, 4)", "lsh(16)"])
-def test_a_hit_of_bits_or_trees_is_explained(home, ladders, monkeypatch, code):
+def test_a_hit_of_bits_or_trees_is_explained(home, own_pipelines, ladders, monkeypatch, code):
     from transclipped.config import DataConfig
     from transclipped.ui.pipeline import data
 

@@ -17,7 +17,7 @@ from transclipped.ui.styles import sheet
 
 CSS = sheet(__file__)
 SIDES = {False: "first", True: "last"}
-NUMBER, LEAF = 120, 12  # px of the field for a tree; images of a leaf
+NUMBER, LEAF, BYTE = 120, 12, 8  # px of the field for a tree; images of a leaf; bits that stay together
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _tree(facts: SharedLeaves, key: str) -> int:
 
 def sentence(facts: SharedBits | SharedLeaves) -> str:
     """How the score comes about, as Markdown."""
-    score = f"{facts.score:.2f}".replace("-", "−")
+    score = f"{facts.score:.3f}".replace("-", "−")
     if isinstance(facts, SharedBits):
         n, d = len(facts.query), facts.distance
         return f"**{n - d} of {n} bits** agree, **{d}** differ: the score is 1 − 2 · {d} / {n} = {score}."
@@ -86,13 +86,14 @@ def sentence(facts: SharedBits | SharedLeaves) -> str:
 def bits(facts: SharedBits) -> str:
     """Both codes, bit by bit."""
     pairs = zip(facts.query.astype(int).tolist(), facts.item.astype(int).tolist(), strict=True)
-    cells = "".join(
+    cells = [
         f'<i class="{"equal" if a == b else "differ"}" title="bit {i}: query {a}, hit {b}"><b>{a}</b><b>{b}</b></i>'
         for i, (a, b) in enumerate(pairs, 1)
-    )
+    ]
+    whole = "".join(f"<span>{''.join(cells[i : i + BYTE])}</span>" for i in range(0, len(cells), BYTE))
     places = ", ".join(map(str, (np.flatnonzero(~facts.equal) + 1).tolist())) or "none"
     label = f"{len(facts.query)} bits of query and hit. Different bits: {places}."
-    return f'{CSS}<div class="why-bits" role="img" aria-label="{label}">{cells}</div>'
+    return f'{CSS}<div class="why-bits" role="img" aria-label="{label}">{whole}</div>'
 
 
 def trees(facts: SharedLeaves, chosen: int) -> str:

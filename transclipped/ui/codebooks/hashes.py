@@ -43,7 +43,7 @@ def draw() -> None:
     st.caption(f"The query, and its {len(rows)} best of {len(code.items):,} images. {html.FRAMES} {LABELS}")
     own = lab.query_labels[query]
     _row(lab.rows[rows].tolist(), "Its hits", relevant=[bool(label == own) for label in labels])
-    st.header(f"Why hit {hit:d}, with the score {float(scores[hit - 1]):.2f}")
+    st.header(f"Why hit {hit:d}, with the score {float(scores[hit - 1]):.3f}")
     facts = why(name, code.index, vector, int(rows[hit - 1]), code.options)
     examples = reasons.Examples(code.state, code.items, lambda rows: _cells(lab.rows[rows].tolist()), crisp=True)
     presenting.say(reasons.draw(facts, key="tree", examples=examples))

@@ -120,4 +120,4 @@ def stages(pipeline: Pipeline) -> None:
     st.html(f'{html.CSS}<dl class="stages">{"".join(items)}</dl>')
     if code := next((step.name for step in steps if step.name in OPTIONS), None):
         options = {"icon": ":material/account_tree:", "query_params": {"section": "hashes", "hash": code}}
-        st.page_link("pages/codebooks.py", label="Why is this a hit?", **options)
+        st.page_link("pages/codebooks.py", label="This code on CIFAR-10", **options)
