@@ -1,5 +1,6 @@
 """Atomic writes, files of dead writers, and folders with one writer."""
 
+import errno
 import json
 import os
 import subprocess
@@ -127,6 +128,18 @@ def test_concurrent_writes_in_place_keep_the_file(tmp_path):
     with in_place(path, 10):
         pass
     assert path.read_bytes() == b"\0aa\0bb\0\0\0\0"
+
+
+def test_a_disk_that_cannot_be_written_is_not_called_full(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    sentence = r"a: Read-only file system; .* make it writable"
+    with pytest.raises(InputError, match=sentence), in_place(tmp_path / "a", 10):
+        refused()
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(InputError, match=sentence):
+        append_json_line(tmp_path / "a", 1)
 
 
 def test_a_folder_is_locked_by_one_process_until_it_dies(tmp_path):

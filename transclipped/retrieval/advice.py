@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from transclipped.retrieval.line import Line, Step
 
 REBUILDING = ("k-reciprocal", "flow", "cprr")  # re-rankers that rebuild the lists of all items
-SMOOTHING, EXPANDING = ("dba", "smooth"), ("qe", "aqe", "rocchio")  # means of neighbours, of items and of queries
+SMOOTHING = ("dba", "smooth")  # items become means of their neighbours
+EXPANDING = ("expand", "qe", "aqe", "rocchio")  # queries do
 AXES = ("pca", "whiten", "svd")
 EVEN = ("l2", "tpw", "rmac", "utrl", "standardise")  # give vectors of one length, or numbers on one scale
 BY_LENGTH = ("float", "pq", "opq")  # codes whose scores grow with the length of vectors

@@ -27,7 +27,7 @@ from transclipped.retrieval.augmentation.dba import smooth
 from transclipped.retrieval.index import FlatIndex, Hits
 from transclipped.retrieval.keywords import keywords
 from transclipped.retrieval.line import Line, Step
-from transclipped.retrieval.stages import STAGES, Collection, Index, State, to_query
+from transclipped.retrieval.stages import STAGES, Collection, Index, Stage, State, to_query
 
 PACKAGE = Path(__file__).resolve().parents[1]
 MEMORY = 2**31  # bytes of stored outputs
@@ -152,6 +152,8 @@ class Chain:
         learned = prefix[:-1] if what == "state" else prefix
         named = [_digest(self.state(j)) for j, step in enumerate(learned) if "name" in dict(step.options)]
         code = [code_version(step.name) for step in prefix]
+        if block == "query" and any(step.stage.queries_only for step in prefix):
+            inputs.append(block)  # the same images may also be the database
         text = "\n".join([__version__, str(Line(prefix)), what, *inputs, *named, *code])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -184,7 +186,7 @@ class Chain:
             with self.store.aside():
                 return self.source.vectors(self.features, block)
         step = self.steps[i]
-        if step.stage.kind == "augmentation" and block in ("query", "outside"):
+        if not _moves(step.stage, block):
             return self.vectors(i - 1, block)
         key = self.key(i, "vectors", block)
         once = block != "query"
@@ -416,6 +418,13 @@ class _Joined:
 
     def decoded(self) -> np.ndarray:
         return self._decoded[0].embeddings
+
+
+def _moves(stage: Stage, block: str) -> bool:
+    """Whether a stage changes the vectors of a block."""
+    if stage.kind == "augmentation":
+        return block not in ("query", "outside")
+    return block == "query" or not stage.queries_only
 
 
 def ranker(line: Line, source: Source, store: Store) -> Chain | Fused:

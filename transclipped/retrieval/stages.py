@@ -20,7 +20,7 @@ A method is one file in the folder of its kind: a function whose keyword argumen
 | features | (images[, training]) → `Features`, which gives maps or vectors | |
 | filter | (maps[, state]) → maps | (batches of maps) → state |
 | aggregation | (maps[, state]) → vectors | (batches of maps) → state |
-| transform | (vectors[, state]) → vectors | (vectors) → state |
+| transform | (vectors[, state]) → vectors, with `queries_only` of queries only | (vectors) → state |
 | augmentation | (vectors, neighbours of k) → vectors, of the database only | |
 | coding | (vectors[, state]) → index | (vectors) → state |
 | reranking | (hits, collection) → hits, `Moved` ones where it moves the queries | |
@@ -68,6 +68,7 @@ class Stage:
             training rows, which the function takes second.
         bounds: (least, greatest) of a number, or a tuple of the names to choose from.
         gives: "maps" or "vectors", of features.
+        queries_only: whether a transform leaves items and training vectors as they are.
     """
 
     function: Callable[..., Any]
@@ -79,6 +80,7 @@ class Stage:
     needs: tuple[str, ...] = ()
     bounds: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     gives: str = "vectors"
+    queries_only: bool = False
 
     @property
     def uses_labels(self) -> bool:
@@ -181,4 +183,4 @@ class Collection:
 
 
 STAGES: Registry[Stage] = Registry("stage", Stage)
-stage = STAGES.register  # (name, *, kind, idea, formula, source, fit, needs, bounds, gives)
+stage = STAGES.register  # (name, *, kind, idea, formula, source, fit, needs, bounds, gives, queries_only)

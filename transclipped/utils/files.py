@@ -79,7 +79,11 @@ def in_place(path: Path, size: int) -> Iterator[BinaryIO]:
                 file.truncate(size)
             yield file
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {path}: {error.strerror}; free some space or make it writable, then start again")
 
 
 @contextmanager
@@ -208,7 +212,7 @@ def append_json_line(path: Path, value: Any) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; free some space, then start again") from error
+        raise _unwritten(path, error) from error
 
 
 def folder_size(path: Path) -> int:

@@ -75,7 +75,7 @@ def test_vectors_of_another_width_are_refused_with_both_widths(name):
         transform(name, some(d=7))
 
 
-@pytest.mark.parametrize("name", sorted({*LEARNING} - {"smooth", "tpw"}))  # these learn from other vectors
+@pytest.mark.parametrize("name", sorted({*LEARNING} - {"smooth", "expand", "tpw"}))  # these learn from other vectors
 def test_nothing_is_learned_from_nothing_and_little_from_one_vector(name):
     with pytest.raises(InputError, match="none"):
         fitted(name, some()[:0])
@@ -85,6 +85,6 @@ def test_nothing_is_learned_from_nothing_and_little_from_one_vector(name):
 @pytest.mark.parametrize("name", LEARNING)
 def test_states_are_arrays_of_float32_and_fits_repeat(name):
     state, again = fitted(name, some()), fitted(name, some())
-    assert set(state) == ({"items"} if name == "smooth" else {"mean", "matrix"})
+    assert set(state) == ({"items"} if name in ("smooth", "expand") else {"mean", "matrix"})
     assert all(array.dtype == np.float32 for array in state.values())
     assert all((state[key] == again[key]).all() for key in state)

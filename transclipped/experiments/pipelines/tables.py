@@ -40,6 +40,8 @@ def frame(files: Iterable[Path]) -> pd.DataFrame:
 
 def groups(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
     """Measurements by data set and protocol; of several sizes, the largest."""
+    if table.empty:
+        return
     for (data, protocol), part in table.groupby(["data", "protocol"], sort=True):
         sizes = part.groupby(["n_database", "n_queries", "k"], dropna=False).ngroup()
         yield (data, protocol), part[sizes == sizes.max()]

@@ -88,6 +88,7 @@ def fit_clipped(
     views: np.ndarray,
     batch: int = 256,
     seed: int = 0,
+    dim: int = 64,
 ) -> State:
     """A head trained on two of the views `[V, n, F]` of each vector."""
     n = views.shape[1]
@@ -96,7 +97,7 @@ def fit_clipped(
     batch = default_batch(n, most=batch)
     epochs = epochs or max(EPOCHS, -(-STEPS // (n // batch)))
     config = RunConfig(
-        quantizer=QuantizerConfig(bits=bits),
+        quantizer=QuantizerConfig(bits=bits, dim=dim),
         clipping=_clipping(rule, amount),
         loss=LossConfig(temperature=temperature),
         schedule=ScheduleConfig(epochs=epochs, batch=batch, views=len(views)),
@@ -132,6 +133,7 @@ def _clipping(rule: str, amount: float | None) -> ClippingConfig:
         "views": (2, 100),
         "batch": (2, 65_536),
         "seed": (0, 2**32 - 1),
+        "dim": (1, 8192),
     },
 )
 def clipped(
@@ -146,5 +148,6 @@ def clipped(
     views: int = 4,
     batch: int = 256,
     seed: int = 0,
+    dim: int = 64,
 ) -> HeadIndex:
     return HeadIndex(state, vectors)

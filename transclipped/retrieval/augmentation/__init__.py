@@ -1,3 +1,3 @@
 """Augmentation by the items of the database, one method per file."""
 
-from transclipped.retrieval.augmentation import dba, smooth  # noqa: F401
+from transclipped.retrieval.augmentation import dba, expand, smooth  # noqa: F401
