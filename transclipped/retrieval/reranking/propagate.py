@@ -29,9 +29,11 @@ import scipy.sparse as sp
 
 from transclipped.errors import InputError
 from transclipped.retrieval.index import Hits, ordered
-from transclipped.retrieval.keywords import K, by_image, probabilities
+from transclipped.retrieval.keywords import by_image, probabilities
 from transclipped.retrieval.lists import matrix, own_lists, parts, start
 from transclipped.retrieval.stages import Collection, stage
+
+VOTERS = 20  # of a re-ranking, hits that vote, and entries of a row of S_v
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _largest_one(product: np.ndarray) -> np.ndarray:
     needs=("keywords",),
     bounds={"a": (0, 1), "rounds": (0, 100), "k": (1, 1000)},
 )
-def rerank(hits: Hits, collection: Collection, *, a: float = 0.7, rounds: int = 10, k: int = K) -> Hits:
+def rerank(hits: Hits, collection: Collection, *, a: float = 0.7, rounds: int = 10, k: int = VOTERS) -> Hits:
     """The hits `[Q, K]` in the order of propagated similarity; a = 1 changes nothing.
 
     Raises:

@@ -22,7 +22,7 @@ NAMED = 3  # neighbours in the tooltip
 ABOUT = (
     f"An image is typical if others are like it. With D its mean distance (1 − [cosine]) to its {K} nearest others, "
     "and η the median of D, its typicality is 1 / (1 + D / η): 0.5 for the middle image, nearly 1 among duplicates, "
-    "nearly 0 for an image like no other. **No label is used.** Typicality as in possibilistic clustering "
+    "nearly 0 for an image like no other. No label is used. Typicality as in possibilistic clustering "
     "(Krishnapuram & Keller 1993; Ben Ismail & Frigui 2014), with an image's nearest others in place of a cluster."
 )
 HINT = "Make it the query on the map"
@@ -47,7 +47,7 @@ def draw(subject: Subject, visited: Visit, key: str) -> None:
     def tiles(rows: list[int]) -> list[gallery.Tile]:
         return [_tile(subject, result, row, on=row == visited.picked) for row in rows]
 
-    left, right = st.columns([LEAST, MOST], gap="medium")
+    left, right = st.columns([5, 4], gap="medium")
     with left:
         st.header("Least typical")
         gallery.draw(tiles(result.least(min(LEAST, n // 2))), key="least typical", on_click=pick, hint=HINT)
@@ -56,7 +56,7 @@ def draw(subject: Subject, visited: Visit, key: str) -> None:
         gallery.draw(tiles(result.most(min(MOST, n // 2))), key="most typical", on_click=pick, hint=HINT)
     st.caption(
         f"Of {n:,} images, by their {plain(kind)} embedding. Below each: its typicality. Point at an image for its "
-        "nearest neighbours; click it to see them beside the map."
+        "nearest neighbours; click it to see them below the map."
     )
 
 
