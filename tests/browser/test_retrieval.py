@@ -230,6 +230,17 @@ def test_the_link_to_a_view_is_copied_and_opens_it(at, page):
     shows(page, before[0], ".st-key-why-image .ask")
 
 
+def test_all_sections_stand_in_one_line_and_nothing_overflows(at):
+    page = at(section="cost")
+    bar = page.locator(".st-key-section button")
+    tops = {round(bounds(bar.nth(i))["y"]) for i in range(bar.count())}
+    assert bar.count() == 10 and len(tops) == 1
+    for width in (600, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert bounds(bar.last)["x"] + bounds(bar.last)["width"] <= width
+        page.wait_for_function("document.scrollingElement.scrollWidth <= innerWidth")
+
+
 @pytest.mark.parametrize("section", ["hits", "why"])
 def test_on_a_projector_nothing_overlaps_or_is_cut(at, section):
     page = at(section=section, projector="true", lesson=1)

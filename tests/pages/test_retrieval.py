@@ -487,6 +487,7 @@ def test_a_collection_elsewhere_keeps_its_folder_in_the_address(finished, collec
                 "Hardest and easiest": "extremes",
                 "Three searches": "searches",
                 "Why this hit": "why",
+                "Size and speed": "cost",
                 "Hits": None,
                 "nonsense": None,
             },

@@ -21,17 +21,24 @@ from transclipped.ui.retrieval.sections import LARGE, MEDIUM, SMALL
 HITS, WHY, LIGHT, FEEDBACK, WORDS = "hits", "why", "light", "teach", "words"
 SECTIONS = {
     HITS: "Hits",
-    WHY: "Why this hit",
+    WHY: "Why",
     LIGHT: "Same light",
-    "searches": "Three searches",
+    "searches": "Searches",
     "lengths": "Code lengths",
     "quality": "Quality",
     "extremes": "Hard queries",
-    "cost": "Size and speed",
+    "cost": "Cost",
     WORDS: "Words",
     FEEDBACK: "Feedback",
 }
-FORMER = {"How good": "quality", "Hardest and easiest": "extremes", "Teach it": FEEDBACK}  # texts in old links
+FORMER = {  # texts in old links
+    "How good": "quality",
+    "Hardest and easiest": "extremes",
+    "Teach it": FEEDBACK,
+    "Why this hit": WHY,
+    "Three searches": "searches",
+    "Size and speed": "cost",
+}
 OPENED_BY = {"hit": WHY, "exposure": LIGHT, "warmth": LIGHT}
 GRIDS = (HITS, FEEDBACK)  # sections that are the hits themselves
 FRONT = 72  # px of a hit on a projector, times its scale: three times CIFAR-10's
