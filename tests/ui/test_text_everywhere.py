@@ -179,8 +179,11 @@ def rendered(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name in MARKDOWN and isinstance(call.func, ast.Attribute):
+        func, args = call.func, call.args
+        if getattr(func, "id", "") == "ask":  # `field` of ui/train/link.py, which draws the widget that it is given
+            func, args = args[0], args[1:]
+        name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+        if name in MARKDOWN and isinstance(func, ast.Attribute):
             places, names = MARKDOWN[name], MARKDOWN_NAMES - ({"value"} if name != "metric" else set())
             names = names - ({"options"} if name in ("selectbox", "multiselect", "select_slider") else set())
         elif name in PLOTLY.split():
@@ -188,8 +191,8 @@ def rendered(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
         else:
             continue
         for place in places:
-            if place < len(call.args):
-                yield call, call.args[place]
+            if place < len(args):
+                yield call, args[place]
         yield from ((call, each.value) for each in call.keywords if each.arg in names)
 
 
