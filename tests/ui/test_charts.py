@@ -72,3 +72,11 @@ def test_beyond_some_width_a_figure_only_gets_flatter():
     square = go.Figure(line).update_yaxes(scaleanchor="x")
     assert charts.widest(line) > 2 * charts.widest(square) > charts.HEIGHT
     assert charts.widest(go.Figure(line).update_layout(height=2 * charts.HEIGHT)) == 2 * charts.widest(line)
+
+
+def test_room_for_names_grows_with_the_longest_up_to_a_limit():
+    every = [], ["cat"], ["cat", "automobile"], ["x" * 500]
+    none, short, long, endless = (charts.beside(names)["l"] for names in every)
+    assert none < short < long < endless < 200
+    figure = charts.set_layout(go.Figure(), "x", "", key="k", room=charts.beside(["cat"]))
+    assert figure.layout.margin.l == short and figure.layout.margin.t == 10

@@ -18,6 +18,9 @@ HEIGHT, WIDEST = 320, 1100  # px; wider, a figure of few points is stretched fla
 TICK, TITLE = 12, 14  # px, font sizes that Streamlit gives an axis
 FLATTEST, SQUARE = 3.6, 1.4  # largest ratio of width to height: of any chart, and of one with square cells
 LINE, POINT = 2.0, 6.0  # plotly's default line width and marker size
+BARE = {"l": 45, "b": 66}  # room (px) of axes whose only title is below
+TITLED = {"l": 80, "b": 72}  # room of axes with both titles and numbers up to 9,999
+EDGE, LETTER, LONG = 49, 7, 20  # px beside names, px of a letter of a name, letters that room is kept for at most
 COLUMNS = ("trace", "x", "y", "value", "error")
 KINDS = {  # ending: (label, MIME type, icon)
     "csv": ("Data as CSV", "text/csv", ":material/table:"),
@@ -85,19 +88,27 @@ def curves(
         number, dashed = (looks or {}).get(name, (i, False))
         line = {"color": class_colour(number), "width": 2.5, "dash": "dash" if dashed else "solid"}
         figure.add_scatter(x=xs, y=ys, name=for_plotly(name), mode="lines", line=line)
-    return set_layout(figure, x, y, key=key, xaxis_type="log" if log_x else "linear", showlegend=len(lines) > 1)
+    axes = {"xaxis_type": "log" if log_x else "linear", "showlegend": len(lines) > 1}
+    return set_layout(figure, x, y, key=key, room=TITLED, **axes)
 
 
-def set_layout(figure: go.Figure, x: str, y: str, *, key: str, **axes) -> go.Figure:
+def beside(names: Sequence[str]) -> dict[str, int]:
+    """Room of axes with names on the left and a title below."""
+    return BARE | {"l": EDGE + LETTER * min(LONG, max(map(len, names), default=0)), "r": 15}
+
+
+def set_layout(figure: go.Figure, x: str, y: str, *, key: str, room: dict[str, int] | None = None, **axes) -> go.Figure:
     """The figure itself, with axis titles and the height, margins and legend that all figures share.
 
     Args:
         key: names the content; the visitor's zoom is kept while it stays the same.
+        room: pixels beside the axes for labels, titles and legend, such as `TITLED`. Plotly makes room where there is
+            too little, but draws the figure twice for it.
         axes: further settings of plotly's layout.
     """
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        margin={"l": 10, "r": 10, "t": 10, "b": 10} | (room or {}),
         uirevision=key,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis_title=x,

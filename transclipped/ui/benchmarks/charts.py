@@ -58,7 +58,7 @@ def gains(pairs: list[Gain], *, key: str) -> go.Figure:
     room = 0.7 * (max(values) - min(values) or 0.1)
     figure.update_xaxes(range=[min(values) - room / 4, max(values) + room], nticks=6)
     figure.update_yaxes(autorange="reversed", type="category", showticklabels=False)
-    figure = set_layout(figure, "mAP@K", "", key=key, showlegend=False)
+    figure = set_layout(figure, "mAP@K", "", key=key, room=charts.BARE, showlegend=False)
     return figure.update_layout(height=80 + 2 * ROW * len(pairs))
 
 

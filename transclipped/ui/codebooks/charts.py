@@ -14,6 +14,8 @@ DIVERGING = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a58
 SQUARE = 420  # pixels
 WRITTEN = 12  # most codebooks whose dependence is written into the cells
 
+SCALE = 80  # px, room of the scale of colours
+
 
 @charts.cached_figure
 def usage(counts: np.ndarray, even: float, *, top: float, key: str) -> go.Figure:
@@ -42,7 +44,7 @@ def codewords(counts: np.ndarray, word: int, *, key: str) -> go.Figure:
     points.update(customdata=order[:, None], hovertemplate="codeword %{customdata[0]}: %{y:,} images<extra></extra>")
     points.update(selected_marker_opacity=1, unselected_marker_opacity=1)
     x, y = "codewords, most used first", "images"
-    return set_layout(go.Figure(points), x, y, key=key, clickmode="event+select")
+    return set_layout(go.Figure(points), x, y, key=key, room=charts.TITLED, clickmode="event+select")
 
 
 def heatmap(z: np.ndarray, *, unit: str, hover: str, **options) -> go.Figure:
@@ -103,7 +105,8 @@ def class_map(table: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     figure = heatmap(shares[order].T.round(3), unit="share", hover=hover, **options)
     figure.update_yaxes(autorange="reversed")
     x = "codewords, by their most frequent class"
-    return set_layout(figure, x, "", key=key, xaxis_showticklabels=False)
+    room = charts.beside(names) | {"r": SCALE, "b": 45}  # no labels below
+    return set_layout(figure, x, "", key=key, room=room, xaxis_showticklabels=False)
 
 
 @charts.cached_figure
@@ -112,4 +115,4 @@ def class_bars(counts: np.ndarray, names: list[str], *, key: str) -> go.Figure:
     colours = [class_colour(i) for i in range(len(names))]
     figure = go.Figure(go.Bar(x=counts, y=list(map(for_plotly, names)), orientation="h", marker_color=colours))
     figure.update_yaxes(autorange="reversed")
-    return set_layout(figure, "images", "", key=key)
+    return set_layout(figure, "images", "", key=key, room=charts.beside(names))

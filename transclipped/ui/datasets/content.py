@@ -16,6 +16,7 @@ from transclipped.ui.theme import IRRELEVANT, RELEVANT
 
 NAMED = 30  # classes whose names fit beside their bars
 BAR = 20  # pixels of a named bar
+LEGEND = 45  # px, height of a line of legend
 SAMPLES = 24
 ALL = "all images"
 LABELS = "Labels are for display and evaluation only; training never sees them."
@@ -133,7 +134,7 @@ def class_counts(classes: dict[str, dict[str, int]], *, key: str) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.15 if few else 0)
     if few:
         figure.update_yaxes(autorange="reversed", type="category")
-        figure = charts.set_layout(figure, "images", "", key=key)
+        figure = charts.set_layout(figure, "images", "", key=key, room=charts.beside(names) | {"t": LEGEND})
         return figure.update_layout(height=max(charts.HEIGHT // 2, BAR * len(names) + 90))
     title = f"{len(names):,} classes, most frequent first; hover over a bar for its name"
     return charts.set_layout(figure, title, "images", key=key, xaxis_showticklabels=False)
