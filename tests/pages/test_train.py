@@ -475,7 +475,7 @@ def test_a_term_that_is_not_in_the_loss_says_so(finished, home):
     assert train_live.label_of(RunDir(finished), "total") == "total"
     variant(finished, "twins", loss={"objective": "barlow"})
     labels = [train_live.label_of(RunDir(path), "contrastive") for path in (finished, home / "twins")]
-    assert labels == ["contrastive", network.OBJECTIVE_NAMES["barlow"]]
+    assert labels == ["contrastive", network.OBJECTIVE_TEXTS["barlow"]]
 
 
 def test_a_small_change_of_map_is_drawn_small(finished):

@@ -3,7 +3,7 @@
 //
 // Python sends positions, colours and image sheets once (identified by a version); panning, zooming, hovering, the
 // lasso, and colours of selected and isolated points stay in the browser. The visitor's choices are sent as {version, at,
-// …}, with the time so that no two are equal: {rows} as `selection`, {row} as `picked`, and {value} as `large` (title of
+// …}, with the time so that a repeated choice counts: {rows} as `selection`, {row} as `picked`, and {value} as `large` (title of
 // a panel), `near` (kind of embedding whose neighbours are listed) and `k` (how many). map_panel.js (a panel),
 // map_keys.js (the keyboard), map_shapes.js (colours and shapes), map_tiles.js (images below) and map_save.js (PNG and
 // SVG) follow in the same module.

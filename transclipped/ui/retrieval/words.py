@@ -19,16 +19,12 @@ ABOUT = (
     "difference; if none does, all votes are equal. Only labels of the database vote, never the query's own, and none "
     "takes part in training. Reconstructed from the abstract of Ben Ismail 2011."
 )
-MEASURED = (
-    "On collages, with the backbone hybrid-vit at 96 pixels, the mean F₁ of two words is 0.330, against 0.325 by equal "
-    "votes of 20 hits. Both numbers of hits were chosen on images of the database."
-)
 
 
 def draw(target: SearchTarget, query: Query, mask: np.ndarray | None) -> None:
     """The most probable words, each with its voters."""
     label_note.draw("This")
-    st.caption(ABOUT, help=MEASURED)
+    st.caption(ABOUT)
     labels = target.searcher.stored.database_labels
     if labels is None:
         st.info("These images have no labels, so there are no words to propose.")

@@ -64,7 +64,7 @@ def form() -> Form:
     Raises:
         InputError: settings contradict each other; the whole form is drawn before that.
     """
-    if MORE not in st.session_state:  # on arrival; of all that the last visit left, only these are not yet forgotten
+    if MORE not in st.session_state:  # on arrival: forget the closed section, as Streamlit forgets other widgets
         for name in FOLDED.split():
             st.session_state.pop(key(name), None)
     train_link.restore(LINKED)
@@ -81,6 +81,21 @@ def form() -> Form:
         changes |= _clipping()
     with right:
         changes |= network.model(changes["data.dataset"], slots)
+    note = _more(changes, slots)
+    backbone = {key("backbone"): network.backbones(changes["data.dataset"])[0]}
+    train_link.remember(LINKED, {**DEFAULTS, **presets.defaults(), **backbone})
+    _check_pairs(changes, slots)
+    config = configured(RunConfig(), changes)
+    problems = train_check.problems(config)
+    for setting, sentence in problems.items():
+        if setting in slots:
+            untouched = setting == "data.data" and not config.data.data  # nothing is wrong yet
+            (slots[setting].info if untouched else slots[setting].error)(plain(sentence))
+    return Form(config, problems, note)
+
+
+def _more(changes: dict, slots: dict[str, DeltaGenerator]) -> str:
+    """Draw the settings that are seldom changed, and add them; returns a note on batch and epochs."""
     with st.expander("More settings", icon=":material/tune:", key=MORE, on_change="rerun") as more:
         ask = partial(train_link.field, opened=more.open)
         left, middle, right = st.columns(3)
@@ -92,16 +107,7 @@ def form() -> Form:
         with right:
             changes |= _clipping_details(changes["clipping.rule"], slots, ask)
             changes |= network.details(changes.get("backbone.name"), slots, ask)
-    backbone = {key("backbone"): network.backbones(changes["data.dataset"])[0]}
-    train_link.remember(LINKED, {**DEFAULTS, **presets.defaults(), **backbone})
-    _check_pairs(changes, slots)
-    config = configured(RunConfig(), changes)
-    problems = train_check.problems(config)
-    for setting, sentence in problems.items():
-        if setting in slots:
-            untouched = setting == "data.data" and not config.data.data  # nothing is wrong yet
-            (slots[setting].info if untouched else slots[setting].error)(plain(sentence))
-    return Form(config, problems, note)
+    return note
 
 
 def _check_pairs(changes: dict, slots: dict[str, DeltaGenerator]) -> None:

@@ -44,7 +44,7 @@ def number(kind: type, low: float, high: float) -> Read:
 
 
 def field(widget: Callable[..., Any], label: str, *values: Any, opened: bool, key: str, **options: Any) -> Any:
-    """Value of a setting, with its widget only while its section is opened: twenty widgets cost a page 0.1 s.
+    """Value of a setting; its widget is drawn only while its section is open, since closed ones cost time too.
 
     Streamlit forgets the value of a widget that is not drawn, unless the script sets it.
     """

@@ -26,7 +26,7 @@ from transclipped.ui.quantities import duration, time_left
 from transclipped.ui.text import for_plotly, plain
 from transclipped.ui.train import jobs
 from transclipped.ui.train import result as train_result
-from transclipped.ui.train.network import OBJECTIVE_NAMES
+from transclipped.ui.train.network import OBJECTIVE_TEXTS
 from transclipped.ui.train.words import in_app_words
 
 COLLAPSE = (
@@ -276,7 +276,7 @@ def label_of(run: RunDir, legend: str) -> str:
     """The label of a line: its legend, or the objective, if it is not contrastive, or whether entropy counts."""
     objective = run.config.loss.objective
     if legend == CONTRASTIVE and objective in WITHOUT_NEGATIVES:
-        return OBJECTIVE_NAMES[objective]
+        return OBJECTIVE_TEXTS[objective]
     return "entropy, not in the loss" if legend == ENTROPY and not run.config.loss.entropy else legend
 
 

@@ -17,7 +17,7 @@ OTHER = "another of timm's …"  # in links, so its wording stays
 BITS, TAU = 32, 0.3  # defaults
 BITS_OFFERED = (16, 32, 64)
 LAYERS = {"frozen": "head", "last-1": "head and last block", "last-2": "head and last 2 blocks", "all": "everything"}
-OBJECTIVE_NAMES = {
+OBJECTIVE_TEXTS = {
     SIMCLR: "NT-Xent (SimCLR)",
     "moco": "NT-Xent with a queue (MoCo)",
     "byol": "BYOL",
@@ -34,7 +34,7 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
     "timm": (key("timm"), text),
     "bits": (key("bits"), one_of(BITS_OFFERED)),
     "learns": (key("learns"), one_of(LAYERS)),
-    "objective": (key("objective"), one_of(OBJECTIVE_NAMES)),
+    "objective": (key("objective"), one_of(OBJECTIVE_TEXTS)),
     "epochs": (key("epochs"), number(int, 1, 1000)),
     "batch": (key("batch"), number(int, 2, 2048)),
     "lr": (key("lr"), number(float, 1e-5, 1.0)),
@@ -108,8 +108,8 @@ def steps(slots: dict[str, DeltaGenerator], ask: Callable) -> dict:
 
 def details(backbone: str | None, slots: dict[str, DeltaGenerator], ask: Callable) -> dict:
     """Draw objective, trainable layers and checkpoint to keep by `link.field`; returns the settings."""
-    options = {"key": key("objective"), "format_func": OBJECTIVE_NAMES.get, "help": HELP["objective"]}
-    changes = {"loss.objective": ask(st.selectbox, "Objective", list(OBJECTIVE_NAMES), **options)}
+    options = {"key": key("objective"), "format_func": OBJECTIVE_TEXTS.get, "help": HELP["objective"]}
+    changes = {"loss.objective": ask(st.selectbox, "Objective", list(OBJECTIVE_TEXTS), **options)}
     if changes["loss.objective"] in WITHOUT_NEGATIVES:
         st.caption("It has no negatives, so nothing is clipped.")
     if backbone is not None:
