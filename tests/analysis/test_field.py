@@ -24,9 +24,9 @@ def test_every_line_of_a_pair_was_measured_and_is_canonical():
 
 
 def test_gains_are_differences_of_the_files_lines():
-    lines = [line for file in field.FOLDER.glob("*.jsonl") for line in json_lines(file)]
+    lines = [line for file in sorted(field.FOLDER.glob("*.jsonl")) for line in json_lines(file)]
     lines += [
-        {"data": field.HEADS, "pipeline": line["label"], "map_r": line["map"]}
+        {"data": field.HEADS, "pipeline": line["label"], "seed": line["seed"], "map_r": line["map"]}
         for line in json_lines(STUDY / f"{field.HEADS}.jsonl")
     ]
     gains = field.gains(field.measured(), own=headline())
@@ -36,10 +36,10 @@ def test_gains_are_differences_of_the_files_lines():
         assert len(pairs) == len(system.pairs) or {pair.data for pair in system.pairs} == {field.HEADS}
         for pair, gain in zip(pairs, gains[system.name], strict=True):
             of = [
-                [x["map_r"] for x in lines if (x["data"], x["pipeline"]) == (pair.data, line)]
+                {x["seed"]: x["map_r"] for x in lines if (x["data"], x["pipeline"]) == (pair.data, line)}
                 for line in (pair.before, pair.after)
             ]
-            before, after = (sum(values) / len(values) for values in of)
+            before, after = (sum(seeds.values()) / len(seeds) for seeds in of)
             assert gain.difference == pytest.approx(after - before)
     own = headline()
     assert gains[field.OWN.name][0].difference == pytest.approx(own.gain)
