@@ -348,6 +348,23 @@ def test_ladder_shows_each_prefix(source):
     assert source._features == kept  # uploaded images leave nothing behind
 
 
+def test_the_time_of_a_ladder_is_that_of_a_search_which_computes_nothing_of_the_database(monkeypatch):
+    vectors = np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32)
+    pipeline = tc.Pipeline("l2 | pca(8) | itq(8)").fit(vectors)
+    searches, search = [], pipeline._search
+    monkeypatch.setattr(pipeline, "_search", lambda *args: searches.append(args) or search(*args))
+
+    def count(k):
+        searches.clear()
+        return len(pipeline.ladder(vectors[:1], k=k)), len(searches)
+
+    prefixes, first = count(10)
+    assert first == 2 * prefixes and count(10) == (prefixes, prefixes)
+    assert count(20) == (prefixes, 2 * prefixes)  # re-ranking may prepare for each K
+    pipeline.fitted.store._entries.clear()  # as if others had filled it
+    assert count(20)[1] > prefixes and count(20) == (prefixes, prefixes)
+
+
 def test_a_folder_without_labels_is_searched_but_not_measured(tmp_path):
     images = tc.load_dataset("cifar10")
     for row in range(14):
