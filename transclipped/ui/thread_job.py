@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transclipped.errors import InputError
-from transclipped.utils.progress import Progress, watched
+from transclipped.utils.progress import Progress, watch
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Job:
 
     def _run(self, work: Callable[[Job], Any], turn: threading.Lock) -> None:
         try:
-            with turn, watched(self.see):
+            with turn, watch(self.see):
                 self.waiting = False
                 self.result = work(self)
         except InputError as error:

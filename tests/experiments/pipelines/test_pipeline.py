@@ -19,7 +19,7 @@ from transclipped.retrieval.chain import Store
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.metrics import measure_hits
 from transclipped.retrieval.stages import stage
-from transclipped.utils.progress import watched
+from transclipped.utils.progress import watch
 
 DATA = {"dataset": "cifar10", "train_limit": 120, "database_limit": 120, "query_limit": 30}
 CONFIG = DataConfig(**DATA)
@@ -109,12 +109,12 @@ def test_maps_are_not_negative_and_pool_to_the_backbones_vector(source):
 def test_who_watches_sees_images_counted(features, source, monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path))
     fresh, seen = images_of(CONFIG), []
-    with watched(seen.append):
+    with watch(seen.append):
         tc.Pipeline(f"{features} | l2 | float").fit(fresh, store=Store())
     assert seen[-1].done == seen[-1].total == len(fresh.split.database)
     assert all(0 < a.done <= b.done or a.done == a.total for a, b in pairwise(seen))
     again = len(seen)
-    with watched(seen.append):
+    with watch(seen.append):
         tc.Pipeline(f"{features} | l2 | float").fit(fresh, store=Store())
     assert (len(seen) > again) == features.endswith("mean")  # maps are not kept
 
