@@ -188,6 +188,10 @@ def test_a_hit_of_bits_or_trees_is_explained(home, own_pipelines, ladders, monke
         facts = why(step.name, chain.index, vector, row, dict(step.options))
         assert reasons.sentence(facts) in words(app)
     assert ("why_tree" in keys(app)) == code.startswith("trees")
+    monkeypatch.setattr(ladder, "SHOWN", 3)  # hit 5 is gone, as with a smaller database
+    app.run()
+    assert not app.exception and app.segmented_control(key="pipe_hit").value == 1
+    assert any("**5**" in warning.value for warning in app.warning)
 
 
 def test_a_line_without_such_a_code_explains_none(home):
