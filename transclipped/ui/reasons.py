@@ -63,8 +63,10 @@ def draw(facts: SharedBits | SharedLeaves, *, key: str, examples: Examples | Non
 def _tree(facts: SharedLeaves, key: str) -> int:
     """The tree whose questions are shown: by default one in which both go furthest."""
     first, n = int(facts.alike.argmax()) + 1, len(facts.query)
-    if not 1 <= st.session_state.get(key, 1) <= n:  # a link to more trees
-        st.session_state[key] = first
+    state, earlier = st.session_state, f"{key} default"
+    if key in state and state.get(earlier, (first, n)) != (first, n):  # another query or hit, or other trees
+        state[key] = first
+    state[earlier] = first, n
     about = f"Such as {first}, the first of those in which query and hit go together furthest."
     options = {"bind": "query-params", "width": round(NUMBER * presenting.scale()), "help": about}
     return int(st.number_input("Tree", 1, n, first, key=key, **options)) - 1
