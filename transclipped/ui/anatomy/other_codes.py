@@ -34,8 +34,8 @@ def heading(name: str, stored) -> str:
     return f"A [code] can also be **{bits} bits**: query and [hit] are compared bit by bit."
 
 
-def draw(run, name: str, unit: np.ndarray, row: int) -> None:
-    """What a query, as sub-vectors `[M, d]`, and item `row` share by this code."""
+def draw(run, name: str, unit: np.ndarray, row: int) -> str:
+    """Draw what a query, as sub-vectors `[M, d]`, and item `row` share by this code; returns a sentence to say."""
     stored = cached.arrays(run)
     code, rows = anatomy_cached.other_code(run.fingerprint, name, run)
     st.caption(
@@ -51,4 +51,4 @@ def draw(run, name: str, unit: np.ndarray, row: int) -> None:
         return [html.Cell(thumb, f"image {i}", None, 0) for thumb, i in zip(thumbs, ids.tolist(), strict=True)]
 
     examples = reasons.Examples(code.state, code.items, cells, crisp=anatomy_cached.crisp(data))
-    reasons.draw(code.why(unit.ravel(), item), key="why_tree", examples=examples)
+    return reasons.draw(code.why(unit.ravel(), item), key="why_tree", examples=examples)
