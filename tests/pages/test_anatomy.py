@@ -16,6 +16,7 @@ from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Searcher
 from transclipped.ui import reasons
+from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy.html import SAID, STEPS
 
 TITLES = [f"{i} · {title}" for i, title in enumerate(STEPS, 1)]
@@ -35,6 +36,14 @@ def code_bytes(app) -> list[int]:
 
 def upload(app, content: bytes):
     return app.file_uploader[0].set_value(("mine.png", content, "image/png")).run()
+
+
+@pytest.fixture
+def no_other_codes():
+    """No code of bits or trees stays from other tests, or for them."""
+    anatomy_cached.other_code.clear()
+    yield
+    anatomy_cached.other_code.clear()
 
 
 @pytest.fixture
@@ -223,7 +232,7 @@ def test_the_last_step_keeps_its_title_if_its_code_fails(finished, monkeypatch):
     assert titles(app) == TITLES and "no code" in app.error[0].value
 
 
-def test_another_code_is_fitted_only_when_it_is_chosen(finished, monkeypatch):
+def test_another_code_is_fitted_only_when_it_is_chosen(finished, monkeypatch, no_other_codes):
     fits = []
     monkeypatch.setattr(hashes, "fitted", lambda *_, **__: fits.append(1))
     app = opened("anatomy")
