@@ -15,10 +15,10 @@ from transclipped.ui.text import plain
 PRODUCT, UDH, ITQ = "product", "udh", "itq"
 NAMES = {PRODUCT: "Product quantizer", UDH: "Bits: UDH", ITQ: "Bits: ITQ", TREES: "Trees"}
 HELP = (
-    "The run's own code is that of the product quantizer. The others are fitted on the same embeddings, decoded from "
-    "its codes: what the hit has in common with the query then is bits, or leaves."
+    "The run's own code is the product quantizer's. The others are fitted here, on embeddings decoded from it; they "
+    "explain a hit by the bits or leaves that it shares with the query."
 )
-LEAST = 8  # numbers of a sub-vector, from which on the embedding has a principal axis for every bit of ITQ
+LEAST = 8  # width d from which the embedding has at least 8·M numbers, one principal axis per bit of ITQ
 
 
 def names(codebooks: np.ndarray) -> dict[str, str]:
