@@ -197,7 +197,7 @@ def test_the_same_hit_is_explained_by_bits_or_trees(finished, stored, name):
     unit = stored.queries[5].astype(np.float32)
     row = Searcher(RunDir(finished)).search(unit, top=7)[-1].row
     items = decode(stored.codebooks, stored.codes)  # all of them, since there are 200
-    code = hashes.fitted(name, items, **({} if name == "trees" else {"bits": 32}))
+    code = hashes.fit_code(name, items, **({} if name == "trees" else {"bits": 32}))
     facts = code.why(unit, items[row])
     assert reasons.sentence(facts) in words(app)
     if name == "trees":
@@ -234,7 +234,7 @@ def test_the_last_step_keeps_its_title_if_its_code_fails(finished, monkeypatch):
 
 def test_another_code_is_fitted_only_when_it_is_chosen(finished, monkeypatch, no_other_codes):
     fits = []
-    monkeypatch.setattr(hashes, "fitted", lambda *_, **__: fits.append(1))
+    monkeypatch.setattr(hashes, "fit_code", lambda *_, **__: fits.append(1))
     app = opened("anatomy")
     assert not app.error and not fits
     app = opened("anatomy", code_by="udh", step="6")

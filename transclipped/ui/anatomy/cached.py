@@ -142,13 +142,13 @@ def bits(stored: Retrieval) -> int:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Fitting the code …")
-def other_code(fingerprint: str, name: str, _run: RunDir) -> tuple[hashes.Hashed, np.ndarray]:
+def other_code(fingerprint: str, name: str, _run: RunDir) -> tuple[hashes.Code, np.ndarray]:
     """A code of bits or trees, fitted on a sample of the decoded database, and the rows of that sample."""
     stored = cached.arrays(_run)
     rows = sample(np.arange(len(stored.codes)), hashes.ITEMS, seed=0, purpose="other code")
     items = decode(stored.codebooks, stored.codes[rows])
     options = {} if name == TREES else {"bits": bits(stored)}
-    return hashes.fitted(name, items, **options), rows
+    return hashes.fit_code(name, items, **options), rows
 
 
 def crisp(data: tuple) -> bool:
