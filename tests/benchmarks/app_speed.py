@@ -58,7 +58,7 @@ def main() -> None:
             _floor(tab, Path(home))
         with open_tab(playwright) as tab:
             started = time.perf_counter()
-            with served({"TRANSCLIPPED_RUNS": home, **os.environ}, look_every=0.03) as (address, server):
+            with served({**os.environ, "TRANSCLIPPED_RUNS": home}, look_every=0.03) as (address, server):
                 tab.goto(f"{address}/?{options.query}")
                 _wait(tab, 0)
                 print(f"start of the server to Overview drawn  {time.perf_counter() - started:6.2f} s")

@@ -5,7 +5,8 @@
 the images per second of `lighting`.
 
 How vectors are compared was chosen on four draws of 300 photographs of the database (`--choose`), and measured on four
-draws of 300 queries, into `assets/pipeline/light-caltech101.json`. Means ± standard deviation over draws:
+draws of 300 queries, into `assets/pipeline/light-caltech101.json`. Means ± standard deviation over draws, which share
+photographs, so that ± is too small; delete the file when the lights or `lighting` change:
 
 | | choosing | queries |
 | --- | --- | --- |
@@ -125,13 +126,11 @@ def choose(sets: list[list[Image.Image]], like: ImageSet) -> None:
 
 
 def measure(sets: list[list[Image.Image]], like: ImageSet) -> None:
-    """Into `MEASURED`, without the lines that are in it."""
-    result = read_object(MEASURED) or {
-        "photographs": PHOTOGRAPHS,
-        "lights": len(LIGHTS),
-        "first": FIRST,
-        "precision": {},
-    }
+    """Measure the lines that `MEASURED` lacks, and add them to it; start afresh if it was measured otherwise."""
+    header = {"photographs": PHOTOGRAPHS, "lights": len(LIGHTS), "first": FIRST}
+    stored = read_object(MEASURED) or {}
+    same = header == {name: stored.get(name) for name in header}
+    result = header | {"precision": stored["precision"] if same else {}}
     for line in LINES:
         if line not in result["precision"]:
             result["precision"][line] = [round(of_same_light([line], images, like)[0], 5) for images in sets]

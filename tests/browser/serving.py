@@ -58,10 +58,12 @@ def open_tab(playwright, *, patience: float = 120.0) -> Iterator:
         patience: seconds that it waits for anything.
     """
     browser = launched(playwright)
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(1000 * patience)
-    yield page
-    browser.close()
+    try:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(1000 * patience)
+        yield page
+    finally:
+        browser.close()
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def fresh_app(*, patience: float = 120.0) -> Iterator[tuple[str, object]]:
 
     with (
         tempfile.TemporaryDirectory() as home,
-        served({"TRANSCLIPPED_RUNS": home, **os.environ}) as (address, _),
+        served({**os.environ, "TRANSCLIPPED_RUNS": home}) as (address, _),
         sync_playwright() as playwright,
         open_tab(playwright, patience=patience) as page,
     ):

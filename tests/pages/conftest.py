@@ -57,7 +57,7 @@ def own_pipelines():
     from transclipped.ui.pipeline import data, jobs, ladder, masks, why
 
     caches = (data.source, data.store, jobs.jobs, masks._maps, masks._strip)
-    caches += (ladder.means_of, ladder._means, ladder._rungs)
+    caches += (ladder.means_of, ladder._measurement, ladder._rungs)
     caches += (light.work, light._started, why._vector)
     for cache in caches:
         cache.clear()

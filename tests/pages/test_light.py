@@ -1,5 +1,6 @@
 """The same query answered twice, on Retrieval and on Pipeline: by what it shows, and by its light."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -91,13 +92,15 @@ def test_a_collection_is_ranked_by_light_without_its_missing_files(collection, g
 
 
 def test_the_tooltip_gives_the_stored_measurement(finished, galleries, monkeypatch, tmp_path):
-    stored = same_light.measured()
+    stored = same_light.light_test()
     tooltip = answered(arrived("retrieval", **SECTION), galleries, "hits Same light").caption
     (help_,) = [caption.help for caption in tooltip if caption.value == light.IDEA]
     for number in (stored.precision[same_light.LINE], stored.precision[same_light.NETWORK], stored.chance):
         assert f"{number:.3f}" in help_
-    monkeypatch.setattr(light, "measured", lambda: same_light.measured(tmp_path / "nowhere.json"))
-    assert light._quality() is None
+    some = dataclasses.replace(stored, precision={same_light.LINE: 0.7})
+    for test in (same_light.light_test(tmp_path / "nowhere.json"), some):  # missing, and only begun
+        monkeypatch.setattr(light, "light_test", lambda test=test: test)
+        assert light._quality() is None
 
 
 def test_embeddings_without_images_have_no_light(home, tmp_path, galleries):

@@ -127,7 +127,7 @@ def test_every_method_has_an_example_words_and_a_note_where_it_is_a_reading():
 
 
 @pytest.mark.parametrize("grey", [0, 60, 128, 200, 255])
-def test_where_a_layer_is_strong_stands_out_on_any_image(grey):
+def test_where_a_layer_is_strong_stands_out_if_the_image_is_equally_bright(grey):
     values = np.zeros((4, 4), np.float32)
     values[:, 2:] = 1
     layer = map_filters.Layer("rest", values)

@@ -38,3 +38,10 @@ def test_an_error_ends_a_job_and_the_next_one_has_its_turn(error, text):
     after = Job("after").start(lambda own: own.name, turn=turn)
     after.thread.join(LONG)
     assert after.result == "after"
+
+
+@pytest.mark.parametrize("work", [lambda job: None, failing(InputError(""))])
+def test_a_job_without_result_or_words_has_ended_too(work):
+    job = Job("nothing").start(work, turn=threading.Lock())
+    job.thread.join(LONG)
+    assert not job.running and job.result is None

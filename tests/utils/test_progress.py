@@ -8,7 +8,7 @@ import pytest
 
 from transclipped.errors import InputError
 from transclipped.utils.machine import process_start
-from transclipped.utils.progress import Progress, counted, report, watched, with_bars, with_file
+from transclipped.utils.progress import Progress, count_images, report, watch, with_bars, with_file
 
 
 def steps(n, *, fail=None):
@@ -64,16 +64,16 @@ def test_without_a_file_nothing_is_written(tmp_path):
 
 def test_batches_are_counted_for_whoever_watches_and_stay_as_they_are():
     batches, seen = [[1, 2, 3], [], [4]], []
-    with watched(seen.append):
-        assert list(counted(batches, 9, "maps")) == batches
+    with watch(seen.append):
+        assert list(count_images(batches, 9, "maps")) == batches
     assert [(each.what, each.done, each.total) for each in seen] == [("maps", 3, 9), ("maps", 3, 9), ("maps", 4, 9)]
-    assert list(counted(batches, 9, "maps")) == batches and len(seen) == 3
+    assert list(count_images(batches, 9, "maps")) == batches and len(seen) == 3
 
 
 def test_the_innermost_watcher_of_a_thread_sees_progress_of_bars_too():
     outer, inner = [], []
-    with watched(outer.append):
-        with pytest.raises(RuntimeError), watched(inner.append):
+    with watch(outer.append):
+        with pytest.raises(RuntimeError), watch(inner.append):
             list(with_bars(steps(2, fail=RuntimeError("torn"))))
         thread = threading.Thread(target=report, args=(Progress("other", 1, 1, 0.0),))
         thread.start()

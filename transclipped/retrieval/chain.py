@@ -65,9 +65,14 @@ class Entry:
 
 
 class Store:
-    """Outputs by key, in memory; the oldest go when they fill more than `MEMORY` bytes. Threads may share one."""
+    """Outputs by key, in memory; the oldest go when they fill more than `MEMORY` bytes. Threads may share one.
+
+    Attributes:
+        computed: outputs that `get` had to compute.
+    """
 
     def __init__(self) -> None:
+        self.computed = 0
         self._entries: dict[str, Entry] = {}  # the latest use last
         self._lock = threading.RLock()
         self._inner = 0.0  # seconds of the outputs that the current one needed
@@ -102,6 +107,7 @@ class Store:
         with self._lock:
             if (entry := self.find(key)) is None:
                 with self.aside():
+                    self.computed += 1
                     started = time.perf_counter()
                     value = compute()
                     seconds = max(0.0, time.perf_counter() - started - self._inner)

@@ -13,7 +13,7 @@ import streamlit as st
 from transclipped.config import DataConfig
 from transclipped.datasets.images.relight import STOPS, WARMEST
 from transclipped.experiments.pipelines.lighting import Lighting
-from transclipped.experiments.pipelines.same_light import LINE, NETWORK, TINY, SameLight, measured
+from transclipped.experiments.pipelines.same_light import LINE, NETWORK, TINY, SameLight, light_test
 from transclipped.ui import absent, access
 from transclipped.ui.text import plain
 from transclipped.ui.thread_job import Job
@@ -93,12 +93,12 @@ def ready(key: str, opened: Callable[[], tuple[Lighting, np.ndarray]], *, free: 
 
 def _quality() -> str | None:
     """What both kinds of answer reach where the light is known; None where no measurement is stored."""
-    if (test := measured()) is None:
+    if (test := light_test()) is None or not {LINE, NETWORK} <= test.precision.keys():
         return None
     own, network = (f"{test.precision[line]:.3f}" for line in (LINE, NETWORK))
     return (
         f"Measured on {test.photographs:,} photographs in {test.lights} lights each: of the first {test.first} hits, "
-        f"{own} have the query's light, of those of a network {network}, and by chance {test.chance:.3f}."
+        f"{own} have the query's light, against {network} for a network and {test.chance:.3f} by chance."
     )
 
 

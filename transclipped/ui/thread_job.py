@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transclipped.errors import InputError
-from transclipped.utils.progress import Progress, watched
+from transclipped.utils.progress import Progress, watch
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Job:
         done, total: steps. stage: the step that is being computed.
         images: progress of the pass over images that is on; None between two.
         waiting: for its turn. error: why it failed; "" unless it did.
-        result: when it is finished.
+        result: when it is finished. ended: with a result or an error, which are set before.
     """
 
     name: str
@@ -31,27 +31,30 @@ class Job:
     waiting: bool = True
     error: str = ""
     result: Any = None
+    ended: bool = False
     thread: threading.Thread | None = field(default=None, repr=False)
 
     @property
     def running(self) -> bool:
-        return self.result is None and not self.error
+        return not self.ended
 
     def see(self, images: Progress) -> None:
         self.images = images if images.done < images.total else None
 
     def start(self, work: Callable[[Job], Any], *, turn: threading.Lock) -> Job:
-        """Begin, as soon as no other job has the turn; `work` gets the job and gives its result, which is not None."""
+        """Begin, as soon as no other job has the turn; `work` gets the job and gives its result."""
         self.thread = threading.Thread(target=self._run, args=(work, turn), name=self.name, daemon=True)
         self.thread.start()
         return self
 
     def _run(self, work: Callable[[Job], Any], turn: threading.Lock) -> None:
         try:
-            with turn, watched(self.see):
+            with turn, watch(self.see):
                 self.waiting = False
                 self.result = work(self)
         except InputError as error:
-            self.error = str(error)
+            self.error = str(error) or self.name
         except Exception as error:
             self.error = f"{self.name}: {type(error).__name__}: {error}"
+        finally:
+            self.ended = True

@@ -79,10 +79,10 @@ def in_place(path: Path, size: int) -> Iterator[BinaryIO]:
                 file.truncate(size)
             yield file
     except OSError as error:
-        raise _unwritten(path, error) from error
+        raise _write_error(path, error) from error
 
 
-def _unwritten(path: Path, error: OSError) -> InputError:
+def _write_error(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot write {path}: {error.strerror}; free some space or make it writable, then start again")
 
 
@@ -212,7 +212,7 @@ def append_json_line(path: Path, value: Any) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise _unwritten(path, error) from error
+        raise _write_error(path, error) from error
 
 
 def folder_size(path: Path) -> int:

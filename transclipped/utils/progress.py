@@ -39,7 +39,7 @@ _watcher: ContextVar[Callable[[Progress], None] | None] = ContextVar("watcher", 
 
 
 @contextmanager
-def watched(see: Callable[[Progress], None]) -> Iterator[None]:
+def watch(see: Callable[[Progress], None]) -> Iterator[None]:
     """What reports progress within the block, in this thread and however deep, calls `see`."""
     token = _watcher.set(see)
     try:
@@ -54,7 +54,7 @@ def report(progress: Progress) -> None:
         see(progress)
 
 
-def counted(batches: Iterable[Batch], total: int, what: str) -> Iterator[Batch]:
+def count_images(batches: Iterable[Batch], total: int, what: str) -> Iterator[Batch]:
     """Yield batches unchanged, and report how many of `total` images they make; a bar only in a terminal."""
     from tqdm import tqdm
 

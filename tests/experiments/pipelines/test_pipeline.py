@@ -19,7 +19,7 @@ from transclipped.retrieval.chain import Store
 from transclipped.retrieval.index import Hits
 from transclipped.retrieval.metrics import measure_hits
 from transclipped.retrieval.stages import stage
-from transclipped.utils.progress import watched
+from transclipped.utils.progress import watch
 
 DATA = {"dataset": "cifar10", "train_limit": 120, "database_limit": 120, "query_limit": 30}
 CONFIG = DataConfig(**DATA)
@@ -109,12 +109,12 @@ def test_maps_are_not_negative_and_pool_to_the_backbones_vector(source):
 def test_who_watches_sees_images_counted(features, source, monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSCLIPPED_CACHE", str(tmp_path))
     fresh, seen = images_of(CONFIG), []
-    with watched(seen.append):
+    with watch(seen.append):
         tc.Pipeline(f"{features} | l2 | float").fit(fresh, store=Store())
     assert seen[-1].done == seen[-1].total == len(fresh.split.database)
     assert all(0 < a.done <= b.done or a.done == a.total for a, b in pairwise(seen))
     again = len(seen)
-    with watched(seen.append):
+    with watch(seen.append):
         tc.Pipeline(f"{features} | l2 | float").fit(fresh, store=Store())
     assert (len(seen) > again) == features.endswith("mean")  # maps are not kept
 
@@ -346,6 +346,23 @@ def test_ladder_shows_each_prefix(source):
     kept = dict(source._features)
     assert pipeline.ladder(Image.new("RGB", (40, 40)))[0].ap is None
     assert source._features == kept  # uploaded images leave nothing behind
+
+
+def test_the_time_of_a_ladder_is_that_of_a_search_which_computes_nothing_of_the_database(monkeypatch):
+    vectors = np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32)
+    pipeline = tc.Pipeline("l2 | pca(8) | itq(8)").fit(vectors)
+    searches, search = [], pipeline._search
+    monkeypatch.setattr(pipeline, "_search", lambda *args: searches.append(args) or search(*args))
+
+    def count(k):
+        searches.clear()
+        return len(pipeline.ladder(vectors[:1], k=k)), len(searches)
+
+    prefixes, first = count(10)
+    assert first == 2 * prefixes and count(10) == (prefixes, prefixes)
+    assert count(20) == (prefixes, 2 * prefixes)  # re-ranking may prepare for each K
+    pipeline.fitted.store._entries.clear()  # as if others had filled it
+    assert count(20)[1] > prefixes and count(20) == (prefixes, prefixes)
 
 
 def test_a_folder_without_labels_is_searched_but_not_measured(tmp_path):

@@ -10,7 +10,7 @@ from transclipped.config import DataConfig
 from transclipped.experiments.pipelines import light_cache
 from transclipped.experiments.pipelines.light_cache import LightCache
 from transclipped.experiments.pipelines.lighting import light, lighting
-from transclipped.experiments.pipelines.same_light import LINE, Files, Measured, SameLight, in_other_light, measured
+from transclipped.experiments.pipelines.same_light import LINE, Files, LightTest, SameLight, in_other_light, light_test
 from transclipped.experiments.pipelines.source import images_of
 
 
@@ -113,7 +113,7 @@ def test_a_query_in_other_light_finds_images_in_that_light():
 
 
 def test_light_is_told_apart_as_measured_and_networks_overlook_it():
-    test = measured()
+    test = light_test()
     assert test.photographs == 300 and test.chance == pytest.approx(299 / 899)
     assert test.precision[LINE] >= 0.75
     networks = [value for line, value in test.precision.items() if not line.startswith("lighting")]
@@ -122,10 +122,16 @@ def test_light_is_told_apart_as_measured_and_networks_overlook_it():
 
 def test_a_measurement_is_the_mean_over_draws(tmp_path):
     file = tmp_path / "light.json"
-    assert measured(file) is None
+    assert light_test(file) is None
     content = {"photographs": 3, "lights": 2, "first": 4, "precision": {"a": [0.25, 0.5]}}
     file.write_text(json.dumps(content))
-    assert measured(file) == Measured(3, 2, 4, {"a": 0.375}) and measured(file).chance == 0.4
+    test = light_test(file)
+    assert test == LightTest(3, 2, 4, {"a": 0.375}) and test.chance == 0.4
+    file.write_text(json.dumps(content | {"version": 2, "precision": {"a": [0.25, 0.5], "b": []}}))
+    assert light_test(file) == test
+    for name in content:
+        file.write_text(json.dumps({key: value for key, value in content.items() if key != name}))
+        assert light_test(file) is None
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(images, monkeypatch, tmp_path):

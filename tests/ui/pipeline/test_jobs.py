@@ -1,5 +1,7 @@
 """How long pipelines stay ready, without computing one."""
 
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -37,6 +39,24 @@ def test_results_go_with_the_outputs_of_their_place(jobs):
     jobs.ready("line", place(names[STORES]))
     assert jobs.find("line", place(names[1])) is None
     assert all(jobs.find("line", place(names[i])) for i in (0, *range(2, STORES + 1)))
+
+
+def test_visitors_who_start_a_line_at_once_share_one_thread(jobs, monkeypatch):
+    class Slow(Job):
+        def __init__(self, *args, **options):
+            time.sleep(0.05)  # between the look and the start
+            super().__init__(*args, **options)
+
+    done, started = threading.Event(), []
+    monkeypatch.setattr(module, "Job", Slow)
+    monkeypatch.setattr(module, "_fit", lambda job, place: done.wait(20))
+    threads = [threading.Thread(target=lambda: started.append(jobs.start("line", place("here")))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    done.set()
+    assert len(started) == 4 and len({id(job) for job in started}) == 1
 
 
 def test_what_is_running_is_never_forgotten(jobs):

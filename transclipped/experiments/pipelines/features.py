@@ -22,7 +22,7 @@ from transclipped.models.hybrid import CHANNELS, STRIDE
 from transclipped.models.precision import inference
 from transclipped.models.zoo import BUNDLED, CNN, HYBRID
 from transclipped.retrieval.stages import STAGES, stage
-from transclipped.utils.progress import counted, with_bars
+from transclipped.utils.progress import count_images, with_bars
 
 BATCH = 32  # images whose maps are computed at once
 SIZES = (0, 2048)  # pixels per side, 0 for the data set's default
@@ -55,7 +55,7 @@ class Maps:
         self.fingerprint = hashlib.sha256(f"{name} {backbone.fingerprint} {backbone.image_size}".encode()).hexdigest()
 
     def batches(self, rows: np.ndarray, *, view: int = 0) -> Iterator[np.ndarray]:
-        return counted(self._maps(rows, view), len(rows), "maps")
+        return count_images(self._maps(rows, view), len(rows), "maps")
 
     def _maps(self, rows: np.ndarray, view: int) -> Iterator[np.ndarray]:
         parameters = view_parameters(len(self.images), view=view, seed=0) if view else None

@@ -84,7 +84,7 @@ class Pipeline:
         self.ranker: Chain | Fused | None = None
         self.source: ImageSource | VectorSource | RunSource | None = None
         self._prefixes: dict[Line, Chain | Fused] = {}  # keep what their re-ranking computes of the database
-        self._searched: set[Line] = set()  # prefixes that have computed it
+        self._searched: set[tuple[Line, int]] = set()  # prefixes and K that have computed it
 
     def __str__(self) -> str:
         return str(self.line)
@@ -214,12 +214,7 @@ class Pipeline:
         rungs = []
         for prefix, stage in self.line.prefixes():
             of = self._of_prefix(prefix)
-            if prefix not in self._searched:
-                self._search(of, given, k, item)  # computes what is needed once
-                self._searched.add(prefix)
-            started = time.perf_counter()
-            hits = self._search(of, given, k, item)
-            seconds = time.perf_counter() - started
+            hits, seconds = self._timed(prefix, given, k, item)
             one = None if labels is None or own is None else measure_hits(hits, own, labels[1], k=k)
             all_ = measure_hits(of.hits(k).value, *labels, k=k) if means and labels is not None else None
             rungs.append(
@@ -237,6 +232,18 @@ class Pipeline:
                 )
             )
         return rungs
+
+    def _timed(self, prefix: Line, given: dict[Step | None, Any], k: int, item: int | None) -> tuple[Hits, float]:
+        """Hits, and seconds of a search that computes nothing of the database: if the first one does, of a second."""
+        of, store = self._of_prefix(prefix), self.fitted.store
+        for warm in ((prefix, k) in self._searched, True):
+            computed, started = store.computed, time.perf_counter()
+            hits = self._search(of, given, k, item)
+            seconds = time.perf_counter() - started
+            if warm and store.computed == computed:
+                break
+        self._searched.add((prefix, k))
+        return hits, seconds
 
     def _of_prefix(self, prefix: Line) -> Chain | Fused:
         if prefix == self.line:

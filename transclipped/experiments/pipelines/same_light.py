@@ -1,8 +1,8 @@
 """The same question asked of light alone: which images were taken under a light like that of the query?
 
 A network ranks by what an image shows, and `lighting` by how it was lit. Its 18 numbers are brought to unit length,
-partly whitened over the database, and compared by their direction, as Jégou & Chum 2012 advise for images. How far to
-whiten was chosen on four times 300 photographs of the database under three lights, none of them a query; see
+whitened over the database (Jégou & Chum 2012, but only to λ^−0.3), and compared by cosine. The exponent was chosen on
+4 × 300 photographs of the database, in the same three lights in which queries are measured; see
 `tests/benchmarks/lighting_quality.py`.
 """
 
@@ -35,7 +35,7 @@ TINY = 64  # px of a side below which windows hold too few pixels to show much o
 
 
 @dataclass(frozen=True)
-class Measured:
+class LightTest:
     """How well light is told apart: each photograph in several lights, ranked by all others.
 
     Attributes:
@@ -53,11 +53,15 @@ class Measured:
         return (self.photographs - 1) / (self.photographs * self.lights - 1)
 
 
-def measured(path: Path = MEASURED) -> Measured | None:
-    """What `tests/benchmarks/lighting_quality.py` has measured; None if its file is missing."""
+def light_test(path: Path = MEASURED) -> LightTest | None:
+    """What `tests/benchmarks/lighting_quality.py` has measured; None if its file is missing or unfinished."""
     if not (values := read_object(path)):
         return None
-    return Measured(**values | {"precision": {line: fmean(draws) for line, draws in values["precision"].items()}})
+    try:
+        precision = {line: fmean(draws) for line, draws in values["precision"].items() if draws}
+        return LightTest(values["photographs"], values["lights"], values["first"], precision)
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 class SameLight:

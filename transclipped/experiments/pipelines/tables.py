@@ -57,18 +57,18 @@ def rows(table: pd.DataFrame) -> pd.DataFrame:
     result["spread"] = (by_line["map_r"].max() - by_line["map_r"].min()) / 2
     if (result["n"] < 2).all():
         result = result.drop(columns=["n", "spread"])
-    known = result["map_r"]
+    scores = result["map_r"]
     before = {line: _before(line) for line in sorted(result.index, key=_steps)}
-    before = {line: each if each in known.index else "" for line, each in before.items()}
+    before = {line: each if each in scores.index else "" for line, each in before.items()}
     result["stage"] = [_added(line, before[line]) for line in result.index]
-    result["gain"] = [known[line] - known.get(before[line], float("nan")) for line in result.index]
+    result["gain"] = [scores[line] - scores.get(before[line], float("nan")) for line in result.index]
     result["before"] = [before[line] for line in result.index]
     return result.loc[_below("", before)].reset_index()
 
 
 def reranking(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Gain of each re-ranking right after the coding: mean over lines, on codes and on floats of each of some tables
-    by name, side by side."""
+    """Mean gain of each re-ranking that directly follows the coding, in columns by name of the table and by codes or
+    floats."""
     cells = []
     for name, table in tables.items():
         for line, gain in zip(table["pipeline"], table["gain"], strict=True):
@@ -115,7 +115,8 @@ def _before(text: str) -> str | None:
 
 
 def _added(text: str, before: str) -> str:
-    """The stages that a line adds to a prefix, both completed by the same last stage or not; else its last stage."""
+    """What a line adds to the line before it, without the coding that both end in; its last stage if there is none
+    before."""
     steps, prior = _steps(text), _steps(before) if before else ()
     if not prior:
         return steps[-1]

@@ -30,7 +30,7 @@ HEADINGS = {
     "stage": ("Stage", "What a row with ↳ adds to the line that it stands below; otherwise the line."),
     "map": ("mAP", "Mean over queries of the sum of precisions at relevant ranks within K / relevant hits within K."),
     "map_r": ("mAP-min", "Mean over queries of the same sum / min(K, R), R relevant images in the database."),
-    "gain": ("Gain", "mAP-min less that of the row's line without its last stage."),
+    "gain": ("Gain", "mAP-min less that of the line that the row stands below."),
     "spread": ("±", "Half the range of mAP-min over seeds or splits."),
     "n": ("Times", "Measurements that the means are over: seeds or splits."),
     "precision@10": ("P@10", "Share of relevant images among the first 10 hits."),
@@ -65,7 +65,10 @@ def draw() -> None:
     gains = pipelines.reranking(_by_data({name: rows for name, (_, rows) in groups.items()}))
     if not gains.empty:
         st.header("Re-ranking on codes and on floats")
-        paragraph("What each re-ranking adds to mAP-min, on [codes](code) of a few bytes and on floats.")
+        paragraph(
+            "What each re-ranking adds to mAP-min, on [codes](code) of a few bytes and on floats. Gains on codes of "
+            "trained runs are measured on each run's own queries."
+        )
         st.dataframe(
             gains, hide_index=True, key="pipelines gains", column_config=_gain_columns(gains), placeholder=EMPTY
         )

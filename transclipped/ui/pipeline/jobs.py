@@ -13,7 +13,7 @@ from transclipped.experiments.pipelines.pipeline import Pipeline
 from transclipped.ui.pipeline.data import STORES, Place, fitted, query_ids
 from transclipped.ui.thread_job import Job
 
-MOST = 32  # pipelines of a place that stay ready: their outputs are in its store, beside what re-rankings compute
+MOST = 8  # pipelines of a place that stay ready: their outputs are in its store, beside what re-rankings compute
 
 
 class Jobs:
@@ -21,7 +21,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[tuple[str, str], Job] = OrderedDict()
-        self._lock, self._turn = threading.Lock(), threading.Lock()
+        self._lock, self._turn = threading.RLock(), threading.Lock()
 
     def find(self, line: str, place: Place) -> Job | None:
         with self._lock:
@@ -33,15 +33,16 @@ class Jobs:
         """A pipeline that is fitted at once."""
         job = self.find(line, place)
         if job is None or job.result is None:
-            job = self._add(place, Job(line, result=fitted(line, place)))
+            job = self._add(place, Job(line, result=fitted(line, place), ended=True))
         return job.result
 
     def start(self, line: str, place: Place) -> Job:
         """Compute in a thread, unless that is on already."""
-        job = self.find(line, place)
-        if job is not None and (job.running or job.result is not None):
-            return job
-        return self._add(place, Job(line)).start(partial(_fit, place=place), turn=self._turn)
+        with self._lock:  # two visitors start one thread
+            job = self.find(line, place)
+            if job is not None and (job.running or job.result is not None):
+                return job
+            return self._add(place, Job(line)).start(partial(_fit, place=place), turn=self._turn)
 
     def _add(self, place: Place, job: Job) -> Job:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
@@ -28,16 +29,23 @@ NUMBERS = (
 )
 
 
+@dataclass
+class Measurement:
+    """mAP and mAP-min of each prefix over all queries; None until `draw` has measured them, for all visitors."""
+
+    means: list[tuple[float | None, float | None]] | None = None
+
+
 def draw(pipeline: Pipeline, place: Place, subject: Subject) -> list[Rung]:
     """Draw the ladder of a query; returns its rungs."""
     key = (str(pipeline), place.key)
-    rungs, means = _rungs(*key, subject.key, pipeline, subject), _means(*key)
+    rungs, measurement = _rungs(*key, subject.key, pipeline, subject), _measurement(*key)
     spot = st.empty()
-    if not means and pipeline.source.labels() is not None and query_ids(pipeline):
+    if measurement.means is None and pipeline.source.labels() is not None and query_ids(pipeline):
         spot.html(_html(rungs, None, pipeline, place))
         with st.spinner("Measuring all queries …"):
-            means[:] = means_of(*key, pipeline)
-    spot.html(_html(rungs, means or None, pipeline, place))
+            measurement.means = means_of(*key, pipeline)
+    spot.html(_html(rungs, measurement.means, pipeline, place))
     st.caption(f"K = {pipeline.depth():,}. {html.FRAMES} {MOVES}")
     seen = "" if pipeline.line.uses_labels else ", which no stage sees"
     paragraph(NUMBERS.format(seen=seen))
@@ -50,9 +58,9 @@ def _rungs(line: str, place: str, query: str, _pipeline: Pipeline, _subject: Sub
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _means(line: str, place: str) -> list[tuple[float | None, float | None]]:
-    """What `means_of` has found, empty before: with it, a ladder is drawn once instead of twice."""
-    return []
+def _measurement(line: str, place: str) -> Measurement:
+    """The measurement of a line: once it is made, a ladder is drawn once instead of twice."""
+    return Measurement()
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

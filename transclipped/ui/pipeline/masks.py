@@ -28,7 +28,7 @@ from transclipped.ui.theme import CLASS_COLOURS, NEUTRAL, RELEVANT, class_colour
 SIDE = 224  # pixels of a drawing
 DIM = 0.25  # of the brightness that remains outside of a mask
 TINT = 0.55  # of a region's colour over the image
-HEAT = 0.6  # of the scale's colour over the grey image: 0 and 1 have a contrast of at least 3:1 on any image
+HEAT = 0.6  # of the scale's colour over the grey image: 0 and 1 contrast by at least 3:1 where it is equally bright
 SCALE = ((0, 34, 78), (87, 93, 109), (165, 156, 116), (254, 232, 56))  # of other heat maps, Cividis, in equal steps
 GREY = (0.299, 0.587, 0.114)
 COLLAGES = DataConfig(dataset="collage")

@@ -86,11 +86,11 @@ def _ready(line: Line, place: Place, reason: str = FEATURES) -> Pipeline | None:
         with st.spinner("Opening the codes …"):
             return jobs().ready(text, place)
     job = jobs().find(text, place)
-    if job is not None and job.result is not None:
-        return job.result
-    if job is not None and job.running:
+    if job is not None and job.running:  # first: it may end at any moment
         _follow(text, place)
         return None
+    if job is not None and job.result is not None:
+        return job.result
     if job is not None:
         st.error(plain(job.error), icon=":material/error:")
     st.info(reason)

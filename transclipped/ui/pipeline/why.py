@@ -10,7 +10,7 @@ import streamlit as st
 from transclipped.analysis.reasons import SIGNS, TREES, why
 from transclipped.experiments.pipelines.pipeline import Pipeline, Rung
 from transclipped.retrieval.chain import Chain, chains
-from transclipped.ui import reasons
+from transclipped.ui import absent, reasons
 from transclipped.ui.guard import shows_input_errors
 from transclipped.ui.pipeline import html, ladder
 from transclipped.ui.pipeline.data import Place
@@ -44,8 +44,7 @@ def _explain(coded: list[Chain], pipeline: Pipeline, place: Place, subject: Subj
 def _choice(rows: list[int], pipeline: Pipeline, place: Place, last: Rung) -> int:
     """Row of the database of the chosen hit, whose image is drawn."""
     hits = range(1, len(rows) + 1)
-    if st.session_state.get(HIT, 1) not in hits:  # a link to a larger database
-        st.session_state.pop(HIT)
+    absent.settle(HIT, hits, 1)
     options = {"key": HIT, "default": 1, "required": True, "bind": "query-params"}
     hit = st.segmented_control("Hit of the last column", hits, **options) or 1
     relevant = None if last.relevant is None else last.relevant[hit - 1 : hit]
