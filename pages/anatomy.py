@@ -49,7 +49,8 @@ def page(run) -> None:
             draw()
     st.divider()
     steps.buttons(STEPS, last)
-    presenting.say(SAID[last - 1])
+    if last < len(STEPS):  # the last step says its own
+        presenting.say(SAID[last - 1])
 
 
 st.title("Anatomy of a code")

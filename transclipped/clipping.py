@@ -193,7 +193,7 @@ def clip(
     """
     rule, w = RULES[config.rule], strength(config, epoch)
     similarity, candidates = _comparable(similarity, candidates)
-    mask, level = _picked(rule, similarity, candidates, config)
+    mask, level = _pick(rule, similarity, candidates, config)
     if w < 1:
         mask = most_similar(similarity, mask, share_of(mask.sum(1), w))
     prior = config.class_prior * w if rule.amount is PRIOR else None
@@ -212,7 +212,7 @@ def _comparable(similarity: Tensor, candidates: Tensor | None) -> tuple[Tensor, 
     return similarity, negatives(len(similarity), device=similarity.device) if candidates is None else candidates
 
 
-def _picked(
+def _pick(
     rule: Rule, similarity: Tensor, candidates: Tensor, config: ClippingConfig
 ) -> tuple[Tensor, Tensor | float | None]:
     """The candidates that the rule picks, and its level; ValueError if its mask does not fit."""

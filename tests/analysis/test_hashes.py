@@ -78,7 +78,7 @@ def test_extremes_are_the_smallest_and_largest_projections(trees):
 
 
 def test_trees_of_depth_0_ask_nothing_and_reach_all_items(lab):
-    code = hashes.fitted("trees", unit(lab.features[0]), trees=2, depth=0)
+    code = hashes.fit_code("trees", unit(lab.features[0]), trees=2, depth=0)
     questions, rows = hashes.questions(code.state, code.items, 1, np.zeros(0, bool))
     assert questions == [] and rows.tolist() == list(range(600))
 

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pages.conftest import opened, words
+from tests.pages.conftest import arrived, opened, words
 from transclipped.analysis import anatomy, hashes
 from transclipped.datasets.images.decode import to_png
+from transclipped.errors import InputError
 from transclipped.retrieval.coding.product import decode
 from transclipped.retrieval.store import Retrieval
 from transclipped.runs.run import RunDir
 from transclipped.search.searcher import Searcher
 from transclipped.ui import reasons
-from transclipped.ui.anatomy.html import STEPS
+from transclipped.ui.anatomy import cached as anatomy_cached
+from transclipped.ui.anatomy.html import SAID, STEPS
 
 TITLES = [f"{i} · {title}" for i, title in enumerate(STEPS, 1)]
 
@@ -34,6 +36,14 @@ def code_bytes(app) -> list[int]:
 
 def upload(app, content: bytes):
     return app.file_uploader[0].set_value(("mine.png", content, "image/png")).run()
+
+
+@pytest.fixture
+def no_other_codes():
+    """No code of bits or trees stays from other tests, or for them."""
+    anatomy_cached.other_code.clear()
+    yield
+    anatomy_cached.other_code.clear()
 
 
 @pytest.fixture
@@ -187,7 +197,7 @@ def test_the_same_hit_is_explained_by_bits_or_trees(finished, stored, name):
     unit = stored.queries[5].astype(np.float32)
     row = Searcher(RunDir(finished)).search(unit, top=7)[-1].row
     items = decode(stored.codebooks, stored.codes)  # all of them, since there are 200
-    code = hashes.fitted(name, items, **({} if name == "trees" else {"bits": 32}))
+    code = hashes.fit_code(name, items, **({} if name == "trees" else {"bits": 32}))
     facts = code.why(unit, items[row])
     assert reasons.sentence(facts) in words(app)
     if name == "trees":
@@ -205,9 +215,26 @@ def test_the_same_hit_is_explained_by_bits_or_trees(finished, stored, name):
     assert not app.exception and 'class="an-sum"' in html(app) and "why-" not in html(app)
 
 
-def test_another_code_is_fitted_only_when_it_is_chosen(finished, monkeypatch):
+@pytest.mark.parametrize("name", ["product", "udh", "trees"])
+def test_the_sentence_to_say_is_about_the_code_that_is_chosen(finished, said, name):
+    app = arrived("anatomy", lesson="1", step="7", code_by=name)
+    assert not app.error and len(said) == 1 and said[0] in words(app)
+    assert (said[0] == SAID[-1]) == (name == "product")
+    assert {"product": "look up", "udh": "bits", "trees": "trees"}[name] in said[0]
+
+
+def test_the_last_step_keeps_its_title_if_its_code_fails(finished, monkeypatch):
+    def fails(*_, **__):
+        raise InputError("no code")
+
+    monkeypatch.setattr(Searcher, "search", fails)
+    app = opened("anatomy")
+    assert titles(app) == TITLES and "no code" in app.error[0].value
+
+
+def test_another_code_is_fitted_only_when_it_is_chosen(finished, monkeypatch, no_other_codes):
     fits = []
-    monkeypatch.setattr(hashes, "fitted", lambda *_, **__: fits.append(1))
+    monkeypatch.setattr(hashes, "fit_code", lambda *_, **__: fits.append(1))
     app = opened("anatomy")
     assert not app.error and not fits
     app = opened("anatomy", code_by="udh", step="6")

@@ -227,3 +227,18 @@ def test_a_link_with_a_tree_opens_it(finished):
     app = opened("codebooks", tree="7", hash_hit="2")
     assert app.segmented_control(key="section").value == "hashes"
     assert app.number_input(key="tree").value == 7 and app.number_input(key="hash_hit").value == 2
+
+
+def test_another_hit_shows_its_own_tree(finished):
+    lab = labset.load()
+    code, query = hashes.hashed("trees", lab), unit(lab.query_features)[3]
+    rows = code.hits(query, 8)[1].tolist()
+    own = [int(why("trees", code.index, query, row, code.options).alike.argmax()) + 1 for row in rows]
+    other = next(hit for hit, tree in enumerate(own, 1) if tree != own[0])
+    app = opened("codebooks", section="hashes", hash_query="3")
+    assert app.number_input(key="tree").value == own[0]
+    for hit in (other, 1, other):
+        app.number_input(key="hash_hit").set_value(hit).run()
+        assert not app.exception and app.number_input(key="tree").value == own[hit - 1]
+        app.number_input(key="tree").set_value(100).run()
+        assert app.number_input(key="tree").value == 100

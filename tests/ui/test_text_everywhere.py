@@ -107,6 +107,7 @@ REVIEWED = {  # "<path>.<function>: <expression>": why the expression is safe
             "label_note.draw: subject",
             "reasons.draw: sentence(facts)",
             "codebooks/hashes.draw: reasons.draw(facts, key='tree', examples=examples)",
+            "anatomy/code.score: other_codes.draw(run, by, unit, hit.row)",
             "pipeline/view._ready: reason",
             "retrieval/why.draw: part(m)",
             "retrieval/why.codeword_cards: part(m).replace('its cosine', 'the cosine')",

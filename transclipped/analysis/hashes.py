@@ -30,7 +30,7 @@ EXTREMES = 4  # images on each side of a question
 
 
 @dataclass(frozen=True)
-class Hashed:
+class Code:
     """A code and what it was fitted on.
 
     Attributes:
@@ -73,19 +73,19 @@ class Question:
     high: np.ndarray
 
 
-def fitted(name: str, items: np.ndarray, **more: Any) -> Hashed:
+def fit_code(name: str, items: np.ndarray, **more: Any) -> Code:
     """A code of vectors `[N, F]`, learned from them, with `OPTIONS` or others."""
     load_methods()
     stage = STAGES[name]
     options = stage.options | OPTIONS.get(name, {}) | more
-    taken = inspect.signature(stage.fit).parameters
-    state = stage.fit(items, **{option: value for option, value in options.items() if option in taken})
-    return Hashed(name, options, state, stage.function(items, state, **options), items)
+    parameters = inspect.signature(stage.fit).parameters
+    state = stage.fit(items, **{option: value for option, value in options.items() if option in parameters})
+    return Code(name, options, state, stage.function(items, state, **options), items)
 
 
-def hashed(name: str, lab: LabSet) -> Hashed:
+def hashed(name: str, lab: LabSet) -> Code:
     """A code of the lab set."""
-    return fitted(name, unit(lab.features[0][:ITEMS]))
+    return fit_code(name, unit(lab.features[0][:ITEMS]))
 
 
 def questions(state: State, items: np.ndarray, tree: int, answers: np.ndarray) -> tuple[list[Question], np.ndarray]:
@@ -101,7 +101,7 @@ def questions(state: State, items: np.ndarray, tree: int, answers: np.ndarray) -
         nodes.append(2 * nodes[-1] + 1 + side)
     nodes = np.array(nodes[: len(sides)], int)
     directions, thresholds = state["direction"][tree, nodes], state["threshold"][tree, nodes]
-    projections = (items - state["mean"]) @ state["matrix"][:, directions]  # [N, depth]
+    projections = (items - state["mean"]) @ state["matrix"][:, directions]  # [N, depth], rounded as in the index
     members, result = np.arange(len(items)), []
     for values, threshold, side in zip(projections.T, thresholds, sides, strict=True):
         order = members[np.argsort(values[members], kind="stable")]
@@ -110,7 +110,7 @@ def questions(state: State, items: np.ndarray, tree: int, answers: np.ndarray) -
     return result, members
 
 
-def pseudo_classes(code: Hashed) -> np.ndarray:
+def pseudo_classes(code: Code) -> np.ndarray:
     """Cluster `[N]` of each item by what UDH's bits describe, as in its last round."""
     return udh.clustered((code.items - code.state["mean"]) @ code.state["matrix"], CLUSTERS)
 

@@ -50,10 +50,10 @@ def draw(facts: SharedBits | SharedLeaves, *, key: str, examples: Examples | Non
     st.html(trees(facts, tree))
     st.caption(
         "A column is a tree, from the top down: blue for questions that both answer alike before they part. A line at "
-        "its foot: both reach one leaf. A frame: the tree below."
+        "its foot: both reach one leaf. A frame marks the tree below."
     )
-    asked, leaf = questions(examples.state, examples.items, tree, facts.answers[0, tree])
-    st.html(way(facts, tree, asked, examples))
+    steps, leaf = questions(examples.state, examples.items, tree, facts.answers[0, tree])
+    st.html(way(facts, tree, steps, examples))
     if len(leaf):
         st.caption(f"The query's leaf: {len(leaf)} images, the first {min(LEAF, len(leaf))} of them here.")
         st.html(html.CSS + examples.row(leaf[:LEAF], "The leaf"))
@@ -63,9 +63,11 @@ def draw(facts: SharedBits | SharedLeaves, *, key: str, examples: Examples | Non
 def _tree(facts: SharedLeaves, key: str) -> int:
     """The tree whose questions are shown: by default one in which both go furthest."""
     first, n = int(facts.alike.argmax()) + 1, len(facts.query)
-    if not 1 <= st.session_state.get(key, 1) <= n:  # a link to more trees
-        st.session_state[key] = first
-    about = f"Such as {first}, the first of those in which query and hit go together furthest."
+    state, earlier = st.session_state, f"{key} default"
+    if key in state and state.get(earlier, (first, n)) != (first, n):  # another query or hit, or other trees
+        state[key] = first
+    state[earlier] = first, n
+    about = f"Tree {first} is the first in which query and hit stay together longest."
     options = {"bind": "query-params", "width": round(NUMBER * presenting.scale()), "help": about}
     return int(st.number_input("Tree", 1, n, first, key=key, **options)) - 1
 
@@ -76,11 +78,13 @@ def sentence(facts: SharedBits | SharedLeaves) -> str:
     if isinstance(facts, SharedBits):
         n, d = len(facts.query), facts.distance
         return f"**{n - d} of {n} bits** agree, **{d}** differ: the score is 1 − 2 · {d} / {n} = {score}."
-    same, total, what = int(facts.same.sum()), int(facts.terms.sum()), "trees agree"
-    if facts.path and facts.depth:
-        what = f"questions ({len(facts.query)} trees of {facts.depth}) have the same answers until they part"
-    counted = f"{total} of {facts.most} {what}: the score is {total} / {facts.most} = {score}."
-    return f"**{same} of {len(facts.query)} trees** put both into one leaf. {counted}"
+    same, total, n = int(facts.same.sum()), int(facts.terms.sum()), len(facts.query)
+    leaves = f"**{same} of {n} trees** put both into one leaf"
+    result = f"the score is {total} / {facts.most} = {score}."
+    if not (facts.path and facts.depth):
+        return f"{leaves}: {result}"
+    alike = f"Query and hit answer {total} of {facts.most} questions alike before they part"
+    return f"{leaves}. {alike} ({n} trees of {facts.depth} questions): {result}"
 
 
 def bits(facts: SharedBits) -> str:
@@ -118,11 +122,11 @@ def trees(facts: SharedLeaves, chosen: int) -> str:
     )
 
 
-def way(facts: SharedLeaves, tree: int, asked: Sequence[Question], examples: Examples) -> str:
+def way(facts: SharedLeaves, tree: int, steps: Sequence[Question], examples: Examples) -> str:
     """The questions of a tree on the query's way to its leaf, and where the hit parts from it."""
     query, item = facts.answers[:, tree].tolist()
     alike, lines = int(facts.alike[tree]), []
-    for i, question in enumerate(asked):
+    for i, question in enumerate(steps):
         kind, hit = "alone", ""
         if i <= alike:
             kind = "alike" if i < alike else "parts"

@@ -137,18 +137,18 @@ def faces(fingerprint: str, words: tuple[tuple[int, ...], ...], _run: RunDir) ->
 
 
 def bits(stored: Retrieval) -> int:
-    """Length of a code of bits beside a run's own, whose length it has up to 256 bits."""
+    """Bits of a binary code of as many bytes as the run's own, at most 256 bits."""
     return min(256, 8 * len(stored.codebooks))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Fitting the code …")
-def other_code(fingerprint: str, name: str, _run: RunDir) -> tuple[hashes.Hashed, np.ndarray]:
-    """A code of bits or trees of some of the database, as its own codes describe it, and their rows."""
+def other_code(fingerprint: str, name: str, _run: RunDir) -> tuple[hashes.Code, np.ndarray]:
+    """A code of bits or trees, fitted on a sample of the decoded database, and the rows of that sample."""
     stored = cached.arrays(_run)
     rows = sample(np.arange(len(stored.codes)), hashes.ITEMS, seed=0, purpose="other code")
     items = decode(stored.codebooks, stored.codes[rows])
     options = {} if name == TREES else {"bits": bits(stored)}
-    return hashes.fitted(name, items, **options), rows
+    return hashes.fit_code(name, items, **options), rows
 
 
 def crisp(data: tuple) -> bool:

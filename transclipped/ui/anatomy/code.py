@@ -7,7 +7,7 @@ import streamlit as st
 
 from transclipped.analysis import anatomy
 from transclipped.retrieval.coding import product
-from transclipped.ui import cached, glossary, links
+from transclipped.ui import cached, glossary, links, presenting
 from transclipped.ui.anatomy import arithmetic, html, other_codes
 from transclipped.ui.anatomy import cached as anatomy_cached
 from transclipped.ui.anatomy.strips import draw_numbers
@@ -104,6 +104,8 @@ def score(run, searcher, subject, unit) -> None:
         rank = int(st.number_input("Rank of the hit", 1, deepest, **options))
         options = {"key": "code_by", "default": other_codes.PRODUCT, "required": True, "help": other_codes.HELP}
         by = links.choose(st.segmented_control, "Code by", other_codes.names(searcher.stored.codebooks), **options)
+    with title:
+        html.heading(7, _compared(by, searcher.stored))
     hit = searcher.search(unit.ravel(), top=rank)[-1]
     code, data = searcher.index.codes[hit.row], cached.run_data(run)
     query_image = anatomy_cached.portrait(data, subject.key, subject)
@@ -112,15 +114,15 @@ def score(run, searcher, subject, unit) -> None:
     labels = f": {plain(', '.join(hit.labels))}" if hit.labels else ""
     spelled = " ".join(n for _, n, _ in anatomy.spelled(code, searcher.stored.codebooks.shape[1]))
     st.caption(f"The query, and hit {rank}{labels}, code {spelled}.")
-    with title:
-        html.heading(7, _compared(by, searcher.stored))
+    said = html.SAID[-1]
     if by == other_codes.PRODUCT:
         _sum(run, searcher.stored.codebooks, unit, code, hit.score)
     else:
-        other_codes.draw(run, by, unit, hit.row)
+        said = other_codes.draw(run, by, unit, hit.row)
     if subject.address:  # without `run`, which the sidebar adds
         options = {"icon": ":material/image_search:", "query_params": dict(subject.address)}
         st.page_link("pages/retrieval.py", label="See what else it finds", **options)
+    presenting.say(said)  # here, since the code is chosen here
 
 
 def _compared(by: str, stored) -> str:

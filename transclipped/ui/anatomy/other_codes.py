@@ -15,10 +15,10 @@ from transclipped.ui.text import plain
 PRODUCT, UDH, ITQ = "product", "udh", "itq"
 NAMES = {PRODUCT: "Product quantizer", UDH: "Bits: UDH", ITQ: "Bits: ITQ", TREES: "Trees"}
 HELP = (
-    "The run's own code is that of the product quantizer. The others are fitted on the same embeddings, decoded from "
-    "its codes: what the hit has in common with the query then is bits, or leaves."
+    "The run's own code is the product quantizer's. The others are fitted here, on embeddings decoded from it; they "
+    "explain a hit by the bits or leaves that it shares with the query."
 )
-LEAST = 8  # numbers of a sub-vector, from which on the embedding has a principal axis for every bit of ITQ
+LEAST = 8  # width d from which the embedding has at least 8·M numbers, one principal axis per bit of ITQ
 
 
 def names(codebooks: np.ndarray) -> dict[str, str]:
@@ -34,8 +34,8 @@ def heading(name: str, stored) -> str:
     return f"A [code] can also be **{bits} bits**: query and [hit] are compared bit by bit."
 
 
-def draw(run, name: str, unit: np.ndarray, row: int) -> None:
-    """What a query, as sub-vectors `[M, d]`, and item `row` share by this code."""
+def draw(run, name: str, unit: np.ndarray, row: int) -> str:
+    """Draw what a query, as sub-vectors `[M, d]`, and item `row` share by this code; returns a sentence to say."""
     stored = cached.arrays(run)
     code, rows = anatomy_cached.other_code(run.fingerprint, name, run)
     st.caption(
@@ -51,4 +51,4 @@ def draw(run, name: str, unit: np.ndarray, row: int) -> None:
         return [html.Cell(thumb, f"image {i}", None, 0) for thumb, i in zip(thumbs, ids.tolist(), strict=True)]
 
     examples = reasons.Examples(code.state, code.items, cells, crisp=anatomy_cached.crisp(data))
-    reasons.draw(code.why(unit.ravel(), item), key="why_tree", examples=examples)
+    return reasons.draw(code.why(unit.ravel(), item), key="why_tree", examples=examples)

@@ -66,7 +66,7 @@ def _lab() -> labset.LabSet:
 
 
 @st.cache_resource(max_entries=len(NAMES), show_spinner="Fitting the code …")
-def _code(name: str) -> hashes.Hashed:
+def _code(name: str) -> hashes.Code:
     return hashes.hashed(name, _lab())
 
 
@@ -75,7 +75,7 @@ def _classes() -> np.ndarray:
     return hashes.pseudo_classes(_code("udh"))
 
 
-def _pseudo_classes(code: hashes.Hashed) -> None:
+def _pseudo_classes(code: hashes.Code) -> None:
     """Rows of images of the largest pseudo-classes, with their purity."""
     lab, classes = _lab(), _classes()
     names, sizes, purity = hashes.purities(classes, lab.labels[: len(classes)])

@@ -17,13 +17,13 @@ from transclipped.ui.text import plain
 
 KEY = "map_typical"  # in the address
 LEAST, MOST = 24, 12  # images shown
-FEW = 3  # images that are compared, at least
+FEW = 3  # fewest images that are compared
 NAMED = 3  # neighbours in the tooltip
 ABOUT = (
-    f"An image is typical if others are like it. With D its mean distance (1 − [cosine]) to its {K} nearest others, "
-    "and η the median of D, its typicality is 1 / (1 + D / η): 0.5 for the middle image, nearly 1 among duplicates, "
-    "nearly 0 for an image like no other. No label is used. Typicality as in possibilistic clustering "
-    "(Krishnapuram & Keller 1993; Ben Ismail & Frigui 2014), with an image's nearest others in place of a cluster."
+    f"An image is typical if others are like it. With D its mean distance (1 − [cosine]) to its {K} nearest "
+    "neighbours, and η the median of D, its typicality is 1 / (1 + D / η): 0.5 at the median, nearly 1 among "
+    "duplicates, nearly 0 for an image like no other. No label is used. Typicality as in possibilistic clustering "
+    "(Krishnapuram & Keller 1993; Ben Ismail & Frigui 2014), with an image's nearest neighbours in place of a cluster."
 )
 HINT = "Make it the query on the map"
 
@@ -66,7 +66,7 @@ def _outliers(version: str, _vectors: np.ndarray) -> Outliers:
 
 
 def _tile(subject: Subject, result: Outliers, row: int, *, on: bool) -> gallery.Tile:
-    """An image, its typicality, and in the tooltip its nearest others with their distances."""
+    """An image, its typicality, and in the tooltip its nearest neighbours with their distances."""
     names = subject.items.ids
     near = zip(result.neighbours[row][:NAMED].tolist(), result.distances[row].tolist(), strict=False)
     nearest = ", ".join(f"{names[other]} ({distance:.3f})" for other, distance in near)
