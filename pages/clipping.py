@@ -18,7 +18,7 @@ SECTIONS = {
     "sweep": "Live sweep",
 }
 ABOUT = (
-    "Each image but the [anchor] is a [negative] and is pushed away, even one of the anchor's class: a [false "
+    "Every image other than the [anchor] is a [negative] and is pushed away, even one of the anchor's class: a [false "
     "negative]. [Clipping](clipping) leaves out the most similar negatives, which are likely false. Clip too many, and "
     "nothing keeps classes apart."
 )

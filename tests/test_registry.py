@@ -38,7 +38,7 @@ def test_keywords_go_to_the_part_and_the_function_is_unchanged():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("adaptve", ["stage.name", "'adaptve'", "did you mean adaptive?", "adaptive, rank"]),
+        ("adaptve", ["stage.name", "'adaptve'", "did you mean adaptive?"]),
         ("xyz", ["'xyz'", "choose one of adaptive, rank"]),
         (None, ["None", "choose one of"]),
         ("x" * 500, ["xxx…"]),

@@ -41,5 +41,5 @@ class Registry(dict[str, Part]):
 
     def __missing__(self, name: object) -> Part:
         near = difflib.get_close_matches(str(name), self, 3)
-        hint = f"did you mean {' or '.join(near)}? Available are" if near else "choose one of"
-        raise InputError(f"{self._setting} is {quoted(name)}; {hint} {', '.join(self)}")
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(self)}"
+        raise InputError(f"{self._setting} is {quoted(name)}; {hint}")

@@ -28,6 +28,7 @@ def set_up(page, server, name: str, **other) -> None:
     settings = SMALL | other
     go(page, server, "train", **settings)
     page.get_by_text("More settings").click()
+    settled(page)
     for label, setting in {"Training images": "train", "Epochs": "epochs", "Batch": "batch"}.items():
         expect(page.get_by_label(label, exact=True)).to_have_value(str(settings[setting]), timeout=PATIENCE)
     fill(page, "Name of the run", name)

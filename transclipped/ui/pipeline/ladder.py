@@ -25,7 +25,7 @@ NUMBERS = (
     "AP@K is the sum of the [precision] at each [relevant] hit within K, divided by the relevant hits within K; AP-min "
     "divides it by min(K, R), with R relevant images in the [database]. [mAP] and mAP-min are their means over all "
     "queries of the data set. Observed with labels{seen}. Time is that of this search; bytes are those "
-    "of an image in the index."
+    "of an image in the index, and of its vectors where `smooth` or `expand` needs them for queries."
 )
 
 
@@ -113,7 +113,7 @@ def numbers(rung: Rung, map_: float | None = None, map_r: float | None = None) -
     shares = {"AP": rung.ap, "AP-min": rung.ap_r, "mAP": map_, "mAP-min": map_r}
     time = f"{1000 * rung.seconds:.1f} ms" if rung.seconds < 1 else duration(rung.seconds)
     written = {name: "–" if value is None else f"{value:.3f}" for name, value in shares.items()}
-    return written | {"time": time, "bytes": f"{rung.bytes_per_item:,.4g}"}
+    return written | {"time": time, "bytes": f"{round(rung.bytes_per_item, 1):,}".removesuffix(".0")}
 
 
 def stages(pipeline: Pipeline) -> None:
