@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transclipped.analysis.hashes import fitted
+from transclipped.analysis.hashes import fit_code
 from transclipped.analysis.reasons import SIGNS, TREES, SharedBits, SharedLeaves, why
 from transclipped.retrieval.coding.trees import leaves
 
@@ -59,7 +59,7 @@ def test_bits_are_those_of_the_projections_and_give_the_score_of_search(name, bi
 
         index, options = lsh(items, bits=bits), {"bits": bits}
     else:
-        code = fitted(name, items, bits=bits)
+        code = fit_code(name, items, bits=bits)
         index, options = code.index, code.options
     for query in queries[:5]:
         result = index.search(index.embed(query[None]), len(items))
@@ -81,7 +81,7 @@ def test_bits_are_those_of_the_projections_and_give_the_score_of_search(name, bi
 @pytest.mark.parametrize(("depth", "score"), [(0, "leaf"), (0, "path"), (3, "leaf"), (5, "path"), (8, "path")])
 def test_leaves_are_those_reached_and_give_the_score_of_search(depth, score):
     items, queries = planted(), planted(seed=1)
-    code = fitted(TREES, items, trees=7, depth=depth, score=score)
+    code = fit_code(TREES, items, trees=7, depth=depth, score=score)
     reached, asked = leaves(items, code.state), leaves(queries, code.state)
     for number, query in enumerate(queries[:4]):
         scores, rows = code.hits(query, len(items))
@@ -94,7 +94,7 @@ def test_leaves_are_those_reached_and_give_the_score_of_search(depth, score):
 @pytest.mark.parametrize("name", [TREES, "udh", "itq"])
 def test_an_item_alone_is_coded_as_in_a_database(name):
     others, query = planted(seed=2), planted(seed=1)[3]
-    code = fitted(name, planted(), **({} if name == TREES else {"bits": 16}))
+    code = fit_code(name, planted(), **({} if name == TREES else {"bits": 16}))
     index = code.stage.function(others, code.state, **code.options)
     inside, alone = why(name, index, query, 50, code.options), code.why(query, others[50])
     assert inside.query.tolist() == alone.query.tolist() and inside.item.tolist() == alone.item.tolist()
