@@ -323,7 +323,7 @@ def test_clipped_codes_are_trained_on_the_vectors_that_reach_them(source):
     np.testing.assert_array_equal(again.ranker.index.codes, pipeline.ranker.index.codes)
     other = tc.Pipeline(line.replace("batch=40", "batch=40, rule=none")).fit(source)
     assert (other.ranker.index.codes != pipeline.ranker.index.codes).any()
-    for wrong, named in (("rule=nope", "did you mean none"), ("rule=none, amount=2", "no amount"), ("bits=12", "multiple")):
+    for wrong, named in (("rule=nope", "mean none"), ("rule=none, amount=2", "no amount"), ("bits=12", "multiple")):
         with pytest.raises(InputError, match=named):
             tc.Pipeline(f"{CNN} | clipped({wrong}, views=2, epochs=1)").fit(source)
 
