@@ -17,6 +17,7 @@ from transclipped.ui.text import plain
 from transclipped.ui.train import form as train_form
 from transclipped.ui.train import jobs, network, presets
 from transclipped.ui.train import keep as train_keep
+from transclipped.ui.train import link as train_link
 from transclipped.ui.train import live as train_live
 from transclipped.ui.train import result as train_result
 from transclipped.ui.train import start as train_start
@@ -510,3 +511,13 @@ def test_the_sentence_of_a_run_holds_its_numbers(finished, home):
     assert "0.123" in train_result.sentence(RunDir(finished))
     unfinish(home / "plain", state="stopped")
     assert "mAP" not in train_result.sentence(RunDir(home / "plain")) + train_result.sentence(None)
+
+
+def test_a_choice_that_the_browser_lost_is_restored_with_what_depends_on_it():
+    app = opened("train", bits=64, validation=40)
+    for name in ("bits", "protocol"):
+        app.session_state[train_link.key(name)] = None
+    app.run()
+    assert not app.error
+    assert (app.session_state[train_link.key("bits")], app.session_state[train_link.key("protocol")]) == (64, "I")
+    assert app.session_state[train_link.key("validation")] == 40

@@ -34,6 +34,7 @@ LINKED = {  # name in the address: key of the widget, and how to parse its value
     "name": ("name", train_link.text),
 }
 FOLDED = "train database query validation epochs batch lr views objective learns grey select on start full"
+REQUIRED = ("protocol", "annotations", "bits")  # choices that are never empty
 HIDDEN = ("data.train_limit", "data.validation", "schedule.batch", "select")  # fields under More settings
 HELP = {
     "rule": "Which negatives are treated as false and left out of the loss. Training never sees labels.",
@@ -67,6 +68,9 @@ def form() -> Form:
     if MORE not in st.session_state:  # on arrival: forget the closed section, as Streamlit forgets other widgets
         for name in FOLDED.split():
             st.session_state.pop(key(name), None)
+    for name in REQUIRED:  # a browser whose choice is overtaken by a rerun as it is drawn sends none
+        if st.session_state.get(key(name), "") is None:
+            del st.session_state[key(name)]
     train_link.restore(LINKED)
     presets.keep_linked()
     for name, value in DEFAULTS.items():

@@ -71,8 +71,9 @@ def fill_suited(images: int | None) -> str:
 
 
 def fill_validation() -> None:
-    """Put in the preset's number of validation images for this protocol."""
-    st.session_state[key("validation")] = _current()["validation"]
+    """Put in the preset's number of validation images for this protocol, if one is chosen."""
+    if st.session_state[key("protocol")] is not None:
+        st.session_state[key("validation")] = _current()["validation"]
 
 
 def mark_chosen(name: str) -> None:
